@@ -1,0 +1,4 @@
+// Asio, Beast and Boost.JSON, compiled once.
+#include <boost/asio/impl/src.hpp>
+#include <boost/beast/src.hpp>
+#include <boost/json/src.hpp>

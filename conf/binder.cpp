@@ -1,0 +1,62 @@
+#include "conf/binder.h"
+
+#include <algorithm>
+
+namespace weir::conf {
+namespace {
+
+const char* name_of(Node::Kind kind) {
+    switch (kind) {
+    case Node::Kind::null: return "nothing";
+    case Node::Kind::scalar: return "a single value";
+    case Node::Kind::sequence: return "a list";
+    case Node::Kind::map: return "a mapping";
+    }
+    return "";
+}
+
+} // namespace
+
+void Binder::whole(std::string_view key, std::uint32_t& value, std::uint64_t least, std::uint64_t most, std::string_view) {
+    const auto* entry = take(key);
+    if (!entry) return;
+    std::string why;
+    const auto text = scalar_text(context_, entry->value, join(key), why);
+    if (why.empty()) value = static_cast<std::uint32_t>(parse_whole(text, least, most, why));
+    if (!why.empty()) context_.fail(entry->value.mark, join(key), why);
+}
+
+void Binder::pairs(std::string_view key, std::vector<std::pair<std::string, std::string>>& values, std::string_view) {
+    const auto* entry = take(key);
+    if (!entry || !expect(context_, entry->value, join(key), Node::Kind::map, "a mapping of names to texts")) return;
+    for (const auto& item : entry->value.entries)
+        bind(context_, item.value, join(key) + "." + item.key, values.emplace_back(item.key, "").second);
+}
+
+void Binder::finish() {
+    for (const auto& entry : map_.entries) {
+        if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
+        context_.fail(entry.mark, path_, "unknown key \"" + entry.key + "\"" + did_you_mean(entry.key, known_));
+    }
+}
+
+const Node::Entry* Binder::take(std::string_view key) {
+    known_.push_back(key);
+    return map_.find(key);
+}
+
+bool Binder::expect(BindContext& context, const Node& node, const std::string& path, Node::Kind kind, const char* what) {
+    if (node.kind == kind) return true;
+    context.fail(node.mark, path, std::string("expected ") + what + ", found " + name_of(node.kind));
+    return false;
+}
+
+std::string Binder::scalar_text(BindContext& context, const Node& node, const std::string&, std::string& why) {
+    if (node.kind != Node::Kind::scalar) {
+        why = std::string("expected a single value, found ") + name_of(node.kind);
+        return {};
+    }
+    return expand(node.text, context.lookup, why);
+}
+
+} // namespace weir::conf

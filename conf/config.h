@@ -1,0 +1,184 @@
+// The configuration as plain values: what a file means once it has been read, with every default in place.
+//
+// Thread: values; share a `const Config` between threads, never a mutable one.
+// Lifetime: owns everything it holds.
+#pragma once
+
+#include "conf/address.h"
+#include "conf/units.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::conf {
+
+enum class Protocol { http, tcp };
+enum class Algorithm { round_robin };
+enum class AdminState { ready, drain, maint };
+enum class CheckType { http, tcp, heartbeat };
+enum class LogLevel { debug, info, warn, error };
+enum class LogFormat { text, json };
+enum class AccessFormat { combined, json };
+enum class LockType { local, redis };
+enum class OnUnavailable { refuse, proceed };
+
+struct Listener {
+    std::string name;
+    Address address;
+    Protocol protocol = Protocol::http;
+    std::string pool;
+    std::vector<Cidr> trusted_proxies;
+    bool operator==(const Listener&) const = default;
+};
+
+struct Match {
+    std::vector<std::string> hosts;
+    std::string path_prefix;
+    std::vector<std::string> listeners;
+    bool operator==(const Match&) const = default;
+};
+
+struct HeaderEdit {
+    std::vector<std::pair<std::string, std::string>> set;
+    std::vector<std::string> remove;
+    bool operator==(const HeaderEdit&) const = default;
+};
+
+// What a pool or a route may set instead of the global timeouts.
+struct TimeoutOverrides {
+    std::optional<Duration> connect, response, tunnel;
+    bool operator==(const TimeoutOverrides&) const = default;
+};
+
+struct Route {
+    std::string name;
+    Match match;
+    std::string pool;
+    HeaderEdit request_headers;
+    TimeoutOverrides timeouts;
+    bool operator==(const Route&) const = default;
+};
+
+struct Backend {
+    std::string name; // the address's text where the file gives none
+    Address address;
+    std::uint32_t weight = 1;
+    AdminState state = AdminState::ready;
+    bool operator==(const Backend&) const = default;
+};
+
+struct StatusRange {
+    std::uint16_t first = 200, last = 399;
+    bool operator==(const StatusRange&) const = default;
+};
+
+struct HealthCheck {
+    CheckType type = CheckType::http;
+    std::string path = "/";
+    std::vector<StatusRange> expect_status{StatusRange{}};
+    Duration interval{5000};
+    Duration timeout{2000};
+    std::uint32_t fall = 3, rise = 2;
+    std::uint32_t port = 0; // 0: the backend's own
+    bool operator==(const HealthCheck&) const = default;
+};
+
+struct Keepalive {
+    std::uint32_t max_idle = 64; // per worker and backend
+    Duration idle_timeout{55000};
+    bool operator==(const Keepalive&) const = default;
+};
+
+struct Pool {
+    std::string name;
+    Algorithm algorithm = Algorithm::round_robin;
+    std::vector<Backend> backends;
+    std::optional<HealthCheck> health_check;
+    Keepalive keepalive;
+    TimeoutOverrides timeouts;
+    bool operator==(const Pool&) const = default;
+};
+
+struct Timeouts {
+    Duration client_header{10000}, client_idle{60000}, connect{3000}, response{30000}, tunnel{3600000};
+    bool operator==(const Timeouts&) const = default;
+};
+
+struct Limits {
+    Size header_size{16 * 1024};
+    std::uint32_t header_count = 100;
+    Size body_size{0}; // 0: no limit
+    bool operator==(const Limits&) const = default;
+};
+
+struct Retries {
+    std::uint32_t attempts = 2; // backends that one request may be tried on
+    Percent budget{20};
+    bool operator==(const Retries&) const = default;
+};
+
+struct Process {
+    Workers workers; // 0: one for each core
+    std::uint32_t max_connections = 20000;
+    Duration drain_timeout{30000};
+    std::string state_dir = "/var/lib/weir";
+    bool operator==(const Process&) const = default;
+};
+
+struct Admin {
+    std::optional<AdminAddress> address;
+    std::string token_file;
+    bool operator==(const Admin&) const = default;
+};
+
+struct AccessLog {
+    std::string output = "stdout"; // stdout | stderr | none | a path
+    AccessFormat format = AccessFormat::combined;
+    bool operator==(const AccessLog&) const = default;
+};
+
+struct Logging {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::text;
+    AccessLog access;
+    bool operator==(const Logging&) const = default;
+};
+
+struct RedisServer {
+    std::string url, username;
+    Secret password;
+    bool operator==(const RedisServer&) const = default;
+};
+
+struct LockSettings {
+    LockType type = LockType::local;
+    std::string fleet = "default";
+    Duration ttl{15000}, wait{60000};
+    OnUnavailable on_unavailable = OnUnavailable::refuse;
+    std::vector<RedisServer> servers;
+    bool operator==(const LockSettings&) const = default;
+};
+
+struct Reload {
+    bool watch = true;
+    LockSettings lock;
+    bool operator==(const Reload&) const = default;
+};
+
+struct Config {
+    std::vector<Listener> listeners;
+    std::vector<Route> routes;
+    std::vector<Pool> pools;
+    Timeouts timeouts;
+    Limits limits;
+    Retries retries;
+    Process process;
+    Admin admin;
+    Logging logging;
+    Reload reload;
+    bool operator==(const Config&) const = default;
+};
+
+} // namespace weir::conf

@@ -1,0 +1,172 @@
+// The keys of every section, once: reading a file, describing a configuration for a plan, and the JSON schema are all
+// visitors of these functions. A new key is a member in config.h and a line here.
+//
+// A visitor has: field (a scalar with a default), required (a scalar without), whole (a number with bounds),
+// list, pairs (name to text), object, optional (an object that may be missing), named (name to object), and
+// unsupported (a key of the contract that weir does not do yet).
+//
+// Thread: pure functions.
+// Lifetime: a visitor must not keep references longer than the value that it visits.
+#pragma once
+
+#include "conf/config.h"
+
+#include <concepts>
+
+namespace weir::conf {
+
+template <class T, class U>
+concept Of = std::same_as<std::remove_const_t<T>, U>;
+
+template <class V> void visit(V& v, Of<TimeoutOverrides> auto& t) {
+    v.field("connect", t.connect, "how long connecting to a backend may take");
+    v.field("response", t.response, "how long a backend may be silent while a response is due");
+    v.field("tunnel", t.tunnel, "how long a tunnel or TCP connection may be idle");
+}
+
+template <class V> void visit(V& v, Of<Listener> auto& l) {
+    v.required("address", l.address, "IP:port to listen on");
+    v.field("protocol", l.protocol, "what the clients speak");
+    v.field("pool", l.pool, "the pool that serves what no route matches");
+    v.list("trusted_proxies", l.trusted_proxies, "blocks of addresses whose X-Forwarded-* headers are believed");
+    v.unsupported("accept_proxy_protocol");
+    v.unsupported("tls");
+}
+
+template <class V> void visit(V& v, Of<Match> auto& m) {
+    v.list("hosts", m.hosts, "exact host names, or *.example.com for every name below it");
+    v.field("path_prefix", m.path_prefix, "the beginning of the path");
+    v.list("listeners", m.listeners, "names of the listeners this route belongs to; all where empty");
+}
+
+template <class V> void visit(V& v, Of<HeaderEdit> auto& h) {
+    v.pairs("set", h.set, "headers to set, replacing what the client sent");
+    v.list("remove", h.remove, "headers to remove");
+}
+
+template <class V> void visit(V& v, Of<Route> auto& r) {
+    v.field("name", r.name, "shown in plans; the route's position where missing");
+    v.object("match", r.match, "every condition given must hold");
+    v.required("pool", r.pool, "the pool that serves it");
+    v.object("request_headers", r.request_headers, "changes to the request's headers");
+    v.object("timeouts", r.timeouts, "instead of the pool's and the global ones");
+}
+
+template <class V> void visit(V& v, Of<Backend> auto& b) {
+    v.field("name", b.name, "unique in its pool; the address where missing");
+    v.required("address", b.address, "IP:port");
+    v.whole("weight", b.weight, 1, 256, "share of the traffic");
+    v.field("state", b.state, "drain and maint get no new requests");
+    v.unsupported("max_connections");
+    v.unsupported("backup");
+}
+
+template <class V> void visit(V& v, Of<HealthCheck> auto& h) {
+    v.field("type", h.type, "http: a GET; tcp: a connection; heartbeat: send `heartbeat`, expect `OK`");
+    v.field("path", h.path, "path of the GET");
+    v.list("expect_status", h.expect_status, "statuses that pass, such as 200-399");
+    v.field("interval", h.interval, "time between the starts of two probes");
+    v.field("timeout", h.timeout, "a probe that takes longer has failed");
+    v.whole("fall", h.fall, 1, 1000, "failed probes in a row that eject a backend");
+    v.whole("rise", h.rise, 1, 1000, "passed probes in a row that bring it back");
+    v.whole("port", h.port, 0, 65535, "port to probe; 0: the backend's own");
+    v.unsupported("mode");
+    v.unsupported("token_file");
+}
+
+template <class V> void visit(V& v, Of<Keepalive> auto& k) {
+    v.whole("max_idle", k.max_idle, 0, 100000, "idle connections kept to each backend by each worker");
+    v.field("idle_timeout", k.idle_timeout, "how long one is kept");
+}
+
+template <class V> void visit(V& v, Of<Pool> auto& p) {
+    v.field("algorithm", p.algorithm, "how a backend is chosen");
+    v.list("backends", p.backends, "servers, each \"IP:port\" or a mapping");
+    v.optional("health_check", p.health_check, "without one, every backend counts as healthy");
+    v.object("keepalive", p.keepalive, "idle connections to the backends");
+    v.object("timeouts", p.timeouts, "instead of the global ones");
+    for (const char* key : {"hash", "sticky", "queue", "outlier_ejection", "panic_threshold", "slow_start", "tls",
+                            "send_proxy_protocol", "close_after", "resolve_every"})
+        v.unsupported(key);
+}
+
+template <class V> void visit(V& v, Of<Timeouts> auto& t) {
+    v.field("client_header", t.client_header, "how long a client may take to send a whole request head");
+    v.field("client_idle", t.client_idle, "how long a client may be silent between requests or within a body");
+    v.field("connect", t.connect, "how long connecting to a backend may take");
+    v.field("response", t.response, "how long a backend may be silent while a response is due");
+    v.field("tunnel", t.tunnel, "how long a tunnel or TCP connection may be idle");
+}
+
+template <class V> void visit(V& v, Of<Limits> auto& l) {
+    v.field("header_size", l.header_size, "the largest head, from 1KiB to 256KiB");
+    v.whole("header_count", l.header_count, 1, 1000, "the most header fields");
+    v.field("body_size", l.body_size, "the largest request body; 0: no limit");
+}
+
+template <class V> void visit(V& v, Of<Retries> auto& r) {
+    v.whole("attempts", r.attempts, 1, 16, "backends that one request may be tried on");
+    v.field("budget", r.budget, "the most retries, as a share of the requests");
+}
+
+template <class V> void visit(V& v, Of<Process> auto& p) {
+    v.field("workers", p.workers, "threads that carry traffic; auto: one for each core");
+    v.whole("max_connections", p.max_connections, 1, 10'000'000, "client connections at a time");
+    v.field("drain_timeout", p.drain_timeout, "how long a graceful stop waits for requests in flight");
+    v.field("state_dir", p.state_dir, "directory of weir's own state");
+}
+
+template <class V> void visit(V& v, Of<Admin> auto& a) {
+    v.field("address", a.address, "IP:port or unix:/path of the admin API");
+    v.field("token_file", a.token_file, "file with the token that the admin API asks for");
+    v.unsupported("dashboard");
+}
+
+template <class V> void visit(V& v, Of<AccessLog> auto& a) {
+    v.field("output", a.output, "stdout, stderr, none, or a file's absolute path");
+    v.field("format", a.format, "how a line looks");
+}
+
+template <class V> void visit(V& v, Of<Logging> auto& l) {
+    v.field("level", l.level, "the least that is logged");
+    v.field("format", l.format, "how a line looks");
+    v.object("access", l.access, "a line for each request");
+}
+
+template <class V> void visit(V& v, Of<RedisServer> auto& s) {
+    v.required("url", s.url, "redis://HOST:PORT/DB");
+    v.field("username", s.username, "for AUTH");
+    v.field("password", s.password, "for AUTH; write ${NAME} to take it from the environment");
+    v.unsupported("ca");
+}
+
+template <class V> void visit(V& v, Of<LockSettings> auto& l) {
+    v.field("type", l.type, "local: this machine alone; redis: all that share the server");
+    v.field("fleet", l.fleet, "name of the fleet whose machines change one at a time");
+    v.field("ttl", l.ttl, "how long a lease lives without renewal, at least 1s");
+    v.field("wait", l.wait, "how long a reload waits for the lock");
+    v.field("on_unavailable", l.on_unavailable, "what a reload does when the lock server cannot be reached");
+    v.list("servers", l.servers, "Redis servers");
+}
+
+template <class V> void visit(V& v, Of<Reload> auto& r) {
+    v.field("watch", r.watch, "reload by itself when a file changes");
+    v.object("lock", r.lock, "what a reload runs under");
+    v.unsupported("rollback");
+    v.unsupported("source");
+}
+
+template <class V> void visit(V& v, Of<Config> auto& c) {
+    v.named("listeners", c.listeners, "sockets that clients connect to");
+    v.list("routes", c.routes, "first match wins, in this order");
+    v.named("pools", c.pools, "groups of backends");
+    v.object("timeouts", c.timeouts, "how long weir waits for others");
+    v.object("limits", c.limits, "how large a request may be");
+    v.object("retries", c.retries, "trying a request on another backend");
+    v.object("process", c.process, "fixed while weir runs: changing it needs a restart");
+    v.object("admin", c.admin, "the admin API; fixed while weir runs");
+    v.object("logging", c.logging, "what weir writes");
+    v.object("reload", c.reload, "how the configuration changes");
+}
+
+} // namespace weir::conf

@@ -1,0 +1,178 @@
+#include "conf/load.h"
+
+#include "conf/hash.h"
+#include "conf/validate.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include <glob.h>
+#include <sys/stat.h>
+
+namespace weir::conf {
+namespace {
+
+constexpr std::size_t most_errors = 100;
+
+// Reads one file whole; never more than the dialect's limit, and never from a pipe or a device.
+std::optional<std::string> read_file(const std::string& path, std::string& why) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) {
+        why = std::string("cannot be read: ") + std::strerror(errno);
+        return std::nullopt;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        why = "not a regular file";
+        return std::nullopt;
+    }
+    std::ifstream in(path, std::ios::binary);
+    if (!in) {
+        why = std::string("cannot be read: ") + std::strerror(errno);
+        return std::nullopt;
+    }
+    std::string text(std::min<std::size_t>(static_cast<std::size_t>(info.st_size) + 1, (16u << 20) + 1), '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    return text;
+}
+
+std::vector<std::string> matching_files(const std::string& pattern) {
+    glob_t found{};
+    std::vector<std::string> files;
+    if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    ::globfree(&found);
+    return files;
+}
+
+class Loader {
+public:
+    explicit Loader(const Lookup& lookup) : lookup_(lookup) {}
+
+    void read_main(const std::string& path) {
+        if (const auto text = read(path)) root_ = parse(*text, 0, path);
+        follow_includes(path);
+    }
+
+    void read_text(std::string_view text, const std::string& name) {
+        loaded_.files.push_back(name);
+        bytes_.assign(text);
+        root_ = parse(text, 0, name);
+        if (const auto* include = root_.find("include"))
+            context_.fail(include->mark, "include", "only a file can include others");
+    }
+
+    Loaded finish() {
+        loaded_.hash = sha256_hex(bytes_);
+        std::erase_if(root_.entries, [](const auto& e) { return e.key == "include"; });
+        // What a text that broke off seems to leave out is noise.
+        if (readable_) bind();
+        tidy_errors();
+        return std::move(loaded_);
+    }
+
+private:
+    Node parse(std::string_view text, std::size_t file, const std::string& name) {
+        auto node = parse_document(text, file, name, loaded_.errors);
+        readable_ = readable_ && node;
+        return node ? *std::move(node) : Node{};
+    }
+
+    std::optional<std::string> read(const std::string& path) {
+        loaded_.files.push_back(path);
+        std::string why;
+        auto text = read_file(path, why);
+        if (text) bytes_ += *text;
+        else loaded_.errors.push_back({path, 0, 0, "", why});
+        readable_ = readable_ && text;
+        return text;
+    }
+
+    void follow_includes(const std::string& main) {
+        const auto* entry = root_.find("include");
+        if (!entry) return;
+        const auto slash = main.rfind('/');
+        const auto base = slash == std::string::npos ? std::string() : main.substr(0, slash + 1);
+        const Node include = entry->value; // merging below moves entries
+        if (include.kind != Node::Kind::sequence) return context_.fail(include.mark, "include", "expected a list ([conf.d/*.yaml])");
+        for (const auto& item : include.items) {
+            const auto pattern = item.text.starts_with("/") ? item.text : base + item.text;
+            const auto files = matching_files(pattern);
+            if (files.empty() && pattern.find_first_of("*?[") == std::string::npos)
+                context_.fail(item.mark, "include", "there is no file " + pattern);
+            for (const auto& file : files) merge(file);
+        }
+    }
+
+    void merge(const std::string& path) {
+        const auto index = loaded_.files.size();
+        const auto text = read(path);
+        if (!text) return;
+        auto part = parse(*text, index, path);
+        for (auto& entry : part.entries) {
+            auto* mine = root_.find(entry.key);
+            if (entry.key == "include") context_.fail(entry.mark, "include", "only the main file can include others");
+            else if (!mine) root_.entries.push_back(std::move(entry));
+            else merge_entry(*mine, std::move(entry));
+        }
+    }
+
+    // Listeners, pools and routes add up over files; any other section stands in one of them.
+    void merge_entry(Node::Entry& mine, Node::Entry other) {
+        const bool adds_up = mine.key == "listeners" || mine.key == "pools" || mine.key == "routes";
+        if (!adds_up || mine.value.kind != other.value.kind)
+            return context_.fail(other.mark, mine.key, "stands in " + loaded_.files[mine.mark.file] + " already");
+        for (auto& item : other.value.items) mine.value.items.push_back(std::move(item));
+        for (auto& item : other.value.entries) {
+            if (const auto* first = mine.value.find(item.key))
+                context_.fail(item.mark, mine.key + "." + item.key, "stands in " + loaded_.files[first->mark.file] + " already");
+            else mine.value.entries.push_back(std::move(item));
+        }
+    }
+
+    void bind() {
+        if (root_.kind == Node::Kind::null)
+            return context_.fail({}, "", "the file is empty: it needs at least listeners and pools");
+        Binder::bind(context_, root_, "", loaded_.config);
+        validate(loaded_.config, context_);
+    }
+
+    void tidy_errors() {
+        auto& errors = loaded_.errors;
+        const auto rank = [&](const Error& e) {
+            const auto at = std::find(loaded_.files.begin(), loaded_.files.end(), e.file);
+            return std::tuple(at - loaded_.files.begin(), e.line, e.column);
+        };
+        std::stable_sort(errors.begin(), errors.end(), [&](const Error& a, const Error& b) { return rank(a) < rank(b); });
+        if (errors.size() <= most_errors) return;
+        const auto left_out = errors.size() - most_errors;
+        errors.resize(most_errors);
+        errors.push_back({loaded_.files[0], 0, 0, "", "and " + std::to_string(left_out) + " more errors"});
+    }
+
+    const Lookup& lookup_;
+    Loaded loaded_;
+    Node root_;
+    std::string bytes_;
+    bool readable_ = true; // every file was read and parsed to its end
+    Positions positions_;
+    BindContext context_{loaded_.files, lookup_, loaded_.errors, positions_};
+};
+
+} // namespace
+
+Loaded load(const std::string& path, const Lookup& lookup) {
+    Loader loader(lookup);
+    loader.read_main(path);
+    return loader.finish();
+}
+
+Loaded load_text(std::string_view text, const std::string& name, const Lookup& lookup) {
+    Loader loader(lookup);
+    loader.read_text(text, name);
+    return loader.finish();
+}
+
+} // namespace weir::conf

@@ -1,0 +1,27 @@
+// From a file to a configuration, or to everything that is wrong with it.
+//
+// Thread: any; blocks on the disk.
+// Lifetime: the result owns everything.
+#pragma once
+
+#include "conf/binder.h"
+#include "conf/config.h"
+#include "conf/error.h"
+
+namespace weir::conf {
+
+struct Loaded {
+    Config config;                  // whole only where `errors` is empty
+    Errors errors;                  // in the order of files and lines
+    std::string hash;               // SHA-256 of the files' bytes in hex: sha256sum's, where nothing is included
+    std::vector<std::string> files; // the main file first, then what it includes
+    bool ok() const { return errors.empty(); }
+};
+
+// Reads `path` and what it includes, puts environment values in, and validates the whole.
+Loaded load(const std::string& path, const Lookup& lookup = from_environment);
+
+// The same for a text that is in memory; `include` is refused.
+Loaded load_text(std::string_view text, const std::string& name, const Lookup& lookup = from_environment);
+
+} // namespace weir::conf

@@ -1,0 +1,113 @@
+#include "conf/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+namespace weir::conf {
+namespace {
+
+bool is_fixed(const std::string& kind) { return kind == "process" || kind == "admin"; }
+
+std::string effect_of_adding(const std::string& kind) {
+    if (kind == "listener") return "starts to accept connections";
+    if (kind == "backend") return "gets traffic after its first passed probe, at once where its pool has no check";
+    if (kind == "check") return "the pool's backends are probed from now on; their state stands until then";
+    return {};
+}
+
+std::string effect_of_removing(const std::string& kind) {
+    if (kind == "listener") return "accepts no more; its connections finish";
+    if (kind == "backend") return "gets no new requests; those in flight finish";
+    if (kind == "check") return "the pool's backends count as healthy";
+    return {};
+}
+
+bool changed(const Change& change, std::string_view key) {
+    return std::any_of(change.fields.begin(), change.fields.end(), [&](const auto& f) { return f.key == key; });
+}
+
+std::string effect_of_changing(const Change& change) {
+    if (change.kind == "listener" && changed(change, "address")) return "the new address is bound before the old one is left";
+    if (change.kind == "backend" && changed(change, "address")) return "a new server: its health starts anew, requests in flight finish on the old one";
+    if (change.kind == "backend") return "health, counters and position stay";
+    if (change.kind == "check") return "each backend's state stands until new probes say otherwise";
+    return {};
+}
+
+std::vector<FieldChange> compare(const Item& before, const Item& after) {
+    std::vector<FieldChange> changes;
+    std::map<std::string, std::string> old(before.fields.begin(), before.fields.end());
+    for (const auto& [key, value] : after.fields) {
+        const auto it = old.find(key);
+        const auto was = it == old.end() ? std::string() : it->second;
+        if (it == old.end() || was != value) changes.push_back({key, was, value});
+        if (it != old.end()) old.erase(it);
+    }
+    for (const auto& [key, value] : old) changes.push_back({key, value, ""});
+    return changes;
+}
+
+using Index = std::unordered_map<std::string, const Item*>;
+
+std::string key_of(const Item& item) { return item.kind + '\0' + item.name; }
+
+Index index(const Description& description) {
+    Index out;
+    for (const auto& item : description) out.emplace(key_of(item), &item);
+    return out;
+}
+
+// The names of the routes that both have, in one's order: first match wins, so the order has a meaning.
+std::string route_order(const Description& one, const Index& other) {
+    std::string order;
+    for (const auto& item : one)
+        if (item.kind == "route" && other.contains(key_of(item))) order += (order.empty() ? "" : ", ") + item.name;
+    return order;
+}
+
+Change make_change(ChangeType type, const Item& item, std::string effect) {
+    return {type, item.kind, item.name, {}, std::move(effect), is_fixed(item.kind) ? Applies::needs_restart : Applies::live};
+}
+
+} // namespace
+
+std::string Change::text() const {
+    std::string out = type == ChangeType::added ? "+ " : type == ChangeType::removed ? "- " : "~ ";
+    out += kind + (name.empty() ? "" : " " + name);
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        const auto shown = [](const std::string& value) { return value.empty() ? std::string("(none)") : value; };
+        out += (i == 0 ? ": " : ", ") + fields[i].key + " " + shown(fields[i].before) + " → " + shown(fields[i].after);
+    }
+    if (applies == Applies::needs_restart) return out + " (needs a restart)";
+    return effect.empty() ? out : out + " (" + effect + ")";
+}
+
+bool Plan::needs_restart() const {
+    return std::any_of(changes.begin(), changes.end(), [](const Change& c) { return c.applies == Applies::needs_restart; });
+}
+
+Plan plan(const Description& running, const Description& wanted) {
+    const auto old = index(running), now = index(wanted);
+    Plan out;
+    for (const auto& item : wanted) {
+        const auto it = old.find(key_of(item));
+        if (it == old.end()) {
+            out.changes.push_back(make_change(ChangeType::added, item, effect_of_adding(item.kind)));
+        } else if (auto fields = compare(*it->second, item); !fields.empty()) {
+            auto change = make_change(ChangeType::changed, item, "");
+            change.fields = std::move(fields);
+            change.effect = effect_of_changing(change);
+            out.changes.push_back(std::move(change));
+        }
+    }
+    for (const auto& item : running)
+        if (!now.contains(key_of(item)))
+            out.changes.push_back(make_change(ChangeType::removed, item, effect_of_removing(item.kind)));
+    const auto before = route_order(running, now), after = route_order(wanted, old);
+    if (before != after)
+        out.changes.push_back({ChangeType::changed, "routes", "", {{"order", before, after}}, "first match wins"});
+    return out;
+}
+
+} // namespace weir::conf

@@ -1,0 +1,190 @@
+#include "conf/validate.h"
+
+#include <algorithm>
+#include <set>
+
+namespace weir::conf {
+namespace {
+
+class Checker {
+public:
+    Checker(const Config& config, BindContext& context) : config_(config), context_(context) {
+        for (const auto& pool : config.pools) pools_.push_back(pool.name);
+        for (const auto& listener : config.listeners) listeners_.push_back(listener.name);
+    }
+
+    void run() {
+        if (config_.listeners.empty())
+            fail("", "no listeners: weir has nothing to do; add listeners: {web: {address: \"0.0.0.0:80\", pool: …}}");
+        listeners();
+        routes();
+        for (const auto& pool : config_.pools) check_pool(pool);
+        limits();
+        admin_and_logging();
+        lock();
+    }
+
+private:
+    void fail(const std::string& path, std::string why) {
+        // The nearest place above that is known to stand in a file.
+        std::string at = path;
+        auto it = context_.positions.find(at);
+        while (it == context_.positions.end() && !at.empty()) {
+            const auto cut = at.find_last_of(".[");
+            at = cut == std::string::npos ? "" : at.substr(0, cut);
+            it = context_.positions.find(at);
+        }
+        context_.fail(it == context_.positions.end() ? Mark{} : it->second, path, std::move(why));
+    }
+
+    void check_name(const std::string& path, const std::string& name) {
+        const auto legal = [](unsigned char c) { return std::isalnum(c) || std::string_view("-_.:[]").find(static_cast<char>(c)) != std::string_view::npos; };
+        if (name.empty() || name.size() > 128 || !std::all_of(name.begin(), name.end(), legal))
+            fail(path, "a name has 1 to 128 letters, digits, '-', '_', '.' or ':'");
+    }
+
+    void check_known(const std::string& path, const char* what, const std::string& name, const std::vector<std::string_view>& known) {
+        if (std::find(known.begin(), known.end(), name) == known.end())
+            fail(path, std::string("unknown ") + what + " \"" + name + "\"" + did_you_mean(name, known));
+    }
+
+    void listeners() {
+        std::set<Address> seen;
+        for (const auto& listener : config_.listeners) {
+            const auto path = "listeners." + listener.name;
+            check_name(path, listener.name);
+            if (listener.address.is_set() && !seen.insert(listener.address).second)
+                fail(path + ".address", "duplicate address " + listener.address.text() + ": another listener has it");
+            if (!listener.pool.empty()) check_known(path + ".pool", "pool", listener.pool, pools_);
+            else if (listener.protocol == Protocol::tcp || !any_route_for(listener.name))
+                fail(path, "\"pool\" is missing: no route leads from this listener to a pool");
+            if (listener.protocol == Protocol::tcp && !listener.trusted_proxies.empty())
+                fail(path + ".trusted_proxies", "means nothing with protocol: tcp");
+        }
+    }
+
+    bool any_route_for(const std::string& listener) const {
+        return std::any_of(config_.routes.begin(), config_.routes.end(), [&](const Route& route) {
+            const auto& only = route.match.listeners;
+            return only.empty() || std::find(only.begin(), only.end(), listener) != only.end();
+        });
+    }
+
+    void routes() {
+        std::set<std::string> names;
+        for (std::size_t i = 0; i < config_.routes.size(); ++i) {
+            const auto& route = config_.routes[i];
+            const auto path = "routes[" + std::to_string(i) + "]";
+            check_name(path + ".name", route.name);
+            if (!names.insert(route.name).second) fail(path + ".name", "duplicate route name \"" + route.name + "\"");
+            if (!route.pool.empty()) check_known(path + ".pool", "pool", route.pool, pools_);
+            for (std::size_t k = 0; k < route.match.listeners.size(); ++k)
+                check_known(path + ".match.listeners[" + std::to_string(k) + "]", "listener", route.match.listeners[k], listeners_);
+            for (std::size_t k = 0; k < route.match.hosts.size(); ++k)
+                check_host(path + ".match.hosts[" + std::to_string(k) + "]", route.match.hosts[k]);
+            if (!route.match.path_prefix.empty() && route.match.path_prefix[0] != '/')
+                fail(path + ".match.path_prefix", "a path begins with \"/\"");
+            check_headers(path + ".request_headers", route.request_headers);
+        }
+    }
+
+    void check_host(const std::string& path, std::string_view host) {
+        const auto name = host.starts_with("*.") ? host.substr(2) : host;
+        const auto legal = [](unsigned char c) { return (std::isalnum(c) && !std::isupper(c)) || c == '-' || c == '.' || c == '_' || c == '[' || c == ']' || c == ':'; };
+        if (name.empty() || name.front() == '.' || !std::all_of(name.begin(), name.end(), legal))
+            fail(path, "\"" + std::string(host) + "\" is not a host: write a name in lower case without a port, or *.example.com");
+    }
+
+    void check_headers(const std::string& path, const HeaderEdit& edit) {
+        const auto check = [&](const std::string& at, std::string_view name) {
+            const auto legal = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; };
+            if (name.empty() || !std::all_of(name.begin(), name.end(), legal)) return fail(at, "\"" + std::string(name) + "\" is not a header name");
+            std::string lower(name);
+            std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+            for (const auto taken : {"content-length", "transfer-encoding", "connection", "upgrade", "host", "te", "trailer", "keep-alive", "expect"})
+                if (lower == taken) fail(at, "weir sets this header itself");
+        };
+        for (const auto& [name, value] : edit.set) {
+            check(path + ".set." + name, name);
+            if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+                fail(path + ".set." + name, "a header's value is one line without control characters");
+        }
+        for (std::size_t i = 0; i < edit.remove.size(); ++i) check(path + ".remove[" + std::to_string(i) + "]", edit.remove[i]);
+    }
+
+    void check_pool(const Pool& pool) {
+        const auto path = "pools." + pool.name;
+        check_name(path, pool.name);
+        if (pool.backends.empty()) fail(path, "no backends");
+        std::set<Address> addresses;
+        std::set<std::string> names;
+        for (std::size_t i = 0; i < pool.backends.size(); ++i) {
+            const auto& backend = pool.backends[i];
+            const auto at = path + ".backends[" + std::to_string(i) + "]";
+            if (!backend.address.is_set()) continue;
+            check_name(at + ".name", backend.name);
+            if (!addresses.insert(backend.address).second) fail(at + ".address", "duplicate address " + backend.address.text() + " in this pool");
+            else if (!names.insert(backend.name).second) fail(at + ".name", "duplicate name \"" + backend.name + "\" in this pool");
+        }
+        if (!pool.health_check) return;
+        const auto& check = *pool.health_check;
+        if (check.path.empty() || check.path[0] != '/' || std::any_of(check.path.begin(), check.path.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
+            fail(path + ".health_check.path", "a path begins with \"/\" and has no spaces");
+        if (check.expect_status.empty()) fail(path + ".health_check.expect_status", "no status would ever pass");
+    }
+
+    void limits() {
+        const auto size = config_.limits.header_size.bytes;
+        if (size < 1024 || size > 256 * 1024) fail("limits.header_size", "from 1KiB to 256KiB");
+    }
+
+    void admin_and_logging() {
+        const auto& admin = config_.admin;
+        if (admin.address && !admin.address->is_unix() && admin.token_file.empty()) {
+            const auto& address = std::get<Address>(admin.address->where);
+            if (address.is_set() && !address.is_loopback())
+                fail("admin.address", "off loopback the admin API needs a token: add token_file, or listen on 127.0.0.1");
+        }
+        if (config_.process.state_dir.empty() || config_.process.state_dir[0] != '/')
+            fail("process.state_dir", "write an absolute path");
+        const auto& output = config_.logging.access.output;
+        if (output != "stdout" && output != "stderr" && output != "none" && !output.starts_with("/"))
+            fail("logging.access.output", "write stdout, stderr, none, or a file's absolute path");
+    }
+
+    void lock() {
+        const auto& lock = config_.reload.lock;
+        check_name("reload.lock.fleet", lock.fleet);
+        if (lock.ttl < Duration(1000)) fail("reload.lock.ttl", "at least 1s: it is renewed every third of it");
+        if (lock.type == LockType::local && !lock.servers.empty()) fail("reload.lock.servers", "means nothing with type: local");
+        if (lock.type == LockType::redis && lock.servers.size() != 1) fail("reload.lock.servers", "type: redis needs exactly one server");
+        for (std::size_t i = 0; i < lock.servers.size(); ++i) {
+            const auto& url = lock.servers[i].url;
+            const auto at = "reload.lock.servers[" + std::to_string(i) + "].url";
+            if (url.starts_with("rediss://")) fail(at, "rediss:// (TLS) is not supported yet");
+            else if (!url.starts_with("redis://") || url.size() < 9 || url.find('@') != std::string::npos)
+                fail(at, "write redis://HOST:PORT or redis://HOST:PORT/DB; username and password have keys of their own");
+        }
+    }
+
+    const Config& config_;
+    BindContext& context_;
+    std::vector<std::string_view> pools_, listeners_;
+};
+
+void fill_in_names(Config& config) {
+    for (auto& pool : config.pools)
+        for (auto& backend : pool.backends)
+            if (backend.name.empty() && backend.address.is_set()) backend.name = backend.address.text();
+    for (std::size_t i = 0; i < config.routes.size(); ++i)
+        if (config.routes[i].name.empty()) config.routes[i].name = "route" + std::to_string(i + 1);
+}
+
+} // namespace
+
+void validate(Config& config, BindContext& context) {
+    fill_in_names(config);
+    Checker(config, context).run();
+}
+
+} // namespace weir::conf

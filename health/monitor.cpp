@@ -1,0 +1,114 @@
+#include "health/monitor.h"
+
+#include "health/probe.h"
+#include "health/schedule.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <optional>
+
+namespace weir::health {
+
+namespace asio = boost::asio;
+
+// Probes one backend until it is told to stop.
+class Monitor::Watcher : public std::enable_shared_from_this<Watcher> {
+public:
+    Watcher(asio::io_context& context, const Target& target, std::shared_ptr<std::mt19937> random, OnVerdict on_verdict)
+        : target_(target), random_(std::move(random)), on_verdict_(std::move(on_verdict)), timer_(context) {}
+
+    Health health;
+
+    const std::optional<conf::HealthCheck>& check() const { return target_.check; }
+
+    void start() {
+        if (!target_.check) return decide(Verdict::up);
+        probe_ = make_probe(*target_.check);
+        asio::co_spawn(timer_.get_executor(), run(shared_from_this()), asio::detached);
+    }
+    void stop() {
+        stopped_ = true;
+        timer_.cancel();
+    }
+
+private:
+    static asio::awaitable<void> run(std::shared_ptr<Watcher> self) {
+        const auto& check = *self->target_.check;
+        auto address = self->target_.backend->address();
+        if (check.port) address.set_port(static_cast<std::uint16_t>(check.port));
+        auto next = std::chrono::steady_clock::now() + first_delay(check.interval, self->dice());
+        while (!self->stopped_) {
+            self->timer_.expires_at(next);
+            co_await self->timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+            if (self->stopped_) break;
+            next = std::chrono::steady_clock::now() + next_delay(check.interval, self->dice());
+            const auto result = co_await run_probe(*self->probe_, address, check.timeout);
+            if (!self->stopped_) self->take(result);
+        }
+    }
+
+    void take(const ProbeResult& result) {
+        const auto& check = *target_.check;
+        ++health.checks;
+        if (result.outcome == ProbeOutcome::failed) {
+            ++health.failed_checks;
+            health.why = result.why;
+        }
+        decide(Thresholds{check.fall, check.rise}.observe(target_.backend->verdict(), health.progress, result.outcome));
+    }
+
+    void decide(Verdict verdict) {
+        const auto before = target_.backend->verdict();
+        if (verdict == before) return;
+        if (verdict == Verdict::down) ++health.ejections;
+        health.since = std::chrono::system_clock::now();
+        target_.backend->set_verdict(verdict);
+        on_verdict_(target_.backend, before, health);
+    }
+
+    double dice() { return std::uniform_real_distribution<double>(0, 1)(*random_); }
+
+    const Target target_;
+    std::shared_ptr<std::mt19937> random_;
+    OnVerdict on_verdict_;
+    asio::steady_timer timer_;
+    std::unique_ptr<Probe> probe_;
+    bool stopped_ = false;
+};
+
+Monitor::Monitor(asio::io_context& context, OnVerdict on_verdict)
+    : context_(context), on_verdict_(std::move(on_verdict)), random_(std::make_shared<std::mt19937>(std::random_device{}())) {}
+
+Monitor::~Monitor() { stop(); }
+
+void Monitor::watch(const std::vector<Target>& targets) {
+    std::unordered_map<const balancer::Backend*, std::shared_ptr<Watcher>> now;
+    for (const auto& target : targets) {
+        const auto known = watchers_.find(target.backend.get());
+        auto& watcher = now[target.backend.get()];
+        if (known != watchers_.end() && known->second->check() == target.check) {
+            watcher = std::move(known->second);
+            watchers_.erase(known);
+            continue;
+        }
+        watcher = std::make_shared<Watcher>(context_, target, random_, on_verdict_);
+        if (known != watchers_.end()) {
+            watcher->health = known->second->health;
+            watcher->health.progress = {};
+        }
+        watcher->start();
+    }
+    for (auto& [_, watcher] : watchers_) watcher->stop();
+    watchers_ = std::move(now);
+}
+
+const Health* Monitor::find(const balancer::Backend& backend) const {
+    const auto it = watchers_.find(&backend);
+    return it == watchers_.end() ? nullptr : &it->second->health;
+}
+
+} // namespace weir::health

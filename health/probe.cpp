@@ -1,0 +1,43 @@
+#include "health/probe.h"
+
+#include "health/deadline.h"
+#include "health/heartbeat_probe.h"
+#include "health/http_probe.h"
+#include "health/tcp_probe.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <cstring>
+
+namespace weir::health {
+
+namespace asio = boost::asio;
+
+std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check) {
+    switch (check.type) {
+    case conf::CheckType::http: return std::make_unique<HttpProbe>(check.path, check.expect_status);
+    case conf::CheckType::tcp: return std::make_unique<TcpProbe>();
+    case conf::CheckType::heartbeat: return std::make_unique<HeartbeatProbe>();
+    }
+    return nullptr;
+}
+
+asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Address address, conf::Duration timeout) {
+    sockaddr_storage raw;
+    const auto length = address.to_sockaddr(raw);
+    asio::ip::tcp::endpoint endpoint;
+    endpoint.resize(length);
+    std::memcpy(endpoint.data(), &raw, length);
+    Socket socket(co_await asio::this_coro::executor);
+    Deadline deadline(socket, timeout);
+    const auto [error] = co_await socket.async_connect(endpoint, asio::as_tuple(asio::use_awaitable));
+    ProbeResult result{ProbeOutcome::failed, "cannot connect: " + error.message()};
+    if (!error) result = co_await probe.talk(socket, address);
+    if (result.outcome == ProbeOutcome::failed && deadline.passed())
+        result.why = "no answer within " + conf::format(timeout);
+    co_return result;
+}
+
+} // namespace weir::health

@@ -1,0 +1,83 @@
+#include "lock/acquire.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace weir::lock {
+
+namespace asio = boost::asio;
+
+std::chrono::milliseconds backoff(unsigned attempt, double dice) {
+    const auto longest = std::min(25u << std::min(attempt - 1, 4u), 400u);
+    return std::chrono::milliseconds(static_cast<int>(longest * (0.5 + 0.5 * dice)));
+}
+
+Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait, std::function<double()> dice) {
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    const auto give_up = Clock::now() + wait;
+    for (unsigned attempt = 1;; ++attempt) {
+        auto result = co_await lock.try_acquire(holder);
+        if (result) co_return result;
+        const auto delay = backoff(attempt, dice());
+        if (Clock::now() + delay >= give_up) {
+            if (result.error() == LockError::held) co_return LockError::timed_out;
+            co_return result.error();
+        }
+        pause.expires_after(delay);
+        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+}
+
+struct Keeper::State {
+    State(Lock& owner, asio::any_io_executor executor, Lease mine) : lock(owner), lease(std::move(mine)), timer(executor) {}
+    Lock& lock;
+    Lease lease;
+    asio::steady_timer timer;
+    bool stopped = false, lost = false, renewing = false;
+};
+
+Keeper::Keeper(Lock& lock, asio::any_io_executor executor, Lease lease)
+    : state_(std::make_shared<State>(lock, executor, std::move(lease))) {
+    asio::co_spawn(executor, keep(state_), asio::detached);
+}
+
+Keeper::~Keeper() {
+    state_->stopped = true;
+    state_->timer.cancel();
+}
+
+bool Keeper::is_held() const { return !state_->lost && Clock::now() < state_->lease.deadline; }
+
+std::uint64_t Keeper::fence() const { return state_->lease.fence; }
+
+Awaitable<void> Keeper::keep(std::shared_ptr<State> state) {
+    while (!state->stopped && !state->lost) {
+        state->timer.expires_after(state->lock.ttl() / 3);
+        co_await state->timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (state->stopped) break;
+        state->renewing = true;
+        const auto error = co_await state->lock.renew(state->lease);
+        state->renewing = false;
+        if (error == LockError::lost) state->lost = true;
+    }
+}
+
+Awaitable<void> Keeper::release() {
+    // The coroutine may go on when this object is gone: it holds what it needs.
+    const auto state = state_;
+    state->stopped = true;
+    state->timer.cancel();
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    while (state->renewing) { // one conversation with the server at a time
+        pause.expires_after(std::chrono::milliseconds(5));
+        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    co_await state->lock.release(state->lease);
+}
+
+} // namespace weir::lock

@@ -1,0 +1,41 @@
+// What the admin API answers: paths, methods and bodies, without the connection.
+//
+// Thread: the control thread.
+// Lifetime: what it shows must outlive it.
+#pragma once
+
+#include "proxy/admin/guard.h"
+#include "proxy/reloader.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+namespace weir::proxy::admin {
+
+using Request = boost::beast::http::request<boost::beast::http::string_body>;
+using Response = boost::beast::http::response<boost::beast::http::string_body>;
+
+class Api {
+public:
+    Api(Running& running, Reloader& reloader, conf::AdminAddress own, std::string token)
+        : running_(running), reloader_(reloader), own_(std::move(own)), token_(std::move(token)) {}
+
+    // A GET never changes anything.
+    boost::asio::awaitable<Response> answer(const Request& request);
+
+    void set_draining() { draining_ = true; }
+
+private:
+    boost::asio::awaitable<Response> reload(const Request& request);
+    Response show(const Request& request) const;
+
+    Running& running_;
+    Reloader& reloader_;
+    const conf::AdminAddress own_;
+    const std::string token_;
+    const std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
+    bool draining_ = false;
+};
+
+} // namespace weir::proxy::admin

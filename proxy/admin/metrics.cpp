@@ -1,0 +1,172 @@
+#include "proxy/admin/metrics.h"
+
+#include "proxy/version.h"
+
+#include <cstdio>
+
+namespace weir::proxy::admin {
+namespace {
+
+using Labels = std::vector<std::pair<std::string_view, std::string>>;
+
+class Exposition {
+public:
+    void family(std::string_view name, std::string_view type, std::string_view help) {
+        name_ = name;
+        out_.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+    }
+    void sample(const Labels& labels, std::uint64_t value, std::string_view suffix = "") { write(labels, std::to_string(value), suffix); }
+    void sample(const Labels& labels, double value, std::string_view suffix = "") {
+        char text[32];
+        std::snprintf(text, sizeof text, "%.9g", value);
+        write(labels, text, suffix);
+    }
+    std::string take() { return std::move(out_); }
+
+private:
+    void write(const Labels& labels, std::string_view value, std::string_view suffix) {
+        out_.append(name_).append(suffix);
+        char before = '{';
+        for (const auto& [key, text] : labels) {
+            out_ += before;
+            out_.append(key).append("=\"").append(escape_label(text)).append("\"");
+            before = ',';
+        }
+        if (!labels.empty()) out_ += '}';
+        out_.append(" ").append(value).append("\n");
+    }
+
+    std::string name_, out_;
+};
+
+using Listeners = std::vector<std::shared_ptr<const ListenerSpec>>;
+
+std::uint64_t total(const ListenerStats& stats, Counter ListenerCounters::*member) {
+    std::uint64_t sum = 0;
+    for (const auto& worker : stats.workers) sum += (worker.*member).read();
+    return sum;
+}
+
+void write_requests(Exposition& out, const Listeners& listeners) {
+    out.family("weir_requests_total", "counter", "HTTP requests answered, by listener and status (499: the client left).");
+    for (const auto& listener : listeners)
+        for (int code = ListenerCounters::first_code; code <= ListenerCounters::last_code; ++code) {
+            std::uint64_t sum = 0;
+            for (const auto& worker : listener->stats->workers) sum += worker.codes[static_cast<std::size_t>(code - ListenerCounters::first_code)].read();
+            if (sum) out.sample({{"listener", listener->config.name}, {"code", std::to_string(code)}}, sum);
+        }
+}
+
+void write_durations(Exposition& out, const Listeners& listeners) {
+    out.family("weir_request_duration_seconds", "histogram", "From the request's head to the last byte of its answer.");
+    for (const auto& listener : listeners) {
+        const std::string& name = listener->config.name;
+        std::uint64_t sum = 0;
+        for (std::size_t i = 0; i <= duration_bounds.size(); ++i) {
+            for (const auto& worker : listener->stats->workers) sum += worker.durations[i].read();
+            char bound[32] = "+Inf";
+            if (i < duration_bounds.size()) std::snprintf(bound, sizeof bound, "%g", duration_bounds[i] / 1e6);
+            out.sample({{"listener", name}, {"le", bound}}, sum, "_bucket");
+        }
+        out.sample({{"listener", name}}, static_cast<double>(total(*listener->stats, &ListenerCounters::duration_us)) / 1e6, "_sum");
+        out.sample({{"listener", name}}, sum, "_count");
+    }
+}
+
+void write_listeners(Exposition& out, const Listeners& listeners) {
+    const auto each = [&](const char* name, const char* type, const char* help, Counter ListenerCounters::*member) {
+        out.family(name, type, help);
+        for (const auto& listener : listeners) out.sample({{"listener", listener->config.name}}, total(*listener->stats, member));
+    };
+    each("weir_connections_total", "counter", "Client connections accepted.", &ListenerCounters::connections);
+    each("weir_connections_active", "gauge", "Client connections open now.", &ListenerCounters::active);
+    each("weir_received_bytes_total", "counter", "Bytes received from clients.", &ListenerCounters::bytes_in);
+    each("weir_sent_bytes_total", "counter", "Bytes sent to clients.", &ListenerCounters::bytes_out);
+}
+
+void write_backends(Exposition& out, const Running& running) {
+    const auto each = [&](const char* name, const char* type, const char* help, auto value) {
+        out.family(name, type, help);
+        for (const auto& pool : running.snapshot()->pools)
+            for (const auto& backend : pool->backends)
+                out.sample({{"pool", pool->config.name}, {"backend", backend->name()}}, static_cast<std::uint64_t>(value(*backend)));
+    };
+    using balancer::Backend;
+    using Counters = balancer::BackendCounters;
+    each("weir_backend_up", "gauge", "1: healthy, 0: ejected or not known yet.", [](const Backend& b) { return b.verdict() == balancer::Verdict::up; });
+    each("weir_backend_requests_total", "counter", "Requests or connections given to a backend.", [](const Backend& b) { return b.total(&Counters::requests); });
+    each("weir_backend_failures_total", "counter", "Tries on a backend that failed.", [](const Backend& b) { return b.total(&Counters::failures); });
+    each("weir_backend_active", "gauge", "Requests or connections that a backend has now.", [](const Backend& b) { return b.total(&Counters::active); });
+    each("weir_backend_connections", "gauge", "Connections open to a backend.", [](const Backend& b) { return b.total(&Counters::connections); });
+    each("weir_backend_idle_connections", "gauge", "Connections kept idle to a backend.", [](const Backend& b) { return b.total(&Counters::idle); });
+    const auto health = [&](const Backend& b) { return running.monitor().find(b); };
+    each("weir_backend_checks_total", "counter", "Health checks made.", [&](const Backend& b) { return health(b) ? health(b)->checks : 0; });
+    each("weir_backend_failed_checks_total", "counter", "Health checks failed.", [&](const Backend& b) { return health(b) ? health(b)->failed_checks : 0; });
+    each("weir_backend_ejections_total", "counter", "Times a backend was ejected.", [&](const Backend& b) { return health(b) ? health(b)->ejections : 0; });
+}
+
+void write_workers(Exposition& out, const Running& running) {
+    const auto one = [&](const char* name, const char* help, Counter WorkerCounters::*member) {
+        std::uint64_t sum = 0;
+        for (const auto& worker : running.counters()) sum += (worker.*member).read();
+        out.family(name, "counter", help);
+        out.sample({}, sum);
+    };
+    one("weir_retries_total", "Requests tried on another backend.", &WorkerCounters::retries);
+    one("weir_retries_refused_total", "Retries that the budget did not allow.", &WorkerCounters::retries_refused);
+    one("weir_access_log_dropped_total", "Access log lines dropped because the writer could not keep up.", &WorkerCounters::log_lines_dropped);
+    one("weir_accept_failures_total", "Connections that could not be accepted.", &WorkerCounters::accept_failures);
+}
+
+void write_reload(Exposition& out, const Running& running, const Reloader& reloader) {
+    const auto seconds = [](auto time) { return static_cast<double>(std::chrono::system_clock::to_time_t(time)); };
+    const auto& last = reloader.last();
+    out.family("weir_reloads_total", "counter", "Reloads by verdict.");
+    out.sample({{"verdict", "applied"}}, reloader.counts().applied);
+    out.sample({{"verdict", "unchanged"}}, reloader.counts().unchanged);
+    out.sample({{"verdict", "refused"}}, reloader.counts().refused);
+    out.family("weir_reload_last_success", "gauge", "1 unless the last reload was refused.");
+    out.sample({}, std::uint64_t{last.verdict != ReloadVerdict::refused});
+    out.family("weir_reload_last_time_seconds", "gauge", "When the last reload ended, as Unix time.");
+    out.sample({}, seconds(last.at));
+    out.family("weir_reload_last_duration_seconds", "gauge", "How long the last reload took.");
+    out.sample({}, static_cast<double>(last.took.count()) / 1e3);
+    out.family("weir_config_info", "gauge", "The configuration in force.");
+    out.sample({{"hash", running.snapshot()->hash}}, std::uint64_t{1});
+    out.family("weir_config_loaded_time_seconds", "gauge", "When the configuration was loaded, as Unix time.");
+    out.sample({}, seconds(reloader.loaded_at()));
+    out.family("weir_lock_held", "gauge", "1 while this process holds the reload lock.");
+    out.sample({}, std::uint64_t{reloader.holds_lock()});
+    out.family("weir_lock_fence", "gauge", "Fencing token of the configuration in force.");
+    out.sample({}, reloader.fence());
+    out.family("weir_lock_failures_total", "counter", "Reloads that did not get the lock.");
+    out.sample({}, reloader.counts().lock_failures);
+}
+
+} // namespace
+
+std::string escape_label(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '\\' || c == '"') out += '\\';
+        if (c == '\n') out += "\\n";
+        else out += c;
+    }
+    return out;
+}
+
+std::string metrics(const Running& running, const Reloader& reloader) {
+    Exposition out;
+    out.family("weir_build_info", "gauge", "The version that runs.");
+    out.sample({{"version", version}}, std::uint64_t{1});
+    const auto& listeners = running.snapshot()->listeners;
+    write_requests(out, listeners);
+    write_durations(out, listeners);
+    write_listeners(out, listeners);
+    write_backends(out, running);
+    write_workers(out, running);
+    write_reload(out, running, reloader);
+    return out.take();
+}
+
+} // namespace weir::proxy::admin

@@ -1,0 +1,122 @@
+#include "proxy/admin/server.h"
+
+#include "health/deadline.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace weir::proxy::admin {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using Tcp = asio::ip::tcp;
+using Local = asio::local::stream_protocol;
+
+namespace {
+
+constexpr auto token = asio::as_tuple(asio::use_awaitable);
+constexpr auto idle_time = std::chrono::seconds(30);
+constexpr auto answer_time = std::chrono::minutes(30); // a reload may wait for the lock
+constexpr int most_connections = 64;
+constexpr std::size_t largest_body = 1u << 20;
+
+} // namespace
+
+struct Server::State {
+    State(asio::io_context& context, Api& answers) : control(context), api(answers), tcp(context), local(context) {}
+
+    asio::io_context& control;
+    Api& api;
+    Tcp::acceptor tcp;
+    Local::acceptor local;
+    std::string path; // of the unix socket
+    int connections = 0;
+
+    template <class Socket> static asio::awaitable<void> serve(std::shared_ptr<State> state, Socket socket) {
+        ++state->connections;
+        health::Deadline<Socket> deadline(socket, idle_time);
+        boost::beast::flat_buffer buffer(64 * 1024);
+        for (bool more = true; more;) {
+            http::request_parser<http::string_body> parser;
+            parser.body_limit(largest_body);
+            const auto [unread, _] = co_await http::async_read(socket, buffer, parser, token);
+            if (unread) break;
+            deadline.extend(answer_time);
+            auto response = co_await state->api.answer(parser.get());
+            more = response.keep_alive();
+            deadline.extend(idle_time);
+            const auto [unsent, __] = co_await http::async_write(socket, response, token);
+            if (unsent) break;
+        }
+        --state->connections;
+    }
+
+    template <class Acceptor> static asio::awaitable<void> accept(std::shared_ptr<State> state, Acceptor& acceptor) {
+        asio::steady_timer pause(state->control);
+        while (acceptor.is_open()) {
+            auto [error, socket] = co_await acceptor.async_accept(token);
+            if (!acceptor.is_open()) break;
+            if (error || state->connections >= most_connections) {
+                pause.expires_after(std::chrono::milliseconds(error ? 100 : 1));
+                co_await pause.async_wait(token);
+                continue;
+            }
+            asio::co_spawn(state->control, serve(state, std::move(socket)), asio::detached);
+        }
+    }
+};
+
+Server::Server(asio::io_context& control, Api& api) : state_(std::make_shared<State>(control, api)) {}
+
+Server::~Server() { stop(); }
+
+std::string Server::listen(const conf::AdminAddress& address) {
+    boost::system::error_code error;
+    if (address.is_unix()) {
+        const auto& path = std::get<std::string>(address.where);
+        Local::socket other(state_->control);
+        other.connect(Local::endpoint(path), error);
+        if (!error) return "another process serves " + address.text();
+        ::unlink(path.c_str());
+        state_->local.open(Local(), error);
+        const auto mask = ::umask(0077); // the file's mode decides who may use it
+        if (!error) state_->local.bind(Local::endpoint(path), error);
+        ::umask(mask);
+        if (!error) state_->local.listen(64, error);
+        if (error) return address.text() + ": " + error.message();
+        state_->path = path;
+        asio::co_spawn(state_->control, State::accept(state_, state_->local), asio::detached);
+        return {};
+    }
+    const auto& where = std::get<conf::Address>(address.where);
+    const Tcp::endpoint endpoint(asio::ip::make_address(where.ip_text()), where.port());
+    state_->tcp.open(endpoint.protocol(), error);
+    if (!error) state_->tcp.set_option(asio::socket_base::reuse_address(true), error);
+    if (!error) state_->tcp.bind(endpoint, error);
+    if (!error) state_->tcp.listen(64, error);
+    if (error) return address.text() + ": " + error.message();
+    asio::co_spawn(state_->control, State::accept(state_, state_->tcp), asio::detached);
+    return {};
+}
+
+void Server::stop() {
+    boost::system::error_code ignored;
+    state_->tcp.close(ignored);
+    state_->local.close(ignored);
+    if (!state_->path.empty()) ::unlink(state_->path.c_str());
+    state_->path.clear();
+}
+
+} // namespace weir::proxy::admin

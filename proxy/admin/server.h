@@ -1,0 +1,32 @@
+// The admin API's listener and connections, over TCP or a unix socket.
+//
+// Thread: the control thread.
+// Lifetime: the API must outlive it; connections end soon after `stop`.
+#pragma once
+
+#include "proxy/admin/api.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <memory>
+#include <string>
+
+namespace weir::proxy::admin {
+
+class Server {
+public:
+    Server(boost::asio::io_context& control, Api& api);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    // Returns what went wrong; empty: it listens. A unix socket left by a process that is gone is replaced.
+    std::string listen(const conf::AdminAddress& address);
+    void stop();
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+} // namespace weir::proxy::admin

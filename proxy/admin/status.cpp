@@ -1,0 +1,147 @@
+#include "proxy/admin/status.h"
+
+#include "conf/scalar.h"
+#include "proxy/version.h"
+
+#include <boost/json.hpp>
+
+#include <unistd.h>
+
+namespace weir::proxy::admin {
+
+namespace json = boost::json;
+
+namespace {
+
+const char* word(ReloadVerdict verdict) {
+    switch (verdict) {
+    case ReloadVerdict::applied: return "applied";
+    case ReloadVerdict::unchanged: return "unchanged";
+    case ReloadVerdict::refused: return "refused";
+    }
+    return "";
+}
+
+// What an operator wants to know first: what was asked for, and only then what health says.
+std::string state_of(const conf::Backend& config, const balancer::Backend& backend) {
+    if (config.state != conf::AdminState::ready) return conf::Scalar<conf::AdminState>::format(config.state);
+    switch (backend.verdict()) {
+    case balancer::Verdict::up: return "up";
+    case balancer::Verdict::down: return "down";
+    case balancer::Verdict::unknown: break;
+    }
+    return "unknown";
+}
+
+json::object backend_status(const conf::Backend& config, const balancer::Backend& backend, const health::Health* health) {
+    using Counters = balancer::BackendCounters;
+    json::object out{{"name", config.name},
+                     {"address", config.address.text()},
+                     {"state", state_of(config, backend)},
+                     {"weight", config.weight},
+                     {"requests", backend.total(&Counters::requests)},
+                     {"failures", backend.total(&Counters::failures)},
+                     {"active", backend.total(&Counters::active)},
+                     {"idle", backend.total(&Counters::idle)}};
+    if (!health) return out;
+    out["since"] = to_iso(health->since);
+    out["checks"] = health->checks;
+    out["failed_checks"] = health->failed_checks;
+    out["ejections"] = health->ejections;
+    out["passes_in_a_row"] = health->progress.passes;
+    out["failures_in_a_row"] = health->progress.failures;
+    if (!health->why.empty()) out["last_failure"] = health->why;
+    return out;
+}
+
+json::array pools_status(const Running& running) {
+    json::array pools;
+    for (const auto& pool : running.snapshot()->pools) {
+        json::array backends;
+        for (std::size_t i = 0; i < pool->backends.size(); ++i)
+            backends.push_back(backend_status(pool->config.backends[i], *pool->backends[i], running.monitor().find(*pool->backends[i])));
+        pools.push_back({{"name", pool->config.name}, {"backends", std::move(backends)}});
+    }
+    return pools;
+}
+
+json::array listeners_status(const Running& running) {
+    json::array listeners;
+    for (const auto& listener : running.snapshot()->listeners) {
+        std::uint64_t connections = 0, active = 0;
+        for (const auto& worker : listener->stats->workers) {
+            connections += worker.connections.read();
+            active += worker.active.read();
+        }
+        listeners.push_back({{"name", listener->config.name},
+                             {"address", listener->config.address.text()},
+                             {"protocol", conf::Scalar<conf::Protocol>::format(listener->config.protocol)},
+                             {"connections", connections},
+                             {"active", active}});
+    }
+    return listeners;
+}
+
+} // namespace
+
+std::string to_iso(std::chrono::system_clock::time_point time) {
+    const auto seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm utc{};
+    ::gmtime_r(&seconds, &utc);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return text;
+}
+
+json::object to_json(const ReloadReport& report) {
+    json::array errors(report.errors.begin(), report.errors.end());
+    json::array changes;
+    for (const auto& change : report.plan.changes) changes.emplace_back(change.text());
+    return {{"verdict", word(report.verdict)}, {"trigger", report.trigger},   {"at", to_iso(report.at)},
+            {"took_ms", report.took.count()},  {"hash", report.hash},         {"fence", report.fence},
+            {"errors", std::move(errors)},     {"changes", std::move(changes)}};
+}
+
+json::array to_json(const conf::Description& description) {
+    json::array items;
+    for (const auto& item : description) {
+        json::object fields;
+        for (const auto& [key, value] : item.fields) fields[key] = value;
+        items.push_back({{"kind", item.kind}, {"name", item.name}, {"fields", std::move(fields)}});
+    }
+    return items;
+}
+
+conf::Description description_from_json(const json::array& items) {
+    conf::Description description;
+    for (const auto& entry : items) {
+        conf::Item item{std::string(entry.at("kind").as_string()), std::string(entry.at("name").as_string()), {}};
+        for (const auto& field : entry.at("fields").as_object())
+            item.fields.emplace_back(field.key(), field.value().as_string());
+        description.push_back(std::move(item));
+    }
+    return description;
+}
+
+json::object status(const Running& running, const Reloader& reloader, std::chrono::system_clock::time_point started) {
+    const auto& snapshot = *running.snapshot();
+    const auto& lock = snapshot.config.reload.lock;
+    const auto up = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - started);
+    return {{"version", version},
+            {"pid", ::getpid()},
+            {"uptime_seconds", up.count()},
+            {"workers", running.counters().size()},
+            {"config",
+             {{"file", reloader.path()},
+              {"hash", snapshot.hash},
+              {"fence", reloader.fence()},
+              {"generation", snapshot.generation},
+              {"loaded_at", to_iso(reloader.loaded_at())}}},
+            {"reload", {{"in_progress", reloader.in_progress()}, {"last", to_json(reloader.last())}}},
+            {"lock",
+             {{"type", conf::Scalar<conf::LockType>::format(lock.type)}, {"fleet", lock.fleet}, {"held", reloader.holds_lock()}}},
+            {"listeners", listeners_status(running)},
+            {"pools", pools_status(running)}};
+}
+
+} // namespace weir::proxy::admin

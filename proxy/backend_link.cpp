@@ -1,0 +1,51 @@
+#include "proxy/backend_link.h"
+
+#include <algorithm>
+
+namespace weir::proxy {
+
+BackendConnection::BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link)
+    : link_(std::move(link)), timer_(loop.timers(), *this) {
+    link_->counters().connections.add();
+}
+
+BackendConnection::~BackendConnection() { link_->counters().connections.subtract(); }
+
+void BackendConnection::wake() {
+    // A late notice that it can be written to is no reason to part.
+    if (timer_.expired() || socket.readable() || socket.hung_up()) link_->drop(*this);
+}
+
+BackendConnectionPtr BackendLink::take_idle() {
+    if (idle_.empty()) return nullptr;
+    auto connection = std::move(idle_.back());
+    idle_.pop_back();
+    connection->timer_.cancel();
+    counters_.idle.subtract();
+    return connection;
+}
+
+void BackendLink::give_back(BackendConnectionPtr connection, std::size_t max_idle, TimePoint until) {
+    if (retired_ || idle_.size() >= max_idle || backend_->verdict() == balancer::Verdict::down) return;
+    if (connection->socket.readable() || connection->socket.hung_up() || !connection->in.empty()) return;
+    connection->in.release();
+    connection->socket.set_waker(*connection);
+    connection->timer_.set(until);
+    counters_.idle.add();
+    idle_.push_back(std::move(connection));
+}
+
+void BackendLink::close_idle() {
+    counters_.idle.subtract(idle_.size());
+    idle_.clear();
+}
+
+void BackendLink::drop(BackendConnection& connection) {
+    const auto it = std::find_if(idle_.begin(), idle_.end(), [&](const auto& c) { return c.get() == &connection; });
+    if (it == idle_.end()) return;
+    const auto doomed = std::move(*it);
+    idle_.erase(it);
+    counters_.idle.subtract();
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,89 @@
+#include "proxy/cli/app.h"
+
+#include "proxy/cli/commands.h"
+#include "proxy/version.h"
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+namespace weir::proxy::cli {
+namespace {
+
+constexpr int usage_error = 2;
+
+// What every command about a running process takes.
+void add_target(CLI::App& command, Target& target) {
+    command.add_option("-c,--config", target.config, "configuration file; its admin section says where the process is");
+    command.add_option("--admin", target.admin, "admin address of the process: IP:PORT or unix:/PATH");
+    command.add_option("--token-file", target.token_file, "file with the admin token");
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("weir: a TCP and HTTP reverse proxy and load balancer");
+    app.require_subcommand(0, 1);
+    app.set_help_all_flag("--help-all", "show the options of every command");
+    int code = usage_error;
+    std::string config, listen, name;
+    Target target;
+    bool json = false, wait = false, test = false, once = false;
+
+    app.add_option("-c,--config", config, "configuration file, with -t");
+    app.add_flag("-t,--test", test, "check a configuration, as `check` does");
+
+    auto& run_command = *app.add_subcommand("run", "serve a configuration");
+    run_command.add_option("-c,--config", config, "configuration file")->required();
+    run_command.callback([&] { code = run(config); });
+
+    auto& check_command = *app.add_subcommand("check", "check a configuration");
+    check_command.add_option("-c,--config", config, "configuration file")->required();
+    check_command.callback([&] { code = check(config); });
+
+    auto& plan_command = *app.add_subcommand("plan", "show what a reload of a file would change");
+    add_target(plan_command, target);
+    plan_command.get_option("-c")->required();
+    plan_command.add_flag("--json", json, "as JSON");
+    plan_command.callback([&] { code = plan(target, json ? Output::json : Output::text); });
+
+    auto& reload_command = *app.add_subcommand("reload", "have the running process reload its configuration");
+    add_target(reload_command, target);
+    reload_command.add_flag("--wait", wait, "wait for the verdict, and print it");
+    reload_command.callback([&] { code = reload(target, wait ? WaitFor::verdict : WaitFor::nothing); });
+
+    auto& status_command = *app.add_subcommand("status", "show the state of the running process");
+    add_target(status_command, target);
+    status_command.add_flag("--json", json, "as JSON");
+    status_command.callback([&] { code = status(target, json ? Output::json : Output::text); });
+
+    auto& heartbeat_command = *app.add_subcommand("heartbeat", "answer heartbeats beside a backend");
+    heartbeat_command.add_option("--listen", listen, "IP:PORT")->required();
+    heartbeat_command.callback([&] { code = heartbeat(listen); });
+
+    auto& demo_command = *app.add_subcommand("demo", "show weir at work: backends that die and return, reloads under load");
+    demo_command.add_flag("--once", once, "end when everything has been shown: 0 if all went well, 1 if not");
+    demo_command.callback([&] { code = demo(once ? DemoEnd::end_by_itself : DemoEnd::stay_up); });
+
+    auto& backend_command = *app.add_subcommand("demo-backend", "a small web server, as the demo uses it");
+    backend_command.add_option("--listen", listen, "IP:PORT")->required();
+    backend_command.add_option("--name", name, "what it calls itself")->required();
+    backend_command.callback([&] { code = demo_backend(name, listen); });
+
+    app.add_subcommand("schema", "print the JSON Schema of the configuration")->callback([&] { code = schema(); });
+    app.add_subcommand("version", "print the version")->callback([&] {
+        std::cout << "weir " << version << "\n";
+        code = 0;
+    });
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : usage_error;
+    }
+    if (test && !config.empty()) return check(config);
+    if (app.get_subcommands().empty()) std::cerr << app.help();
+    return code;
+}
+
+} // namespace weir::proxy::cli

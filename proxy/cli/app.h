@@ -1,0 +1,11 @@
+// The command line: what there is, and which command a line means.
+//
+// Thread: the main thread.
+// Lifetime: runs one command to its end.
+#pragma once
+
+namespace weir::proxy::cli {
+
+int main(int argc, char** argv); // returns the exit code
+
+} // namespace weir::proxy::cli

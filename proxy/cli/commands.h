@@ -1,0 +1,32 @@
+// The commands of the program. Each prints for people and returns the exit code: 0 done, 1 refused or failed, 2 usage,
+// 3 a drain that timed out.
+//
+// Thread: the main thread.
+// Lifetime: each runs to its end.
+#pragma once
+
+#include <string>
+
+namespace weir::proxy::cli {
+
+// Where a command finds the running process: --admin, or the admin section of a file.
+struct Target {
+    std::string config, admin, token_file;
+};
+
+enum class Output { text, json };
+enum class WaitFor { nothing, verdict };
+
+int run(const std::string& config);
+int check(const std::string& config);
+int plan(const Target& target, Output output);
+int reload(const Target& target, WaitFor wait);
+int status(const Target& target, Output output);
+int schema();
+int heartbeat(const std::string& listen);
+
+enum class DemoEnd { stay_up, end_by_itself };
+int demo(DemoEnd end);
+int demo_backend(const std::string& name, const std::string& listen);
+
+} // namespace weir::proxy::cli

@@ -1,0 +1,111 @@
+#include "conf/load.h"
+#include "conf/plan.h"
+#include "proxy/admin/status.h"
+#include "proxy/cli/commands.h"
+#include "proxy/cli/target.h"
+#include "proxy/process.h"
+
+#include <boost/json.hpp>
+
+#include <iomanip>
+#include <iostream>
+
+namespace weir::proxy::cli {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int>(ExitCode::refused);
+
+std::string text_of(const json::value& value) { return std::string(value.as_string()); }
+
+void print_backend(const json::object& backend) {
+    std::cout << "  " << std::left << std::setw(24) << text_of(backend.at("name")) << std::setw(24) << text_of(backend.at("address"))
+              << std::setw(9) << text_of(backend.at("state")) << std::right << std::setw(10) << backend.at("requests").to_number<std::uint64_t>()
+              << std::setw(8) << backend.at("active").to_number<std::uint64_t>();
+    if (const auto* why = backend.if_contains("last_failure"); why && text_of(backend.at("state")) == "down") std::cout << "  " << text_of(*why);
+    std::cout << "\n";
+}
+
+void print_status(const json::object& status) {
+    const auto& config = status.at("config").as_object();
+    std::cout << "weir " << text_of(status.at("version")) << ", pid " << status.at("pid") << ", up " << status.at("uptime_seconds") << " s\n"
+              << "config " << text_of(config.at("file")) << ", hash " << text_of(config.at("hash")).substr(0, 12) << ", fence "
+              << config.at("fence") << ", loaded " << text_of(config.at("loaded_at")) << "\n";
+    for (const auto& listener : status.at("listeners").as_array())
+        std::cout << "listener " << text_of(listener.at("name")) << " on " << text_of(listener.at("address")) << ": "
+                  << listener.at("active") << " connections now, " << listener.at("connections") << " in all\n";
+    for (const auto& pool : status.at("pools").as_array()) {
+        std::cout << "pool " << std::left << std::setw(21) << text_of(pool.at("name")) << std::setw(24) << "ADDRESS" << std::setw(9)
+                  << "STATE" << std::right << std::setw(10) << "REQUESTS" << std::setw(8) << "ACTIVE" << "\n";
+        for (const auto& backend : pool.at("backends").as_array()) print_backend(backend.as_object());
+    }
+}
+
+json::object change_to_json(const conf::Change& change) {
+    json::array fields;
+    for (const auto& f : change.fields) fields.push_back({{"key", f.key}, {"before", f.before}, {"after", f.after}});
+    const char* types[] = {"added", "removed", "changed"};
+    return {{"type", types[static_cast<int>(change.type)]},
+            {"kind", change.kind},
+            {"name", change.name},
+            {"fields", std::move(fields)},
+            {"effect", change.effect},
+            {"needs_restart", change.applies == conf::Applies::needs_restart}};
+}
+
+void print_plan(const conf::Plan& plan, Output output) {
+    if (output == Output::json) {
+        json::array changes;
+        for (const auto& change : plan.changes) changes.push_back(change_to_json(change));
+        std::cout << json::serialize(json::object{{"changes", changes}, {"needs_restart", plan.needs_restart()}}) << "\n";
+        return;
+    }
+    if (plan.empty()) std::cout << "nothing would change\n";
+    for (const auto& change : plan.changes) std::cout << change.text() << "\n";
+    if (plan.needs_restart()) std::cout << "a reload would be refused: what needs a restart cannot be changed while weir runs\n";
+}
+
+} // namespace
+
+int plan(const Target& target, Output output) {
+    const auto loaded = conf::load(target.config);
+    if (!loaded.ok()) {
+        for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
+        return refused;
+    }
+    const auto answer = call(target, AdminMethod::get, "/api/v1/config");
+    if (!answer) return refused;
+    const auto running = admin::description_from_json(json::parse(answer->body).as_array());
+    const auto changes = conf::plan(running, conf::describe(loaded.config));
+    print_plan(changes, output);
+    return changes.needs_restart() ? refused : done;
+}
+
+int reload(const Target& target, WaitFor wait) {
+    const auto answer = call(target, AdminMethod::post, wait == WaitFor::verdict ? "/api/v1/reload?wait=1" : "/api/v1/reload");
+    if (!answer) return refused;
+    const auto report = json::parse(answer->body).as_object();
+    const auto verdict = text_of(report.at("verdict"));
+    if (wait == WaitFor::nothing) {
+        std::cout << "reload requested\n";
+        return done;
+    }
+    for (const auto& error : report.at("errors").as_array()) std::cerr << text_of(error) << "\n";
+    for (const auto& change : report.at("changes").as_array())
+        if (verdict == "applied") std::cout << text_of(change) << "\n";
+    std::cout << verdict << " (hash " << text_of(report.at("hash")).substr(0, 12) << ", fence " << report.at("fence") << ", "
+              << report.at("took_ms") << " ms)\n";
+    return verdict == "refused" ? refused : done;
+}
+
+int status(const Target& target, Output output) {
+    const auto answer = call(target, AdminMethod::get, "/api/v1/status");
+    if (!answer) return refused;
+    if (output == Output::json) std::cout << answer->body;
+    else print_status(json::parse(answer->body).as_object());
+    return done;
+}
+
+} // namespace weir::proxy::cli

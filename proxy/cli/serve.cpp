@@ -1,0 +1,80 @@
+#include "conf/load.h"
+#include "conf/schema.h"
+#include "proxy/cli/commands.h"
+#include "proxy/process.h"
+
+#include <boost/json.hpp>
+
+#include <filesystem>
+#include <iostream>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace weir::proxy::cli {
+namespace {
+
+void print_errors(const conf::Loaded& loaded) {
+    for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
+    std::cerr << "weir: " << loaded.errors.size() << (loaded.errors.size() == 1 ? " error\n" : " errors\n");
+}
+
+// Whether weir can keep its state there; says what to do where it cannot.
+bool has_state_dir(const std::string& path) {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (!error && ::access(path.c_str(), W_OK | X_OK) == 0) return true;
+    std::cerr << "weir: process.state_dir: " << path << " cannot be written to"
+              << (error ? " (" + error.message() + ")" : "") << "; create it for this user, or name another directory\n";
+    return false;
+}
+
+// A schema for people to read as well.
+void print_indented(std::ostream& out, const boost::json::value& value, const std::string& indent = "") {
+    if (!value.is_object() || value.as_object().empty()) {
+        out << boost::json::serialize(value);
+        return;
+    }
+    out << "{\n";
+    std::size_t left = value.as_object().size();
+    for (const auto& [key, inner] : value.as_object()) {
+        out << indent << "  " << boost::json::serialize(key) << ": ";
+        print_indented(out, inner, indent + "  ");
+        out << (--left ? ",\n" : "\n");
+    }
+    out << indent << "}";
+}
+
+} // namespace
+
+int run(const std::string& config) {
+    auto loaded = conf::load(config);
+    if (!loaded.ok()) {
+        print_errors(loaded);
+        return static_cast<int>(ExitCode::refused);
+    }
+    if (!has_state_dir(loaded.config.process.state_dir)) return static_cast<int>(ExitCode::refused);
+    Process process(config, std::move(loaded));
+    return static_cast<int>(process.run());
+}
+
+int check(const std::string& config) {
+    const auto loaded = conf::load(config);
+    if (!loaded.ok()) {
+        print_errors(loaded);
+        return static_cast<int>(ExitCode::refused);
+    }
+    std::size_t backends = 0;
+    for (const auto& pool : loaded.config.pools) backends += pool.backends.size();
+    std::cout << config << ": ok (" << loaded.config.listeners.size() << " listeners, " << loaded.config.routes.size() << " routes, "
+              << loaded.config.pools.size() << " pools, " << backends << " backends; hash " << loaded.hash.substr(0, 12) << ")\n";
+    return static_cast<int>(ExitCode::done);
+}
+
+int schema() {
+    print_indented(std::cout, boost::json::parse(conf::schema()));
+    std::cout << "\n";
+    return static_cast<int>(ExitCode::done);
+}
+
+} // namespace weir::proxy::cli

@@ -1,0 +1,186 @@
+#include "proxy/http/exchange.h"
+
+#include "proxy/http/chars.h"
+#include "proxy/http/relay.h"
+
+#include <algorithm>
+
+namespace weir::proxy::http {
+namespace {
+
+constexpr int client_closed_request = 499; // nginx's word for it, which log readers know
+
+Trust trust_in(const ClientSide& client) {
+    const auto& blocks = client.listener->spec->config.trusted_proxies;
+    const bool trusted = std::any_of(blocks.begin(), blocks.end(), [&](const auto& b) { return b.contains(client.address); });
+    return trusted ? Trust::trusted : Trust::untrusted;
+}
+
+const conf::HeaderEdit no_edit;
+
+} // namespace
+
+Exchange::Exchange(ClientSide& client, const RequestHead& head)
+    : client_(client), context_(client.context), view_(context_.view) {
+    report_.method = head.method;
+    report_.target = head.target;
+    report_.host = head.authority;
+    report_.minor_version = head.minor_version;
+    report_.referer = head.find(FieldId::referer);
+    report_.user_agent = head.find(FieldId::user_agent);
+    report_.bytes_in = head.length;
+    failure_ = decide(head);
+}
+
+// All that can be told from the head alone. Returns the status to refuse with, 0 to go on.
+int Exchange::decide(const RequestHead& head) {
+    const auto framed = request_framing(head);
+    const auto options = connection_options(head.fields);
+    const bool keeps = head.minor_version == 1 ? !options.close : options.keep_alive;
+    framing_ = framed.framing;
+    answer_to_ = head.method == "HEAD" ? AnswerTo::head : AnswerTo::other;
+    if (!keeps || client_.is_draining() || framed.error) next_ = Connection::close;
+    if (framed.error) return 400;
+    const auto expect = head.find(FieldId::expect);
+    if (!expect.empty() && !same_word(expect, "100-continue")) return 417;
+    const auto& snapshot = *view_->snapshot;
+    const auto limit = snapshot.config.limits.body_size.bytes;
+    if (limit && framing_.kind == BodyKind::length && framing_.length > limit) return 413;
+    const auto choice = choose_route(snapshot, *client_.listener->spec, head.authority, head.path);
+    if (choice.pool == no_pool) return 404;
+    pool_ = view_->pools[choice.pool].get();
+    timeouts_ = choice.route ? &choice.route->timeouts : &pool_->spec->timeouts;
+    report_.pool = pool_->spec->config.name;
+    idempotent_ = is_idempotent(head.method);
+    upgrade_ = requested_upgrade(head, options, framing_);
+    request_head_ = Buffer(context_.heads);
+    write_request(request_head_, head, framing_, {client_.ip, trust_in(client_), "http"}, upgrade_,
+                  choice.route ? choice.route->config.request_headers : no_edit);
+    return 0;
+}
+
+Task<Connection> Exchange::run() {
+    if (failure_) co_return co_await answer(failure_);
+    context_.budget.count_request(context_.loop.now());
+    failure_ = 503;
+    co_return co_await try_backends();
+}
+
+Task<Connection> Exchange::try_backends() {
+    for (;;) {
+        auto member = pool_->balancer.choose({tried_.data(), tries_}, context_.loop.now());
+        if (!member) member = std::exchange(stale_, std::nullopt);
+        if (!member) co_return co_await answer(failure_);
+        if (tries_ > 0) {
+            ++report_.retries;
+            context_.counters.retries.add();
+        }
+        tried_[tries_++] = *member;
+        const auto ended = co_await try_backend(*member);
+        if (ended == Try::finished) co_return next_;
+        if (ended == Try::stopped) co_return co_await answer(failure_);
+    }
+}
+
+// One try. Sets `failure_` where it was not finished.
+Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
+    auto& link = *pool_->links[member];
+    report_.backend = link.backend().name();
+    link.counters().requests.add();
+    auto connection = tries_ > 1 ? nullptr : link.take_idle(); // a second try takes no chances
+    const bool reused = connection != nullptr;
+    if (connection) {
+        connection->socket.set_waker(client_.fiber);
+    } else {
+        connection = link.make();
+        failure_ = co_await connect(*connection);
+        if (failure_ == client_closed_request) co_return Try::stopped;
+        if (failure_) {
+            count_failure(link, member, FailedTry::Stage::connecting);
+            co_return may_try_again(FailedTry::Stage::connecting) ? Try::failed : Try::stopped;
+        }
+    }
+    link.counters().active.add();
+    Relay relay(*this, *connection);
+    const auto result = co_await relay.run();
+    link.counters().active.subtract();
+    switch (result) {
+    case Relay::Result::finished:
+        if (relay.may_reuse()) {
+            const auto& keepalive = pool_->spec->config.keepalive;
+            link.give_back(std::move(connection), keepalive.max_idle, context_.loop.now() + keepalive.idle_timeout);
+        }
+        co_return Try::finished;
+    case Relay::Result::no_answer:
+        failure_ = 502;
+        // A kept connection that the backend has just closed says nothing about the backend.
+        if (reused) stale_ = member;
+        else count_failure(link, member, FailedTry::Stage::sent);
+        co_return may_try_again(FailedTry::Stage::sent) ? Try::failed : Try::stopped;
+    case Relay::Result::bad_answer: failure_ = 502; break;
+    case Relay::Result::slow_answer: failure_ = 504; break;
+    case Relay::Result::slow_client: failure_ = 408; co_return Try::stopped;
+    case Relay::Result::bad_body: failure_ = 400; co_return Try::stopped;
+    case Relay::Result::large_body: failure_ = 413; co_return Try::stopped;
+    case Relay::Result::client_gone: failure_ = client_closed_request; co_return Try::stopped;
+    case Relay::Result::cut_off: failure_ = 0; break;
+    }
+    count_failure(link, member, FailedTry::Stage::answering);
+    co_return Try::stopped;
+}
+
+// Returns 0 once the connection stands, or the status that says why it does not.
+Task<int> Exchange::connect(BackendConnection& connection) {
+    const auto& address = connection.link().backend().address();
+    if (connection.socket.connect(context_.loop, address, client_.fiber)) co_return 502;
+    client_.expire_in(timeouts_->connect);
+    while (!connection.socket.writable()) {
+        co_await client_.fiber.wait();
+        if (client_.aborted) co_return client_closed_request;
+        if (client_.timer.expired()) co_return 504;
+        if (client_.has_left()) co_return client_closed_request;
+    }
+    co_return connection.socket.connect_error() ? 502 : 0;
+}
+
+bool Exchange::may_try_again(FailedTry::Stage stage) {
+    const auto& retries = view_->snapshot->config.retries;
+    const bool untouched = framing_.kind == BodyKind::none || stage == FailedTry::Stage::connecting;
+    if (tries_ >= retries.attempts || !may_retry({stage, idempotent_, untouched})) return false;
+    if (context_.budget.take(context_.loop.now(), retries.budget.value)) return true;
+    context_.counters.retries_refused.add();
+    return false;
+}
+
+void Exchange::count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage) {
+    link.counters().failures.add();
+    if (stage != FailedTry::Stage::answering) pool_->balancer.note_connect_failure(member, context_.loop.now());
+}
+
+// Answers with a page, where the client can still be told.
+Task<Connection> Exchange::answer(int status) {
+    const bool begun = report_.status != 0;
+    if (begun || client_.aborted || status == client_closed_request) {
+        if (!begun) report_.status = client_closed_request;
+        client_.socket.close(begun ? HowToClose::reset : HowToClose::gracefully);
+        co_return Connection::close;
+    }
+    report_.status = status;
+    if (framing_.kind != BodyKind::none || status == 408) next_ = Connection::close; // its body is not read
+    Buffer page(context_.heads);
+    write_page(page, status, next_, answer_to_ == AnswerTo::head ? PageBody::left_out : PageBody::sent);
+    client_.expire_in(view_->snapshot->config.timeouts.client_idle);
+    while (!page.empty()) {
+        const iovec part{page.data(), page.size()};
+        const auto sent = client_.socket.send({&part, 1});
+        if (sent.status == IoStatus::failed) co_return Connection::close;
+        page.consume(sent.bytes);
+        report_.bytes_out += sent.bytes;
+        if (page.empty()) break;
+        co_await client_.fiber.wait();
+        if (client_.aborted || client_.timer.expired()) co_return Connection::close;
+    }
+    co_return next_;
+}
+
+} // namespace weir::proxy::http

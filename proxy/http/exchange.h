@@ -1,0 +1,76 @@
+// One request and its response: routed, sent to a backend, tried again where that is safe, relayed both ways at once.
+//
+//   decide ─→ choose a backend ─→ connect ─→ relay ─→ done
+//                  ↑                 │ failed   │ failed before a byte of the answer went out
+//                  └──── may_retry ──┴──────────┘
+//
+// Thread: one worker's thread.
+// Lifetime: lives in its session's coroutine; the session outlives it.
+#pragma once
+
+#include "proxy/http/client_side.h"
+#include "proxy/http/framing.h"
+#include "proxy/http/rewrite.h"
+#include "proxy/http/router.h"
+#include "proxy/io/task.h"
+
+#include <array>
+#include <optional>
+
+namespace weir::proxy::http {
+
+// The facts of an exchange that the access log and the counters want.
+struct ExchangeReport {
+    std::string_view method, target, host, referer, user_agent; // in the client's buffer
+    std::string_view pool, backend;
+    int minor_version = 1;
+    int status = 0; // 499: the client left before there was an answer
+    std::uint64_t bytes_in = 0, bytes_out = 0;
+    std::uint32_t retries = 0;
+};
+
+class Exchange {
+public:
+    // `head` is the request, at the front of the client's buffer.
+    Exchange(ClientSide& client, const RequestHead& head);
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
+
+    // Ends when the response has been handed to the kernel, or cannot be. Says what becomes of the connection.
+    Task<Connection> run();
+
+    const ExchangeReport& report() const { return report_; }
+
+private:
+    friend class Relay;
+
+    // How one try on one backend ended.
+    enum class Try { finished, failed, stopped };
+
+    int decide(const RequestHead& head);
+    Task<Connection> answer(int status);
+    Task<Connection> try_backends();
+    Task<Try> try_backend(std::size_t member);
+    Task<int> connect(BackendConnection& connection);
+    bool may_try_again(FailedTry::Stage stage);
+    void count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage);
+
+    ClientSide& client_;
+    WorkerContext& context_;
+    ViewPtr view_;
+    ExchangeReport report_;
+    WorkerPool* pool_ = nullptr;
+    const conf::Timeouts* timeouts_ = nullptr;
+    Framing framing_;
+    AnswerTo answer_to_ = AnswerTo::other;
+    Connection next_ = Connection::keep; // what the client is told
+    bool idempotent_ = false;
+    std::string_view upgrade_; // the protocol asked for
+    Buffer request_head_;      // as the backend gets it
+    std::array<std::size_t, 16> tried_{};
+    std::size_t tries_ = 0;
+    std::optional<std::size_t> stale_; // a member whose kept connection was dead: worth a new one where no other is left
+    int failure_ = 503; // what the client gets when no one is left to ask
+};
+
+} // namespace weir::proxy::http

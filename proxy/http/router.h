@@ -1,0 +1,21 @@
+// Which pool serves a request: the first route that matches, in the file's order, or the listener's own pool.
+//
+// Thread: pure function.
+// Lifetime: the result points into the snapshot.
+#pragma once
+
+#include "proxy/snapshot.h"
+
+#include <string_view>
+
+namespace weir::proxy::http {
+
+struct RouteChoice {
+    std::size_t pool = no_pool;       // no_pool: nothing matches
+    const RouteSpec* route = nullptr; // null: the listener's own pool
+};
+
+// `authority` is the request's, in any case and with or without a port.
+RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, std::string_view authority, std::string_view path);
+
+} // namespace weir::proxy::http

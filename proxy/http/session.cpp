@@ -1,0 +1,150 @@
+#include "proxy/http/session.h"
+
+namespace weir::proxy::http {
+namespace {
+
+constexpr auto linger_time = std::chrono::seconds(2);
+constexpr std::size_t linger_bytes = 1u << 20;
+
+constexpr HeadResult gone{HeadStatus::incomplete};
+
+} // namespace
+
+Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer)
+    : client_(context, std::move(listener), peer) {
+    context.enlist(*this);
+    client_.counters().connections.add();
+    client_.counters().active.add();
+}
+
+Session::~Session() {
+    client_.counters().active.subtract();
+    client_.socket.close();
+    client_.context.discharge(*this);
+}
+
+void Session::drain() {
+    if (idle_) client_.fiber.wake();
+}
+
+void Session::abort() {
+    client_.aborted = true;
+    client_.fiber.wake();
+}
+
+HeadLimits Session::limits() const {
+    const auto& limits = client_.context.view->snapshot->config.limits;
+    return {limits.header_size.bytes, limits.header_count};
+}
+
+Task<> Session::run() {
+    for (;;) {
+        const auto head = co_await read_head();
+        if (head.status == HeadStatus::incomplete) break;
+        const auto began = client_.context.loop.now();
+        if (head.status == HeadStatus::refused) {
+            const bool told = co_await refuse(head);
+            unread_ = told;
+            break;
+        }
+        client_.in.hold(client_.context.request.length);
+        auto after = Connection::close;
+        {
+            Exchange exchange(client_, client_.context.request);
+            after = co_await exchange.run();
+            record(exchange.report(), began);
+            unread_ = exchange.report().status >= 400;
+        }
+        if (after == Connection::close || client_.is_draining() || !client_.socket.is_open()) break;
+        client_.in.drop_held();
+        client_.in.compact();
+    }
+    if (unread_ && client_.socket.is_open() && !client_.aborted) co_await linger();
+}
+
+// `incomplete`: there is no request and there will be none.
+Task<HeadResult> Session::read_head() {
+    const auto& timeouts = client_.context.view->snapshot->config.timeouts;
+    idle_ = client_.in.empty();
+    client_.expire_in(first_ ? timeouts.client_header : timeouts.client_idle);
+    for (;;) {
+        if (!client_.in.empty()) {
+            const auto result = parse_request(client_.in.view(), limits(), client_.context.request);
+            if (result.status != HeadStatus::incomplete) {
+                idle_ = first_ = false;
+                co_return result;
+            }
+            if (idle_ && !first_) client_.expire_in(client_.context.view->snapshot->config.timeouts.client_header);
+            idle_ = false;
+        }
+        const bool more = co_await wait_for_bytes();
+        if (!more && client_.timer.expired() && !client_.in.empty())
+            co_return HeadResult{HeadStatus::refused, 408, "the head did not come in time"};
+        if (!more) co_return gone;
+    }
+}
+
+// Reads something; false where the client is gone, late, or not wanted any more.
+Task<bool> Session::wait_for_bytes() {
+    for (;;) {
+        if (client_.socket.readable()) {
+            if (!client_.in.has_memory()) client_.in = Buffer(client_.context.heads);
+            if (client_.in.space().empty()) client_.in.compact();
+            if (client_.in.space().empty()) client_.in.grow(limits().size + 4096);
+            const auto result = client_.socket.receive(client_.in.space());
+            client_.in.fill(result.bytes);
+            if (result.status == IoStatus::ok) co_return true;
+            if (result.status != IoStatus::would_block) co_return false;
+        }
+        if (client_.in.empty()) client_.in.release();
+        if (idle_ && client_.is_draining()) co_return false;
+        co_await client_.fiber.wait();
+        if (client_.aborted || client_.timer.expired()) co_return false;
+    }
+}
+
+// Answers what is not a request. True where the client could be told.
+Task<bool> Session::refuse(const HeadResult& result) {
+    ExchangeReport report;
+    report.status = result.code;
+    Buffer page(client_.context.heads);
+    write_page(page, result.code, Connection::close, PageBody::sent);
+    const iovec part{page.data(), page.size()};
+    // A page fits any socket buffer that is not full, and one that is full belongs to a client that reads nothing.
+    const auto sent = client_.socket.send({&part, 1});
+    report.bytes_out = sent.bytes;
+    report.bytes_in = client_.in.size();
+    record(report, client_.context.loop.now());
+    co_return sent.status == IoStatus::ok;
+}
+
+// Closing with bytes unread would reset the connection, and the client might never see the answer.
+Task<> Session::linger() {
+    client_.socket.finish_sending();
+    client_.expire_in(std::chrono::duration_cast<conf::Duration>(linger_time));
+    Buffer sink(client_.context.heads);
+    for (std::size_t left = linger_bytes; left > 0;) {
+        sink.rewind();
+        const auto result = client_.socket.receive(sink.space().first(std::min(left, sink.space().size())));
+        if (result.status == IoStatus::ok) {
+            left -= result.bytes;
+            continue;
+        }
+        if (result.status != IoStatus::would_block || client_.is_draining()) co_return;
+        co_await client_.fiber.wait();
+        if (client_.aborted || client_.timer.expired()) co_return;
+    }
+}
+
+void Session::record(const ExchangeReport& report, TimePoint began) {
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
+    auto& counters = client_.counters();
+    counters.count_request(report.status, took);
+    counters.bytes_in.add(report.bytes_in);
+    counters.bytes_out.add(report.bytes_out);
+    client_.context.write_access_line({client_.ip, report.method, report.target, report.host, report.referer, report.user_agent,
+                                       client_.listener->spec->config.name, report.pool, report.backend, report.minor_version,
+                                       report.status, report.bytes_out, took, report.retries});
+}
+
+} // namespace weir::proxy::http

@@ -1,0 +1,40 @@
+// A client's HTTP/1 connection: reads one request after the other and has an Exchange answer each.
+//
+// An idle connection holds no buffer.
+//
+// Thread: one worker's thread.
+// Lifetime: owns itself through its coroutine (spawn); the worker's context outlives it.
+#pragma once
+
+#include "proxy/http/client_side.h"
+#include "proxy/http/exchange.h"
+#include "proxy/io/task.h"
+
+namespace weir::proxy::http {
+
+class Session final : public ClientConnection {
+public:
+    Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer);
+    ~Session() override;
+
+    bool open(int fd) { return client_.socket.open(client_.context.loop, fd, client_.fiber); }
+    Task<> run();
+
+    void drain() override;
+    void abort() override;
+
+private:
+    Task<HeadResult> read_head();
+    Task<bool> wait_for_bytes();
+    Task<bool> refuse(const HeadResult& result);
+    Task<> linger();
+    void record(const ExchangeReport& report, TimePoint began);
+    HeadLimits limits() const;
+
+    ClientSide client_;
+    bool idle_ = true;    // between requests, with nothing of the next one read
+    bool first_ = true;   // no request has been read yet
+    bool unread_ = false; // the client may still be sending what nobody will read
+};
+
+} // namespace weir::proxy::http

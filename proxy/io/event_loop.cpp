@@ -1,0 +1,80 @@
+#include "proxy/io/event_loop.h"
+
+#include <cerrno>
+#include <system_error>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace weir::proxy {
+
+EventLoop::EventLoop() : now_(Clock::now()), timers_(now_) {
+    epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+    wakeup_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (epoll_ < 0 || wakeup_ < 0) throw std::system_error(errno, std::generic_category(), "event loop");
+    add(wakeup_, mailbox_, Trigger::level);
+}
+
+EventLoop::~EventLoop() {
+    ::close(wakeup_);
+    ::close(epoll_);
+}
+
+void EventLoop::run() {
+    while (!stopping_) {
+        const auto timeout = timers_.until_next(Clock::now()).count();
+        fetched_ = ::epoll_wait(epoll_, events_, batch, static_cast<int>(timeout));
+        now_ = Clock::now();
+        dispatch();
+        timers_.advance(now_);
+    }
+}
+
+void EventLoop::dispatch() {
+    for (at_ = 0; at_ < fetched_; ++at_)
+        if (auto* handler = static_cast<EventHandler*>(events_[at_].data.ptr)) handler->on_event(events_[at_].events);
+    fetched_ = at_ = 0;
+}
+
+bool EventLoop::add(int fd, EventHandler& handler, Trigger trigger) {
+    epoll_event event{};
+    event.events = trigger == Trigger::edge ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET : EPOLLIN;
+    event.data.ptr = &handler;
+    return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void EventLoop::remove(int fd, EventHandler& handler) {
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+    for (int i = at_ + 1; i < fetched_; ++i)
+        if (events_[i].data.ptr == &handler) events_[i].data.ptr = nullptr;
+}
+
+void EventLoop::post(std::function<void()> work) {
+    {
+        const std::lock_guard lock(mutex_);
+        posted_.push_back(std::move(work));
+    }
+    signal();
+}
+
+void EventLoop::stop() {
+    post([this] { stopping_ = true; });
+}
+
+void EventLoop::signal() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wakeup_, &one, sizeof one);
+}
+
+void EventLoop::run_posted() {
+    std::uint64_t count;
+    [[maybe_unused]] const auto got = ::read(wakeup_, &count, sizeof count);
+    std::vector<std::function<void()>> work;
+    {
+        const std::lock_guard lock(mutex_);
+        work.swap(posted_);
+    }
+    for (auto& item : work) item();
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,103 @@
+#include "proxy/io/socket.h"
+
+#include <cerrno>
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace weir::proxy {
+
+bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
+    fd_ = fd;
+    loop_ = &loop;
+    waker_ = &waker;
+    readable_ = hung_up_ = false;
+    writable_ = true;
+    const int on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (loop.add(fd_, *this, Trigger::edge)) return true;
+    close();
+    return false;
+}
+
+int Socket::connect(EventLoop& loop, const conf::Address& address, Waker& waker) {
+    const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return errno;
+    sockaddr_storage to;
+    const auto length = address.to_sockaddr(to);
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), length) != 0 && errno != EINPROGRESS) {
+        const int error = errno;
+        ::close(fd);
+        return error;
+    }
+    if (!open(loop, fd, waker)) return errno;
+    writable_ = false; // until the connection stands
+    return 0;
+}
+
+int Socket::connect_error() const {
+    int error = 0;
+    socklen_t length = sizeof error;
+    return ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+void Socket::close(HowToClose how) {
+    if (fd_ < 0) return;
+    if (how == HowToClose::reset) {
+        const linger now{1, 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    loop_->remove(fd_, *this);
+    ::close(fd_);
+    fd_ = -1;
+    readable_ = writable_ = false;
+}
+
+bool Socket::at_end() const {
+    char byte;
+    return hung_up_ && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+IoResult Socket::receive(std::span<char> into) {
+    if (!readable_) return {IoStatus::would_block};
+    for (;;) {
+        const auto got = ::recv(fd_, into.data(), into.size(), 0);
+        if (got > 0) {
+            // Less than asked for: the queue is empty, and the next byte brings an event. After a hang-up none comes.
+            if (static_cast<std::size_t>(got) < into.size() && !hung_up_) readable_ = false;
+            return {IoStatus::ok, static_cast<std::size_t>(got)};
+        }
+        if (got == 0) return {IoStatus::end};
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK) return {IoStatus::failed, 0, errno};
+        readable_ = false;
+        return {IoStatus::would_block};
+    }
+}
+
+IoResult Socket::send(std::span<const iovec> parts) {
+    if (!writable_) return {IoStatus::would_block};
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(parts.data());
+    message.msg_iovlen = parts.size();
+    for (;;) {
+        const auto sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+        if (sent >= 0) return {IoStatus::ok, static_cast<std::size_t>(sent)};
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK) return {IoStatus::failed, 0, errno};
+        writable_ = false;
+        return {IoStatus::would_block};
+    }
+}
+
+void Socket::finish_sending() { ::shutdown(fd_, SHUT_WR); }
+
+void Socket::on_event(std::uint32_t events) {
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) writable_ = true;
+    waker_->wake();
+}
+
+} // namespace weir::proxy

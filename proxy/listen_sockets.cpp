@@ -1,0 +1,92 @@
+#include "proxy/listen_sockets.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace weir::proxy {
+namespace {
+
+constexpr int backlog = 4096; // the kernel's own limit (somaxconn) may be lower
+
+enum class Sharing { alone, with_workers };
+
+// A bound socket, or -1 and errno.
+int bind_socket(const conf::Address& address, Sharing sharing) {
+    const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (sharing == Sharing::with_workers) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (address.family() == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    sockaddr_storage raw;
+    const auto length = address.to_sockaddr(raw);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&raw), length) == 0) return fd;
+    const int error = errno;
+    ::close(fd);
+    errno = error;
+    return -1;
+}
+
+int bind_and_listen(const conf::Address& address) {
+    const int fd = bind_socket(address, Sharing::with_workers);
+    if (fd >= 0 && ::listen(fd, backlog) == 0) return fd;
+    const int error = errno;
+    if (fd >= 0) ::close(fd);
+    errno = error;
+    return -1;
+}
+
+} // namespace
+
+ListenSockets::Prepared::~Prepared() {
+    for (const auto& [_, sockets] : bound_)
+        for (const int fd : sockets) ::close(fd);
+}
+
+// Whether an own socket has the port already: "0.0.0.0:80" and "127.0.0.1:80" get in each other's way.
+bool ListenSockets::shares_port(const conf::Address& address, const Prepared& prepared) const {
+    const auto same_port = [&](const auto& entry) { return entry.first.port() == address.port(); };
+    return std::any_of(sockets_.begin(), sockets_.end(), same_port) ||
+           std::any_of(prepared.bound_.begin(), prepared.bound_.end(), same_port);
+}
+
+ListenSockets::Prepared ListenSockets::prepare(const std::vector<conf::Address>& addresses) const {
+    Prepared prepared;
+    prepared.wanted_ = addresses;
+    for (const auto& address : addresses) {
+        if (sockets_.contains(address)) continue;
+        // With SO_REUSEPORT a port that another weir serves would look free; without, it shows.
+        if (!shares_port(address, prepared)) {
+            const int alone = bind_socket(address, Sharing::alone);
+            if (alone < 0) {
+                prepared.errors.push_back("cannot listen on " + address.text() + ": " + std::strerror(errno));
+                continue;
+            }
+            ::close(alone);
+        }
+        auto& sockets = prepared.bound_[address];
+        for (std::size_t i = 0; i < workers_; ++i) {
+            const int fd = bind_and_listen(address);
+            if (fd < 0) {
+                prepared.errors.push_back("cannot listen on " + address.text() + ": " + std::strerror(errno));
+                break;
+            }
+            sockets.push_back(fd);
+        }
+    }
+    return prepared;
+}
+
+void ListenSockets::commit(Prepared&& prepared) {
+    sockets_.merge(prepared.bound_);
+    prepared.bound_.clear();
+    std::erase_if(sockets_, [&](const auto& entry) {
+        return std::find(prepared.wanted_.begin(), prepared.wanted_.end(), entry.first) == prepared.wanted_.end();
+    });
+}
+
+} // namespace weir::proxy

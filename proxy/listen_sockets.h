@@ -1,0 +1,50 @@
+// The listening sockets of the process: for each address one for each worker, sharing the port (SO_REUSEPORT). They
+// outlive reloads: closing one would reset whoever waits in its queue.
+//
+// Thread: the control thread.
+// Lifetime: sockets handed to the workers are closed by them; the rest is closed here.
+#pragma once
+
+#include "conf/address.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace weir::proxy {
+
+class ListenSockets {
+public:
+    explicit ListenSockets(std::size_t workers) : workers_(workers) {}
+
+    // Sockets bound for a change that may yet be given up: closed again unless committed.
+    class Prepared {
+    public:
+        Prepared() = default;
+        Prepared(Prepared&&) = default;
+        Prepared& operator=(Prepared&&) = default;
+        ~Prepared();
+        std::vector<std::string> errors; // "0.0.0.0:80: Address already in use"
+
+    private:
+        friend class ListenSockets;
+        std::vector<conf::Address> wanted_;
+        std::map<conf::Address, std::vector<int>> bound_;
+    };
+
+    // Binds what `addresses` need beyond what there is.
+    Prepared prepare(const std::vector<conf::Address>& addresses) const;
+    // Takes them over, and forgets the addresses that are not wanted any more: the workers close those.
+    void commit(Prepared&& prepared);
+
+    // The descriptor of one worker for an address that was committed.
+    int descriptor(const conf::Address& address, std::size_t worker) const { return sockets_.at(address)[worker]; }
+
+private:
+    bool shares_port(const conf::Address& address, const Prepared& prepared) const;
+
+    std::size_t workers_;
+    std::map<conf::Address, std::vector<int>> sockets_;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,100 @@
+#include "proxy/log/access_log.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+namespace weir::proxy::log {
+namespace {
+
+constexpr auto pace = std::chrono::milliseconds(50); // how long a line may wait; together they cost one write
+
+// A description of our own of a standard stream: never blocking, whatever the ones who share the stream want.
+int open_stream(int stream) {
+    const auto path = "/proc/self/fd/" + std::to_string(stream);
+    const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK);
+    return fd >= 0 ? fd : ::fcntl(stream, F_DUPFD_CLOEXEC, 3); // a socket, such as the journal's, cannot be opened anew
+}
+
+int open_output(const std::string& output) {
+    if (output == "stdout") return open_stream(STDOUT_FILENO);
+    if (output == "stderr") return open_stream(STDERR_FILENO);
+    return ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
+}
+
+} // namespace
+
+AccessLog::AccessLog(std::size_t workers) {
+    for (std::size_t i = 0; i < workers; ++i) rings_.push_back(std::make_unique<Ring>());
+    thread_ = std::thread([this] { run(); });
+}
+
+AccessLog::~AccessLog() {
+    stopping_ = true;
+    wake_.notify_one();
+    thread_.join();
+    if (fd_ >= 0) ::close(fd_);
+    for (const int fd : idle_) ::close(fd);
+}
+
+std::string AccessLog::open(const std::string& output) {
+    const int fd = output == "none" ? -1 : open_output(output);
+    if (fd < 0 && output != "none") return output + " cannot be opened: " + std::strerror(errno);
+    output_ = output;
+    const int old = fd_.load();
+    if (fd >= 0 && old >= 0) {
+        // The writer may be using the old number: put the new file behind it.
+        ::dup3(fd, old, O_CLOEXEC);
+        ::close(fd);
+    } else {
+        if (old >= 0) idle_.push_back(old); // the writer may be using it
+        fd_ = fd;
+    }
+    return {};
+}
+
+void AccessLog::run() {
+    for (;;) {
+        const bool last = stopping_;
+        while (write_out()) {}
+        if (last) return;
+        std::unique_lock lock(mutex_);
+        wake_.wait_for(lock, pace, [this] { return stopping_.load(); });
+    }
+}
+
+// True where there may be more.
+bool AccessLog::write_out() {
+    bool wrote = false;
+    for (auto& ring : rings_) {
+        const auto bytes = ring->peek();
+        if (bytes.empty()) continue;
+        write_bytes(bytes.data(), bytes.size());
+        ring->release(bytes.size());
+        wrote = true;
+    }
+    return wrote;
+}
+
+void AccessLog::write_bytes(const char* data, std::size_t size) {
+    while (size > 0) {
+        const int fd = fd_;
+        if (fd < 0) return;
+        const auto written = ::write(fd, data, size);
+        if (written >= 0) {
+            data += written;
+            size -= static_cast<std::size_t>(written);
+        } else if (errno == EAGAIN) {
+            // Nobody reads at the other end. The rings drop and count meanwhile; a stop does not wait.
+            pollfd wait{fd, POLLOUT, 0};
+            if (::poll(&wait, 1, 200) <= 0 && stopping_) return;
+        } else if (errno != EINTR) {
+            return; // a full disk: these lines are lost, traffic goes on
+        }
+    }
+}
+
+} // namespace weir::proxy::log

@@ -1,0 +1,48 @@
+// The access log: a ring for each worker, and one thread that writes them out. A slow or full disk, or a pipe that
+// nobody reads, stops that thread alone; the rings fill, and lines are dropped and counted.
+//
+// Thread: `ring` for its worker; everything else on the control thread.
+// Lifetime: must outlive the workers.
+#pragma once
+
+#include "proxy/log/ring.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace weir::proxy::log {
+
+class AccessLog {
+public:
+    explicit AccessLog(std::size_t workers);
+    ~AccessLog(); // writes what is left, as far as that goes at once
+
+    Ring& ring(std::size_t worker) { return *rings_[worker]; }
+
+    // Opens "stdout", "stderr", "none" or a path. Returns what went wrong, empty if nothing: the old output stays then.
+    std::string open(const std::string& output);
+    // Opens the same path again, after it was moved away.
+    std::string reopen() { return open(output_); }
+
+    // Tells the writer that a ring fills up.
+    void hurry() { wake_.notify_one(); }
+
+private:
+    void run();
+    bool write_out();
+    void write_bytes(const char* data, std::size_t size);
+
+    std::vector<std::unique_ptr<Ring>> rings_;
+    std::string output_ = "none";
+    std::atomic<int> fd_{-1};
+    std::vector<int> idle_; // outputs left for "none"
+    std::atomic<bool> stopping_{false};
+    std::mutex mutex_; // only for the writer's sleep
+    std::condition_variable wake_;
+    std::thread thread_;
+};
+
+} // namespace weir::proxy::log

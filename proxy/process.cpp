@@ -1,0 +1,173 @@
+#include "proxy/process.h"
+
+#include "proxy/log/logger.h"
+#include "proxy/version.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <fstream>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace weir::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto token = asio::as_tuple(asio::use_awaitable);
+constexpr auto debounce = std::chrono::milliseconds(100);
+constexpr auto refresh_interval = std::chrono::seconds(1);
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string read_token(const std::string& path) {
+    if (path.empty()) return {};
+    std::ifstream in(path);
+    std::string line;
+    if (!std::getline(in, line) || line.size() < 16)
+        throw std::runtime_error("admin.token_file: " + path + " has no token of at least 16 characters in its first line");
+    return line;
+}
+
+} // namespace
+
+Process::Process(std::string path, conf::Loaded loaded)
+    : path_(std::move(path)), loaded_(std::move(loaded)), signals_(control_, SIGHUP, SIGTERM, SIGINT), drain_timer_(control_),
+      refresh_timer_(control_), watch_descriptor_(control_), running_(control_, loaded_.config.process),
+      reloader_(control_, running_, path_, [this](const auto& files) { watch_.set_files(files); }) {
+    signals_.add(SIGQUIT);
+    signals_.add(SIGUSR1);
+    signals_.add(SIGUSR2);
+    if (watch_.descriptor() >= 0) watch_descriptor_.assign(watch_.descriptor());
+}
+
+Process::~Process() {
+    if (watch_descriptor_.is_open()) watch_descriptor_.release(); // the watch closes it
+}
+
+ExitCode Process::run() {
+    ::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    log::configure_logger(loaded_.config.logging);
+    asio::co_spawn(control_, start(), [this](std::exception_ptr failure) {
+        if (!failure) return;
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& e) {
+            spdlog::error("cannot start: {}", e.what());
+        }
+        end(ExitCode::refused);
+    });
+    control_.run();
+    running_.stop();
+    spdlog::shutdown();
+    return code_;
+}
+
+asio::awaitable<void> Process::start() {
+    const auto admin = loaded_.config.admin;
+    const auto secret = read_token(admin.token_file);
+    const auto errors = co_await reloader_.start(std::move(loaded_));
+    if (!errors.empty()) {
+        for (const auto& error : errors) spdlog::error("cannot start: {}", error);
+        end(ExitCode::refused);
+        co_return;
+    }
+    if (admin.address) {
+        api_ = std::make_unique<admin::Api>(running_, reloader_, *admin.address, secret);
+        admin_ = std::make_unique<admin::Server>(control_, *api_);
+        if (const auto error = admin_->listen(*admin.address); !error.empty()) {
+            spdlog::error("cannot start: admin.address: {}", error);
+            end(ExitCode::refused);
+            co_return;
+        }
+    }
+    asio::co_spawn(control_, handle_signals(), asio::detached);
+    asio::co_spawn(control_, watch_files(), asio::detached);
+    asio::co_spawn(control_, refresh_watch(), asio::detached);
+    const auto& snapshot = *running_.snapshot();
+    spdlog::info("weir {} serves {} (hash {}), pid {}, {} workers", version, path_, snapshot.hash.substr(0, 12), ::getpid(), running_.counters().size());
+    for (const auto& listener : snapshot.listeners) spdlog::info("  listening on {} ({})", listener->config.address.text(), listener->config.name);
+    if (admin.address) spdlog::info("  admin API on {}", admin.address->text());
+}
+
+asio::awaitable<void> Process::handle_signals() {
+    for (;;) {
+        const auto [error, number] = co_await signals_.async_wait(token);
+        if (error) co_return;
+        switch (number) {
+        case SIGHUP: reloader_.request("signal"); break;
+        case SIGUSR1:
+            if (const auto failed = running_.access_log().reopen(); !failed.empty()) spdlog::error("access log: {}", failed);
+            else spdlog::info("access log reopened");
+            break;
+        case SIGUSR2: spdlog::error("upgrading the binary in place (USR2) is not supported yet"); break;
+        default:
+            if (stopping_) {
+                spdlog::warn("second signal: stopping at once");
+                end(ExitCode::cut_off);
+                co_return;
+            }
+            begin_stop();
+        }
+    }
+}
+
+asio::awaitable<void> Process::watch_files() {
+    asio::steady_timer quiet(control_);
+    while (watch_descriptor_.is_open() && !stopping_) {
+        const auto [error] = co_await watch_descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, token);
+        if (error) co_return;
+        // Editors write in several steps: wait until they have come to rest, but not for ever.
+        for (int steps = 0; watch_.read_events() == conf::Watched::changed && steps < 20; ++steps) {
+            quiet.expires_after(debounce);
+            co_await quiet.async_wait(token);
+        }
+        if (running_.snapshot()->config.reload.watch && !stopping_) reloader_.request_if_changed("watch");
+    }
+}
+
+// Directories come and go: a mount, a checkout.
+asio::awaitable<void> Process::refresh_watch() {
+    while (!stopping_) {
+        refresh_timer_.expires_after(refresh_interval);
+        co_await refresh_timer_.async_wait(token);
+        if (watch_.refresh() == conf::Watched::changed && running_.snapshot()->config.reload.watch && !stopping_)
+            reloader_.request_if_changed("watch");
+    }
+}
+
+void Process::begin_stop() {
+    stopping_ = true;
+    if (api_) api_->set_draining();
+    const auto limit = running_.snapshot()->config.process.drain_timeout;
+    spdlog::info("stopping: requests in flight have {} to finish", conf::format(limit));
+    running_.workers().drain([this] { end(ExitCode::done); });
+    drain_timer_.expires_after(limit);
+    drain_timer_.async_wait([this](boost::system::error_code error) {
+        if (error) return;
+        spdlog::warn("stopping: time is up, connections are cut");
+        end(ExitCode::cut_off);
+    });
+}
+
+void Process::end(ExitCode code) {
+    code_ = code;
+    reloader_.stop();
+    if (admin_) admin_->stop();
+    control_.stop();
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,33 @@
+// How a reload ended.
+//
+// Thread: values.
+// Lifetime: own what they hold.
+#pragma once
+
+#include "conf/plan.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir::proxy {
+
+enum class ReloadVerdict {
+    applied,   // the new configuration is in force
+    unchanged, // the file means what is in force already
+    refused,   // nothing was changed
+};
+
+struct ReloadReport {
+    ReloadVerdict verdict = ReloadVerdict::unchanged;
+    std::vector<std::string> errors; // why it was refused
+    conf::Plan plan;                 // what it changed, or would have
+    std::string trigger;             // "signal", "watch", "command", "start"
+    std::string hash;
+    std::uint64_t fence = 0; // 0: no lock was taken
+    std::chrono::milliseconds took{0};
+    std::chrono::system_clock::time_point at = std::chrono::system_clock::now();
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,67 @@
+#include "proxy/running.h"
+
+#include "proxy/log/logger.h"
+
+#include <spdlog/spdlog.h>
+
+#include <thread>
+
+namespace weir::proxy {
+
+std::size_t Running::worker_count(const conf::Process& process) {
+    return process.workers.count ? process.workers.count : std::max(1u, std::thread::hardware_concurrency());
+}
+
+Running::Running(boost::asio::io_context& control, const conf::Process& process)
+    : count_(worker_count(process)), counters_(count_), access_log_(count_), sockets_(count_), builder_(count_),
+      monitor_(control, [this](const auto& backend, auto before, const auto& health) { on_verdict(backend, before, health); }),
+      workers_(control, count_, process.max_connections, access_log_, counters_) {}
+
+Running::~Running() { stop(); }
+
+void Running::stop() {
+    monitor_.stop();
+    workers_.stop();
+}
+
+// Everything that can fail comes first; from `commit` on nothing does.
+boost::asio::awaitable<std::vector<std::string>> Running::apply(conf::Config config, std::string hash) {
+    std::vector<conf::Address> addresses;
+    for (const auto& listener : config.listeners) addresses.push_back(listener.address);
+    auto prepared = sockets_.prepare(addresses);
+    auto errors = prepared.errors;
+    const auto& access = config.logging.access;
+    const bool same_output = snapshot_ && snapshot_->config.logging.access.output == access.output;
+    if (errors.empty() && !same_output)
+        if (auto error = access_log_.open(access.output); !error.empty()) errors.push_back("access log: " + error);
+    if (!errors.empty()) co_return errors;
+    log::configure_logger(config.logging);
+    sockets_.commit(std::move(prepared));
+    auto next = builder_.build(std::move(config), std::move(hash), snapshot_);
+    co_await workers_.adopt(next, sockets_);
+    snapshot_ = std::move(next);
+    watch_health();
+    builder_.prune();
+    co_return errors;
+}
+
+void Running::watch_health() {
+    std::vector<health::Target> targets;
+    for (const auto& pool : snapshot_->pools)
+        for (const auto& backend : pool->backends) targets.push_back({backend, pool->config.health_check});
+    monitor_.watch(targets);
+}
+
+void Running::on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health) {
+    const auto name = backend->pool() + "/" + backend->name();
+    if (backend->verdict() == health::Verdict::down) {
+        workers_.close_idle_to(backend);
+        spdlog::warn("backend {} is down: {}", name, health.why);
+    } else if (before == health::Verdict::down) {
+        spdlog::info("backend {} is up again", name);
+    } else {
+        spdlog::debug("backend {} is up", name);
+    }
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,52 @@
+// What runs: the one place where configuration, workers, health and logs meet.
+//
+// Thread: the control thread.
+// Lifetime: lives as long as the process serves.
+#pragma once
+
+#include "health/monitor.h"
+#include "proxy/listen_sockets.h"
+#include "proxy/log/access_log.h"
+#include "proxy/snapshot_builder.h"
+#include "proxy/worker_group.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <string>
+#include <vector>
+
+namespace weir::proxy {
+
+class Running {
+public:
+    // `process` is fixed from here on.
+    Running(boost::asio::io_context& control, const conf::Process& process);
+    ~Running();
+
+    // Puts a valid configuration in force, all or nothing. Returns what stands in the way; empty: it is in force.
+    boost::asio::awaitable<std::vector<std::string>> apply(conf::Config config, std::string hash);
+
+    const SnapshotPtr& snapshot() const { return snapshot_; }
+    const health::Monitor& monitor() const { return monitor_; }
+    const std::vector<WorkerCounters>& counters() const { return counters_; }
+    log::AccessLog& access_log() { return access_log_; }
+    WorkerGroup& workers() { return workers_; }
+    void stop();
+
+private:
+    static std::size_t worker_count(const conf::Process& process);
+    void on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health);
+    void watch_health();
+
+    const std::size_t count_;
+    std::vector<WorkerCounters> counters_;
+    log::AccessLog access_log_;
+    ListenSockets sockets_;
+    SnapshotBuilder builder_;
+    SnapshotPtr snapshot_;
+    health::Monitor monitor_;
+    WorkerGroup workers_;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,73 @@
+#include "proxy/tcp/session.h"
+
+#include "proxy/tcp/tunnel.h"
+
+#include <array>
+
+namespace weir::proxy::tcp {
+
+Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer)
+    : client_(context, std::move(listener), peer), view_(context.view), pool_(view_->pools[client_.listener->spec->pool].get()) {
+    context.enlist(*this);
+    client_.counters().connections.add();
+    client_.counters().active.add();
+}
+
+Session::~Session() {
+    client_.counters().active.subtract();
+    client_.socket.close();
+    client_.context.discharge(*this);
+}
+
+void Session::abort() {
+    client_.aborted = true;
+    client_.fiber.wake();
+}
+
+Task<> Session::run() {
+    const auto backend = co_await connect_any();
+    if (!backend) {
+        client_.socket.close(HowToClose::reset);
+        co_return;
+    }
+    auto& active = backend->link().counters().active;
+    active.add();
+    Tunnel tunnel(client_, *backend);
+    co_await tunnel.run(pool_->spec->timeouts.tunnel);
+    active.subtract();
+    client_.counters().bytes_in.add(tunnel.sent_to_backend());
+    client_.counters().bytes_out.add(tunnel.sent_to_client());
+}
+
+// Nothing has been sent yet, so any other member will do; the client's bytes wait in its socket.
+Task<BackendConnectionPtr> Session::connect_any() {
+    std::array<std::size_t, 16> tried{};
+    for (std::size_t tries = 0; tries < view_->snapshot->config.retries.attempts; ++tries) {
+        const auto now = client_.context.loop.now();
+        const auto member = pool_->balancer.choose({tried.data(), tries}, now);
+        if (!member) break;
+        tried[tries] = *member;
+        auto& link = *pool_->links[*member];
+        link.counters().requests.add();
+        if (tries > 0) client_.context.counters.retries.add();
+        auto connection = link.make();
+        const bool connected = co_await connect(*connection);
+        if (connected) co_return connection;
+        if (client_.aborted) break;
+        link.counters().failures.add();
+        pool_->balancer.note_connect_failure(*member, now);
+    }
+    co_return nullptr;
+}
+
+Task<bool> Session::connect(BackendConnection& connection) {
+    if (connection.socket.connect(client_.context.loop, connection.link().backend().address(), client_.fiber)) co_return false;
+    client_.expire_in(pool_->spec->timeouts.connect);
+    while (!connection.socket.writable()) {
+        co_await client_.fiber.wait();
+        if (client_.aborted || client_.timer.expired()) co_return false;
+    }
+    co_return connection.socket.connect_error() == 0;
+}
+
+} // namespace weir::proxy::tcp

@@ -1,0 +1,32 @@
+// A client's TCP connection: a backend is chosen once, others are tried while connecting fails, then bytes are passed.
+//
+// Thread: one worker's thread.
+// Lifetime: owns itself through its coroutine (spawn); the worker's context outlives it.
+#pragma once
+
+#include "proxy/http/client_side.h"
+#include "proxy/io/task.h"
+
+namespace weir::proxy::tcp {
+
+class Session final : public ClientConnection {
+public:
+    Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer);
+    ~Session() override;
+
+    bool open(int fd) { return client_.socket.open(client_.context.loop, fd, client_.fiber); }
+    Task<> run();
+
+    void drain() override {} // ends when its peers do, or at the drain timeout
+    void abort() override;
+
+private:
+    Task<BackendConnectionPtr> connect_any();
+    Task<bool> connect(BackendConnection& connection);
+
+    http::ClientSide client_;
+    ViewPtr view_; // what it began with
+    WorkerPool* pool_;
+};
+
+} // namespace weir::proxy::tcp

@@ -1,0 +1,46 @@
+#include "proxy/tcp/tunnel.h"
+
+namespace weir::proxy::tcp {
+
+using http::BodyKind;
+using http::Encoding;
+using http::Following;
+using http::PumpStatus;
+
+Tunnel::Tunnel(http::ClientSide& client, BackendConnection& backend)
+    : client_(client), backend_(backend),
+      up_({client.socket, backend.socket, client.in, client.context.bodies}, {BodyKind::until_close}, Encoding::identity, Following::nothing),
+      down_({backend.socket, client.socket, backend.in, client.context.bodies}, {BodyKind::until_close}, Encoding::identity, Following::nothing) {}
+
+void Tunnel::pass(http::BodyPump& pump, Socket& to, Direction& state) {
+    if (state != Direction::open) return;
+    const auto status = pump.run();
+    if (status == PumpStatus::blocked) return;
+    if (status == PumpStatus::done) to.finish_sending();
+    state = status == PumpStatus::done ? Direction::closed : Direction::broken;
+}
+
+Task<> Tunnel::run(conf::Duration idle_timeout) {
+    std::uint64_t moved = 0;
+    client_.expire_in(idle_timeout);
+    for (;;) {
+        pass(up_, backend_.socket, up_state_);
+        pass(down_, client_.socket, down_state_);
+        if (up_state_ == Direction::broken || down_state_ == Direction::broken) break;
+        if (up_state_ == Direction::closed && down_state_ == Direction::closed) co_return;
+        if (const auto now = up_.moved() + down_.moved(); now != moved) {
+            moved = now;
+            client_.expire_in(idle_timeout);
+        }
+        co_await client_.fiber.wait();
+        if (client_.aborted || client_.timer.expired()) break;
+    }
+    reset_both();
+}
+
+void Tunnel::reset_both() {
+    client_.socket.close(HowToClose::reset);
+    backend_.socket.close(HowToClose::reset);
+}
+
+} // namespace weir::proxy::tcp

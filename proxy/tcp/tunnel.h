@@ -1,0 +1,37 @@
+// Passes bytes both ways between a client and a backend until both have said all: each direction closes for itself
+// (half-close), a broken connection on one side resets the other, and a silence on both for too long ends it.
+//
+// Thread: one worker's thread.
+// Lifetime: the client's side and the backend's connection must outlive it.
+#pragma once
+
+#include "proxy/backend_link.h"
+#include "proxy/http/body_pump.h"
+#include "proxy/http/client_side.h"
+#include "proxy/io/task.h"
+
+namespace weir::proxy::tcp {
+
+class Tunnel {
+public:
+    Tunnel(http::ClientSide& client, BackendConnection& backend);
+
+    // Ends with both sockets finished or closed.
+    Task<> run(conf::Duration idle_timeout);
+
+    std::uint64_t sent_to_client() const { return down_.sent(); }
+    std::uint64_t sent_to_backend() const { return up_.sent(); }
+
+private:
+    enum class Direction { open, closed, broken };
+
+    static void pass(http::BodyPump& pump, Socket& to, Direction& state);
+    void reset_both();
+
+    http::ClientSide& client_;
+    BackendConnection& backend_;
+    http::BodyPump up_, down_;
+    Direction up_state_ = Direction::open, down_state_ = Direction::open;
+};
+
+} // namespace weir::proxy::tcp

@@ -1,0 +1,57 @@
+#include "proxy/view.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace weir::proxy {
+
+std::shared_ptr<BackendLink> ViewBuilder::link_to(const balancer::BackendPtr& backend) {
+    auto& link = links_[backend.get()];
+    if (!link) link = std::make_shared<BackendLink>(loop_, backend, worker_);
+    return link;
+}
+
+std::shared_ptr<WorkerPool> ViewBuilder::build_pool(std::shared_ptr<const PoolSpec> spec, const WorkerPool* old) {
+    std::vector<balancer::Member> members;
+    std::vector<std::shared_ptr<BackendLink>> links;
+    for (std::size_t i = 0; i < spec->backends.size(); ++i) {
+        const auto& config = spec->config.backends[i];
+        members.push_back({spec->backends[i], config.weight, config.state});
+        links.push_back(link_to(spec->backends[i]));
+    }
+    auto pool = std::make_shared<WorkerPool>(
+        WorkerPool{spec, balancer::Pool(spec->config.algorithm, std::move(members)), std::move(links)});
+    if (old) pool->balancer.adopt(old->balancer);
+    return pool;
+}
+
+ViewPtr ViewBuilder::build(SnapshotPtr snapshot, const ViewPtr& old) {
+    std::unordered_map<std::string_view, const std::shared_ptr<WorkerPool>*> before;
+    if (old)
+        for (const auto& pool : old->pools) before[pool->spec->config.name] = &pool;
+    auto view = std::make_shared<View>();
+    std::unordered_set<const balancer::Backend*> used;
+    for (const auto& spec : snapshot->pools) {
+        const auto it = before.find(spec->config.name);
+        const auto* known = it == before.end() ? nullptr : it->second;
+        view->pools.push_back(known && (*known)->spec == spec ? *known : build_pool(spec, known ? known->get() : nullptr));
+        for (const auto& backend : spec->backends) used.insert(backend.get());
+    }
+    view->snapshot = std::move(snapshot);
+    std::erase_if(links_, [&](const auto& entry) {
+        if (used.contains(entry.first)) return false;
+        entry.second->retire();
+        return true;
+    });
+    return view;
+}
+
+void ViewBuilder::close_idle(const balancer::Backend& backend) {
+    if (const auto it = links_.find(&backend); it != links_.end()) it->second->close_idle();
+}
+
+void ViewBuilder::close_all_idle() {
+    for (auto& [_, link] : links_) link->close_idle();
+}
+
+} // namespace weir::proxy

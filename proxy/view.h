@@ -1,0 +1,50 @@
+// A snapshot as one worker uses it: with the worker's own balancing state and connections.
+//
+// Thread: one worker's thread. Built there in little time: what a reload did not touch is taken over as it is.
+// Lifetime: an exchange keeps the view that it began with; the last one to let go frees it.
+#pragma once
+
+#include "balancer/pool.h"
+#include "proxy/backend_link.h"
+#include "proxy/snapshot.h"
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::proxy {
+
+struct WorkerPool {
+    std::shared_ptr<const PoolSpec> spec;
+    balancer::Pool balancer;
+    std::vector<std::shared_ptr<BackendLink>> links; // one for each member
+};
+
+struct View {
+    SnapshotPtr snapshot;
+    std::vector<std::shared_ptr<WorkerPool>> pools; // one for each of the snapshot's
+};
+
+using ViewPtr = std::shared_ptr<const View>;
+
+// Makes views and carries state from one to the next.
+class ViewBuilder {
+public:
+    ViewBuilder(EventLoop& loop, std::size_t worker) : loop_(loop), worker_(worker) {}
+
+    ViewPtr build(SnapshotPtr snapshot, const ViewPtr& old);
+
+    // Closes the idle connections to a backend that is out.
+    void close_idle(const balancer::Backend& backend);
+    void close_all_idle();
+
+private:
+    std::shared_ptr<BackendLink> link_to(const balancer::BackendPtr& backend);
+    std::shared_ptr<WorkerPool> build_pool(std::shared_ptr<const PoolSpec> spec, const WorkerPool* old);
+
+    EventLoop& loop_;
+    std::size_t worker_;
+    std::unordered_map<const balancer::Backend*, std::shared_ptr<BackendLink>> links_;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,185 @@
+#include "proxy/worker.h"
+
+#include "proxy/http/session.h"
+#include "proxy/tcp/session.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace weir::proxy {
+namespace {
+
+constexpr int accepts_at_a_time = 64;
+constexpr auto breather = std::chrono::milliseconds(100); // after running out of descriptors
+
+} // namespace
+
+// One listening socket in the loop.
+class Worker::Acceptor final : public EventHandler, public Waker {
+public:
+    Acceptor(Worker& worker, int fd) : fd_(fd), worker_(worker), timer_(worker.loop.timers(), *this) { resume(); }
+    ~Acceptor() {
+        pause();
+        ::close(fd_);
+    }
+
+    int descriptor() const { return fd_; }
+    std::shared_ptr<WorkerListener> listener = std::make_shared<WorkerListener>();
+
+    void pause() {
+        if (active_) worker_.loop.remove(fd_, *this);
+        active_ = false;
+    }
+    void resume() {
+        if (!active_) active_ = worker_.loop.add(fd_, *this, Trigger::level);
+    }
+    void take_a_breath() {
+        pause();
+        timer_.set(worker_.loop.now() + breather);
+    }
+
+private:
+    void on_event(std::uint32_t) override { worker_.accept_from(*this); }
+    void wake() override {
+        if (!worker_.paused_) resume();
+    }
+
+    const int fd_;
+    bool active_ = false;
+    Worker& worker_;
+    Timer timer_;
+};
+
+Worker::Worker(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, std::size_t max_connections)
+    : WorkerContext(number, access_log, own), max_connections_(max_connections) {}
+
+Worker::~Worker() {
+    stop();
+    if (thread_.joinable()) thread_.join();
+}
+
+void Worker::start() {
+    thread_ = std::thread([this] {
+        ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index)).c_str());
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_BLOCK, &all, nullptr); // signals are the control thread's
+        loop.run();
+    });
+}
+
+void Worker::adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std::function<void()> done) {
+    loop.post([this, snapshot = std::move(snapshot), sockets = std::move(sockets), done = std::move(done)]() mutable {
+        view = views_.build(std::move(snapshot), view);
+        update_listeners(sockets);
+        done();
+    });
+}
+
+void Worker::update_listeners(const std::vector<ListenSocket>& sockets) {
+    std::unordered_map<int, std::unique_ptr<Acceptor>> now;
+    for (const auto& socket : sockets) {
+        auto& acceptor = now[socket.fd];
+        if (const auto it = acceptors_.find(socket.fd); it != acceptors_.end()) acceptor = std::move(it->second);
+        else acceptor = std::make_unique<Acceptor>(*this, socket.fd);
+        const auto& listeners = view->snapshot->listeners;
+        const auto spec = std::find_if(listeners.begin(), listeners.end(), [&](const auto& l) { return l->config.name == socket.name; });
+        acceptor->listener->spec = *spec;
+    }
+    bool left = false;
+    for (auto& [fd, acceptor] : acceptors_) {
+        if (!acceptor) continue;
+        left = true;
+        // Whoever waits in the queue was promised an answer: closing the socket would reset them.
+        accept_from(*acceptor);
+        acceptor->listener->phase = Phase::draining;
+    }
+    acceptors_ = std::move(now);
+    for (auto* connection = left ? connections : nullptr; connection;) {
+        auto* next = connection->next;
+        connection->drain(); // wakes the idle: those whose listener is gone will leave
+        connection = next;
+    }
+}
+
+void Worker::accept_from(Acceptor& acceptor) {
+    for (int i = 0; i < accepts_at_a_time; ++i) {
+        if (connection_count >= max_connections_) return pause_accepting();
+        sockaddr_storage from{};
+        socklen_t length = sizeof from;
+        const int fd = ::accept4(acceptor.descriptor(), reinterpret_cast<sockaddr*>(&from), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            start_session(fd, acceptor.listener, conf::Address::from(reinterpret_cast<const sockaddr*>(&from)));
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+        if (errno == EINTR || errno == ECONNABORTED) continue;
+        counters.accept_failures.add();
+        return acceptor.take_a_breath(); // out of descriptors or memory: do not spin
+    }
+}
+
+void Worker::start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer) {
+    WorkerContext& context = *this;
+    if (listener->spec->config.protocol == conf::Protocol::tcp) {
+        auto session = std::make_unique<tcp::Session>(context, listener, peer);
+        if (session->open(fd)) spawn(std::move(session));
+    } else {
+        auto session = std::make_unique<http::Session>(context, listener, peer);
+        if (session->open(fd)) spawn(std::move(session));
+    }
+}
+
+void Worker::pause_accepting() {
+    paused_ = true;
+    for (auto& [_, acceptor] : acceptors_)
+        if (acceptor) acceptor->pause();
+}
+
+void Worker::on_room() {
+    if (paused_ && connection_count < max_connections_) {
+        paused_ = false;
+        for (auto& [_, acceptor] : acceptors_)
+            if (acceptor) acceptor->resume();
+    }
+    if (drained_ && connection_count == 0) std::exchange(drained_, nullptr)();
+}
+
+void Worker::close_idle_to(balancer::BackendPtr backend) {
+    loop.post([this, backend = std::move(backend)] { views_.close_idle(*backend); });
+}
+
+void Worker::drain(std::function<void()> drained) {
+    loop.post([this, drained = std::move(drained)]() mutable {
+        drained_ = std::move(drained);
+        phase = Phase::draining;
+        update_listeners({});
+        on_room();
+    });
+}
+
+void Worker::end_all() {
+    drained_ = nullptr;
+    while (connections) {
+        auto* connection = connections;
+        connection->abort();
+        if (connections == connection) break; // it had not begun: cannot happen, and must not loop for ever
+    }
+    views_.close_all_idle();
+    view = nullptr;
+}
+
+void Worker::stop() {
+    loop.post([this] {
+        acceptors_.clear();
+        end_all();
+    });
+    loop.stop();
+}
+
+} // namespace weir::proxy

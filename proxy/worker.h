@@ -1,0 +1,58 @@
+// One thread of traffic: accepts from its own sockets, carries its own connections, shares nothing.
+//
+// Thread: start, the posts and the destructor on the control thread; what is posted runs on the worker's own.
+// Lifetime: the access log and the counters must outlive it.
+#pragma once
+
+#include "proxy/worker_context.h"
+
+#include <functional>
+#include <thread>
+#include <unordered_map>
+
+namespace weir::proxy {
+
+// What a worker listens on: one socket for each listener, bound by the control thread.
+struct ListenSocket {
+    int fd;
+    std::string name; // of the listener in the snapshot
+};
+
+class Worker final : private WorkerContext {
+public:
+    Worker(std::size_t index, log::AccessLog& log, WorkerCounters& counters, std::size_t max_connections);
+    ~Worker();
+
+    void start();
+
+    // Takes a new configuration. Sockets not in `sockets` any more are emptied and closed; `done` is called on the
+    // worker's thread when it is in force.
+    void adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std::function<void()> done);
+
+    // A backend is out: idle connections to it are closed.
+    void close_idle_to(balancer::BackendPtr backend);
+
+    // Stops to accept and ends each connection as soon as nothing is lost; `drained` is called when the last is gone.
+    void drain(std::function<void()> drained);
+    // Ends every connection now, then the thread.
+    void stop();
+
+private:
+    class Acceptor;
+
+    void update_listeners(const std::vector<ListenSocket>& sockets);
+    void accept_from(Acceptor& acceptor);
+    void start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer);
+    void pause_accepting();
+    void on_room() override;
+    void end_all();
+
+    const std::size_t max_connections_;
+    ViewBuilder views_{loop, index};
+    std::unordered_map<int, std::unique_ptr<Acceptor>> acceptors_; // by descriptor
+    bool paused_ = false;
+    std::function<void()> drained_;
+    std::thread thread_;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,29 @@
+#include "proxy/worker_context.h"
+
+namespace weir::proxy {
+
+void WorkerContext::enlist(ClientConnection& connection) {
+    connection.next = connections;
+    if (connections) connections->previous = &connection;
+    connections = &connection;
+    ++connection_count;
+}
+
+void WorkerContext::discharge(ClientConnection& connection) {
+    if (connection.next) connection.next->previous = connection.previous;
+    if (connection.previous) connection.previous->next = connection.next;
+    else connections = connection.next;
+    --connection_count;
+    on_room();
+}
+
+void WorkerContext::write_access_line(const log::AccessRecord& record) {
+    const auto& access = view->snapshot->config.logging.access;
+    if (access.output == "none") return;
+    const auto room = ring.reserve(log::longest_line);
+    if (room.empty()) return counters.log_lines_dropped.add();
+    clock.update(std::chrono::system_clock::now());
+    if (ring.commit(log::format_line(room, record, clock, access.format))) log.hurry();
+}
+
+} // namespace weir::proxy

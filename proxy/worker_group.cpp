@@ -1,0 +1,64 @@
+#include "proxy/worker_group.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace weir::proxy {
+
+namespace asio = boost::asio;
+
+// Calls back on the control thread after as many arrivals as there are workers.
+struct WorkerGroup::Countdown {
+    Countdown(asio::io_context& context, std::size_t count, std::function<void()> then)
+        : control(context), left(count), done(std::move(then)) {}
+
+    asio::io_context& control;
+    std::size_t left; // touched on the control thread alone
+    std::function<void()> done;
+
+    static std::function<void()> arrival(std::shared_ptr<Countdown> self) {
+        return [self] {
+            asio::post(self->control, [self] {
+                if (--self->left == 0) self->done();
+            });
+        };
+    }
+};
+
+WorkerGroup::WorkerGroup(asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
+                         std::vector<WorkerCounters>& counters)
+    : control_(control) {
+    const auto share = (max_connections + count - 1) / count;
+    for (std::size_t i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, log, counters[i], share));
+    for (auto& worker : workers_) worker->start();
+}
+
+asio::awaitable<void> WorkerGroup::adopt(SnapshotPtr snapshot, const ListenSockets& sockets) {
+    auto all = std::make_shared<asio::steady_timer>(control_, asio::steady_timer::time_point::max());
+    const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), [all] { all->cancel(); });
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        std::vector<ListenSocket> own;
+        for (const auto& listener : snapshot->listeners)
+            own.push_back({sockets.descriptor(listener->config.address, i), listener->config.name});
+        workers_[i]->adopt(snapshot, std::move(own), Countdown::arrival(countdown));
+    }
+    co_await all->async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+void WorkerGroup::close_idle_to(const balancer::BackendPtr& backend) {
+    for (auto& worker : workers_) worker->close_idle_to(backend);
+}
+
+void WorkerGroup::drain(std::function<void()> drained) {
+    const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), std::move(drained));
+    for (auto& worker : workers_) worker->drain(Countdown::arrival(countdown));
+}
+
+void WorkerGroup::stop() {
+    for (auto& worker : workers_) worker->stop();
+    workers_.clear();
+}
+
+} // namespace weir::proxy

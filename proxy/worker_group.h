@@ -1,0 +1,41 @@
+// All the workers of a process.
+//
+// Thread: the control thread.
+// Lifetime: the io_context, the access log and the counters must outlive it.
+#pragma once
+
+#include "proxy/listen_sockets.h"
+#include "proxy/worker.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace weir::proxy {
+
+class WorkerGroup {
+public:
+    WorkerGroup(boost::asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
+                std::vector<WorkerCounters>& counters);
+
+    // Hands a snapshot to every worker; ends when all of them serve by it.
+    boost::asio::awaitable<void> adopt(SnapshotPtr snapshot, const ListenSockets& sockets);
+
+    void close_idle_to(const balancer::BackendPtr& backend);
+
+    // Calls `drained` on the control thread once no worker has a connection left.
+    void drain(std::function<void()> drained);
+    // Cuts what is left and ends the threads.
+    void stop();
+
+private:
+    struct Countdown;
+
+    boost::asio::io_context& control_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+} // namespace weir::proxy
