@@ -17,7 +17,8 @@ const char* name_of(Node::Kind kind) {
 
 } // namespace
 
-void Binder::whole(std::string_view key, std::uint32_t& value, std::uint64_t least, std::uint64_t most, std::string_view) {
+void Binder::whole(std::string_view key, std::uint32_t& value, std::uint64_t least, std::uint64_t most,
+                   std::string_view) {
     const auto* entry = take(key);
     if (!entry) return;
     std::string why;
@@ -45,7 +46,8 @@ const Node::Entry* Binder::take(std::string_view key) {
     return map_.find(key);
 }
 
-bool Binder::expect(BindContext& context, const Node& node, const std::string& path, Node::Kind kind, const char* what) {
+bool Binder::expect(BindContext& context, const Node& node, const std::string& path, Node::Kind kind,
+                    const char* what) {
     if (node.kind == kind) return true;
     context.fail(node.mark, path, std::string("expected ") + what + ", found " + name_of(node.kind));
     return false;

@@ -43,7 +43,8 @@ public:
         if (const auto* entry = take(key)) bind(context_, entry->value, join(key), value);
     }
     template <class T> void required(std::string_view key, T& value, std::string_view doc) {
-        if (!map_.find(key)) context_.fail(map_.mark, path_, "\"" + std::string(key) + "\" is missing: " + std::string(doc));
+        if (!map_.find(key))
+            context_.fail(map_.mark, path_, "\"" + std::string(key) + "\" is missing: " + std::string(doc));
         field(key, value, doc);
     }
     void whole(std::string_view key, std::uint32_t& value, std::uint64_t least, std::uint64_t most, std::string_view);
@@ -63,8 +64,11 @@ public:
 
 private:
     const Node::Entry* take(std::string_view key);
-    std::string join(std::string_view key) const { return path_.empty() ? std::string(key) : path_ + "." + std::string(key); }
-    static bool expect(BindContext& context, const Node& node, const std::string& path, Node::Kind kind, const char* what);
+    std::string join(std::string_view key) const {
+        return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+    }
+    static bool expect(BindContext& context, const Node& node, const std::string& path, Node::Kind kind,
+                       const char* what);
     static std::string scalar_text(BindContext& context, const Node& node, const std::string& path, std::string& why);
 
     BindContext& context_;
@@ -73,12 +77,8 @@ private:
     std::vector<std::string_view> known_;
 };
 
-template <class T> struct Unwrap {
-    using type = T;
-};
-template <class T> struct Unwrap<std::optional<T>> {
-    using type = T;
-};
+template <class T> struct Unwrap { using type = T; };
+template <class T> struct Unwrap<std::optional<T>> { using type = T; };
 
 template <class T> void Binder::bind(BindContext& context, const Node& node, const std::string& path, T& value) {
     using Plain = typename Unwrap<T>::type;

@@ -24,7 +24,9 @@ public:
     template <class T> void field(std::string_view key, const std::optional<T>& value, std::string_view doc) {
         if (value) field(key, *value, doc);
     }
-    template <class T> void required(std::string_view key, const T& value, std::string_view doc) { field(key, value, doc); }
+    template <class T> void required(std::string_view key, const T& value, std::string_view doc) {
+        field(key, value, doc);
+    }
     void whole(std::string_view key, std::uint32_t value, std::uint64_t, std::uint64_t, std::string_view) {
         put(key, std::to_string(value));
     }
@@ -34,7 +36,8 @@ public:
             for (const auto& value : values) all += (all.empty() ? "" : ", ") + Scalar<T>::format(value);
             put(key, "[" + all + "]");
         } else if constexpr (!std::same_as<T, Backend>) { // backends are items of their own
-            for (std::size_t i = 0; i < values.size(); ++i) object(std::string(key) + "[" + std::to_string(i) + "]", values[i], doc);
+            for (std::size_t i = 0; i < values.size(); ++i)
+                object(std::string(key) + "[" + std::to_string(i) + "]", values[i], doc);
         }
     }
     void pairs(std::string_view key, const std::vector<std::pair<std::string, std::string>>& values, std::string_view) {
@@ -44,11 +47,14 @@ public:
         Describer inner(item_, prefix_ + std::string(key) + ".");
         visit(inner, value);
     }
-    template <class T> void optional(std::string_view, const std::optional<T>&, std::string_view) {} // items of their own
+    template <class T>
+    void optional(std::string_view, const std::optional<T>&, std::string_view) {} // items of their own
     void unsupported(std::string_view) {}
 
 private:
-    void put(std::string_view key, std::string value) { item_.fields.emplace_back(prefix_ + std::string(key), std::move(value)); }
+    void put(std::string_view key, std::string value) {
+        item_.fields.emplace_back(prefix_ + std::string(key), std::move(value));
+    }
 
     Item& item_;
     std::string prefix_;

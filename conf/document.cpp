@@ -4,8 +4,8 @@
 #include <sstream>
 #include <unordered_set>
 
-#include <yaml-cpp/yaml.h>
 #include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
 
 namespace weir::conf {
 namespace {
@@ -42,10 +42,12 @@ public:
         const bool null = tag == "?" && (value.empty() || value == "~" || value == "null");
         add(mark, null && !expects_key() ? Node::Kind::null : Node::Kind::scalar, value);
     }
-    void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {
         open(mark, tag, Node::Kind::sequence);
     }
-    void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {
         open(mark, tag, Node::Kind::map);
     }
     void OnSequenceEnd() override { levels_.pop_back(); }
@@ -109,7 +111,8 @@ std::size_t find_control_byte(std::string_view text) {
 Mark mark_of(std::string_view text, std::size_t at, std::size_t file) {
     const auto before = text.substr(0, at);
     const auto start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-    return {file, static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1, static_cast<int>(at - start) + 1};
+    return {file, static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
+            static_cast<int>(at - start) + 1};
 }
 
 } // namespace

@@ -11,7 +11,7 @@
 namespace weir::conf {
 
 struct Mark {
-    std::size_t file = 0; // index into the files that were read
+    std::size_t file = 0;     // index into the files that were read
     int line = 0, column = 0; // from 1; 0 where there is no place to name
 };
 

@@ -45,7 +45,8 @@ std::string expand(std::string_view text, const Lookup& lookup, std::string& why
             out += value_of(text.substr(i + 2, end - i - 2), lookup, why);
             i = end + 1;
         } else {
-            why = next == '{' ? "\"${\" is not closed" : "a lone \"$\": write $$ for a dollar sign, ${NAME} for a variable";
+            why = next == '{' ? "\"${\" is not closed"
+                              : "a lone \"$\": write $$ for a dollar sign, ${NAME} for a variable";
             return out;
         }
     }

@@ -96,7 +96,8 @@ private:
         const auto slash = main.rfind('/');
         const auto base = slash == std::string::npos ? std::string() : main.substr(0, slash + 1);
         const Node include = entry->value; // merging below moves entries
-        if (include.kind != Node::Kind::sequence) return context_.fail(include.mark, "include", "expected a list ([conf.d/*.yaml])");
+        if (include.kind != Node::Kind::sequence)
+            return context_.fail(include.mark, "include", "expected a list ([conf.d/*.yaml])");
         for (const auto& item : include.items) {
             const auto pattern = item.text.starts_with("/") ? item.text : base + item.text;
             const auto files = matching_files(pattern);
@@ -127,7 +128,8 @@ private:
         for (auto& item : other.value.items) mine.value.items.push_back(std::move(item));
         for (auto& item : other.value.entries) {
             if (const auto* first = mine.value.find(item.key))
-                context_.fail(item.mark, mine.key + "." + item.key, "stands in " + loaded_.files[first->mark.file] + " already");
+                context_.fail(item.mark, mine.key + "." + item.key,
+                              "stands in " + loaded_.files[first->mark.file] + " already");
             else mine.value.entries.push_back(std::move(item));
         }
     }
@@ -145,7 +147,8 @@ private:
             const auto at = std::find(loaded_.files.begin(), loaded_.files.end(), e.file);
             return std::tuple(at - loaded_.files.begin(), e.line, e.column);
         };
-        std::stable_sort(errors.begin(), errors.end(), [&](const Error& a, const Error& b) { return rank(a) < rank(b); });
+        std::stable_sort(errors.begin(), errors.end(),
+                         [&](const Error& a, const Error& b) { return rank(a) < rank(b); });
         if (errors.size() <= most_errors) return;
         const auto left_out = errors.size() - most_errors;
         errors.resize(most_errors);

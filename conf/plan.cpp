@@ -28,8 +28,10 @@ bool changed(const Change& change, std::string_view key) {
 }
 
 std::string effect_of_changing(const Change& change) {
-    if (change.kind == "listener" && changed(change, "address")) return "the new address is bound before the old one is left";
-    if (change.kind == "backend" && changed(change, "address")) return "a new server: its health starts anew, requests in flight finish on the old one";
+    if (change.kind == "listener" && changed(change, "address"))
+        return "the new address is bound before the old one is left";
+    if (change.kind == "backend" && changed(change, "address"))
+        return "a new server: its health starts anew, requests in flight finish on the old one";
     if (change.kind == "backend") return "health, counters and position stay";
     if (change.kind == "check") return "each backend's state stands until new probes say otherwise";
     return {};
@@ -67,7 +69,8 @@ std::string route_order(const Description& one, const Index& other) {
 }
 
 Change make_change(ChangeType type, const Item& item, std::string effect) {
-    return {type, item.kind, item.name, {}, std::move(effect), is_fixed(item.kind) ? Applies::needs_restart : Applies::live};
+    return {type, item.kind,         item.name,
+            {},   std::move(effect), is_fixed(item.kind) ? Applies::needs_restart : Applies::live};
 }
 
 } // namespace
@@ -84,7 +87,8 @@ std::string Change::text() const {
 }
 
 bool Plan::needs_restart() const {
-    return std::any_of(changes.begin(), changes.end(), [](const Change& c) { return c.applies == Applies::needs_restart; });
+    return std::any_of(changes.begin(), changes.end(),
+                       [](const Change& c) { return c.applies == Applies::needs_restart; });
 }
 
 Plan plan(const Description& running, const Description& wanted) {

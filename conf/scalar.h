@@ -50,13 +50,14 @@ template <> struct Words<LockType> {
     static constexpr Word<LockType> all[] = {{"local", LockType::local}, {"redis", LockType::redis}, {"redlock"}};
 };
 template <> struct Words<OnUnavailable> {
-    static constexpr Word<OnUnavailable> all[] = {{"refuse", OnUnavailable::refuse}, {"proceed", OnUnavailable::proceed}};
+    static constexpr Word<OnUnavailable> all[] = {{"refuse", OnUnavailable::refuse},
+                                                  {"proceed", OnUnavailable::proceed}};
 };
 
 template <class T> struct Scalar;
 
 template <class E>
-    requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 struct Scalar<E> {
     static E parse(std::string_view text, std::string& why) {
         std::vector<std::string_view> known;
@@ -132,7 +133,8 @@ template <> struct Scalar<StatusRange> {
         std::string bad;
         const auto first = parse_whole(text.substr(0, dash), 100, 599, bad);
         const auto last = dash == std::string_view::npos ? first : parse_whole(text.substr(dash + 1), 100, 599, bad);
-        if (!bad.empty() || last < first) why = "write a status or a range of statuses from 100 to 599: \"200\" or \"200-399\"";
+        if (!bad.empty() || last < first)
+            why = "write a status or a range of statuses from 100 to 599: \"200\" or \"200-399\"";
         return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
     }
     static std::string format(StatusRange value) {

@@ -15,13 +15,18 @@ template <class T> json::object describe_type();
 // Writes one mapping's properties: a visitor of conf/fields.h.
 class SchemaWriter {
 public:
-    template <class T> void field(std::string_view key, const T&, std::string_view doc) { add(key, describe_type<T>(), doc); }
-    template <class T> void field(std::string_view key, const std::optional<T>&, std::string_view doc) { add(key, describe_type<T>(), doc); }
+    template <class T> void field(std::string_view key, const T&, std::string_view doc) {
+        add(key, describe_type<T>(), doc);
+    }
+    template <class T> void field(std::string_view key, const std::optional<T>&, std::string_view doc) {
+        add(key, describe_type<T>(), doc);
+    }
     template <class T> void required(std::string_view key, const T& value, std::string_view doc) {
         required_.emplace_back(key);
         field(key, value, doc);
     }
-    void whole(std::string_view key, std::uint32_t value, std::uint64_t least, std::uint64_t most, std::string_view doc) {
+    void whole(std::string_view key, std::uint32_t value, std::uint64_t least, std::uint64_t most,
+               std::string_view doc) {
         add(key, {{"type", "integer"}, {"minimum", least}, {"maximum", most}, {"default", value}}, doc);
     }
     template <class T> void list(std::string_view key, const std::vector<T>&, std::string_view doc) {
@@ -30,8 +35,12 @@ public:
     void pairs(std::string_view key, const std::vector<std::pair<std::string, std::string>>&, std::string_view doc) {
         add(key, {{"type", "object"}, {"additionalProperties", {{"type", "string"}}}}, doc);
     }
-    template <class T> void object(std::string_view key, const T&, std::string_view doc) { add(key, describe_type<T>(), doc); }
-    template <class T> void optional(std::string_view key, const std::optional<T>&, std::string_view doc) { add(key, describe_type<T>(), doc); }
+    template <class T> void object(std::string_view key, const T&, std::string_view doc) {
+        add(key, describe_type<T>(), doc);
+    }
+    template <class T> void optional(std::string_view key, const std::optional<T>&, std::string_view doc) {
+        add(key, describe_type<T>(), doc);
+    }
     template <class T> void named(std::string_view key, const std::vector<T>&, std::string_view doc) {
         add(key, {{"type", "object"}, {"additionalProperties", describe_type<T>()}}, doc);
     }
@@ -84,7 +93,9 @@ template <class T> json::object describe_type() {
 std::string schema() {
     auto root = describe_type<Config>();
     auto& include = root["properties"].as_object()["include"].emplace_object();
-    include = {{"type", "array"}, {"items", {{"type", "string"}}}, {"description", "files to read as well; only in the main file"}};
+    include = {{"type", "array"},
+               {"items", {{"type", "string"}}},
+               {"description", "files to read as well; only in the main file"}};
     json::object out{{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "weir"}};
     out.insert(root.begin(), root.end());
     return json::serialize(out);

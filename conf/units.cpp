@@ -13,7 +13,8 @@ struct Unit {
     std::uint64_t factor;
 };
 
-constexpr std::array<Unit, 5> duration_units{{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+constexpr std::array<Unit, 5> duration_units{
+    {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
 constexpr std::array<Unit, 4> size_units{{{"B", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}}};
 constexpr std::uint64_t longest_ms = 365ull * 86'400'000;
 constexpr std::uint64_t largest_size = 1ull << 50;
@@ -56,7 +57,8 @@ Duration parse_duration(std::string_view text, std::string& why) {
         return {};
     }
     if (!ms) {
-        why = quoted(text) + " is not a duration of at most 365d: write a whole number and ms, s, m, h or d, such as 5s";
+        why =
+            quoted(text) + " is not a duration of at most 365d: write a whole number and ms, s, m, h or d, such as 5s";
         return {};
     }
     return Duration(static_cast<Duration::rep>(*ms));

@@ -38,12 +38,15 @@ private:
     }
 
     void check_name(const std::string& path, const std::string& name) {
-        const auto legal = [](unsigned char c) { return std::isalnum(c) || std::string_view("-_.:[]").find(static_cast<char>(c)) != std::string_view::npos; };
+        const auto legal = [](unsigned char c) {
+            return std::isalnum(c) || std::string_view("-_.:[]").find(static_cast<char>(c)) != std::string_view::npos;
+        };
         if (name.empty() || name.size() > 128 || !std::all_of(name.begin(), name.end(), legal))
             fail(path, "a name has 1 to 128 letters, digits, '-', '_', '.' or ':'");
     }
 
-    void check_known(const std::string& path, const char* what, const std::string& name, const std::vector<std::string_view>& known) {
+    void check_known(const std::string& path, const char* what, const std::string& name,
+                     const std::vector<std::string_view>& known) {
         if (std::find(known.begin(), known.end(), name) == known.end())
             fail(path, std::string("unknown ") + what + " \"" + name + "\"" + did_you_mean(name, known));
     }
@@ -79,7 +82,8 @@ private:
             if (!names.insert(route.name).second) fail(path + ".name", "duplicate route name \"" + route.name + "\"");
             if (!route.pool.empty()) check_known(path + ".pool", "pool", route.pool, pools_);
             for (std::size_t k = 0; k < route.match.listeners.size(); ++k)
-                check_known(path + ".match.listeners[" + std::to_string(k) + "]", "listener", route.match.listeners[k], listeners_);
+                check_known(path + ".match.listeners[" + std::to_string(k) + "]", "listener", route.match.listeners[k],
+                            listeners_);
             for (std::size_t k = 0; k < route.match.hosts.size(); ++k)
                 check_host(path + ".match.hosts[" + std::to_string(k) + "]", route.match.hosts[k]);
             if (!route.match.path_prefix.empty() && route.match.path_prefix[0] != '/')
@@ -90,18 +94,24 @@ private:
 
     void check_host(const std::string& path, std::string_view host) {
         const auto name = host.starts_with("*.") ? host.substr(2) : host;
-        const auto legal = [](unsigned char c) { return (std::isalnum(c) && !std::isupper(c)) || c == '-' || c == '.' || c == '_' || c == '[' || c == ']' || c == ':'; };
+        const auto legal = [](unsigned char c) {
+            return (std::isalnum(c) && !std::isupper(c)) || c == '-' || c == '.' || c == '_' || c == '[' || c == ']' ||
+                   c == ':';
+        };
         if (name.empty() || name.front() == '.' || !std::all_of(name.begin(), name.end(), legal))
-            fail(path, "\"" + std::string(host) + "\" is not a host: write a name in lower case without a port, or *.example.com");
+            fail(path, "\"" + std::string(host) +
+                           "\" is not a host: write a name in lower case without a port, or *.example.com");
     }
 
     void check_headers(const std::string& path, const HeaderEdit& edit) {
         const auto check = [&](const std::string& at, std::string_view name) {
             const auto legal = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; };
-            if (name.empty() || !std::all_of(name.begin(), name.end(), legal)) return fail(at, "\"" + std::string(name) + "\" is not a header name");
+            if (name.empty() || !std::all_of(name.begin(), name.end(), legal))
+                return fail(at, "\"" + std::string(name) + "\" is not a header name");
             std::string lower(name);
             std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-            for (const auto taken : {"content-length", "transfer-encoding", "connection", "upgrade", "host", "te", "trailer", "keep-alive", "expect"})
+            for (const auto taken : {"content-length", "transfer-encoding", "connection", "upgrade", "host", "te",
+                                     "trailer", "keep-alive", "expect"})
                 if (lower == taken) fail(at, "weir sets this header itself");
         };
         for (const auto& [name, value] : edit.set) {
@@ -109,7 +119,8 @@ private:
             if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
                 fail(path + ".set." + name, "a header's value is one line without control characters");
         }
-        for (std::size_t i = 0; i < edit.remove.size(); ++i) check(path + ".remove[" + std::to_string(i) + "]", edit.remove[i]);
+        for (std::size_t i = 0; i < edit.remove.size(); ++i)
+            check(path + ".remove[" + std::to_string(i) + "]", edit.remove[i]);
     }
 
     void check_pool(const Pool& pool) {
@@ -123,12 +134,15 @@ private:
             const auto at = path + ".backends[" + std::to_string(i) + "]";
             if (!backend.address.is_set()) continue;
             check_name(at + ".name", backend.name);
-            if (!addresses.insert(backend.address).second) fail(at + ".address", "duplicate address " + backend.address.text() + " in this pool");
-            else if (!names.insert(backend.name).second) fail(at + ".name", "duplicate name \"" + backend.name + "\" in this pool");
+            if (!addresses.insert(backend.address).second)
+                fail(at + ".address", "duplicate address " + backend.address.text() + " in this pool");
+            else if (!names.insert(backend.name).second)
+                fail(at + ".name", "duplicate name \"" + backend.name + "\" in this pool");
         }
         if (!pool.health_check) return;
         const auto& check = *pool.health_check;
-        if (check.path.empty() || check.path[0] != '/' || std::any_of(check.path.begin(), check.path.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
+        if (check.path.empty() || check.path[0] != '/' ||
+            std::any_of(check.path.begin(), check.path.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
             fail(path + ".health_check.path", "a path begins with \"/\" and has no spaces");
         if (check.expect_status.empty()) fail(path + ".health_check.expect_status", "no status would ever pass");
     }
@@ -143,7 +157,8 @@ private:
         if (admin.address && !admin.address->is_unix() && admin.token_file.empty()) {
             const auto& address = std::get<Address>(admin.address->where);
             if (address.is_set() && !address.is_loopback())
-                fail("admin.address", "off loopback the admin API needs a token: add token_file, or listen on 127.0.0.1");
+                fail("admin.address",
+                     "off loopback the admin API needs a token: add token_file, or listen on 127.0.0.1");
         }
         if (config_.process.state_dir.empty() || config_.process.state_dir[0] != '/')
             fail("process.state_dir", "write an absolute path");
@@ -156,14 +171,17 @@ private:
         const auto& lock = config_.reload.lock;
         check_name("reload.lock.fleet", lock.fleet);
         if (lock.ttl < Duration(1000)) fail("reload.lock.ttl", "at least 1s: it is renewed every third of it");
-        if (lock.type == LockType::local && !lock.servers.empty()) fail("reload.lock.servers", "means nothing with type: local");
-        if (lock.type == LockType::redis && lock.servers.size() != 1) fail("reload.lock.servers", "type: redis needs exactly one server");
+        if (lock.type == LockType::local && !lock.servers.empty())
+            fail("reload.lock.servers", "means nothing with type: local");
+        if (lock.type == LockType::redis && lock.servers.size() != 1)
+            fail("reload.lock.servers", "type: redis needs exactly one server");
         for (std::size_t i = 0; i < lock.servers.size(); ++i) {
             const auto& url = lock.servers[i].url;
             const auto at = "reload.lock.servers[" + std::to_string(i) + "].url";
             if (url.starts_with("rediss://")) fail(at, "rediss:// (TLS) is not supported yet");
             else if (!url.starts_with("redis://") || url.size() < 9 || url.find('@') != std::string::npos)
-                fail(at, "write redis://HOST:PORT or redis://HOST:PORT/DB; username and password have keys of their own");
+                fail(at,
+                     "write redis://HOST:PORT or redis://HOST:PORT/DB; username and password have keys of their own");
         }
     }
 

@@ -28,7 +28,8 @@ asio::awaitable<ProbeResult> HttpProbe::talk(Socket& socket, const conf::Address
     const auto [got, __] = co_await http::async_read_header(socket, buffer, parser, token);
     if (got) co_return ProbeResult{ProbeOutcome::failed, "no answer: " + got.message()};
     const auto status = parser.get().result_int();
-    const bool passes = std::any_of(expected_.begin(), expected_.end(), [&](const auto& r) { return r.first <= status && status <= r.last; });
+    const bool passes = std::any_of(expected_.begin(), expected_.end(),
+                                    [&](const auto& r) { return r.first <= status && status <= r.last; });
     if (!passes) co_return ProbeResult{ProbeOutcome::failed, "status " + std::to_string(status)};
     co_return ProbeResult{ProbeOutcome::passed, ""};
 }

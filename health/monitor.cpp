@@ -81,7 +81,8 @@ private:
 };
 
 Monitor::Monitor(asio::io_context& context, OnVerdict on_verdict)
-    : context_(context), on_verdict_(std::move(on_verdict)), random_(std::make_shared<std::mt19937>(std::random_device{}())) {}
+    : context_(context), on_verdict_(std::move(on_verdict)),
+      random_(std::make_shared<std::mt19937>(std::random_device{}())) {}
 
 Monitor::~Monitor() { stop(); }
 

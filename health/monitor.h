@@ -30,7 +30,7 @@ struct Target {
 struct Health {
     Progress progress;
     std::uint64_t checks = 0, failed_checks = 0, ejections = 0;
-    std::string why; // of the last failure
+    std::string why;                                                                // of the last failure
     std::chrono::system_clock::time_point since = std::chrono::system_clock::now(); // the verdict stands
 };
 

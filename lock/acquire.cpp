@@ -17,7 +17,8 @@ std::chrono::milliseconds backoff(unsigned attempt, double dice) {
     return std::chrono::milliseconds(static_cast<int>(longest * (0.5 + 0.5 * dice)));
 }
 
-Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait, std::function<double()> dice) {
+Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
+                                 std::function<double()> dice) {
     asio::steady_timer pause(co_await asio::this_coro::executor);
     const auto give_up = Clock::now() + wait;
     for (unsigned attempt = 1;; ++attempt) {
@@ -34,7 +35,8 @@ Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::mi
 }
 
 struct Keeper::State {
-    State(Lock& owner, asio::any_io_executor executor, Lease mine) : lock(owner), lease(std::move(mine)), timer(executor) {}
+    State(Lock& owner, asio::any_io_executor executor, Lease mine)
+        : lock(owner), lease(std::move(mine)), timer(executor) {}
     Lock& lock;
     Lease lease;
     asio::steady_timer timer;

@@ -17,7 +17,8 @@ namespace weir::lock {
 
 // Tries until it has the lease or `wait` is over, with pauses drawn by `dice` (0 to 1) so that those who wait do not
 // come in step. Ends with `timed_out` or `unavailable`, whichever it met last.
-Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait, std::function<double()> dice);
+Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
+                                 std::function<double()> dice);
 
 // The pause before attempt number `attempt` (from 1): it doubles from 25 ms, up to 400 ms, half of it by the dice.
 std::chrono::milliseconds backoff(unsigned attempt, double dice);

@@ -50,7 +50,8 @@ boost::system::error_code FenceStore::write(std::uint64_t fence) const {
     const auto aside = path_ + "." + std::to_string(::getpid());
     {
         const File file{::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-        if (file.fd < 0 || !write_all(file.fd, std::to_string(fence) + "\n") || ::fsync(file.fd) != 0) return last_error();
+        if (file.fd < 0 || !write_all(file.fd, std::to_string(fence) + "\n") || ::fsync(file.fd) != 0)
+            return last_error();
     }
     if (std::rename(aside.c_str(), path_.c_str()) != 0) return last_error();
     const File directory{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};

@@ -59,7 +59,9 @@ std::optional<RedisAddress> RedisAddress::parse(std::string_view url) {
     if (has_port) address.port = place.substr(colon + 1);
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     address.host = host;
-    if (address.host.empty() || address.port.empty() || address.port.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+    if (address.host.empty() || address.port.empty() ||
+        address.port.find_first_not_of("0123456789") != std::string::npos)
+        return std::nullopt;
     return address;
 }
 

@@ -47,8 +47,9 @@ std::string make_token(const std::string& holder) {
 
 // The braces keep both keys in one slot of a cluster.
 RedisLock::RedisLock(boost::asio::any_io_executor executor, RedisLockOptions options)
-    : options_(std::move(options)), key_("weir:{" + options_.fleet + "}:lock"), fence_key_("weir:{" + options_.fleet + "}:fence"),
-      fences_(options_.state_dir), client_(executor, options_.server) {}
+    : options_(std::move(options)), key_("weir:{" + options_.fleet + "}:lock"),
+      fence_key_("weir:{" + options_.fleet + "}:fence"), fences_(options_.state_dir),
+      client_(executor, options_.server) {}
 
 boost::system::error_code RedisLock::fail(std::string why) {
     problem_ = std::move(why);
@@ -69,8 +70,9 @@ Awaitable<Result<Lease>> RedisLock::try_acquire(std::string holder) {
     const auto floor = fences_.read();
     if (!floor) co_return fail("the fence in " + options_.state_dir + ": " + floor.error().message());
     Lease lease{0, make_token(holder), Clock::now() + options_.ttl};
-    const std::vector<std::string> words{acquire_script, "2", key_, fence_key_, lease.token, std::to_string(options_.ttl.count()),
-                                         std::to_string(*floor)};
+    const std::vector<std::string> words{
+        acquire_script,        "2", key_, fence_key_, lease.token, std::to_string(options_.ttl.count()),
+        std::to_string(*floor)};
     const auto reply = co_await run(words);
     if (!reply) {
         // The answer may have been lost on the way, and the lock taken: give it back, whichever it was.

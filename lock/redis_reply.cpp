@@ -32,7 +32,8 @@ RedisReader::RedisReader() : reader_(::redisReaderCreate()) {}
 
 ReaderState RedisReader::feed(std::string_view bytes, RedisReply& reply) {
     fed_ += bytes.size();
-    if (fed_ > largest_reply || ::redisReaderFeed(reader_.get(), bytes.data(), bytes.size()) != REDIS_OK) return ReaderState::broken;
+    if (fed_ > largest_reply || ::redisReaderFeed(reader_.get(), bytes.data(), bytes.size()) != REDIS_OK)
+        return ReaderState::broken;
     void* raw = nullptr;
     if (::redisReaderGetReply(reader_.get(), &raw) != REDIS_OK) return ReaderState::broken;
     if (!raw) return ReaderState::needs_more;

@@ -37,15 +37,17 @@ std::string read_token(const std::string& path) {
     std::ifstream in(path);
     std::string line;
     if (!std::getline(in, line) || line.size() < 16)
-        throw std::runtime_error("admin.token_file: " + path + " has no token of at least 16 characters in its first line");
+        throw std::runtime_error("admin.token_file: " + path +
+                                 " has no token of at least 16 characters in its first line");
     return line;
 }
 
 } // namespace
 
 Process::Process(std::string path, conf::Loaded loaded)
-    : path_(std::move(path)), loaded_(std::move(loaded)), signals_(control_, SIGHUP, SIGTERM, SIGINT), drain_timer_(control_),
-      refresh_timer_(control_), watch_descriptor_(control_), running_(control_, loaded_.config.process),
+    : path_(std::move(path)), loaded_(std::move(loaded)), signals_(control_, SIGHUP, SIGTERM, SIGINT),
+      drain_timer_(control_), refresh_timer_(control_), watch_descriptor_(control_),
+      running_(control_, loaded_.config.process),
       reloader_(control_, running_, path_, [this](const auto& files) { watch_.set_files(files); }) {
     signals_.add(SIGQUIT);
     signals_.add(SIGUSR1);
@@ -98,8 +100,10 @@ asio::awaitable<void> Process::start() {
     asio::co_spawn(control_, watch_files(), asio::detached);
     asio::co_spawn(control_, refresh_watch(), asio::detached);
     const auto& snapshot = *running_.snapshot();
-    spdlog::info("weir {} serves {} (hash {}), pid {}, {} workers", version, path_, snapshot.hash.substr(0, 12), ::getpid(), running_.counters().size());
-    for (const auto& listener : snapshot.listeners) spdlog::info("  listening on {} ({})", listener->config.address.text(), listener->config.name);
+    spdlog::info("weir {} serves {} (hash {}), pid {}, {} workers", version, path_, snapshot.hash.substr(0, 12),
+                 ::getpid(), running_.counters().size());
+    for (const auto& listener : snapshot.listeners)
+        spdlog::info("  listening on {} ({})", listener->config.address.text(), listener->config.name);
     if (admin.address) spdlog::info("  admin API on {}", admin.address->text());
 }
 
@@ -110,7 +114,8 @@ asio::awaitable<void> Process::handle_signals() {
         switch (number) {
         case SIGHUP: reloader_.request("signal"); break;
         case SIGUSR1:
-            if (const auto failed = running_.access_log().reopen(); !failed.empty()) spdlog::error("access log: {}", failed);
+            if (const auto failed = running_.access_log().reopen(); !failed.empty())
+                spdlog::error("access log: {}", failed);
             else spdlog::info("access log reopened");
             break;
         case SIGUSR2: spdlog::error("upgrading the binary in place (USR2) is not supported yet"); break;

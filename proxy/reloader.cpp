@@ -38,10 +38,13 @@ void write_to_log(const ReloadReport& report) {
     const auto hash = report.hash.substr(0, 12);
     switch (report.verdict) {
     case ReloadVerdict::applied:
-        spdlog::info("reload applied: {} changes, hash {}, fence {}, {} ms", report.plan.changes.size(), hash, report.fence, report.took.count());
+        spdlog::info("reload applied: {} changes, hash {}, fence {}, {} ms", report.plan.changes.size(), hash,
+                     report.fence, report.took.count());
         for (const auto& change : report.plan.changes) spdlog::info("  {}", change.text());
         break;
-    case ReloadVerdict::unchanged: spdlog::info("reload: the file means what is in force already (hash {})", hash); break;
+    case ReloadVerdict::unchanged:
+        spdlog::info("reload: the file means what is in force already (hash {})", hash);
+        break;
     case ReloadVerdict::refused:
         spdlog::error("reload refused, the running configuration stays");
         for (const auto& error : report.errors) spdlog::error("  {}", error);
@@ -137,7 +140,8 @@ std::unique_ptr<lock::Lock> Reloader::make_lock() const {
     const auto& server = settings.servers.at(0);
     lock::RedisOptions redis{server.url, server.username, server.password.text, std::chrono::milliseconds(1000)};
     return std::make_unique<lock::RedisLock>(
-        control_.get_executor(), lock::RedisLockOptions{std::move(redis), settings.fleet, settings.ttl, config.process.state_dir});
+        control_.get_executor(),
+        lock::RedisLockOptions{std::move(redis), settings.fleet, settings.ttl, config.process.state_dir});
 }
 
 // What can be told without the lock. True where that is the end of it.

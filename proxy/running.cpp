@@ -14,7 +14,8 @@ std::size_t Running::worker_count(const conf::Process& process) {
 
 Running::Running(boost::asio::io_context& control, const conf::Process& process)
     : count_(worker_count(process)), counters_(count_), access_log_(count_), sockets_(count_), builder_(count_),
-      monitor_(control, [this](const auto& backend, auto before, const auto& health) { on_verdict(backend, before, health); }),
+      monitor_(control,
+               [this](const auto& backend, auto before, const auto& health) { on_verdict(backend, before, health); }),
       workers_(control, count_, process.max_connections, access_log_, counters_) {}
 
 Running::~Running() { stop(); }

@@ -16,7 +16,7 @@ namespace weir::proxy {
 
 struct PoolSpec {
     conf::Pool config;
-    conf::Timeouts timeouts; // the global ones with the pool's put over them
+    conf::Timeouts timeouts;                    // the global ones with the pool's put over them
     std::vector<balancer::BackendPtr> backends; // one for each of config.backends
 };
 

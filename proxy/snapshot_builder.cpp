@@ -20,15 +20,18 @@ bool leads_from(const conf::Route& route, const std::string& listener) {
 
 std::shared_ptr<const PoolSpec> find_pool(const SnapshotPtr& snapshot, const std::string& name) {
     if (!snapshot) return nullptr;
-    const auto it = std::find_if(snapshot->pools.begin(), snapshot->pools.end(), [&](const auto& p) { return p->config.name == name; });
+    const auto it = std::find_if(snapshot->pools.begin(), snapshot->pools.end(),
+                                 [&](const auto& p) { return p->config.name == name; });
     return it == snapshot->pools.end() ? nullptr : *it;
 }
 
 } // namespace
 
-std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& pool, const conf::Timeouts& global, const SnapshotPtr& old) {
+std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& pool, const conf::Timeouts& global,
+                                                            const SnapshotPtr& old) {
     const auto timeouts = put_over(global, pool.timeouts);
-    if (auto known = find_pool(old, pool.name); known && known->config == pool && known->timeouts == timeouts) return known;
+    if (auto known = find_pool(old, pool.name); known && known->config == pool && known->timeouts == timeouts)
+        return known;
     auto spec = std::make_shared<PoolSpec>(PoolSpec{pool, timeouts, {}});
     for (const auto& backend : pool.backends)
         spec->backends.push_back(backends_.find_or_make(pool.name, backend.name, backend.address));

@@ -22,7 +22,8 @@ public:
     void prune();
 
 private:
-    std::shared_ptr<const PoolSpec> build_pool(const conf::Pool& pool, const conf::Timeouts& global, const SnapshotPtr& old);
+    std::shared_ptr<const PoolSpec> build_pool(const conf::Pool& pool, const conf::Timeouts& global,
+                                               const SnapshotPtr& old);
     std::shared_ptr<ListenerStats> stats_of(const std::string& listener);
 
     std::size_t workers_;

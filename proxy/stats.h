@@ -17,8 +17,8 @@ namespace weir::proxy {
 using balancer::Counter;
 
 // Upper bounds of the duration histogram, in microseconds; one more bucket has no bound.
-inline constexpr std::array<std::uint32_t, 14> duration_bounds{500,    1000,   2500,    5000,    10000,   25000,   50000,
-                                                               100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
+inline constexpr std::array<std::uint32_t, 14> duration_bounds{
+    500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
 
 struct alignas(64) ListenerCounters {
     static constexpr int first_code = 100, last_code = 599;

@@ -34,7 +34,8 @@ ViewPtr ViewBuilder::build(SnapshotPtr snapshot, const ViewPtr& old) {
     for (const auto& spec : snapshot->pools) {
         const auto it = before.find(spec->config.name);
         const auto* known = it == before.end() ? nullptr : it->second;
-        view->pools.push_back(known && (*known)->spec == spec ? *known : build_pool(spec, known ? known->get() : nullptr));
+        view->pools.push_back(known && (*known)->spec == spec ? *known
+                                                              : build_pool(spec, known ? known->get() : nullptr));
         for (const auto& backend : spec->backends) used.insert(backend.get());
     }
     view->snapshot = std::move(snapshot);

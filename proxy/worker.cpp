@@ -88,7 +88,8 @@ void Worker::update_listeners(const std::vector<ListenSocket>& sockets) {
         if (const auto it = acceptors_.find(socket.fd); it != acceptors_.end()) acceptor = std::move(it->second);
         else acceptor = std::make_unique<Acceptor>(*this, socket.fd);
         const auto& listeners = view->snapshot->listeners;
-        const auto spec = std::find_if(listeners.begin(), listeners.end(), [&](const auto& l) { return l->config.name == socket.name; });
+        const auto spec = std::find_if(listeners.begin(), listeners.end(),
+                                       [&](const auto& l) { return l->config.name == socket.name; });
         acceptor->listener->spec = *spec;
     }
     bool left = false;
@@ -112,7 +113,8 @@ void Worker::accept_from(Acceptor& acceptor) {
         if (connection_count >= max_connections_) return pause_accepting();
         sockaddr_storage from{};
         socklen_t length = sizeof from;
-        const int fd = ::accept4(acceptor.descriptor(), reinterpret_cast<sockaddr*>(&from), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd =
+            ::accept4(acceptor.descriptor(), reinterpret_cast<sockaddr*>(&from), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             start_session(fd, acceptor.listener, conf::Address::from(reinterpret_cast<const sockaddr*>(&from)));
             continue;

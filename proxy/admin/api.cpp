@@ -39,8 +39,8 @@ Response refuse(const Request& request, int status, const char* why) {
 } // namespace
 
 asio::awaitable<Response> Api::answer(const Request& request) {
-    const Caller caller{request.method_string(), request[http::field::host], request[http::field::origin], request["Sec-Fetch-Site"],
-                        request[http::field::authorization]};
+    const Caller caller{request.method_string(), request[http::field::host], request[http::field::origin],
+                        request["Sec-Fetch-Site"], request[http::field::authorization]};
     // Health pages are for load balancers and orchestrators, which carry no token.
     const bool open_to_all = request.target() == "/healthz" || request.target() == "/readyz";
     const auto verdict = check_caller(caller, own_, open_to_all ? std::string_view() : token_);
@@ -65,7 +65,8 @@ Response Api::show(const Request& request) const {
     const auto path = request.target().substr(0, request.target().find('?'));
     if (path == "/healthz") return make(request, 200, "ok\n", "text/plain");
     if (path == "/readyz") return make(request, draining_ ? 503 : 200, draining_ ? "draining\n" : "ok\n", "text/plain");
-    if (path == "/metrics") return make(request, 200, metrics(running_, reloader_), "text/plain; version=0.0.4; charset=utf-8");
+    if (path == "/metrics")
+        return make(request, 200, metrics(running_, reloader_), "text/plain; version=0.0.4; charset=utf-8");
     if (path == "/api/v1/status") return make_json(request, 200, status(running_, reloader_, started_));
     if (path == "/api/v1/config") return make_json(request, 200, to_json(conf::describe(running_.snapshot()->config)));
     return refuse(request, 404, "there is no such page");

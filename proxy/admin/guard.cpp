@@ -31,11 +31,14 @@ bool same_secret(std::string_view a, std::string_view b) {
 
 Verdict check_caller(const Caller& caller, const conf::AdminAddress& own, std::string_view token) {
     if (!is_own_host(caller.host, own)) return {421, "the Host is not this admin API's own address"};
-    if (!caller.origin.empty() && caller.origin != "http://" + std::string(caller.host)) return {403, "cross-origin requests are refused"};
-    const bool other_site = !caller.fetch_site.empty() && caller.fetch_site != "same-origin" && caller.fetch_site != "none";
+    if (!caller.origin.empty() && caller.origin != "http://" + std::string(caller.host))
+        return {403, "cross-origin requests are refused"};
+    const bool other_site =
+        !caller.fetch_site.empty() && caller.fetch_site != "same-origin" && caller.fetch_site != "none";
     if (other_site) return {403, "cross-site requests are refused"};
     constexpr std::string_view scheme = "Bearer ";
-    const bool known = caller.authorization.starts_with(scheme) && same_secret(caller.authorization.substr(scheme.size()), token);
+    const bool known =
+        caller.authorization.starts_with(scheme) && same_secret(caller.authorization.substr(scheme.size()), token);
     if (!token.empty() && !known) return {401, "a token is needed: Authorization: Bearer …"};
     return {200, ""};
 }

@@ -13,9 +13,19 @@ class Exposition {
 public:
     void family(std::string_view name, std::string_view type, std::string_view help) {
         name_ = name;
-        out_.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+        out_.append("# HELP ")
+            .append(name)
+            .append(" ")
+            .append(help)
+            .append("\n# TYPE ")
+            .append(name)
+            .append(" ")
+            .append(type)
+            .append("\n");
     }
-    void sample(const Labels& labels, std::uint64_t value, std::string_view suffix = "") { write(labels, std::to_string(value), suffix); }
+    void sample(const Labels& labels, std::uint64_t value, std::string_view suffix = "") {
+        write(labels, std::to_string(value), suffix);
+    }
     void sample(const Labels& labels, double value, std::string_view suffix = "") {
         char text[32];
         std::snprintf(text, sizeof text, "%.9g", value);
@@ -48,11 +58,13 @@ std::uint64_t total(const ListenerStats& stats, Counter ListenerCounters::*membe
 }
 
 void write_requests(Exposition& out, const Listeners& listeners) {
-    out.family("weir_requests_total", "counter", "HTTP requests answered, by listener and status (499: the client left).");
+    out.family("weir_requests_total", "counter",
+               "HTTP requests answered, by listener and status (499: the client left).");
     for (const auto& listener : listeners)
         for (int code = ListenerCounters::first_code; code <= ListenerCounters::last_code; ++code) {
             std::uint64_t sum = 0;
-            for (const auto& worker : listener->stats->workers) sum += worker.codes[static_cast<std::size_t>(code - ListenerCounters::first_code)].read();
+            for (const auto& worker : listener->stats->workers)
+                sum += worker.codes[static_cast<std::size_t>(code - ListenerCounters::first_code)].read();
             if (sum) out.sample({{"listener", listener->config.name}, {"code", std::to_string(code)}}, sum);
         }
 }
@@ -68,7 +80,8 @@ void write_durations(Exposition& out, const Listeners& listeners) {
             if (i < duration_bounds.size()) std::snprintf(bound, sizeof bound, "%g", duration_bounds[i] / 1e6);
             out.sample({{"listener", name}, {"le", bound}}, sum, "_bucket");
         }
-        out.sample({{"listener", name}}, static_cast<double>(total(*listener->stats, &ListenerCounters::duration_us)) / 1e6, "_sum");
+        out.sample({{"listener", name}},
+                   static_cast<double>(total(*listener->stats, &ListenerCounters::duration_us)) / 1e6, "_sum");
         out.sample({{"listener", name}}, sum, "_count");
     }
 }
@@ -76,7 +89,8 @@ void write_durations(Exposition& out, const Listeners& listeners) {
 void write_listeners(Exposition& out, const Listeners& listeners) {
     const auto each = [&](const char* name, const char* type, const char* help, Counter ListenerCounters::*member) {
         out.family(name, type, help);
-        for (const auto& listener : listeners) out.sample({{"listener", listener->config.name}}, total(*listener->stats, member));
+        for (const auto& listener : listeners)
+            out.sample({{"listener", listener->config.name}}, total(*listener->stats, member));
     };
     each("weir_connections_total", "counter", "Client connections accepted.", &ListenerCounters::connections);
     each("weir_connections_active", "gauge", "Client connections open now.", &ListenerCounters::active);
@@ -89,20 +103,30 @@ void write_backends(Exposition& out, const Running& running) {
         out.family(name, type, help);
         for (const auto& pool : running.snapshot()->pools)
             for (const auto& backend : pool->backends)
-                out.sample({{"pool", pool->config.name}, {"backend", backend->name()}}, static_cast<std::uint64_t>(value(*backend)));
+                out.sample({{"pool", pool->config.name}, {"backend", backend->name()}},
+                           static_cast<std::uint64_t>(value(*backend)));
     };
     using balancer::Backend;
     using Counters = balancer::BackendCounters;
-    each("weir_backend_up", "gauge", "1: healthy, 0: ejected or not known yet.", [](const Backend& b) { return b.verdict() == balancer::Verdict::up; });
-    each("weir_backend_requests_total", "counter", "Requests or connections given to a backend.", [](const Backend& b) { return b.total(&Counters::requests); });
-    each("weir_backend_failures_total", "counter", "Tries on a backend that failed.", [](const Backend& b) { return b.total(&Counters::failures); });
-    each("weir_backend_active", "gauge", "Requests or connections that a backend has now.", [](const Backend& b) { return b.total(&Counters::active); });
-    each("weir_backend_connections", "gauge", "Connections open to a backend.", [](const Backend& b) { return b.total(&Counters::connections); });
-    each("weir_backend_idle_connections", "gauge", "Connections kept idle to a backend.", [](const Backend& b) { return b.total(&Counters::idle); });
+    each("weir_backend_up", "gauge", "1: healthy, 0: ejected or not known yet.",
+         [](const Backend& b) { return b.verdict() == balancer::Verdict::up; });
+    each("weir_backend_requests_total", "counter", "Requests or connections given to a backend.",
+         [](const Backend& b) { return b.total(&Counters::requests); });
+    each("weir_backend_failures_total", "counter", "Tries on a backend that failed.",
+         [](const Backend& b) { return b.total(&Counters::failures); });
+    each("weir_backend_active", "gauge", "Requests or connections that a backend has now.",
+         [](const Backend& b) { return b.total(&Counters::active); });
+    each("weir_backend_connections", "gauge", "Connections open to a backend.",
+         [](const Backend& b) { return b.total(&Counters::connections); });
+    each("weir_backend_idle_connections", "gauge", "Connections kept idle to a backend.",
+         [](const Backend& b) { return b.total(&Counters::idle); });
     const auto health = [&](const Backend& b) { return running.monitor().find(b); };
-    each("weir_backend_checks_total", "counter", "Health checks made.", [&](const Backend& b) { return health(b) ? health(b)->checks : 0; });
-    each("weir_backend_failed_checks_total", "counter", "Health checks failed.", [&](const Backend& b) { return health(b) ? health(b)->failed_checks : 0; });
-    each("weir_backend_ejections_total", "counter", "Times a backend was ejected.", [&](const Backend& b) { return health(b) ? health(b)->ejections : 0; });
+    each("weir_backend_checks_total", "counter", "Health checks made.",
+         [&](const Backend& b) { return health(b) ? health(b)->checks : 0; });
+    each("weir_backend_failed_checks_total", "counter", "Health checks failed.",
+         [&](const Backend& b) { return health(b) ? health(b)->failed_checks : 0; });
+    each("weir_backend_ejections_total", "counter", "Times a backend was ejected.",
+         [&](const Backend& b) { return health(b) ? health(b)->ejections : 0; });
 }
 
 void write_workers(Exposition& out, const Running& running) {
@@ -114,7 +138,8 @@ void write_workers(Exposition& out, const Running& running) {
     };
     one("weir_retries_total", "Requests tried on another backend.", &WorkerCounters::retries);
     one("weir_retries_refused_total", "Retries that the budget did not allow.", &WorkerCounters::retries_refused);
-    one("weir_access_log_dropped_total", "Access log lines dropped because the writer could not keep up.", &WorkerCounters::log_lines_dropped);
+    one("weir_access_log_dropped_total", "Access log lines dropped because the writer could not keep up.",
+        &WorkerCounters::log_lines_dropped);
     one("weir_accept_failures_total", "Connections that could not be accepted.", &WorkerCounters::accept_failures);
 }
 

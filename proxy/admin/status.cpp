@@ -33,7 +33,8 @@ std::string state_of(const conf::Backend& config, const balancer::Backend& backe
     return "unknown";
 }
 
-json::object backend_status(const conf::Backend& config, const balancer::Backend& backend, const health::Health* health) {
+json::object backend_status(const conf::Backend& config, const balancer::Backend& backend,
+                            const health::Health* health) {
     using Counters = balancer::BackendCounters;
     json::object out{{"name", config.name},
                      {"address", config.address.text()},
@@ -59,7 +60,8 @@ json::array pools_status(const Running& running) {
     for (const auto& pool : running.snapshot()->pools) {
         json::array backends;
         for (std::size_t i = 0; i < pool->backends.size(); ++i)
-            backends.push_back(backend_status(pool->config.backends[i], *pool->backends[i], running.monitor().find(*pool->backends[i])));
+            backends.push_back(backend_status(pool->config.backends[i], *pool->backends[i],
+                                              running.monitor().find(*pool->backends[i])));
         pools.push_back({{"name", pool->config.name}, {"backends", std::move(backends)}});
     }
     return pools;
@@ -97,8 +99,8 @@ json::object to_json(const ReloadReport& report) {
     json::array errors(report.errors.begin(), report.errors.end());
     json::array changes;
     for (const auto& change : report.plan.changes) changes.emplace_back(change.text());
-    return {{"verdict", word(report.verdict)}, {"trigger", report.trigger},   {"at", to_iso(report.at)},
-            {"took_ms", report.took.count()},  {"hash", report.hash},         {"fence", report.fence},
+    return {{"verdict", word(report.verdict)}, {"trigger", report.trigger},    {"at", to_iso(report.at)},
+            {"took_ms", report.took.count()},  {"hash", report.hash},          {"fence", report.fence},
             {"errors", std::move(errors)},     {"changes", std::move(changes)}};
 }
 
@@ -139,7 +141,9 @@ json::object status(const Running& running, const Reloader& reloader, std::chron
               {"loaded_at", to_iso(reloader.loaded_at())}}},
             {"reload", {{"in_progress", reloader.in_progress()}, {"last", to_json(reloader.last())}}},
             {"lock",
-             {{"type", conf::Scalar<conf::LockType>::format(lock.type)}, {"fleet", lock.fleet}, {"held", reloader.holds_lock()}}},
+             {{"type", conf::Scalar<conf::LockType>::format(lock.type)},
+              {"fleet", lock.fleet},
+              {"held", reloader.holds_lock()}}},
             {"listeners", listeners_status(running)},
             {"pools", pools_status(running)}};
 }

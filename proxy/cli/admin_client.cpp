@@ -38,8 +38,10 @@ AdminAnswer exchange(const Endpoint& endpoint, http::request<http::string_body>&
 
 } // namespace
 
-AdminAnswer call_admin(const conf::AdminAddress& address, const std::string& token, AdminMethod method, const std::string& target) {
-    http::request<http::string_body> request(method == AdminMethod::get ? http::verb::get : http::verb::post, target, 11);
+AdminAnswer call_admin(const conf::AdminAddress& address, const std::string& token, AdminMethod method,
+                       const std::string& target) {
+    http::request<http::string_body> request(method == AdminMethod::get ? http::verb::get : http::verb::post, target,
+                                             11);
     request.set(http::field::host, address.is_unix() ? "localhost" : address.text());
     request.keep_alive(false);
     if (!token.empty()) request.set(http::field::authorization, "Bearer " + token);
@@ -52,7 +54,8 @@ AdminAnswer call_admin(const conf::AdminAddress& address, const std::string& tok
         const auto& where = std::get<conf::Address>(address.where);
         auto ip = asio::ip::make_address(where.ip_text());
         // A weir that listens everywhere is here as well.
-        if (ip.is_unspecified()) ip = ip.is_v4() ? asio::ip::address(asio::ip::address_v4::loopback()) : asio::ip::address_v6::loopback();
+        if (ip.is_unspecified())
+            ip = ip.is_v4() ? asio::ip::address(asio::ip::address_v4::loopback()) : asio::ip::address_v6::loopback();
         answer = exchange<asio::ip::tcp::socket>(asio::ip::tcp::endpoint(ip, where.port()), request);
     }
     if (!answer.error.empty()) answer.error = "no weir answers at " + address.text() + ": " + answer.error;

@@ -18,6 +18,7 @@ struct AdminAnswer {
 
 enum class AdminMethod { get, post };
 
-AdminAnswer call_admin(const conf::AdminAddress& address, const std::string& token, AdminMethod method, const std::string& target);
+AdminAnswer call_admin(const conf::AdminAddress& address, const std::string& token, AdminMethod method,
+                       const std::string& target);
 
 } // namespace weir::proxy::cli

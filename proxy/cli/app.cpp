@@ -61,7 +61,8 @@ int main(int argc, char** argv) {
     heartbeat_command.add_option("--listen", listen, "IP:PORT")->required();
     heartbeat_command.callback([&] { code = heartbeat(listen); });
 
-    auto& demo_command = *app.add_subcommand("demo", "show weir at work: backends that die and return, reloads under load");
+    auto& demo_command =
+        *app.add_subcommand("demo", "show weir at work: backends that die and return, reloads under load");
     demo_command.add_flag("--once", once, "end when everything has been shown: 0 if all went well, 1 if not");
     demo_command.callback([&] { code = demo(once ? DemoEnd::end_by_itself : DemoEnd::stay_up); });
 

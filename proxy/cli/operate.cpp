@@ -21,24 +21,28 @@ constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int
 std::string text_of(const json::value& value) { return std::string(value.as_string()); }
 
 void print_backend(const json::object& backend) {
-    std::cout << "  " << std::left << std::setw(24) << text_of(backend.at("name")) << std::setw(24) << text_of(backend.at("address"))
-              << std::setw(9) << text_of(backend.at("state")) << std::right << std::setw(10) << backend.at("requests").to_number<std::uint64_t>()
-              << std::setw(8) << backend.at("active").to_number<std::uint64_t>();
-    if (const auto* why = backend.if_contains("last_failure"); why && text_of(backend.at("state")) == "down") std::cout << "  " << text_of(*why);
+    std::cout << "  " << std::left << std::setw(24) << text_of(backend.at("name")) << std::setw(24)
+              << text_of(backend.at("address")) << std::setw(9) << text_of(backend.at("state")) << std::right
+              << std::setw(10) << backend.at("requests").to_number<std::uint64_t>() << std::setw(8)
+              << backend.at("active").to_number<std::uint64_t>();
+    if (const auto* why = backend.if_contains("last_failure"); why && text_of(backend.at("state")) == "down")
+        std::cout << "  " << text_of(*why);
     std::cout << "\n";
 }
 
 void print_status(const json::object& status) {
     const auto& config = status.at("config").as_object();
-    std::cout << "weir " << text_of(status.at("version")) << ", pid " << status.at("pid") << ", up " << status.at("uptime_seconds") << " s\n"
-              << "config " << text_of(config.at("file")) << ", hash " << text_of(config.at("hash")).substr(0, 12) << ", fence "
-              << config.at("fence") << ", loaded " << text_of(config.at("loaded_at")) << "\n";
+    std::cout << "weir " << text_of(status.at("version")) << ", pid " << status.at("pid") << ", up "
+              << status.at("uptime_seconds") << " s\n"
+              << "config " << text_of(config.at("file")) << ", hash " << text_of(config.at("hash")).substr(0, 12)
+              << ", fence " << config.at("fence") << ", loaded " << text_of(config.at("loaded_at")) << "\n";
     for (const auto& listener : status.at("listeners").as_array())
         std::cout << "listener " << text_of(listener.at("name")) << " on " << text_of(listener.at("address")) << ": "
                   << listener.at("active") << " connections now, " << listener.at("connections") << " in all\n";
     for (const auto& pool : status.at("pools").as_array()) {
-        std::cout << "pool " << std::left << std::setw(21) << text_of(pool.at("name")) << std::setw(24) << "ADDRESS" << std::setw(9)
-                  << "STATE" << std::right << std::setw(10) << "REQUESTS" << std::setw(8) << "ACTIVE" << "\n";
+        std::cout << "pool " << std::left << std::setw(21) << text_of(pool.at("name")) << std::setw(24) << "ADDRESS"
+                  << std::setw(9) << "STATE" << std::right << std::setw(10) << "REQUESTS" << std::setw(8) << "ACTIVE"
+                  << "\n";
         for (const auto& backend : pool.at("backends").as_array()) print_backend(backend.as_object());
     }
 }
@@ -59,12 +63,14 @@ void print_plan(const conf::Plan& plan, Output output) {
     if (output == Output::json) {
         json::array changes;
         for (const auto& change : plan.changes) changes.push_back(change_to_json(change));
-        std::cout << json::serialize(json::object{{"changes", changes}, {"needs_restart", plan.needs_restart()}}) << "\n";
+        std::cout << json::serialize(json::object{{"changes", changes}, {"needs_restart", plan.needs_restart()}})
+                  << "\n";
         return;
     }
     if (plan.empty()) std::cout << "nothing would change\n";
     for (const auto& change : plan.changes) std::cout << change.text() << "\n";
-    if (plan.needs_restart()) std::cout << "a reload would be refused: what needs a restart cannot be changed while weir runs\n";
+    if (plan.needs_restart())
+        std::cout << "a reload would be refused: what needs a restart cannot be changed while weir runs\n";
 }
 
 } // namespace
@@ -84,7 +90,8 @@ int plan(const Target& target, Output output) {
 }
 
 int reload(const Target& target, WaitFor wait) {
-    const auto answer = call(target, AdminMethod::post, wait == WaitFor::verdict ? "/api/v1/reload?wait=1" : "/api/v1/reload");
+    const auto answer =
+        call(target, AdminMethod::post, wait == WaitFor::verdict ? "/api/v1/reload?wait=1" : "/api/v1/reload");
     if (!answer) return refused;
     const auto report = json::parse(answer->body).as_object();
     const auto verdict = text_of(report.at("verdict"));
@@ -95,8 +102,8 @@ int reload(const Target& target, WaitFor wait) {
     for (const auto& error : report.at("errors").as_array()) std::cerr << text_of(error) << "\n";
     for (const auto& change : report.at("changes").as_array())
         if (verdict == "applied") std::cout << text_of(change) << "\n";
-    std::cout << verdict << " (hash " << text_of(report.at("hash")).substr(0, 12) << ", fence " << report.at("fence") << ", "
-              << report.at("took_ms") << " ms)\n";
+    std::cout << verdict << " (hash " << text_of(report.at("hash")).substr(0, 12) << ", fence " << report.at("fence")
+              << ", " << report.at("took_ms") << " ms)\n";
     return verdict == "refused" ? refused : done;
 }
 

@@ -25,7 +25,8 @@ bool has_state_dir(const std::string& path) {
     std::filesystem::create_directories(path, error);
     if (!error && ::access(path.c_str(), W_OK | X_OK) == 0) return true;
     std::cerr << "weir: process.state_dir: " << path << " cannot be written to"
-              << (error ? " (" + error.message() + ")" : "") << "; create it for this user, or name another directory\n";
+              << (error ? " (" + error.message() + ")" : "")
+              << "; create it for this user, or name another directory\n";
     return false;
 }
 
@@ -66,8 +67,9 @@ int check(const std::string& config) {
     }
     std::size_t backends = 0;
     for (const auto& pool : loaded.config.pools) backends += pool.backends.size();
-    std::cout << config << ": ok (" << loaded.config.listeners.size() << " listeners, " << loaded.config.routes.size() << " routes, "
-              << loaded.config.pools.size() << " pools, " << backends << " backends; hash " << loaded.hash.substr(0, 12) << ")\n";
+    std::cout << config << ": ok (" << loaded.config.listeners.size() << " listeners, " << loaded.config.routes.size()
+              << " routes, " << loaded.config.pools.size() << " pools, " << backends << " backends; hash "
+              << loaded.hash.substr(0, 12) << ")\n";
     return static_cast<int>(ExitCode::done);
 }
 

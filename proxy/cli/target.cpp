@@ -32,7 +32,8 @@ std::optional<Admin> find_admin(const Target& target) {
         const auto loaded = conf::load(target.config);
         if (!loaded.config.admin.address) {
             for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
-            std::cerr << "weir: " << target.config << " has no admin.address; add admin: {address: \"127.0.0.1:9901\"}\n";
+            std::cerr << "weir: " << target.config
+                      << " has no admin.address; add admin: {address: \"127.0.0.1:9901\"}\n";
             return std::nullopt;
         }
         admin.address = *loaded.config.admin.address;

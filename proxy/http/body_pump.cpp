@@ -10,7 +10,8 @@ constexpr std::size_t large_body = 32 * 1024; // from here on a larger buffer sa
 
 } // namespace
 
-BodyPump::BodyPump(const Ends& ends, const Framing& framing, Encoding encoding, Following following, std::uint64_t limit)
+BodyPump::BodyPump(const Ends& ends, const Framing& framing, Encoding encoding, Following following,
+                   std::uint64_t limit)
     : ends_(ends), in_(&ends.input), kind_(framing.kind), encoding_(encoding), following_(following),
       finished_(kind_ == BodyKind::none || (kind_ == BodyKind::length && framing.length == 0)), left_(framing.length),
       limit_(limit) {}
@@ -66,7 +67,8 @@ std::span<char> BodyPump::room() {
     }
     in_->rewind();
     auto space = in_->space();
-    if (kind_ == BodyKind::length) space = space.first(static_cast<std::size_t>(std::min<std::uint64_t>(space.size(), left_)));
+    if (kind_ == BodyKind::length)
+        space = space.first(static_cast<std::size_t>(std::min<std::uint64_t>(space.size(), left_)));
     return space;
 }
 

@@ -46,9 +46,7 @@ constexpr bool is_host(char c) { return detail::is(c, detail::host); }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-constexpr unsigned hex_value(char c) {
-    return static_cast<unsigned>(is_digit(c) ? c - '0' : to_lower(c) - 'a' + 10);
-}
+constexpr unsigned hex_value(char c) { return static_cast<unsigned>(is_digit(c) ? c - '0' : to_lower(c) - 'a' + 10); }
 
 // ASCII letters without regard to case. `lower` is in lower case already.
 constexpr bool same_word(std::string_view word, std::string_view lower) {

@@ -27,7 +27,9 @@ ChunkResult ChunkDecoder::decode(char* bytes, std::size_t size) {
         left_ -= run;
         if (left_ == 0) state_ = State::data_cr;
     }
-    const auto status = state_ == State::done ? ChunkStatus::done : state_ == State::bad ? ChunkStatus::bad : ChunkStatus::more;
+    const auto status = state_ == State::done  ? ChunkStatus::done
+                        : state_ == State::bad ? ChunkStatus::bad
+                                               : ChunkStatus::more;
     return {status, at, payload};
 }
 

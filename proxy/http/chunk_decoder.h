@@ -25,7 +25,20 @@ public:
 
 private:
     enum class State : std::uint8_t {
-        size_start, size, extension, size_lf, data, data_cr, data_lf, trailer_start, trailer_name, trailer_value, trailer_lf, end_lf, done, bad
+        size_start,
+        size,
+        extension,
+        size_lf,
+        data,
+        data_cr,
+        data_lf,
+        trailer_start,
+        trailer_name,
+        trailer_value,
+        trailer_lf,
+        end_lf,
+        done,
+        bad
     };
 
     State step(char c);

@@ -12,7 +12,8 @@ namespace weir::proxy::http {
 
 struct ClientSide {
     ClientSide(WorkerContext& worker, std::shared_ptr<WorkerListener> from, const conf::Address& peer)
-        : context(worker), listener(std::move(from)), stats(listener->spec->stats), address(peer), ip(peer.ip_text()), timer(worker.loop.timers(), fiber) {}
+        : context(worker), listener(std::move(from)), stats(listener->spec->stats), address(peer), ip(peer.ip_text()),
+          timer(worker.loop.timers(), fiber) {}
 
     WorkerContext& context;
     std::shared_ptr<WorkerListener> listener;

@@ -12,7 +12,8 @@ constexpr int client_closed_request = 499; // nginx's word for it, which log rea
 
 Trust trust_in(const ClientSide& client) {
     const auto& blocks = client.listener->spec->config.trusted_proxies;
-    const bool trusted = std::any_of(blocks.begin(), blocks.end(), [&](const auto& b) { return b.contains(client.address); });
+    const bool trusted =
+        std::any_of(blocks.begin(), blocks.end(), [&](const auto& b) { return b.contains(client.address); });
     return trusted ? Trust::trusted : Trust::untrusted;
 }
 

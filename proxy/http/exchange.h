@@ -69,7 +69,8 @@ private:
     Buffer request_head_;      // as the backend gets it
     std::array<std::size_t, 16> tried_{};
     std::size_t tries_ = 0;
-    std::optional<std::size_t> stale_; // a member whose kept connection was dead: worth a new one where no other is left
+    std::optional<std::size_t>
+        stale_;         // a member whose kept connection was dead: worth a new one where no other is left
     int failure_ = 503; // what the client gets when no one is left to ask
 };
 

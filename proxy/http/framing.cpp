@@ -39,7 +39,9 @@ FramingResult decide(const std::vector<Field>& fields, int minor_version, BodyKi
 
 } // namespace
 
-FramingResult request_framing(const RequestHead& head) { return decide(head.fields, head.minor_version, BodyKind::none); }
+FramingResult request_framing(const RequestHead& head) {
+    return decide(head.fields, head.minor_version, BodyKind::none);
+}
 
 FramingResult response_framing(const ResponseHead& head, AnswerTo to) {
     const auto result = decide(head.fields, head.minor_version, BodyKind::until_close);

@@ -39,7 +39,8 @@ bool is_hopeless(std::string_view bytes) {
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         const char c = bytes[i];
         if (is_value(c)) continue;
-        const bool crlf = c == '\r' ? i + 1 == bytes.size() || bytes[i + 1] == '\n' : c == '\n' && i > 0 && bytes[i - 1] == '\r';
+        const bool crlf =
+            c == '\r' ? i + 1 == bytes.size() || bytes[i + 1] == '\n' : c == '\n' && i > 0 && bytes[i - 1] == '\r';
         if (!crlf) return true;
     }
     return false;
@@ -68,7 +69,9 @@ HeadResult read_fields(Cursor& cursor, const HeadLimits& limits, std::vector<Fie
     fields.clear();
     while (!cursor.take_crlf()) {
         const auto name = cursor.run<is_token>();
-        if (name.empty()) return refused(400, is_blank(cursor.peek()) ? "a folded header line" : "a header name with an illegal byte");
+        if (name.empty())
+            return refused(400,
+                           is_blank(cursor.peek()) ? "a folded header line" : "a header name with an illegal byte");
         if (!cursor.take(':')) return refused(400, "no colon right after a header name");
         const auto value = trim(cursor.run<is_value>());
         if (!cursor.take_crlf()) return refused(400, "a control byte in a header value");
@@ -139,7 +142,8 @@ HeadResult read_host(RequestHead& head) {
     if (hosts > 1) return refused(400, "more than one Host");
     if (hosts == 0 && head.minor_version == 1) return refused(400, "no Host");
     if (hosts == 1 && !is_authority(host)) return refused(400, "an illegal Host");
-    if (hosts == 1 && !head.authority.empty() && !same_authority(host, head.authority)) return refused(400, "Host and target disagree");
+    if (hosts == 1 && !head.authority.empty() && !same_authority(host, head.authority))
+        return refused(400, "Host and target disagree");
     if (head.authority.empty()) head.authority = host;
     return complete;
 }
@@ -170,7 +174,8 @@ HeadResult parse_request(std::string_view bytes, const HeadLimits& limits, Reque
     if (head.target.empty() || !cursor.take(' ')) return refused(400, "an illegal target");
     if (const int code = read_version(cursor, head.minor_version)) return refused(code, "not HTTP/1.0 or HTTP/1.1");
     if (!cursor.take_crlf()) return refused(400, "something after the version");
-    if (const auto result = read_fields(cursor, limits, head.fields); result.status != HeadStatus::complete) return result;
+    if (const auto result = read_fields(cursor, limits, head.fields); result.status != HeadStatus::complete)
+        return result;
     if (const auto result = read_target(head); result.status != HeadStatus::complete) return result;
     return read_host(head);
 }

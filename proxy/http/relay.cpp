@@ -20,7 +20,8 @@ std::uint64_t body_limit(const conf::Limits& limits) {
 Relay::Relay(Exchange& exchange, BackendConnection& connection)
     : exchange_(exchange), client_(exchange.client_), backend_(connection),
       request_({client_.socket, connection.socket, client_.in, exchange.context_.bodies}, exchange.framing_,
-               encoding_of(exchange.framing_), Following::messages, body_limit(exchange.view_->snapshot->config.limits)) {
+               encoding_of(exchange.framing_), Following::messages,
+               body_limit(exchange.view_->snapshot->config.limits)) {
     request_.send_first(exchange.request_head_.view());
 }
 
@@ -82,7 +83,8 @@ Relay::Step Relay::read_answer() {
     for (;;) {
         if (!backend_.in.empty()) {
             const auto taken = take_head();
-            if (taken != Step::blocked) return taken == Step::over ? taken : response_ ? pull_response() : read_answer();
+            if (taken != Step::blocked)
+                return taken == Step::over ? taken : response_ ? pull_response() : read_answer();
         }
         if (!backend_.socket.readable()) return Step::blocked;
         if (!backend_.in.has_memory()) backend_.in = Buffer(client_.context.heads);
@@ -138,7 +140,8 @@ Relay::Step Relay::begin_answer(const ResponseHead& head) {
     const auto framed = response_framing(head, exchange_.answer_to_);
     if (framed.error) return end(Result::bad_answer);
     const auto options = connection_options(head.fields);
-    backend_keeps_ = !options.close && (head.minor_version == 1 || options.keep_alive) && framed.framing.kind != BodyKind::until_close;
+    backend_keeps_ = !options.close && (head.minor_version == 1 || options.keep_alive) &&
+                     framed.framing.kind != BodyKind::until_close;
     auto told = framed.framing;
     const bool old_client = exchange_.report_.minor_version == 0;
     // A body whose end only the close tells is chunked for those who understand it, so that a broken one shows.

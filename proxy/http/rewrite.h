@@ -39,7 +39,7 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
 
 // How a response goes on to the client.
 struct ResponsePlan {
-    Framing framing;       // what the client is told; until_close says nothing
+    Framing framing; // what the client is told; until_close says nothing
     int client_minor = 1;
     Connection connection = Connection::keep;
     std::string_view upgrade; // set with 101 alone

@@ -16,14 +16,14 @@ bool host_matches(std::string_view pattern, std::string_view host) {
 
 bool matches(const conf::Match& match, std::string_view host, std::string_view path) {
     if (!match.path_prefix.empty() && !path.starts_with(match.path_prefix)) return false;
-    return match.hosts.empty() || std::any_of(match.hosts.begin(), match.hosts.end(), [&](const auto& pattern) {
-               return host_matches(pattern, host);
-           });
+    return match.hosts.empty() || std::any_of(match.hosts.begin(), match.hosts.end(),
+                                              [&](const auto& pattern) { return host_matches(pattern, host); });
 }
 
 } // namespace
 
-RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, std::string_view authority, std::string_view path) {
+RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, std::string_view authority,
+                         std::string_view path) {
     const auto host = host_of(authority);
     for (const auto index : listener.routes) {
         const auto& route = snapshot.routes[index];

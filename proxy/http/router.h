@@ -16,6 +16,7 @@ struct RouteChoice {
 };
 
 // `authority` is the request's, in any case and with or without a port.
-RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, std::string_view authority, std::string_view path);
+RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, std::string_view authority,
+                         std::string_view path);
 
 } // namespace weir::proxy::http

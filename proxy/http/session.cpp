@@ -142,9 +142,10 @@ void Session::record(const ExchangeReport& report, TimePoint began) {
     counters.count_request(report.status, took);
     counters.bytes_in.add(report.bytes_in);
     counters.bytes_out.add(report.bytes_out);
-    client_.context.write_access_line({client_.ip, report.method, report.target, report.host, report.referer, report.user_agent,
-                                       client_.listener->spec->config.name, report.pool, report.backend, report.minor_version,
-                                       report.status, report.bytes_out, took, report.retries});
+    client_.context.write_access_line({client_.ip, report.method, report.target, report.host, report.referer,
+                                       report.user_agent, client_.listener->spec->config.name, report.pool,
+                                       report.backend, report.minor_version, report.status, report.bytes_out, took,
+                                       report.retries});
 }
 
 } // namespace weir::proxy::http

@@ -22,7 +22,8 @@ public:
     }
     Line& put(std::uint64_t number) {
         char digits[20];
-        return put({digits, static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, number).ptr - digits)});
+        return put(
+            {digits, static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, number).ptr - digits)});
     }
     // A text from outside, for a quoted place: nothing in it can end the quotation or the line.
     Line& escaped(std::string_view text, std::string_view escape) {
@@ -38,7 +39,9 @@ public:
         return *this;
     }
     Line& or_dash(std::string_view text) { return text.empty() ? put("-") : escaped(text, "\\x"); }
-    Line& json(std::string_view key, std::string_view text) { return put(",\"").put(key).put("\":\"").escaped(text, "\\u00").put("\""); }
+    Line& json(std::string_view key, std::string_view text) {
+        return put(",\"").put(key).put("\":\"").escaped(text, "\\u00").put("\"");
+    }
     Line& json(std::string_view key, std::uint64_t number) { return put(",\"").put(key).put("\":").put(number); }
     std::size_t finish() {
         *at_++ = '\n';
@@ -52,7 +55,11 @@ private:
 void write_combined(Line& line, const AccessRecord& r, const LineClock& clock) {
     line.put(r.client).put(" - - [").put(clock.combined()).put("] \"");
     if (r.method.empty()) line.put("-");
-    else line.escaped(r.method, "\\x").put(" ").escaped(r.target, "\\x").put(r.minor_version ? " HTTP/1.1" : " HTTP/1.0");
+    else
+        line.escaped(r.method, "\\x")
+            .put(" ")
+            .escaped(r.target, "\\x")
+            .put(r.minor_version ? " HTTP/1.1" : " HTTP/1.0");
     line.put("\" ").put(static_cast<std::uint64_t>(r.status)).put(" ").put(r.bytes);
     line.put(" \"").or_dash(r.referer).put("\" \"").or_dash(r.user_agent).put("\"");
 }
@@ -78,7 +85,8 @@ void LineClock::update(std::chrono::system_clock::time_point now) {
     std::strftime(iso_, sizeof iso_, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
-std::size_t format_line(std::span<char> out, const AccessRecord& record, const LineClock& clock, conf::AccessFormat format) {
+std::size_t format_line(std::span<char> out, const AccessRecord& record, const LineClock& clock,
+                        conf::AccessFormat format) {
     Line line(out);
     if (format == conf::AccessFormat::json) write_json(line, record, clock);
     else write_combined(line, record, clock);

@@ -39,6 +39,7 @@ private:
 inline constexpr std::size_t longest_line = 8 * 1024;
 
 // Writes a line with its end into `out`, which holds at least `longest_line` bytes; returns its length.
-std::size_t format_line(std::span<char> out, const AccessRecord& record, const LineClock& clock, conf::AccessFormat format);
+std::size_t format_line(std::span<char> out, const AccessRecord& record, const LineClock& clock,
+                        conf::AccessFormat format);
 
 } // namespace weir::proxy::log

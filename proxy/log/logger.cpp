@@ -15,7 +15,8 @@ constexpr std::size_t queue_size = 8192;
 class JsonMessage final : public spdlog::custom_flag_formatter {
 public:
     void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-        const auto text = boost::json::serialize(boost::json::string_view(message.payload.data(), message.payload.size()));
+        const auto text =
+            boost::json::serialize(boost::json::string_view(message.payload.data(), message.payload.size()));
         out.append(text.data(), text.data() + text.size());
     }
     std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
@@ -44,8 +45,9 @@ void configure_logger(const conf::Logging& logging) {
     }
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
     formatter->add_flag<JsonMessage>('*');
-    formatter->set_pattern(logging.format == conf::LogFormat::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})"
-                                                                   : "%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v");
+    formatter->set_pattern(logging.format == conf::LogFormat::json
+                               ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})"
+                               : "%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v");
     spdlog::default_logger()->set_formatter(std::move(formatter));
     spdlog::set_level(level_of(logging.level));
 }

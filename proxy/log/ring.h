@@ -52,14 +52,17 @@ public:
         if (wrap > tail && wrap < head) end = wrap;
         return {bytes_.get() + at, static_cast<std::size_t>(std::min<std::uint64_t>(end - tail, capacity_ - at))};
     }
-    void release(std::size_t size) { tail_.store(tail_.load(std::memory_order_relaxed) + size, std::memory_order_release); }
+    void release(std::size_t size) {
+        tail_.store(tail_.load(std::memory_order_relaxed) + size, std::memory_order_release);
+    }
 
 private:
     const std::size_t capacity_;
     std::unique_ptr<char[]> bytes_;
     std::size_t skip_ = 0; // the producer's
     alignas(64) std::atomic<std::uint64_t> head_{0};
-    std::atomic<std::uint64_t> wrap_{~std::uint64_t{0}}; // the position from which the end of the array was skipped last
+    std::atomic<std::uint64_t> wrap_{
+        ~std::uint64_t{0}}; // the position from which the end of the array was skipped last
     alignas(64) std::atomic<std::uint64_t> tail_{0};
 };
 

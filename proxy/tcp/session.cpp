@@ -7,7 +7,8 @@
 namespace weir::proxy::tcp {
 
 Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer)
-    : client_(context, std::move(listener), peer), view_(context.view), pool_(view_->pools[client_.listener->spec->pool].get()) {
+    : client_(context, std::move(listener), peer), view_(context.view),
+      pool_(view_->pools[client_.listener->spec->pool].get()) {
     context.enlist(*this);
     client_.counters().connections.add();
     client_.counters().active.add();
@@ -61,7 +62,8 @@ Task<BackendConnectionPtr> Session::connect_any() {
 }
 
 Task<bool> Session::connect(BackendConnection& connection) {
-    if (connection.socket.connect(client_.context.loop, connection.link().backend().address(), client_.fiber)) co_return false;
+    if (connection.socket.connect(client_.context.loop, connection.link().backend().address(), client_.fiber))
+        co_return false;
     client_.expire_in(pool_->spec->timeouts.connect);
     while (!connection.socket.writable()) {
         co_await client_.fiber.wait();

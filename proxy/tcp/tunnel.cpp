@@ -8,9 +8,10 @@ using http::Following;
 using http::PumpStatus;
 
 Tunnel::Tunnel(http::ClientSide& client, BackendConnection& backend)
-    : client_(client), backend_(backend),
-      up_({client.socket, backend.socket, client.in, client.context.bodies}, {BodyKind::until_close}, Encoding::identity, Following::nothing),
-      down_({backend.socket, client.socket, backend.in, client.context.bodies}, {BodyKind::until_close}, Encoding::identity, Following::nothing) {}
+    : client_(client), backend_(backend), up_({client.socket, backend.socket, client.in, client.context.bodies},
+                                              {BodyKind::until_close}, Encoding::identity, Following::nothing),
+      down_({backend.socket, client.socket, backend.in, client.context.bodies}, {BodyKind::until_close},
+            Encoding::identity, Following::nothing) {}
 
 void Tunnel::pass(http::BodyPump& pump, Socket& to, Direction& state) {
     if (state != Direction::open) return;
