@@ -104,8 +104,10 @@ template <class T> void Binder::list(std::string_view key, std::vector<T>& value
     if (!entry || !expect(context_, entry->value, join(key), Node::Kind::sequence, "a list ([…])")) return;
     context_.positions[join(key)] = entry->mark;
     values.clear();
-    for (const auto& item : entry->value.items)
-        bind(context_, item, join(key) + "[" + std::to_string(values.size()) + "]", values.emplace_back());
+    for (const auto& item : entry->value.items) {
+        const auto path = join(key) + "[" + std::to_string(values.size()) + "]";
+        bind(context_, item, path, values.emplace_back());
+    }
 }
 
 template <class T> void Binder::named(std::string_view key, std::vector<T>& values, std::string_view) {

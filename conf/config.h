@@ -79,7 +79,7 @@ struct HealthCheck {
     std::string path = "/";
     std::vector<StatusRange> expect_status{StatusRange{}};
     Duration interval{5000};
-    Duration timeout{2000};
+    Duration timeout{0}; // filled in where the file says nothing: 2s, or the interval if that is shorter
     std::uint32_t fall = 3, rise = 2;
     std::uint32_t port = 0; // 0: the backend's own
     bool operator==(const HealthCheck&) const = default;

@@ -11,7 +11,8 @@ namespace weir::conf {
 namespace {
 
 constexpr std::size_t deepest = 32;
-constexpr std::size_t largest = 16u << 20;
+constexpr std::size_t largest = 4u << 20;
+constexpr std::size_t most_flow_marks = 400'000; // yaml-cpp keeps all of a flow document's tokens at a time
 constexpr std::size_t most_nodes = 2'000'000;
 
 // Stops the parser at the first thing that the dialect does not have.
@@ -108,6 +109,20 @@ std::size_t find_control_byte(std::string_view text) {
     return std::string_view::npos;
 }
 
+// Where brackets are nested too deep or too many; npos where they are not. Quotes are not looked at: it is only to
+// spare the parser, and no honest text comes near.
+std::size_t find_flow_abuse(std::string_view text) {
+    std::size_t depth = 0, marks = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (c == '[' || c == '{') ++depth;
+        else if ((c == ']' || c == '}') && depth > 0) --depth;
+        else if (c != ',') continue;
+        if (depth > 2 * deepest || ++marks > most_flow_marks) return i;
+    }
+    return std::string_view::npos;
+}
+
 Mark mark_of(std::string_view text, std::size_t at, std::size_t file) {
     const auto before = text.substr(0, at);
     const auto start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
@@ -132,12 +147,15 @@ std::optional<Node> parse_document(std::string_view text, std::size_t file, cons
         errors.push_back({name, mark.line, mark.column, "", std::move(why)});
         return std::nullopt;
     };
-    if (text.size() > largest) return fail({}, "larger than 16 MiB");
+    if (text.size() > largest) return fail({}, "larger than 4 MiB");
     if (const auto bad = find_control_byte(text); bad != std::string_view::npos) {
         constexpr std::string_view digits = "0123456789abcdef";
         return fail(mark_of(text, bad, file), std::string("control character 0x") + digits[(text[bad] >> 4) & 15] +
                                                   digits[text[bad] & 15] + " (is this a text file?)");
     }
+    if (const auto abuse = find_flow_abuse(text); abuse != std::string_view::npos)
+        return fail(mark_of(text, abuse, file),
+                    "brackets nested deeper than " + std::to_string(deepest) + " levels, or too many");
     TreeBuilder builder(file), rest(file);
     try {
         std::istringstream in{std::string(text)};

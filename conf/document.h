@@ -1,7 +1,7 @@
 // A YAML text as a tree of nodes that remember where they stand. The only user of yaml-cpp.
 //
 // The dialect is deliberately small: no anchors, aliases, merges, tags or second documents, no duplicate keys, at most
-// 32 levels and 16 MiB. Scalars stay text; their meaning is decided by the key that they belong to.
+// 32 levels and 4 MiB. Scalars stay text; their meaning is decided by the key that they belong to.
 //
 // Thread: pure functions and values.
 // Lifetime: a tree owns its texts.

@@ -33,7 +33,7 @@ std::optional<std::string> read_file(const std::string& path, std::string& why) 
         why = std::string("cannot be read: ") + std::strerror(errno);
         return std::nullopt;
     }
-    std::string text(std::min<std::size_t>(static_cast<std::size_t>(info.st_size) + 1, (16u << 20) + 1), '\0');
+    std::string text(std::min<std::size_t>(static_cast<std::size_t>(info.st_size) + 1, (4u << 20) + 1), '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in.gcount()));
     return text;
@@ -82,6 +82,7 @@ private:
 
     std::optional<std::string> read(const std::string& path) {
         loaded_.files.push_back(path);
+        loaded_.watched.push_back(path);
         std::string why;
         auto text = read_file(path, why);
         if (text) bytes_ += *text;
@@ -100,6 +101,7 @@ private:
             return context_.fail(include.mark, "include", "expected a list ([conf.d/*.yaml])");
         for (const auto& item : include.items) {
             const auto pattern = item.text.starts_with("/") ? item.text : base + item.text;
+            loaded_.watched.push_back(pattern);
             const auto files = matching_files(pattern);
             if (files.empty() && pattern.find_first_of("*?[") == std::string::npos)
                 context_.fail(item.mark, "include", "there is no file " + pattern);
@@ -112,6 +114,8 @@ private:
         const auto text = read(path);
         if (!text) return;
         auto part = parse(*text, index, path);
+        if (part.kind != Node::Kind::map && part.kind != Node::Kind::null)
+            return context_.fail(part.mark, "", "expected a mapping (key: value) at the top");
         for (auto& entry : part.entries) {
             auto* mine = root_.find(entry.key);
             if (entry.key == "include") context_.fail(entry.mark, "include", "only the main file can include others");

@@ -11,10 +11,11 @@
 namespace weir::conf {
 
 struct Loaded {
-    Config config;                  // whole only where `errors` is empty
-    Errors errors;                  // in the order of files and lines
-    std::string hash;               // SHA-256 of the files' bytes in hex: sha256sum's, where nothing is included
-    std::vector<std::string> files; // the main file first, then what it includes
+    Config config;                    // whole only where `errors` is empty
+    Errors errors;                    // in the order of files and lines
+    std::string hash;                 // SHA-256 of the files' bytes in hex: sha256sum's, where nothing is included
+    std::vector<std::string> files;   // the main file first, then what it includes
+    std::vector<std::string> watched; // what a change may come through: the files, and every include as it is written
     bool ok() const { return errors.empty(); }
 };
 

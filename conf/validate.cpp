@@ -6,6 +6,26 @@
 namespace weir::conf {
 namespace {
 
+// redis://HOST[:PORT][/DB], as strict as the lock's own reading of it: what passes here must not fail there.
+bool is_redis_url(std::string_view url) {
+    constexpr std::string_view scheme = "redis://";
+    if (!url.starts_with(scheme)) return false;
+    url.remove_prefix(scheme.size());
+    std::string why;
+    const auto slash = url.find('/');
+    if (slash != std::string_view::npos && slash + 1 < url.size()) parse_whole(url.substr(slash + 1), 0, 9999, why);
+    auto host = url.substr(0, slash);
+    const auto colon = host.rfind(':');
+    if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
+        parse_whole(host.substr(colon + 1), 1, 65535, why);
+        host = host.substr(0, colon);
+    }
+    const auto legal = [](unsigned char c) {
+        return std::isalnum(c) || std::string_view("-_.:[]").find(static_cast<char>(c)) != std::string_view::npos;
+    };
+    return why.empty() && !host.empty() && host != "[]" && std::all_of(host.begin(), host.end(), legal);
+}
+
 class Checker {
 public:
     Checker(const Config& config, BindContext& context) : config_(config), context_(context) {
@@ -144,6 +164,9 @@ private:
         if (check.path.empty() || check.path[0] != '/' ||
             std::any_of(check.path.begin(), check.path.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
             fail(path + ".health_check.path", "a path begins with \"/\" and has no spaces");
+        if (check.timeout > check.interval)
+            fail(path + ".health_check.timeout", "longer than the interval (" + format(check.interval) +
+                                                     "): one probe would run into the next; shorten it");
         if (check.expect_status.empty()) fail(path + ".health_check.expect_status", "no status would ever pass");
     }
 
@@ -179,9 +202,10 @@ private:
             const auto& url = lock.servers[i].url;
             const auto at = "reload.lock.servers[" + std::to_string(i) + "].url";
             if (url.starts_with("rediss://")) fail(at, "rediss:// (TLS) is not supported yet");
-            else if (!url.starts_with("redis://") || url.size() < 9 || url.find('@') != std::string::npos)
+            else if (!is_redis_url(url))
                 fail(at,
-                     "write redis://HOST:PORT or redis://HOST:PORT/DB; username and password have keys of their own");
+                     "write redis://HOST, redis://HOST:PORT or redis://HOST:PORT/DB; username and password have keys "
+                     "of their own");
         }
     }
 
@@ -190,10 +214,14 @@ private:
     std::vector<std::string_view> pools_, listeners_;
 };
 
-void fill_in_names(Config& config) {
+// What the file leaves out and a single default cannot give.
+void fill_in(Config& config) {
     for (auto& pool : config.pools)
         for (auto& backend : pool.backends)
             if (backend.name.empty() && backend.address.is_set()) backend.name = backend.address.text();
+    for (auto& pool : config.pools)
+        if (pool.health_check && pool.health_check->timeout.count() == 0)
+            pool.health_check->timeout = std::min(Duration(2000), pool.health_check->interval);
     for (std::size_t i = 0; i < config.routes.size(); ++i)
         if (config.routes[i].name.empty()) config.routes[i].name = "route" + std::to_string(i + 1);
 }
@@ -201,7 +229,7 @@ void fill_in_names(Config& config) {
 } // namespace
 
 void validate(Config& config, BindContext& context) {
-    fill_in_names(config);
+    fill_in(config);
     Checker(config, context).run();
 }
 

@@ -21,19 +21,26 @@ std::string directory_of(const std::string& path) {
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// The directories whose entries decide what `path` leads to: its own, and those of the links at any part of it.
-void add_directories(const std::string& path, std::set<std::string>& out, int links = 0) {
-    out.insert(directory_of(path));
+using Entries = std::map<std::string, std::set<std::string>>; // directory → names in it
+
+std::string name_of(const std::string& path) {
+    const auto name = path.substr(path.rfind('/') + 1);
+    return name.find_first_of("*?[") == std::string::npos ? name : "*";
+}
+
+// The directory entries that decide what `path` leads to: its own, and those of the links at any part of it.
+void add_entries(const std::string& path, Entries& out, int links = 0) {
+    out[directory_of(path)].insert(name_of(path));
     for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
         const auto part = path.substr(0, end);
         char target[PATH_MAX];
         const auto length = ::readlink(part.c_str(), target, sizeof target);
         if (length > 0 && links < most_links) {
-            out.insert(directory_of(part));
+            out[directory_of(part)].insert(name_of(part));
             auto next = std::string(target, static_cast<std::size_t>(length));
             if (next[0] != '/') next = directory_of(part) + "/" + next;
             if (end != std::string::npos) next += path.substr(end);
-            return add_directories(next, out, links + 1);
+            return add_entries(next, out, links + 1);
         }
         if (end == std::string::npos) return;
     }
@@ -54,25 +61,39 @@ void FileWatch::set_files(const std::vector<std::string>& files) {
 
 void FileWatch::update() {
     if (fd_ < 0) return;
-    std::set<std::string> wanted;
-    for (const auto& file : files_) add_directories(file, wanted);
+    Entries wanted;
+    for (const auto& file : files_) add_entries(file, wanted);
     std::map<std::string, int> now;
-    for (const auto& directory : wanted) {
+    names_.clear();
+    for (const auto& [directory, names] : wanted) {
         // Adding a watch twice is harmless: the kernel answers with the same descriptor for the same inode.
         const int watch = ::inotify_add_watch(fd_, directory.c_str(), interesting);
-        if (watch >= 0) now[directory] = watch;
+        if (watch < 0) continue;
+        now[directory] = watch;
+        names_[watch].insert(names.begin(), names.end());
     }
-    std::set<int> kept;
-    for (const auto& [_, watch] : now) kept.insert(watch);
     for (const auto& [_, watch] : directories_)
-        if (!kept.contains(watch)) ::inotify_rm_watch(fd_, watch);
+        if (!names_.contains(watch)) ::inotify_rm_watch(fd_, watch);
     directories_ = std::move(now);
+}
+
+// Whether an event is about something that matters: not, say, about a log that is written beside the configuration.
+bool FileWatch::matters(const inotify_event& event) const {
+    const auto it = names_.find(event.wd);
+    if (it == names_.end()) return false; // a watch that was given up
+    if (event.len == 0) return true;      // the directory itself
+    return it->second.contains("*") || it->second.contains(event.name);
 }
 
 Watched FileWatch::read_events() {
     alignas(inotify_event) char buffer[4096];
     auto seen = Watched::quiet;
-    while (::read(fd_, buffer, sizeof buffer) > 0) seen = Watched::changed;
+    for (ssize_t got; (got = ::read(fd_, buffer, sizeof buffer)) > 0;)
+        for (ssize_t at = 0; at < got;) {
+            const auto& event = *reinterpret_cast<const inotify_event*>(buffer + at);
+            if (event.mask & IN_Q_OVERFLOW || matters(event)) seen = Watched::changed;
+            at += static_cast<ssize_t>(sizeof event + event.len);
+        }
     if (seen == Watched::changed) update(); // a link may lead elsewhere now
     return seen;
 }

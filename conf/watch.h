@@ -8,8 +8,11 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
+
+struct inotify_event;
 
 namespace weir::conf {
 
@@ -24,7 +27,7 @@ public:
 
     int descriptor() const { return fd_; } // readable when there is something to read; -1 where inotify is missing
 
-    // Watches the directories of these files and of every symbolic link on the way to them.
+    // Watches the directories of these files, or patterns of files, and of every symbolic link on the way to them.
     void set_files(const std::vector<std::string>& files);
 
     // Takes in what the kernel has to say.
@@ -35,10 +38,12 @@ public:
 
 private:
     void update();
+    bool matters(const inotify_event& event) const;
 
     int fd_ = -1;
     std::vector<std::string> files_;
-    std::map<std::string, int> directories_; // directory → watch descriptor
+    std::map<std::string, int> directories_;     // directory → watch descriptor
+    std::map<int, std::set<std::string>> names_; // watch descriptor → the entries that matter there; "*": all
 };
 
 } // namespace weir::conf

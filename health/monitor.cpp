@@ -15,6 +15,9 @@ namespace weir::health {
 
 namespace asio = boost::asio;
 
+// Whether a backend that is no longer watched in one way will be in another.
+enum class Standing { stays, leaves };
+
 // Probes one backend until it is told to stop.
 class Monitor::Watcher : public std::enable_shared_from_this<Watcher> {
 public:
@@ -30,8 +33,10 @@ public:
         probe_ = make_probe(*target_.check);
         asio::co_spawn(timer_.get_executor(), run(shared_from_this()), asio::detached);
     }
-    void stop() {
+    void stop(Standing standing) {
         stopped_ = true;
+        if (standing == Standing::leaves)
+            target_.backend->set_verdict(Verdict::unknown); // who brings it back looks anew
         timer_.cancel();
     }
 
@@ -54,10 +59,8 @@ private:
     void take(const ProbeResult& result) {
         const auto& check = *target_.check;
         ++health.checks;
-        if (result.outcome == ProbeOutcome::failed) {
-            ++health.failed_checks;
-            health.why = result.why;
-        }
+        if (result.outcome != ProbeOutcome::passed) health.why = result.why;
+        if (result.outcome == ProbeOutcome::failed) ++health.failed_checks;
         decide(Thresholds{check.fall, check.rise}.observe(target_.backend->verdict(), health.progress, result.outcome));
     }
 
@@ -103,7 +106,8 @@ void Monitor::watch(const std::vector<Target>& targets) {
         }
         watcher->start();
     }
-    for (auto& [_, watcher] : watchers_) watcher->stop();
+    for (auto& [backend, watcher] : watchers_)
+        watcher->stop(now.contains(backend) ? Standing::stays : Standing::leaves);
     watchers_ = std::move(now);
 }
 

@@ -24,6 +24,17 @@ std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check) {
     return nullptr;
 }
 
+namespace {
+
+// Failures that are this machine's own, not the backend's.
+bool is_shortage(const boost::system::error_code& error) {
+    namespace errc = boost::system::errc;
+    return error == errc::too_many_files_open || error == errc::too_many_files_open_in_system ||
+           error == errc::no_buffer_space || error == errc::not_enough_memory;
+}
+
+} // namespace
+
 asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Address address, conf::Duration timeout) {
     sockaddr_storage raw;
     const auto length = address.to_sockaddr(raw);
@@ -33,6 +44,7 @@ asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Address address, conf
     Socket socket(co_await asio::this_coro::executor);
     Deadline deadline(socket, timeout);
     const auto [error] = co_await socket.async_connect(endpoint, asio::as_tuple(asio::use_awaitable));
+    if (is_shortage(error)) co_return ProbeResult{ProbeOutcome::inconclusive, "cannot probe: " + error.message()};
     ProbeResult result{ProbeOutcome::failed, "cannot connect: " + error.message()};
     if (!error) result = co_await probe.talk(socket, address);
     if (result.outcome == ProbeOutcome::failed && deadline.passed())

@@ -3,6 +3,7 @@
 namespace weir::health {
 
 Verdict Thresholds::observe(Verdict verdict, Progress& progress, ProbeOutcome outcome) const {
+    if (outcome == ProbeOutcome::inconclusive) return verdict;
     if (outcome == ProbeOutcome::passed) {
         progress = {progress.passes + 1, 0};
         const bool enough = verdict == Verdict::unknown || progress.passes >= rise;

@@ -14,7 +14,11 @@ namespace weir::health {
 
 using balancer::Verdict;
 
-enum class ProbeOutcome { passed, failed };
+enum class ProbeOutcome {
+    passed,
+    failed,
+    inconclusive, // this machine was short of something: no evidence either way
+};
 
 struct Progress {
     std::uint32_t passes = 0, failures = 0; // in a row; one of them is always 0

@@ -35,16 +35,16 @@ Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::mi
 }
 
 struct Keeper::State {
-    State(Lock& owner, asio::any_io_executor executor, Lease mine)
-        : lock(owner), lease(std::move(mine)), timer(executor) {}
-    Lock& lock;
+    State(std::shared_ptr<Lock> owner, asio::any_io_executor executor, Lease mine)
+        : lock(std::move(owner)), lease(std::move(mine)), timer(executor) {}
+    std::shared_ptr<Lock> lock;
     Lease lease;
     asio::steady_timer timer;
     bool stopped = false, lost = false, renewing = false;
 };
 
-Keeper::Keeper(Lock& lock, asio::any_io_executor executor, Lease lease)
-    : state_(std::make_shared<State>(lock, executor, std::move(lease))) {
+Keeper::Keeper(std::shared_ptr<Lock> lock, asio::any_io_executor executor, Lease lease)
+    : state_(std::make_shared<State>(std::move(lock), executor, std::move(lease))) {
     asio::co_spawn(executor, keep(state_), asio::detached);
 }
 
@@ -59,11 +59,11 @@ std::uint64_t Keeper::fence() const { return state_->lease.fence; }
 
 Awaitable<void> Keeper::keep(std::shared_ptr<State> state) {
     while (!state->stopped && !state->lost) {
-        state->timer.expires_after(state->lock.ttl() / 3);
+        state->timer.expires_after(state->lock->ttl() / 3);
         co_await state->timer.async_wait(asio::as_tuple(asio::use_awaitable));
         if (state->stopped) break;
         state->renewing = true;
-        const auto error = co_await state->lock.renew(state->lease);
+        const auto error = co_await state->lock->renew(state->lease);
         state->renewing = false;
         if (error == LockError::lost) state->lost = true;
     }
@@ -79,7 +79,7 @@ Awaitable<void> Keeper::release() {
         pause.expires_after(std::chrono::milliseconds(5));
         co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     }
-    co_await state->lock.release(state->lease);
+    co_await state->lock->release(state->lease);
 }
 
 } // namespace weir::lock

@@ -26,7 +26,7 @@ std::chrono::milliseconds backoff(unsigned attempt, double dice);
 // Renews a lease at every third of its time to live until it is released or lost.
 class Keeper {
 public:
-    Keeper(Lock& lock, boost::asio::any_io_executor executor, Lease lease);
+    Keeper(std::shared_ptr<Lock> lock, boost::asio::any_io_executor executor, Lease lease);
     ~Keeper();
     Keeper(const Keeper&) = delete;
     Keeper& operator=(const Keeper&) = delete;

@@ -22,21 +22,23 @@ constexpr auto token = asio::as_tuple(asio::use_awaitable);
 class TimeLimit {
 public:
     TimeLimit(asio::ip::tcp::socket& socket, asio::ip::tcp::resolver* resolver, std::chrono::milliseconds time)
-        : timer_(socket.get_executor(), time), alive_(std::make_shared<bool>(true)) {
-        timer_.async_wait([alive = alive_, &socket, resolver](boost::system::error_code error) {
+        : timer_(socket.get_executor(), time) {
+        timer_.async_wait([alive = alive_, passed = passed_, &socket, resolver](boost::system::error_code error) {
             if (error || !*alive) return;
+            *passed = true;
             boost::system::error_code ignored;
             socket.close(ignored);
             if (resolver) resolver->cancel();
         });
     }
+    bool passed() const { return *passed_; }
     ~TimeLimit() { *alive_ = false; }
     TimeLimit(const TimeLimit&) = delete;
     TimeLimit& operator=(const TimeLimit&) = delete;
 
 private:
     asio::steady_timer timer_;
-    std::shared_ptr<bool> alive_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true), passed_ = std::make_shared<bool>(false);
 };
 
 } // namespace
@@ -98,12 +100,13 @@ Awaitable<boost::system::error_code> RedisClient::connect() {
         if (unresolved) co_return fail("cannot find " + address->host + ": " + unresolved.message());
         boost::system::error_code error;
         for (const auto& endpoint : endpoints) {
+            if (limit.passed()) break; // finding the name took all the time
             socket_ = asio::ip::tcp::socket(executor_);
             const auto [failed] = co_await socket_.async_connect(endpoint.endpoint(), token);
             error = failed;
-            if (!error || error == asio::error::operation_aborted) break;
+            if (!error || limit.passed()) break;
         }
-        if (error == asio::error::operation_aborted) co_return fail("cannot connect in time");
+        if (limit.passed()) co_return fail("cannot connect in time");
         if (error) co_return fail("cannot connect: " + error.message());
     }
     co_return co_await introduce(address->database);
@@ -131,7 +134,7 @@ Awaitable<Result<RedisReply>> RedisClient::exchange(const std::vector<std::strin
     std::array<char, 4096> bytes;
     for (;;) {
         const auto [error, got] = co_await socket_.async_read_some(asio::buffer(bytes), token);
-        if (error == asio::error::operation_aborted) co_return fail("no answer in time");
+        if (limit.passed()) co_return fail("no answer in time");
         if (error) co_return fail("no answer: " + error.message());
         const auto state = reader_.feed({bytes.data(), got}, reply);
         if (state == ReaderState::has_reply) co_return reply;

@@ -17,17 +17,21 @@ void BackendConnection::wake() {
 }
 
 BackendConnectionPtr BackendLink::take_idle() {
-    if (idle_.empty()) return nullptr;
-    auto connection = std::move(idle_.back());
-    idle_.pop_back();
-    connection->timer_.cancel();
-    counters_.idle.subtract();
-    return connection;
+    while (!idle_.empty()) {
+        auto connection = std::move(idle_.back());
+        idle_.pop_back();
+        connection->timer_.cancel();
+        counters_.idle.subtract();
+        // News of it may wait in the kernel: a farewell, or bytes that would be taken for the next answer.
+        if (connection->socket.is_quiet()) return connection;
+    }
+    return nullptr;
 }
 
 void BackendLink::give_back(BackendConnectionPtr connection, std::size_t max_idle, TimePoint until) {
     if (retired_ || idle_.size() >= max_idle || backend_->verdict() == balancer::Verdict::down) return;
-    if (connection->socket.readable() || connection->socket.hung_up() || !connection->in.empty()) return;
+    if (!connection->in.empty() || connection->socket.hung_up()) return;
+    if (connection->socket.readable() && !connection->socket.is_quiet()) return;
     connection->in.release();
     connection->socket.set_waker(*connection);
     connection->timer_.set(until);

@@ -96,9 +96,9 @@ asio::awaitable<void> Process::start() {
             co_return;
         }
     }
-    asio::co_spawn(control_, handle_signals(), asio::detached);
-    asio::co_spawn(control_, watch_files(), asio::detached);
-    asio::co_spawn(control_, refresh_watch(), asio::detached);
+    asio::co_spawn(control_, handle_signals(), log::tell_failure);
+    asio::co_spawn(control_, watch_files(), log::tell_failure);
+    asio::co_spawn(control_, refresh_watch(), log::tell_failure);
     const auto& snapshot = *running_.snapshot();
     spdlog::info("weir {} serves {} (hash {}), pid {}, {} workers", version, path_, snapshot.hash.substr(0, 12),
                  ::getpid(), running_.counters().size());
@@ -156,6 +156,7 @@ asio::awaitable<void> Process::refresh_watch() {
 
 void Process::begin_stop() {
     stopping_ = true;
+    reloader_.close();
     if (api_) api_->set_draining();
     const auto limit = running_.snapshot()->config.process.drain_timeout;
     spdlog::info("stopping: requests in flight have {} to finish", conf::format(limit));
@@ -170,8 +171,18 @@ void Process::begin_stop() {
 
 void Process::end(ExitCode code) {
     code_ = code;
-    reloader_.stop();
+    reloader_.close();
     if (admin_) admin_->stop();
+    asio::co_spawn(control_, finish(), asio::detached);
+}
+
+// A reload that was under way gives its lock back first: others would have to wait for it to run out.
+asio::awaitable<void> Process::finish() {
+    asio::steady_timer pause(control_);
+    for (int i = 0; i < 100 && reloader_.in_progress(); ++i) {
+        pause.expires_after(std::chrono::milliseconds(20));
+        co_await pause.async_wait(token);
+    }
     control_.stop();
 }
 

@@ -36,6 +36,7 @@ private:
     boost::asio::awaitable<void> refresh_watch();
     void begin_stop();
     void end(ExitCode code);
+    boost::asio::awaitable<void> finish();
 
     boost::asio::io_context control_{1};
     std::string path_;

@@ -2,6 +2,7 @@
 
 #include "lock/local_lock.h"
 #include "lock/redis_lock.h"
+#include "proxy/log/logger.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -58,18 +59,14 @@ Reloader::Reloader(asio::io_context& control, Running& running, std::string path
                    std::function<void(const std::vector<std::string>&)> on_files)
     : control_(control), now_(running), path_(std::move(path)), on_files_(std::move(on_files)), wanted_(control, never),
       finished_(control, never) {
-    asio::co_spawn(control_, work(), asio::detached);
+    asio::co_spawn(control_, work(), log::tell_failure);
 }
 
-void Reloader::stop() {
-    stopped_ = true;
-    wanted_.cancel();
-    finished_.cancel();
-}
+void Reloader::close() { closed_ = true; }
 
 asio::awaitable<std::vector<std::string>> Reloader::start(conf::Loaded loaded) {
     seen_hash_ = loaded.hash;
-    on_files_(loaded.files);
+    on_files_(loaded.watched);
     const auto hash = loaded.hash;
     auto errors = co_await now_.apply(std::move(loaded.config), hash);
     loaded_at_ = std::chrono::system_clock::now();
@@ -91,12 +88,12 @@ void Reloader::request_if_changed(std::string trigger) {
 asio::awaitable<ReloadReport> Reloader::request_and_wait(std::string trigger) {
     request(std::move(trigger));
     const auto mine = asked_;
-    while (answered_ < mine && !stopped_) co_await finished_.async_wait(token);
+    while (answered_ < mine) co_await finished_.async_wait(token);
     co_return last_;
 }
 
 asio::awaitable<void> Reloader::work() {
-    while (!stopped_) {
+    for (;;) {
         if (asked_ == answered_) {
             co_await wanted_.async_wait(token);
             continue;
@@ -104,16 +101,29 @@ asio::awaitable<void> Reloader::work() {
         const auto answers = asked_;
         running_now_ = true;
         const bool quietly = std::exchange(only_if_changed_, true);
-        auto loaded = co_await load();
-        // A watch only tells that something may have happened.
-        if (!quietly || loaded.hash != seen_hash_) {
-            const auto report = co_await reload_once(std::move(loaded));
+        std::string failed;
+        try {
+            co_await answer(quietly);
+        } catch (const std::exception& e) { // no memory, no thread
+            failed = e.what();
+        }
+        if (!failed.empty()) {
+            ReloadReport report;
+            refuse(report, "internal error: " + failed);
             finish(report);
         }
-        running_now_ = false;
+        running_now_ = holds_lock_ = false;
         answered_ = answers;
         finished_.cancel();
     }
+}
+
+asio::awaitable<void> Reloader::answer(bool quietly) {
+    auto loaded = co_await load();
+    // A watch only tells that something may have happened.
+    if (quietly && loaded.hash == seen_hash_) co_return;
+    const auto report = co_await reload_once(std::move(loaded));
+    finish(report);
 }
 
 void Reloader::finish(const ReloadReport& report) {
@@ -129,7 +139,7 @@ void Reloader::finish(const ReloadReport& report) {
 
 asio::awaitable<conf::Loaded> Reloader::load() {
     auto loaded = co_await asio::co_spawn(disk_, load_there(path_), asio::use_awaitable);
-    on_files_(loaded.files);
+    on_files_(loaded.watched);
     co_return loaded;
 }
 
@@ -166,16 +176,17 @@ asio::awaitable<ReloadReport> Reloader::reload_once(conf::Loaded first) {
     report.trigger = trigger_;
     if (refuse_early(first, report)) co_return report;
     if (report.plan.empty()) { // a comment may have changed: nothing that needs a lock
-        co_await reload_locked(report, nullptr);
+        report.verdict = ReloadVerdict::unchanged;
+        co_await now_.apply(std::move(first.config), first.hash);
         co_return report;
     }
     const auto settings = now_.snapshot()->config.reload.lock;
-    const auto lock = make_lock();
+    const std::shared_ptr<lock::Lock> lock = make_lock();
     const auto dice = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); };
     const auto lease = co_await lock::acquire(*lock, holder_name(), settings.wait, dice);
     if (lease) {
         holds_lock_ = true;
-        lock::Keeper keeper(*lock, control_.get_executor(), *lease);
+        lock::Keeper keeper(lock, control_.get_executor(), *lease);
         report.fence = lease->fence;
         co_await reload_locked(report, &keeper);
         co_await keeper.release();
@@ -199,10 +210,9 @@ asio::awaitable<ReloadReport> Reloader::reload_once(conf::Loaded first) {
 asio::awaitable<void> Reloader::reload_locked(ReloadReport& report, const lock::Keeper* keeper) {
     auto loaded = co_await load();
     if (refuse_early(loaded, report)) co_return;
-    if (keeper && !keeper->is_held()) {
-        refuse(report, "the lock was lost before the change was made");
-        co_return;
-    }
+    if (keeper && !keeper->is_held()) refuse(report, "the lock was lost before the change was made");
+    if (closed_) refuse(report, "weir is stopping");
+    if (report.verdict == ReloadVerdict::refused) co_return;
     report.verdict = report.plan.empty() ? ReloadVerdict::unchanged : ReloadVerdict::applied;
     const auto errors = co_await now_.apply(std::move(loaded.config), loaded.hash);
     for (const auto& error : errors) refuse(report, error);

@@ -6,7 +6,7 @@
 // Triggers that come while one runs are joined into one more.
 //
 // Thread: the control thread; files are read on a thread of its own.
-// Lifetime: what runs must outlive it; `stop` before the io_context ends.
+// Lifetime: what runs must outlive it.
 #pragma once
 
 #include "conf/load.h"
@@ -31,7 +31,7 @@ struct ReloadCounts {
 
 class Reloader {
 public:
-    // `on_files` is told the files of each configuration that was read, for the watch.
+    // `on_files` is told what to watch after each configuration that was read.
     Reloader(boost::asio::io_context& control, Running& running, std::string path,
              std::function<void(const std::vector<std::string>&)> on_files);
 
@@ -44,7 +44,8 @@ public:
     boost::asio::awaitable<ReloadReport> request_and_wait(std::string trigger);
     // Asks for one only if the files are not what was read last.
     void request_if_changed(std::string trigger);
-    void stop();
+    // Weir is stopping: nothing is applied any more, and a lock that is held is given back.
+    void close();
 
     const ReloadReport& last() const { return last_; }
     const ReloadCounts& counts() const { return counts_; }
@@ -56,6 +57,7 @@ public:
 
 private:
     boost::asio::awaitable<void> work();
+    boost::asio::awaitable<void> answer(bool quietly);
     boost::asio::awaitable<ReloadReport> reload_once(conf::Loaded first);
     boost::asio::awaitable<void> reload_locked(ReloadReport& report, const lock::Keeper* keeper);
     boost::asio::awaitable<conf::Loaded> load();
@@ -71,7 +73,7 @@ private:
     boost::asio::steady_timer wanted_, finished_;
     std::string trigger_, seen_hash_;
     std::uint64_t asked_ = 0, answered_ = 0;
-    bool only_if_changed_ = true, running_now_ = false, stopped_ = false, holds_lock_ = false;
+    bool only_if_changed_ = true, running_now_ = false, closed_ = false, holds_lock_ = false;
     ReloadReport last_;
     ReloadCounts counts_;
     std::uint64_t fence_ = 0;

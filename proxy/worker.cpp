@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include <pthread.h>
 #include <signal.h>
@@ -44,7 +45,7 @@ public:
     }
 
 private:
-    void on_event(std::uint32_t) override { worker_.accept_from(*this); }
+    void on_event(std::uint32_t) override { worker_.accept_from(*this, accepts_at_a_time); }
     void wake() override {
         if (!worker_.paused_) resume();
     }
@@ -76,7 +77,7 @@ void Worker::start() {
 void Worker::adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std::function<void()> done) {
     loop.post([this, snapshot = std::move(snapshot), sockets = std::move(sockets), done = std::move(done)]() mutable {
         view = views_.build(std::move(snapshot), view);
-        update_listeners(sockets);
+        if (phase == Phase::serving) update_listeners(sockets); // a worker that is leaving has closed its own
         done();
     });
 }
@@ -91,13 +92,14 @@ void Worker::update_listeners(const std::vector<ListenSocket>& sockets) {
         const auto spec = std::find_if(listeners.begin(), listeners.end(),
                                        [&](const auto& l) { return l->config.name == socket.name; });
         acceptor->listener->spec = *spec;
+        acceptor->listener->view = view;
     }
     bool left = false;
     for (auto& [fd, acceptor] : acceptors_) {
         if (!acceptor) continue;
         left = true;
         // Whoever waits in the queue was promised an answer: closing the socket would reset them.
-        accept_from(*acceptor);
+        accept_from(*acceptor, std::numeric_limits<int>::max());
         acceptor->listener->phase = Phase::draining;
     }
     acceptors_ = std::move(now);
@@ -108,8 +110,8 @@ void Worker::update_listeners(const std::vector<ListenSocket>& sockets) {
     }
 }
 
-void Worker::accept_from(Acceptor& acceptor) {
-    for (int i = 0; i < accepts_at_a_time; ++i) {
+void Worker::accept_from(Acceptor& acceptor, int most) {
+    for (int i = 0; i < most; ++i) {
         if (connection_count >= max_connections_) return pause_accepting();
         sockaddr_storage from{};
         socklen_t length = sizeof from;
@@ -158,9 +160,9 @@ void Worker::close_idle_to(balancer::BackendPtr backend) {
 
 void Worker::drain(std::function<void()> drained) {
     loop.post([this, drained = std::move(drained)]() mutable {
-        drained_ = std::move(drained);
         phase = Phase::draining;
         update_listeners({});
+        drained_ = std::move(drained);
         on_room();
     });
 }

@@ -41,7 +41,7 @@ private:
     class Acceptor;
 
     void update_listeners(const std::vector<ListenSocket>& sockets);
-    void accept_from(Acceptor& acceptor);
+    void accept_from(Acceptor& acceptor, int most);
     void start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer);
     void pause_accepting();
     void on_room() override;

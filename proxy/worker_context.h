@@ -33,6 +33,7 @@ public:
 // One listening socket of one worker. It outlives a reload that keeps its address.
 struct WorkerListener {
     std::shared_ptr<const ListenerSpec> spec;
+    ViewPtr view;                 // the one that `spec` belongs to: a listener that has left keeps its last
     Phase phase = Phase::serving; // draining: it has left the configuration
 };
 

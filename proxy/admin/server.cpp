@@ -32,6 +32,22 @@ constexpr auto answer_time = std::chrono::minutes(30); // a reload may wait for 
 constexpr int most_connections = 64;
 constexpr std::size_t largest_body = 1u << 20;
 
+// Removes the socket of a process that is gone, and nothing else.
+std::string remove_dead_socket(const std::string& path) {
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) != 0) return {}; // nothing there, or bind will tell
+    if (!S_ISSOCK(info.st_mode)) return path + " is in the way: it is not a socket";
+    asio::io_context context;
+    Local::socket other(context);
+    boost::system::error_code error;
+    other.open(Local(), error);
+    if (!error) other.non_blocking(true, error);
+    if (!error) other.connect(Local::endpoint(path), error);
+    if (error != asio::error::connection_refused) return "another process serves " + path;
+    ::unlink(path.c_str());
+    return {};
+}
+
 } // namespace
 
 struct Server::State {
@@ -86,10 +102,7 @@ std::string Server::listen(const conf::AdminAddress& address) {
     boost::system::error_code error;
     if (address.is_unix()) {
         const auto& path = std::get<std::string>(address.where);
-        Local::socket other(state_->control);
-        other.connect(Local::endpoint(path), error);
-        if (!error) return "another process serves " + address.text();
-        ::unlink(path.c_str());
+        if (const auto why = remove_dead_socket(path); !why.empty()) return why;
         state_->local.open(Local(), error);
         const auto mask = ::umask(0077); // the file's mode decides who may use it
         if (!error) state_->local.bind(Local::endpoint(path), error);

@@ -81,6 +81,9 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : usage_error;
+    } catch (const std::exception& error) {
+        std::cerr << "weir: " << error.what() << "\n";
+        return 1;
     }
     if (test && !config.empty()) return check(config);
     if (app.get_subcommands().empty()) std::cerr << app.help();

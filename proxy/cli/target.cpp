@@ -30,7 +30,8 @@ std::optional<Admin> find_admin(const Target& target) {
     } else if (!target.config.empty()) {
         // Only the address is of interest: a file with errors elsewhere still leads to the process.
         const auto loaded = conf::load(target.config);
-        if (!loaded.config.admin.address) {
+        const auto& found = loaded.config.admin.address;
+        if (!found || !(found->is_unix() || std::get<conf::Address>(found->where).is_set())) {
             for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
             std::cerr << "weir: " << target.config
                       << " has no admin.address; add admin: {address: \"127.0.0.1:9901\"}\n";

@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::size_t large_body = 32 * 1024; // from here on a larger buffer saves system calls
 
+constexpr std::uint64_t turn = 1u << 20; // bytes moved before others get theirs
+
 } // namespace
 
 BodyPump::BodyPump(const Ends& ends, const Framing& framing, Encoding encoding, Following following,
@@ -19,7 +21,8 @@ BodyPump::BodyPump(const Ends& ends, const Framing& framing, Encoding encoding, 
 void BodyPump::send_first(std::string_view prefix) { push(prefix.data(), prefix.size()); }
 
 PumpStatus BodyPump::run() {
-    for (;;) {
+    for (const auto pause = moved() + turn;;) {
+        if (moved() >= pause) return PumpStatus::yielded;
         if (!finished_ && in_flight_ == 0 && !in_->empty()) {
             const auto staged = stage();
             if (staged == Staged::bad) return PumpStatus::malformed;

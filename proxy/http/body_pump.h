@@ -19,6 +19,7 @@ namespace weir::proxy::http {
 
 enum class PumpStatus {
     blocked,       // nothing can be done until a socket has news
+    yielded,       // more could be done, but others have waited long enough
     done,          // all of it was handed to the kernel
     source_ended,  // the sender closed before the end that its framing promised
     source_failed, // the sender's connection broke

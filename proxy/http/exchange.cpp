@@ -22,7 +22,7 @@ const conf::HeaderEdit no_edit;
 } // namespace
 
 Exchange::Exchange(ClientSide& client, const RequestHead& head)
-    : client_(client), context_(client.context), view_(context_.view) {
+    : client_(client), context_(client.context), view_(client.listener->view) {
     report_.method = head.method;
     report_.target = head.target;
     report_.host = head.authority;

@@ -18,6 +18,7 @@ public:
 
     HeadWriter& put(std::string_view text) {
         if (!out_.append(text)) {
+            out_.compact();
             out_.grow(2 * (out_.size() + text.size()) + out_.space().size());
             out_.append(text);
         }

@@ -33,13 +33,18 @@ Task<Relay::Result> Relay::run() {
         if (stepped == Step::moved) set_deadline();
         co_await client_.fiber.wait();
         if (client_.aborted) {
-            result_ = response_ ? Result::cut_off : Result::client_gone;
+            result_ = Result::client_gone;
             break;
         }
         if (client_.timer.expired()) {
             result_ = on_timeout();
             break;
         }
+    }
+    // Half an interim head is with the client: nothing can follow it.
+    if (!response_ && !head_.empty()) {
+        exchange_.report_.status = 502;
+        result_ = Result::cut_off;
     }
     exchange_.report_.bytes_in += request_.received();
     if (response_) exchange_.report_.bytes_out += response_->sent();
@@ -69,8 +74,9 @@ Relay::Step Relay::push_request() {
     switch (status) {
     case PumpStatus::blocked: break;
     case PumpStatus::done: request_done_ = true, ++progress_; break;
+    case PumpStatus::yielded: client_.fiber.yield(client_.context.loop); break;
     case PumpStatus::source_ended:
-    case PumpStatus::source_failed: return end(response_ ? Result::cut_off : Result::client_gone);
+    case PumpStatus::source_failed: return end(Result::client_gone);
     case PumpStatus::malformed: return end(response_ ? Result::cut_off : Result::bad_body);
     case PumpStatus::too_large: return end(response_ ? Result::cut_off : Result::large_body);
     case PumpStatus::sink_failed: request_done_ = request_broken_ = true, ++progress_; break;
@@ -133,6 +139,7 @@ Relay::Step Relay::flush_interim() {
         head_.consume(sent.bytes);
         exchange_.report_.bytes_out += sent.bytes;
     }
+    head_.rewind();
     return Step::moved;
 }
 
@@ -167,6 +174,7 @@ Relay::Step Relay::pull_response() {
     progress_ += response_->moved() - before;
     switch (status) {
     case PumpStatus::blocked: return Step::blocked;
+    case PumpStatus::yielded: client_.fiber.yield(client_.context.loop); return Step::blocked;
     case PumpStatus::done: return finish_response();
     case PumpStatus::sink_failed: return end(Result::client_gone);
     default: return end(Result::cut_off);
@@ -194,7 +202,7 @@ void Relay::set_deadline() {
 }
 
 Relay::Result Relay::on_timeout() const {
-    if (response_) return Result::cut_off;
+    if (response_) return response_->waiting() == Waiting::for_sink ? Result::client_gone : Result::cut_off;
     return !request_done_ && request_.waiting() == Waiting::for_source ? Result::slow_client : Result::slow_answer;
 }
 

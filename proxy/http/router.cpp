@@ -25,6 +25,7 @@ bool matches(const conf::Match& match, std::string_view host, std::string_view p
 RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, std::string_view authority,
                          std::string_view path) {
     const auto host = host_of(authority);
+    if (path.empty() || path.front() == '?') path = "/"; // as it is sent on
     for (const auto index : listener.routes) {
         const auto& route = snapshot.routes[index];
         if (matches(route.config.match, host, path)) return {route.pool, &route};

@@ -4,7 +4,10 @@ namespace weir::proxy::http {
 namespace {
 
 constexpr auto linger_time = std::chrono::seconds(2);
+constexpr auto newcomer_time = std::chrono::seconds(1);
 constexpr std::size_t linger_bytes = 1u << 20;
+
+constexpr std::size_t body_room = head_block_size - 16 * 1024; // beside a head
 
 constexpr HeadResult gone{HeadStatus::incomplete};
 
@@ -33,7 +36,7 @@ void Session::abort() {
 }
 
 HeadLimits Session::limits() const {
-    const auto& limits = client_.context.view->snapshot->config.limits;
+    const auto& limits = client_.listener->view->snapshot->config.limits;
     return {limits.header_size.bytes, limits.header_count};
 }
 
@@ -43,8 +46,7 @@ Task<> Session::run() {
         if (head.status == HeadStatus::incomplete) break;
         const auto began = client_.context.loop.now();
         if (head.status == HeadStatus::refused) {
-            const bool told = co_await refuse(head);
-            unread_ = told;
+            co_await refuse(head);
             break;
         }
         client_.in.hold(client_.context.request.length);
@@ -52,29 +54,38 @@ Task<> Session::run() {
         {
             Exchange exchange(client_, client_.context.request);
             after = co_await exchange.run();
+            told_ = true;
             record(exchange.report(), began);
-            unread_ = exchange.report().status >= 400;
         }
         if (after == Connection::close || client_.is_draining() || !client_.socket.is_open()) break;
         client_.in.drop_held();
         client_.in.compact();
+        if (!client_.in.empty()) { // the next request is here: others have waited meanwhile
+            client_.fiber.yield(client_.context.loop);
+            co_await client_.fiber.wait();
+        }
     }
-    if (unread_ && client_.socket.is_open() && !client_.aborted) co_await linger();
+    if (told_ && client_.socket.is_open() && !client_.aborted && !client_.socket.at_end()) co_await linger();
 }
 
 // `incomplete`: there is no request and there will be none.
 Task<HeadResult> Session::read_head() {
-    const auto& timeouts = client_.context.view->snapshot->config.timeouts;
+    const auto& timeouts = client_.listener->view->snapshot->config.timeouts;
     idle_ = client_.in.empty();
     client_.expire_in(first_ ? timeouts.client_header : timeouts.client_idle);
     for (;;) {
         if (!client_.in.empty()) {
             const auto result = parse_request(client_.in.view(), limits(), client_.context.request);
+            if (result.status == HeadStatus::complete && client_.in.space().size() < body_room) {
+                client_.in.grow(client_.in.size() +
+                                2 * body_room); // the body needs room, and the head must not move then
+                continue;
+            }
             if (result.status != HeadStatus::incomplete) {
                 idle_ = first_ = false;
                 co_return result;
             }
-            if (idle_ && !first_) client_.expire_in(client_.context.view->snapshot->config.timeouts.client_header);
+            if (idle_ && !first_) client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
             idle_ = false;
         }
         const bool more = co_await wait_for_bytes();
@@ -90,21 +101,26 @@ Task<bool> Session::wait_for_bytes() {
         if (client_.socket.readable()) {
             if (!client_.in.has_memory()) client_.in = Buffer(client_.context.heads);
             if (client_.in.space().empty()) client_.in.compact();
-            if (client_.in.space().empty()) client_.in.grow(limits().size + 4096);
+            if (client_.in.space().empty()) client_.in.grow(limits().size + body_room);
             const auto result = client_.socket.receive(client_.in.space());
             client_.in.fill(result.bytes);
             if (result.status == IoStatus::ok) co_return true;
             if (result.status != IoStatus::would_block) co_return false;
         }
         if (client_.in.empty()) client_.in.release();
-        if (idle_ && client_.is_draining()) co_return false;
+        if (idle_ && client_.is_draining()) {
+            // Whoever has just connected is about to ask, and a request may be on its way here already.
+            if (first_) client_.expire_in(newcomer_time);
+            else if (client_.socket.is_quiet()) co_return false;
+            else continue;
+        }
         co_await client_.fiber.wait();
         if (client_.aborted || client_.timer.expired()) co_return false;
     }
 }
 
-// Answers what is not a request. True where the client could be told.
-Task<bool> Session::refuse(const HeadResult& result) {
+// Answers what is not a request.
+Task<> Session::refuse(const HeadResult& result) {
     ExchangeReport report;
     report.status = result.code;
     Buffer page(client_.context.heads);
@@ -115,7 +131,8 @@ Task<bool> Session::refuse(const HeadResult& result) {
     report.bytes_out = sent.bytes;
     report.bytes_in = client_.in.size();
     record(report, client_.context.loop.now());
-    co_return sent.status == IoStatus::ok;
+    told_ = sent.status == IoStatus::ok;
+    co_return;
 }
 
 // Closing with bytes unread would reset the connection, and the client might never see the answer.

@@ -26,15 +26,15 @@ public:
 private:
     Task<HeadResult> read_head();
     Task<bool> wait_for_bytes();
-    Task<bool> refuse(const HeadResult& result);
+    Task<> refuse(const HeadResult& result);
     Task<> linger();
     void record(const ExchangeReport& report, TimePoint began);
     HeadLimits limits() const;
 
     ClientSide client_;
-    bool idle_ = true;    // between requests, with nothing of the next one read
-    bool first_ = true;   // no request has been read yet
-    bool unread_ = false; // the client may still be sending what nobody will read
+    bool idle_ = true;  // between requests, with nothing of the next one read
+    bool first_ = true; // no request has been read yet
+    bool told_ = false; // the client has been answered: it must be able to read that
 };
 
 } // namespace weir::proxy::http

@@ -62,7 +62,7 @@ public:
     void rewind() { begin_ = end_ = held_; } // of an empty buffer: the space is whole again
     void compact();                          // moves what is unread to the front, over what is held
 
-    // Makes room for `bytes` in all, keeping what is unread; positions of earlier views move.
+    // Makes room for `bytes` in all, from the block's start, keeping what is there; earlier views dangle.
     void grow(std::size_t bytes);
     // False where it does not fit.
     bool append(std::string_view bytes);

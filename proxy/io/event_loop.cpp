@@ -1,5 +1,8 @@
 #include "proxy/io/event_loop.h"
 
+#include "proxy/io/fiber.h"
+
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -22,10 +25,11 @@ EventLoop::~EventLoop() {
 
 void EventLoop::run() {
     while (!stopping_) {
-        const auto timeout = timers_.until_next(Clock::now()).count();
+        const auto timeout = yielded_.empty() ? timers_.until_next(Clock::now()).count() : 0;
         fetched_ = ::epoll_wait(epoll_, events_, batch, static_cast<int>(timeout));
         now_ = Clock::now();
         dispatch();
+        wake_yielded();
         timers_.advance(now_);
     }
 }
@@ -34,6 +38,26 @@ void EventLoop::dispatch() {
     for (at_ = 0; at_ < fetched_; ++at_)
         if (auto* handler = static_cast<EventHandler*>(events_[at_].data.ptr)) handler->on_event(events_[at_].events);
     fetched_ = at_ = 0;
+}
+
+void EventLoop::wake_later(Fiber& fiber) {
+    fiber.queued_ = this;
+    yielded_.push_back(&fiber);
+}
+
+void EventLoop::forget(Fiber& fiber) {
+    for (auto* list : {&yielded_, &turn_})
+        std::replace(list->begin(), list->end(), &fiber, static_cast<Fiber*>(nullptr));
+}
+
+void EventLoop::wake_yielded() {
+    turn_.swap(yielded_);
+    for (std::size_t i = 0; i < turn_.size(); ++i) {
+        if (!turn_[i]) continue;
+        turn_[i]->queued_ = nullptr;
+        turn_[i]->wake();
+    }
+    turn_.clear();
 }
 
 bool EventLoop::add(int fd, EventHandler& handler, Trigger trigger) {

@@ -15,6 +15,8 @@
 
 namespace weir::proxy {
 
+class Fiber;
+
 // What has a descriptor in the loop.
 class EventHandler {
 public:
@@ -43,6 +45,10 @@ public:
     // No event of this descriptor will reach its handler any more, not even one already fetched.
     void remove(int fd, EventHandler& handler);
 
+    // For Fiber alone: wakes it once in the next round.
+    void wake_later(Fiber& fiber);
+    void forget(Fiber& fiber);
+
     TimerWheel& timers() { return timers_; }
     TimePoint now() const { return now_; } // when the events at hand were fetched
 
@@ -57,6 +63,7 @@ private:
     };
 
     void dispatch();
+    void wake_yielded();
     void run_posted();
     void signal();
 
@@ -68,6 +75,7 @@ private:
     TimerWheel timers_;
     epoll_event events_[batch];
     int at_ = 0, fetched_ = 0;
+    std::vector<Fiber*> yielded_, turn_; // waiting for the next round; whose turn it is in this one
     Mailbox mailbox_{*this};
     std::mutex mutex_; // guards posted_
     std::vector<std::function<void()>> posted_;

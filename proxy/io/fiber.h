@@ -10,6 +10,8 @@
 
 namespace weir::proxy {
 
+class EventLoop;
+
 // What a socket or a timer tells that something happened.
 class Waker {
 public:
@@ -21,6 +23,10 @@ protected:
 
 class Fiber final : public Waker {
 public:
+    Fiber() = default;
+    Fiber(const Fiber&) = delete;
+    Fiber& operator=(const Fiber&) = delete;
+
     auto wait() noexcept {
         struct Awaiter {
             Fiber& fiber;
@@ -31,13 +37,21 @@ public:
         return Awaiter{*this};
     }
 
+    ~Fiber();
+
+    // Before a wait: be woken in the loop's next round, after the others have had their turn.
+    void yield(EventLoop& loop);
+
     // Runs the coroutine until it waits again or ends; the Fiber may be gone afterwards.
     void wake() override {
         if (const auto waiting = std::exchange(waiting_, nullptr)) waiting.resume();
     }
 
 private:
+    friend class EventLoop;
+
     std::coroutine_handle<> waiting_;
+    EventLoop* queued_ = nullptr; // whose list of those who have yielded it is in
 };
 
 } // namespace weir::proxy

@@ -1,5 +1,6 @@
 #include "proxy/io/socket.h"
 
+#include <cassert>
 #include <cerrno>
 
 #include <netinet/tcp.h>
@@ -59,8 +60,17 @@ bool Socket::at_end() const {
     return hung_up_ && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
+bool Socket::is_quiet() {
+    char byte;
+    const bool quiet =
+        !hung_up_ && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    readable_ = !quiet;
+    return quiet;
+}
+
 IoResult Socket::receive(std::span<char> into) {
     if (!readable_) return {IoStatus::would_block};
+    assert(!into.empty()); // the kernel's answer would look like the end
     for (;;) {
         const auto got = ::recv(fd_, into.data(), into.size(), 0);
         if (got > 0) {

@@ -47,6 +47,7 @@ public:
     bool writable() const { return writable_; }
     bool hung_up() const { return hung_up_; } // the peer sends no more, or the connection is broken
     bool at_end() const;                      // so it is, and nothing that it sent waits to be read
+    bool is_quiet();                          // asks the kernel: open, and nothing waits to be read
 
     IoResult receive(std::span<char> into);
     IoResult send(std::span<const iovec> parts); // some of it, or all

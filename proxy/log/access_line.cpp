@@ -8,7 +8,7 @@ namespace weir::proxy::log {
 namespace {
 
 constexpr std::string_view hex = "0123456789abcdef";
-constexpr std::size_t longest_text = 1200; // of one text from outside, so that six fit with their escapes cut
+constexpr std::ptrdiff_t longest_text = 1200; // of one text from outside with its escapes: six of them fit a line
 
 class Line {
 public:
@@ -27,7 +27,9 @@ public:
     }
     // A text from outside, for a quoted place: nothing in it can end the quotation or the line.
     Line& escaped(std::string_view text, std::string_view escape) {
-        for (const char c : text.substr(0, longest_text)) {
+        const char* const limit = at_ + longest_text;
+        for (const char c : text) {
+            if (limit - at_ < 6) break;
             const auto byte = static_cast<unsigned char>(c);
             if (byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\') {
                 put({&c, 1});

@@ -1,5 +1,7 @@
 #include "proxy/log/access_log.h"
 
+#include "proxy/log/stream.h"
+
 #include <cerrno>
 #include <cstring>
 
@@ -11,13 +13,6 @@ namespace weir::proxy::log {
 namespace {
 
 constexpr auto pace = std::chrono::milliseconds(50); // how long a line may wait; together they cost one write
-
-// A description of our own of a standard stream: never blocking, whatever the ones who share the stream want.
-int open_stream(int stream) {
-    const auto path = "/proc/self/fd/" + std::to_string(stream);
-    const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK);
-    return fd >= 0 ? fd : ::fcntl(stream, F_DUPFD_CLOEXEC, 3); // a socket, such as the journal's, cannot be opened anew
-}
 
 int open_output(const std::string& output) {
     if (output == "stdout") return open_stream(STDOUT_FILENO);
@@ -62,7 +57,7 @@ void AccessLog::run() {
         while (write_out()) {}
         if (last) return;
         std::unique_lock lock(mutex_);
-        wake_.wait_for(lock, pace, [this] { return stopping_.load(); });
+        wake_.wait_for(lock, pace);
     }
 }
 

@@ -1,10 +1,16 @@
 #include "proxy/log/logger.h"
 
+#include "proxy/log/stream.h"
+
 #include <boost/json.hpp>
 #include <spdlog/async.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+
+#include <mutex>
+
+#include <unistd.h>
 
 namespace weir::proxy::log {
 namespace {
@@ -32,12 +38,38 @@ spdlog::level::level_enum level_of(conf::LogLevel level) {
     return spdlog::level::info;
 }
 
+// Writes to stderr, and never waits: what a full pipe does not take is dropped.
+class NonBlockingSink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    NonBlockingSink() : fd_(open_stream(STDERR_FILENO)) {}
+    ~NonBlockingSink() override { ::close(fd_); }
+
+private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        [[maybe_unused]] const auto written = ::write(fd_, line.data(), line.size());
+    }
+    void flush_() override {}
+
+    const int fd_;
+};
+
 } // namespace
+
+void tell_failure(std::exception_ptr failure) {
+    if (!failure) return;
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::exception& e) {
+        spdlog::error("internal error: {}", e.what());
+    }
+}
 
 void configure_logger(const conf::Logging& logging) {
     if (!spdlog::get("weir")) {
         spdlog::init_thread_pool(queue_size, 1);
-        auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>();
+        auto sink = std::make_shared<NonBlockingSink>();
         auto logger = std::make_shared<spdlog::async_logger>("weir", std::move(sink), spdlog::thread_pool(),
                                                              spdlog::async_overflow_policy::overrun_oldest);
         logger->flush_on(spdlog::level::info);
@@ -47,7 +79,7 @@ void configure_logger(const conf::Logging& logging) {
     formatter->add_flag<JsonMessage>('*');
     formatter->set_pattern(logging.format == conf::LogFormat::json
                                ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})"
-                               : "%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v");
+                               : "%Y-%m-%dT%H:%M:%S.%eZ %-5l %v");
     spdlog::default_logger()->set_formatter(std::move(formatter));
     spdlog::set_level(level_of(logging.level));
 }

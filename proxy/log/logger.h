@@ -7,8 +7,13 @@
 
 #include "conf/config.h"
 
+#include <exception>
+
 namespace weir::proxy::log {
 
 void configure_logger(const conf::Logging& logging);
+
+// What a coroutine that nobody waits for ends with: a failure is told, not swallowed.
+void tell_failure(std::exception_ptr failure);
 
 } // namespace weir::proxy::log

@@ -7,7 +7,7 @@
 namespace weir::proxy::tcp {
 
 Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer)
-    : client_(context, std::move(listener), peer), view_(context.view),
+    : client_(context, std::move(listener), peer), view_(client_.listener->view),
       pool_(view_->pools[client_.listener->spec->pool].get()) {
     context.enlist(*this);
     client_.counters().connections.add();

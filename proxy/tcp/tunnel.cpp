@@ -16,7 +16,8 @@ Tunnel::Tunnel(http::ClientSide& client, BackendConnection& backend)
 void Tunnel::pass(http::BodyPump& pump, Socket& to, Direction& state) {
     if (state != Direction::open) return;
     const auto status = pump.run();
-    if (status == PumpStatus::blocked) return;
+    if (status == PumpStatus::yielded) client_.fiber.yield(client_.context.loop);
+    if (status == PumpStatus::blocked || status == PumpStatus::yielded) return;
     if (status == PumpStatus::done) to.finish_sending();
     state = status == PumpStatus::done ? Direction::closed : Direction::broken;
 }

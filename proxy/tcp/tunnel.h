@@ -25,7 +25,7 @@ public:
 private:
     enum class Direction { open, closed, broken };
 
-    static void pass(http::BodyPump& pump, Socket& to, Direction& state);
+    void pass(http::BodyPump& pump, Socket& to, Direction& state);
     void reset_both();
 
     http::ClientSide& client_;

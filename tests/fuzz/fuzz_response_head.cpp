@@ -1,0 +1,27 @@
+// A response head: whatever is accepted and written anew is read again with the framing that was meant.
+#include "proxy/http/rewrite.h"
+
+#include <cstdlib>
+#include <string>
+
+using namespace weir::proxy::http;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string bytes(reinterpret_cast<const char*>(data), size);
+    ResponseHead head;
+    if (parse_response(bytes, {}, head).status != HeadStatus::complete) return 0;
+    for (const auto to : {AnswerTo::other, AnswerTo::head}) {
+        const auto framed = response_framing(head, to);
+        if (framed.error) continue;
+        weir::proxy::BufferPool pool(1024, 1);
+        weir::proxy::Buffer out(pool);
+        write_response(out, head, {framed.framing, 1, Connection::keep, {}});
+        ResponseHead again;
+        const HeadLimits wide{1u << 20, 1000};
+        if (parse_response(out.view(), wide, again).status != HeadStatus::complete) std::abort();
+        const auto reframed = response_framing(again, to);
+        if (again.length != out.size() || again.status != head.status || reframed.error) std::abort();
+        if (reframed.framing.kind != framed.framing.kind) std::abort();
+    }
+    return 0;
+}

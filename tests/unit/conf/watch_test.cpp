@@ -1,0 +1,67 @@
+#include "conf/watch.h"
+#include "tests/catch.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+using namespace weir::conf;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Directory {
+    fs::path path = fs::temp_directory_path() / ("weir-watch-test-" + std::to_string(::getpid()));
+    Directory() { fs::create_directories(path / "v1"), fs::create_directories(path / "v2"); }
+    ~Directory() { fs::remove_all(path); }
+    void write(const std::string& name, const std::string& text) const { std::ofstream(path / name) << text; }
+};
+
+} // namespace
+
+TEST_CASE("a file is seen to change however it is changed") {
+    const Directory directory;
+    directory.write("weir.yaml", "1");
+    FileWatch watch;
+    REQUIRE(watch.descriptor() >= 0);
+    watch.set_files({directory.path / "weir.yaml"});
+    CHECK(watch.read_events() == Watched::quiet);
+
+    directory.write("weir.yaml", "2"); // truncated and written
+    CHECK(watch.read_events() == Watched::changed);
+
+    directory.write("new", "3"); // renamed over
+    fs::rename(directory.path / "new", directory.path / "weir.yaml");
+    CHECK(watch.read_events() == Watched::changed);
+    CHECK(watch.read_events() == Watched::quiet);
+}
+
+TEST_CASE("a symbolic link on the way that is swapped is seen") {
+    const Directory directory;
+    directory.write("v1/weir.yaml", "1");
+    directory.write("v2/weir.yaml", "2");
+    fs::create_directory_symlink("v1", directory.path / "current");
+    fs::create_symlink("current/weir.yaml", directory.path / "weir.yaml");
+    FileWatch watch;
+    watch.set_files({directory.path / "weir.yaml"});
+    fs::create_directory_symlink("v2", directory.path / "next");
+    fs::rename(directory.path / "next", directory.path / "current");
+    CHECK(watch.read_events() == Watched::changed);
+    directory.write("v2/weir.yaml", "3"); // and what it leads to now is watched
+    CHECK(watch.read_events() == Watched::changed);
+}
+
+TEST_CASE("a directory that vanishes and returns is watched again") {
+    const Directory directory;
+    const auto inner = directory.path / "inner";
+    fs::create_directories(inner);
+    FileWatch watch;
+    watch.set_files({inner / "weir.yaml"});
+    fs::remove_all(inner);
+    CHECK(watch.read_events() == Watched::changed);
+    fs::create_directories(inner);
+    CHECK(watch.refresh() == Watched::changed);
+    std::ofstream(inner / "weir.yaml") << "1";
+    CHECK(watch.read_events() == Watched::changed);
+}

@@ -1,0 +1,124 @@
+#include "lock/acquire.h"
+#include "lock/fence_store.h"
+#include "lock/local_lock.h"
+#include "lock/redis_client.h"
+#include "tests/catch.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+using namespace weir::lock;
+namespace asio = boost::asio;
+
+namespace {
+
+struct StateDir {
+    std::filesystem::path path =
+        std::filesystem::temp_directory_path() / ("weir-lock-test-" + std::to_string(::getpid()));
+    StateDir() { std::filesystem::create_directories(path); }
+    ~StateDir() { std::filesystem::remove_all(path); }
+};
+
+template <class T> T wait_for(Awaitable<T> work) {
+    asio::io_context context;
+    auto future = asio::co_spawn(context, std::move(work), asio::use_future);
+    context.run();
+    return future.get();
+}
+
+double half() { return 0.5; }
+
+} // namespace
+
+TEST_CASE("fences rise with every lease of the local lock, whoever takes it") {
+    const StateDir dir;
+    LocalLock one(dir.path), two(dir.path);
+    std::uint64_t last = 0;
+    for (int i = 0; i < 10; ++i) {
+        auto& lock = i % 2 ? one : two;
+        const auto lease = wait_for(lock.try_acquire("me"));
+        REQUIRE(lease.has_value());
+        CHECK(lease->fence == last + 1);
+        last = lease->fence;
+        asio::io_context context;
+        asio::co_spawn(context, lock.release(*lease), asio::use_future);
+        context.run();
+    }
+    CHECK(*FenceStore(dir.path).read() == last);
+}
+
+TEST_CASE("the local lock excludes another holder until it is released") {
+    const StateDir dir;
+    LocalLock one(dir.path), two(dir.path);
+    const auto lease = wait_for(one.try_acquire("me"));
+    REQUIRE(lease.has_value());
+    CHECK(wait_for(two.try_acquire("you")).error() == LockError::held);
+    CHECK(wait_for(acquire(two, "you", std::chrono::milliseconds(60), half)).error() == LockError::timed_out);
+    asio::io_context context;
+    asio::co_spawn(context, one.release(*lease), asio::use_future);
+    context.run();
+    CHECK(wait_for(acquire(two, "you", std::chrono::milliseconds(60), half)).has_value());
+}
+
+TEST_CASE("a state directory that is missing makes the lock unavailable, and says which") {
+    LocalLock lock("/nonexistent");
+    CHECK(wait_for(lock.try_acquire("me")).error() == LockError::unavailable);
+    CHECK(lock.last_problem().find("/nonexistent/reload.lock") != std::string::npos);
+}
+
+TEST_CASE("a fence that cannot be read is an error, not a zero") {
+    const StateDir dir;
+    const FenceStore store(dir.path);
+    CHECK(*store.read() == 0);
+    CHECK_FALSE(store.write(41));
+    CHECK(*store.read() == 41);
+    for (const char* text : {"", "41", "x\n", "-1\n"}) {
+        std::ofstream(dir.path / "fence") << text;
+        INFO(text);
+        CHECK(store.read().has_error());
+    }
+}
+
+TEST_CASE("pauses between attempts double and stay under half a second") {
+    CHECK(backoff(1, 0) == std::chrono::milliseconds(12));
+    CHECK(backoff(1, 1) == std::chrono::milliseconds(25));
+    CHECK(backoff(2, 1) == std::chrono::milliseconds(50));
+    CHECK(backoff(5, 1) == std::chrono::milliseconds(400));
+    CHECK(backoff(500, 1) == std::chrono::milliseconds(400));
+}
+
+TEST_CASE("Redis URLs") {
+    const auto full = RedisAddress::parse("redis://cache1:6380/2");
+    REQUIRE(full);
+    CHECK(full->host == "cache1");
+    CHECK(full->port == "6380");
+    CHECK(full->database == 2);
+    CHECK(RedisAddress::parse("redis://[::1]")->host == "::1");
+    CHECK(RedisAddress::parse("redis://[::1]:7")->port == "7");
+    for (const char* text : {"", "http://x", "redis://", "redis://x:y", "redis://x/y", "redis://:1"}) {
+        INFO(text);
+        CHECK_FALSE(RedisAddress::parse(text));
+    }
+}
+
+TEST_CASE("Redis replies are read as they come, and nonsense breaks off") {
+    RedisReply reply;
+    RedisReader reader;
+    for (const char c : std::string_view("*2\r\n:42\r\n$2\r\nOK\r"))
+        REQUIRE(reader.feed({&c, 1}, reply) == ReaderState::needs_more);
+    REQUIRE(reader.feed("\n", reply) == ReaderState::has_reply);
+    REQUIRE(reply.items.size() == 2);
+    CHECK(reply.items[0].number == 42);
+    CHECK(reply.items[1].text == "OK");
+    CHECK(reader.feed("-ERR no\r\n", reply) == ReaderState::has_reply);
+    CHECK(reply.type == RedisReply::Type::error);
+    CHECK(RedisReader().feed("HTTP/1.1 400\r\n", reply) == ReaderState::broken);
+    CHECK(RedisReader().feed("$100000000000\r\n" + std::string(70000, 'x'), reply) == ReaderState::broken);
+    CHECK(format_command({"SET", "a b", ""}) == "*3\r\n$3\r\nSET\r\n$3\r\na b\r\n$0\r\n\r\n");
+}
