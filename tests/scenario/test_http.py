@@ -1,0 +1,356 @@
+"""HTTP/1.1 through weir: what arrives at the backend, what comes back to the client."""
+import socket
+
+from weir_test import Scenario, eventually, free_port, main, web
+
+
+class Messages(Scenario):
+    def setUp(self):
+        self.port, self.seen = free_port(), self.backend()
+        self.proxy = self.weir(web(self.port, [self.seen], more='timeouts: {client_header: 700ms, client_idle: 2s, response: 700ms}\nlimits: {body_size: 1MiB}'))
+
+    def test_a_get_is_answered_on_a_connection_that_is_kept(self):
+        client = self.client(self.port)
+        for i in range(5):
+            self.assertEqual(client.get(f"/{i}")["body"], b"b /%d" % i)
+        self.assertEqual(len(self.seen.connections), 1)  # and so is the one to the backend
+
+    def test_ten_pipelined_gets_have_ten_answers_in_order(self):
+        client = self.client(self.port)
+        client.send("".join(f"GET /{i} HTTP/1.1\r\nHost: a\r\n\r\n" for i in range(10)))
+        self.assertEqual([client.reader.response()["body"] for _ in range(10)], [b"b /%d" % i for i in range(10)])
+
+    def test_a_request_one_byte_at_a_time_is_the_same_request(self):
+        client = self.client(self.port)
+        for byte in b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n":
+            client.send(bytes([byte]))
+        self.assertEqual(client.reader.response()["body"], b"hello")
+
+    def test_bodies_by_length_and_in_chunks_arrive_as_they_were(self):
+        client = self.client(self.port)
+        body = bytes(range(256)) * 1000
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        self.assertEqual(client.reader.response()["body"], body)
+        pieces = b"".join(b"%x;ext=1\r\n" % len(p) + p + b"\r\n" for p in (body[:7], body[7:70000], body[70000:]))
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\nTrailer: x\r\n\r\n")
+        self.assertEqual(client.reader.response()["body"], body)
+        self.assertEqual(client.get("/after")["status"], 200)
+        self.assertEqual(len(self.seen.connections), 1)
+
+    def test_forwarding_headers(self):
+        client = self.client(self.port)
+        client.get("/", host="shop.example:8080", extra="X-Forwarded-For: 6.6.6.6\r\nConnection: X-Gone\r\nX-Gone: 1\r\nTE: trailers\r\n")
+        fields = self.seen.requests[-1]["fields"]
+        self.assertEqual(fields["x-forwarded-for"], "127.0.0.1")
+        self.assertEqual(fields["x-forwarded-proto"], "http")
+        self.assertEqual(fields["x-forwarded-host"], "shop.example:8080")
+        self.assertEqual(fields["host"], "shop.example:8080")
+        for gone in ("x-gone", "te", "connection", "via"):
+            self.assertNotIn(gone, fields)
+
+    def test_expect_100_continue_is_the_backends_to_answer(self):
+        client = self.client(self.port)
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        self.assertEqual(client.reader.response()["status"], 100)
+        client.send("ok")
+        self.assertEqual(client.reader.response()["body"], b"ok")
+        self.assertEqual(client.get("/", extra="Expect: something\r\n")["status"], 417)
+
+    def test_an_http_1_0_client_is_served_and_closed(self):
+        client = self.client(self.port)
+        client.send("GET /old HTTP/1.0\r\n\r\n")
+        answer = client.reader.response()
+        self.assertEqual((answer["body"], answer["fields"].get("connection")), (b"b /old", "close"))
+        self.assertEqual(client.rest(), b"")
+        client = self.client(self.port)
+        for _ in range(2):
+            client.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            self.assertEqual(client.reader.response()["fields"]["connection"], "keep-alive")
+
+    def test_slow_clients_get_408_and_silent_ones_are_closed(self):
+        client = self.client(self.port)
+        client.send("GET / HTTP/1.1\r\nHo")
+        self.assertEqual(client.reader.response()["status"], 408)
+        self.assertEqual(client.rest(), b"")
+        client = self.client(self.port)
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+        self.assertEqual(client.reader.response()["status"], 408)
+        self.assertEqual(self.client(self.port).rest(), b"")  # never said a word
+
+    def test_a_body_over_the_limit_is_413(self):
+        client = self.client(self.port)
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n")
+        self.assertEqual(client.reader.response()["status"], 413)
+        client = self.client(self.port)
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n110000\r\n" + b"x" * 0x110000 + b"\r\n0\r\n\r\n")
+        self.assertEqual(client.reader.response()["status"], 413)
+
+    def test_large_heads_are_414_and_431(self):
+        client = self.client(self.port)
+        self.assertEqual(client.get("/" + "a" * 20000)["status"], 414)
+        client = self.client(self.port)
+        self.assertEqual(client.get("/", extra="A: " + "b" * 20000 + "\r\n")["status"], 431)
+        client = self.client(self.port)
+        self.assertEqual(client.get("/", extra="A: b\r\n" * 101)["status"], 431)
+        self.assertEqual(self.seen.requests, [])
+
+    def test_a_client_that_leaves_takes_its_backend_connection_along(self):
+        release = []
+        self.seen.script = lambda connection, request: (release.append(connection.recv(1)), connection.close())
+        client = self.client(self.port)
+        client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: self.seen.requests, "the backend has the request")
+        client.close()
+        eventually(lambda: release == [b""], "the backend sees the end")
+
+
+class Strictness(Scenario):
+    """Whatever two parsers could read in two ways: an answer of weir's own, the end, and not a byte at the backend."""
+
+    CASES = [
+        (400, "GET / HTTP/1.1\r\n\r\n"),
+        (400, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+        (400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        (400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"),
+        (400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+        (400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"),
+        (400, "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        (400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"),
+        (400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"),
+        (400, "GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
+        (400, "GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n"),
+        (400, "GET / HTTP/1.1\nHost: a\n\n"),
+        (400, "GET / HTTP/1.1\r\nHost: a\r\nA: b\0c\r\n\r\n"),
+        (400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (400, "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (505, "GET / HTTP/1.2\r\nHost: a\r\n\r\n"),
+        (505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        (405, "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (405, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ]
+
+    def test_ambiguous_requests_never_reach_a_backend(self):
+        port, backend = free_port(), self.backend()
+        self.weir(web(port, [backend]))
+        for code, request in self.CASES:
+            with self.subTest(request=request):
+                client = self.client(port)
+                client.send(request)
+                answer = client.reader.response()
+                self.assertEqual((answer["status"], answer["fields"].get("connection")), (code, "close"))
+                self.assertEqual(client.rest(), b"")
+        self.assertEqual(backend.requests, [])
+        self.assertEqual(len(backend.connections), 0)
+
+    def test_a_bad_chunk_never_completes_a_request(self):
+        port, backend = free_port(), self.backend()
+        self.weir(web(port, [backend]))
+        for chunks in ("0x5\r\nhello\r\n0\r\n\r\n", "5\r\nhelloXX0\r\n\r\n", "5\nhello\n0\n\n", "0\r\nXX\r\n\r\n", "-1\r\n\r\n"):
+            client = self.client(port)
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+            self.assertEqual(client.reader.response()["status"], 400)
+        self.assertEqual(backend.requests, [])
+
+
+class Answers(Scenario):
+    """What a backend may say, and what becomes of it."""
+
+    def ask(self, answer, request="GET / HTTP/1.1\r\nHost: a\r\n\r\n", then_close=True):
+        def script(connection, _):
+            connection.sendall(answer.encode("latin-1"))
+            if then_close:
+                connection.shutdown(socket.SHUT_RDWR)
+
+        self.seen.script = script
+        self.last = self.client(self.port)
+        self.last.send(request)
+        return self.last.reader.response(request.split(" ")[0])
+
+    def setUp(self):
+        self.port, self.seen = free_port(), self.backend()
+        self.proxy = self.weir(web(self.port, [self.seen], more="timeouts: {response: 700ms}\nretries: {attempts: 1}"))
+
+    def test_a_body_that_ends_with_the_connection_is_chunked_for_the_client(self):
+        answer = self.ask("HTTP/1.1 200 OK\r\n\r\nall of it")
+        self.assertEqual((answer["body"], answer["fields"]["transfer-encoding"]), (b"all of it", "chunked"))
+        answer = self.ask("HTTP/1.1 200 OK\r\n\r\nall of it", "GET / HTTP/1.0\r\n\r\n")
+        self.assertEqual(answer["body"], b"all of it")
+
+    def test_head_204_and_304_have_no_body(self):
+        self.assertEqual(self.ask("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")["fields"]["content-length"], "5")
+        for status in ("204 No Content", "304 Not Modified"):
+            self.ask(f"HTTP/1.1 {status}\r\n\r\n")
+            self.seen.script = self.seen.echo
+            self.assertEqual(self.last.get("/next")["body"], b"b /next")
+
+    def test_chunks_are_written_anew(self):
+        self.assertEqual(self.ask("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n02\r\nde\r\n0\r\nT: u\r\n\r\n")["body"], b"abcde")
+
+    def test_interim_answers_pass_and_a_flood_of_them_is_502(self):
+        self.seen.script = lambda c, r: c.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        client = self.client(self.port)
+        self.assertEqual(client.get("/")["status"], 103)
+        self.assertEqual(client.reader.response()["body"], b"ok")
+        self.seen.script = lambda c, r: c.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        client = self.client(self.port)
+        statuses = [client.get("/")["status"]]
+        while statuses[-1] < 200:
+            statuses.append(client.reader.response()["status"])
+        self.assertEqual((statuses[-1], len(statuses) < 50), (502, True))
+
+    def test_nonsense_is_502_and_silence_504(self):
+        for nonsense in ("SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+                         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\nA: " + "b" * 20000 + "\r\n\r\n",
+                         "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", ""):
+            with self.subTest(nonsense=nonsense[:40]):
+                self.assertEqual(self.ask(nonsense)["status"], 502)
+        self.assertEqual(self.ask("", then_close=False)["status"], 504)
+
+    def test_an_answer_that_breaks_off_never_looks_complete(self):
+        for answer in ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"):
+            self.seen.script = lambda connection, _, text=answer: (connection.sendall(text.encode()), connection.shutdown(socket.SHUT_RDWR))
+            client = self.client(self.port)
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            data = client.rest()
+            body = data.partition(b"\r\n\r\n")[2]
+            self.assertFalse(body.endswith(b"0\r\n\r\n"))
+            self.assertLess(len(body), 10)
+
+    def test_surplus_bytes_are_no_ones_answer(self):
+        self.seen.script = lambda c, r: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+        client = self.client(self.port)
+        for _ in range(3):
+            self.assertEqual(client.get("/")["body"], b"ok")
+        self.assertEqual(len(self.seen.connections), 3)
+
+    def test_an_early_answer_reaches_a_client_that_is_still_uploading(self):
+        def refuse(connection, size=[0]):
+            head = connection.recv(100000)
+            connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n")
+            connection.shutdown(socket.SHUT_RDWR)
+
+        self.seen._serve = refuse
+        client = self.client(self.port)
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n" + b"x" * 100000)
+        self.assertEqual(client.reader.response()["fields"]["location"], "/login")
+
+    def test_connections_to_a_backend_are_used_again_after_large_bodies(self):
+        body = "x" * 300000
+
+        def in_two_parts(connection, _):
+            connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+            connection.sendall(body.encode())
+
+        self.seen.script = in_two_parts
+        client = self.client(self.port)
+        for _ in range(5):
+            self.assertEqual(len(client.get("/")["body"]), len(body))
+        self.assertEqual(len(self.seen.connections), 1)
+
+
+class Upgrades(Scenario):
+    def test_a_websocket_becomes_a_tunnel(self):
+        def script(connection, request):
+            self.assertEqual(request["fields"]["upgrade"], "websocket")
+            connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nfirst")
+            while data := connection.recv(1000):
+                connection.sendall(data.upper())
+
+        port = free_port()
+        self.weir(web(port, [self.backend(script)]))
+        client = self.client(port)
+        answer = client.get("/ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")
+        self.assertEqual((answer["status"], answer["fields"]["upgrade"]), (101, "websocket"))
+        self.assertEqual(client.reader.exactly(5), b"first")
+        client.send("hello")
+        self.assertEqual(client.reader.exactly(5), b"HELLO")
+        client.sock.shutdown(socket.SHUT_WR)
+        self.assertEqual(client.rest(), b"")
+
+    def test_an_upgrade_that_is_declined_is_an_ordinary_answer(self):
+        port = free_port()
+        self.weir(web(port, [self.backend()]))
+        client = self.client(port)
+        answer = client.get("/ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")
+        self.assertEqual(answer["status"], 200)
+        self.assertEqual(client.get("/next")["body"], b"b /next")
+        client.get("/", extra="Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n")
+
+
+class Routes(Scenario):
+    def test_hosts_paths_and_listeners_choose_the_pool(self):
+        port, port6 = free_port(), free_port()
+        api, shop, rest = self.backend(name="api"), self.backend(name="shop"), self.backend(name="rest")
+        self.weir(f'''
+listeners:
+  web: {{address: "127.0.0.1:{port}", pool: rest}}
+  six: {{address: "[::1]:{port6}"}}
+routes:
+  - {{name: api, match: {{hosts: [api.example, "*.api.example"], path_prefix: /v1/, listeners: [web]}}, pool: api, request_headers: {{set: {{X-Api: v1}}, remove: [X-Debug]}}}}
+  - {{match: {{hosts: [shop.example]}}, pool: shop}}
+pools:
+  api: {{backends: ["{api.address}"]}}
+  shop: {{backends: ["{shop.address}"]}}
+  rest: {{backends: ["{rest.address}"]}}
+''')
+        client = self.client(port)
+        for host, path, expected in (("api.example", "/v1/x", "api"), ("EU.API.example:80", "/v1/", "api"), ("api.example", "/v2", "rest"),
+                                     ("shop.example", "/", "shop"), ("other", "/", "rest")):
+            self.assertEqual(client.get(path, host=host, extra="X-Debug: 1\r\n")["fields"]["x-backend"], expected)
+        self.assertEqual(api.requests[0]["fields"]["x-api"], "v1")
+        self.assertNotIn("x-debug", api.requests[0]["fields"])
+        six = self.client(port6, host="::1")
+        self.assertEqual(six.get("/", host="shop.example")["status"], 200)
+        self.assertEqual(six.get("/", host="api.example")["status"], 404)  # no route here, and no pool
+        self.assertEqual(shop.requests[-1]["fields"]["x-forwarded-for"], "::1")
+
+    def test_a_trusted_proxys_headers_are_believed(self):
+        port, backend = free_port(), self.backend()
+        self.weir(web(port, [backend]).replace("pool: web}", "pool: web, trusted_proxies: [127.0.0.0/8]}"))
+        self.client(port).get("/", extra="X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n")
+        fields = backend.requests[0]["fields"]
+        self.assertEqual((fields["x-forwarded-for"], fields["x-forwarded-proto"]), ("1.2.3.4, 127.0.0.1", "https"))
+
+
+class Retries(Scenario):
+    def test_a_refused_connection_is_tried_on_another_backend_for_any_method(self):
+        port, dead, alive = free_port(), free_port(), self.backend()
+        proxy = self.weir(web(port, [f"127.0.0.1:{dead}", alive]), workers=1)
+        client = self.client(port)
+        for method in ("GET", "POST", "PATCH"):
+            for _ in range(4):
+                self.assertEqual(client.get("/", method=method)["status"], 200)
+        self.assertGreaterEqual(proxy.metrics()["weir_retries_total"], 1)
+
+    def test_all_refused_is_502_and_attempts_are_counted(self):
+        port = free_port()
+        self.weir(web(port, [f"127.0.0.1:{free_port()}"]))
+        self.assertEqual(self.client(port).get("/")["status"], 502)
+
+    def test_a_get_that_a_backend_dropped_goes_to_another_but_a_post_does_not(self):
+        port, alive = free_port(), self.backend(name="alive")
+        rude = self.backend(lambda connection, _: connection.shutdown(socket.SHUT_RDWR), name="rude")
+        self.weir(web(port, [rude, alive]), workers=1)
+        client = self.client(port)
+        for _ in range(4):
+            self.assertEqual(client.get("/")["fields"]["x-backend"], "alive")
+        # It is avoided for a while, and then asked again: with a request that cannot be asked twice.
+        eventually(lambda: client.get("/", method="POST")["status"] == 502, "a POST fails")
+
+    def test_a_kept_connection_that_died_costs_a_get_nothing(self):
+        port, backend = free_port(), self.backend()
+        self.weir(web(port, [backend]), workers=1)
+        client = self.client(port)
+        self.assertEqual(client.get("/")["status"], 200)
+
+        def close_after(connection, request):
+            backend.echo(connection, request)
+            connection.shutdown(socket.SHUT_RDWR)
+
+        backend.script = close_after
+        for _ in range(50):
+            self.assertEqual(client.get("/")["status"], 200)
+
+
+if __name__ == "__main__":
+    main()

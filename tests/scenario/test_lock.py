@@ -1,0 +1,149 @@
+"""Two weirs, one lock: a change at a time. Against a real Redis on a private port."""
+import os
+import signal
+import socket
+import subprocess
+
+from weir_test import Scenario, can_connect, eventually, free_port, main, web
+
+
+class Redis:
+    def __init__(self, test, port=None):
+        self.port = port or free_port()
+        self.process = test.start("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+        eventually(lambda: can_connect(self.port), "redis answers")
+
+    def call(self, *words):
+        done = subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True, timeout=20)
+        return done.stdout.strip()
+
+
+def lock(redis_port, more="", watch="false"):
+    return f'reload: {{watch: {watch}, lock: {{type: redis, fleet: test, ttl: 2s, wait: 20s, servers: [{{url: "redis://127.0.0.1:{redis_port}/0"}}]{more}}}}}\n'
+
+
+class Together(Scenario):
+    def test_twenty_edits_seen_by_both_are_applied_one_at_a_time(self):
+        redis, backend = Redis(self), self.backend()
+        weirs = []
+        for _ in range(2):
+            port = free_port()
+            weirs.append((self.weir(web(port, [backend]) + lock(redis.port, watch="true")), port))
+        seen = []
+        for i in range(20):
+            for weir, port in weirs:
+                weir.write(web(port, [backend]) + lock(redis.port, watch="true") + f"limits: {{header_count: {101 + i}}}\n")
+            for weir, _ in weirs:
+                eventually(lambda w=weir: w.metrics()['weir_reloads_total{verdict="applied"}'] == i + 1, f"edit {i} is applied")
+            fences = sorted(weir.status()["config"]["fence"] for weir, _ in weirs)
+            # Each took the lock of its own: two fences, both higher than all before.
+            self.assertEqual(len(set(fences)), 2)
+            self.assertGreater(fences[0], seen[-1] if seen else 0)
+            seen += fences
+        self.assertEqual(seen, sorted(set(seen)))
+        self.assertEqual(len(seen), 40)
+        eventually(lambda: redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left behind")
+        self.assertEqual(int(redis.call("GET", "weir:{test}:fence")), seen[-1])
+
+    def test_a_reload_waits_while_another_holds_the_lock(self):
+        redis, backend, port = Redis(self), self.backend(), free_port()
+        redis.call("SET", "weir:{test}:lock", "someone", "PX", "60000")
+        proxy = self.weir(web(port, [backend]) + lock(redis.port))
+        proxy.write(web(port, [backend]) + lock(redis.port) + "limits: {header_count: 50}\n")
+        proxy.signal(signal.SIGHUP)
+        eventually(lambda: proxy.status()["reload"]["in_progress"], "the reload is waiting")
+        self.assertEqual(self.client(port).get("/")["status"], 200)
+        self.assertEqual(proxy.status()["config"]["generation"], 1)
+        redis.call("DEL", "weir:{test}:lock")
+        eventually(lambda: proxy.status()["config"]["generation"] == 2, "it goes on")
+
+    def test_a_lock_that_is_never_free_refuses_the_reload(self):
+        redis, backend, port = Redis(self), self.backend(), free_port()
+        redis.call("SET", "weir:{test}:lock", "someone")
+        config = web(port, [backend]) + lock(redis.port).replace("wait: 20s", "wait: 300ms")
+        proxy = self.weir(config)
+        self.assertEqual(proxy.reload(config + "limits: {header_count: 50}\n")["errors"], ["lock held by others for too long"])
+        self.assertEqual(redis.call("GET", "weir:{test}:lock"), "someone")  # and it is left alone
+
+    def test_a_restored_redis_cannot_make_the_fence_go_back(self):
+        redis, backend, port = Redis(self), self.backend(), free_port()
+        redis.call("SET", "weir:{test}:fence", "41")
+        config = web(port, [backend]) + lock(redis.port)
+        proxy = self.weir(config)
+        self.assertEqual(proxy.reload(config + "limits: {header_count: 50}\n")["fence"], 42)
+        redis.call("FLUSHALL")
+        self.assertEqual(proxy.reload(config + "limits: {header_count: 51}\n")["fence"], 43)
+        self.assertEqual(redis.call("GET", "weir:{test}:fence"), "43")
+
+    def test_a_password_is_given_and_never_told(self):
+        redis, backend, port = Redis(self), self.backend(), free_port()
+        redis.call("CONFIG", "SET", "requirepass", "hunter2hunter2")
+        right = lock(redis.port).replace('/0"}', '/0", password: "${REDIS_PASSWORD}"}')
+        proxy = self.weir(web(port, [backend]) + right, environment={"REDIS_PASSWORD": "hunter2hunter2"})
+        self.assertEqual(proxy.reload(web(port, [backend]) + right + "limits: {header_count: 50}\n")["verdict"], "applied")
+        wrong = right.replace("${REDIS_PASSWORD}", "hunter3hunter3").replace("wait: 20s", "wait: 100ms")
+        proxy.reload(web(port, [backend]) + wrong)
+        report = proxy.reload(web(port, [backend]) + wrong + "limits: {header_count: 51}\n")
+        self.assertIn("AUTH refused", report["errors"][0])
+        self.assertNotIn("hunter", str(report) + proxy.log() + str(proxy.status()) + proxy.admin("GET", "/api/v1/config")[1])
+
+
+class WithoutRedis(Scenario):
+    def proxy(self, more, port, backend, redis_port):
+        self.config = web(port, [backend]) + lock(redis_port, more).replace("wait: 20s", "wait: 500ms")
+        return self.weir(self.config)
+
+    def test_traffic_goes_on_and_the_reload_is_refused(self):
+        port, backend = free_port(), self.backend()
+        proxy = self.proxy("", port, backend, free_port())
+        report = proxy.reload(self.config + "limits: {header_count: 50}\n")
+        self.assertEqual(report["verdict"], "refused")
+        self.assertIn("lock unavailable: redis://127.0.0.1:", report["errors"][0])
+        self.assertEqual(self.client(port).get("/")["status"], 200)
+        self.assertEqual(proxy.metrics()["weir_lock_failures_total"], 1)
+
+    def test_or_it_proceeds_where_that_was_asked_for(self):
+        port, backend = free_port(), self.backend()
+        proxy = self.proxy(", on_unavailable: proceed", port, backend, free_port())
+        self.assertEqual(proxy.reload(self.config + "limits: {header_count: 50}\n")["verdict"], "applied")
+        self.assertIn("reloading without it", proxy.log())
+
+    def test_a_redis_that_hangs_holds_up_no_one(self):
+        redis, port, backend = Redis(self), free_port(), self.backend()
+        proxy = self.proxy("", port, backend, redis.port)
+        redis.process.send_signal(signal.SIGSTOP)
+        proxy.write(self.config + "limits: {header_count: 50}\n")
+        proxy.signal(signal.SIGHUP)
+        eventually(lambda: proxy.status()["reload"]["in_progress"], "the reload is waiting")
+        self.assertEqual(self.client(port).get("/")["status"], 200)  # and the admin API has answered, too
+        eventually(lambda: proxy.metrics()['weir_reloads_total{verdict="refused"}'] == 1, "it is refused")
+        redis.process.send_signal(signal.SIGCONT)
+        self.assertEqual(proxy.reload()["verdict"], "applied")
+
+    def test_a_server_that_is_not_redis_is_told_as_such(self):
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        self.addCleanup(listener.close)
+        web_server = self.backend(lambda c, r: None)
+        port, backend = free_port(), self.backend()
+        proxy = self.proxy("", port, backend, web_server.port)
+        self.assertEqual(proxy.reload(self.config + "limits: {header_count: 50}\n")["verdict"], "refused")
+
+
+class Local(Scenario):
+    def test_two_weirs_with_one_state_directory_take_turns(self):
+        backend, state = self.backend(), os.path.join(self.weir(web(free_port(), [self.backend()])).directory, "shared")
+        weirs = [(self.weir(web(port, [backend]), state_dir=state, watch=True), port) for port in (free_port(), free_port())]
+        fences = []
+        for i in range(5):
+            for weir, port in weirs:
+                weir.write(web(port, [backend]) + f"limits: {{header_count: {101 + i}}}\n")
+            for weir, _ in weirs:
+                eventually(lambda w=weir: w.metrics()['weir_reloads_total{verdict="applied"}'] == i + 1, "it is applied")
+            fences += sorted(weir.status()["config"]["fence"] for weir, _ in weirs)
+        self.assertEqual(fences, list(range(1, 11)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Real web servers behind weir: Debian's nginx, with large bodies both ways."""
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+
+from weir_test import SANITIZED, Scenario, can_connect, eventually, free_port, main, web
+
+NGINX = '''
+daemon off; master_process off; pid {d}/pid; error_log {d}/error.log;
+events {{}}
+http {{
+  access_log off; client_max_body_size 0; client_body_temp_path {d}/body; proxy_temp_path {d}/proxy;
+  fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
+  server {{
+    listen 127.0.0.1:{port};
+    root {d}/www;
+    location /upload/ {{ dav_methods PUT; create_full_put_path on; alias {d}/www/up/; }}
+  }}
+}}
+'''
+
+
+class LargeBodies(Scenario):
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="weir-nginx-")
+        self.addCleanup(shutil.rmtree, self.directory, True)
+        os.chmod(self.directory, 0o755)
+        os.makedirs(os.path.join(self.directory, "www", "up"))
+        nginx_port = free_port()
+        with open(os.path.join(self.directory, "nginx.conf"), "w") as f:
+            user = "user root;" if os.getuid() == 0 else ""
+            f.write(user + NGINX.format(d=self.directory, port=nginx_port))
+        self.start("nginx", "-c", os.path.join(self.directory, "nginx.conf"), "-p", self.directory)
+        eventually(lambda: can_connect(nginx_port), "nginx answers")
+        self.port = free_port()
+        self.proxy = self.weir(web(self.port, [f"127.0.0.1:{nginx_port}"]))
+        self.size = (20 if SANITIZED else 100) << 20
+        self.file = os.path.join(self.directory, "www", "large")
+        with open(self.file, "wb") as f:
+            for _ in range(self.size >> 20):
+                f.write(os.urandom(1 << 20))
+        self.digest = self.digest_of(self.file)
+
+    @staticmethod
+    def digest_of(path):
+        with open(path, "rb") as f:
+            return hashlib.file_digest(f, "blake2b").hexdigest()
+
+    def curl(self, *args):
+        return subprocess.run(["curl", "-sS", "--fail", *args], capture_output=True, text=True, timeout=120)
+
+    def test_a_large_download_arrives_whole(self):
+        out = os.path.join(self.directory, "out")
+        done = self.curl("-o", out, f"http://127.0.0.1:{self.port}/large")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.digest_of(out), self.digest)
+
+    def test_a_large_chunked_upload_arrives_whole(self):
+        done = self.curl("-X", "PUT", "-T", self.file, "-H", "Transfer-Encoding: chunked", f"http://127.0.0.1:{self.port}/upload/there")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.digest_of(os.path.join(self.directory, "www", "up", "there")), self.digest)
+
+    def test_ranges_and_conditions_pass(self):
+        out = os.path.join(self.directory, "part")
+        self.assertEqual(self.curl("-r", "1000-1999", "-o", out, f"http://127.0.0.1:{self.port}/large").returncode, 0)
+        with open(self.file, "rb") as f:
+            f.seek(1000)
+            with open(out, "rb") as part:
+                self.assertEqual(part.read(), f.read(1000))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""TCP through weir: bytes in, the same bytes out."""
+import hashlib
+import os
+import random
+import socket
+import struct
+import threading
+
+from weir_test import SANITIZED, Scenario, eventually, free_port, main
+
+CONFIG = '''
+listeners:
+  tcp: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}
+pools:
+  db: {{backends: [{backends}], timeouts: {{tunnel: {tunnel}}}}}
+'''
+
+
+class RawBackend:
+    """Accepts, and runs `script(connection)` for each in a thread of its own."""
+
+    def __init__(self, test, script):
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(64)
+        self.port = self.listener.getsockname()[1]
+        test.addCleanup(self.listener.close)
+
+        def accept():
+            while True:
+                try:
+                    connection, _ = self.listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=self.run, args=(script, connection), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+
+    @staticmethod
+    def run(script, connection):
+        with connection:
+            try:
+                script(connection)
+            except OSError:
+                pass
+
+
+class Relay(Scenario):
+    def proxy(self, *backends, tunnel="1h", workers=2):
+        port = free_port()
+        listed = ", ".join(f'"127.0.0.1:{b if isinstance(b, int) else b.port}"' for b in backends)
+        self.running = self.weir(CONFIG.format(port=port, backends=listed, tunnel=tunnel), workers=workers)
+        return port
+
+    def test_a_gibibyte_of_random_chunks_arrives_whole(self):
+        total = (64 if SANITIZED else 1024) << 20
+        received = {}
+
+        def script(connection):
+            digest, size, buffer = hashlib.blake2b(), 0, bytearray(1 << 20)
+            while count := connection.recv_into(buffer):
+                digest.update(memoryview(buffer)[:count])
+                size += count
+            received["digest"], received["size"] = digest.digest(), size
+            connection.sendall(digest.digest())
+
+        client = self.client(self.proxy(RawBackend(self, script)))
+        pool, digest, left = os.urandom(4 << 20), hashlib.blake2b(), total
+        while left:
+            size = min(left, random.randint(1, 1 << 20))
+            start = random.randint(0, len(pool) - size)
+            piece = memoryview(pool)[start:start + size]
+            digest.update(piece)
+            client.sock.sendall(piece)
+            left -= size
+        client.sock.shutdown(socket.SHUT_WR)
+        self.assertEqual(client.rest(), digest.digest())
+        self.assertEqual(received["size"], total)
+
+    def test_each_direction_closes_for_itself(self):
+        def answer_after_the_end(connection):
+            question = b""
+            while data := connection.recv(1000):
+                question += data
+            connection.sendall(question.upper())
+
+        client = self.client(self.proxy(RawBackend(self, answer_after_the_end)))
+        client.send("question")
+        client.sock.shutdown(socket.SHUT_WR)
+        self.assertEqual(client.rest(), b"QUESTION")
+
+        heard = []
+
+        def stop_speaking_first(connection):
+            connection.sendall(b"hello")
+            connection.shutdown(socket.SHUT_WR)
+            while data := connection.recv(1000):
+                heard.append(data)
+
+        client = self.client(self.proxy(RawBackend(self, stop_speaking_first)))
+        self.assertEqual(client.rest(), b"hello")
+        client.send("still here")
+        eventually(lambda: b"".join(heard) == b"still here", "the backend hears it")
+
+    def test_a_reset_on_one_side_resets_the_other(self):
+        ended = []
+
+        def wait_for_the_end(connection):
+            try:
+                while connection.recv(1000):
+                    pass
+                ended.append("closed")
+            except ConnectionResetError:
+                ended.append("reset")
+
+        client = self.client(self.proxy(RawBackend(self, wait_for_the_end)))
+        client.send("x")
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        eventually(lambda: ended == ["reset"], "the backend sees the reset")
+
+    def test_a_silent_connection_ends_at_its_time(self):
+        client = self.client(self.proxy(RawBackend(self, lambda connection: connection.recv(1)), tunnel="300ms"))
+        self.assertEqual(client.rest(), b"")
+
+    def test_another_backend_is_tried_when_one_refuses(self):
+        port = self.proxy(free_port(), RawBackend(self, lambda connection: connection.sendall(b"hi")), workers=1)
+        for _ in range(4):
+            self.assertEqual(self.client(port).rest(), b"hi")
+
+    def test_a_fast_sender_and_a_receiver_that_stalls_hold_memory_flat(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+        port = self.proxy(RawBackend(self, lambda connection: release.wait(60)))
+        before = self.running.memory()
+        client = self.client(port)
+        client.sock.settimeout(0.5)
+        sent = 0
+        try:
+            while sent < 256 << 20:
+                sent += client.sock.send(bytes(1 << 20))
+        except TimeoutError:
+            pass
+        self.assertLess(sent, 64 << 20)
+        self.assertLess(self.running.memory() - before, 4096)
+
+
+if __name__ == "__main__":
+    main()
