@@ -49,7 +49,7 @@ void Buffer::grow(std::size_t bytes) {
 
 bool Buffer::append(std::string_view bytes) {
     if (bytes.size() > capacity_ - end_) return false;
-    std::memcpy(data_ + end_, bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(data_ + end_, bytes.data(), bytes.size());
     end_ += bytes.size();
     return true;
 }

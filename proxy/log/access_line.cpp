@@ -16,7 +16,7 @@ public:
 
     Line& put(std::string_view text) {
         const auto size = std::min(text.size(), static_cast<std::size_t>(end_ - at_));
-        std::memcpy(at_, text.data(), size);
+        if (size > 0) std::memcpy(at_, text.data(), size);
         at_ += size;
         return *this;
     }

@@ -39,6 +39,13 @@ TEST_CASE("a buffer that has grown keeps its bytes and does not go back to the p
     CHECK(again.space().size() == 8);
 }
 
+TEST_CASE("nothing appended is nothing done, even nothing at all") {
+    BufferPool pool(8, 4);
+    Buffer buffer(pool);
+    CHECK(buffer.append({}));
+    CHECK(buffer.empty());
+}
+
 TEST_CASE("moving a buffer leaves an empty one") {
     BufferPool pool(8, 4);
     Buffer one(pool);

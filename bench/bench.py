@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""Measures weir, nginx, HAProxy and a bare epoll relay (the floor) side by side: the same two origins, one worker each,
+pinned to one core with the load on the other, rounds interleaved so that noise hits all alike.
+
+usage: ./dev bench [--rounds N] [--seconds S] [--connections C] [--case small|large|connect]
+
+CPU is the process's own accounting (user and system, of all its threads), divided by the requests that it answered.
+Only loopback is used, and everything that is started is ended."""
+import argparse
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TICK = os.sysconf("SC_CLK_TCK")
+PROXY_CORE, LOAD_CORE = 0, 1
+
+ORIGIN = '''
+daemon off; worker_processes 1; pid {d}/origin{n}.pid; error_log {d}/origin{n}.log; {user}
+events {{ worker_connections 8192; }}
+http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 3600s; sendfile on;
+  client_body_temp_path {d}/t{n}; proxy_temp_path {d}/t{n}; fastcgi_temp_path {d}/t{n}; uwsgi_temp_path {d}/t{n}; scgi_temp_path {d}/t{n};
+  server {{ listen 127.0.0.1:{port} reuseport backlog=4096;
+    location /small {{ return 200 "{body}"; }}
+    location / {{ root {d}; }} }} }}
+'''
+NGINX = '''
+daemon off; worker_processes 1; pid {d}/nginx.pid; error_log {d}/nginx.log; {user}
+events {{ worker_connections 8192; }}
+http {{ access_log {d}/nginx-access.log combined buffer=64k flush=1s; keepalive_requests 100000000; proxy_http_version 1.1;
+  client_body_temp_path {d}/tn; proxy_temp_path {d}/tn; fastcgi_temp_path {d}/tn; uwsgi_temp_path {d}/tn; scgi_temp_path {d}/tn;
+  upstream origins {{ server 127.0.0.1:{a}; server 127.0.0.1:{b}; keepalive 256; keepalive_requests 100000000; }}
+  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ proxy_pass http://origins; proxy_set_header Connection "";
+    proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto http; }} }} }}
+'''
+HAPROXY = '''
+global
+  maxconn 8192
+  nbthread 1
+  log 127.0.0.1:{log} format raw local0
+defaults
+  mode http
+  log global
+  option httplog
+  option forwardfor
+  timeout connect 3s
+  timeout client 60s
+  timeout server 60s
+frontend web
+  bind 127.0.0.1:{port}
+  default_backend origins
+backend origins
+  http-reuse always
+  server a 127.0.0.1:{a}
+  server b 127.0.0.1:{b}
+'''
+WEIR = '''
+listeners:
+  web: {{address: "127.0.0.1:{port}", pool: web}}
+pools:
+  web:
+    backends: ["127.0.0.1:{a}", "127.0.0.1:{b}"]
+    health_check: {{type: tcp}}
+    keepalive: {{max_idle: 256}}
+process: {{workers: 1, state_dir: {d}/state}}
+admin: {{address: "127.0.0.1:{admin}"}}
+logging: {{access: {{output: {d}/weir-access.log}}}}
+'''
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(port):
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        try:
+            return socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.02)
+    sys.exit(f"nothing listens on {port}")
+
+
+def family(pid):
+    """A process and its children."""
+    found = [pid]
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as f:
+            for child in f.read().split():
+                found += family(int(child))
+    except OSError:
+        pass
+    return found
+
+
+def cpu_seconds(pid):
+    total = 0
+    for p in family(pid):
+        with open(f"/proc/{p}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICK
+
+
+class Stage:
+    """The origins and the proxies, all running for the whole measurement."""
+
+    def __init__(self):
+        self.d = tempfile.mkdtemp(prefix="weir-bench-")
+        os.chmod(self.d, 0o755)
+        self.processes, self.proxies = [], {}
+        user = "user root;" if os.getuid() == 0 else ""
+        with open(f"{self.d}/large", "wb") as f:
+            f.write(os.urandom(1 << 20))
+        a, b = free_port(), free_port()
+        for n, port in enumerate((a, b)):
+            self.write(f"origin{n}.conf", ORIGIN.format(d=self.d, n=n, port=port, body="x" * 128, user=user))
+            self.run(LOAD_CORE, "nginx", "-c", f"{self.d}/origin{n}.conf", "-p", self.d)
+            wait_for(port)
+        ports = {name: free_port() for name in ("floor", "nginx", "haproxy", "weir")}
+        values = dict(d=self.d, a=a, b=b, user=user, admin=free_port(), log=free_port())
+        self.write("nginx.conf", NGINX.format(port=ports["nginx"], **values))
+        self.write("haproxy.cfg", HAPROXY.format(port=ports["haproxy"], **values))
+        self.write("weir.yaml", WEIR.format(port=ports["weir"], **values))
+        relay = f"{self.d}/floor_relay"
+        subprocess.run(["g++", "-O2", "-std=c++20", "-o", relay, f"{ROOT}/bench/floor_relay.cpp"], check=True)
+        commands = {
+            "floor": [relay, str(ports["floor"]), str(a), str(b)],
+            "nginx": ["nginx", "-c", f"{self.d}/nginx.conf", "-p", self.d],
+            "haproxy": ["haproxy", "-q", "-db", "-f", f"{self.d}/haproxy.cfg"],
+            "weir": [os.environ.get("WEIR", f"{ROOT}/build/release/weir"), "run", "-c", f"{self.d}/weir.yaml"],
+        }
+        for name, command in commands.items():
+            self.proxies[name] = (self.run(PROXY_CORE, *command), ports[name])
+        for _, port in self.proxies.values():
+            wait_for(port)
+
+    def write(self, name, text):
+        with open(f"{self.d}/{name}", "w") as f:
+            f.write(text)
+
+    def run(self, core, *command):
+        process = subprocess.Popen(["taskset", "-c", str(core), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.processes.append(process)
+        return process.pid
+
+    def close(self):
+        for process in self.processes:
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.d, ignore_errors=True)
+
+
+def milliseconds(text):
+    value, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()
+    return float(value) * {"us": 1e-3, "ms": 1, "s": 1000}[unit]
+
+
+def measure(pid, port, path, connections, seconds, headers):
+    before = cpu_seconds(pid)
+    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", *headers, f"http://127.0.0.1:{port}{path}"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    spent = cpu_seconds(pid) - before
+    requests = int(re.search(r"(\d+) requests in", out)[1])
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
+    errors = re.search(r"Socket errors: (.*)", out)
+    return {
+        "rps": float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]),
+        "us": spent / requests * 1e6,
+        "p50": milliseconds(re.search(r"50%\s+(\S+)", out)[1]),
+        "p99": milliseconds(re.search(r"99%\s+(\S+)", out)[1]),
+        "bad": int(bad[1]) if bad else 0,
+        "errors": errors[1] if errors else "",
+    }
+
+
+CASES = {
+    "small": ("/small", [], "128-byte responses over kept connections"),
+    "large": ("/large", [], "1 MiB responses over kept connections"),
+    "connect": ("/small", ["-H", "Connection: close"], "a new client connection for each request"),
+}
+
+
+def report(case, results, connections):
+    print(f"\n{CASES[case][2]}, {connections} connections; medians of {len(results['weir'])} interleaved rounds")
+    print(f"{'':10}{'requests/s':>12}{'CPU µs/req':>12}{'p50 ms':>9}{'p99 ms':>9}{'× floor':>9}{'× weir':>9}")
+    median = lambda name, key: statistics.median(r[key] for r in results[name])
+    for name in results:
+        ratio = lambda other: statistics.median(r["us"] / o["us"] for r, o in zip(results[name], results[other]))
+        bad = sum(r["bad"] for r in results[name])
+        print(f"{name:10}{median(name, 'rps'):12.0f}{median(name, 'us'):12.2f}{median(name, 'p50'):9.2f}{median(name, 'p99'):9.2f}"
+              f"{ratio('floor'):9.2f}{ratio('weir'):9.2f}" + (f"  {bad} failed" if bad else ""))
+    better = min(("nginx", "haproxy"), key=lambda name: median(name, "us"))
+    share = statistics.median(w["us"] / min(n["us"], h["us"]) for w, n, h in zip(results["weir"], results["nginx"], results["haproxy"]))
+    print(f"weir costs {share:.2f} × the better of nginx and HAProxy ({better})")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="weir beside nginx, HAProxy and a bare relay")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--case", choices=CASES, action="append")
+    options = parser.parse_args()
+    stage = Stage()
+    try:
+        for case in options.case or CASES:
+            path, headers, _ = CASES[case]
+            results = {name: [] for name in stage.proxies}
+            for pid, port in stage.proxies.values():
+                measure(pid, port, path, options.connections, 1, headers)  # warm
+            for i in range(options.rounds):
+                for name, (pid, port) in stage.proxies.items():
+                    results[name].append(measure(pid, port, path, options.connections, options.seconds, headers))
+                print(f"round {i + 1}/{options.rounds}: " + ", ".join(f"{n} {r[-1]['us']:.2f}" for n, r in results.items()), flush=True)
+            report(case, results, options.connections)
+    finally:
+        stage.close()
+
+
+if __name__ == "__main__":
+    main()
