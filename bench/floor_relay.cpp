@@ -1,5 +1,5 @@
-// The floor: a relay on bare epoll that parses nothing. Each client connection has a backend connection of its own; what
-// one says is passed to the other in one read and one write. No proxy that does this work can cost less.
+// The floor: a relay on bare epoll that parses nothing. Each client connection has a backend connection of its own;
+// what one says is passed to the other in one read and one write. No proxy that does this work can cost less.
 //
 // usage: floor_relay LISTEN_PORT BACKEND_PORT…   (loopback only; ends on SIGTERM)
 #include <array>
@@ -45,7 +45,8 @@ int listen_on(int port) {
 int connect_to(int port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0), on = 1;
     const auto address = loopback(port);
-    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) std::perror("floor_relay: connect");
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        std::perror("floor_relay: connect");
     ::fcntl(fd, F_SETFL, O_NONBLOCK);
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;
@@ -72,7 +73,8 @@ void pass(End* end) {
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) return close_both(end);
     for (ssize_t sent = 0; sent < got;) {
-        const auto now = ::send(end->other->fd, buffer.data() + sent, static_cast<std::size_t>(got - sent), MSG_NOSIGNAL);
+        const auto now =
+            ::send(end->other->fd, buffer.data() + sent, static_cast<std::size_t>(got - sent), MSG_NOSIGNAL);
         if (now < 0 && errno != EAGAIN) return close_both(end);
         if (now > 0) sent += now;
     }

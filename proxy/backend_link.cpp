@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace weir::proxy {
+namespace {
+
+constexpr auto fresh = std::chrono::milliseconds(50);
+
+} // namespace
 
 BackendConnection::BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link)
     : link_(std::move(link)), timer_(loop.timers(), *this) {
@@ -22,8 +27,9 @@ BackendConnectionPtr BackendLink::take_idle() {
         idle_.pop_back();
         connection->timer_.cancel();
         counters_.idle.subtract();
-        // News of it may wait in the kernel: a farewell, or bytes that would be taken for the next answer.
-        if (connection->socket.is_quiet()) return connection;
+        // News of it may wait in the kernel: a farewell, or bytes that would be taken for the next answer. What came
+        // before this round of events has been seen; only after a while is one more look worth a system call.
+        if (loop_.now() - connection->idle_since_ < fresh || connection->socket.is_quiet()) return connection;
     }
     return nullptr;
 }
@@ -35,6 +41,7 @@ void BackendLink::give_back(BackendConnectionPtr connection, std::size_t max_idl
     connection->in.release();
     connection->socket.set_waker(*connection);
     connection->timer_.set(until);
+    connection->idle_since_ = loop_.now();
     counters_.idle.add();
     idle_.push_back(std::move(connection));
 }

@@ -34,6 +34,7 @@ private:
 
     std::shared_ptr<BackendLink> link_;
     Timer timer_;
+    TimePoint idle_since_{};
 };
 
 using BackendConnectionPtr = std::unique_ptr<BackendConnection>;

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t large_body = 32 * 1024; // from here on a larger buffer saves system calls
 
+constexpr std::size_t small_body = 4 * 1024;
 constexpr std::uint64_t turn = 1u << 20; // bytes moved before others get theirs
 
 } // namespace
@@ -18,7 +19,10 @@ BodyPump::BodyPump(const Ends& ends, const Framing& framing, Encoding encoding, 
       finished_(kind_ == BodyKind::none || (kind_ == BodyKind::length && framing.length == 0)), left_(framing.length),
       limit_(limit) {}
 
-void BodyPump::send_first(std::string_view prefix) { push(prefix.data(), prefix.size()); }
+void BodyPump::send_first(Buffer& head) {
+    head_ = &head;
+    push(head.data(), head.size());
+}
 
 PumpStatus BodyPump::run() {
     for (const auto pause = moved() + turn;;) {
@@ -39,6 +43,7 @@ PumpStatus BodyPump::run() {
 }
 
 PumpStatus BodyPump::flush() {
+    head_ = nullptr;
     while (pending_count_ > 0) {
         const auto result = ends_.to.send({pending_.data() + pending_first_, pending_count_});
         if (result.status == IoStatus::would_block) return PumpStatus::blocked;
@@ -104,7 +109,8 @@ BodyPump::Staged BodyPump::stage() {
     }
     if (size > limit_) return Staged::over_limit;
     limit_ -= size;
-    stage_payload(in_->data(), size, size);
+    if (put_behind_head(in_->data(), size)) in_->consume(size);
+    else stage_payload(in_->data(), size, size);
     if (kind_ == BodyKind::length && left_ == 0) stage_end();
     return Staged::something;
 }
@@ -123,7 +129,6 @@ BodyPump::Staged BodyPump::stage_chunked() {
 
 void BodyPump::stage_payload(char* data, std::size_t size, std::size_t consumed) {
     in_flight_ = consumed;
-    consumed_any_ = true;
     if (encoding_ == Encoding::chunked) {
         auto* end = std::to_chars(chunk_head_, chunk_head_ + 16, size, 16).ptr;
         *end++ = '\r';
@@ -134,6 +139,13 @@ void BodyPump::stage_payload(char* data, std::size_t size, std::size_t consumed)
     } else {
         push(data, size);
     }
+}
+
+// One contiguous piece is cheaper to send than two.
+bool BodyPump::put_behind_head(const char* data, std::size_t size) {
+    if (!head_ || encoding_ != Encoding::identity || size > small_body || !head_->append({data, size})) return false;
+    pending_[pending_first_].iov_len += size;
+    return true;
 }
 
 void BodyPump::stage_end() {

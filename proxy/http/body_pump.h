@@ -2,7 +2,7 @@
 // came with, encoded by the framing the receiver was told. One buffer bounds what is in memory.
 //
 // Thread: one worker's thread.
-// Lifetime: sockets, input and prefix must outlive it; it stays at one place.
+// Lifetime: sockets, input and head must outlive it; it stays at one place.
 #pragma once
 
 #include "proxy/http/chunk_decoder.h"
@@ -49,8 +49,8 @@ public:
     BodyPump(const BodyPump&) = delete;
     BodyPump& operator=(const BodyPump&) = delete;
 
-    // Bytes to send before the body, in the same call where possible.
-    void send_first(std::string_view prefix);
+    // A head to send before the body, in the same call where possible: a small body is put behind it.
+    void send_first(Buffer& head);
 
     // Does all that can be done now.
     PumpStatus run();
@@ -59,7 +59,6 @@ public:
     std::uint64_t moved() const { return received_ + sent_; } // changes whenever something moved
     std::uint64_t sent() const { return sent_; }              // bytes given to the receiver, framing included
     std::uint64_t received() const { return received_; }      // bytes read here, not what `input` held before
-    bool has_consumed() const { return consumed_any_; }       // some of the body has left `input`
     bool has_surplus() const { return !in_->empty(); }        // after `done`: bytes that are not of this message
 
 private:
@@ -72,15 +71,17 @@ private:
     void stage_payload(char* data, std::size_t size, std::size_t consumed);
     void stage_end();
     void push(const void* data, std::size_t size);
+    bool put_behind_head(const char* data, std::size_t size);
     std::span<char> room();
 
     Ends ends_;
     Buffer large_;
     Buffer* in_;
+    Buffer* head_ = nullptr; // until something of it has been sent
     BodyKind kind_;
     Encoding encoding_;
     Following following_;
-    bool finished_, consumed_any_ = false;
+    bool finished_;
     std::uint64_t left_;  // of BodyKind::length
     std::uint64_t limit_; // bytes of payload still allowed
     ChunkDecoder decoder_;

@@ -22,7 +22,7 @@ Relay::Relay(Exchange& exchange, BackendConnection& connection)
       request_({client_.socket, connection.socket, client_.in, exchange.context_.bodies}, exchange.framing_,
                encoding_of(exchange.framing_), Following::messages,
                body_limit(exchange.view_->snapshot->config.limits)) {
-    request_.send_first(exchange.request_head_.view());
+    request_.send_first(exchange.request_head_);
 }
 
 Task<Relay::Result> Relay::run() {
@@ -163,7 +163,7 @@ Relay::Step Relay::begin_answer(const ResponseHead& head) {
     backend_.in.consume(head.length);
     response_.emplace(BodyPump::Ends{backend_.socket, client_.socket, backend_.in, client_.context.bodies},
                       switched_ ? Framing{} : framed.framing, encoding_of(told), Following::nothing);
-    response_->send_first(head_.view());
+    response_->send_first(head_);
     ++progress_;
     return Step::moved;
 }

@@ -92,7 +92,9 @@ IoResult Socket::send(std::span<const iovec> parts) {
     message.msg_iov = const_cast<iovec*>(parts.data());
     message.msg_iovlen = parts.size();
     for (;;) {
-        const auto sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+        // The plain call is cheaper for the kernel to take in.
+        const auto sent = parts.size() == 1 ? ::send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
+                                            : ::sendmsg(fd_, &message, MSG_NOSIGNAL);
         if (sent >= 0) return {IoStatus::ok, static_cast<std::size_t>(sent)};
         if (errno == EINTR) continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK) return {IoStatus::failed, 0, errno};

@@ -275,7 +275,7 @@ class Documents(Scenario):
                     code, _, err = command("check", "-c", path, env=dict(os.environ, REDIS_PASSWORD="x"))
                     self.assertEqual(code, 0, f"{name}, example {i + 1}: {err}")
                     checked += 1
-        self.assertGreaterEqual(checked, 3)
+        self.assertGreaterEqual(checked, 2)
 
     def test_every_command_in_the_documents_is_one_that_there_is(self):
         for name in ("README.md", "docs/configuration.md"):
