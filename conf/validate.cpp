@@ -179,6 +179,9 @@ private:
         const auto& admin = config_.admin;
         if (admin.address && !admin.address->is_unix() && admin.token_file.empty()) {
             const auto& address = std::get<Address>(admin.address->where);
+            for (const auto& listener : config_.listeners)
+                if (address.is_set() && listener.address == address)
+                    fail("admin.address", "duplicate address: listener " + listener.name + " has it");
             if (address.is_set() && !address.is_loopback())
                 fail("admin.address",
                      "off loopback the admin API needs a token: add token_file, or listen on 127.0.0.1");

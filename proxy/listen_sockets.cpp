@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,7 +62,7 @@ ListenSockets::Prepared ListenSockets::prepare(const std::vector<conf::Address>&
         if (!shares_port(address, prepared)) {
             const int alone = bind_socket(address, Sharing::alone);
             if (alone < 0) {
-                prepared.errors.push_back("cannot listen on " + address.text() + ": " + std::strerror(errno));
+                prepared.failures.push_back({address, errno});
                 continue;
             }
             ::close(alone);
@@ -72,7 +71,7 @@ ListenSockets::Prepared ListenSockets::prepare(const std::vector<conf::Address>&
         for (std::size_t i = 0; i < workers_; ++i) {
             const int fd = bind_and_listen(address);
             if (fd < 0) {
-                prepared.errors.push_back("cannot listen on " + address.text() + ": " + std::strerror(errno));
+                prepared.failures.push_back({address, errno});
                 break;
             }
             sockets.push_back(fd);

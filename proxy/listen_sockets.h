@@ -24,7 +24,11 @@ public:
         Prepared(Prepared&&) = default;
         Prepared& operator=(Prepared&&) = default;
         ~Prepared();
-        std::vector<std::string> errors; // "0.0.0.0:80: Address already in use"
+        struct Failure {
+            conf::Address address;
+            int error; // errno
+        };
+        std::vector<Failure> failures;
 
     private:
         friend class ListenSockets;

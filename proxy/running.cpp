@@ -4,6 +4,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
+#include <cstring>
 #include <thread>
 
 namespace weir::proxy {
@@ -11,6 +13,26 @@ namespace weir::proxy {
 std::size_t Running::worker_count(const conf::Process& process) {
     return process.workers.count ? process.workers.count : std::max(1u, std::thread::hardware_concurrency());
 }
+
+namespace {
+
+// Which listener could not be had, why, and what helps.
+std::vector<std::string> told(const std::vector<ListenSockets::Prepared::Failure>& failures,
+                              const conf::Config& config) {
+    std::vector<std::string> errors;
+    for (const auto& [address, error] : failures)
+        for (const auto& listener : config.listeners) {
+            if (listener.address != address) continue;
+            auto text = "listeners." + listener.name + ".address: cannot listen on " + address.text() + ": " +
+                        std::strerror(error);
+            if (error == EADDRINUSE) text += "; stop what listens there, or choose another port";
+            if (error == EACCES) text += "; ports below 1024 need CAP_NET_BIND_SERVICE";
+            errors.push_back(std::move(text));
+        }
+    return errors;
+}
+
+} // namespace
 
 Running::Running(boost::asio::io_context& control, const conf::Process& process)
     : count_(worker_count(process)), counters_(count_), access_log_(count_), sockets_(count_), builder_(count_),
@@ -30,7 +52,7 @@ boost::asio::awaitable<std::vector<std::string>> Running::apply(conf::Config con
     std::vector<conf::Address> addresses;
     for (const auto& listener : config.listeners) addresses.push_back(listener.address);
     auto prepared = sockets_.prepare(addresses);
-    auto errors = prepared.errors;
+    auto errors = told(prepared.failures, config);
     const auto& access = config.logging.access;
     const bool same_output = snapshot_ && snapshot_->config.logging.access.output == access.output;
     if (errors.empty() && !same_output)
