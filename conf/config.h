@@ -113,6 +113,8 @@ struct Limits {
     bool operator==(const Limits&) const = default;
 };
 
+inline constexpr std::uint32_t most_attempts = 16;
+
 struct Retries {
     std::uint32_t attempts = 2; // backends that one request may be tried on
     Percent budget{20};

@@ -105,7 +105,7 @@ template <class V> void visit(V& v, Of<Limits> auto& l) {
 }
 
 template <class V> void visit(V& v, Of<Retries> auto& r) {
-    v.whole("attempts", r.attempts, 1, 16, "backends that one request may be tried on");
+    v.whole("attempts", r.attempts, 1, most_attempts, "backends that one request may be tried on");
     v.field("budget", r.budget, "the most retries, as a share of the requests");
 }
 

@@ -53,6 +53,7 @@ int Exchange::decide(const RequestHead& head) {
     timeouts_ = choice.route ? &choice.route->timeouts : &pool_->spec->timeouts;
     report_.pool = pool_->spec->config.name;
     idempotent_ = is_idempotent(head.method);
+    attempts_ = snapshot.config.retries.attempts;
     upgrade_ = requested_upgrade(head, options, framing_);
     request_head_ = Buffer(context_.heads);
     write_request(request_head_, head, framing_, {client_.ip, trust_in(client_), "http"}, upgrade_,
@@ -114,9 +115,13 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
         co_return Try::finished;
     case Relay::Result::no_answer:
         failure_ = 502;
-        // A kept connection that the backend has just closed says nothing about the backend.
-        if (reused) stale_ = member;
-        else count_failure(link, member, FailedTry::Stage::sent);
+        // A kept connection that the backend has just closed says nothing about the backend, and costs no attempt.
+        if (reused && may_retry({FailedTry::Stage::sent, idempotent_, framing_.kind == BodyKind::none})) {
+            stale_ = member;
+            attempts_ = view_->snapshot->config.retries.attempts + 1;
+            co_return Try::failed;
+        }
+        count_failure(link, member, FailedTry::Stage::sent);
         co_return may_try_again(FailedTry::Stage::sent) ? Try::failed : Try::stopped;
     case Relay::Result::bad_answer: failure_ = 502; break;
     case Relay::Result::slow_answer: failure_ = 504; break;
@@ -147,7 +152,7 @@ Task<int> Exchange::connect(BackendConnection& connection) {
 bool Exchange::may_try_again(FailedTry::Stage stage) {
     const auto& retries = view_->snapshot->config.retries;
     const bool untouched = framing_.kind == BodyKind::none || stage == FailedTry::Stage::connecting;
-    if (tries_ >= retries.attempts || !may_retry({stage, idempotent_, untouched})) return false;
+    if (tries_ >= attempts_ || !may_retry({stage, idempotent_, untouched})) return false;
     if (context_.budget.take(context_.loop.now(), retries.budget.value)) return true;
     context_.counters.retries_refused.add();
     return false;
@@ -155,7 +160,7 @@ bool Exchange::may_try_again(FailedTry::Stage stage) {
 
 void Exchange::count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage) {
     link.counters().failures.add();
-    if (stage != FailedTry::Stage::answering) pool_->balancer.note_connect_failure(member, context_.loop.now());
+    if (stage == FailedTry::Stage::connecting) pool_->balancer.note_connect_failure(member, context_.loop.now());
 }
 
 // Answers with a page, where the client can still be told.

@@ -65,10 +65,10 @@ private:
     AnswerTo answer_to_ = AnswerTo::other;
     Connection next_ = Connection::keep; // what the client is told
     bool idempotent_ = false;
-    std::string_view upgrade_; // the protocol asked for
-    Buffer request_head_;      // as the backend gets it
-    std::array<std::size_t, 16> tried_{};
-    std::size_t tries_ = 0;
+    std::string_view upgrade_;                                 // the protocol asked for
+    Buffer request_head_;                                      // as the backend gets it
+    std::array<std::size_t, conf::most_attempts + 1> tried_{}; // one more for a kept connection that was dead
+    std::size_t tries_ = 0, attempts_ = 1;
     std::optional<std::size_t>
         stale_;         // a member whose kept connection was dead: worth a new one where no other is left
     int failure_ = 503; // what the client gets when no one is left to ask

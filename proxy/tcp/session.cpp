@@ -42,7 +42,7 @@ Task<> Session::run() {
 
 // Nothing has been sent yet, so any other member will do; the client's bytes wait in its socket.
 Task<BackendConnectionPtr> Session::connect_any() {
-    std::array<std::size_t, 16> tried{};
+    std::array<std::size_t, conf::most_attempts> tried{};
     for (std::size_t tries = 0; tries < view_->snapshot->config.retries.attempts; ++tries) {
         const auto now = client_.context.loop.now();
         const auto member = pool_->balancer.choose({tried.data(), tries}, now);

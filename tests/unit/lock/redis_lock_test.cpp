@@ -42,8 +42,8 @@ class Redis {
 public:
     Redis() {
         const auto port = std::to_string(port_);
-        const char* argv[] = {"redis-server", "--port", port.c_str(), "--bind",       "127.0.0.1",
-                              "--save",       "",       "--appendonly", "no", nullptr};
+        const char* argv[] = {"redis-server", "--port", port.c_str(),   "--bind", "127.0.0.1",
+                              "--save",       "",       "--appendonly", "no",     nullptr};
         posix_spawn_file_actions_t files;
         ::posix_spawn_file_actions_init(&files);
         ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -65,7 +65,8 @@ public:
     std::string url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
     std::shared_ptr<RedisLock> lock(milliseconds ttl) {
         std::filesystem::create_directories(state_);
-        return std::make_shared<RedisLock>(context.get_executor(), RedisLockOptions{{url(), "", "", milliseconds(1000)}, "t", ttl, state_});
+        return std::make_shared<RedisLock>(context.get_executor(),
+                                           RedisLockOptions{{url(), "", "", milliseconds(1000)}, "t", ttl, state_});
     }
     void pass(milliseconds time) {
         asio::steady_timer timer(context, time);
@@ -80,7 +81,8 @@ public:
 private:
     unsigned short port_ = free_port();
     pid_t id_ = -1;
-    std::filesystem::path state_ = std::filesystem::temp_directory_path() / ("weir-redis-test-" + std::to_string(::getpid()));
+    std::filesystem::path state_ =
+        std::filesystem::temp_directory_path() / ("weir-redis-test-" + std::to_string(::getpid()));
 };
 
 const std::string key = "weir:{t}:lock";
