@@ -1,8 +1,10 @@
 """Two weirs, one lock: a change at a time. Against a real Redis on a private port."""
 import os
+import re
 import signal
 import socket
 import subprocess
+import tempfile
 
 from weir_test import Scenario, can_connect, eventually, free_port, main, web
 
@@ -12,6 +14,21 @@ class Redis:
         self.port = port or free_port()
         self.process = test.start("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
         eventually(lambda: can_connect(self.port), "redis answers")
+
+    def watch(self, test):
+        """Notes every command from here on; returns a function that gives the takings and givings-back so far."""
+        output = tempfile.NamedTemporaryFile("w+")
+        test.addCleanup(output.close)
+        monitor = subprocess.Popen(["redis-cli", "-p", str(self.port), "monitor"], stdout=output)
+        test.addCleanup(monitor.wait)
+        test.addCleanup(monitor.kill)
+
+        def events():
+            with open(output.name, encoding="latin-1") as f:
+                return re.findall(r'lua\] "(INCR|DEL)" "weir:', f.read())
+
+        eventually(lambda: os.path.getsize(output.name) > 0, "the monitor is on")
+        return events
 
     def call(self, *words):
         done = subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True, timeout=20)
@@ -25,6 +42,7 @@ def lock(redis_port, more="", watch="false"):
 class Together(Scenario):
     def test_twenty_edits_seen_by_both_are_applied_one_at_a_time(self):
         redis, backend = Redis(self), self.backend()
+        events = redis.watch(self)
         weirs = []
         for _ in range(2):
             port = free_port()
@@ -44,6 +62,9 @@ class Together(Scenario):
         self.assertEqual(len(seen), 40)
         eventually(lambda: redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left behind")
         self.assertEqual(int(redis.call("GET", "weir:{test}:fence")), seen[-1])
+        # Whoever took the lock gave it back before the next one had it, every time.
+        eventually(lambda: len(events()) >= 80, "the monitor has seen all")
+        self.assertEqual(events(), ["INCR", "DEL"] * 40)
 
     def test_a_reload_waits_while_another_holds_the_lock(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
