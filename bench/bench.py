@@ -2,7 +2,7 @@
 """Measures weir, nginx, HAProxy and a bare epoll relay (the floor) side by side: the same two origins, one worker each,
 pinned to one core with the load on the other, rounds interleaved so that noise hits all alike.
 
-usage: ./dev bench [--rounds N] [--seconds S] [--connections C] [--case small|large|connect]
+usage: ./dev bench [--rounds N] [--seconds S] [--connections C] [--case small|large|connect] [--max-ratio R]
 
 CPU is the process's own accounting (user and system, of all its threads), divided by the requests that it answered.
 Only loopback is used, and everything that is started is ended."""
@@ -92,7 +92,7 @@ def wait_for(port):
 
 
 def family(pid):
-    """A process and its children."""
+    """A process and its children, all that it is made of."""
     found = [pid]
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as f:
@@ -104,12 +104,13 @@ def family(pid):
 
 
 def cpu_seconds(pid):
-    total = 0
+    """User and system time."""
+    user = system = 0
     for p in family(pid):
         with open(f"/proc/{p}/stat") as f:
             fields = f.read().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
+        user, system = user + int(fields[11]), system + int(fields[12])
+    return user / TICK, system / TICK
 
 
 class Stage:
@@ -175,13 +176,15 @@ def measure(pid, port, path, connections, seconds, headers):
     before = cpu_seconds(pid)
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", *headers, f"http://127.0.0.1:{port}{path}"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    spent = cpu_seconds(pid) - before
+    user, system = (now - then for now, then in zip(cpu_seconds(pid), before))
     requests = int(re.search(r"(\d+) requests in", out)[1])
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
     errors = re.search(r"Socket errors: (.*)", out)
     return {
         "rps": float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]),
-        "us": spent / requests * 1e6,
+        "us": (user + system) / requests * 1e6,
+        "user": user / requests * 1e6,
+        "system": system / requests * 1e6,
         "p50": milliseconds(re.search(r"50%\s+(\S+)", out)[1]),
         "p99": milliseconds(re.search(r"99%\s+(\S+)", out)[1]),
         "bad": int(bad[1]) if bad else 0,
@@ -198,16 +201,17 @@ CASES = {
 
 def report(case, results, connections):
     print(f"\n{CASES[case][2]}, {connections} connections; medians of {len(results['weir'])} interleaved rounds")
-    print(f"{'':10}{'requests/s':>12}{'CPU µs/req':>12}{'p50 ms':>9}{'p99 ms':>9}{'× floor':>9}{'× weir':>9}")
+    print(f"{'':10}{'requests/s':>12}{'CPU µs/req':>12}{'user':>8}{'system':>8}{'p50 ms':>9}{'p99 ms':>9}{'× floor':>9}{'× weir':>9}")
     median = lambda name, key: statistics.median(r[key] for r in results[name])
     for name in results:
         ratio = lambda other: statistics.median(r["us"] / o["us"] for r, o in zip(results[name], results[other]))
         bad = sum(r["bad"] for r in results[name])
-        print(f"{name:10}{median(name, 'rps'):12.0f}{median(name, 'us'):12.2f}{median(name, 'p50'):9.2f}{median(name, 'p99'):9.2f}"
+        print(f"{name:10}{median(name, 'rps'):12.0f}{median(name, 'us'):12.2f}{median(name, 'user'):8.2f}{median(name, 'system'):8.2f}{median(name, 'p50'):9.2f}{median(name, 'p99'):9.2f}"
               f"{ratio('floor'):9.2f}{ratio('weir'):9.2f}" + (f"  {bad} failed" if bad else ""))
     better = min(("nginx", "haproxy"), key=lambda name: median(name, "us"))
     share = statistics.median(w["us"] / min(n["us"], h["us"]) for w, n, h in zip(results["weir"], results["nginx"], results["haproxy"]))
     print(f"weir costs {share:.2f} × the better of nginx and HAProxy ({better})")
+    return share
 
 
 def main():
@@ -216,7 +220,9 @@ def main():
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--case", choices=CASES, action="append")
+    parser.add_argument("--max-ratio", type=float, help="exit with 1 where weir costs more than that times the better of the two")
     options = parser.parse_args()
+    worst = 0
     stage = Stage()
     try:
         for case in options.case or CASES:
@@ -228,9 +234,10 @@ def main():
                 for name, (pid, port) in stage.proxies.items():
                     results[name].append(measure(pid, port, path, options.connections, options.seconds, headers))
                 print(f"round {i + 1}/{options.rounds}: " + ", ".join(f"{n} {r[-1]['us']:.2f}" for n, r in results.items()), flush=True)
-            report(case, results, options.connections)
+            worst = max(worst, report(case, results, options.connections))
     finally:
         stage.close()
+    sys.exit(1 if options.max_ratio and worst > options.max_ratio else 0)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,22 @@ const char* name_of(Node::Kind kind) {
     case Node::Kind::scalar: return "a single value";
     case Node::Kind::sequence: return "a list";
     case Node::Kind::map: return "a mapping";
+    case Node::Kind::refused: break;
     }
     return "";
 }
 
 } // namespace
+
+Mark find_place(const Positions& positions, std::string path) {
+    auto it = positions.find(path);
+    while (it == positions.end() && !path.empty()) {
+        const auto cut = path.find_last_of(".[");
+        path = cut == std::string::npos ? "" : path.substr(0, cut);
+        it = positions.find(path);
+    }
+    return it == positions.end() ? Mark{} : it->second;
+}
 
 void Binder::whole(std::string_view key, std::uint32_t& value, std::uint64_t least, std::uint64_t most,
                    std::string_view) {
@@ -36,7 +47,11 @@ void Binder::pairs(std::string_view key, std::vector<std::pair<std::string, std:
 
 void Binder::finish() {
     for (const auto& entry : map_.entries) {
-        if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
+        if (entry.key == "<<" || std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
+        if (context_.is_full()) {
+            ++context_.left_out; // not worth a suggestion
+            continue;
+        }
         context_.fail(entry.mark, path_, "unknown key \"" + entry.key + "\"" + did_you_mean(entry.key, known_));
     }
 }
@@ -49,6 +64,7 @@ const Node::Entry* Binder::take(std::string_view key) {
 bool Binder::expect(BindContext& context, const Node& node, const std::string& path, Node::Kind kind,
                     const char* what) {
     if (node.kind == kind) return true;
+    if (node.kind == Node::Kind::refused) return false;
     context.fail(node.mark, path, std::string("expected ") + what + ", found " + name_of(node.kind));
     return false;
 }

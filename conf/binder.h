@@ -16,7 +16,12 @@
 
 namespace weir::conf {
 
+inline constexpr std::size_t most_errors = 100;
+
 using Positions = std::unordered_map<std::string, Mark>;
+
+// The mark of a path, or of the nearest thing above it that stands in a file.
+Mark find_place(const Positions& positions, std::string path);
 
 // What all the visitors of one file share.
 struct BindContext {
@@ -25,7 +30,14 @@ struct BindContext {
     Errors& errors;
     Positions& positions;
 
+    std::size_t left_out = 0; // errors beyond the most that anyone would read
+
+    bool is_full() const { return errors.size() >= most_errors; }
     void fail(Mark mark, const std::string& path, std::string why) {
+        if (is_full()) {
+            ++left_out;
+            return;
+        }
         errors.push_back({files[mark.file], mark.line, mark.column, path, std::move(why)});
     }
 };
@@ -82,6 +94,7 @@ template <class T> struct Unwrap<std::optional<T>> { using type = T; };
 
 template <class T> void Binder::bind(BindContext& context, const Node& node, const std::string& path, T& value) {
     using Plain = typename Unwrap<T>::type;
+    if (node.kind == Node::Kind::refused) return;
     context.positions[path] = node.mark;
     if constexpr (ScalarType<Plain>) {
         std::string why;

@@ -13,9 +13,15 @@ namespace {
 constexpr std::size_t deepest = 32;
 constexpr std::size_t largest = 4u << 20;
 constexpr std::size_t most_flow_marks = 400'000; // yaml-cpp keeps all of a flow document's tokens at a time
-constexpr std::size_t most_nodes = 2'000'000;
+constexpr std::size_t most_nodes = 250'000;      // 10,000 backends with all their keys are some 90,000
+constexpr std::size_t most_problems = 100;
 
-// Stops the parser at the first thing that the dialect does not have.
+struct Noted {
+    Mark mark;
+    std::string path, why;
+};
+
+// Stops the parser: what comes after this could not be understood, or would cost too much.
 struct Refused {
     Mark mark;
     std::string why;
@@ -26,16 +32,17 @@ public:
     explicit TreeBuilder(std::size_t file) : file_(file) {}
 
     Node take() { return std::move(root_); }
-    const std::vector<std::pair<Mark, std::string>>& duplicates() const { return duplicates_; }
+    const std::vector<Noted>& problems() const { return problems_; }
 
     void OnDocumentStart(const YAML::Mark&) override {}
     void OnDocumentEnd() override {}
     void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(mark, Node::Kind::null, {}); }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-        throw Refused{at(mark), "aliases (*name) are not allowed: write the value out"};
+        note(at(mark), "aliases (*name) are not allowed: write the value out");
+        add(mark, Node::Kind::refused, {});
     }
     void OnAnchor(const YAML::Mark& mark, const std::string&) override {
-        throw Refused{at(mark), "anchors (&name) are not allowed: write the value where it is used"};
+        note(at(mark), "anchors (&name) are not allowed: write the value where it is used");
     }
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
         refuse_tag(mark, tag);
@@ -65,8 +72,25 @@ private:
     bool expects_key() const {
         return !levels_.empty() && levels_.back().node->kind == Node::Kind::map && !levels_.back().has_key;
     }
-    void refuse_tag(const YAML::Mark& mark, const std::string& tag) const {
-        if (!tag.empty() && tag != "?" && tag != "!") throw Refused{at(mark), "tags (" + tag + ") are not allowed"};
+    void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
+        if (!tag.empty() && tag != "?" && tag != "!") note(at(mark), "tags (" + tag + ") are not allowed");
+    }
+    // Something that the dialect does not have, but that hides nothing of what follows.
+    void note(Mark mark, std::string why) {
+        if (problems_.size() == most_problems) throw Refused{mark, "and more of that; the rest was not read"};
+        problems_.push_back({mark, path(), std::move(why)});
+    }
+    // Where the parser stands: "pools.web.backends[1]".
+    std::string path() const {
+        std::string out;
+        for (std::size_t i = 0; i < levels_.size(); ++i) {
+            const auto& level = levels_[i];
+            const bool inner = i + 1 < levels_.size(); // what is being read belongs to the last thing in it
+            if (level.node->kind == Node::Kind::sequence)
+                out += "[" + std::to_string(level.node->items.size() - inner) + "]";
+            else if (inner || level.has_key) out += (out.empty() ? "" : ".") + level.node->entries.back().key;
+        }
+        return out;
     }
     void open(const YAML::Mark& mark, const std::string& tag, Node::Kind kind) {
         refuse_tag(mark, tag);
@@ -76,7 +100,7 @@ private:
         levels_.push_back({node});
     }
     Node* add(const YAML::Mark& mark, Node::Kind kind, const std::string& text) {
-        if (++count_ > most_nodes) throw Refused{at(mark), "more than 2,000,000 values"};
+        if (++count_ > most_nodes) throw Refused{at(mark), "more than 250,000 values"};
         Node node{kind, at(mark), text, {}, {}};
         if (levels_.empty()) return &(root_ = std::move(node));
         Level& level = levels_.back();
@@ -87,8 +111,8 @@ private:
     }
     Node* add_key(Level& level, Node node) {
         if (node.kind != Node::Kind::scalar) throw Refused{node.mark, "a key must be a plain word"};
-        if (node.text == "<<") throw Refused{node.mark, "merges (<<) are not allowed: write the keys out"};
-        if (!level.keys.insert(node.text).second) duplicates_.emplace_back(node.mark, node.text);
+        if (node.text == "<<") note(node.mark, "merges (<<) are not allowed: write the keys out");
+        else if (!level.keys.insert(node.text).second) note(node.mark, "duplicate key \"" + node.text + "\"");
         level.has_key = true;
         level.node->entries.push_back({node.text, node.mark, {}});
         return nullptr;
@@ -97,7 +121,7 @@ private:
     std::size_t file_, count_ = 0;
     Node root_;
     std::vector<Level> levels_;
-    std::vector<std::pair<Mark, std::string>> duplicates_;
+    std::vector<Noted> problems_;
 };
 
 // The first byte that no configuration may hold; npos where there is none.
@@ -157,17 +181,21 @@ std::optional<Node> parse_document(std::string_view text, std::size_t file, cons
         return fail(mark_of(text, abuse, file),
                     "brackets nested deeper than " + std::to_string(deepest) + " levels, or too many");
     TreeBuilder builder(file), rest(file);
+    std::optional<Refused> stopped;
     try {
         std::istringstream in{std::string(text)};
         YAML::Parser parser(in);
         parser.HandleNextDocument(builder);
-        if (parser.HandleNextDocument(rest)) return fail({}, "holds more than one YAML document (---); keep one");
+        if (parser.HandleNextDocument(rest))
+            stopped = {{file, 1, 1}, "holds more than one YAML document (---); keep one"};
     } catch (const Refused& refused) {
-        return fail(refused.mark, refused.why);
+        stopped = refused;
     } catch (const YAML::Exception& e) {
-        return fail({file, std::max(e.mark.line, 0) + 1, std::max(e.mark.column, 0) + 1}, "not valid YAML: " + e.msg);
+        stopped = {{file, std::max(e.mark.line, 0) + 1, std::max(e.mark.column, 0) + 1}, "not valid YAML: " + e.msg};
     }
-    for (const auto& [mark, key] : builder.duplicates()) fail(mark, "duplicate key \"" + key + "\"");
+    for (const auto& problem : builder.problems())
+        errors.push_back({name, problem.mark.line, problem.mark.column, problem.path, problem.why});
+    if (stopped) return fail(stopped->mark, stopped->why);
     return builder.take();
 }
 

@@ -18,7 +18,7 @@
 namespace weir::conf {
 
 struct Node {
-    enum class Kind { null, scalar, sequence, map };
+    enum class Kind { null, scalar, sequence, map, refused }; // refused: an error has been told already
 
     struct Entry;
 

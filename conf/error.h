@@ -25,6 +25,11 @@ struct Error {
     std::string text() const;
 };
 
+// The same without its place, for those who know only what it is about.
+struct Problem {
+    std::string path, why;
+};
+
 using Errors = std::vector<Error>;
 
 } // namespace weir::conf

@@ -22,6 +22,8 @@ template <class V> void visit(V& v, Of<TimeoutOverrides> auto& t) {
     v.field("connect", t.connect, "how long connecting to a backend may take");
     v.field("response", t.response, "how long a backend may be silent while a response is due");
     v.field("tunnel", t.tunnel, "how long a tunnel or TCP connection may be idle");
+    v.unsupported("client_header");
+    v.unsupported("client_idle");
 }
 
 template <class V> void visit(V& v, Of<Listener> auto& l) {

@@ -15,8 +15,6 @@
 namespace weir::conf {
 namespace {
 
-constexpr std::size_t most_errors = 100;
-
 // Reads one file whole; never more than the dialect's limit, and never from a pipe or a device.
 std::optional<std::string> read_file(const std::string& path, std::string& why) {
     struct stat info {};
@@ -70,6 +68,7 @@ public:
         // What a text that broke off seems to leave out is noise.
         if (readable_) bind();
         tidy_errors();
+        loaded_.positions = std::move(positions_);
         return std::move(loaded_);
     }
 
@@ -100,7 +99,13 @@ private:
         if (include.kind != Node::Kind::sequence)
             return context_.fail(include.mark, "include", "expected a list ([conf.d/*.yaml])");
         for (const auto& item : include.items) {
-            const auto pattern = item.text.starts_with("/") ? item.text : base + item.text;
+            std::string why = item.kind == Node::Kind::scalar ? "" : "expected a file or a pattern of files";
+            const auto text = why.empty() ? expand(item.text, lookup_, why) : std::string();
+            if (!why.empty()) {
+                context_.fail(item.mark, "include", why);
+                continue;
+            }
+            const auto pattern = text.starts_with("/") ? text : base + text;
             loaded_.watched.push_back(pattern);
             const auto files = matching_files(pattern);
             if (files.empty() && pattern.find_first_of("*?[") == std::string::npos)
@@ -140,7 +145,7 @@ private:
 
     void bind() {
         if (root_.kind == Node::Kind::null)
-            return context_.fail({}, "", "the file is empty: it needs at least listeners and pools");
+            return context_.fail({0, 1, 1}, "", "the file is empty: it needs at least listeners and pools");
         Binder::bind(context_, root_, "", loaded_.config);
         validate(loaded_.config, context_);
     }
@@ -153,10 +158,8 @@ private:
         };
         std::stable_sort(errors.begin(), errors.end(),
                          [&](const Error& a, const Error& b) { return rank(a) < rank(b); });
-        if (errors.size() <= most_errors) return;
-        const auto left_out = errors.size() - most_errors;
-        errors.resize(most_errors);
-        errors.push_back({loaded_.files[0], 0, 0, "", "and " + std::to_string(left_out) + " more errors"});
+        if (context_.left_out > 0)
+            errors.push_back({loaded_.files[0], 0, 0, "", "and " + std::to_string(context_.left_out) + " more errors"});
     }
 
     const Lookup& lookup_;
@@ -169,6 +172,11 @@ private:
 };
 
 } // namespace
+
+std::string Loaded::tell(const Problem& problem) const {
+    const auto mark = find_place(positions, problem.path);
+    return Error{files.at(mark.file), mark.line, mark.column, problem.path, problem.why}.text();
+}
 
 Loaded load(const std::string& path, const Lookup& lookup) {
     Loader loader(lookup);

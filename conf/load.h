@@ -16,6 +16,9 @@ struct Loaded {
     std::string hash;                 // SHA-256 of the files' bytes in hex: sha256sum's, where nothing is included
     std::vector<std::string> files;   // the main file first, then what it includes
     std::vector<std::string> watched; // what a change may come through: the files, and every include as it is written
+    Positions positions;              // where each path stands
+    // A problem that shows only when the configuration is applied, with its place: "weir.yaml:3:9: path: why".
+    std::string tell(const Problem& problem) const;
     bool ok() const { return errors.empty(); }
 };
 

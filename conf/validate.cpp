@@ -46,15 +46,7 @@ public:
 
 private:
     void fail(const std::string& path, std::string why) {
-        // The nearest place above that is known to stand in a file.
-        std::string at = path;
-        auto it = context_.positions.find(at);
-        while (it == context_.positions.end() && !at.empty()) {
-            const auto cut = at.find_last_of(".[");
-            at = cut == std::string::npos ? "" : at.substr(0, cut);
-            it = context_.positions.find(at);
-        }
-        context_.fail(it == context_.positions.end() ? Mark{} : it->second, path, std::move(why));
+        context_.fail(find_place(context_.positions, path), path, std::move(why));
     }
 
     void check_name(const std::string& path, const std::string& name) {
@@ -177,12 +169,12 @@ private:
 
     void admin_and_logging() {
         const auto& admin = config_.admin;
-        if (admin.address && !admin.address->is_unix() && admin.token_file.empty()) {
+        if (admin.address && !admin.address->is_unix()) {
             const auto& address = std::get<Address>(admin.address->where);
             for (const auto& listener : config_.listeners)
                 if (address.is_set() && listener.address == address)
                     fail("admin.address", "duplicate address: listener " + listener.name + " has it");
-            if (address.is_set() && !address.is_loopback())
+            if (address.is_set() && !address.is_loopback() && admin.token_file.empty())
                 fail("admin.address",
                      "off loopback the admin API needs a token: add token_file, or listen on 127.0.0.1");
         }

@@ -68,7 +68,9 @@ asio::awaitable<std::vector<std::string>> Reloader::start(conf::Loaded loaded) {
     seen_hash_ = loaded.hash;
     on_files_(loaded.watched);
     const auto hash = loaded.hash;
-    auto errors = co_await now_.apply(std::move(loaded.config), hash);
+    const auto problems = co_await now_.apply(std::move(loaded.config), hash);
+    std::vector<std::string> errors;
+    for (const auto& problem : problems) errors.push_back(loaded.tell(problem));
     loaded_at_ = std::chrono::system_clock::now();
     last_ = {ReloadVerdict::applied, errors, {}, "start", hash, 0, {}, loaded_at_};
     co_return errors;
@@ -131,8 +133,8 @@ void Reloader::finish(const ReloadReport& report) {
                   : report.verdict == ReloadVerdict::unchanged ? counts_.unchanged
                                                                : counts_.refused;
     ++count;
-    if (report.verdict != ReloadVerdict::refused) loaded_at_ = std::chrono::system_clock::now();
-    if (report.verdict == ReloadVerdict::applied) fence_ = report.fence;
+    if (report.verdict == ReloadVerdict::applied) loaded_at_ = std::chrono::system_clock::now();
+    if (report.fence) fence_ = report.fence; // one applied without the lock leaves the last fence standing
     write_to_log(report);
     last_ = report;
 }
@@ -166,7 +168,7 @@ bool Reloader::refuse_early(const conf::Loaded& loaded, ReloadReport& report) {
     }
     report.plan = conf::plan(conf::describe(now_.snapshot()->config), conf::describe(loaded.config));
     for (const auto& change : report.plan.changes)
-        if (change.applies == conf::Applies::needs_restart) refuse(report, change.text());
+        if (change.applies == conf::Applies::needs_restart) refuse(report, loaded.tell({change.kind, change.text()}));
     return report.verdict == ReloadVerdict::refused;
 }
 
@@ -214,8 +216,8 @@ asio::awaitable<void> Reloader::reload_locked(ReloadReport& report, const lock::
     if (closed_) refuse(report, "weir is stopping");
     if (report.verdict == ReloadVerdict::refused) co_return;
     report.verdict = report.plan.empty() ? ReloadVerdict::unchanged : ReloadVerdict::applied;
-    const auto errors = co_await now_.apply(std::move(loaded.config), loaded.hash);
-    for (const auto& error : errors) refuse(report, error);
+    const auto problems = co_await now_.apply(std::move(loaded.config), loaded.hash);
+    for (const auto& problem : problems) refuse(report, loaded.tell(problem));
 }
 
 } // namespace weir::proxy

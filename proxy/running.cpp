@@ -17,17 +17,16 @@ std::size_t Running::worker_count(const conf::Process& process) {
 namespace {
 
 // Which listener could not be had, why, and what helps.
-std::vector<std::string> told(const std::vector<ListenSockets::Prepared::Failure>& failures,
-                              const conf::Config& config) {
-    std::vector<std::string> errors;
+std::vector<conf::Problem> told(const std::vector<ListenSockets::Prepared::Failure>& failures,
+                                const conf::Config& config) {
+    std::vector<conf::Problem> errors;
     for (const auto& [address, error] : failures)
         for (const auto& listener : config.listeners) {
             if (listener.address != address) continue;
-            auto text = "listeners." + listener.name + ".address: cannot listen on " + address.text() + ": " +
-                        std::strerror(error);
-            if (error == EADDRINUSE) text += "; stop what listens there, or choose another port";
-            if (error == EACCES) text += "; ports below 1024 need CAP_NET_BIND_SERVICE";
-            errors.push_back(std::move(text));
+            auto why = "cannot listen on " + address.text() + ": " + std::strerror(error);
+            if (error == EADDRINUSE) why += "; stop what listens there, or choose another port";
+            if (error == EACCES) why += "; ports below 1024 need CAP_NET_BIND_SERVICE";
+            errors.push_back({"listeners." + listener.name + ".address", std::move(why)});
         }
     return errors;
 }
@@ -48,7 +47,7 @@ void Running::stop() {
 }
 
 // Everything that can fail comes first; from `commit` on nothing does.
-boost::asio::awaitable<std::vector<std::string>> Running::apply(conf::Config config, std::string hash) {
+boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config config, std::string hash) {
     std::vector<conf::Address> addresses;
     for (const auto& listener : config.listeners) addresses.push_back(listener.address);
     auto prepared = sockets_.prepare(addresses);
@@ -56,7 +55,8 @@ boost::asio::awaitable<std::vector<std::string>> Running::apply(conf::Config con
     const auto& access = config.logging.access;
     const bool same_output = snapshot_ && snapshot_->config.logging.access.output == access.output;
     if (errors.empty() && !same_output)
-        if (auto error = access_log_.open(access.output); !error.empty()) errors.push_back("access log: " + error);
+        if (auto error = access_log_.open(access.output); !error.empty())
+            errors.push_back({"logging.access.output", error});
     if (!errors.empty()) co_return errors;
     log::configure_logger(config.logging);
     sockets_.commit(std::move(prepared));

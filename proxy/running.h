@@ -4,6 +4,7 @@
 // Lifetime: lives as long as the process serves.
 #pragma once
 
+#include "conf/error.h"
 #include "health/monitor.h"
 #include "proxy/listen_sockets.h"
 #include "proxy/log/access_log.h"
@@ -25,7 +26,7 @@ public:
     ~Running();
 
     // Puts a valid configuration in force, all or nothing. Returns what stands in the way; empty: it is in force.
-    boost::asio::awaitable<std::vector<std::string>> apply(conf::Config config, std::string hash);
+    boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
 
     const SnapshotPtr& snapshot() const { return snapshot_; }
     const health::Monitor& monitor() const { return monitor_; }

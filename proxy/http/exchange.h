@@ -8,7 +8,7 @@
 // Lifetime: lives in its session's coroutine; the session outlives it.
 #pragma once
 
-#include "proxy/http/client_side.h"
+#include "proxy/client_side.h"
 #include "proxy/http/framing.h"
 #include "proxy/http/rewrite.h"
 #include "proxy/http/router.h"

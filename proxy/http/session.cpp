@@ -13,26 +13,8 @@ constexpr HeadResult gone{HeadStatus::incomplete};
 
 } // namespace
 
-Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer)
-    : client_(context, std::move(listener), peer) {
-    context.enlist(*this);
-    client_.counters().connections.add();
-    client_.counters().active.add();
-}
-
-Session::~Session() {
-    client_.counters().active.subtract();
-    client_.socket.close();
-    client_.context.discharge(*this);
-}
-
 void Session::drain() {
     if (idle_) client_.fiber.wake();
-}
-
-void Session::abort() {
-    client_.aborted = true;
-    client_.fiber.wake();
 }
 
 HeadLimits Session::limits() const {

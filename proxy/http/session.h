@@ -6,22 +6,18 @@
 // Lifetime: owns itself through its coroutine (spawn); the worker's context outlives it.
 #pragma once
 
-#include "proxy/http/client_side.h"
+#include "proxy/client_session.h"
 #include "proxy/http/exchange.h"
 #include "proxy/io/task.h"
 
 namespace weir::proxy::http {
 
-class Session final : public ClientConnection {
+class Session final : public ClientSession {
 public:
-    Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer);
-    ~Session() override;
+    using ClientSession::ClientSession;
 
-    bool open(int fd) { return client_.socket.open(client_.context.loop, fd, client_.fiber); }
     Task<> run();
-
     void drain() override;
-    void abort() override;
 
 private:
     Task<HeadResult> read_head();
@@ -31,7 +27,6 @@ private:
     void record(const ExchangeReport& report, TimePoint began);
     HeadLimits limits() const;
 
-    ClientSide client_;
     bool idle_ = true;  // between requests, with nothing of the next one read
     bool first_ = true; // no request has been read yet
     bool told_ = false; // the client has been answered: it must be able to read that

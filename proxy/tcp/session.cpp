@@ -7,23 +7,8 @@
 namespace weir::proxy::tcp {
 
 Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer)
-    : client_(context, std::move(listener), peer), view_(client_.listener->view),
-      pool_(view_->pools[client_.listener->spec->pool].get()) {
-    context.enlist(*this);
-    client_.counters().connections.add();
-    client_.counters().active.add();
-}
-
-Session::~Session() {
-    client_.counters().active.subtract();
-    client_.socket.close();
-    client_.context.discharge(*this);
-}
-
-void Session::abort() {
-    client_.aborted = true;
-    client_.fiber.wake();
-}
+    : ClientSession(context, std::move(listener), peer), view_(client_.listener->view),
+      pool_(view_->pools[client_.listener->spec->pool].get()) {}
 
 Task<> Session::run() {
     const auto backend = co_await connect_any();

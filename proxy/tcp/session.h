@@ -4,27 +4,22 @@
 // Lifetime: owns itself through its coroutine (spawn); the worker's context outlives it.
 #pragma once
 
-#include "proxy/http/client_side.h"
+#include "proxy/client_session.h"
 #include "proxy/io/task.h"
 
 namespace weir::proxy::tcp {
 
-class Session final : public ClientConnection {
+class Session final : public ClientSession {
 public:
     Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer);
-    ~Session() override;
 
-    bool open(int fd) { return client_.socket.open(client_.context.loop, fd, client_.fiber); }
     Task<> run();
-
     void drain() override {} // ends when its peers do, or at the drain timeout
-    void abort() override;
 
 private:
     Task<BackendConnectionPtr> connect_any();
     Task<bool> connect(BackendConnection& connection);
 
-    http::ClientSide client_;
     ViewPtr view_; // what it began with
     WorkerPool* pool_;
 };

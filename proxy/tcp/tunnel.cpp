@@ -7,7 +7,7 @@ using http::Encoding;
 using http::Following;
 using http::PumpStatus;
 
-Tunnel::Tunnel(http::ClientSide& client, BackendConnection& backend)
+Tunnel::Tunnel(ClientSide& client, BackendConnection& backend)
     : client_(client), backend_(backend), up_({client.socket, backend.socket, client.in, client.context.bodies},
                                               {BodyKind::until_close}, Encoding::identity, Following::nothing),
       down_({backend.socket, client.socket, backend.in, client.context.bodies}, {BodyKind::until_close},

@@ -6,15 +6,15 @@
 #pragma once
 
 #include "proxy/backend_link.h"
+#include "proxy/client_side.h"
 #include "proxy/http/body_pump.h"
-#include "proxy/http/client_side.h"
 #include "proxy/io/task.h"
 
 namespace weir::proxy::tcp {
 
 class Tunnel {
 public:
-    Tunnel(http::ClientSide& client, BackendConnection& backend);
+    Tunnel(ClientSide& client, BackendConnection& backend);
 
     // Ends with both sockets finished or closed.
     Task<> run(conf::Duration idle_timeout);
@@ -28,7 +28,7 @@ private:
     void pass(http::BodyPump& pump, Socket& to, Direction& state);
     void reset_both();
 
-    http::ClientSide& client_;
+    ClientSide& client_;
     BackendConnection& backend_;
     http::BodyPump up_, down_;
     Direction up_state_ = Direction::open, down_state_ = Direction::open;

@@ -1,7 +1,7 @@
 """HTTP/1.1 through weir: what arrives at the backend, what comes back to the client."""
 import socket
 
-from weir_test import Scenario, eventually, free_port, main, web
+from weir_test import SANITIZED, Scenario, eventually, free_port, main, web
 
 
 class Messages(Scenario):
@@ -76,6 +76,19 @@ class Messages(Scenario):
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
         self.assertEqual(client.reader.response()["status"], 408)
         self.assertEqual(self.client(self.port).rest(), b"")  # never said a word
+        client = self.client(self.port)
+        self.assertEqual(client.get("/")["status"], 200)
+        self.assertEqual(client.rest(), b"")  # and had nothing more to say
+
+    def test_a_reader_that_stalls_is_cut_and_holds_no_memory(self):
+        self.seen.script = lambda c, r: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 268435456\r\n\r\n" + bytes(256 << 20))
+        before = self.proxy.memory()
+        client = self.client(self.port)
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: self.seen.requests, "the request is there")
+        eventually(lambda: self.proxy.metrics()['weir_connections_active{listener="web"}'] == 0, "the reader is cut")
+        if not SANITIZED:
+            self.assertLess(self.proxy.memory() - before, 4096)
 
     def test_a_body_over_the_limit_is_413(self):
         client = self.client(self.port)

@@ -160,7 +160,7 @@ class Signals(Scenario):
 class Seeing(Scenario):
     def test_the_access_log_is_in_the_combined_format(self):
         port = free_port()
-        proxy = self.weir(web(port, [self.backend()]))
+        proxy = self.weir(web(port, [self.backend()]), workers=1)  # workers' lines are in order each for itself
         client = self.client(port)
         client.get("/x?y", extra='User-Agent: te"st\r\nReferer: http://r/\r\n')
         self.client(port).send("nonsense\r\n\r\n").rest()

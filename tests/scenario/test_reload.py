@@ -1,4 +1,5 @@
 """Reload: what the edit does not touch stays, and what cannot be applied whole changes nothing."""
+import json
 import os
 import signal
 import socket
@@ -100,15 +101,22 @@ class AllOrNothing(Scenario):
         more = "".join(f'  l{p}: {{address: "127.0.0.1:{p}", pool: web}}\n' for p in (free, busy.getsockname()[1]))
         report = proxy.reload(web(port, [backend, self.backend()]).replace("pools:", more + "pools:", 1))
         self.assertEqual(report["verdict"], "refused")
-        self.assertIn("Address already in use", report["errors"][0])
+        self.assertRegex(report["errors"][0], r"weir.yaml:4:\d+: listeners.l\d+.address: cannot listen on .*: Address already in use")
         self.assertEqual(len(proxy.backends()), 1)
         self.assertFalse(can_connect(free))
+
+    def test_an_access_log_that_cannot_be_opened_refuses_the_whole_reload(self):
+        port, backend = free_port(), self.backend()
+        proxy = self.weir(web(port, [backend]))
+        report = proxy.reload(web(port, [backend, self.backend()]) + "logging: {access: {output: /nonexistent/access.log}}\n")
+        self.assertIn("logging.access.output: /nonexistent/access.log cannot be opened", report["errors"][0])
+        self.assertEqual(len(proxy.backends()), 1)
 
     def test_what_needs_a_restart_is_refused_saying_so(self):
         port, backend = free_port(), self.backend()
         proxy = self.weir(web(port, [backend]))
         report = proxy.reload(web(port, [backend]) + f"process: {{workers: 3, state_dir: {proxy.state_dir}, drain_timeout: 10s}}\n")
-        self.assertEqual(report["errors"], ["~ process: workers 2 → 3 (needs a restart)"])
+        self.assertRegex(report["errors"][0], r"weir.yaml:\d+:\d+: process: ~ process: workers 2 → 3 \(needs a restart\)$")
 
     def test_plan_says_what_would_change_and_changes_nothing(self):
         port, one, two = free_port(), self.backend(), self.backend()
@@ -119,6 +127,8 @@ class AllOrNothing(Scenario):
         self.assertEqual(out.splitlines()[0].split(" (")[0], f"+ backend web/{two.address}")
         self.assertIn("~ retries: attempts 2 → 3", out)
         self.assertEqual(len(proxy.backends()), 1)
+        changes = json.loads(proxy.command("plan", "--json", "-c", proxy.path)[1])["changes"]
+        self.assertEqual((changes[0]["type"], changes[0]["kind"], changes[0]["name"]), ("added", "backend", f"web/{two.address}"))
         proxy.reload()
         self.assertEqual(proxy.command("plan", "-c", proxy.path)[1], "nothing would change\n")
 
@@ -204,6 +214,47 @@ class NothingIsLost(Scenario):
         self.assertEqual(self.client(third).get("/")["status"], 200)
         eventually(lambda: not can_connect(first) and not can_connect(second), "the old addresses are left")
         self.assertEqual(client.rest(), b"")  # idle, on a listener that is gone
+
+    def test_two_listeners_swap_their_addresses_and_one_becomes_a_wildcard(self):
+        first, second = free_port(), free_port()
+        a, b = self.backend(name="a"), self.backend(name="b")
+
+        def config(one, two):
+            return f'''listeners:
+  a: {{address: "{one}", pool: a}}
+  b: {{address: "{two}", pool: b}}
+pools:
+  a: {{backends: ["{a.address}"]}}
+  b: {{backends: ["{b.address}"]}}
+'''
+
+        proxy = self.weir(config(f"127.0.0.1:{first}", f"127.0.0.1:{second}"))
+        kept = self.client(first)
+        self.assertEqual(kept.get("/")["fields"]["x-backend"], "a")
+        self.assertEqual(proxy.reload(config(f"127.0.0.1:{second}", f"127.0.0.1:{first}"))["verdict"], "applied")
+        self.assertEqual(kept.get("/")["fields"]["x-backend"], "b")  # the same connection, on what is b's address now
+        self.assertEqual(self.client(second).get("/")["fields"]["x-backend"], "a")
+        self.assertEqual(proxy.reload(config(f"0.0.0.0:{second}", f"127.0.0.1:{first}"))["verdict"], "applied")
+        self.assertEqual(self.client(second).get("/")["fields"]["x-backend"], "a")
+
+    def test_a_tcp_connection_lives_through_reloads(self):
+        port, peer = free_port(), socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(peer.close)
+        config = f'''listeners:
+  tcp: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}
+pools:
+  db: {{backends: ["127.0.0.1:{peer.getsockname()[1]}"]}}
+'''
+        proxy = self.weir(config)
+        client = self.client(port)
+        connection, _ = peer.accept()
+        self.addCleanup(connection.close)
+        for i in range(10):
+            self.assertEqual(proxy.reload(config + f"limits: {{header_count: {101 + i}}}\n")["verdict"], "applied")
+            client.send("ping")
+            self.assertEqual(connection.recv(10), b"ping")
+            connection.sendall(b"pong")
+            self.assertEqual(client.reader.exactly(4), b"pong")
 
     def test_a_request_begun_on_a_listener_that_leaves_is_answered(self):
         port, backend, other = free_port(), self.backend(), self.backend()

@@ -101,7 +101,8 @@ TEST_CASE("hostile YAML gets one clear error") {
         {"---\n", "the file is empty"},
         {std::string(20000, '['), "nested deeper than 32 levels"},
         {std::string(20000, '{'), "nested deeper than 32 levels"},
-        {"a: &x 1\nb: *x\n", "anchors"},
+        {"a: &x 1\nb: *x\n", "a: anchors"},
+        {"a: &x 1\nb: *x\n", "b: aliases"},
         {"a: *x\n", "not valid YAML"},
         {"&a [*a]\n", "anchors"},
         {"a: !!binary aGVsbG8=\n", "tags"},
@@ -121,6 +122,35 @@ TEST_CASE("hostile YAML gets one clear error") {
         REQUIRE_FALSE(errors.empty());
         CHECK(has(errors, row.error));
     }
+}
+
+TEST_CASE("what the dialect does not have hides no other error") {
+    const auto errors = errors_of(
+        "listeners:\n  web: &x {adress: 1, pool: web}\n  more: *x\npools: !!map\n  web: {<<: {a: 1}, backends: "
+        "[\"127.0.0.1:1\"], backends: []}\n");
+    CHECK(has(errors, "weir.yaml:2:8: listeners.web: anchors"));
+    CHECK(has(errors, "weir.yaml:3:9: listeners.more: aliases"));
+    CHECK(has(errors, "pools: tags"));
+    CHECK(has(errors, "pools.web: merges"));
+    CHECK(has(errors, "pools.web: duplicate key \"backends\""));
+    CHECK(has(errors, "unknown key \"adress\""));
+}
+
+TEST_CASE("a flood of errors costs little and is cut short") {
+    std::string keys, names, list = "pools: {web: {backends: [";
+    for (int i = 0; i < 60000; ++i) {
+        keys += "a: 1\n";
+        names += "k" + std::to_string(i) + ": 1\n";
+        list += "x,";
+    }
+    for (const auto& text : {keys, names, list + "]}}\n"}) {
+        const auto errors = errors_of(text);
+        CHECK(errors.size() <= 102);
+        CHECK(errors.size() >= 100);
+    }
+    std::string values = "a: [";
+    for (int i = 0; i < 260000; ++i) values += "x,";
+    CHECK(has(errors_of(values + "]\n"), "more than 250,000 values"));
 }
 
 TEST_CASE("a duplicate key is an error at its second place, and hides no other error") {
@@ -193,5 +223,7 @@ TEST_CASE("the hash is sha256sum's") {
 TEST_CASE("an admin API off loopback needs a token") {
     CHECK(has(errors_of(whole + "admin: {address: \"0.0.0.0:9901\"}\n"), "needs a token"));
     CHECK(errors_of(whole + "admin: {address: \"0.0.0.0:9901\", token_file: /etc/weir/token}\n").empty());
+    CHECK(has(errors_of(whole + "admin: {address: \"127.0.0.1:8080\", token_file: /x}\n"),
+              "duplicate address: listener web has it"));
     CHECK(errors_of(whole + "admin: {address: \"unix:/run/weir.sock\"}\n").empty());
 }

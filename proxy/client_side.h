@@ -1,14 +1,14 @@
-// The client's end of a connection, as an exchange uses it.
+// The client's end of a connection, as an exchange or a tunnel uses it.
 //
 // Thread: one worker's thread.
-// Lifetime: the session owns it and outlives its exchanges.
+// Lifetime: the session owns it.
 #pragma once
 
 #include "proxy/worker_context.h"
 
 #include <string>
 
-namespace weir::proxy::http {
+namespace weir::proxy {
 
 struct ClientSide {
     ClientSide(WorkerContext& worker, std::shared_ptr<WorkerListener> from, const conf::Address& peer)
@@ -33,4 +33,4 @@ struct ClientSide {
     void expire_in(conf::Duration duration) { timer.set(context.loop.now() + duration); }
 };
 
-} // namespace weir::proxy::http
+} // namespace weir::proxy

@@ -1,0 +1,223 @@
+"""Both ends of a proxy, scripted: backends that answer as they are told, clients that send what they please, and a
+strict reader of what arrives. Standard library only."""
+import contextlib
+import random
+import socket
+import threading
+import time
+
+PATIENCE = 30  # seconds that a condition may take before a test gives up
+
+
+def free_port():
+    """A port below the ephemeral range, so that no outgoing connection takes it meanwhile."""
+    while True:
+        port = random.randint(10000, 30000)
+        with socket.socket() as s:
+            with contextlib.suppress(OSError):
+                s.bind(("127.0.0.1", port))
+                return port
+
+
+def eventually(condition, what="the condition", patience=PATIENCE):
+    """Waits until `condition()` is true, and returns its value."""
+    deadline = time.monotonic() + patience
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come true within {patience} s")
+        time.sleep(0.01)
+
+
+class Backend:
+    """A scripted HTTP backend. `script(connection, request)` answers; it may write anything, or close."""
+
+    def __init__(self, script=None, name="b", port=None):
+        self.name, self.port = name, port or free_port()
+        self.script = script or self.echo
+        self.requests, self.connections, self.broken, self.lock = [], [], [], threading.Lock()
+        self.open()
+
+    def open(self):
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1", self.port))
+        self.listener.listen(256)
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def _accept(self, listener):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.lock:
+                self.connections.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        reader = Reader(connection)
+        try:
+            while True:
+                request = reader.request()
+                if request is None:
+                    return
+                if request["target"] != "/healthz":
+                    with self.lock:
+                        self.requests.append(request)
+                self.script(connection, request)
+        except OSError:
+            pass
+        except AssertionError as problem:  # not a whole and canonical request: a test may ask
+            with self.lock:
+                self.broken.append(str(problem))
+        finally:
+            connection.close()
+
+    def echo(self, connection, request):
+        body = request["body"] or f"{self.name} {request['target']}".encode()
+        head = f"HTTP/1.1 200 OK\r\nX-Backend: {self.name}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        connection.sendall(head if request["method"] == "HEAD" else head + body)
+
+    def close(self):
+        """As if the process had been killed."""
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        with self.lock:
+            for connection in self.connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            self.connections = []
+
+
+class Reader:
+    """Reads HTTP/1 messages strictly: what is not canonical raises."""
+
+    def __init__(self, sock):
+        self.sock, self.buffer = sock, b""
+
+    def more(self):
+        data = self.sock.recv(65536)
+        self.buffer += data
+        return bool(data)
+
+    def until(self, mark):
+        while mark not in self.buffer:
+            if not self.more():
+                if self.buffer:
+                    raise AssertionError(f"the message broke off: {self.buffer[:200]!r}")
+                return None
+        found, self.buffer = self.buffer.split(mark, 1)
+        return found
+
+    def exactly(self, size):
+        while len(self.buffer) < size:
+            if not self.more():
+                raise AssertionError(f"{size} bytes were promised, {len(self.buffer)} came")
+        found, self.buffer = self.buffer[:size], self.buffer[size:]
+        return found
+
+    def chunks(self):
+        body = b""
+        while True:
+            line = self.until(b"\r\n")
+            if line is None:
+                raise AssertionError("the chunked body broke off")
+            size = int(line, 16)
+            if size == 0:
+                assert self.until(b"\r\n") == b"", "trailers"
+                return body
+            body += self.exactly(size)
+            assert self.exactly(2) == b"\r\n"
+
+    def head(self):
+        head = self.until(b"\r\n\r\n")
+        if head is None:
+            return None
+        first, *lines = head.decode("latin-1").split("\r\n")
+        fields = {}
+        for line in lines:
+            name, value = line.split(": ", 1) if ": " in line else (line.rstrip(":"), "")
+            assert name and not name[0].isspace(), f"not canonical: {line!r}"
+            assert name.lower() not in ("content-length", "transfer-encoding", "host") or name.lower() not in fields, line
+            fields.setdefault(name.lower(), value)
+        assert not ("content-length" in fields and "transfer-encoding" in fields), "two framings"
+        return first, fields
+
+    def request(self):
+        found = self.head()
+        if found is None:
+            return None
+        first, fields = found
+        method, target, version = first.split(" ")
+        assert version == "HTTP/1.1" and "host" in fields, first
+        body = b""
+        if "transfer-encoding" in fields:
+            assert fields["transfer-encoding"] == "chunked"
+            body = self.chunks()
+        elif "content-length" in fields:
+            if fields.get("expect"):
+                self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            body = self.exactly(int(fields["content-length"]))
+        return {"method": method, "target": target, "fields": fields, "body": body}
+
+    def response(self, method="GET"):
+        found = self.head()
+        if found is None:
+            return None
+        first, fields = found
+        status = int(first.split(" ")[1])
+        body = b""
+        if method == "HEAD" or status in (204, 304) or status < 200:
+            pass
+        elif "transfer-encoding" in fields:
+            body = self.chunks()
+        elif "content-length" in fields:
+            body = self.exactly(int(fields["content-length"]))
+        else:
+            while self.more():
+                pass
+            body, self.buffer = self.buffer, b""
+        return {"status": status, "fields": fields, "body": body}
+
+
+class Client:
+    """A raw connection to weir."""
+
+    def __init__(self, port, host="127.0.0.1"):
+        self.sock = socket.create_connection((host, port), PATIENCE)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.reader = Reader(self.sock)
+
+    def send(self, data):
+        self.sock.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
+        return self
+
+    def get(self, target="/", host="a", extra="", method="GET"):
+        self.send(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{extra}\r\n")
+        return self.reader.response(method)
+
+    def rest(self):
+        """Everything up to the end of the connection."""
+        data = self.reader.buffer
+        with contextlib.suppress(ConnectionResetError):
+            while piece := self.sock.recv(65536):
+                data += piece
+        return data
+
+    def close(self):
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
