@@ -2,7 +2,8 @@
 
 namespace weir::proxy {
 
-ClientSession::ClientSession(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer)
+ClientSession::ClientSession(WorkerContext& context, std::shared_ptr<WorkerListener> listener,
+                             const conf::Address& peer)
     : client_(context, std::move(listener), peer) {
     context.enlist(*this);
     client_.counters().connections.add();
