@@ -6,6 +6,23 @@ namespace weir::lock {
 namespace {
 
 constexpr std::size_t largest_reply = 64 * 1024;
+constexpr int most_elements = 64;
+
+// hiredis believes a list's length and allocates for it at once; here it has to be one that weir's scripts could give.
+redisReplyObjectFunctions original_functions, bounded_functions;
+
+redisReplyObjectFunctions* make_functions() {
+    static const bool made = [] {
+        auto* reader = ::redisReaderCreate();
+        original_functions = bounded_functions = *reader->fn;
+        ::redisReaderFree(reader);
+        bounded_functions.createArray = [](const redisReadTask* task, auto length) -> void* {
+            return length > most_elements ? nullptr : original_functions.createArray(task, length);
+        };
+        return true;
+    }();
+    return made ? &bounded_functions : nullptr;
+}
 
 RedisReply convert(const redisReply& raw) {
     RedisReply reply;
@@ -28,7 +45,7 @@ RedisReply convert(const redisReply& raw) {
 
 void RedisReader::Free::operator()(redisReader* reader) const { ::redisReaderFree(reader); }
 
-RedisReader::RedisReader() : reader_(::redisReaderCreate()) {}
+RedisReader::RedisReader() : reader_(::redisReaderCreateWithFunctions(make_functions())) {}
 
 ReaderState RedisReader::feed(std::string_view bytes, RedisReply& reply) {
     fed_ += bytes.size();

@@ -26,7 +26,8 @@ struct RedisReply {
 
 enum class ReaderState { needs_more, has_reply, broken };
 
-// Takes bytes as they come and gives whole replies. No reply may be larger than 64 KiB.
+// Takes bytes as they come and gives whole replies. No reply may be larger than 64 KiB, no list longer
+// than 64.
 class RedisReader {
 public:
     RedisReader();

@@ -120,5 +120,10 @@ TEST_CASE("Redis replies are read as they come, and nonsense breaks off") {
     CHECK(reply.type == RedisReply::Type::error);
     CHECK(RedisReader().feed("HTTP/1.1 400\r\n", reply) == ReaderState::broken);
     CHECK(RedisReader().feed("$100000000000\r\n" + std::string(70000, 'x'), reply) == ReaderState::broken);
+    // A list that is promised to be huge must not be allocated for.
+    for (const char* text : {"*800000000\r\n", "*65\r\n", "*2\r\n*9999999\r\n"}) {
+        INFO(text);
+        CHECK(RedisReader().feed(text, reply) == ReaderState::broken);
+    }
     CHECK(format_command({"SET", "a b", ""}) == "*3\r\n$3\r\nSET\r\n$3\r\na b\r\n$0\r\n\r\n");
 }
