@@ -16,6 +16,7 @@ namespace weir::conf {
 
 enum class Protocol { http, tcp };
 enum class Algorithm { round_robin };
+enum class ProxyProtocol { none, v1, v2 };
 enum class AdminState { ready, drain, maint };
 enum class CheckType { http, tcp, heartbeat };
 enum class LogLevel { debug, info, warn, error };
@@ -30,6 +31,7 @@ struct Listener {
     Protocol protocol = Protocol::http;
     std::string pool;
     std::vector<Cidr> trusted_proxies;
+    bool accept_proxy_protocol = false; // compulsory for every connection then, and only from trusted_proxies
     bool operator==(const Listener&) const = default;
 };
 
@@ -98,6 +100,7 @@ struct Pool {
     std::optional<HealthCheck> health_check;
     Keepalive keepalive;
     TimeoutOverrides timeouts;
+    ProxyProtocol send_proxy_protocol = ProxyProtocol::none;
     bool operator==(const Pool&) const = default;
 };
 

@@ -31,7 +31,8 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
     v.field("protocol", l.protocol, "what the clients speak");
     v.field("pool", l.pool, "the pool that serves what no route matches");
     v.list("trusted_proxies", l.trusted_proxies, "blocks of addresses whose X-Forwarded-* headers are believed");
-    v.unsupported("accept_proxy_protocol");
+    v.field("accept_proxy_protocol", l.accept_proxy_protocol,
+            "every connection begins with a PROXY header, sent by one of trusted_proxies; others are closed");
     v.unsupported("tls");
 }
 
@@ -87,8 +88,10 @@ template <class V> void visit(V& v, Of<Pool> auto& p) {
     v.optional("health_check", p.health_check, "without one, every backend counts as healthy");
     v.object("keepalive", p.keepalive, "idle connections to the backends");
     v.object("timeouts", p.timeouts, "instead of the global ones");
+    v.field("send_proxy_protocol", p.send_proxy_protocol,
+            "the PROXY header that connections to the backends begin with; each request has its own connection then");
     for (const char* key : {"hash", "sticky", "queue", "outlier_ejection", "panic_threshold", "slow_start", "tls",
-                            "send_proxy_protocol", "close_after", "resolve_every"})
+                            "close_after", "resolve_every"})
         v.unsupported(key);
 }
 

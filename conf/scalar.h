@@ -28,6 +28,10 @@ template <> struct Words<Algorithm> {
     static constexpr Word<Algorithm> all[] = {
         {"round_robin", Algorithm::round_robin}, {"least_connections"}, {"two_choices"}, {"random"}, {"hash"}};
 };
+template <> struct Words<ProxyProtocol> {
+    static constexpr Word<ProxyProtocol> all[] = {
+        {"none", ProxyProtocol::none}, {"v1", ProxyProtocol::v1}, {"v2", ProxyProtocol::v2}};
+};
 template <> struct Words<AdminState> {
     static constexpr Word<AdminState> all[] = {
         {"ready", AdminState::ready}, {"drain", AdminState::drain}, {"maint", AdminState::maint}};

@@ -73,8 +73,12 @@ private:
             if (!listener.pool.empty()) check_known(path + ".pool", "pool", listener.pool, pools_);
             else if (listener.protocol == Protocol::tcp || !any_route_for(listener.name))
                 fail(path, "\"pool\" is missing: no route leads from this listener to a pool");
-            if (listener.protocol == Protocol::tcp && !listener.trusted_proxies.empty())
-                fail(path + ".trusted_proxies", "means nothing with protocol: tcp");
+            if (listener.accept_proxy_protocol && listener.trusted_proxies.empty())
+                fail(path + ".accept_proxy_protocol",
+                     "whoever may connect could claim any address: name the proxies that send it in trusted_proxies");
+            if (listener.protocol == Protocol::tcp && !listener.accept_proxy_protocol &&
+                !listener.trusted_proxies.empty())
+                fail(path + ".trusted_proxies", "means nothing with protocol: tcp, but for accept_proxy_protocol");
         }
     }
 

@@ -26,7 +26,9 @@ public:
 
     Health health;
 
-    const std::optional<conf::HealthCheck>& check() const { return target_.check; }
+    bool does(const Target& target) const {
+        return target_.check == target.check && target_.proxy_protocol == target.proxy_protocol;
+    }
 
     void start() {
         if (!target_.check) return decide(Verdict::up);
@@ -44,6 +46,7 @@ private:
     static asio::awaitable<void> run(std::shared_ptr<Watcher> self) {
         const auto& check = *self->target_.check;
         auto address = self->target_.backend->address();
+        const auto header = check.port ? std::string_view() : own_proxy_header(self->target_.proxy_protocol);
         if (check.port) address.set_port(static_cast<std::uint16_t>(check.port));
         auto next = std::chrono::steady_clock::now() + first_delay(check.interval, self->dice());
         while (!self->stopped_) {
@@ -51,7 +54,7 @@ private:
             co_await self->timer_.async_wait(asio::as_tuple(asio::use_awaitable));
             if (self->stopped_) break;
             next = std::chrono::steady_clock::now() + next_delay(check.interval, self->dice());
-            const auto result = co_await run_probe(*self->probe_, address, check.timeout);
+            const auto result = co_await run_probe(*self->probe_, address, header, check.timeout);
             if (!self->stopped_) self->take(result);
         }
     }
@@ -94,7 +97,7 @@ void Monitor::watch(const std::vector<Target>& targets) {
     for (const auto& target : targets) {
         const auto known = watchers_.find(target.backend.get());
         auto& watcher = now[target.backend.get()];
-        if (known != watchers_.end() && known->second->check() == target.check) {
+        if (known != watchers_.end() && known->second->does(target)) {
             watcher = std::move(known->second);
             watchers_.erase(known);
             continue;

@@ -24,6 +24,7 @@ namespace weir::health {
 struct Target {
     balancer::BackendPtr backend;
     std::optional<conf::HealthCheck> check;
+    conf::ProxyProtocol proxy_protocol = conf::ProxyProtocol::none; // what the backend's own port expects
 };
 
 // What is known of one backend, for status and metrics.

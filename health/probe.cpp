@@ -6,6 +6,7 @@
 #include "health/tcp_probe.h"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -35,7 +36,17 @@ bool is_shortage(const boost::system::error_code& error) {
 
 } // namespace
 
-asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Address address, conf::Duration timeout) {
+std::string_view own_proxy_header(conf::ProxyProtocol version) {
+    switch (version) {
+    case conf::ProxyProtocol::v1: return "PROXY UNKNOWN\r\n";
+    case conf::ProxyProtocol::v2: return {"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16}; // LOCAL
+    case conf::ProxyProtocol::none: break;
+    }
+    return {};
+}
+
+asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Address address, std::string_view header,
+                                       conf::Duration timeout) {
     sockaddr_storage raw;
     const auto length = address.to_sockaddr(raw);
     asio::ip::tcp::endpoint endpoint;
@@ -43,9 +54,10 @@ asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Address address, conf
     std::memcpy(endpoint.data(), &raw, length);
     Socket socket(co_await asio::this_coro::executor);
     Deadline deadline(socket, timeout);
-    const auto [error] = co_await socket.async_connect(endpoint, asio::as_tuple(asio::use_awaitable));
+    auto [error] = co_await socket.async_connect(endpoint, asio::as_tuple(asio::use_awaitable));
     if (is_shortage(error)) co_return ProbeResult{ProbeOutcome::inconclusive, "cannot probe: " + error.message()};
     ProbeResult result{ProbeOutcome::failed, "cannot connect: " + error.message()};
+    if (!error && !header.empty()) socket.write_some(asio::buffer(header), error); // a new connection takes it at once
     if (!error) result = co_await probe.talk(socket, address);
     if (result.outcome == ProbeOutcome::failed && deadline.passed())
         result.why = "no answer within " + conf::format(timeout);

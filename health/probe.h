@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace weir::health {
 
@@ -34,7 +35,11 @@ public:
 
 std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check);
 
-// Connects and talks, within `timeout` in all.
-boost::asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Address address, conf::Duration timeout);
+// The PROXY header of a connection that is weir's own, for backends that insist on one; empty for ProxyProtocol::none.
+std::string_view own_proxy_header(conf::ProxyProtocol version);
+
+// Connects, sends `header`, and talks, within `timeout` in all.
+boost::asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Address address, std::string_view header,
+                                              conf::Duration timeout);
 
 } // namespace weir::health

@@ -1,5 +1,7 @@
 #include "proxy/client_session.h"
 
+#include <algorithm>
+
 namespace weir::proxy {
 
 ClientSession::ClientSession(WorkerContext& context, std::shared_ptr<WorkerListener> listener,
@@ -19,6 +21,38 @@ ClientSession::~ClientSession() {
 void ClientSession::abort() {
     client_.aborted = true;
     client_.fiber.wake();
+}
+
+Task<bool> ClientSession::receive_proxy_header() {
+    const auto& config = client_.listener->spec->config;
+    if (!config.accept_proxy_protocol) co_return true;
+    client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
+    const auto& trusted = config.trusted_proxies;
+    bool accepted =
+        std::any_of(trusted.begin(), trusted.end(), [&](const auto& b) { return b.contains(client_.address); });
+    if (accepted) accepted = co_await read_proxy_header();
+    if (!accepted) client_.counters().proxy_headers_refused.add();
+    co_return accepted;
+}
+
+Task<bool> ClientSession::read_proxy_header() {
+    for (;;) {
+        if (client_.socket.readable()) {
+            if (!client_.in.has_memory()) client_.in = Buffer(client_.context.heads);
+            const auto result = client_.socket.receive(client_.in.space());
+            if (result.status == IoStatus::end || result.status == IoStatus::failed) co_return false;
+            client_.in.fill(result.bytes);
+            const auto header = tcp::parse_proxy_header(client_.in.view());
+            if (header.status == tcp::ProxyHeaderStatus::refused) co_return false;
+            if (header.status == tcp::ProxyHeaderStatus::complete) {
+                client_.take_proxy_header(header);
+                co_return true;
+            }
+        }
+        if (client_.is_draining()) client_.expire_in(newcomer_time);
+        co_await client_.fiber.wait();
+        if (client_.aborted || client_.timer.expired()) co_return false;
+    }
 }
 
 } // namespace weir::proxy

@@ -5,8 +5,12 @@
 #pragma once
 
 #include "proxy/client_side.h"
+#include "proxy/io/task.h"
 
 namespace weir::proxy {
+
+// How long whoever has just connected may take to say something, once weir or the listener is about to go.
+inline constexpr conf::Duration newcomer_time = std::chrono::seconds(1);
 
 class ClientSession : public ClientConnection {
 public:
@@ -18,7 +22,14 @@ public:
     void abort() override;
 
 protected:
+    // Where the listener wants one, reads the PROXY header that the connection begins with; what follows it stays in
+    // the client's buffer. False: there is none, an illegal one, one of somebody who is not trusted, or none in time.
+    Task<bool> receive_proxy_header();
+
     ClientSide client_;
+
+private:
+    Task<bool> read_proxy_header();
 };
 
 } // namespace weir::proxy

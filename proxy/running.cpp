@@ -71,7 +71,8 @@ boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config c
 void Running::watch_health() {
     std::vector<health::Target> targets;
     for (const auto& pool : snapshot_->pools)
-        for (const auto& backend : pool->backends) targets.push_back({backend, pool->config.health_check});
+        for (const auto& backend : pool->backends)
+            targets.push_back({backend, pool->config.health_check, pool->config.send_proxy_protocol});
     monitor_.watch(targets);
 }
 

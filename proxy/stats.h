@@ -25,7 +25,7 @@ struct alignas(64) ListenerCounters {
 
     std::array<Counter, last_code - first_code + 1> codes;
     std::array<Counter, duration_bounds.size() + 1> durations;
-    Counter duration_us, aborted, connections, active, bytes_in, bytes_out;
+    Counter duration_us, connections, active, bytes_in, bytes_out, proxy_headers_refused;
 
     void count_request(int code, std::chrono::microseconds took) {
         if (code >= first_code && code <= last_code) codes[static_cast<std::size_t>(code - first_code)].add();

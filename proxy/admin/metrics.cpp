@@ -94,6 +94,8 @@ void write_listeners(Exposition& out, const Listeners& listeners) {
     };
     each("weir_connections_total", "counter", "Client connections accepted.", &ListenerCounters::connections);
     each("weir_connections_active", "gauge", "Client connections open now.", &ListenerCounters::active);
+    each("weir_proxy_headers_refused_total", "counter", "Connections closed for want of a legal PROXY header.",
+         &ListenerCounters::proxy_headers_refused);
     each("weir_received_bytes_total", "counter", "Bytes received from clients.", &ListenerCounters::bytes_in);
     each("weir_sent_bytes_total", "counter", "Bytes sent to clients.", &ListenerCounters::bytes_out);
 }

@@ -11,6 +11,7 @@ namespace {
 constexpr int client_closed_request = 499; // nginx's word for it, which log readers know
 
 Trust trust_in(const ClientSide& client) {
+    if (client.origin == tcp::ProxyOrigin::unknown) return Trust::untrusted;
     const auto& blocks = client.listener->spec->config.trusted_proxies;
     const bool trusted =
         std::any_of(blocks.begin(), blocks.end(), [&](const auto& b) { return b.contains(client.address); });
@@ -56,6 +57,8 @@ int Exchange::decide(const RequestHead& head) {
     attempts_ = snapshot.config.retries.attempts;
     upgrade_ = requested_upgrade(head, options, framing_);
     request_head_ = Buffer(context_.heads);
+    if (const auto version = pool_->spec->config.send_proxy_protocol; version != conf::ProxyProtocol::none)
+        request_head_.fill(client_.write_proxy_header(request_head_.space().data(), version));
     write_request(request_head_, head, framing_, {client_.ip, trust_in(client_), "http"}, upgrade_,
                   choice.route ? choice.route->config.request_headers : no_edit);
     return 0;
@@ -89,7 +92,9 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     auto& link = *pool_->links[member];
     report_.backend = link.backend().name();
     link.counters().requests.add();
-    auto connection = tries_ > 1 ? nullptr : link.take_idle(); // a second try takes no chances
+    // A second try takes no chances; and a connection that began with one client's PROXY header is no one else's.
+    const bool shares = pool_->spec->config.send_proxy_protocol == conf::ProxyProtocol::none;
+    auto connection = shares && tries_ == 1 ? link.take_idle() : nullptr;
     const bool reused = connection != nullptr;
     if (connection) {
         connection->socket.set_waker(client_.fiber);
@@ -108,7 +113,7 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     link.counters().active.subtract();
     switch (result) {
     case Relay::Result::finished:
-        if (relay.may_reuse()) {
+        if (shares && relay.may_reuse()) {
             const auto& keepalive = pool_->spec->config.keepalive;
             link.give_back(std::move(connection), keepalive.max_idle, context_.loop.now() + keepalive.idle_timeout);
         }

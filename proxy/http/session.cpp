@@ -4,7 +4,6 @@ namespace weir::proxy::http {
 namespace {
 
 constexpr auto linger_time = std::chrono::seconds(2);
-constexpr auto newcomer_time = std::chrono::seconds(1);
 constexpr std::size_t linger_bytes = 1u << 20;
 
 constexpr std::size_t body_room = head_block_size - 16 * 1024; // beside a head
@@ -23,7 +22,8 @@ HeadLimits Session::limits() const {
 }
 
 Task<> Session::run() {
-    for (;;) {
+    const bool welcome = co_await receive_proxy_header();
+    while (welcome) {
         const auto head = co_await read_head();
         if (head.status == HeadStatus::incomplete) break;
         const auto began = client_.context.loop.now();

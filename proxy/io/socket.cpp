@@ -43,6 +43,13 @@ int Socket::connect_error() const {
     return ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }
 
+conf::Address Socket::local() const {
+    sockaddr_storage raw{};
+    socklen_t length = sizeof raw;
+    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&raw), &length) != 0) return {};
+    return conf::Address::from(reinterpret_cast<const sockaddr*>(&raw));
+}
+
 void Socket::close(HowToClose how) {
     if (fd_ < 0) return;
     if (how == HowToClose::reset) {

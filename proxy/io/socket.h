@@ -36,7 +36,8 @@ public:
     bool open(EventLoop& loop, int fd, Waker& waker);
     // Begins to connect; once writable(), connect_error() tells how it ended. Returns errno, 0 while it goes well.
     int connect(EventLoop& loop, const conf::Address& address, Waker& waker);
-    int connect_error() const; // errno, or 0
+    int connect_error() const;   // errno, or 0
+    conf::Address local() const; // the own end's; unset where it can't be told
     void close(HowToClose how = HowToClose::gracefully);
 
     bool is_open() const { return fd_ >= 0; }

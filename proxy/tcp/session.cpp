@@ -11,7 +11,9 @@ Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listene
       pool_(view_->pools[client_.listener->spec->pool].get()) {}
 
 Task<> Session::run() {
-    const auto backend = co_await connect_any();
+    const bool welcome = co_await receive_proxy_header();
+    BackendConnectionPtr backend;
+    if (welcome) backend = co_await connect_any();
     if (!backend) {
         client_.socket.close(HowToClose::reset);
         co_return;
@@ -19,6 +21,12 @@ Task<> Session::run() {
     auto& active = backend->link().counters().active;
     active.add();
     Tunnel tunnel(client_, *backend);
+    Buffer head;
+    if (const auto version = pool_->spec->config.send_proxy_protocol; version != conf::ProxyProtocol::none) {
+        head = Buffer(client_.context.heads);
+        head.fill(client_.write_proxy_header(head.space().data(), version));
+        tunnel.send_first(head);
+    }
     co_await tunnel.run(pool_->spec->timeouts.tunnel);
     active.subtract();
     client_.counters().bytes_in.add(tunnel.sent_to_backend());

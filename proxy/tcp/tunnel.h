@@ -16,6 +16,9 @@ class Tunnel {
 public:
     Tunnel(ClientSide& client, BackendConnection& backend);
 
+    // A head for the backend, before what the client says.
+    void send_first(Buffer& head) { up_.send_first(head); }
+
     // Ends with both sockets finished or closed.
     Task<> run(conf::Duration idle_timeout);
 

@@ -1,0 +1,176 @@
+"""The PROXY protocol: who the client is, told by a load balancer in front and told on to the backends."""
+import socket
+import struct
+
+from weir_test import Backend, Reader, Scenario, eventually, free_port, main
+
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def v2(source, destination, command=0x21, family=0x11, more=b""):
+    pack = lambda a: socket.inet_pton(socket.AF_INET, a[0])
+    addresses = pack(source) + pack(destination) + struct.pack("!HH", source[1], destination[1]) + more
+    return SIGNATURE + struct.pack("!BBH", command, family, len(addresses)) + addresses
+
+
+class ProxiedBackend(Backend):
+    """A backend that insists on a PROXY header, and remembers each."""
+
+    def __init__(self):
+        self.headers = []
+        super().__init__()
+
+    def _serve(self, connection):
+        reader = Reader(connection)
+        try:
+            while len(reader.buffer) < len("PROXY UNKNOWN\r\n") and reader.more():
+                pass
+            if reader.buffer.startswith(SIGNATURE):
+                head = reader.exactly(16)
+                header = head + reader.exactly(struct.unpack("!H", head[14:16])[0])
+            else:
+                header = reader.until(b"\r\n") + b"\r\n"
+            with self.lock:
+                self.headers.append(header)
+            while (request := reader.request()) is not None:
+                with self.lock:
+                    self.requests.append(request)
+                self.echo(connection, request)
+        except (OSError, AssertionError) as problem:
+            with self.lock:
+                self.broken.append(str(problem))
+        finally:
+            connection.close()
+
+
+class Receiving(Scenario):
+    def serve(self, trusted="127.0.0.0/8", protocol="http", backend=None):
+        self.port, self.seen = free_port(), backend or self.backend()
+        self.proxy = self.weir(f'''
+listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web, trusted_proxies: [{trusted}], accept_proxy_protocol: true}}}}
+pools: {{web: {{backends: ["{self.seen.address}"]}}}}
+timeouts: {{client_header: 500ms}}
+''', workers=1)
+
+    def refused(self):
+        return self.proxy.metrics()['weir_proxy_headers_refused_total{listener="web"}']
+
+    def test_the_address_that_is_told_is_the_clients(self):
+        self.serve()
+        for header, ip in ((b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\n", "203.0.113.7"), (b"PROXY TCP6 2001:db8::7 ::1 4444 80\r\n", "2001:db8::7"),
+                           (v2(("203.0.113.8", 5), ("192.0.2.1", 80)), "203.0.113.8"), (v2(("203.0.113.8", 5), ("192.0.2.1", 80), more=b"\x02\0\x01x"), "203.0.113.8")):
+            client = self.client(self.port)
+            client.send(header)
+            for _ in range(2):  # it counts for the whole connection
+                self.assertEqual(client.get("/", extra="X-Forwarded-For: 6.6.6.6\r\n")["status"], 200)
+                self.assertEqual(self.seen.requests[-1]["fields"]["x-forwarded-for"], ip)
+        eventually(lambda: self.proxy.access_log().count("203.0.113.7 - - [") == 2, "the log has it, too")
+
+    def test_a_header_may_come_byte_by_byte_and_with_the_request(self):
+        self.serve()
+        for header in (b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\n", v2(("203.0.113.7", 5), ("192.0.2.1", 80))):
+            client = self.client(self.port)
+            for byte in header:
+                client.send(bytes([byte]))
+            self.assertEqual(client.get("/")["status"], 200)
+            client = self.client(self.port)
+            client.send(header + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(client.reader.response()["status"], 200)
+            self.assertEqual(self.seen.requests[-1]["fields"]["x-forwarded-for"], "203.0.113.7")
+
+    def test_a_proxys_own_connection_and_an_unknown_client(self):
+        self.serve()
+        for header, believed in ((v2(("1.1.1.1", 1), ("2.2.2.2", 2), command=0x20), True), (b"PROXY UNKNOWN\r\n", False), (v2(("1.1.1.1", 1), ("2.2.2.2", 2), family=0), False)):
+            client = self.client(self.port)
+            client.send(header)
+            self.assertEqual(client.get("/", extra="X-Forwarded-For: 6.6.6.6\r\n")["status"], 200)
+            self.assertEqual(self.seen.requests[-1]["fields"]["x-forwarded-for"], "6.6.6.6, 127.0.0.1" if believed else "127.0.0.1")
+
+    def test_what_is_no_header_closes_the_connection(self):
+        self.serve()
+        bad = (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"PROXY TCP4 1.2.3.4 5.6.7.8 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", b"PROXY " + b"x" * 200,
+               v2(("1.1.1.1", 1), ("2.2.2.2", 2), command=0x31), SIGNATURE[:-1] + b"x" * 20)
+        for data in bad:
+            self.assertEqual(self.client(self.port).send(data).rest(), b"")
+        self.assertEqual(self.refused(), len(bad))
+        self.assertEqual((self.seen.requests, self.seen.connections), ([], []))
+
+    def test_a_header_that_does_not_come_in_time_closes_the_connection(self):
+        self.serve()
+        self.assertEqual(self.client(self.port).send(b"PROXY TCP4 1.2").rest(), b"")
+        self.assertEqual(self.client(self.port).rest(), b"")
+        self.assertEqual(self.refused(), 2)
+
+    def test_a_header_of_somebody_who_is_not_trusted_closes_the_connection(self):
+        self.serve(trusted="10.0.0.0/8")
+        for data in (b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"):
+            self.assertEqual(self.client(self.port).send(data).rest(), b"")
+        self.assertEqual(self.seen.connections, [])
+
+    def test_a_tcp_listener_takes_it_off(self):
+        self.serve(protocol="tcp")
+        client = self.client(self.port)
+        client.send(b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\nGET / HTTP/1.1\r\nHost: raw\r\n\r\n")
+        self.assertEqual(client.reader.response()["status"], 200)
+        self.assertEqual(self.seen.requests[-1]["fields"], {"host": "raw"})
+
+    def test_it_needs_trusted_proxies(self):
+        self.serve()
+        self.proxy.write(f'''
+listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web, accept_proxy_protocol: true}}}}
+pools: {{web: {{backends: ["{self.seen.address}"]}}}}
+''')
+        code, _, err = self.proxy.command("check", "-c", self.proxy.path)
+        self.assertEqual(code, 1)
+        self.assertIn("name the proxies that send it in trusted_proxies", err)
+
+
+class Sending(Scenario):
+    def serve(self, version, protocol="http", front="", check=""):
+        self.port, self.seen = free_port(), ProxiedBackend()
+        self.addCleanup(self.seen.close)
+        self.proxy = self.weir(f'''
+listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web{front}}}}}
+pools: {{web: {{backends: ["{self.seen.address}"], send_proxy_protocol: {version}{check}}}}}
+''', workers=1)
+
+    def expected(self, version, client, client_address=None, destination=None):
+        source = client_address or client.sock.getsockname()
+        destination = destination or ("127.0.0.1", self.port)
+        if version == "v1":
+            return f"PROXY TCP4 {source[0]} {destination[0]} {source[1]} {destination[1]}\r\n".encode()
+        return v2(source, destination)
+
+    def test_backends_are_told_who_the_client_is(self):
+        for version in ("v1", "v2"):
+            self.serve(version)
+            first, second = self.client(self.port), self.client(self.port)
+            for client in (first, second, first):
+                self.assertEqual(client.get("/")["status"], 200)
+            self.assertEqual(self.seen.headers, [self.expected(version, c) for c in (first, second, first)])
+            self.assertEqual(self.seen.broken, [])
+
+    def test_a_tcp_backend_hears_it_before_the_client_says_a_word(self):
+        for version in ("v1", "v2"):
+            self.serve(version, protocol="tcp")
+            client = self.client(self.port)
+            eventually(lambda: self.seen.headers == [self.expected(version, client)], "the header is there")
+            self.assertEqual(client.get("/")["status"], 200)
+
+    def test_what_was_told_in_front_is_told_on(self):
+        self.serve("v2", front=", accept_proxy_protocol: true, trusted_proxies: [127.0.0.1]")
+        told = v2(("203.0.113.8", 5), ("192.0.2.1", 80))
+        for header, expected in ((told, told), (b"PROXY UNKNOWN\r\n", SIGNATURE + b"\x21\0\0\0")):
+            client = self.client(self.port)
+            self.assertEqual(client.send(header).get("/")["status"], 200)
+            self.assertEqual(self.seen.headers[-1], expected)
+
+    def test_health_checks_begin_with_a_header_of_weirs_own(self):
+        for version, header in (("v1", b"PROXY UNKNOWN\r\n"), ("v2", SIGNATURE + b"\x20\0\0\0")):
+            self.serve(version, check=", health_check: {type: http, path: /healthz, interval: 100ms}")
+            self.proxy.wait_up(1)
+            self.assertEqual(self.seen.headers[0], header)
+
+
+if __name__ == "__main__":
+    main()
