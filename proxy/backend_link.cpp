@@ -27,9 +27,10 @@ BackendConnectionPtr BackendLink::take_idle() {
         idle_.pop_back();
         connection->timer_.cancel();
         counters_.idle.subtract();
-        // News of it may wait in the kernel: a farewell, or bytes that would be taken for the next answer. What came
-        // before this round of events has been seen; only after a while is one more look worth a system call.
-        if (loop_.now() - connection->idle_since_ < fresh || connection->socket.is_quiet()) return connection;
+        // News of it may wait: a farewell, or bytes that would be taken for the next answer. What came before this
+        // round of events has been fetched; only after a while is one more look worth a system call.
+        const bool seen = loop_.now() - connection->idle_since_ < fresh && !loop_.has_news(connection->socket);
+        if (seen || connection->socket.is_quiet()) return connection;
     }
     return nullptr;
 }
@@ -46,9 +47,11 @@ void BackendLink::give_back(BackendConnectionPtr connection, std::size_t max_idl
     idle_.push_back(std::move(connection));
 }
 
-void BackendLink::close_idle() {
-    counters_.idle.subtract(idle_.size());
+std::size_t BackendLink::close_idle() {
+    const auto count = idle_.size();
+    counters_.idle.subtract(count);
     idle_.clear();
+    return count;
 }
 
 void BackendLink::drop(BackendConnection& connection) {

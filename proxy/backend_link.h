@@ -53,7 +53,7 @@ public:
 
     // Keeps a connection for later, where there may be one more.
     void give_back(BackendConnectionPtr connection, std::size_t max_idle, TimePoint until);
-    void close_idle();
+    std::size_t close_idle(); // returns how many
     // The backend has left the configuration: nothing is kept any more.
     void retire() { retired_ = true, close_idle(); }
 

@@ -31,7 +31,7 @@ struct ClientSide {
 
     bool is_draining() const { return context.phase == Phase::draining || listener->phase == Phase::draining; }
     // Gone, with nothing of it left to read: more requests would wait for their answers.
-    bool has_left() const { return socket.hung_up() && in.empty() && socket.at_end(); }
+    bool has_left() const { return socket.broken() || (socket.hung_up() && in.empty() && socket.at_end()); }
     // The PROXY header for a connection to a backend; returns its length.
     std::size_t write_proxy_header(char* out, conf::ProxyProtocol version) const {
         if (origin == tcp::ProxyOrigin::unknown) return tcp::write_proxy_header(out, version, {}, {});

@@ -11,6 +11,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <utility>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -25,11 +26,24 @@ constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr auto debounce = std::chrono::milliseconds(100);
 constexpr auto refresh_interval = std::chrono::seconds(1);
 
-void raise_descriptor_limit() {
+// As many descriptors as the system allows, and how many that is.
+std::uint64_t raise_descriptor_limit() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    const auto before = std::exchange(limit.rlim_cur, limit.rlim_max);
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before;
+}
+
+// How many clients the descriptors are enough for: each may need one more for its backend, and weir some for itself.
+conf::Process fit_descriptors(const conf::Config& config) {
+    auto process = config.process;
+    std::size_t backends = 0;
+    for (const auto& pool : config.pools) backends += pool.backends.size(); // probed all at once, perhaps
+    const auto own = 64 + backends + config.listeners.size() * Running::worker_count(process);
+    const auto limit = raise_descriptor_limit();
+    const auto affordable = limit > own + 2 ? (limit - own) / 2 : 1;
+    process.max_connections = static_cast<std::uint32_t>(std::min<std::uint64_t>(process.max_connections, affordable));
+    return process;
 }
 
 std::string read_token(const std::string& path) {
@@ -46,8 +60,8 @@ std::string read_token(const std::string& path) {
 
 Process::Process(std::string path, conf::Loaded loaded)
     : path_(std::move(path)), loaded_(std::move(loaded)), signals_(control_, SIGHUP, SIGTERM, SIGINT),
-      drain_timer_(control_), refresh_timer_(control_), watch_descriptor_(control_),
-      running_(control_, loaded_.config.process),
+      process_(fit_descriptors(loaded_.config)), drain_timer_(control_), refresh_timer_(control_),
+      watch_descriptor_(control_), running_(control_, process_),
       reloader_(control_, running_, path_, [this](const auto& files) { watch_.set_files(files); }) {
     signals_.add(SIGQUIT);
     signals_.add(SIGUSR1);
@@ -61,8 +75,11 @@ Process::~Process() {
 
 ExitCode Process::run() {
     ::signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
     log::configure_logger(loaded_.config.logging);
+    if (const auto wanted = loaded_.config.process.max_connections; process_.max_connections < wanted)
+        spdlog::warn("process.max_connections: the limit on open files allows {} clients at a time, not {}; raise it "
+                     "(ulimit -n, LimitNOFILE=)",
+                     process_.max_connections, wanted);
     asio::co_spawn(control_, start(), [this](std::exception_ptr failure) {
         if (!failure) return;
         try {

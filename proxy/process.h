@@ -44,6 +44,7 @@ private:
     ExitCode code_ = ExitCode::done;
     bool stopping_ = false;
     boost::asio::signal_set signals_;
+    const conf::Process process_; // as far as the descriptors go
     boost::asio::steady_timer drain_timer_, refresh_timer_;
     conf::FileWatch watch_;
     boost::asio::posix::stream_descriptor watch_descriptor_;

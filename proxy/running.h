@@ -21,6 +21,8 @@ namespace weir::proxy {
 
 class Running {
 public:
+    static std::size_t worker_count(const conf::Process& process);
+
     // `process` is fixed from here on.
     Running(boost::asio::io_context& control, const conf::Process& process);
     ~Running();
@@ -32,11 +34,11 @@ public:
     const health::Monitor& monitor() const { return monitor_; }
     const std::vector<WorkerCounters>& counters() const { return counters_; }
     log::AccessLog& access_log() { return access_log_; }
+    const log::AccessLog& access_log() const { return access_log_; }
     WorkerGroup& workers() { return workers_; }
     void stop();
 
 private:
-    static std::size_t worker_count(const conf::Process& process);
     void on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health);
     void watch_health();
 

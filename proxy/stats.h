@@ -44,7 +44,7 @@ struct ListenerStats {
 
 // What a worker counts of itself.
 struct alignas(64) WorkerCounters {
-    Counter retries, retries_refused, log_lines_dropped, accept_failures;
+    Counter retries, retries_refused, log_lines_dropped, accept_failures, shortages;
 };
 
 } // namespace weir::proxy

@@ -51,8 +51,10 @@ void ViewBuilder::close_idle(const balancer::Backend& backend) {
     if (const auto it = links_.find(&backend); it != links_.end()) it->second->close_idle();
 }
 
-void ViewBuilder::close_all_idle() {
-    for (auto& [_, link] : links_) link->close_idle();
+std::size_t ViewBuilder::close_all_idle() {
+    std::size_t closed = 0;
+    for (auto& [_, link] : links_) closed += link->close_idle();
+    return closed;
 }
 
 } // namespace weir::proxy

@@ -36,7 +36,7 @@ public:
 
     // Closes the idle connections to a backend that is out.
     void close_idle(const balancer::Backend& backend);
-    void close_all_idle();
+    std::size_t close_all_idle(); // returns how many
 
 private:
     std::shared_ptr<BackendLink> link_to(const balancer::BackendPtr& backend);

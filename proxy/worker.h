@@ -45,6 +45,7 @@ private:
     void start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer);
     void pause_accepting();
     void on_room() override;
+    bool spare_idle() override { return views_.close_all_idle() > 0; }
     void end_all();
 
     const std::size_t max_connections_;

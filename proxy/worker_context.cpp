@@ -1,6 +1,12 @@
 #include "proxy/worker_context.h"
 
+#include <cerrno>
+
 namespace weir::proxy {
+
+bool is_shortage(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == ENOSPC;
+}
 
 void WorkerContext::enlist(ClientConnection& connection) {
     connection.next = connections;
@@ -15,6 +21,14 @@ void WorkerContext::discharge(ClientConnection& connection) {
     else connections = connection.next;
     --connection_count;
     on_room();
+}
+
+int WorkerContext::begin_connect(BackendConnection& connection, Waker& waker) {
+    const auto& address = connection.link().backend().address();
+    const int error = connection.socket.connect(loop, address, waker);
+    if (!is_shortage(error)) return error;
+    counters.shortages.add();
+    return spare_idle() ? connection.socket.connect(loop, address, waker) : error;
 }
 
 void WorkerContext::write_access_line(const log::AccessRecord& record) {

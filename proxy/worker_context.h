@@ -18,6 +18,9 @@ namespace weir::proxy {
 inline constexpr std::size_t head_block_size = 20 * 1024;
 inline constexpr std::size_t body_block_size = 64 * 1024;
 
+// Whether an errno tells of a shortage on this machine, which no peer is to blame for.
+bool is_shortage(int error);
+
 enum class Phase { serving, draining };
 
 // A client's connection, as the worker sees it: in a list, to be told when the end is near.
@@ -59,7 +62,12 @@ struct WorkerContext {
     void enlist(ClientConnection& connection);
     void discharge(ClientConnection& connection); // a full worker may accept again
     void write_access_line(const log::AccessRecord& record);
-    virtual void on_room() {} // a connection has gone
+    virtual void on_room() {}                   // a connection has gone
+    virtual bool spare_idle() { return false; } // closes idle backend connections; whether there were any
+
+    // Begins to connect to the backend; idle connections make room where descriptors have run out. Returns errno, 0
+    // while it goes well.
+    int begin_connect(BackendConnection& connection, Waker& waker);
 
 protected:
     ~WorkerContext() = default;

@@ -132,17 +132,19 @@ void write_backends(Exposition& out, const Running& running) {
 }
 
 void write_workers(Exposition& out, const Running& running) {
-    const auto one = [&](const char* name, const char* help, Counter WorkerCounters::*member) {
-        std::uint64_t sum = 0;
+    const auto one = [&](const char* name, const char* help, Counter WorkerCounters::*member, std::uint64_t more = 0) {
+        std::uint64_t sum = more;
         for (const auto& worker : running.counters()) sum += (worker.*member).read();
         out.family(name, "counter", help);
         out.sample({}, sum);
     };
     one("weir_retries_total", "Requests tried on another backend.", &WorkerCounters::retries);
     one("weir_retries_refused_total", "Retries that the budget did not allow.", &WorkerCounters::retries_refused);
-    one("weir_access_log_dropped_total", "Access log lines dropped because the writer could not keep up.",
-        &WorkerCounters::log_lines_dropped);
+    one("weir_access_log_dropped_total", "Access log lines lost: the writer could not keep up, or the disk is full.",
+        &WorkerCounters::log_lines_dropped, running.access_log().lost());
     one("weir_accept_failures_total", "Connections that could not be accepted.", &WorkerCounters::accept_failures);
+    one("weir_connect_shortages_total", "Connections to backends that found no descriptor or memory left at first.",
+        &WorkerCounters::shortages);
 }
 
 void write_reload(Exposition& out, const Running& running, const Reloader& reloader) {

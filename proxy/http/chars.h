@@ -22,7 +22,7 @@ constexpr std::array<std::uint8_t, 256> make_table() {
     constexpr std::string_view alnum = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     mark(alnum, token | host);
     mark("!#$%&'*+-.^_`|~", token);
-    mark("-._~%!$&'()*+;=[]:", host);
+    mark("-._~[]:", host); // a URL allows more in a host; no name that is ever served has it
     mark("0123456789ABCDEFabcdef", hex);
     for (int c = 0x21; c < 0x7f; ++c) table[static_cast<std::size_t>(c)] |= target | value;
     table['#'] &= static_cast<std::uint8_t>(~target); // a fragment never goes on the wire

@@ -10,6 +10,8 @@ namespace {
 
 constexpr int client_closed_request = 499; // nginx's word for it, which log readers know
 
+constexpr int shortage = 503; // of connect(): this machine is out of descriptors or memory
+
 Trust trust_in(const ClientSide& client) {
     if (client.origin == tcp::ProxyOrigin::unknown) return Trust::untrusted;
     const auto& blocks = client.listener->spec->config.trusted_proxies;
@@ -101,7 +103,7 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     } else {
         connection = link.make();
         failure_ = co_await connect(*connection);
-        if (failure_ == client_closed_request) co_return Try::stopped;
+        if (failure_ == client_closed_request || failure_ == shortage) co_return Try::stopped; // no backend's fault
         if (failure_) {
             count_failure(link, member, FailedTry::Stage::connecting);
             co_return may_try_again(FailedTry::Stage::connecting) ? Try::failed : Try::stopped;
@@ -142,8 +144,8 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
 
 // Returns 0 once the connection stands, or the status that says why it does not.
 Task<int> Exchange::connect(BackendConnection& connection) {
-    const auto& address = connection.link().backend().address();
-    if (connection.socket.connect(context_.loop, address, client_.fiber)) co_return 502;
+    if (const int error = context_.begin_connect(connection, client_.fiber))
+        co_return is_shortage(error) ? shortage : 502;
     client_.expire_in(timeouts_->connect);
     while (!connection.socket.writable()) {
         co_await client_.fiber.wait();

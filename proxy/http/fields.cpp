@@ -2,6 +2,7 @@
 
 #include "proxy/http/chars.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -37,6 +38,7 @@ constexpr std::array known{
 };
 
 constexpr std::size_t longest = 17;
+constexpr std::string_view forwarded = "x-forwarded-";
 
 struct Range {
     std::uint8_t first = 0, last = 0;
@@ -55,18 +57,19 @@ constexpr auto by_length = [] {
 } // namespace
 
 FieldId identify(std::string_view name) {
-    if (name.size() > longest) return FieldId::other;
-    const auto range = by_length[name.size()];
-    for (auto i = range.first; i < range.last; ++i)
-        if (same_word(name, known[i].name)) return known[i].id;
-    return FieldId::other;
+    if (name.size() <= longest) {
+        const auto range = by_length[name.size()];
+        for (auto i = range.first; i < range.last; ++i)
+            if (same_word(name, known[i].name)) return known[i].id;
+    }
+    return same_word(name.substr(0, forwarded.size()), forwarded) ? FieldId::x_forwarded_other : FieldId::other;
 }
 
 FieldId identify_alias(std::string_view name) {
-    if (name.size() > longest) return FieldId::other;
-    char dashed[longest];
-    for (std::size_t i = 0; i < name.size(); ++i) dashed[i] = name[i] == '_' ? '-' : name[i];
-    return identify({dashed, name.size()});
+    char dashed[longest + 1]; // one more: a longer name is not taken for one that it begins with
+    const auto size = std::min(name.size(), sizeof dashed);
+    for (std::size_t i = 0; i < size; ++i) dashed[i] = name[i] == '_' ? '-' : name[i];
+    return identify({dashed, size});
 }
 
 } // namespace weir::proxy::http

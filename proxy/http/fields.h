@@ -27,6 +27,7 @@ enum class FieldId : std::uint8_t {
     x_forwarded_for,
     x_forwarded_proto,
     x_forwarded_host,
+    x_forwarded_other, // any other X-Forwarded-*
     x_real_ip,
     referer,
     user_agent,

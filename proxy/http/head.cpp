@@ -2,7 +2,9 @@
 
 #include "proxy/http/chars.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace weir::proxy::http {
 namespace {
@@ -28,15 +30,16 @@ private:
     const char* at_; // CR and LF belong to no class, so a run never passes the end of its line
 };
 
-// How far a head reaches: npos while its end has not come.
-std::size_t head_length(std::string_view bytes) {
-    const auto* end = static_cast<const char*>(::memmem(bytes.data(), bytes.size(), "\r\n\r\n", 4));
+// How far a head reaches: npos while its end has not come. The first `seen` bytes do not hold all of it.
+std::size_t head_length(std::string_view bytes, std::size_t seen) {
+    const auto from = seen < 3 ? 0 : seen - 3;
+    const auto* end = static_cast<const char*>(::memmem(bytes.data() + from, bytes.size() - from, "\r\n\r\n", 4));
     return end ? static_cast<std::size_t>(end - bytes.data()) + 4 : std::string_view::npos;
 }
 
 // Whether a head that is still coming can't become a legal one: a line end that is no CRLF, or a control byte.
-bool is_hopeless(std::string_view bytes) {
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
+bool is_hopeless(std::string_view bytes, std::size_t seen) {
+    for (std::size_t i = seen ? seen - 1 : 0; i < bytes.size(); ++i) {
         const char c = bytes[i];
         if (is_value(c)) continue;
         const bool crlf =
@@ -46,8 +49,9 @@ bool is_hopeless(std::string_view bytes) {
     return false;
 }
 
-HeadResult check_incomplete(std::string_view bytes, const HeadLimits& limits) {
-    if (is_hopeless(bytes)) return refused(400, "a line does not end in CRLF, or holds a control byte");
+HeadResult check_incomplete(std::string_view bytes, const HeadLimits& limits, HeadScan& scan) {
+    const auto seen = std::exchange(scan.seen, bytes.size());
+    if (is_hopeless(bytes, seen)) return refused(400, "a line does not end in CRLF, or holds a control byte");
     if (bytes.size() < limits.size) return {HeadStatus::incomplete};
     const bool in_first_line = bytes.find('\n') == std::string_view::npos;
     return in_first_line ? refused(414, "the request line is too long") : refused(431, "the head is too large");
@@ -113,7 +117,6 @@ bool same_authority(std::string_view a, std::string_view b) {
 // Splits the target (RFC 9112 section 3.2) into authority and path.
 HeadResult read_target(RequestHead& head) {
     const auto target = head.target;
-    if (head.method == "CONNECT" || head.method == "TRACE") return refused(405, "a method that weir does not serve");
     if (target.front() == '/') {
         head.path = target;
         return complete;
@@ -148,28 +151,17 @@ HeadResult read_host(RequestHead& head) {
     return complete;
 }
 
-} // namespace
-
-std::string_view RequestHead::find(FieldId id) const { return find_in(fields, id); }
-std::string_view ResponseHead::find(FieldId id) const { return find_in(fields, id); }
-
-std::string_view host_of(std::string_view authority) {
-    if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
-    return authority.substr(0, authority.find(':'));
-}
-
-HeadResult parse_request(std::string_view bytes, const HeadLimits& limits, RequestHead& head) {
-    // One empty line before a request is forgiven (RFC 9112 section 2.2).
-    const std::size_t skipped = bytes.starts_with("\r\n") ? 2 : 0;
-    const auto rest = bytes.substr(skipped);
-    const auto length = head_length(rest);
-    if (length == std::string_view::npos) return check_incomplete(rest, limits);
-    if (length > limits.size) return check_incomplete(rest.substr(0, limits.size), limits);
-    head.length = skipped + length;
+HeadResult read_request(std::string_view bytes, const HeadLimits& limits, RequestHead& head, HeadScan& scan) {
+    const auto length = head_length(bytes, scan.seen);
+    if (length == std::string_view::npos) return check_incomplete(bytes, limits, scan);
+    if (length > limits.size) return check_incomplete(bytes.substr(0, limits.size), limits, scan);
+    head.length = length;
     head.authority = {};
-    Cursor cursor(rest);
+    Cursor cursor(bytes);
     head.method = cursor.run<is_token>();
     if (head.method.empty() || !cursor.take(' ')) return refused(400, "no method");
+    if (head.method == "CONNECT" || head.method == "TRACE" || head.method == "PRI")
+        return refused(405, "a method that weir does not serve");
     head.target = cursor.run<is_target>();
     if (head.target.empty() || !cursor.take(' ')) return refused(400, "an illegal target");
     if (const int code = read_version(cursor, head.minor_version)) return refused(code, "not HTTP/1.0 or HTTP/1.1");
@@ -180,9 +172,31 @@ HeadResult parse_request(std::string_view bytes, const HeadLimits& limits, Reque
     return read_host(head);
 }
 
-HeadResult parse_response(std::string_view bytes, const HeadLimits& limits, ResponseHead& head) {
-    const auto length = head_length(bytes);
-    if (length == std::string_view::npos) return check_incomplete(bytes, limits);
+} // namespace
+
+std::string_view RequestHead::find(FieldId id) const { return find_in(fields, id); }
+std::string_view ResponseHead::find(FieldId id) const { return find_in(fields, id); }
+
+std::string_view host_of(std::string_view authority) {
+    if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
+    return authority.substr(0, authority.find(':'));
+}
+
+HeadResult parse_request(std::string_view bytes, const HeadLimits& limits, RequestHead& head, HeadScan& scan) {
+    // One empty line before a request is forgiven (RFC 9112 section 2.2).
+    if (bytes.starts_with("\r\n")) {
+        if (bytes.substr(2).starts_with('\r')) return refused(400, "more than one empty line before the request");
+        HeadScan rest{scan.seen < 2 ? 0 : scan.seen - 2};
+        const auto result = read_request(bytes.substr(2), limits, head, rest);
+        scan.seen = rest.seen + 2;
+        head.length += 2;
+        return result;
+    }
+    return read_request(bytes, limits, head, scan);
+}
+HeadResult parse_response(std::string_view bytes, const HeadLimits& limits, ResponseHead& head, HeadScan& scan) {
+    const auto length = head_length(bytes, scan.seen);
+    if (length == std::string_view::npos) return check_incomplete(bytes, limits, scan);
     if (length > limits.size) return refused(502, "the head is too large");
     head.length = length;
     Cursor cursor(bytes);

@@ -50,9 +50,24 @@ struct ResponseHead {
     std::string_view find(FieldId id) const;
 };
 
-// Reads the head at the front of `bytes`. `incomplete` promises that nothing so far is wrong.
-HeadResult parse_request(std::string_view bytes, const HeadLimits& limits, RequestHead& head);
-HeadResult parse_response(std::string_view bytes, const HeadLimits& limits, ResponseHead& head);
+// How many bytes of a head that is still coming have been looked at: one that drips in is read once, not once a drop.
+struct HeadScan {
+    std::size_t seen = 0;
+};
+
+// Reads the head at the front of `bytes`. `incomplete` promises that nothing so far is wrong; the same bytes and more
+// may follow then, with the same `scan`.
+HeadResult parse_request(std::string_view bytes, const HeadLimits& limits, RequestHead& head, HeadScan& scan);
+HeadResult parse_response(std::string_view bytes, const HeadLimits& limits, ResponseHead& head, HeadScan& scan);
+
+inline HeadResult parse_request(std::string_view bytes, const HeadLimits& limits, RequestHead& head) {
+    HeadScan scan;
+    return parse_request(bytes, limits, head, scan);
+}
+inline HeadResult parse_response(std::string_view bytes, const HeadLimits& limits, ResponseHead& head) {
+    HeadScan scan;
+    return parse_response(bytes, limits, head, scan);
+}
 
 // What stands between "Host:" and the path for routing: lower-cased by the caller, without the port.
 std::string_view host_of(std::string_view authority);

@@ -7,6 +7,9 @@ namespace {
 
 constexpr std::uint8_t most_interim = 10; // more 1xx than that is no answer
 
+// What a client must send or take of a body within its idle time, counted in and out: a drop now and then is no life.
+constexpr std::uint64_t least_progress = 2 * 1024;
+
 Encoding encoding_of(const Framing& framing) {
     return framing.kind == BodyKind::chunked ? Encoding::chunked : Encoding::identity;
 }
@@ -62,6 +65,7 @@ Relay::Step Relay::step() {
         if (progress_ == before) break;
         did = Step::moved;
     }
+    if (client_.socket.broken()) return end(Result::client_gone); // however much a stalled backend holds back
     // A client that has left is waited for no longer, unless it has sent more requests and waits for all the answers.
     if (request_done_ && !response_ && client_.has_left()) return end(Result::client_gone);
     return did;
@@ -108,9 +112,11 @@ Relay::Step Relay::read_answer() {
 Relay::Step Relay::take_head() {
     const auto& limits = exchange_.view_->snapshot->config.limits;
     auto& head = client_.context.response;
-    const auto parsed = parse_response(backend_.in.view(), {limits.header_size.bytes, limits.header_count}, head);
+    const auto parsed =
+        parse_response(backend_.in.view(), {limits.header_size.bytes, limits.header_count}, head, scan_);
     if (parsed.status == HeadStatus::incomplete) return Step::blocked;
     if (parsed.status == HeadStatus::refused) return end(Result::bad_answer);
+    scan_ = {};
     if (head.status == 101) {
         if (exchange_.upgrade_.empty()) return end(Result::bad_answer);
         switched_ = true;
@@ -156,6 +162,7 @@ Relay::Step Relay::begin_answer(const ResponseHead& head) {
     else if (told.kind == BodyKind::chunked && old_client) told = {BodyKind::until_close};
     if (told.kind == BodyKind::until_close || client_.is_draining()) exchange_.next_ = Connection::close;
     if (!request_done_ || request_broken_) exchange_.next_ = Connection::close; // it may be left half-read
+    if (request_done_) exchange_.request_head_.release();                       // no other try will need it
     if (!head_.has_memory()) head_ = Buffer(client_.context.heads);
     const auto upgrade = switched_ ? head.find(FieldId::upgrade) : std::string_view();
     write_response(head_, head, {told, exchange_.report_.minor_version, exchange_.next_, upgrade});
@@ -198,7 +205,13 @@ void Relay::set_deadline() {
     const auto& timeouts = *exchange_.timeouts_;
     const bool on_client = response_ ? response_->waiting() == Waiting::for_sink
                                      : !request_done_ && request_.waiting() == Waiting::for_source;
-    client_.expire_in(on_client ? timeouts.client_idle : timeouts.response);
+    if (!on_client) {
+        client_.expire_in(timeouts.response);
+    } else if (!waits_for_client_ || progress_ - window_start_ >= least_progress) {
+        client_.expire_in(timeouts.client_idle);
+        window_start_ = progress_;
+    }
+    waits_for_client_ = on_client;
 }
 
 Relay::Result Relay::on_timeout() const {

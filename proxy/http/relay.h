@@ -59,6 +59,9 @@ private:
     bool reusable_ = false, backend_keeps_ = false, switched_ = false;
     std::uint8_t interim_ = 0; // 1xx responses so far
     std::uint64_t progress_ = 0;
+    std::uint64_t window_start_ = 0; // progress_ when the client's time began
+    bool waits_for_client_ = false;
+    HeadScan scan_;
 };
 
 } // namespace weir::proxy::http

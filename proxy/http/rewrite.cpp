@@ -41,7 +41,7 @@ bool is_own(FieldId id) {
 
 bool is_trust_field(FieldId id) {
     return id == FieldId::x_forwarded_for || id == FieldId::x_forwarded_proto || id == FieldId::x_forwarded_host ||
-           id == FieldId::forwarded || id == FieldId::x_real_ip;
+           id == FieldId::x_forwarded_other || id == FieldId::forwarded || id == FieldId::x_real_ip;
 }
 
 bool is_edited(const conf::HeaderEdit& edit, std::string_view name) {

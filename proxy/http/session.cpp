@@ -3,8 +3,9 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr auto linger_time = std::chrono::seconds(2);
-constexpr std::size_t linger_bytes = 1u << 20;
+// How long a client that was answered early may go on sending: in all, and between two pieces; less when weir leaves.
+constexpr auto linger_time = std::chrono::seconds(30);
+constexpr conf::Duration linger_silence = std::chrono::seconds(2), hurried_silence = std::chrono::milliseconds(200);
 
 constexpr std::size_t body_room = head_block_size - 16 * 1024; // beside a head
 
@@ -54,10 +55,11 @@ Task<> Session::run() {
 Task<HeadResult> Session::read_head() {
     const auto& timeouts = client_.listener->view->snapshot->config.timeouts;
     idle_ = client_.in.empty();
+    scan_ = {};
     client_.expire_in(first_ ? timeouts.client_header : timeouts.client_idle);
     for (;;) {
         if (!client_.in.empty()) {
-            const auto result = parse_request(client_.in.view(), limits(), client_.context.request);
+            const auto result = parse_request(client_.in.view(), limits(), client_.context.request, scan_);
             if (result.status == HeadStatus::complete && client_.in.space().size() < body_room) {
                 client_.in.grow(client_.in.size() +
                                 2 * body_room); // the body needs room, and the head must not move then
@@ -120,16 +122,13 @@ Task<> Session::refuse(const HeadResult& result) {
 // Closing with bytes unread would reset the connection, and the client might never see the answer.
 Task<> Session::linger() {
     client_.socket.finish_sending();
-    client_.expire_in(std::chrono::duration_cast<conf::Duration>(linger_time));
+    const auto end = client_.context.loop.now() + linger_time;
     Buffer sink(client_.context.heads);
-    for (std::size_t left = linger_bytes; left > 0;) {
-        sink.rewind();
-        const auto result = client_.socket.receive(sink.space().first(std::min(left, sink.space().size())));
-        if (result.status == IoStatus::ok) {
-            left -= result.bytes;
-            continue;
-        }
-        if (result.status != IoStatus::would_block || client_.is_draining()) co_return;
+    while (client_.context.loop.now() < end) {
+        const auto result = client_.socket.receive(sink.space());
+        if (result.status != IoStatus::ok && result.status != IoStatus::would_block) co_return;
+        if (result.status == IoStatus::ok) client_.fiber.yield(client_.context.loop);
+        client_.expire_in(client_.is_draining() ? hurried_silence : linger_silence);
         co_await client_.fiber.wait();
         if (client_.aborted || client_.timer.expired()) co_return;
     }

@@ -27,6 +27,7 @@ private:
     void record(const ExchangeReport& report, TimePoint began);
     HeadLimits limits() const;
 
+    HeadScan scan_;
     bool idle_ = true;  // between requests, with nothing of the next one read
     bool first_ = true; // no request has been read yet
     bool told_ = false; // the client has been answered: it must be able to read that

@@ -73,6 +73,12 @@ void EventLoop::remove(int fd, EventHandler& handler) {
         if (events_[i].data.ptr == &handler) events_[i].data.ptr = nullptr;
 }
 
+bool EventLoop::has_news(const EventHandler& handler) const {
+    for (int i = at_ + 1; i < fetched_; ++i)
+        if (events_[i].data.ptr == &handler) return true;
+    return false;
+}
+
 void EventLoop::post(std::function<void()> work) {
     {
         const std::lock_guard lock(mutex_);

@@ -45,6 +45,9 @@ public:
     // No event of this descriptor will reach its handler any more, not even one already fetched.
     void remove(int fd, EventHandler& handler);
 
+    // Whether an event of it has been fetched but not been handled yet.
+    bool has_news(const EventHandler& handler) const;
+
     // For Fiber alone: wakes it once in the next round.
     void wake_later(Fiber& fiber);
     void forget(Fiber& fiber);

@@ -13,12 +13,14 @@ bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
     fd_ = fd;
     loop_ = &loop;
     waker_ = &waker;
-    readable_ = hung_up_ = false;
+    readable_ = hung_up_ = broken_ = false;
     writable_ = true;
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (loop.add(fd_, *this, Trigger::edge)) return true;
+    const int error = errno;
     close();
+    errno = error;
     return false;
 }
 
@@ -113,6 +115,7 @@ IoResult Socket::send(std::span<const iovec> parts) {
 void Socket::finish_sending() { ::shutdown(fd_, SHUT_WR); }
 
 void Socket::on_event(std::uint32_t events) {
+    if (events & EPOLLERR) broken_ = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) writable_ = true;

@@ -32,7 +32,7 @@ public:
     Socket(const Socket&) = delete;
     Socket& operator=(const Socket&) = delete;
 
-    // Takes a connected descriptor. False where the loop can't watch it; the descriptor is closed then.
+    // Takes a connected descriptor. False, and errno, where the loop can't watch it; the descriptor is closed then.
     bool open(EventLoop& loop, int fd, Waker& waker);
     // Begins to connect; once writable(), connect_error() tells how it ended. Returns errno, 0 while it goes well.
     int connect(EventLoop& loop, const conf::Address& address, Waker& waker);
@@ -47,6 +47,7 @@ public:
     bool readable() const { return readable_; }
     bool writable() const { return writable_; }
     bool hung_up() const { return hung_up_; } // the peer sends no more, or the connection is broken
+    bool broken() const { return broken_; }   // reset, or another error: what it still says is of no use
     bool at_end() const;                      // so it is, and nothing that it sent waits to be read
     bool is_quiet();                          // asks the kernel: open, and nothing waits to be read
 
@@ -58,7 +59,7 @@ private:
     void on_event(std::uint32_t epoll_events) override;
 
     int fd_ = -1;
-    bool readable_ = false, writable_ = false, hung_up_ = false;
+    bool readable_ = false, writable_ = false, hung_up_ = false, broken_ = false;
     EventLoop* loop_ = nullptr;
     Waker* waker_ = nullptr;
 };

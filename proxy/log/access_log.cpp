@@ -2,6 +2,7 @@
 
 #include "proxy/log/stream.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -67,29 +68,40 @@ bool AccessLog::write_out() {
     for (auto& ring : rings_) {
         const auto bytes = ring->peek();
         if (bytes.empty()) continue;
-        write_bytes(bytes.data(), bytes.size());
+        write_lines(bytes);
         ring->release(bytes.size());
         wrote = true;
     }
     return wrote;
 }
 
-void AccessLog::write_bytes(const char* data, std::size_t size) {
-    while (size > 0) {
-        const int fd = fd_;
-        if (fd < 0) return;
-        const auto written = ::write(fd, data, size);
+// What cannot be written is lost and counted, line by line; traffic goes on.
+void AccessLog::write_lines(std::string_view lines) {
+    if (fd_ < 0) return;
+    if (torn_ && write_some("\n") == 1) torn_ = false;
+    const auto written = torn_ ? 0 : write_some(lines);
+    if (written == lines.size()) return;
+    if (written > 0) torn_ = lines[written - 1] != '\n';
+    lost_ +=
+        static_cast<std::uint64_t>(std::count(lines.begin() + static_cast<std::ptrdiff_t>(written), lines.end(), '\n'));
+}
+
+// Returns how much of it went out: less than all only where the output fails, or where weir stops and nobody reads.
+std::size_t AccessLog::write_some(std::string_view bytes) {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const auto written = ::write(fd_, bytes.data() + done, bytes.size() - done);
         if (written >= 0) {
-            data += written;
-            size -= static_cast<std::size_t>(written);
+            done += static_cast<std::size_t>(written);
         } else if (errno == EAGAIN) {
             // Nobody reads at the other end. The rings drop and count meanwhile; a stop does not wait.
-            pollfd wait{fd, POLLOUT, 0};
-            if (::poll(&wait, 1, 200) <= 0 && stopping_) return;
+            pollfd wait{fd_, POLLOUT, 0};
+            if (::poll(&wait, 1, 200) <= 0 && stopping_) break;
         } else if (errno != EINTR) {
-            return; // a full disk: these lines are lost, traffic goes on
+            break; // a full disk
         }
     }
+    return done;
 }
 
 } // namespace weir::proxy::log

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -27,20 +28,26 @@ public:
     // Opens the same path again, after it was moved away.
     std::string reopen() { return open(output_); }
 
+    // Lines that the output did not take: a full disk, a pipe that nobody reads at the end.
+    std::uint64_t lost() const { return lost_; }
+
     // Tells the writer that a ring fills up.
     void hurry() { wake_.notify_one(); }
 
 private:
     void run();
     bool write_out();
-    void write_bytes(const char* data, std::size_t size);
+    void write_lines(std::string_view lines);
+    std::size_t write_some(std::string_view bytes);
 
     std::vector<std::unique_ptr<Ring>> rings_;
     std::string output_ = "none";
     std::atomic<int> fd_{-1};
     std::vector<int> idle_; // outputs left for "none"
     std::atomic<bool> stopping_{false};
-    std::mutex mutex_; // only for the writer's sleep
+    std::atomic<std::uint64_t> lost_{0};
+    bool torn_ = false; // the output ends in the middle of a line
+    std::mutex mutex_;  // only for the writer's sleep
     std::condition_variable wake_;
     std::thread thread_;
 };

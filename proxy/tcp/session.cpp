@@ -45,24 +45,29 @@ Task<BackendConnectionPtr> Session::connect_any() {
         link.counters().requests.add();
         if (tries > 0) client_.context.counters.retries.add();
         auto connection = link.make();
-        const bool connected = co_await connect(*connection);
-        if (connected) co_return connection;
-        if (client_.aborted) break;
+        const auto connected = co_await connect(*connection);
+        if (connected == Connected::yes) co_return connection;
+        if (connected == Connected::hopeless) break;
         link.counters().failures.add();
         pool_->balancer.note_connect_failure(*member, now);
     }
     co_return nullptr;
 }
 
-Task<bool> Session::connect(BackendConnection& connection) {
-    if (connection.socket.connect(client_.context.loop, connection.link().backend().address(), client_.fiber))
-        co_return false;
+Task<Session::Connected> Session::connect(BackendConnection& connection) {
+    if (const int error = client_.context.begin_connect(connection, client_.fiber))
+        co_return is_shortage(error) ? Connected::hopeless : Connected::no;
     client_.expire_in(pool_->spec->timeouts.connect);
     while (!connection.socket.writable()) {
         co_await client_.fiber.wait();
-        if (client_.aborted || client_.timer.expired()) co_return false;
+        if (client_.aborted) co_return Connected::hopeless;
+        if (client_.socket.broken()) {
+            connection.socket.close(HowToClose::reset);
+            co_return Connected::hopeless;
+        }
+        if (client_.timer.expired()) co_return Connected::no;
     }
-    co_return connection.socket.connect_error() == 0;
+    co_return connection.socket.connect_error() ? Connected::no : Connected::yes;
 }
 
 } // namespace weir::proxy::tcp

@@ -17,8 +17,10 @@ public:
     void drain() override {} // ends when its peers do, or at the drain timeout
 
 private:
+    enum class Connected { yes, no, hopeless }; // hopeless: nor would any other be
+
     Task<BackendConnectionPtr> connect_any();
-    Task<bool> connect(BackendConnection& connection);
+    Task<Connected> connect(BackendConnection& connection);
 
     ViewPtr view_; // what it began with
     WorkerPool* pool_;

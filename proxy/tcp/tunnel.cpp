@@ -28,6 +28,8 @@ Task<> Tunnel::run(conf::Duration idle_timeout) {
     for (;;) {
         pass(up_, backend_.socket, up_state_);
         pass(down_, client_.socket, down_state_);
+        // A side that stalls must not hide that the other has been reset.
+        if (client_.socket.broken() || backend_.socket.broken()) break;
         if (up_state_ == Direction::broken || down_state_ == Direction::broken) break;
         if (up_state_ == Direction::closed && down_state_ == Direction::closed) co_return;
         if (const auto now = up_.moved() + down_.moved(); now != moved) {

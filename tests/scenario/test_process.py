@@ -71,7 +71,7 @@ class Commands(Scenario):
     def test_a_busy_port_at_the_start_is_1(self):
         port, backend = free_port(), self.backend()
         self.weir(web(port, [backend]))
-        with self.assertRaisesRegex(AssertionError, "ended with 1.*cannot listen on 127.0.0.1"):
+        with self.assertRaisesRegex(AssertionError, "(?s)ended with 1.*cannot listen on 127.0.0.1"):
             Weir(web(port, [backend]))
 
 

@@ -66,7 +66,7 @@ TEST_CASE("request lines") {
         {line("GET / http/1.1"), 400},
         {line("GET / HTTP/1,1"), 400},
         {line("GET / XTTP/1.1"), 400},
-        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 405},
         {line("CONNECT a:80 HTTP/1.1"), 405},
         {line("TRACE / HTTP/1.1"), 405},
         {"GET / HTTP/1.1\nHost: a\n\n", 400},
