@@ -92,6 +92,11 @@ Monitor::Monitor(asio::io_context& context, OnVerdict on_verdict)
 
 Monitor::~Monitor() { stop(); }
 
+void Monitor::inherit(const balancer::BackendPtr& backend, Verdict verdict, Progress progress) {
+    backend->set_verdict(verdict);
+    inherited_[backend.get()] = progress;
+}
+
 void Monitor::watch(const std::vector<Target>& targets) {
     std::unordered_map<const balancer::Backend*, std::shared_ptr<Watcher>> now;
     for (const auto& target : targets) {
@@ -107,8 +112,11 @@ void Monitor::watch(const std::vector<Target>& targets) {
             watcher->health = known->second->health;
             watcher->health.progress = {};
         }
+        if (const auto told = inherited_.find(target.backend.get()); told != inherited_.end())
+            watcher->health.progress = told->second;
         watcher->start();
     }
+    inherited_.clear();
     for (auto& [backend, watcher] : watchers_)
         watcher->stop(now.contains(backend) ? Standing::stays : Standing::leaves);
     watchers_ = std::move(now);

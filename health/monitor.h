@@ -45,6 +45,9 @@ public:
     Monitor(const Monitor&) = delete;
     Monitor& operator=(const Monitor&) = delete;
 
+    // What another process knew of a backend, before it is watched for the first time.
+    void inherit(const balancer::BackendPtr& backend, Verdict verdict, Progress progress);
+
     // Watches these from now on. A backend whose check is the same goes on undisturbed, with its progress; one whose
     // check has changed keeps its verdict until new probes say otherwise.
     void watch(const std::vector<Target>& targets);
@@ -60,6 +63,7 @@ private:
     OnVerdict on_verdict_;
     std::shared_ptr<std::mt19937> random_;
     std::unordered_map<const balancer::Backend*, std::shared_ptr<Watcher>> watchers_;
+    std::unordered_map<const balancer::Backend*, Progress> inherited_;
 };
 
 } // namespace weir::health

@@ -53,31 +53,41 @@ bool ListenSockets::shares_port(const conf::Address& address, const Prepared& pr
            std::any_of(prepared.bound_.begin(), prepared.bound_.end(), same_port);
 }
 
-ListenSockets::Prepared ListenSockets::prepare(const std::vector<conf::Address>& addresses) const {
+// Makes the address's sockets in `prepared` as many as there are workers. Returns errno, 0 where that went well.
+int ListenSockets::bind_for(const conf::Address& address, Prepared& prepared) {
+    const bool shared = shares_port(address, prepared);
+    auto& sockets = prepared.bound_[address];
+    if (const auto it = inherited_.find(address); it != inherited_.end()) {
+        sockets = std::move(it->second);
+        inherited_.erase(it);
+    } else if (!shared) {
+        // With SO_REUSEPORT a port that another weir serves would look free; without, it shows.
+        const int alone = bind_socket(address, Sharing::alone);
+        if (alone < 0) return errno;
+        ::close(alone);
+    }
+    while (sockets.size() < workers_) {
+        const int fd = bind_and_listen(address);
+        if (fd < 0) return errno;
+        sockets.push_back(fd);
+    }
+    return 0;
+}
+
+ListenSockets::Prepared ListenSockets::prepare(const std::vector<conf::Address>& addresses) {
     Prepared prepared;
     prepared.wanted_ = addresses;
-    for (const auto& address : addresses) {
-        if (sockets_.contains(address)) continue;
-        // With SO_REUSEPORT a port that another weir serves would look free; without, it shows.
-        if (!shares_port(address, prepared)) {
-            const int alone = bind_socket(address, Sharing::alone);
-            if (alone < 0) {
-                prepared.failures.push_back({address, errno});
-                continue;
-            }
-            ::close(alone);
-        }
-        auto& sockets = prepared.bound_[address];
-        for (std::size_t i = 0; i < workers_; ++i) {
-            const int fd = bind_and_listen(address);
-            if (fd < 0) {
-                prepared.failures.push_back({address, errno});
-                break;
-            }
-            sockets.push_back(fd);
-        }
-    }
+    for (const auto& address : addresses)
+        if (!sockets_.contains(address))
+            if (const int error = bind_for(address, prepared)) prepared.failures.push_back({address, error});
     return prepared;
+}
+
+std::vector<int> ListenSockets::descriptors(const conf::Address& address, std::size_t worker) const {
+    const auto& sockets = sockets_.at(address);
+    std::vector<int> own;
+    for (auto i = worker; i < sockets.size(); i += workers_) own.push_back(sockets[i]);
+    return own;
 }
 
 void ListenSockets::commit(Prepared&& prepared) {
@@ -86,6 +96,9 @@ void ListenSockets::commit(Prepared&& prepared) {
     std::erase_if(sockets_, [&](const auto& entry) {
         return std::find(prepared.wanted_.begin(), prepared.wanted_.end(), entry.first) == prepared.wanted_.end();
     });
+    for (const auto& [_, sockets] : inherited_) // of listeners that the configuration does not have any more
+        for (const int fd : sockets) ::close(fd);
+    inherited_.clear();
 }
 
 } // namespace weir::proxy

@@ -36,19 +36,26 @@ public:
         std::map<conf::Address, std::vector<int>> bound_;
     };
 
+    // Sockets of an old process, as if bound here: what `prepare` wants of them it takes first.
+    void inherit(std::map<conf::Address, std::vector<int>> sockets) { inherited_ = std::move(sockets); }
+
     // Binds what `addresses` need beyond what there is.
-    Prepared prepare(const std::vector<conf::Address>& addresses) const;
+    Prepared prepare(const std::vector<conf::Address>& addresses);
     // Takes them over, and forgets the addresses that are not wanted any more: the workers close those.
     void commit(Prepared&& prepared);
 
-    // The descriptor of one worker for an address that was committed.
-    int descriptor(const conf::Address& address, std::size_t worker) const { return sockets_.at(address)[worker]; }
+    // The descriptors of one worker for an address that was committed: one, or more where an old process had more
+    // workers.
+    std::vector<int> descriptors(const conf::Address& address, std::size_t worker) const;
+    // All of them.
+    const std::map<conf::Address, std::vector<int>>& all() const { return sockets_; }
 
 private:
     bool shares_port(const conf::Address& address, const Prepared& prepared) const;
+    int bind_for(const conf::Address& address, Prepared& prepared);
 
     std::size_t workers_;
-    std::map<conf::Address, std::vector<int>> sockets_;
+    std::map<conf::Address, std::vector<int>> sockets_, inherited_;
 };
 
 } // namespace weir::proxy

@@ -1,6 +1,8 @@
 #include "proxy/process.h"
 
 #include "proxy/log/logger.h"
+#include "proxy/service_manager.h"
+#include "proxy/upgrade.h"
 #include "proxy/version.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -98,20 +100,20 @@ ExitCode Process::run() {
 asio::awaitable<void> Process::start() {
     const auto admin = loaded_.config.admin;
     const auto secret = read_token(admin.token_file);
+    auto channel = HandoverChannel::from_environment();
+    Handover handover;
+    if (channel.is_open()) handover = channel.receive();
+    running_.inherit(handover);
     const auto errors = co_await reloader_.start(std::move(loaded_));
     if (!errors.empty()) {
         for (const auto& error : errors) spdlog::error("cannot start: {}", error);
         end(ExitCode::refused);
         co_return;
     }
-    if (admin.address) {
-        api_ = std::make_unique<admin::Api>(running_, reloader_, *admin.address, secret);
-        admin_ = std::make_unique<admin::Server>(control_, *api_);
-        if (const auto error = admin_->listen(*admin.address); !error.empty()) {
-            spdlog::error("cannot start: admin.address: {}", error);
-            end(ExitCode::refused);
-            co_return;
-        }
+    if (const auto error = open_admin(handover, secret); !error.empty()) {
+        spdlog::error("cannot start: admin.address: {}", error);
+        end(ExitCode::refused);
+        co_return;
     }
     asio::co_spawn(control_, handle_signals(), log::tell_failure);
     asio::co_spawn(control_, watch_files(), log::tell_failure);
@@ -122,6 +124,19 @@ asio::awaitable<void> Process::start() {
     for (const auto& listener : snapshot.listeners)
         spdlog::info("  listening on {} ({})", listener->config.address.text(), listener->config.name);
     if (admin.address) spdlog::info("  admin API on {}", admin.address->text());
+    channel.tell_ready();
+    tell_service_manager_ready();
+}
+
+// Returns what stands in the way.
+std::string Process::open_admin(const Handover& handover, const std::string& secret) {
+    const auto& address = running_.snapshot()->config.admin.address;
+    const bool same = address && handover.admin >= 0 && handover.admin_address == address->text();
+    if (handover.admin >= 0 && !same) ::close(handover.admin);
+    if (!address) return {};
+    api_ = std::make_unique<admin::Api>(running_, reloader_, *address, secret);
+    admin_ = std::make_unique<admin::Server>(control_, *api_);
+    return same ? admin_->take_over(*address, handover.admin) : admin_->listen(*address);
 }
 
 asio::awaitable<void> Process::handle_signals() {
@@ -129,13 +144,18 @@ asio::awaitable<void> Process::handle_signals() {
         const auto [error, number] = co_await signals_.async_wait(token);
         if (error) co_return;
         switch (number) {
-        case SIGHUP: reloader_.request("signal"); break;
+        case SIGHUP:
+            if (upgrading_) reload_after_upgrade_ = true;
+            else reloader_.request("signal");
+            break;
         case SIGUSR1:
             if (const auto failed = running_.access_log().reopen(); !failed.empty())
                 spdlog::error("access log: {}", failed);
             else spdlog::info("access log reopened");
             break;
-        case SIGUSR2: spdlog::error("upgrading the binary in place (USR2) is not supported yet"); break;
+        case SIGUSR2:
+            if (!upgrading_ && !stopping_) asio::co_spawn(control_, upgrade_binary(), log::tell_failure);
+            break;
         default:
             if (stopping_) {
                 spdlog::warn("second signal: stopping at once");
@@ -145,6 +165,34 @@ asio::awaitable<void> Process::handle_signals() {
             begin_stop();
         }
     }
+}
+
+asio::awaitable<void> Process::upgrade_binary() {
+    upgrading_ = true;
+    spdlog::info("upgrade: starting the program anew");
+    asio::steady_timer pause(control_);
+    while (reloader_.in_progress()) { // the new process is to find one configuration, not one half changed
+        pause.expires_after(std::chrono::milliseconds(20));
+        co_await pause.async_wait(token);
+    }
+    auto handover = running_.hand_over();
+    if (admin_) {
+        handover.admin = admin_->descriptor();
+        handover.admin_address = running_.snapshot()->config.admin.address->text();
+    }
+    const auto result = co_await upgrade(control_, handover);
+    upgrading_ = false;
+    const bool reload = std::exchange(reload_after_upgrade_, false);
+    if (!result.error.empty()) {
+        spdlog::error("upgrade: the new process has not taken over: {}; this one goes on", result.error);
+        if (reload) reloader_.request("signal");
+        co_return;
+    }
+    spdlog::info("upgrade: process {} has taken over", result.process);
+    if (stopping_) ::kill(result.process, SIGTERM); // the signal to stop was meant for whoever serves
+    else if (reload) ::kill(result.process, SIGHUP);
+    if (admin_) admin_->leave();
+    if (!stopping_) begin_stop();
 }
 
 asio::awaitable<void> Process::watch_files() {

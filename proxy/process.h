@@ -34,6 +34,8 @@ private:
     boost::asio::awaitable<void> handle_signals();
     boost::asio::awaitable<void> watch_files();
     boost::asio::awaitable<void> refresh_watch();
+    boost::asio::awaitable<void> upgrade_binary();
+    std::string open_admin(const Handover& handover, const std::string& secret);
     void begin_stop();
     void end(ExitCode code);
     boost::asio::awaitable<void> finish();
@@ -42,7 +44,8 @@ private:
     std::string path_;
     conf::Loaded loaded_;
     ExitCode code_ = ExitCode::done;
-    bool stopping_ = false;
+    bool stopping_ = false, upgrading_ = false;
+    bool reload_after_upgrade_ = false; // a HUP came meanwhile: it is for whoever serves then
     boost::asio::signal_set signals_;
     const conf::Process process_; // as far as the descriptors go
     boost::asio::steady_timer drain_timer_, refresh_timer_;

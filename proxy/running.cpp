@@ -6,7 +6,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <thread>
+#include <tuple>
 
 namespace weir::proxy {
 
@@ -61,11 +63,39 @@ boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config c
     log::configure_logger(config.logging);
     sockets_.commit(std::move(prepared));
     auto next = builder_.build(std::move(config), std::move(hash), snapshot_);
+    if (!snapshot_) inherit_health(*next);
     co_await workers_.adopt(next, sockets_);
     snapshot_ = std::move(next);
     watch_health();
     builder_.prune();
     co_return errors;
+}
+
+void Running::inherit(Handover handover) {
+    sockets_.inherit(std::move(handover.listeners));
+    inherited_ = std::move(handover.health);
+}
+
+void Running::inherit_health(const Snapshot& snapshot) {
+    std::map<std::tuple<std::string, std::string, std::string>, const HealthNote*> notes;
+    for (const auto& note : inherited_) notes[{note.pool, note.name, note.address}] = &note;
+    for (const auto& pool : snapshot.pools)
+        for (const auto& backend : pool->backends)
+            if (const auto it = notes.find({backend->pool(), backend->name(), backend->address().text()});
+                it != notes.end())
+                monitor_.inherit(backend, it->second->verdict, it->second->progress);
+    inherited_.clear();
+}
+
+Handover Running::hand_over() const {
+    Handover handover;
+    handover.listeners = sockets_.all();
+    for (const auto& pool : snapshot_->pools)
+        for (const auto& backend : pool->backends)
+            if (const auto* health = monitor_.find(*backend))
+                handover.health.push_back({backend->pool(), backend->name(), backend->address().text(),
+                                           backend->verdict(), health->progress});
+    return handover;
 }
 
 void Running::watch_health() {

@@ -6,6 +6,7 @@
 
 #include "conf/error.h"
 #include "health/monitor.h"
+#include "proxy/handover.h"
 #include "proxy/listen_sockets.h"
 #include "proxy/log/access_log.h"
 #include "proxy/snapshot_builder.h"
@@ -27,6 +28,11 @@ public:
     Running(boost::asio::io_context& control, const conf::Process& process);
     ~Running();
 
+    // What an old process handed over, before the first configuration is put in force.
+    void inherit(Handover handover);
+    // What a new process is to get: the sockets and the backends' health.
+    Handover hand_over() const;
+
     // Puts a valid configuration in force, all or nothing. Returns what stands in the way; empty: it is in force.
     boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
 
@@ -41,6 +47,7 @@ public:
 private:
     void on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health);
     void watch_health();
+    void inherit_health(const Snapshot& snapshot);
 
     const std::size_t count_;
     std::vector<WorkerCounters> counters_;
@@ -50,6 +57,7 @@ private:
     SnapshotPtr snapshot_;
     health::Monitor monitor_;
     WorkerGroup workers_;
+    std::vector<HealthNote> inherited_;
 };
 
 } // namespace weir::proxy

@@ -41,7 +41,8 @@ asio::awaitable<void> WorkerGroup::adopt(SnapshotPtr snapshot, const ListenSocke
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         std::vector<ListenSocket> own;
         for (const auto& listener : snapshot->listeners)
-            own.push_back({sockets.descriptor(listener->config.address, i), listener->config.name});
+            for (const int fd : sockets.descriptors(listener->config.address, i))
+                own.push_back({fd, listener->config.name});
         workers_[i]->adopt(snapshot, std::move(own), Countdown::arrival(countdown));
     }
     co_await all->async_wait(asio::as_tuple(asio::use_awaitable));

@@ -124,6 +124,36 @@ std::string Server::listen(const conf::AdminAddress& address) {
     return {};
 }
 
+std::string Server::take_over(const conf::AdminAddress& address, int descriptor) {
+    boost::system::error_code error;
+    if (address.is_unix()) {
+        state_->local.assign(Local(), descriptor, error);
+        if (error) return address.text() + ": " + error.message();
+        state_->path = std::get<std::string>(address.where);
+        asio::co_spawn(state_->control, State::accept(state_, state_->local), asio::detached);
+        return {};
+    }
+    const bool v4 = std::get<conf::Address>(address.where).family() == AF_INET;
+    state_->tcp.assign(v4 ? Tcp::v4() : Tcp::v6(), descriptor, error);
+    if (error) return address.text() + ": " + error.message();
+    asio::co_spawn(state_->control, State::accept(state_, state_->tcp), asio::detached);
+    return {};
+}
+
+int Server::descriptor() const {
+    if (state_->tcp.is_open()) return state_->tcp.native_handle();
+    return state_->local.is_open() ? state_->local.native_handle() : -1;
+}
+
+void Server::leave() {
+    // Closing would leave the socket in the event loop: the new process keeps it open.
+    boost::system::error_code ignored;
+    for (const int fd : {state_->tcp.is_open() ? state_->tcp.release(ignored) : -1,
+                         state_->local.is_open() ? state_->local.release(ignored) : -1})
+        if (fd >= 0) ::close(fd);
+    state_->path.clear();
+}
+
 void Server::stop() {
     boost::system::error_code ignored;
     state_->tcp.close(ignored);

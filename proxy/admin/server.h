@@ -22,6 +22,12 @@ public:
 
     // Returns what went wrong; empty: it listens. A unix socket left by a process that is gone is replaced.
     std::string listen(const conf::AdminAddress& address);
+    // Listens on a socket that an old process listened on, which it takes.
+    std::string take_over(const conf::AdminAddress& address, int descriptor);
+
+    int descriptor() const; // that it listens on; -1: none
+    // Leaves the socket to a new process: listens no more, but takes nothing away.
+    void leave();
     void stop();
 
 private:

@@ -3,6 +3,10 @@
 namespace weir::proxy::http {
 namespace {
 
+// How long weir, about to leave, waits for the next request of a client that it has just answered: the answer to that
+// one tells it to come back on another connection. Closed at once, it might be about to ask, and lose the request.
+constexpr auto afterthought_time = std::chrono::seconds(1);
+
 // How long a client that was answered early may go on sending: in all, and between two pieces; less when weir leaves.
 constexpr auto linger_time = std::chrono::seconds(30);
 constexpr conf::Duration linger_silence = std::chrono::seconds(2), hurried_silence = std::chrono::milliseconds(200);
@@ -55,6 +59,7 @@ Task<> Session::run() {
 Task<HeadResult> Session::read_head() {
     const auto& timeouts = client_.listener->view->snapshot->config.timeouts;
     idle_ = client_.in.empty();
+    idle_since_ = client_.context.loop.now();
     scan_ = {};
     client_.expire_in(first_ ? timeouts.client_header : timeouts.client_idle);
     for (;;) {
@@ -93,8 +98,11 @@ Task<bool> Session::wait_for_bytes() {
         }
         if (client_.in.empty()) client_.in.release();
         if (idle_ && client_.is_draining()) {
-            // Whoever has just connected is about to ask, and a request may be on its way here already.
+            // Whoever has just connected or been answered is about to ask, and a request may be on its way here
+            // already.
+            const auto until = idle_since_ + afterthought_time;
             if (first_) client_.expire_in(newcomer_time);
+            else if (client_.context.loop.now() < until) client_.timer.set(until);
             else if (client_.socket.is_quiet()) co_return false;
             else continue;
         }

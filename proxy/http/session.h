@@ -28,6 +28,7 @@ private:
     HeadLimits limits() const;
 
     HeadScan scan_;
+    TimePoint idle_since_{};
     bool idle_ = true;  // between requests, with nothing of the next one read
     bool first_ = true; // no request has been read yet
     bool told_ = false; // the client has been answered: it must be able to read that

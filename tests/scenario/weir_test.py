@@ -24,10 +24,11 @@ SANITIZED = bool(os.environ.get("WEIR_SANITIZE"))
 class Weir:
     """The real binary, with a configuration in a directory of its own."""
 
-    def __init__(self, config, workers=2, environment=None, state_dir=None, watch=False):
+    def __init__(self, config, workers=2, environment=None, state_dir=None, watch=False, admin_path=None):
         self.directory = tempfile.mkdtemp(prefix="weir-test-")
         self.path = os.path.join(self.directory, "weir.yaml")
         self.admin_port, self.workers, self.watch = free_port(), workers, watch
+        self.admin_path = admin_path  # of a unix socket, where the configuration names one
         self.state_dir = state_dir or os.path.join(self.directory, "state")
         self.environment = dict(os.environ, **(environment or {}))
         self.write(config)
@@ -63,6 +64,9 @@ class Weir:
 
     def admin(self, method, target, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=PATIENCE)
+        if self.admin_path:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.connect(self.admin_path)
         try:
             connection.request(method, target, headers=headers or {})
             response = connection.getresponse()

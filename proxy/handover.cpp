@@ -1,0 +1,140 @@
+#include "proxy/handover.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+namespace weir::proxy {
+namespace {
+
+constexpr std::size_t longest_message = 4096;
+constexpr timeval patience{10, 0}; // for the old process, which sends it all at once
+
+union ControlRoom { // for one descriptor
+    cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+// Words without spaces: names and addresses have none.
+std::string health_line(const HealthNote& note) {
+    std::ostringstream out;
+    out << "health " << note.pool << ' ' << note.name << ' ' << note.address << ' ' << static_cast<int>(note.verdict)
+        << ' ' << note.progress.passes << ' ' << note.progress.failures;
+    return out.str();
+}
+
+HealthNote read_health(std::istringstream& in) {
+    HealthNote note;
+    int verdict = 0;
+    in >> note.pool >> note.name >> note.address >> verdict >> note.progress.passes >> note.progress.failures;
+    if (!in || verdict < 0 || verdict > static_cast<int>(health::Verdict::down))
+        throw std::runtime_error("handover: a note on health makes no sense");
+    note.verdict = static_cast<health::Verdict>(verdict);
+    return note;
+}
+
+// False at the end.
+bool receive_message(int channel, HandoverMessage& message) {
+    char text[longest_message];
+    iovec part{text, sizeof text};
+    ControlRoom room{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = room.bytes;
+    header.msg_controllen = sizeof room.bytes;
+    const auto got = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
+    if (got <= 0) throw std::runtime_error("handover: it broke off");
+    message = {{text, static_cast<std::size_t>(got)}, -1};
+    if (const auto* control = CMSG_FIRSTHDR(&header); control && control->cmsg_type == SCM_RIGHTS)
+        std::memcpy(&message.descriptor, CMSG_DATA(control), sizeof(int));
+    return message.text != "end";
+}
+
+void take_message(const HandoverMessage& message, Handover& handover) {
+    std::istringstream in(message.text);
+    std::string kind, address, why;
+    in >> kind;
+    if (kind == "health") return handover.health.push_back(read_health(in));
+    in >> address;
+    if (message.descriptor < 0) throw std::runtime_error("handover: a socket is missing");
+    if (kind == "admin") {
+        handover.admin_address = address;
+        handover.admin = message.descriptor;
+    } else if (kind == "listen") {
+        handover.listeners[conf::Address::parse(address, why)].push_back(message.descriptor);
+        if (!why.empty()) throw std::runtime_error("handover: " + address + ": " + why);
+    } else {
+        ::close(message.descriptor); // of a newer weir, perhaps: nothing that this one knows
+    }
+}
+
+} // namespace
+
+std::vector<HandoverMessage> to_messages(const Handover& handover) {
+    std::vector<HandoverMessage> messages;
+    for (const auto& [address, sockets] : handover.listeners)
+        for (const int socket : sockets) messages.push_back({"listen " + address.text(), socket});
+    if (handover.admin >= 0) messages.push_back({"admin " + handover.admin_address, handover.admin});
+    for (const auto& note : handover.health) messages.push_back({health_line(note)});
+    messages.push_back({"end"});
+    return messages;
+}
+
+int send_message(int channel, const HandoverMessage& message) {
+    iovec part{const_cast<char*>(message.text.data()), message.text.size()};
+    ControlRoom room{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    if (message.descriptor >= 0) {
+        header.msg_control = room.bytes;
+        header.msg_controllen = sizeof room.bytes;
+        auto* control = CMSG_FIRSTHDR(&header);
+        control->cmsg_level = SOL_SOCKET;
+        control->cmsg_type = SCM_RIGHTS;
+        control->cmsg_len = CMSG_LEN(sizeof(int));
+        std::memcpy(CMSG_DATA(control), &message.descriptor, sizeof(int));
+    }
+    return ::sendmsg(channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
+}
+
+HandoverChannel HandoverChannel::from_environment() {
+    HandoverChannel channel;
+    if (!std::getenv(handover_variable)) return channel;
+    ::unsetenv(handover_variable);
+    if (::setsockopt(handover_descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0)
+        throw std::runtime_error(std::string(handover_variable) + " is set, but nothing was handed over; unset it");
+    ::fcntl(handover_descriptor, F_SETFD, FD_CLOEXEC);
+    channel.descriptor_ = handover_descriptor;
+    return channel;
+}
+
+HandoverChannel::HandoverChannel(HandoverChannel&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+HandoverChannel::~HandoverChannel() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Handover HandoverChannel::receive() {
+    Handover handover;
+    for (HandoverMessage message; receive_message(descriptor_, message);) take_message(message, handover);
+    return handover;
+}
+
+void HandoverChannel::tell_ready() {
+    if (!is_open()) return;
+    send_message(descriptor_, {"ready"});
+    ::close(std::exchange(descriptor_, -1));
+}
+
+} // namespace weir::proxy

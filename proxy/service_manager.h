@@ -1,0 +1,12 @@
+// Tells systemd, where it started weir, which process serves (the protocol of sd_notify(3)). Elsewhere it does nothing.
+//
+// Thread: any; a datagram that would have to wait is not sent.
+// Lifetime: nothing is kept.
+#pragma once
+
+namespace weir::proxy {
+
+// This process serves now: systemd watches it from here on, though another one may have been started at first.
+void tell_service_manager_ready();
+
+} // namespace weir::proxy

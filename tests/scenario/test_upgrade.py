@@ -1,0 +1,231 @@
+"""USR2: a new binary takes over the listening sockets, and nobody notices."""
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+
+import weir_test
+from weir_test import Client, Scenario, eventually, free_port, main, web
+
+
+def is_running(pid):
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(") ", 1)[1][0] != "Z"
+    return False
+
+
+class Load:
+    """Clients that never rest: some keep their connections, some make a new one for each request."""
+
+    def __init__(self, port, keeping=4, connecting=4):
+        self.port, self.answered, self.failures, self.over = port, 0, [], False
+        self.threads = [threading.Thread(target=self.keep) for _ in range(keeping)] + [threading.Thread(target=self.connect) for _ in range(connecting)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, client):
+        answer = client.get("/")
+        if answer is None or answer["status"] != 200:
+            raise AssertionError(f"answered {answer}")
+        self.answered += 1
+        return answer["fields"].get("connection") != "close"
+
+    def run(self, each):
+        while not self.over:
+            try:
+                each()
+            except (OSError, AssertionError) as problem:
+                self.failures.append(repr(problem))
+
+    def keep(self):
+        def each():
+            with Client(self.port) as client:
+                while not self.over and self.ask(client):
+                    pass
+
+        self.run(each)
+
+    def connect(self):
+        def each():
+            with Client(self.port) as client:
+                self.ask(client)
+
+        self.run(each)
+
+    def stop(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join()
+
+
+class Upgrade(Scenario):
+    def upgraded(self, proxy, old):
+        """The process that serves now; it ends with the test."""
+        def other():
+            with contextlib.suppress(OSError):
+                pid = proxy.status()["pid"]
+                return pid != old and pid
+
+        pid = eventually(other, "a new process serves")
+
+        def end():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            eventually(lambda: not is_running(pid), "the new process ends")
+
+        self.addCleanup(end)
+        return pid
+
+    def test_nothing_is_refused_and_nothing_fails_while_a_new_process_takes_over(self):
+        port, backend, dead = free_port(), self.backend(), free_port()
+        proxy = self.weir(web(port, [backend, f"127.0.0.1:{dead}"], check="{type: tcp, interval: 300ms, fall: 1, rise: 1}"))
+        eventually(lambda: sorted(proxy.states()) == ["down", "up"], "health is known")
+        load = Load(port)
+        self.addCleanup(load.stop)
+        eventually(lambda: load.answered > 200, "the load runs")
+        pid = proxy.process.pid
+        for _ in range(3):
+            before = load.answered
+            os.kill(pid, signal.SIGUSR2)
+            pid, old = self.upgraded(proxy, pid), pid
+            self.assertEqual(sorted(proxy.states()), ["down", "up"])  # it was told
+            eventually(lambda: not is_running(old), "the old process is gone")
+            eventually(lambda: load.answered > before + 200, "the new process answers")
+        load.stop()
+        self.assertEqual(load.failures, [])
+        self.assertEqual(proxy.process.wait(20), 0)
+        backends = proxy.backends()
+        self.assertEqual(backends[f"127.0.0.1:{dead}"]["requests"], 0)
+
+    def test_what_is_in_flight_is_finished_by_the_old_process(self):
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+
+        def slow(connection, request):
+            if request["target"] == "/slow":
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
+                gate.wait(20)
+                return connection.sendall(b"lf")
+            if request["target"] == "/ws":
+                connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+                while data := connection.recv(1000):
+                    connection.sendall(data.upper())
+            else:
+                backend.echo(connection, request)
+
+        port, backend = free_port(), self.backend(slow)
+        proxy = self.weir(web(port, [backend]))
+        busy, idle, talking = self.client(port), self.client(port), self.client(port)
+        busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertEqual(idle.get("/")["status"], 200)
+        self.assertEqual(talking.get("/ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101)
+        proxy.signal(signal.SIGUSR2)
+        self.upgraded(proxy, proxy.process.pid)
+        self.assertEqual(idle.rest(), b"")
+        self.assertEqual(self.client(port).get("/")["status"], 200)  # by the new one
+        talking.send("still here")
+        self.assertEqual(talking.reader.exactly(10), b"STILL HERE")
+        gate.set()
+        self.assertEqual(busy.reader.response()["body"], b"half")
+        self.assertIsNone(proxy.process.poll())
+        talking.close()
+        self.assertEqual(proxy.process.wait(20), 0)
+
+    def test_a_new_process_that_cannot_start_changes_nothing(self):
+        port, backend = free_port(), self.backend()
+        proxy = self.weir(web(port, [backend]))
+        client = self.client(port)
+        self.assertEqual(client.get("/")["status"], 200)
+        good = open(proxy.path).read()
+        with open(proxy.path, "w") as f:
+            f.write("listeners: nonsense\n")
+        proxy.signal(signal.SIGUSR2)
+        eventually(lambda: "has not taken over: it ended before it served (exit status 1); this one goes on" in proxy.log(), "it is told")
+        busy = free_port()
+        with socket.socket() as other:  # a port that another process has
+            other.bind(("127.0.0.1", busy))
+            other.listen()
+            with open(proxy.path, "w") as f:
+                f.write(good.replace("listeners:\n", f'listeners:\n  more: {{address: "127.0.0.1:{busy}", pool: web}}\n'))
+            proxy.signal(signal.SIGUSR2)
+            eventually(lambda: proxy.log().count("this one goes on") == 2, "it is told")
+        self.assertEqual(client.get("/")["status"], 200)
+        self.assertEqual(self.client(port).get("/")["status"], 200)
+        self.assertEqual(proxy.status()["pid"], proxy.process.pid)
+        proxy.write(web(port, [backend]) + "limits: {header_count: 50}\n")
+        self.assertEqual(proxy.reload()["verdict"], "applied")
+
+    def test_the_file_that_is_there_now_is_started_and_a_missing_one_changes_nothing(self):
+        port, backend = free_port(), self.backend()
+        directory = self.weir(web(free_port(), [backend])).directory
+        copy, usual = os.path.join(directory, "weir"), weir_test.WEIR
+        shutil.copy(usual, copy)
+        self.addCleanup(setattr, weir_test, "WEIR", usual)
+        weir_test.WEIR = copy
+        proxy = self.weir(web(port, [backend]))
+        os.remove(copy)
+        proxy.signal(signal.SIGUSR2)
+        eventually(lambda: "it cannot be started: No such file or directory; this one goes on" in proxy.log(), "it is told")
+        self.assertEqual(self.client(port).get("/")["status"], 200)
+        shutil.copy(usual, copy + ".new")
+        os.rename(copy + ".new", copy)
+        proxy.signal(signal.SIGUSR2)
+        pid = self.upgraded(proxy, proxy.process.pid)
+        self.assertEqual(os.readlink(f"/proc/{pid}/exe"), copy)
+        self.assertEqual(self.client(port).get("/")["status"], 200)
+        self.assertEqual(proxy.process.wait(20), 0)
+
+    def test_a_changed_file_workers_and_listeners_come_with_the_new_process(self):
+        port, gone, more, backend = free_port(), free_port(), free_port(), self.backend()
+        two = web(port, [backend]).replace("pools:", f'  other: {{address: "127.0.0.1:%d", pool: web}}\npools:', 1)
+        proxy = self.weir(two % gone, workers=3)
+        proxy.workers = 2
+        proxy.write(two % more)
+        proxy.signal(signal.SIGUSR2)
+        self.upgraded(proxy, proxy.process.pid)
+        self.assertEqual((proxy.status()["workers"], proxy.process.wait(20)), (2, 0))
+        for _ in range(30):  # spread over three queues, which two workers empty
+            self.assertEqual(self.client(port).get("/")["status"], 200)
+        self.assertEqual(self.client(more).get("/")["status"], 200)
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", gone), 5)
+
+    def test_the_admin_socket_passes_over_as_well(self):
+        port, backend = free_port(), self.backend()
+        directory = self.weir(web(free_port(), [backend])).directory
+        path = os.path.join(directory, "admin.sock")
+        proxy = self.weir(web(port, [backend]) + f'admin: {{address: "unix:{path}"}}\n', admin_path=path)
+        proxy.signal(signal.SIGUSR2)
+        self.assertEqual(proxy.process.wait(20), 0)
+        self.upgraded(proxy, proxy.process.pid)
+        self.assertTrue(os.path.exists(path))
+
+    def test_a_reload_that_is_asked_for_meanwhile_is_the_new_processs(self):
+        port, backend = free_port(), self.backend()
+        proxy = self.weir(web(port, [backend]))
+        proxy.signal(signal.SIGUSR2)
+        proxy.signal(signal.SIGHUP)
+        self.upgraded(proxy, proxy.process.pid)
+        eventually(lambda: proxy.status()["reload"]["last"]["trigger"] in ("signal", "start"), "it has answered")
+        proxy.write(web(port, [backend]) + "limits: {header_count: 50}\n")
+        self.assertEqual(proxy.reload()["verdict"], "applied")
+        self.assertEqual(proxy.process.wait(20), 0)
+
+    def test_the_service_manager_is_told_who_serves(self):
+        directory = self.weir(web(free_port(), [self.backend()])).directory
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.settimeout(20)
+            manager.bind(os.path.join(directory, "notify"))
+            proxy = self.weir(web(free_port(), [self.backend()]), environment={"NOTIFY_SOCKET": os.path.join(directory, "notify")})
+            self.assertEqual(manager.recv(1000), f"READY=1\nMAINPID={proxy.process.pid}".encode())
+            proxy.signal(signal.SIGUSR2)
+            pid = self.upgraded(proxy, proxy.process.pid)
+            self.assertEqual(manager.recv(1000), f"READY=1\nMAINPID={pid}".encode())
+
+
+if __name__ == "__main__":
+    main()
