@@ -124,7 +124,6 @@ void Worker::accept_from(Acceptor& acceptor, int most) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) return;
         if (errno == EINTR || errno == ECONNABORTED) continue;
         counters.accept_failures.add();
-        if (is_shortage(errno) && spare_idle()) continue;
         return acceptor.take_a_breath(); // out of descriptors or memory: do not spin
     }
 }

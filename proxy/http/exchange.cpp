@@ -11,6 +11,7 @@ namespace {
 constexpr int client_closed_request = 499; // nginx's word for it, which log readers know
 
 constexpr int shortage = 503; // of connect(): this machine is out of descriptors or memory
+constexpr conf::Duration shortage_pause = std::chrono::milliseconds(50);
 
 Trust trust_in(const ClientSide& client) {
     if (client.origin == tcp::ProxyOrigin::unknown) return Trust::untrusted;
@@ -94,20 +95,11 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     auto& link = *pool_->links[member];
     report_.backend = link.backend().name();
     link.counters().requests.add();
-    // A second try takes no chances; and a connection that began with one client's PROXY header is no one else's.
-    const bool shares = pool_->spec->config.send_proxy_protocol == conf::ProxyProtocol::none;
-    auto connection = shares && tries_ == 1 ? link.take_idle() : nullptr;
-    const bool reused = connection != nullptr;
-    if (connection) {
-        connection->socket.set_waker(client_.fiber);
-    } else {
-        connection = link.make();
-        failure_ = co_await connect(*connection);
+    auto connection = co_await obtain(link);
+    if (!connection) {
         if (failure_ == client_closed_request || failure_ == shortage) co_return Try::stopped; // no backend's fault
-        if (failure_) {
-            count_failure(link, member, FailedTry::Stage::connecting);
-            co_return may_try_again(FailedTry::Stage::connecting) ? Try::failed : Try::stopped;
-        }
+        count_failure(link, member, FailedTry::Stage::connecting);
+        co_return may_try_again(FailedTry::Stage::connecting) ? Try::failed : Try::stopped;
     }
     link.counters().active.add();
     Relay relay(*this, *connection);
@@ -115,7 +107,7 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     link.counters().active.subtract();
     switch (result) {
     case Relay::Result::finished:
-        if (shares && relay.may_reuse()) {
+        if (may_share() && relay.may_reuse()) {
             const auto& keepalive = pool_->spec->config.keepalive;
             link.give_back(std::move(connection), keepalive.max_idle, context_.loop.now() + keepalive.idle_timeout);
         }
@@ -123,7 +115,7 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     case Relay::Result::no_answer:
         failure_ = 502;
         // A kept connection that the backend has just closed says nothing about the backend, and costs no attempt.
-        if (reused && may_retry({FailedTry::Stage::sent, idempotent_, framing_.kind == BodyKind::none})) {
+        if (reused_ && may_retry({FailedTry::Stage::sent, idempotent_, framing_.kind == BodyKind::none})) {
             stale_ = member;
             attempts_ = view_->snapshot->config.retries.attempts + 1;
             co_return Try::failed;
@@ -141,6 +133,41 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     count_failure(link, member, FailedTry::Stage::answering);
     co_return Try::stopped;
 }
+
+// A kept connection or a new one; null, and `failure_` set, where there is none to be had.
+Task<BackendConnectionPtr> Exchange::obtain(BackendLink& link) {
+    const auto give_up = context_.loop.now() + timeouts_->connect;
+    for (;;) {
+        BackendConnectionPtr connection;
+        if (may_share() && tries_ == 1) connection = link.take_idle(); // a second try takes no chances
+        reused_ = connection != nullptr;
+        if (connection) {
+            connection->socket.set_waker(client_.fiber);
+            co_return connection;
+        }
+        connection = link.make();
+        failure_ = co_await connect(*connection);
+        if (failure_ == 0) co_return connection;
+        if (failure_ != shortage || context_.loop.now() >= give_up) co_return nullptr;
+        connection = nullptr;
+        const bool still_there = co_await pause();
+        if (!still_there) failure_ = client_closed_request;
+        if (!still_there) co_return nullptr;
+    }
+}
+
+// Out of descriptors: others are about to give some back. False where the client has left meanwhile.
+Task<bool> Exchange::pause() {
+    client_.expire_in(shortage_pause);
+    while (!client_.timer.expired()) {
+        co_await client_.fiber.wait();
+        if (client_.aborted || client_.has_left()) co_return false;
+    }
+    co_return true;
+}
+
+// A connection that began with one client's PROXY header is no one else's.
+bool Exchange::may_share() const { return pool_->spec->config.send_proxy_protocol == conf::ProxyProtocol::none; }
 
 // Returns 0 once the connection stands, or the status that says why it does not.
 Task<int> Exchange::connect(BackendConnection& connection) {

@@ -51,7 +51,10 @@ private:
     Task<Connection> answer(int status);
     Task<Connection> try_backends();
     Task<Try> try_backend(std::size_t member);
+    Task<BackendConnectionPtr> obtain(BackendLink& link);
     Task<int> connect(BackendConnection& connection);
+    Task<bool> pause();
+    bool may_share() const;
     bool may_try_again(FailedTry::Stage stage);
     void count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage);
 
@@ -70,8 +73,9 @@ private:
     std::array<std::size_t, conf::most_attempts + 1> tried_{}; // one more for a kept connection that was dead
     std::size_t tries_ = 0, attempts_ = 1;
     std::optional<std::size_t>
-        stale_;         // a member whose kept connection was dead: worth a new one where no other is left
-    int failure_ = 503; // what the client gets when no one is left to ask
+        stale_;           // a member whose kept connection was dead: worth a new one where no other is left
+    bool reused_ = false; // the connection at hand has carried a request before
+    int failure_ = 503;   // what the client gets when no one is left to ask
 };
 
 } // namespace weir::proxy::http

@@ -51,6 +51,8 @@ Task<Relay::Result> Relay::run() {
     }
     exchange_.report_.bytes_in += request_.received();
     if (response_) exchange_.report_.bytes_out += response_->sent();
+    // A backend that stalls would not hear of a quiet end behind what it has not read yet.
+    if (!request_done_ && result_ != Result::finished) backend_.socket.close(HowToClose::reset);
     if (switched_) co_return co_await tunnel();
     co_return result_;
 }
