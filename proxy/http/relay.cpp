@@ -24,7 +24,8 @@ Relay::Relay(Exchange& exchange, BackendConnection& connection)
     : exchange_(exchange), client_(exchange.client_), backend_(connection),
       request_({client_.socket, connection.socket, client_.in, exchange.context_.bodies}, exchange.framing_,
                encoding_of(exchange.framing_), Following::messages,
-               body_limit(exchange.view_->snapshot->config.limits)) {
+               body_limit(exchange.view_->snapshot->config.limits)),
+      request_head_size_(exchange.request_head_.size()) {
     request_.send_first(exchange.request_head_);
 }
 
@@ -107,6 +108,8 @@ Relay::Step Relay::read_answer() {
         if (result.status != IoStatus::ok) return end(Result::no_answer);
         backend_.in.fill(result.bytes);
         ++progress_;
+        // Whatever this answers, it is not a request whose head is still on its way.
+        if (request_.sent() < request_head_size_) return end(Result::no_answer);
     }
 }
 

@@ -52,6 +52,7 @@ private:
     ClientSide& client_;
     BackendConnection& backend_;
     BodyPump request_;
+    const std::size_t request_head_size_;
     std::optional<BodyPump> response_;
     Buffer head_; // heads on their way to the client
     Result result_ = Result::finished;

@@ -1,0 +1,330 @@
+// Whole exchanges over a transport in memory: clients and backends send what they like, in any pieces, and stall, end
+// or reset when they like. Whatever weir passes on is read again by a reader that shares no code with weir's:
+//
+// - every request at a backend is canonical, and is the very one that this reader reads out of the client's bytes;
+// - an answer that the client can take for whole is weir's own, or the one that this reader reads out of the bytes of
+//   the backend that was asked;
+// - a connection to a backend never carries anything else, and nothing is left when all have gone.
+//
+// An input is a script: an operation, a length, and for some that many bytes.
+#include "proxy/http/session.h"
+#include "proxy/snapshot_builder.h"
+#include "tests/fuzz/support/memory_io.h"
+#include "tests/fuzz/support/reference.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+using namespace weir;
+using namespace weir::proxy;
+using reference::Ending;
+using reference::Message;
+using reference::Reading;
+using reference::Style;
+
+namespace {
+
+const memory_io::Wire* client_wire = nullptr;
+
+void dump(const char* name, const memory_io::Wire& wire) {
+    std::fprintf(stderr, "--- %s%s%s%s sent:\n%s\n--- and got:\n%s\n", name, wire.ended ? ", ended," : "",
+                 wire.reset ? ", reset," : "", wire.closed ? ", closed by weir," : "", wire.arriving.c_str(),
+                 wire.sent.c_str());
+}
+
+[[noreturn]] void fail(const char* why) {
+    dump("client", *client_wire);
+    for (const int descriptor : memory_io::connected()) dump("a backend", memory_io::wire(descriptor));
+    std::fprintf(stderr, "%s\n", why);
+    std::abort();
+}
+
+conf::Config make_config() {
+    std::string why;
+    conf::Config config;
+    const auto second = conf::Duration(1000);
+    config.timeouts = {second, second, second, second, second};
+    config.limits.body_size.bytes = 100'000;
+    config.retries.attempts = 2;
+    config.logging.access.output = "none";
+    conf::Pool pool;
+    pool.name = "web";
+    for (const char* address : {"10.0.0.1:80", "10.0.0.2:80"})
+        pool.backends.push_back({address, conf::Address::parse(address, why)});
+    config.pools.push_back(pool);
+    config.listeners.push_back({"web", conf::Address::parse("10.0.0.9:80", why), conf::Protocol::http, "web"});
+    return config;
+}
+
+struct BenchParts { // what a context needs before it is one
+    log::AccessLog log_parts{1};
+    WorkerCounters counters_parts;
+};
+
+// One worker, as its connections see it.
+class Bench final : private BenchParts, public WorkerContext {
+public:
+    Bench() : WorkerContext(0, log_parts, counters_parts) {
+        const auto snapshot = SnapshotBuilder(1).build(make_config(), "hash", nullptr);
+        for (const auto& backend : snapshot->pools[0]->backends) backend->set_verdict(balancer::Verdict::up);
+        view = views_.build(snapshot, nullptr);
+        listener_->spec = snapshot->listeners[0];
+        listener_->view = view;
+    }
+
+    int connect_client() {
+        std::string why;
+        const int client = memory_io::make_wire();
+        auto session = std::make_unique<http::Session>(*this, listener_, conf::Address::parse("10.9.9.9:999", why));
+        session->open(client);
+        spawn(std::move(session));
+        return client;
+    }
+    void forget_idle() { views_.close_all_idle(); }
+
+private:
+    ViewBuilder views_{loop, 0};
+    std::shared_ptr<WorkerListener> listener_ = std::make_shared<WorkerListener>();
+};
+
+const std::string_view requests[]{
+    "GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+    "HEAD /b HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST /c HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+    "POST /d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: u\r\n\r\n",
+    "GET http://a/e?f HTTP/1.1\r\nHost: a\r\nConnection: close, X-Gone\r\nX-Gone: 1\r\n\r\n",
+    "GET /f HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    "GET /g HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "POST /h HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
+};
+const std::string_view answers[]{
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\n\r\nuntil the end",
+    "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    "HTTP/1.0 500 Broken\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx",
+    "HTTP/1.1 204 No Content\r\n\r\n",
+};
+
+// The backend that was connected to last, or null.
+memory_io::Wire* backend() {
+    const auto& all = memory_io::connected();
+    return all.empty() ? nullptr : &memory_io::wire(all.back());
+}
+
+void play(Bench& bench, memory_io::Wire& client, std::string_view script) {
+    const auto bytes_of = [&script](std::size_t size) {
+        const auto bytes = script.substr(0, size);
+        script.remove_prefix(bytes.size());
+        return bytes;
+    };
+    while (script.size() >= 2) {
+        const auto operation = static_cast<unsigned char>(script[0]) % 11;
+        const std::size_t number = static_cast<unsigned char>(script[1]);
+        script.remove_prefix(2);
+        auto* last = backend();
+        switch (operation) {
+        case 0: memory_io::arrive(client, bytes_of(number)); break;
+        case 1: memory_io::arrive(client, requests[number % std::size(requests)]); break;
+        case 2:
+            if (last) memory_io::arrive(*last, bytes_of(number));
+            break;
+        case 3:
+            if (last) memory_io::arrive(*last, answers[number % std::size(answers)]);
+            break;
+        case 4: memory_io::end(client); break;
+        case 5: // not after an end: who reads would be told the one or the other
+            if (!client.ended) memory_io::reset(client);
+            break;
+        case 6:
+            if (last) memory_io::end(*last);
+            break;
+        case 7:
+            if (last && !last->ended) memory_io::reset(*last);
+            break;
+        case 8: // from here on the client takes so much and no more; 0: it takes everything again
+            client.window = number;
+            if (number == 0) memory_io::widen(client, ~std::size_t{0});
+            break;
+        case 9:
+            if (last) last->window = number;
+            if (last && number == 0) memory_io::widen(*last, ~std::size_t{0});
+            break;
+        case 10: memory_io::run(bench.loop, std::chrono::milliseconds(number * 10)); break;
+        }
+        memory_io::run(bench.loop);
+    }
+}
+
+// A request as a backend got it, and what the backend answered to it.
+struct Forwarded {
+    Message request;
+    std::size_t moment; // when it began to be sent
+    Reading read;       // of the answer
+    Message answer;
+};
+
+std::size_t moment_of(const memory_io::Wire& wire, std::size_t offset) {
+    std::size_t found = 0;
+    for (const auto& [from, moment] : wire.when)
+        if (from <= offset) found = moment;
+    return found;
+}
+
+bool asks_for_upgrade(const Message& request) { return !request.all("upgrade").empty(); }
+
+// The final answer among what a backend sent, from `at` on.
+Reading read_final(const memory_io::Wire& wire, std::size_t& at, const std::string& method, Message& answer) {
+    const auto ending = wire.reset ? Ending::broken : wire.ended ? Ending::ended : Ending::open;
+    for (;;) {
+        const auto rest = std::string_view(wire.arriving).substr(std::min(at, wire.arriving.size()));
+        const auto read = reference::read_response(rest, Style::legal, method, ending, answer);
+        if (read != Reading::whole) return read;
+        at += answer.length;
+        if (answer.status() >= 200 || answer.status() == 101) return read;
+    }
+}
+
+// Everything that reached one backend connection must be canonical requests, the last of which may be cut short.
+void read_backend(const memory_io::Wire& wire, std::vector<Forwarded>& all) {
+    std::size_t at = 0, answered = 0;
+    while (at < wire.sent.size()) {
+        Forwarded next{};
+        const auto read =
+            reference::read_request(std::string_view(wire.sent).substr(at), Style::canonical, next.request);
+        if (read == Reading::bad) fail("a backend got something that is not canonical");
+        if (read == Reading::partial && !next.request.cut) return;
+        next.moment = moment_of(wire, at);
+        next.read = read_final(wire, answered, next.request.first[0], next.answer);
+        at += next.request.length;
+        all.push_back(next);
+        if (next.request.cut) return;
+        if (asks_for_upgrade(next.request) && next.answer.first.size() > 1 && next.answer.first[1] == "101") return;
+    }
+}
+
+std::vector<Forwarded> read_backends() {
+    std::vector<Forwarded> all;
+    for (const int descriptor : memory_io::connected()) read_backend(memory_io::wire(descriptor), all);
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.moment < b.moment; });
+    return all;
+}
+
+// Method, target and Host as the backend must see them.
+std::string head_of(const Message& request, Style style) {
+    auto target = request.first[1];
+    auto host = request.all("host").empty() ? "" : request.all("host")[0];
+    if (const auto mark = target.find("://"); style == Style::legal && target[0] != '/' && mark != std::string::npos) {
+        const auto end = std::min(target.find_first_of("/?", mark + 3), target.size());
+        host = target.substr(mark + 3, end - mark - 3);
+        target = target.substr(end);
+        if (target.empty() || target[0] == '?') target = "/" + target;
+    }
+    return request.first[0] + " " + target + " " + host;
+}
+
+// Whether a backend got what the client sent. Of a body that breaks off, or is not one, it may get a part, never all.
+bool is_the_same(const Message& forwarded, const Message& asked) {
+    if (head_of(forwarded, Style::canonical) != head_of(asked, Style::legal)) return false;
+    if (asked.cut && !forwarded.cut) fail("a backend got a whole request out of half a one");
+    return forwarded.cut || forwarded.body == asked.body;
+}
+
+void check_fields(const Message& request) {
+    if (request.all("x-forwarded-for") != std::vector<std::string>{"10.9.9.9"})
+        fail("X-Forwarded-For is not the client");
+    for (const auto& [name, _] : request.fields)
+        if (name == "transfer_encoding" || name == "content_length" || name == "te" || name == "trailer" ||
+            name == "keep-alive" || name == "proxy-connection" || name == "http2-settings")
+            fail("a field went on that ends here");
+}
+
+// The requests that the reference reads out of what the client sent, up to the first that it can't.
+std::vector<Message> read_client(const memory_io::Wire& client) {
+    std::vector<Message> all;
+    for (std::size_t at = 0; at < client.arriving.size();) {
+        Message request;
+        const auto rest = std::string_view(client.arriving).substr(at);
+        const auto read = reference::read_request(rest, Style::legal, request);
+        if (read == Reading::whole || request.cut) all.push_back(request);
+        if (read != Reading::whole) break;
+        at += request.length;
+    }
+    return all;
+}
+
+bool is_own_page(const Message& answer) {
+    return answer.status() >= 400 &&
+           answer.all("content-type") == std::vector<std::string>{"text/plain; charset=utf-8"};
+}
+
+// Whether a backend's answer to this request, not used yet, is the one that the client got.
+bool take_answer(const Message& answer, const Message& asked, const std::vector<Forwarded>& forwarded,
+                 std::size_t& next) {
+    for (auto i = next; i < forwarded.size(); ++i) {
+        const auto& one = forwarded[i];
+        if (one.read != Reading::whole || one.answer.status() != answer.status()) continue;
+        if (one.answer.body != answer.body || !is_the_same(one.request, asked)) continue;
+        next = i + 1;
+        return true;
+    }
+    return false;
+}
+
+// Every answer that looks whole must be one that was meant.
+void check_answers(const memory_io::Wire& client, const std::vector<Message>& asked,
+                   const std::vector<Forwarded>& forwarded) {
+    std::size_t next = 0, final = 0;
+    for (std::size_t at = 0; at < client.sent.size();) {
+        const auto rest = std::string_view(client.sent).substr(at);
+        const auto method = final < asked.size() ? asked[final].first[0] : "GET";
+        Message answer;
+        const auto ending = client.closed && !client.reset ? Ending::ended : Ending::open;
+        const auto read = reference::read_response(rest, Style::canonical, method, ending, answer);
+        if (read == Reading::bad) fail("the client got something that is not canonical");
+        // A body that only the end delimits may have been cut for a client of HTTP/1.0: nothing else tells.
+        if (read == Reading::partial || answer.until_close || answer.status() == 101) return;
+        at += answer.length;
+        if (answer.status() < 200) continue;
+        if (++final > asked.size() + 1) fail("more answers than questions");
+        if (is_own_page(answer)) continue;
+        if (final > asked.size()) fail("an answer to something that is no request");
+        if (!take_answer(answer, asked[final - 1], forwarded, next)) fail("an answer that no backend gave");
+    }
+}
+
+void check(const memory_io::Wire& client) {
+    const auto asked = read_client(client);
+    const auto forwarded = read_backends();
+    std::size_t at = 0;
+    for (const auto& one : forwarded) {
+        check_fields(one.request);
+        // The same once more is another try; otherwise it is one of those that come next.
+        if (at > 0 && is_the_same(one.request, asked[at - 1])) continue;
+        while (at < asked.size() && !is_the_same(one.request, asked[at])) ++at;
+        if (at == asked.size()) fail("a backend got a request that the client did not send");
+        ++at;
+    }
+    check_answers(client, asked, forwarded);
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    static auto& bench = *new Bench;
+    memory_io::clear();
+    auto& client = memory_io::wire(bench.connect_client());
+    client_wire = &client;
+    play(bench, client, {reinterpret_cast<const char*>(data), size});
+    check(client);
+    memory_io::reset(client);
+    memory_io::run(bench.loop, std::chrono::seconds(2)); // longer than any timeout
+    bench.forget_idle();
+    if (bench.connection_count != 0) fail("a session does not end");
+    for (const int descriptor : memory_io::connected())
+        if (memory_io::wire(descriptor).socket) fail("a connection to a backend is left");
+    return 0;
+}

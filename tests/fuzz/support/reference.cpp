@@ -1,0 +1,180 @@
+#include "tests/fuzz/support/reference.h"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+
+namespace weir::reference {
+namespace {
+
+const std::string token_marks = "!#$%&'*+-.^_`|~";
+
+bool is_token(const std::string& text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return c < 0x80 && (std::isalnum(c) || token_marks.find(static_cast<char>(c)) != std::string::npos);
+    });
+}
+
+std::string lower(std::string text) {
+    for (auto& c : text)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return text;
+}
+
+std::vector<std::string> split(std::string_view text, std::string_view mark) {
+    std::vector<std::string> parts;
+    for (;;) {
+        const auto at = text.find(mark);
+        parts.emplace_back(text.substr(0, at));
+        if (at == std::string_view::npos) return parts;
+        text.remove_prefix(at + mark.size());
+    }
+}
+
+bool has_illegal_bytes(const std::string& line) {
+    return std::any_of(line.begin(), line.end(), [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+std::string trim(const std::string& text) {
+    const auto from = text.find_first_not_of(" \t");
+    return from == std::string::npos ? "" : text.substr(from, text.find_last_not_of(" \t") - from + 1);
+}
+
+bool read_field(const std::string& line, Style style, Message& message) {
+    const auto colon = line.find(':');
+    if (colon == std::string::npos || has_illegal_bytes(line)) return false;
+    const auto name = line.substr(0, colon), value = trim(line.substr(colon + 1));
+    if (!is_token(name)) return false;
+    if (style == Style::canonical && line != name + ": " + value) return false;
+    message.fields.emplace_back(lower(name), value);
+    return true;
+}
+
+// Everything up to the empty line.
+Reading read_head(std::string_view bytes, Style style, Message& message) {
+    const auto end = bytes.find("\r\n\r\n");
+    if (end == std::string_view::npos) return Reading::partial;
+    const auto lines = split(bytes.substr(0, end), "\r\n");
+    if (has_illegal_bytes(lines[0])) return Reading::bad;
+    message.first = split(lines[0], " ");
+    for (std::size_t i = 1; i < lines.size(); ++i)
+        if (!read_field(lines[i], style, message)) return Reading::bad;
+    message.length = end + 4;
+    return Reading::whole;
+}
+
+std::optional<std::size_t> read_number(const std::string& text, int base) {
+    const std::string digits = base == 10 ? "0123456789" : "0123456789abcdefABCDEF";
+    if (text.empty() || text.size() > (base == 10 ? 18u : 15u) || text.find_first_not_of(digits) != std::string::npos)
+        return std::nullopt;
+    return std::stoull(text, nullptr, base);
+}
+
+Reading read_chunks(std::string_view bytes, Style style, Message& message) {
+    for (;;) {
+        const auto end = bytes.find("\r\n", message.length);
+        if (end == std::string_view::npos) return Reading::partial;
+        const std::string line(bytes.substr(message.length, end - message.length));
+        const auto semicolon = line.find(';');
+        if (has_illegal_bytes(line) || (style == Style::canonical && semicolon != std::string::npos))
+            return Reading::bad;
+        const auto size = read_number(line.substr(0, semicolon), 16);
+        if (!size) return Reading::bad;
+        message.length = end + 2;
+        if (*size == 0) break;
+        if (bytes.size() - message.length < *size + 2) return Reading::partial;
+        message.body += bytes.substr(message.length, *size);
+        if (bytes.substr(message.length + *size, 2) != "\r\n") return Reading::bad;
+        message.length += *size + 2;
+    }
+    for (;;) { // trailers
+        const auto end = bytes.find("\r\n", message.length);
+        if (end == std::string_view::npos) return Reading::partial;
+        const std::string line(bytes.substr(message.length, end - message.length));
+        message.length = end + 2;
+        if (line.empty()) return Reading::whole;
+        Message dropped;
+        if (style == Style::canonical || !read_field(line, style, dropped)) return Reading::bad;
+    }
+}
+
+enum class Without { nothing, end }; // what a message without a length means
+
+Reading read_body(std::string_view bytes, Style style, Without without, Ending ending, bool old, Message& message) {
+    const auto lengths = message.all("content-length"), encodings = message.all("transfer-encoding");
+    if (lengths.size() + encodings.size() > 1) return Reading::bad;
+    if (!encodings.empty()) {
+        if (lower(encodings[0]) != "chunked" || old) return Reading::bad;
+        return read_chunks(bytes, style, message);
+    }
+    if (!lengths.empty()) {
+        const auto length = read_number(lengths[0], 10);
+        if (!length) return Reading::bad;
+        if (bytes.size() - message.length < *length) return Reading::partial;
+        message.body = bytes.substr(message.length, *length);
+        message.length += *length;
+        return Reading::whole;
+    }
+    if (without == Without::nothing) return Reading::whole;
+    message.body = bytes.substr(message.length);
+    message.length = bytes.size();
+    message.until_close = true;
+    return ending == Ending::ended ? Reading::whole : Reading::partial;
+}
+
+bool is_target(const std::string& text) {
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+}
+
+bool is_host(const std::string& text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return c < 0x80 &&
+               (std::isalnum(c) || std::string_view("-._~[]:").find(static_cast<char>(c)) != std::string_view::npos);
+    });
+}
+
+} // namespace
+
+std::vector<std::string> Message::all(std::string_view name) const {
+    std::vector<std::string> values;
+    for (const auto& [key, value] : fields)
+        if (key == name) values.push_back(value);
+    return values;
+}
+
+Reading read_request(std::string_view bytes, Style style, Message& message) {
+    message = {};
+    const std::size_t skipped = style == Style::legal && bytes.starts_with("\r\n") ? 2 : 0;
+    const auto rest = bytes.substr(skipped);
+    if (const auto head = read_head(rest, style, message); head != Reading::whole) return head;
+    if (message.first.size() != 3 || !is_token(message.first[0]) || !is_target(message.first[1])) return Reading::bad;
+    const bool old = message.first[2] == "HTTP/1.0";
+    if (message.first[2] != "HTTP/1.1" && (!old || style == Style::canonical)) return Reading::bad;
+    const auto hosts = message.all("host");
+    if (hosts.size() > 1 || (hosts.empty() && (!old || style == Style::canonical))) return Reading::bad;
+    // An HTTP/1.0 client may have named none.
+    if (!hosts.empty() && !is_host(hosts[0]) && (style == Style::legal || !hosts[0].empty())) return Reading::bad;
+    const auto body = read_body(rest, style, Without::nothing, Ending::open, old, message);
+    message.length += skipped;
+    message.cut = body != Reading::whole;
+    return body;
+}
+
+Reading read_response(std::string_view bytes, Style style, std::string_view method, Ending ending, Message& message) {
+    message = {};
+    if (const auto head = read_head(bytes, style, message); head != Reading::whole) return head;
+    const auto& first = message.first;
+    const bool old = first[0] == "HTTP/1.0";
+    if (first.size() < 2 || (first[0] != "HTTP/1.1" && !old) || first[1].size() != 3) return Reading::bad;
+    if (!read_number(first[1], 10) || first[1][0] < '1' || first[1][0] > '5') return Reading::bad;
+    const int status = message.status();
+    if (status < 200 || status == 204 || status == 304 || method == "HEAD") {
+        // Even where it has no body, two framings are one too many.
+        return message.all("content-length").size() + message.all("transfer-encoding").size() > 1 ? Reading::bad
+                                                                                                  : Reading::whole;
+    }
+    return read_body(bytes, style, Without::end, ending, old, message);
+}
+
+} // namespace weir::reference
