@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
+import urllib.request
 
 from weir_test import SOURCE, WEIR, Scenario, Weir, can_connect, eventually, free_port, main, web
 
@@ -188,6 +189,9 @@ class Seeing(Scenario):
         for i in range(3000):
             client.send(f"GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n")
             self.assertEqual(client.reader.response()["status"], 200)
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=20) as metrics:
+            dropped = re.search(rb"^weir_access_log_dropped_total (\d+)$", metrics.read(), re.M)
+        self.assertGreater(int(dropped.group(1)), 500)  # of 3,000: what neither the ring nor the pipe can hold
         process.terminate()
         client.close()
         self.assertEqual(process.wait(20), 0)
