@@ -31,7 +31,7 @@ namespace {
 bool is_shortage(const boost::system::error_code& error) {
     namespace errc = boost::system::errc;
     return error == errc::too_many_files_open || error == errc::too_many_files_open_in_system ||
-           error == errc::no_buffer_space || error == errc::not_enough_memory;
+           error == errc::no_buffer_space || error == errc::address_not_available || error == errc::not_enough_memory;
 }
 
 } // namespace

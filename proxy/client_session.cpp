@@ -1,6 +1,7 @@
 #include "proxy/client_session.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::proxy {
 
@@ -36,8 +37,9 @@ Task<bool> ClientSession::receive_proxy_header() {
 }
 
 Task<bool> ClientSession::read_proxy_header() {
+    bool hurried = false;
     for (;;) {
-        if (client_.socket.readable()) {
+        while (client_.socket.readable()) {
             if (!client_.in.has_memory()) client_.in = Buffer(client_.context.heads);
             const auto result = client_.socket.receive(client_.in.space());
             if (result.status == IoStatus::end || result.status == IoStatus::failed) co_return false;
@@ -49,7 +51,7 @@ Task<bool> ClientSession::read_proxy_header() {
                 co_return true;
             }
         }
-        if (client_.is_draining()) client_.expire_in(newcomer_time);
+        if (client_.is_draining() && !std::exchange(hurried, true)) client_.expire_in(newcomer_time);
         co_await client_.fiber.wait();
         if (client_.aborted || client_.timer.expired()) co_return false;
     }

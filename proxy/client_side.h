@@ -40,6 +40,7 @@ struct ClientSide {
     ListenerCounters& counters() { return stats->workers[context.index]; }
     void take_proxy_header(const tcp::ProxyHeader& header) {
         in.consume(header.length);
+        in.compact();
         if (header.origin != tcp::ProxyOrigin::proxy) origin = header.origin;
         if (header.origin != tcp::ProxyOrigin::client) return;
         address = header.source;

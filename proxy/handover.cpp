@@ -1,5 +1,10 @@
 #include "proxy/handover.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +18,9 @@
 #include <unistd.h>
 
 namespace weir::proxy {
+
+namespace asio = boost::asio;
+
 namespace {
 
 constexpr std::size_t longest_message = 4096;
@@ -64,7 +72,7 @@ void take_message(const HandoverMessage& message, Handover& handover) {
     std::string kind, address, why;
     in >> kind;
     if (kind == "health") return handover.health.push_back(read_health(in));
-    in >> address;
+    std::getline(in >> std::ws, address); // a path may have spaces
     if (message.descriptor < 0) throw std::runtime_error("handover: a socket is missing");
     if (kind == "admin") {
         handover.admin_address = address;
@@ -131,10 +139,19 @@ Handover HandoverChannel::receive() {
     return handover;
 }
 
-void HandoverChannel::tell_ready() {
-    if (!is_open()) return;
+void HandoverChannel::tell_ready(const std::vector<std::string>& unused) {
+    for (const auto& name : unused) send_message(descriptor_, {"unused " + name});
     send_message(descriptor_, {"ready"});
-    ::close(std::exchange(descriptor_, -1));
+}
+
+asio::awaitable<Consent> HandoverChannel::wait_for_consent(asio::io_context& control) {
+    asio::posix::stream_descriptor channel(control, std::exchange(descriptor_, -1));
+    char answer[16];
+    const auto [error, size] =
+        co_await channel.async_read_some(asio::buffer(answer), asio::as_tuple(asio::use_awaitable));
+    const bool refused = !error && std::string_view(answer, size) == "no";
+    descriptor_ = channel.release();
+    co_return refused ? Consent::no : Consent::go;
 }
 
 } // namespace weir::proxy

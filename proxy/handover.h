@@ -1,7 +1,12 @@
 // What an old process hands to the new one that takes over from it: its listening sockets, so that no connection is
 // refused meanwhile, and what it knows of the backends' health, so that none is asked that is known to be down.
 //
-// It travels over a socket pair as one message for each item; a descriptor travels beside its message.
+// It travels over a socket pair as one message for each item; a descriptor travels beside its message:
+//
+//   old ─→ new   listen, admin, health, …, end
+//   new ─→ old   unused (a socket that it has no use for), …, ready: it serves
+//   old ─→ new   go, or no: weir is to stop meanwhile
+//   new ─→ old   closes: whoever watches over weir knows of it; the old process may leave
 //
 // Thread: the control thread.
 // Lifetime: descriptors are owned by whoever took them out.
@@ -9,6 +14,9 @@
 
 #include "conf/address.h"
 #include "health/thresholds.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <map>
 #include <string>
@@ -45,6 +53,8 @@ std::vector<HandoverMessage> to_messages(const Handover& handover);
 // Sends one without waiting. Returns errno, 0 where it went out.
 int send_message(int channel, const HandoverMessage& message);
 
+enum class Consent { go, no };
+
 // The new process's end of the channel.
 class HandoverChannel {
 public:
@@ -60,8 +70,10 @@ public:
 
     // Reads everything, waiting for it; throws std::runtime_error where it breaks off or makes no sense.
     Handover receive();
-    // Tells the old process that this one serves: it may go.
-    void tell_ready();
+    // Tells the old process that this one serves, and which of its sockets it does not.
+    void tell_ready(const std::vector<std::string>& unused);
+    // Waits for the old process's word; one that is gone has nothing against it.
+    boost::asio::awaitable<Consent> wait_for_consent(boost::asio::io_context& control);
 
 private:
     int descriptor_ = -1;

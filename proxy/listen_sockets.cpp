@@ -30,15 +30,6 @@ int bind_socket(const conf::Address& address, Sharing sharing) {
     return -1;
 }
 
-int bind_and_listen(const conf::Address& address) {
-    const int fd = bind_socket(address, Sharing::with_workers);
-    if (fd >= 0 && ::listen(fd, backlog) == 0) return fd;
-    const int error = errno;
-    if (fd >= 0) ::close(fd);
-    errno = error;
-    return -1;
-}
-
 } // namespace
 
 ListenSockets::Prepared::~Prepared() {
@@ -49,29 +40,48 @@ ListenSockets::Prepared::~Prepared() {
 // Whether an own socket has the port already: "0.0.0.0:80" and "127.0.0.1:80" get in each other's way.
 bool ListenSockets::shares_port(const conf::Address& address, const Prepared& prepared) const {
     const auto same_port = [&](const auto& entry) { return entry.first.port() == address.port(); };
-    return std::any_of(sockets_.begin(), sockets_.end(), same_port) ||
-           std::any_of(prepared.bound_.begin(), prepared.bound_.end(), same_port);
+    const auto any = [&](const auto& sockets) { return std::any_of(sockets.begin(), sockets.end(), same_port); };
+    return any(sockets_) || any(inherited_) || any(prepared.bound_);
+}
+
+std::vector<int> ListenSockets::take_inherited(const conf::Address& address) {
+    const auto it = inherited_.find(address);
+    if (it == inherited_.end()) return {};
+    auto sockets = std::move(it->second);
+    inherited_.erase(it);
+    return sockets;
 }
 
 // Makes the address's sockets in `prepared` as many as there are workers. Returns errno, 0 where that went well.
 int ListenSockets::bind_for(const conf::Address& address, Prepared& prepared) {
-    const bool shared = shares_port(address, prepared);
-    auto& sockets = prepared.bound_[address];
-    if (const auto it = inherited_.find(address); it != inherited_.end()) {
-        sockets = std::move(it->second);
-        inherited_.erase(it);
-    } else if (!shared) {
+    if (!shares_port(address, prepared)) {
         // With SO_REUSEPORT a port that another weir serves would look free; without, it shows.
         const int alone = bind_socket(address, Sharing::alone);
         if (alone < 0) return errno;
         ::close(alone);
     }
+    auto& sockets = prepared.bound_[address] = take_inherited(address);
     while (sockets.size() < workers_) {
-        const int fd = bind_and_listen(address);
+        const int fd = bind_socket(address, Sharing::with_workers);
         if (fd < 0) return errno;
         sockets.push_back(fd);
     }
     return 0;
+}
+
+void ListenSockets::listen(Prepared& prepared) {
+    for (const auto& [address, sockets] : prepared.bound_)
+        for (const int fd : sockets)
+            if (::listen(fd, backlog) != 0) {
+                prepared.failures.push_back({address, errno});
+                break;
+            }
+}
+
+std::vector<conf::Address> ListenSockets::unused() const {
+    std::vector<conf::Address> addresses;
+    for (const auto& [address, _] : inherited_) addresses.push_back(address);
+    return addresses;
 }
 
 ListenSockets::Prepared ListenSockets::prepare(const std::vector<conf::Address>& addresses) {

@@ -39,8 +39,13 @@ public:
     // Sockets of an old process, as if bound here: what `prepare` wants of them it takes first.
     void inherit(std::map<conf::Address, std::vector<int>> sockets) { inherited_ = std::move(sockets); }
 
-    // Binds what `addresses` need beyond what there is.
+    // Of those, the addresses that nobody has wanted yet.
+    std::vector<conf::Address> unused() const;
+
+    // Binds what `addresses` need beyond what there is. Nobody can connect yet to what is new.
     Prepared prepare(const std::vector<conf::Address>& addresses);
+    // From here on clients can connect. Failures are added to those of `prepared`.
+    static void listen(Prepared& prepared);
     // Takes them over, and forgets the addresses that are not wanted any more: the workers close those.
     void commit(Prepared&& prepared);
 
@@ -53,6 +58,7 @@ public:
 private:
     bool shares_port(const conf::Address& address, const Prepared& prepared) const;
     int bind_for(const conf::Address& address, Prepared& prepared);
+    std::vector<int> take_inherited(const conf::Address& address);
 
     std::size_t workers_;
     std::map<conf::Address, std::vector<int>> sockets_, inherited_;

@@ -2,7 +2,6 @@
 
 #include "proxy/log/logger.h"
 #include "proxy/service_manager.h"
-#include "proxy/upgrade.h"
 #include "proxy/version.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -104,17 +103,18 @@ asio::awaitable<void> Process::start() {
     Handover handover;
     if (channel.is_open()) handover = channel.receive();
     running_.inherit(handover);
+    if (const auto error = open_admin(admin, handover, secret); !error.empty()) {
+        spdlog::error("cannot start: admin.address: {}", error);
+        end(ExitCode::refused);
+        co_return;
+    }
     const auto errors = co_await reloader_.start(std::move(loaded_));
     if (!errors.empty()) {
         for (const auto& error : errors) spdlog::error("cannot start: {}", error);
         end(ExitCode::refused);
         co_return;
     }
-    if (const auto error = open_admin(handover, secret); !error.empty()) {
-        spdlog::error("cannot start: admin.address: {}", error);
-        end(ExitCode::refused);
-        co_return;
-    }
+    if (admin_) admin_->start();
     asio::co_spawn(control_, handle_signals(), log::tell_failure);
     asio::co_spawn(control_, watch_files(), log::tell_failure);
     asio::co_spawn(control_, refresh_watch(), log::tell_failure);
@@ -124,19 +124,34 @@ asio::awaitable<void> Process::start() {
     for (const auto& listener : snapshot.listeners)
         spdlog::info("  listening on {} ({})", listener->config.address.text(), listener->config.name);
     if (admin.address) spdlog::info("  admin API on {}", admin.address->text());
-    channel.tell_ready();
+    auto unused = running_.unused();
+    if (admin_ && handover.admin >= 0 && admin_->descriptor() != handover.admin) unused.push_back("admin");
+    co_await succeed(std::move(channel), std::move(unused));
+}
+
+// The last step of a start, and of an upgrade: from here on this process is the one.
+asio::awaitable<void> Process::succeed(HandoverChannel channel, std::vector<std::string> unused) {
+    if (channel.is_open()) {
+        channel.tell_ready(unused);
+        const auto consent = co_await channel.wait_for_consent(control_);
+        if (consent == Consent::no) {
+            spdlog::warn("upgrade: the old process is to stop, and so does this one");
+            begin_stop();
+            co_return;
+        }
+        reloader_.request_if_changed("upgrade"); // an edit may have come between the two
+    }
     tell_service_manager_ready();
 }
 
 // Returns what stands in the way.
-std::string Process::open_admin(const Handover& handover, const std::string& secret) {
-    const auto& address = running_.snapshot()->config.admin.address;
-    const bool same = address && handover.admin >= 0 && handover.admin_address == address->text();
+std::string Process::open_admin(const conf::Admin& admin, const Handover& handover, const std::string& secret) {
+    const bool same = admin.address && handover.admin >= 0 && handover.admin_address == admin.address->text();
     if (handover.admin >= 0 && !same) ::close(handover.admin);
-    if (!address) return {};
-    api_ = std::make_unique<admin::Api>(running_, reloader_, *address, secret);
+    if (!admin.address) return {};
+    api_ = std::make_unique<admin::Api>(running_, reloader_, *admin.address, secret);
     admin_ = std::make_unique<admin::Server>(control_, *api_);
-    return same ? admin_->take_over(*address, handover.admin) : admin_->listen(*address);
+    return same ? admin_->take_over(*admin.address, handover.admin) : admin_->listen(*admin.address);
 }
 
 asio::awaitable<void> Process::handle_signals() {
@@ -144,55 +159,69 @@ asio::awaitable<void> Process::handle_signals() {
         const auto [error, number] = co_await signals_.async_wait(token);
         if (error) co_return;
         switch (number) {
-        case SIGHUP:
-            if (upgrading_) reload_after_upgrade_ = true;
-            else reloader_.request("signal");
-            break;
+        case SIGHUP: reloader_.request("signal"); break;
         case SIGUSR1:
             if (const auto failed = running_.access_log().reopen(); !failed.empty())
                 spdlog::error("access log: {}", failed);
             else spdlog::info("access log reopened");
             break;
         case SIGUSR2:
-            if (!upgrading_ && !stopping_) asio::co_spawn(control_, upgrade_binary(), log::tell_failure);
+            if (!upgrade_ && !stopping_) asio::co_spawn(control_, upgrade_binary(), log::tell_failure);
             break;
-        default:
-            if (stopping_) {
-                spdlog::warn("second signal: stopping at once");
-                end(ExitCode::cut_off);
-                co_return;
-            }
-            begin_stop();
+        default: stop_signal();
         }
     }
 }
 
+void Process::stop_signal() {
+    if (std::exchange(told_to_stop_, true)) {
+        spdlog::warn("second signal: stopping at once");
+        return end(ExitCode::cut_off);
+    }
+    if (stopping_) spdlog::info("another process has taken over: this one is finishing already");
+    else begin_stop();
+}
+
 asio::awaitable<void> Process::upgrade_binary() {
-    upgrading_ = true;
+    upgrade_ = std::make_unique<Upgrade>(control_);
+    reloader_.hold();
+    std::string error;
+    try {
+        error = co_await start_successor();
+        if (error.empty() && !stopping_) co_await upgrade_->confirm();
+    } catch (const std::exception& e) { // no memory, no descriptor
+        error = e.what();
+    }
+    const auto done = std::move(upgrade_);
+    if (error.empty() && !stopping_) {
+        spdlog::info("upgrade: process {} has taken over", done->process());
+        std::set<int> kept;
+        for (const auto& [address, sockets] : running_.sockets().all())
+            if (!done->unused().contains(address.text())) kept.insert(sockets.begin(), sockets.end());
+        if (admin_ && !done->unused().contains("admin")) admin_->leave();
+        begin_stop(kept);
+    } else {
+        spdlog::error("upgrade: the new process has not taken over: {}; this one {}",
+                      error.empty() ? "weir is stopping" : error, stopping_ ? "stops" : "goes on");
+    }
+    reloader_.resume(); // what was asked for meanwhile
+}
+
+// Starts the program anew. Returns why it does not serve.
+asio::awaitable<std::string> Process::start_successor() {
     spdlog::info("upgrade: starting the program anew");
     asio::steady_timer pause(control_);
     while (reloader_.in_progress()) { // the new process is to find one configuration, not one half changed
         pause.expires_after(std::chrono::milliseconds(20));
         co_await pause.async_wait(token);
     }
+    if (stopping_) co_return "weir is stopping";
     auto handover = running_.hand_over();
     if (admin_) {
         handover.admin = admin_->descriptor();
         handover.admin_address = running_.snapshot()->config.admin.address->text();
     }
-    const auto result = co_await upgrade(control_, handover);
-    upgrading_ = false;
-    const bool reload = std::exchange(reload_after_upgrade_, false);
-    if (!result.error.empty()) {
-        spdlog::error("upgrade: the new process has not taken over: {}; this one goes on", result.error);
-        if (reload) reloader_.request("signal");
-        co_return;
-    }
-    spdlog::info("upgrade: process {} has taken over", result.process);
-    if (stopping_) ::kill(result.process, SIGTERM); // the signal to stop was meant for whoever serves
-    else if (reload) ::kill(result.process, SIGHUP);
-    if (admin_) admin_->leave();
-    if (!stopping_) begin_stop();
+    co_return co_await upgrade_->run(handover);
 }
 
 asio::awaitable<void> Process::watch_files() {
@@ -219,13 +248,14 @@ asio::awaitable<void> Process::refresh_watch() {
     }
 }
 
-void Process::begin_stop() {
+void Process::begin_stop(const std::set<int>& kept_by_another) {
     stopping_ = true;
     reloader_.close();
-    if (api_) api_->set_draining();
+    if (upgrade_) upgrade_->abandon();
+    if (api_ && kept_by_another.empty()) api_->set_draining();
     const auto limit = running_.snapshot()->config.process.drain_timeout;
     spdlog::info("stopping: requests in flight have {} to finish", conf::format(limit));
-    running_.workers().drain([this] { end(ExitCode::done); });
+    running_.workers().drain(kept_by_another, [this] { end(ExitCode::done); });
     drain_timer_.expires_after(limit);
     drain_timer_.async_wait([this](boost::system::error_code error) {
         if (error) return;
@@ -237,6 +267,7 @@ void Process::begin_stop() {
 void Process::end(ExitCode code) {
     code_ = code;
     reloader_.close();
+    if (upgrade_) upgrade_->abandon();
     if (admin_) admin_->stop();
     asio::co_spawn(control_, finish(), asio::detached);
 }

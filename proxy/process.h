@@ -9,12 +9,14 @@
 #include "proxy/admin/server.h"
 #include "proxy/reloader.h"
 #include "proxy/running.h"
+#include "proxy/upgrade.h"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <memory>
+#include <set>
 #include <string>
 
 namespace weir::proxy {
@@ -35,8 +37,11 @@ private:
     boost::asio::awaitable<void> watch_files();
     boost::asio::awaitable<void> refresh_watch();
     boost::asio::awaitable<void> upgrade_binary();
-    std::string open_admin(const Handover& handover, const std::string& secret);
-    void begin_stop();
+    boost::asio::awaitable<std::string> start_successor();
+    boost::asio::awaitable<void> succeed(HandoverChannel channel, std::vector<std::string> unused);
+    void stop_signal();
+    std::string open_admin(const conf::Admin& admin, const Handover& handover, const std::string& secret);
+    void begin_stop(const std::set<int>& kept_by_another = {});
     void end(ExitCode code);
     boost::asio::awaitable<void> finish();
 
@@ -44,8 +49,8 @@ private:
     std::string path_;
     conf::Loaded loaded_;
     ExitCode code_ = ExitCode::done;
-    bool stopping_ = false, upgrading_ = false;
-    bool reload_after_upgrade_ = false; // a HUP came meanwhile: it is for whoever serves then
+    bool stopping_ = false, told_to_stop_ = false;
+    std::unique_ptr<Upgrade> upgrade_; // under way
     boost::asio::signal_set signals_;
     const conf::Process process_; // as far as the descriptors go
     boost::asio::steady_timer drain_timer_, refresh_timer_;

@@ -96,7 +96,7 @@ asio::awaitable<ReloadReport> Reloader::request_and_wait(std::string trigger) {
 
 asio::awaitable<void> Reloader::work() {
     for (;;) {
-        if (asked_ == answered_) {
+        if (asked_ == answered_ || held_) {
             co_await wanted_.async_wait(token);
             continue;
         }

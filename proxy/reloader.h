@@ -44,6 +44,9 @@ public:
     boost::asio::awaitable<ReloadReport> request_and_wait(std::string trigger);
     // Asks for one only if the files are not what was read last.
     void request_if_changed(std::string trigger);
+    // Whatever is asked for waits until `resume`: a new process is being started, and is to find one configuration.
+    void hold() { held_ = true; }
+    void resume() { held_ = false, wanted_.cancel(); }
     // Weir is stopping: nothing is applied any more, and a lock that is held is given back.
     void close();
 
@@ -73,7 +76,7 @@ private:
     boost::asio::steady_timer wanted_, finished_;
     std::string trigger_, seen_hash_;
     std::uint64_t asked_ = 0, answered_ = 0;
-    bool only_if_changed_ = true, running_now_ = false, closed_ = false, holds_lock_ = false;
+    bool only_if_changed_ = true, running_now_ = false, closed_ = false, holds_lock_ = false, held_ = false;
     ReloadReport last_;
     ReloadCounts counts_;
     std::uint64_t fence_ = 0;

@@ -59,7 +59,12 @@ boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config c
     if (errors.empty() && !same_output)
         if (auto error = access_log_.open(access.output); !error.empty())
             errors.push_back({"logging.access.output", error});
+    if (errors.empty()) {
+        ListenSockets::listen(prepared);
+        errors = told(prepared.failures, config);
+    }
     if (!errors.empty()) co_return errors;
+    for (const auto& address : sockets_.unused()) unused_.push_back(address.text());
     log::configure_logger(config.logging);
     sockets_.commit(std::move(prepared));
     auto next = builder_.build(std::move(config), std::move(hash), snapshot_);

@@ -32,6 +32,8 @@ public:
     void inherit(Handover handover);
     // What a new process is to get: the sockets and the backends' health.
     Handover hand_over() const;
+    // What of an old process's sockets the first configuration had no use for.
+    const std::vector<std::string>& unused() const { return unused_; }
 
     // Puts a valid configuration in force, all or nothing. Returns what stands in the way; empty: it is in force.
     boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
@@ -42,6 +44,7 @@ public:
     log::AccessLog& access_log() { return access_log_; }
     const log::AccessLog& access_log() const { return access_log_; }
     WorkerGroup& workers() { return workers_; }
+    const ListenSockets& sockets() const { return sockets_; }
     void stop();
 
 private:
@@ -58,6 +61,7 @@ private:
     health::Monitor monitor_;
     WorkerGroup workers_;
     std::vector<HealthNote> inherited_;
+    std::vector<std::string> unused_;
 };
 
 } // namespace weir::proxy

@@ -1,6 +1,6 @@
 // Tells systemd, where it started weir, which process serves (the protocol of sd_notify(3)). Elsewhere it does nothing.
 //
-// Thread: any; a datagram that would have to wait is not sent.
+// Thread: any; waits for a second at most.
 // Lifetime: nothing is kept.
 #pragma once
 

@@ -26,8 +26,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
-constexpr auto start_time = std::chrono::seconds(60); // for the new process to serve
-constexpr auto end_time = std::chrono::seconds(5);    // for one that failed to be gone
+constexpr auto start_time = std::chrono::seconds(60);  // for the new process to serve
+constexpr auto own_end_time = std::chrono::seconds(1); // for one that failed to end by itself
+constexpr auto end_time = std::chrono::seconds(5);     // and to be gone
 
 std::vector<std::string> own_arguments() {
     std::ifstream in("/proc/self/cmdline", std::ios::binary);
@@ -67,55 +68,75 @@ int start_anew(int channel, pid_t& process) {
     return error;
 }
 
+} // namespace
+
 // Hands everything over and waits for the answer. Empty where the new process serves.
-asio::awaitable<std::string> converse(asio::posix::stream_descriptor& channel, const Handover& handover) {
+asio::awaitable<std::string> Upgrade::converse(const Handover& handover) {
     for (const auto& message : to_messages(handover)) {
-        int error = send_message(channel.native_handle(), message);
+        int error = send_message(channel_.native_handle(), message);
         while (error == EAGAIN) {
-            const auto [closed] = co_await channel.async_wait(asio::posix::stream_descriptor::wait_write, token);
+            const auto [closed] = co_await channel_.async_wait(asio::posix::stream_descriptor::wait_write, token);
             if (closed) co_return "it did not take over in time";
-            error = send_message(channel.native_handle(), message);
+            error = send_message(channel_.native_handle(), message);
         }
         if (error) break; // it has ended: its exit status tells more
     }
-    char answer[16];
-    const auto [error, size] = co_await channel.async_read_some(asio::buffer(answer), token);
-    if (error == asio::error::operation_aborted) co_return "it did not take over in time";
-    if (error || std::string_view(answer, size) != "ready") co_return "it ended before it served";
-    co_return "";
+    for (;;) {
+        char bytes[256];
+        const auto [error, size] = co_await channel_.async_read_some(asio::buffer(bytes), token);
+        const std::string_view answer(bytes, size);
+        if (error == asio::error::operation_aborted) co_return "it did not take over in time";
+        if (error) co_return "it ended before it served";
+        serves_ = answer == "ready";
+        if (serves_) co_return "";
+        if (answer.starts_with("unused ")) unused_.emplace(answer.substr(7));
+    }
 }
 
 // Ends a process that did not take over, and tells how it ended.
-asio::awaitable<std::string> end_process(asio::io_context& control, pid_t process) {
-    asio::steady_timer pause(control);
-    const auto end = std::chrono::steady_clock::now() + end_time;
+asio::awaitable<std::string> Upgrade::end_process() {
+    asio::steady_timer pause(control_);
+    const auto begin = std::chrono::steady_clock::now();
     int status = 0;
-    while (::waitpid(process, &status, WNOHANG) == 0) {
-        if (std::chrono::steady_clock::now() > end) ::kill(process, SIGKILL);
-        pause.expires_after(std::chrono::milliseconds(20));
+    while (::waitpid(process_, &status, WNOHANG) == 0) {
+        const auto passed = std::chrono::steady_clock::now() - begin;
+        if (passed > own_end_time) ::kill(process_, passed > end_time ? SIGKILL : SIGTERM);
+        pause.expires_after(std::chrono::milliseconds(50));
         co_await pause.async_wait(token);
     }
     if (WIFEXITED(status)) co_return "exit status " + std::to_string(WEXITSTATUS(status));
     co_return "killed by signal " + std::to_string(WTERMSIG(status));
 }
 
-} // namespace
-
-asio::awaitable<UpgradeResult> upgrade(asio::io_context& control, const Handover& handover) {
+asio::awaitable<std::string> Upgrade::run(const Handover& handover) {
     int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        co_return UpgradeResult{-1, std::strerror(errno)};
-    asio::posix::stream_descriptor channel(control, ends[0]);
-    pid_t process = -1;
-    const int failed = start_anew(ends[1], process);
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) co_return std::strerror(errno);
+    boost::system::error_code unwatched;
+    channel_.assign(ends[0], unwatched);
+    const int failed = unwatched ? unwatched.value() : start_anew(ends[1], process_);
     ::close(ends[1]);
-    if (failed) co_return UpgradeResult{-1, std::string("it cannot be started: ") + std::strerror(failed)};
-    health::Deadline deadline(channel, start_time);
-    const auto error = co_await converse(channel, handover);
-    if (error.empty()) co_return UpgradeResult{process, ""};
-    if (channel.is_open()) channel.close();
-    const auto how = co_await end_process(control, process);
-    co_return UpgradeResult{-1, error + " (" + how + ")"};
+    if (unwatched) ::close(ends[0]);
+    if (failed) co_return std::string("it cannot be started: ") + std::strerror(failed);
+    health::Deadline deadline(channel_, start_time);
+    const auto error = co_await converse(handover);
+    if (error.empty()) co_return error;
+    if (channel_.is_open()) channel_.close();
+    const auto how = co_await end_process();
+    co_return error + " (" + how + ")";
+}
+
+asio::awaitable<void> Upgrade::confirm() {
+    health::Deadline deadline(channel_, end_time);
+    send_message(channel_.native_handle(), {"go"});
+    char nothing[16];
+    co_await channel_.async_read_some(asio::buffer(nothing), token);
+}
+
+void Upgrade::abandon() {
+    if (!channel_.is_open()) return;
+    send_message(channel_.native_handle(), {"no"});
+    if (!serves_) ::kill(process_, SIGTERM); // it may be far from listening to anyone
+    channel_.close();
 }
 
 } // namespace weir::proxy

@@ -82,7 +82,7 @@ void Worker::adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std:
     });
 }
 
-void Worker::update_listeners(const std::vector<ListenSocket>& sockets) {
+void Worker::update_listeners(const std::vector<ListenSocket>& sockets, const std::set<int>& kept_by_another) {
     std::unordered_map<int, std::unique_ptr<Acceptor>> now;
     for (const auto& socket : sockets) {
         auto& acceptor = now[socket.fd];
@@ -99,7 +99,7 @@ void Worker::update_listeners(const std::vector<ListenSocket>& sockets) {
         if (!acceptor) continue;
         left = true;
         // Whoever waits in the queue was promised an answer: closing the socket would reset them.
-        accept_from(*acceptor, std::numeric_limits<int>::max());
+        if (!kept_by_another.contains(fd)) accept_from(*acceptor, std::numeric_limits<int>::max());
         acceptor->listener->phase = Phase::draining;
     }
     acceptors_ = std::move(now);
@@ -158,10 +158,10 @@ void Worker::close_idle_to(balancer::BackendPtr backend) {
     loop.post([this, backend = std::move(backend)] { views_.close_idle(*backend); });
 }
 
-void Worker::drain(std::function<void()> drained) {
-    loop.post([this, drained = std::move(drained)]() mutable {
+void Worker::drain(std::set<int> kept_by_another, std::function<void()> drained) {
+    loop.post([this, kept = std::move(kept_by_another), drained = std::move(drained)]() mutable {
         phase = Phase::draining;
-        update_listeners({});
+        update_listeners({}, kept);
         drained_ = std::move(drained);
         on_room();
     });

@@ -7,6 +7,7 @@
 #include "proxy/worker_context.h"
 
 #include <functional>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -33,14 +34,15 @@ public:
     void close_idle_to(balancer::BackendPtr backend);
 
     // Stops to accept and ends each connection as soon as nothing is lost; `drained` is called when the last is gone.
-    void drain(std::function<void()> drained);
+    // Who waits in a queue is still served, but for those that another process goes on emptying.
+    void drain(std::set<int> kept_by_another, std::function<void()> drained);
     // Ends every connection now, then the thread.
     void stop();
 
 private:
     class Acceptor;
 
-    void update_listeners(const std::vector<ListenSocket>& sockets);
+    void update_listeners(const std::vector<ListenSocket>& sockets, const std::set<int>& kept_by_another = {});
     void accept_from(Acceptor& acceptor, int most);
     void start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer);
     void pause_accepting();

@@ -5,7 +5,8 @@
 namespace weir::proxy {
 
 bool is_shortage(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == ENOSPC;
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == ENOSPC ||
+           error == EADDRNOTAVAIL;
 }
 
 void WorkerContext::enlist(ClientConnection& connection) {

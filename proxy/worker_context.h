@@ -20,6 +20,8 @@ inline constexpr std::size_t body_block_size = 64 * 1024;
 
 // Whether an errno tells of a shortage on this machine, which no peer is to blame for.
 bool is_shortage(int error);
+// How long one waits for another try.
+inline constexpr conf::Duration shortage_pause = std::chrono::milliseconds(50);
 
 enum class Phase { serving, draining };
 

@@ -27,7 +27,7 @@ public:
     void close_idle_to(const balancer::BackendPtr& backend);
 
     // Calls `drained` on the control thread once no worker has a connection left.
-    void drain(std::function<void()> drained);
+    void drain(const std::set<int>& kept_by_another, std::function<void()> drained);
     // Cuts what is left and ends the threads.
     void stop();
 

@@ -25,6 +25,9 @@ public:
     boost::asio::awaitable<Response> answer(const Request& request);
 
     void set_draining() { draining_ = true; }
+    // A new process answers from here on: connections that are kept are to come back to it.
+    void set_leaving() { leaving_ = true; }
+    bool is_leaving() const { return leaving_; }
 
 private:
     boost::asio::awaitable<Response> reload(const Request& request);
@@ -35,7 +38,7 @@ private:
     const conf::AdminAddress own_;
     const std::string token_;
     const std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
-    bool draining_ = false;
+    bool draining_ = false, leaving_ = false;
 };
 
 } // namespace weir::proxy::admin

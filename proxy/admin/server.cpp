@@ -71,6 +71,7 @@ struct Server::State {
             if (unread) break;
             deadline.extend(answer_time);
             auto response = co_await state->api.answer(parser.get());
+            if (state->api.is_leaving()) response.keep_alive(false);
             more = response.keep_alive();
             deadline.extend(idle_time);
             const auto [unsent, __] = co_await http::async_write(socket, response, token);
@@ -110,7 +111,6 @@ std::string Server::listen(const conf::AdminAddress& address) {
         if (!error) state_->local.listen(64, error);
         if (error) return address.text() + ": " + error.message();
         state_->path = path;
-        asio::co_spawn(state_->control, State::accept(state_, state_->local), asio::detached);
         return {};
     }
     const auto& where = std::get<conf::Address>(address.where);
@@ -119,9 +119,7 @@ std::string Server::listen(const conf::AdminAddress& address) {
     if (!error) state_->tcp.set_option(asio::socket_base::reuse_address(true), error);
     if (!error) state_->tcp.bind(endpoint, error);
     if (!error) state_->tcp.listen(64, error);
-    if (error) return address.text() + ": " + error.message();
-    asio::co_spawn(state_->control, State::accept(state_, state_->tcp), asio::detached);
-    return {};
+    return error ? address.text() + ": " + error.message() : "";
 }
 
 std::string Server::take_over(const conf::AdminAddress& address, int descriptor) {
@@ -130,14 +128,16 @@ std::string Server::take_over(const conf::AdminAddress& address, int descriptor)
         state_->local.assign(Local(), descriptor, error);
         if (error) return address.text() + ": " + error.message();
         state_->path = std::get<std::string>(address.where);
-        asio::co_spawn(state_->control, State::accept(state_, state_->local), asio::detached);
         return {};
     }
     const bool v4 = std::get<conf::Address>(address.where).family() == AF_INET;
     state_->tcp.assign(v4 ? Tcp::v4() : Tcp::v6(), descriptor, error);
-    if (error) return address.text() + ": " + error.message();
-    asio::co_spawn(state_->control, State::accept(state_, state_->tcp), asio::detached);
-    return {};
+    return error ? address.text() + ": " + error.message() : "";
+}
+
+void Server::start() {
+    if (state_->tcp.is_open()) asio::co_spawn(state_->control, State::accept(state_, state_->tcp), asio::detached);
+    if (state_->local.is_open()) asio::co_spawn(state_->control, State::accept(state_, state_->local), asio::detached);
 }
 
 int Server::descriptor() const {
@@ -146,6 +146,7 @@ int Server::descriptor() const {
 }
 
 void Server::leave() {
+    state_->api.set_leaving();
     // Closing would leave the socket in the event loop: the new process keeps it open.
     boost::system::error_code ignored;
     for (const int fd : {state_->tcp.is_open() ? state_->tcp.release(ignored) : -1,

@@ -20,10 +20,14 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Returns what went wrong; empty: it listens. A unix socket left by a process that is gone is replaced.
+    // Returns what went wrong; empty: it listens, and answers from `start` on. A unix socket left by a process that is
+    // gone is replaced.
     std::string listen(const conf::AdminAddress& address);
     // Listens on a socket that an old process listened on, which it takes.
     std::string take_over(const conf::AdminAddress& address, int descriptor);
+
+    // Answers whoever connects, now that there is something to tell.
+    void start();
 
     int descriptor() const; // that it listens on; -1: none
     // Leaves the socket to a new process: listens no more, but takes nothing away.

@@ -11,7 +11,6 @@ namespace {
 constexpr int client_closed_request = 499; // nginx's word for it, which log readers know
 
 constexpr int shortage = 503; // of connect(): this machine is out of descriptors or memory
-constexpr conf::Duration shortage_pause = std::chrono::milliseconds(50);
 
 Trust trust_in(const ClientSide& client) {
     if (client.origin == tcp::ProxyOrigin::unknown) return Trust::untrusted;
@@ -62,7 +61,9 @@ int Exchange::decide(const RequestHead& head) {
     request_head_ = Buffer(context_.heads);
     if (const auto version = pool_->spec->config.send_proxy_protocol; version != conf::ProxyProtocol::none)
         request_head_.fill(client_.write_proxy_header(request_head_.space().data(), version));
-    write_request(request_head_, head, framing_, {client_.ip, trust_in(client_), "http"}, upgrade_,
+    // Whoever closes first keeps the port for a minute: better the backend than the one machine in front of them all.
+    const auto to_backend = may_share() ? Connection::keep : Connection::close;
+    write_request(request_head_, head, framing_, {client_.ip, trust_in(client_), "http", to_backend}, upgrade_,
                   choice.route ? choice.route->config.request_headers : no_edit);
     return 0;
 }

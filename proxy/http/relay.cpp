@@ -2,6 +2,8 @@
 
 #include "proxy/tcp/tunnel.h"
 
+#include <utility>
+
 namespace weir::proxy::http {
 namespace {
 
@@ -40,13 +42,13 @@ Task<Relay::Result> Relay::run() {
             result_ = Result::client_gone;
             break;
         }
-        if (client_.timer.expired()) {
+        if (client_.timer.expired() && !has_been_read()) {
             result_ = on_timeout();
             break;
         }
     }
     // Half an interim head is with the client: nothing can follow it.
-    if (!response_ && !head_.empty()) {
+    if (!response_ && !head_.empty() && result_ != Result::client_gone) {
         exchange_.report_.status = 502;
         result_ = Result::cut_off;
     }
@@ -67,6 +69,7 @@ Relay::Step Relay::step() {
         if ((response_ ? pull_response() : read_answer()) == Step::over) return Step::over;
         if (progress_ == before) break;
         did = Step::moved;
+        if (std::exchange(yielded_, false)) break; // others have their turn first
     }
     if (client_.socket.broken()) return end(Result::client_gone); // however much a stalled backend holds back
     // A client that has left is waited for no longer, unless it has sent more requests and waits for all the answers.
@@ -81,7 +84,7 @@ Relay::Step Relay::push_request() {
     switch (status) {
     case PumpStatus::blocked: break;
     case PumpStatus::done: request_done_ = true, ++progress_; break;
-    case PumpStatus::yielded: client_.fiber.yield(client_.context.loop); break;
+    case PumpStatus::yielded: yield(); break;
     case PumpStatus::source_ended:
     case PumpStatus::source_failed: return end(Result::client_gone);
     case PumpStatus::malformed: return end(response_ ? Result::cut_off : Result::bad_body);
@@ -186,7 +189,7 @@ Relay::Step Relay::pull_response() {
     progress_ += response_->moved() - before;
     switch (status) {
     case PumpStatus::blocked: return Step::blocked;
-    case PumpStatus::yielded: client_.fiber.yield(client_.context.loop); return Step::blocked;
+    case PumpStatus::yielded: yield(); return Step::blocked;
     case PumpStatus::done: return finish_response();
     case PumpStatus::sink_failed: return end(Result::client_gone);
     default: return end(Result::cut_off);
@@ -201,6 +204,11 @@ Relay::Step Relay::finish_response() {
     return Step::over;
 }
 
+void Relay::yield() {
+    yielded_ = true;
+    client_.fiber.yield(client_.context.loop);
+}
+
 Relay::Step Relay::end(Result result) {
     result_ = result;
     return Step::over;
@@ -208,15 +216,31 @@ Relay::Step Relay::end(Result result) {
 
 void Relay::set_deadline() {
     const auto& timeouts = *exchange_.timeouts_;
+    const auto due = due_from();
+    const auto answered = response_ ? response_->moved() : 0;
+    // A backend lives by any byte of its answer, or of the request while that is on its way; a client must bring more.
+    const bool lively = due == Due::backend && (!response_ || answered != answered_);
+    answered_ = answered;
+    if (due == due_ && !lively && progress_ - window_start_ < least_progress) return;
+    due_ = due;
+    window_start_ = progress_;
+    untaken_ = response_ && due == Due::client ? client_.socket.untaken() : 0;
+    client_.expire_in(due == Due::client ? timeouts.client_idle : timeouts.response);
+}
+
+Relay::Due Relay::due_from() const {
     const bool on_client = response_ ? response_->waiting() == Waiting::for_sink
                                      : !request_done_ && request_.waiting() == Waiting::for_source;
-    if (!on_client) {
-        client_.expire_in(timeouts.response);
-    } else if (!waits_for_client_ || progress_ - window_start_ >= least_progress) {
-        client_.expire_in(timeouts.client_idle);
-        window_start_ = progress_;
-    }
-    waits_for_client_ = on_client;
+    return on_client ? Due::client : Due::backend;
+}
+
+// The kernel tells late that a client reads: only when it has taken a good part of what waits for it.
+bool Relay::has_been_read() {
+    if (!response_ || due_ != Due::client || due_from() != Due::client) return false;
+    const auto before = std::exchange(untaken_, client_.socket.untaken());
+    if (before < untaken_ + least_progress / 2) return false;
+    client_.expire_in(exchange_.timeouts_->client_idle);
+    return true;
 }
 
 Relay::Result Relay::on_timeout() const {
@@ -230,6 +254,7 @@ Task<Relay::Result> Relay::tunnel() {
     exchange_.next_ = Connection::close;
     tcp::Tunnel through(client_, backend_);
     co_await through.run(exchange_.timeouts_->tunnel);
+    exchange_.report_.bytes_in += through.sent_to_backend();
     exchange_.report_.bytes_out += through.sent_to_client();
     co_return Result::finished;
 }

@@ -45,7 +45,12 @@ private:
     Step finish_response();
     Step end(Result result);
     Result on_timeout() const;
+    enum class Due { nobody, client, backend }; // whose move it is
+
+    Due due_from() const;
     void set_deadline();
+    bool has_been_read();
+    void yield();
     Task<Result> tunnel();
 
     Exchange& exchange_;
@@ -60,8 +65,11 @@ private:
     bool reusable_ = false, backend_keeps_ = false, switched_ = false;
     std::uint8_t interim_ = 0; // 1xx responses so far
     std::uint64_t progress_ = 0;
-    std::uint64_t window_start_ = 0; // progress_ when the client's time began
-    bool waits_for_client_ = false;
+    std::uint64_t window_start_ = 0; // progress_ when the time of whoever is due began
+    std::uint64_t answered_ = 0;     // what the response had moved then
+    std::size_t untaken_ = 0;        // bytes that the client had not taken then
+    Due due_ = Due::nobody;
+    bool yielded_ = false;
     HeadScan scan_;
 };
 

@@ -115,6 +115,7 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
     for (const auto& [name, value] : edit.set) writer.field(name, value);
     write_framing(writer, framing);
     if (!upgrade.empty()) writer.put("Connection: Upgrade\r\n").field("Upgrade", upgrade);
+    else if (client.to_backend == Connection::close) writer.put("Connection: close\r\n");
     writer.put("\r\n");
 }
 

@@ -29,6 +29,7 @@ struct ClientFacts {
     std::string_view ip;       // of the peer
     Trust trust;               // whether the peer's X-Forwarded-* are believed
     std::string_view protocol; // "http"
+    Connection to_backend = Connection::keep;
 };
 
 // The protocol that a request asks to switch to, empty where it asks for none that weir would tunnel.

@@ -44,7 +44,7 @@ Task<> Session::run() {
             told_ = true;
             record(exchange.report(), began);
         }
-        if (after == Connection::close || client_.is_draining() || !client_.socket.is_open()) break;
+        if (after == Connection::close || !client_.socket.is_open()) break;
         client_.in.drop_held();
         client_.in.compact();
         if (!client_.in.empty()) { // the next request is here: others have waited meanwhile
@@ -55,17 +55,21 @@ Task<> Session::run() {
     if (told_ && client_.socket.is_open() && !client_.aborted && !client_.socket.at_end()) co_await linger();
 }
 
+// Some clients send an empty line after a body, and none before it is theirs to speak again.
+bool Session::says_nothing() const { return client_.in.empty() || client_.in.view() == "\r\n"; }
+
 // `incomplete`: there is no request and there will be none.
 Task<HeadResult> Session::read_head() {
     const auto& timeouts = client_.listener->view->snapshot->config.timeouts;
-    idle_ = client_.in.empty();
+    idle_ = says_nothing();
     idle_since_ = client_.context.loop.now();
     scan_ = {};
-    client_.expire_in(first_ ? timeouts.client_header : timeouts.client_idle);
+    client_.expire_in(first_ || !idle_ ? timeouts.client_header : timeouts.client_idle);
     for (;;) {
         if (!client_.in.empty()) {
             const auto result = parse_request(client_.in.view(), limits(), client_.context.request, scan_);
             if (result.status == HeadStatus::complete && client_.in.space().size() < body_room) {
+                client_.in.compact();
                 client_.in.grow(client_.in.size() +
                                 2 * body_room); // the body needs room, and the head must not move then
                 continue;
@@ -74,11 +78,12 @@ Task<HeadResult> Session::read_head() {
                 idle_ = first_ = false;
                 co_return result;
             }
-            if (idle_ && !first_) client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
-            idle_ = false;
+            const bool begins = idle_ && !says_nothing();
+            if (begins && !first_) client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
+            if (begins) idle_ = false;
         }
         const bool more = co_await wait_for_bytes();
-        if (!more && client_.timer.expired() && !client_.in.empty())
+        if (!more && client_.timer.expired() && !idle_)
             co_return HeadResult{HeadStatus::refused, 408, "the head did not come in time"};
         if (!more) co_return gone;
     }

@@ -22,6 +22,7 @@ public:
 private:
     Task<HeadResult> read_head();
     Task<bool> wait_for_bytes();
+    bool says_nothing() const;
     Task<> refuse(const HeadResult& result);
     Task<> linger();
     void record(const ExchangeReport& report, TimePoint began);

@@ -3,7 +3,9 @@
 #include <cassert>
 #include <cerrno>
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,7 +15,7 @@ bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
     fd_ = fd;
     loop_ = &loop;
     waker_ = &waker;
-    readable_ = hung_up_ = broken_ = false;
+    readable_ = hung_up_ = broken_ = said_all_ = false;
     writable_ = true;
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -112,10 +114,16 @@ IoResult Socket::send(std::span<const iovec> parts) {
     }
 }
 
+std::size_t Socket::untaken() const {
+    int bytes = 0;
+    return ::ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
 void Socket::finish_sending() { ::shutdown(fd_, SHUT_WR); }
 
 void Socket::on_event(std::uint32_t events) {
     if (events & EPOLLERR) broken_ = true;
+    if ((events & EPOLLRDHUP) && !broken_) said_all_ = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) writable_ = true;

@@ -46,20 +46,22 @@ public:
 
     bool readable() const { return readable_; }
     bool writable() const { return writable_; }
-    bool hung_up() const { return hung_up_; } // the peer sends no more, or the connection is broken
-    bool broken() const { return broken_; }   // reset, or another error: what it still says is of no use
-    bool at_end() const;                      // so it is, and nothing that it sent waits to be read
-    bool is_quiet();                          // asks the kernel: open, and nothing waits to be read
+    bool hung_up() const { return hung_up_; }   // the peer sends no more, or the connection is broken
+    bool broken() const { return broken_; }     // reset, or another error: what it still says is of no use
+    bool said_all() const { return said_all_; } // the peer ended in good order, whatever came after that
+    bool at_end() const;                        // so it is, and nothing that it sent waits to be read
+    bool is_quiet();                            // asks the kernel: open, and nothing waits to be read
 
     IoResult receive(std::span<char> into);
     IoResult send(std::span<const iovec> parts); // some of it, or all
+    std::size_t untaken() const;                 // bytes sent that the peer has not acknowledged
     void finish_sending();                       // half-close
 
 private:
     void on_event(std::uint32_t epoll_events) override;
 
     int fd_ = -1;
-    bool readable_ = false, writable_ = false, hung_up_ = false, broken_ = false;
+    bool readable_ = false, writable_ = false, hung_up_ = false, broken_ = false, said_all_ = false;
     EventLoop* loop_ = nullptr;
     Waker* waker_ = nullptr;
 };

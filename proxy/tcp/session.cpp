@@ -2,6 +2,7 @@
 
 #include "proxy/tcp/tunnel.h"
 
+#include <algorithm>
 #include <array>
 
 namespace weir::proxy::tcp {
@@ -22,14 +23,16 @@ Task<> Session::run() {
     active.add();
     Tunnel tunnel(client_, *backend);
     Buffer head;
+    std::uint64_t own_bytes = 0;
     if (const auto version = pool_->spec->config.send_proxy_protocol; version != conf::ProxyProtocol::none) {
         head = Buffer(client_.context.heads);
         head.fill(client_.write_proxy_header(head.space().data(), version));
+        own_bytes = head.size();
         tunnel.send_first(head);
     }
     co_await tunnel.run(pool_->spec->timeouts.tunnel);
     active.subtract();
-    client_.counters().bytes_in.add(tunnel.sent_to_backend());
+    client_.counters().bytes_in.add(tunnel.sent_to_backend() - std::min(tunnel.sent_to_backend(), own_bytes));
     client_.counters().bytes_out.add(tunnel.sent_to_client());
 }
 
@@ -55,8 +58,17 @@ Task<BackendConnectionPtr> Session::connect_any() {
 }
 
 Task<Session::Connected> Session::connect(BackendConnection& connection) {
-    if (const int error = client_.context.begin_connect(connection, client_.fiber))
-        co_return is_shortage(error) ? Connected::hopeless : Connected::no;
+    const auto give_up = client_.context.loop.now() + pool_->spec->timeouts.connect;
+    int error = client_.context.begin_connect(connection, client_.fiber);
+    while (is_shortage(error) && client_.context.loop.now() < give_up) { // others are about to give some back
+        client_.expire_in(shortage_pause);
+        while (!client_.timer.expired()) {
+            co_await client_.fiber.wait();
+            if (client_.aborted || client_.socket.broken()) co_return Connected::hopeless;
+        }
+        error = client_.context.begin_connect(connection, client_.fiber);
+    }
+    if (error) co_return is_shortage(error) ? Connected::hopeless : Connected::no;
     client_.expire_in(pool_->spec->timeouts.connect);
     while (!connection.socket.writable()) {
         co_await client_.fiber.wait();

@@ -14,7 +14,8 @@ public:
     Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer);
 
     Task<> run();
-    void drain() override {} // ends when its peers do, or at the drain timeout
+    // Ends when its peers do, or at the drain timeout; who has not said yet for whom it speaks is hurried.
+    void drain() override { client_.fiber.wake(); }
 
 private:
     enum class Connected { yes, no, hopeless }; // hopeless: nor would any other be

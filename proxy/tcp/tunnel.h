@@ -28,12 +28,13 @@ public:
 private:
     enum class Direction { open, closed, broken };
 
-    void pass(http::BodyPump& pump, Socket& to, Direction& state);
+    void pass(http::BodyPump& pump, Socket& from, Socket& to, Direction& state);
     void reset_both();
 
     ClientSide& client_;
     BackendConnection& backend_;
     http::BodyPump up_, down_;
+    bool yielded_ = false; // in the last round: there may be more to pass on
     Direction up_state_ = Direction::open, down_state_ = Direction::open;
 };
 

@@ -103,13 +103,16 @@ class Answers(Scenario):
                     if later:
                         eventually(lambda: self.proxy.backends()[self.seen.address]["idle"] >= 1, "it is idle")
                         connection.sendall(evil)
+                        sent.set()
 
-                self.seen.script = script
+                self.seen.script, sent = script, threading.Event()
                 client = self.client(self.port)
                 before = len(self.seen.connections)
                 for _ in range(3):
                     self.assertEqual(client.get("/", method=method)["body"], body)
                     if later:
+                        self.assertTrue(sent.wait(20))
+                        sent.clear()
                         eventually(lambda: self.proxy.backends()[self.seen.address]["idle"] == 0, "it is thrown away")
                 self.assertEqual(len(self.seen.connections) - before, 3, (method, answer, later))
 

@@ -74,6 +74,52 @@ class Slow(Scenario):
                 self.assertTrue(told.startswith(b"HTTP/1.1 408 "), told)
         self.assertEqual([r for r in self.seen.requests if r["method"] == "POST"], [])
 
+    def test_what_is_left_of_a_head_has_the_time_of_a_head(self):
+        self.port, self.seen = free_port(), self.backend()
+        self.proxy = self.weir(web(self.port, [self.seen], more="timeouts: {client_header: 500ms, client_idle: 1h}"))
+        client = self.client(self.port)
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nG")
+        self.assertEqual([client.reader.response()["status"] for _ in range(2)], [200, 408])
+
+    def test_a_backend_that_begins_to_answer_early_owes_the_rest_in_time(self):
+        def begin(connection):
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+            while connection.recv(1000):
+                pass
+
+        port, backend = free_port(), self.backend()
+        backend._serve = begin
+        self.weir(web(port, [backend], more="timeouts: {client_idle: 1h, response: 1s}"))
+        client = self.client(port)
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+
+        def cut():
+            try:
+                client.send("x")
+                return not client.sock.recv(1000, socket.MSG_DONTWAIT) and "ended"
+            except BlockingIOError:
+                return False
+            except OSError:
+                return "reset"
+
+        eventually(lambda: client.sock.recv(1000, socket.MSG_DONTWAIT) if select.select([client.sock], [], [], 0)[0] else None, "the head is there")
+        self.assertEqual(eventually(cut, "the rest is waited for no longer"), "reset")
+
+    def test_a_reader_that_gets_on_is_not_cut(self):
+        size = 20_000_000
+        self.serve(lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)))
+        client = self.client(self.port)
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        begin, got = time.monotonic(), 0
+        while time.monotonic() < begin + 5:  # 400 kB a second: the kernel asks for more only every few seconds
+            got += len(client.sock.recv(40_000))
+            time.sleep(0.1)
+        while got < size:
+            piece = client.sock.recv(1_000_000)
+            self.assertTrue(piece, f"cut after {got} bytes")
+            got += len(piece)
+
     def test_slow_readers_are_cut_and_cost_little(self):
         large = b"HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n" + bytes(20000000)
         self.serve(lambda connection, request: self.seen.echo(connection, request) if request["target"] == "/good" else connection.sendall(large))

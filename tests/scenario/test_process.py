@@ -103,6 +103,22 @@ class Signals(Scenario):
         self.assertEqual(busy.reader.response()["body"], b"half")
         self.assertEqual(proxy.process.wait(20), 0)
 
+    def test_what_was_asked_before_an_answer_could_say_close_is_answered(self):
+        backend, port = self.slow(), free_port()
+        proxy = self.weir(web(port, [backend]))
+        client = self.client(port)
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: backend.requests, "the request is there")
+        self.assertEqual(client.reader.head()[1].get("connection"), None)  # it was told that the connection is kept
+        proxy.signal(signal.SIGTERM)
+        eventually(lambda: not can_connect(port), "the listener is closed")
+        client.send("POST /next HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+        self.gate.set()
+        self.assertEqual(client.reader.exactly(4), b"half")
+        answer = client.reader.response()
+        self.assertEqual((answer["body"], answer["fields"].get("connection")), (b"half", "close"))
+        self.assertEqual(proxy.process.wait(20), 0)
+
     def test_a_drain_that_runs_out_of_time_is_3(self):
         backend, port = self.slow(), free_port()
         directory = self.weir(web(free_port(), [backend])).directory

@@ -78,6 +78,26 @@ timeouts: {{client_header: 500ms}}
             self.assertEqual(client.reader.response()["status"], 200)
             self.assertEqual(self.seen.requests[-1]["fields"]["x-forwarded-for"], "203.0.113.7")
 
+    def test_a_long_header_leaves_room_for_a_large_body_behind_it(self):
+        self.serve()
+        for extra in (4000, 8000, 15000):
+            for size in (1000, 4000, 9000, 16000):
+                header = v2(("203.0.113.7", 5), ("192.0.2.1", 80), more=b"\x20" + struct.pack("!H", extra) + bytes(extra))
+                client = self.client(self.port)
+                client.send(header + b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+                self.assertEqual(len(client.reader.response()["body"]), size)
+                self.assertEqual(client.get("/")["status"], 200)
+
+    def test_a_silent_proxy_does_not_hold_up_a_stop(self):
+        for protocol in ("http", "tcp"):
+            self.serve(protocol=protocol)
+            self.proxy.write(open(self.proxy.path).read().replace("client_header: 500ms", "client_header: 1h"))
+            self.assertEqual(self.proxy.reload()["verdict"], "applied")
+            silent = self.client(self.port)
+            eventually(lambda: self.proxy.metrics()['weir_connections_active{listener="web"}'] == 1, "it is connected")
+            self.assertEqual(self.proxy.stop(), 0)
+            self.assertEqual(silent.rest(), b"")
+
     def test_a_proxys_own_connection_and_an_unknown_client(self):
         self.serve()
         for header, believed in ((v2(("1.1.1.1", 1), ("2.2.2.2", 2), command=0x20), True), (b"PROXY UNKNOWN\r\n", False), (v2(("1.1.1.1", 1), ("2.2.2.2", 2), family=0), False)):
@@ -147,6 +167,8 @@ pools: {{web: {{backends: ["{self.seen.address}"], send_proxy_protocol: {version
             first, second = self.client(self.port), self.client(self.port)
             for client in (first, second, first):
                 self.assertEqual(client.get("/")["status"], 200)
+                # Whoever closes first keeps the port for a while: that had better not be weir.
+                self.assertEqual(self.seen.requests[-1]["fields"]["connection"], "close")
             self.assertEqual(self.seen.headers, [self.expected(version, c) for c in (first, second, first)])
             self.assertEqual(self.seen.broken, [])
 

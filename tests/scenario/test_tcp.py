@@ -2,6 +2,7 @@
 import hashlib
 import os
 import random
+import select
 import socket
 import struct
 import threading
@@ -118,6 +119,25 @@ class Relay(Scenario):
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         eventually(lambda: ended == ["reset"], "the backend sees the reset")
+
+    def test_what_a_backend_said_before_it_reset_arrives(self):
+        def answer_and_leave(connection):
+            connection.recv(1)  # and leaves the rest unread: its close is a reset
+            connection.sendall(bytes(40_000))  # what a new connection carries at once
+
+        for _ in range(5):
+            client = self.client(self.proxy(RawBackend(self, answer_and_leave), workers=1))
+            client.send("question")
+            self.assertEqual(len(client.rest()), 40_000)
+            self.running.stop()
+
+    def test_a_word_after_the_backends_end_costs_nothing_of_what_it_said(self):
+        client = self.client(self.proxy(RawBackend(self, lambda connection: connection.sendall(bytes(60_000)))))
+        end = select.poll()
+        end.register(client.sock, select.POLLRDHUP)
+        self.assertTrue(end.poll(20000), "the end has come, and nothing has been read")
+        client.send("QUIT")  # which the backend's system answers with a reset
+        self.assertEqual(len(client.rest()), 60_000)
 
     def test_a_silent_connection_ends_at_its_time(self):
         client = self.client(self.proxy(RawBackend(self, lambda connection: connection.recv(1)), tunnel="300ms"))

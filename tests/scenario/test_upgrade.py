@@ -179,6 +179,63 @@ class Upgrade(Scenario):
         self.assertEqual(self.client(port).get("/")["status"], 200)
         self.assertEqual(proxy.process.wait(20), 0)
 
+    def test_a_stop_meanwhile_ends_the_new_process_as_well(self):
+        port, backend = free_port(), self.backend()
+        directory = self.weir(web(free_port(), [backend])).directory
+        copy, usual = os.path.join(directory, "weir"), weir_test.WEIR
+        shutil.copy(usual, copy)
+        self.addCleanup(setattr, weir_test, "WEIR", usual)
+        weir_test.WEIR = copy
+        proxy = self.weir(web(port, [backend]))
+        os.remove(copy)
+        with open(copy, "w") as f:  # a new binary that never gets anywhere
+            f.write(f"#!/bin/sh\necho $$ > {directory}/pid\nexec sleep 300\n")
+        os.chmod(copy, 0o755)
+        proxy.signal(signal.SIGUSR2)
+        pid = int(eventually(lambda: os.path.exists(f"{directory}/pid") and open(f"{directory}/pid").read(), "it is started"))
+        client = self.client(port)
+        self.assertEqual(client.get("/")["status"], 200)
+        client.close()
+        proxy.signal(signal.SIGTERM)
+        self.assertEqual(proxy.process.wait(20), 0)
+        eventually(lambda: not is_running(pid), "the new one is gone")
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 5)
+
+    def test_one_signal_to_both_while_the_old_process_finishes_cuts_nobody(self):
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+
+        def slow(connection, request):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
+            gate.wait(20)
+            connection.sendall(b"lf")
+
+        port, backend = free_port(), self.backend(slow)
+        proxy = self.weir(web(port, [backend]))
+        busy = self.client(port)
+        busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: backend.requests, "the request is there")
+        proxy.signal(signal.SIGUSR2)
+        pid = self.upgraded(proxy, proxy.process.pid)
+        eventually(lambda: "has taken over" in proxy.log(), "the old one finishes")
+        for each in (proxy.process.pid, pid):
+            os.kill(each, signal.SIGTERM)
+        eventually(lambda: "this one is finishing already" in proxy.log(), "it has heard")
+        gate.set()
+        self.assertEqual(busy.reader.response()["body"], b"half")
+        self.assertEqual(proxy.process.wait(20), 0)
+
+    def test_an_address_that_overlaps_the_old_one_can_come_with_the_new_process(self):
+        port, backend = free_port(), self.backend()
+        proxy = self.weir(web(port, [backend]))
+        proxy.write(web(port, [backend]).replace("127.0.0.1", "0.0.0.0", 1))
+        proxy.signal(signal.SIGUSR2)
+        self.upgraded(proxy, proxy.process.pid)
+        self.assertEqual(proxy.process.wait(20), 0)
+        for _ in range(20):
+            self.assertEqual(self.client(port).get("/")["status"], 200)
+
     def test_a_changed_file_workers_and_listeners_come_with_the_new_process(self):
         port, gone, more, backend = free_port(), free_port(), free_port(), self.backend()
         two = web(port, [backend]).replace("pools:", f'  other: {{address: "127.0.0.1:%d", pool: web}}\npools:', 1)
@@ -208,12 +265,17 @@ class Upgrade(Scenario):
         port, backend = free_port(), self.backend()
         proxy = self.weir(web(port, [backend]))
         proxy.signal(signal.SIGUSR2)
+        eventually(lambda: "starting the program anew" in proxy.log(), "the upgrade is under way")
+        proxy.write(web(port, [backend]) + "limits: {header_count: 50}\n")
         proxy.signal(signal.SIGHUP)
         self.upgraded(proxy, proxy.process.pid)
-        eventually(lambda: proxy.status()["reload"]["last"]["trigger"] in ("signal", "start"), "it has answered")
-        proxy.write(web(port, [backend]) + "limits: {header_count: 50}\n")
-        self.assertEqual(proxy.reload()["verdict"], "applied")
         self.assertEqual(proxy.process.wait(20), 0)
+
+        def allowed():
+            with Client(port) as client:
+                return client.get("/", extra="A: b\r\n" * 60)["status"]
+
+        eventually(lambda: allowed() == 431, "the edit is in force, whoever has read it")
 
     def test_the_service_manager_is_told_who_serves(self):
         directory = self.weir(web(free_port(), [self.backend()])).directory

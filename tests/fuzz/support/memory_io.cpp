@@ -70,7 +70,7 @@ bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
     fd_ = fd;
     loop_ = &loop;
     waker_ = &waker;
-    readable_ = hung_up_ = broken_ = false;
+    readable_ = hung_up_ = broken_ = said_all_ = false;
     writable_ = true;
     wire(fd).socket = this;
     return true;
@@ -141,10 +141,12 @@ IoResult Socket::send(std::span<const iovec> parts) {
     return {IoStatus::would_block};
 }
 
+std::size_t Socket::untaken() const { return 0; }
 void Socket::finish_sending() { wire(fd_).closed = true; }
 
 void Socket::on_event(std::uint32_t events) {
     if (events & EPOLLERR) broken_ = true;
+    if ((events & EPOLLRDHUP) && !broken_) said_all_ = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) writable_ = true;
