@@ -24,8 +24,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
-constexpr auto debounce = std::chrono::milliseconds(100);
-constexpr auto refresh_interval = std::chrono::seconds(1);
 
 // As many descriptors as the system allows, and how many that is.
 std::uint64_t raise_descriptor_limit() {
@@ -61,17 +59,18 @@ std::string read_token(const std::string& path) {
 
 Process::Process(std::string path, conf::Loaded loaded)
     : path_(std::move(path)), loaded_(std::move(loaded)), signals_(control_, SIGHUP, SIGTERM, SIGINT),
-      process_(fit_descriptors(loaded_.config)), drain_timer_(control_), refresh_timer_(control_),
-      watch_descriptor_(control_), running_(control_, process_),
+      process_(fit_descriptors(loaded_.config)), drain_timer_(control_),
+      watch_(control_, [this] { files_may_have_changed(); }), running_(control_, process_),
       reloader_(control_, running_, path_, [this](const auto& files) { watch_.set_files(files); }) {
     signals_.add(SIGQUIT);
     signals_.add(SIGUSR1);
     signals_.add(SIGUSR2);
-    if (watch_.descriptor() >= 0) watch_descriptor_.assign(watch_.descriptor());
 }
 
-Process::~Process() {
-    if (watch_descriptor_.is_open()) watch_descriptor_.release(); // the watch closes it
+Process::~Process() = default;
+
+void Process::files_may_have_changed() {
+    if (running_.snapshot() && running_.snapshot()->config.reload.watch) reloader_.request_if_changed("watch");
 }
 
 ExitCode Process::run() {
@@ -116,8 +115,7 @@ asio::awaitable<void> Process::start() {
     }
     if (admin_) admin_->start();
     asio::co_spawn(control_, handle_signals(), log::tell_failure);
-    asio::co_spawn(control_, watch_files(), log::tell_failure);
-    asio::co_spawn(control_, refresh_watch(), log::tell_failure);
+    watch_.start();
     const auto& snapshot = *running_.snapshot();
     spdlog::info("weir {} serves {} (hash {}), pid {}, {} workers", version, path_, snapshot.hash.substr(0, 12),
                  ::getpid(), running_.counters().size());
@@ -224,32 +222,9 @@ asio::awaitable<std::string> Process::start_successor() {
     co_return co_await upgrade_->run(handover);
 }
 
-asio::awaitable<void> Process::watch_files() {
-    asio::steady_timer quiet(control_);
-    while (watch_descriptor_.is_open() && !stopping_) {
-        const auto [error] = co_await watch_descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, token);
-        if (error) co_return;
-        // Editors write in several steps: wait until they have come to rest, but not for ever.
-        for (int steps = 0; watch_.read_events() == conf::Watched::changed && steps < 20; ++steps) {
-            quiet.expires_after(debounce);
-            co_await quiet.async_wait(token);
-        }
-        if (running_.snapshot()->config.reload.watch && !stopping_) reloader_.request_if_changed("watch");
-    }
-}
-
-// Directories come and go: a mount, a checkout.
-asio::awaitable<void> Process::refresh_watch() {
-    while (!stopping_) {
-        refresh_timer_.expires_after(refresh_interval);
-        co_await refresh_timer_.async_wait(token);
-        if (watch_.refresh() == conf::Watched::changed && running_.snapshot()->config.reload.watch && !stopping_)
-            reloader_.request_if_changed("watch");
-    }
-}
-
 void Process::begin_stop(const std::set<int>& kept_by_another) {
     stopping_ = true;
+    watch_.stop();
     reloader_.close();
     if (upgrade_) upgrade_->abandon();
     if (api_ && kept_by_another.empty()) api_->set_draining();

@@ -5,13 +5,12 @@
 #pragma once
 
 #include "conf/load.h"
-#include "conf/watch.h"
 #include "proxy/admin/server.h"
+#include "proxy/config_watch.h"
 #include "proxy/reloader.h"
 #include "proxy/running.h"
 #include "proxy/upgrade.h"
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -34,8 +33,7 @@ public:
 private:
     boost::asio::awaitable<void> start();
     boost::asio::awaitable<void> handle_signals();
-    boost::asio::awaitable<void> watch_files();
-    boost::asio::awaitable<void> refresh_watch();
+    void files_may_have_changed();
     boost::asio::awaitable<void> upgrade_binary();
     boost::asio::awaitable<std::string> start_successor();
     boost::asio::awaitable<void> succeed(HandoverChannel channel, std::vector<std::string> unused);
@@ -53,9 +51,8 @@ private:
     std::unique_ptr<Upgrade> upgrade_; // under way
     boost::asio::signal_set signals_;
     const conf::Process process_; // as far as the descriptors go
-    boost::asio::steady_timer drain_timer_, refresh_timer_;
-    conf::FileWatch watch_;
-    boost::asio::posix::stream_descriptor watch_descriptor_;
+    boost::asio::steady_timer drain_timer_;
+    ConfigWatch watch_;
     Running running_;
     Reloader reloader_;
     std::unique_ptr<admin::Api> api_;

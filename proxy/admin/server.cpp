@@ -57,7 +57,8 @@ struct Server::State {
     Api& api;
     Tcp::acceptor tcp;
     Local::acceptor local;
-    std::string path; // of the unix socket
+    std::string path;           // of the unix socket, to be removed at the end
+    std::string inherited_path; // of an old process's: its own until this one serves
     int connections = 0;
 
     template <class Socket> static asio::awaitable<void> serve(std::shared_ptr<State> state, Socket socket) {
@@ -126,16 +127,16 @@ std::string Server::take_over(const conf::AdminAddress& address, int descriptor)
     boost::system::error_code error;
     if (address.is_unix()) {
         state_->local.assign(Local(), descriptor, error);
-        if (error) return address.text() + ": " + error.message();
-        state_->path = std::get<std::string>(address.where);
-        return {};
+        state_->inherited_path = std::get<std::string>(address.where);
+    } else {
+        const bool v4 = std::get<conf::Address>(address.where).family() == AF_INET;
+        state_->tcp.assign(v4 ? Tcp::v4() : Tcp::v6(), descriptor, error);
     }
-    const bool v4 = std::get<conf::Address>(address.where).family() == AF_INET;
-    state_->tcp.assign(v4 ? Tcp::v4() : Tcp::v6(), descriptor, error);
     return error ? address.text() + ": " + error.message() : "";
 }
 
 void Server::start() {
+    if (!state_->inherited_path.empty()) state_->path = state_->inherited_path;
     if (state_->tcp.is_open()) asio::co_spawn(state_->control, State::accept(state_, state_->tcp), asio::detached);
     if (state_->local.is_open()) asio::co_spawn(state_->control, State::accept(state_, state_->local), asio::detached);
 }

@@ -256,6 +256,17 @@ class Upgrade(Scenario):
         directory = self.weir(web(free_port(), [backend])).directory
         path = os.path.join(directory, "admin.sock")
         proxy = self.weir(web(port, [backend]) + f'admin: {{address: "unix:{path}"}}\n', admin_path=path)
+        good = open(proxy.path).read()
+        with socket.socket() as other:  # a new process that gets as far as taking the socket, and no further
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            with open(proxy.path, "w") as f:
+                f.write(good.replace("listeners:\n", f'listeners:\n  more: {{address: "127.0.0.1:{other.getsockname()[1]}", pool: web}}\n'))
+            proxy.signal(signal.SIGUSR2)
+            eventually(lambda: "this one goes on" in proxy.log(), "it has failed")
+        self.assertEqual(proxy.status()["pid"], proxy.process.pid)
+        with open(proxy.path, "w") as f:
+            f.write(good)
         proxy.signal(signal.SIGUSR2)
         self.assertEqual(proxy.process.wait(20), 0)
         self.upgraded(proxy, proxy.process.pid)
