@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 
-from weir_test import Client, Scenario, eventually, free_port, main, web
+from weir_test import SANITIZED, Client, Scenario, eventually, free_port, main, web
 
 
 class Storm(Scenario):
@@ -56,7 +56,8 @@ class Storm(Scenario):
         counts = proxy.metrics()
         self.assertGreater(counts['weir_reloads_total{verdict="applied"}'], 10)
         self.assertGreater(counts['weir_reloads_total{verdict="refused"}'], 10)
-        self.assertLess(max(memory[50:]) - max(memory[:50]), 8192)
+        if not SANITIZED:  # which hold back what is freed
+            self.assertLess(max(memory[50:]) - max(memory[:50]), 8192)
         self.assertLess(max(descriptors[50:]) - max(descriptors[:50]), 8)
 
     def test_a_file_that_is_replaced_while_it_is_read_is_read_as_one_or_the_other(self):
