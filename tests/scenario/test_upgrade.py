@@ -80,6 +80,18 @@ class Upgrade(Scenario):
         self.addCleanup(end)
         return pid
 
+    def running_from_a_copy_that_is_gone(self):
+        """A weir, the path of the binary that it was started from, and that of the usual one."""
+        port, backend = free_port(), self.backend()
+        directory = self.weir(web(free_port(), [backend])).directory
+        copy, usual = os.path.join(directory, "weir"), weir_test.WEIR
+        shutil.copy(usual, copy)
+        self.addCleanup(setattr, weir_test, "WEIR", usual)
+        weir_test.WEIR = copy
+        proxy = self.weir(web(port, [backend]))
+        os.remove(copy)
+        return port, proxy, copy, usual
+
     def test_nothing_is_refused_and_nothing_fails_while_a_new_process_takes_over(self):
         port, backend, dead = free_port(), self.backend(), free_port()
         proxy = self.weir(web(port, [backend, f"127.0.0.1:{dead}"], check="{type: tcp, interval: 300ms, fall: 1, rise: 1}"))
@@ -160,14 +172,7 @@ class Upgrade(Scenario):
         self.assertEqual(proxy.reload()["verdict"], "applied")
 
     def test_the_file_that_is_there_now_is_started_and_a_missing_one_changes_nothing(self):
-        port, backend = free_port(), self.backend()
-        directory = self.weir(web(free_port(), [backend])).directory
-        copy, usual = os.path.join(directory, "weir"), weir_test.WEIR
-        shutil.copy(usual, copy)
-        self.addCleanup(setattr, weir_test, "WEIR", usual)
-        weir_test.WEIR = copy
-        proxy = self.weir(web(port, [backend]))
-        os.remove(copy)
+        port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
         proxy.signal(signal.SIGUSR2)
         eventually(lambda: "it cannot be started: No such file or directory; this one goes on" in proxy.log(), "it is told")
         self.assertEqual(self.client(port).get("/")["status"], 200)
@@ -180,19 +185,12 @@ class Upgrade(Scenario):
         self.assertEqual(proxy.process.wait(20), 0)
 
     def test_a_stop_meanwhile_ends_the_new_process_as_well(self):
-        port, backend = free_port(), self.backend()
-        directory = self.weir(web(free_port(), [backend])).directory
-        copy, usual = os.path.join(directory, "weir"), weir_test.WEIR
-        shutil.copy(usual, copy)
-        self.addCleanup(setattr, weir_test, "WEIR", usual)
-        weir_test.WEIR = copy
-        proxy = self.weir(web(port, [backend]))
-        os.remove(copy)
+        port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
         with open(copy, "w") as f:  # a new binary that never gets anywhere
-            f.write(f"#!/bin/sh\necho $$ > {directory}/pid\nexec sleep 300\n")
+            f.write(f"#!/bin/sh\necho $$ > {copy}.pid\nexec sleep 300\n")
         os.chmod(copy, 0o755)
         proxy.signal(signal.SIGUSR2)
-        pid = int(eventually(lambda: os.path.exists(f"{directory}/pid") and open(f"{directory}/pid").read(), "it is started"))
+        pid = int(eventually(lambda: os.path.exists(copy + ".pid") and open(copy + ".pid").read(), "it is started"))
         client = self.client(port)
         self.assertEqual(client.get("/")["status"], 200)
         client.close()
