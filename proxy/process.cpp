@@ -123,7 +123,7 @@ asio::awaitable<void> Process::start() {
         spdlog::info("  listening on {} ({})", listener->config.address.text(), listener->config.name);
     if (admin.address) spdlog::info("  admin API on {}", admin.address->text());
     auto unused = running_.unused();
-    if (admin_ && handover.admin >= 0 && admin_->descriptor() != handover.admin) unused.push_back("admin");
+    if (!handover.admin_address.empty() && handover.admin < 0) unused.push_back("admin");
     co_await succeed(std::move(channel), std::move(unused));
 }
 
@@ -142,10 +142,11 @@ asio::awaitable<void> Process::succeed(HandoverChannel channel, std::vector<std:
     tell_service_manager_ready();
 }
 
-// Returns what stands in the way.
-std::string Process::open_admin(const conf::Admin& admin, const Handover& handover, const std::string& secret) {
+// Returns what stands in the way. A socket of the old process that it has no use for is closed, and gone from
+// `handover`.
+std::string Process::open_admin(const conf::Admin& admin, Handover& handover, const std::string& secret) {
     const bool same = admin.address && handover.admin >= 0 && handover.admin_address == admin.address->text();
-    if (handover.admin >= 0 && !same) ::close(handover.admin);
+    if (handover.admin >= 0 && !same) ::close(std::exchange(handover.admin, -1));
     if (!admin.address) return {};
     api_ = std::make_unique<admin::Api>(running_, reloader_, *admin.address, secret);
     admin_ = std::make_unique<admin::Server>(control_, *api_);

@@ -38,7 +38,7 @@ private:
     boost::asio::awaitable<std::string> start_successor();
     boost::asio::awaitable<void> succeed(HandoverChannel channel, std::vector<std::string> unused);
     void stop_signal();
-    std::string open_admin(const conf::Admin& admin, const Handover& handover, const std::string& secret);
+    std::string open_admin(const conf::Admin& admin, Handover& handover, const std::string& secret);
     void begin_stop(const std::set<int>& kept_by_another = {});
     void end(ExitCode code);
     boost::asio::awaitable<void> finish();

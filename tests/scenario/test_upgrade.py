@@ -270,21 +270,47 @@ class Upgrade(Scenario):
         self.upgraded(proxy, proxy.process.pid)
         self.assertTrue(os.path.exists(path))
 
-    def test_a_reload_that_is_asked_for_meanwhile_is_the_new_processs(self):
+    def test_an_admin_socket_that_is_not_wanted_any_more_is_removed(self):
         port, backend = free_port(), self.backend()
-        proxy = self.weir(web(port, [backend]))
+        for again in (True, False):
+            directory = self.weir(web(free_port(), [backend])).directory
+            path = os.path.join(directory, "admin.sock")
+            proxy = self.weir(web(port, [backend]) + f'admin: {{address: "unix:{path}"}}\n', admin_path=path)
+            proxy.admin_path = None  # from here on over TCP, where there is one
+            if again:
+                proxy.write(web(port, [backend]))
+            else:
+                proxy.write(web(port, [backend]) + "admin: {}\n")
+            proxy.signal(signal.SIGUSR2)
+            self.assertEqual(proxy.process.wait(20), 0)
+            self.assertFalse(os.path.exists(path))
+            if again:
+                pid = self.upgraded(proxy, proxy.process.pid)
+            else:
+                pid = int(proxy.log().rsplit("upgrade: process ", 1)[1].split(" ")[0])
+            self.assertEqual(self.client(port).get("/")["status"], 200)
+            os.kill(pid, signal.SIGTERM)
+            eventually(lambda: not is_running(pid), "the new process ends")
+
+    def test_a_reload_that_is_asked_for_meanwhile_is_not_lost(self):
+        port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
+        with open(copy, "w") as f:  # a new binary that takes its time
+            f.write(f"#!/bin/sh\ntouch {copy}.begun\nwhile [ ! -e {copy}.gate ]; do sleep 0.05; done\nexec {os.path.abspath(usual)} \"$@\"\n")
+        os.chmod(copy, 0o755)
         proxy.signal(signal.SIGUSR2)
-        eventually(lambda: "starting the program anew" in proxy.log(), "the upgrade is under way")
-        proxy.write(web(port, [backend]) + "limits: {header_count: 50}\n")
+        eventually(lambda: os.path.exists(copy + ".begun"), "the upgrade is under way")
+        with open(proxy.path) as f:
+            edited = f.read() + "limits: {header_count: 50}\n"
+        with open(proxy.path, "w") as f:
+            f.write(edited)
         proxy.signal(signal.SIGHUP)
+        with open(copy + ".gate", "w"):
+            pass
         self.upgraded(proxy, proxy.process.pid)
         self.assertEqual(proxy.process.wait(20), 0)
-
-        def allowed():
-            with Client(port) as client:
-                return client.get("/", extra="A: b\r\n" * 60)["status"]
-
-        eventually(lambda: allowed() == 431, "the edit is in force, whoever has read it")
+        self.assertNotIn("reload applied", proxy.log())  # the old process has not done it on its own
+        with Client(port) as client:
+            self.assertEqual(client.get("/", extra="A: b\r\n" * 60)["status"], 431)
 
     def test_the_service_manager_is_told_who_serves(self):
         directory = self.weir(web(free_port(), [self.backend()])).directory
