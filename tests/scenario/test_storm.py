@@ -68,7 +68,7 @@ class Storm(Scenario):
             count = 0
             while not over.is_set():
                 count += 1
-                proxy.write(self.config(50 + count % 2))
+                proxy.write(self.config(100 + count % 900))  # whichever is read next is a change
 
         editor = threading.Thread(target=edit)
         editor.start()
