@@ -1,12 +1,22 @@
 #include "balancer/algorithm.h"
 
+#include "balancer/consistent_hash.h"
+#include "balancer/least_connections.h"
+#include "balancer/random_choice.h"
 #include "balancer/smooth_round_robin.h"
+#include "balancer/two_choices.h"
 
 namespace weir::balancer {
 
-std::unique_ptr<Algorithm> make_algorithm(conf::Algorithm which, std::size_t candidates) {
+AlgorithmMaker prepare_algorithm(conf::Algorithm which, std::span<const Entry> entries) {
+    const auto count = entries.size();
     switch (which) {
-    case conf::Algorithm::round_robin: return std::make_unique<SmoothRoundRobin>(candidates);
+    case conf::Algorithm::round_robin: return [count] { return std::make_unique<SmoothRoundRobin>(count); };
+    case conf::Algorithm::least_connections: return [count] { return std::make_unique<LeastConnections>(count); };
+    case conf::Algorithm::two_choices: return [] { return std::make_unique<TwoChoices>(); };
+    case conf::Algorithm::random: return [] { return std::make_unique<RandomChoice>(); };
+    case conf::Algorithm::hash:
+        return [ring = std::make_shared<const HashRing>(entries)] { return std::make_unique<ConsistentHash>(ring); };
     }
     return nullptr;
 }

@@ -1,7 +1,7 @@
-// Every backend in use, by pool, name and address: where a new configuration finds the state that an old one left.
+// Every backend and pool in use, by name: where a new configuration finds the state that an old one left.
 //
 // Thread: the control thread.
-// Lifetime: holds no backend alive; a backend goes when the last snapshot that names it goes.
+// Lifetime: holds nothing alive; a backend goes when the last snapshot that names it goes.
 #pragma once
 
 #include "balancer/backend.h"
@@ -13,7 +13,8 @@ namespace weir::balancer {
 
 class Registry {
 public:
-    explicit Registry(std::size_t workers) : workers_(workers) {}
+    explicit Registry(std::size_t workers, PoolState::RunOn run_on = nullptr)
+        : workers_(workers), run_on_(std::move(run_on)) {}
 
     // The backend of this identity, made where there is none.
     BackendPtr find_or_make(const std::string& pool, const std::string& name, const conf::Address& address);
@@ -22,8 +23,12 @@ public:
     void prune();
 
 private:
+    PoolStatePtr state_of(const std::string& pool);
+
     std::size_t workers_;
+    PoolState::RunOn run_on_;
     std::map<std::tuple<std::string, std::string, conf::Address>, std::weak_ptr<Backend>> backends_;
+    std::map<std::string, std::weak_ptr<PoolState>> pools_;
 };
 
 } // namespace weir::balancer

@@ -2,13 +2,14 @@
 
 namespace weir::balancer {
 
-std::size_t SmoothRoundRobin::choose(std::span<const Candidate> candidates) {
+std::size_t SmoothRoundRobin::next(std::span<const Candidate> candidates) {
     std::int64_t total = 0;
     std::size_t best = candidates.size();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         if (!candidates[i].eligible) continue;
-        credit_[i] += candidates[i].weight;
-        total += candidates[i].weight;
+        const auto share = static_cast<std::int64_t>(candidates[i].share());
+        credit_[i] += share;
+        total += share;
         if (best == candidates.size() || credit_[i] > credit_[best]) best = i;
     }
     credit_[best] -= total;

@@ -15,7 +15,8 @@
 namespace weir::conf {
 
 enum class Protocol { http, tcp };
-enum class Algorithm { round_robin };
+enum class Algorithm { round_robin, least_connections, two_choices, random, hash };
+enum class HashOn { source_ip, header, cookie, path };
 enum class ProxyProtocol { none, v1, v2 };
 enum class AdminState { ready, drain, maint };
 enum class CheckType { http, tcp, heartbeat };
@@ -68,6 +69,8 @@ struct Backend {
     Address address;
     std::uint32_t weight = 1;
     AdminState state = AdminState::ready;
+    std::uint32_t max_connections = 0; // 0: no limit
+    bool backup = false;
     bool operator==(const Backend&) const = default;
 };
 
@@ -93,11 +96,43 @@ struct Keepalive {
     bool operator==(const Keepalive&) const = default;
 };
 
+// What the algorithm `hash` goes by.
+struct Hash {
+    HashOn on = HashOn::source_ip;
+    std::string name; // of the header or cookie
+    bool operator==(const Hash&) const = default;
+};
+
+struct Sticky {
+    std::string cookie = "weir_backend";
+    Duration ttl{0}; // 0: as long as the browser runs
+    bool operator==(const Sticky&) const = default;
+};
+
+struct Queue {
+    std::uint32_t max = 1000;
+    Duration timeout{5000};
+    bool operator==(const Queue&) const = default;
+};
+
+struct OutlierEjection {
+    std::uint32_t consecutive_errors = 5;
+    Duration base_time{30000};
+    Percent max_ejected{50};
+    bool operator==(const OutlierEjection&) const = default;
+};
+
 struct Pool {
     std::string name;
     Algorithm algorithm = Algorithm::round_robin;
+    Hash hash;
+    std::optional<Sticky> sticky;
     std::vector<Backend> backends;
+    std::optional<Queue> queue;
     std::optional<HealthCheck> health_check;
+    std::optional<OutlierEjection> outlier_ejection;
+    Percent panic_threshold{0};
+    Duration slow_start{0};
     Keepalive keepalive;
     TimeoutOverrides timeouts;
     ProxyProtocol send_proxy_protocol = ProxyProtocol::none;

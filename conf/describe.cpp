@@ -47,8 +47,10 @@ public:
         Describer inner(item_, prefix_ + std::string(key) + ".");
         visit(inner, value);
     }
-    template <class T>
-    void optional(std::string_view, const std::optional<T>&, std::string_view) {} // items of their own
+    template <class T> void optional(std::string_view key, const std::optional<T>& value, std::string_view doc) {
+        if constexpr (!std::same_as<T, HealthCheck>) // an item of its own
+            if (value) object(key, *value, doc);
+    }
     void unsupported(std::string_view) {}
 
 private:

@@ -60,8 +60,8 @@ template <class V> void visit(V& v, Of<Backend> auto& b) {
     v.required("address", b.address, "IP:port");
     v.whole("weight", b.weight, 1, 256, "share of the traffic");
     v.field("state", b.state, "drain and maint get no new requests");
-    v.unsupported("max_connections");
-    v.unsupported("backup");
+    v.whole("max_connections", b.max_connections, 0, 1'000'000, "requests or TCP connections at a time; 0: no limit");
+    v.field("backup", b.backup, "gets traffic only when no other backend is healthy");
 }
 
 template <class V> void visit(V& v, Of<HealthCheck> auto& h) {
@@ -82,17 +82,42 @@ template <class V> void visit(V& v, Of<Keepalive> auto& k) {
     v.field("idle_timeout", k.idle_timeout, "how long one is kept");
 }
 
+template <class V> void visit(V& v, Of<Hash> auto& h) {
+    v.field("on", h.on, "what ties a client to a backend");
+    v.field("name", h.name, "of the header or cookie");
+}
+
+template <class V> void visit(V& v, Of<Sticky> auto& s) {
+    v.field("cookie", s.cookie, "the cookie's name");
+    v.field("ttl", s.ttl, "how long a client is remembered; 0s: as long as its browser runs");
+}
+
+template <class V> void visit(V& v, Of<Queue> auto& q) {
+    v.whole("max", q.max, 1, 1'000'000, "the most requests that wait for a free backend");
+    v.field("timeout", q.timeout, "how long one waits before it is answered with 503");
+}
+
+template <class V> void visit(V& v, Of<OutlierEjection> auto& o) {
+    v.whole("consecutive_errors", o.consecutive_errors, 1, 1000, "failed requests in a row that eject a backend");
+    v.field("base_time", o.base_time, "how long it is out the first time; twice that the second time, and so on");
+    v.field("max_ejected", o.max_ejected, "the most backends of the pool that are out at a time");
+}
+
 template <class V> void visit(V& v, Of<Pool> auto& p) {
     v.field("algorithm", p.algorithm, "how a backend is chosen");
+    v.object("hash", p.hash, "with algorithm hash: what it goes by");
+    v.optional("sticky", p.sticky, "a cookie that keeps a client with its backend");
     v.list("backends", p.backends, "servers, each \"IP:port\" or a mapping");
+    v.optional("queue", p.queue, "requests wait while every backend has its max_connections; without one they get 503");
     v.optional("health_check", p.health_check, "without one, every backend counts as healthy");
+    v.optional("outlier_ejection", p.outlier_ejection, "ejects backends that fail requests, whatever their probes say");
+    v.field("panic_threshold", p.panic_threshold, "the healthy share under which all backends are used; 0%: never");
+    v.field("slow_start", p.slow_start, "how long a backend that is new or comes back takes to get its whole share");
     v.object("keepalive", p.keepalive, "idle connections to the backends");
     v.object("timeouts", p.timeouts, "instead of the global ones");
     v.field("send_proxy_protocol", p.send_proxy_protocol,
             "the PROXY header that connections to the backends begin with; each request has its own connection then");
-    for (const char* key : {"hash", "sticky", "queue", "outlier_ejection", "panic_threshold", "slow_start", "tls",
-                            "close_after", "resolve_every"})
-        v.unsupported(key);
+    for (const char* key : {"tls", "close_after", "resolve_every"}) v.unsupported(key);
 }
 
 template <class V> void visit(V& v, Of<Timeouts> auto& t) {

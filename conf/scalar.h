@@ -25,8 +25,17 @@ template <> struct Words<Protocol> {
     static constexpr Word<Protocol> all[] = {{"http", Protocol::http}, {"tcp", Protocol::tcp}};
 };
 template <> struct Words<Algorithm> {
-    static constexpr Word<Algorithm> all[] = {
-        {"round_robin", Algorithm::round_robin}, {"least_connections"}, {"two_choices"}, {"random"}, {"hash"}};
+    static constexpr Word<Algorithm> all[] = {{"round_robin", Algorithm::round_robin},
+                                              {"least_connections", Algorithm::least_connections},
+                                              {"two_choices", Algorithm::two_choices},
+                                              {"random", Algorithm::random},
+                                              {"hash", Algorithm::hash}};
+};
+template <> struct Words<HashOn> {
+    static constexpr Word<HashOn> all[] = {{"source_ip", HashOn::source_ip},
+                                           {"header", HashOn::header},
+                                           {"cookie", HashOn::cookie},
+                                           {"path", HashOn::path}};
 };
 template <> struct Words<ProxyProtocol> {
     static constexpr Word<ProxyProtocol> all[] = {

@@ -1,5 +1,7 @@
 #include "conf/validate.h"
 
+#include "conf/checks.h"
+
 #include <algorithm>
 #include <set>
 
@@ -28,7 +30,7 @@ bool is_redis_url(std::string_view url) {
 
 class Checker {
 public:
-    Checker(const Config& config, BindContext& context) : config_(config), context_(context) {
+    Checker(const Config& config, BindContext& context) : config_(config), checks_(context) {
         for (const auto& pool : config.pools) pools_.push_back(pool.name);
         for (const auto& listener : config.listeners) listeners_.push_back(listener.name);
     }
@@ -38,39 +40,23 @@ public:
             fail("", "no listeners: weir has nothing to do; add listeners: {web: {address: \"0.0.0.0:80\", pool: …}}");
         listeners();
         routes();
-        for (const auto& pool : config_.pools) check_pool(pool);
+        check_pools(config_, checks_);
         limits();
         admin_and_logging();
         lock();
     }
 
 private:
-    void fail(const std::string& path, std::string why) {
-        context_.fail(find_place(context_.positions, path), path, std::move(why));
-    }
-
-    void check_name(const std::string& path, const std::string& name) {
-        const auto legal = [](unsigned char c) {
-            return std::isalnum(c) || std::string_view("-_.:[]").find(static_cast<char>(c)) != std::string_view::npos;
-        };
-        if (name.empty() || name.size() > 128 || !std::all_of(name.begin(), name.end(), legal))
-            fail(path, "a name has 1 to 128 letters, digits, '-', '_', '.' or ':'");
-    }
-
-    void check_known(const std::string& path, const char* what, const std::string& name,
-                     const std::vector<std::string_view>& known) {
-        if (std::find(known.begin(), known.end(), name) == known.end())
-            fail(path, std::string("unknown ") + what + " \"" + name + "\"" + did_you_mean(name, known));
-    }
+    void fail(const std::string& path, std::string why) { checks_.fail(path, std::move(why)); }
 
     void listeners() {
         std::set<Address> seen;
         for (const auto& listener : config_.listeners) {
             const auto path = "listeners." + listener.name;
-            check_name(path, listener.name);
+            checks_.name(path, listener.name);
             if (listener.address.is_set() && !seen.insert(listener.address).second)
                 fail(path + ".address", "duplicate address " + listener.address.text() + ": another listener has it");
-            if (!listener.pool.empty()) check_known(path + ".pool", "pool", listener.pool, pools_);
+            if (!listener.pool.empty()) checks_.known(path + ".pool", "pool", listener.pool, pools_);
             else if (listener.protocol == Protocol::tcp || !any_route_for(listener.name))
                 fail(path, "\"pool\" is missing: no route leads from this listener to a pool");
             if (listener.accept_proxy_protocol && listener.trusted_proxies.empty())
@@ -94,12 +80,12 @@ private:
         for (std::size_t i = 0; i < config_.routes.size(); ++i) {
             const auto& route = config_.routes[i];
             const auto path = "routes[" + std::to_string(i) + "]";
-            check_name(path + ".name", route.name);
+            checks_.name(path + ".name", route.name);
             if (!names.insert(route.name).second) fail(path + ".name", "duplicate route name \"" + route.name + "\"");
-            if (!route.pool.empty()) check_known(path + ".pool", "pool", route.pool, pools_);
+            if (!route.pool.empty()) checks_.known(path + ".pool", "pool", route.pool, pools_);
             for (std::size_t k = 0; k < route.match.listeners.size(); ++k)
-                check_known(path + ".match.listeners[" + std::to_string(k) + "]", "listener", route.match.listeners[k],
-                            listeners_);
+                checks_.known(path + ".match.listeners[" + std::to_string(k) + "]", "listener",
+                              route.match.listeners[k], listeners_);
             for (std::size_t k = 0; k < route.match.hosts.size(); ++k)
                 check_host(path + ".match.hosts[" + std::to_string(k) + "]", route.match.hosts[k]);
             if (!route.match.path_prefix.empty() && route.match.path_prefix[0] != '/')
@@ -121,9 +107,7 @@ private:
 
     void check_headers(const std::string& path, const HeaderEdit& edit) {
         const auto check = [&](const std::string& at, std::string_view name) {
-            const auto legal = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; };
-            if (name.empty() || !std::all_of(name.begin(), name.end(), legal))
-                return fail(at, "\"" + std::string(name) + "\" is not a header name");
+            if (!checks_.header_name(at, name)) return;
             std::string lower(name);
             std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
             for (const auto taken : {"content-length", "transfer-encoding", "connection", "upgrade", "host", "te",
@@ -137,33 +121,6 @@ private:
         }
         for (std::size_t i = 0; i < edit.remove.size(); ++i)
             check(path + ".remove[" + std::to_string(i) + "]", edit.remove[i]);
-    }
-
-    void check_pool(const Pool& pool) {
-        const auto path = "pools." + pool.name;
-        check_name(path, pool.name);
-        if (pool.backends.empty()) fail(path, "no backends");
-        std::set<Address> addresses;
-        std::set<std::string> names;
-        for (std::size_t i = 0; i < pool.backends.size(); ++i) {
-            const auto& backend = pool.backends[i];
-            const auto at = path + ".backends[" + std::to_string(i) + "]";
-            if (!backend.address.is_set()) continue;
-            check_name(at + ".name", backend.name);
-            if (!addresses.insert(backend.address).second)
-                fail(at + ".address", "duplicate address " + backend.address.text() + " in this pool");
-            else if (!names.insert(backend.name).second)
-                fail(at + ".name", "duplicate name \"" + backend.name + "\" in this pool");
-        }
-        if (!pool.health_check) return;
-        const auto& check = *pool.health_check;
-        if (check.path.empty() || check.path[0] != '/' ||
-            std::any_of(check.path.begin(), check.path.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
-            fail(path + ".health_check.path", "a path begins with \"/\" and has no spaces");
-        if (check.timeout > check.interval)
-            fail(path + ".health_check.timeout", "longer than the interval (" + format(check.interval) +
-                                                     "): one probe would run into the next; shorten it");
-        if (check.expect_status.empty()) fail(path + ".health_check.expect_status", "no status would ever pass");
     }
 
     void limits() {
@@ -191,7 +148,7 @@ private:
 
     void lock() {
         const auto& lock = config_.reload.lock;
-        check_name("reload.lock.fleet", lock.fleet);
+        checks_.name("reload.lock.fleet", lock.fleet);
         if (lock.ttl < Duration(1000)) fail("reload.lock.ttl", "at least 1s: it is renewed every third of it");
         if (lock.type == LockType::local && !lock.servers.empty())
             fail("reload.lock.servers", "means nothing with type: local");
@@ -209,7 +166,7 @@ private:
     }
 
     const Config& config_;
-    BindContext& context_;
+    Checks checks_;
     std::vector<std::string_view> pools_, listeners_;
 };
 

@@ -10,10 +10,14 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <optional>
+#include <utility>
 
 namespace weir::health {
 
 namespace asio = boost::asio;
+
+// Whether a backend was there from the start, or is to begin slowly once it is up.
+enum class Arrival { at_start, later };
 
 // Whether a backend that is no longer watched in one way will be in another.
 enum class Standing { stays, leaves };
@@ -21,8 +25,10 @@ enum class Standing { stays, leaves };
 // Probes one backend until it is told to stop.
 class Monitor::Watcher : public std::enable_shared_from_this<Watcher> {
 public:
-    Watcher(asio::io_context& context, const Target& target, std::shared_ptr<std::mt19937> random, OnVerdict on_verdict)
-        : target_(target), random_(std::move(random)), on_verdict_(std::move(on_verdict)), timer_(context) {}
+    Watcher(asio::io_context& context, const Target& target, std::shared_ptr<std::mt19937> random, OnVerdict on_verdict,
+            Arrival arrival, double phase)
+        : target_(target), random_(std::move(random)), on_verdict_(std::move(on_verdict)), timer_(context),
+          arrival_(arrival), phase_(phase) {}
 
     Health health;
 
@@ -48,12 +54,15 @@ private:
         auto address = self->target_.backend->address();
         const auto header = check.port ? std::string_view() : own_proxy_header(self->target_.proxy_protocol);
         if (check.port) address.set_port(static_cast<std::uint16_t>(check.port));
-        auto next = std::chrono::steady_clock::now() + first_delay(check.interval, self->dice());
-        while (!self->stopped_) {
+        auto next = std::chrono::steady_clock::now() + first_delay(check.interval, self->phase_);
+        double dice = 0;
+        for (bool first = true; !self->stopped_; first = false) {
             self->timer_.expires_at(next);
             co_await self->timer_.async_wait(asio::as_tuple(asio::use_awaitable));
             if (self->stopped_) break;
-            next = std::chrono::steady_clock::now() + next_delay(check.interval, self->dice());
+            const auto before = std::exchange(dice, first ? 0 : self->dice());
+            next += first ? second_delay(check.interval, self->phase_) : next_delay(check.interval, before, dice);
+            next = std::max(next, std::chrono::steady_clock::now()); // weir itself may have been stopped
             const auto result = co_await run_probe(*self->probe_, address, header, check.timeout);
             if (!self->stopped_) self->take(result);
         }
@@ -71,6 +80,8 @@ private:
         const auto before = target_.backend->verdict();
         if (verdict == before) return;
         if (verdict == Verdict::down) ++health.ejections;
+        const bool comes = before == Verdict::down || arrival_ == Arrival::later;
+        if (verdict == Verdict::up && comes) target_.backend->set_ramp_start(std::chrono::steady_clock::now());
         health.since = std::chrono::system_clock::now();
         target_.backend->set_verdict(verdict);
         on_verdict_(target_.backend, before, health);
@@ -83,12 +94,15 @@ private:
     OnVerdict on_verdict_;
     asio::steady_timer timer_;
     std::unique_ptr<Probe> probe_;
+    const Arrival arrival_;
+    const double phase_; // where in its interval it begins
     bool stopped_ = false;
 };
 
 Monitor::Monitor(asio::io_context& context, OnVerdict on_verdict)
     : context_(context), on_verdict_(std::move(on_verdict)),
-      random_(std::make_shared<std::mt19937>(std::random_device{}())) {}
+      random_(std::make_shared<std::mt19937>(std::random_device{}())),
+      phase_(std::uniform_real_distribution<double>(0, 1)(*random_)) {}
 
 Monitor::~Monitor() { stop(); }
 
@@ -107,7 +121,8 @@ void Monitor::watch(const std::vector<Target>& targets) {
             watchers_.erase(known);
             continue;
         }
-        watcher = std::make_shared<Watcher>(context_, target, random_, on_verdict_);
+        watcher = std::make_shared<Watcher>(context_, target, random_, on_verdict_,
+                                            started_ ? Arrival::later : Arrival::at_start, next_phase());
         if (known != watchers_.end()) {
             watcher->health = known->second->health;
             watcher->health.progress = {};
@@ -117,9 +132,17 @@ void Monitor::watch(const std::vector<Target>& targets) {
         watcher->start();
     }
     inherited_.clear();
+    started_ = true;
     for (auto& [backend, watcher] : watchers_)
         watcher->stop(now.contains(backend) ? Standing::stays : Standing::leaves);
     watchers_ = std::move(now);
+}
+
+// By the golden ratio: however many there are, they lie evenly, and no two begin together.
+double Monitor::next_phase() {
+    phase_ += 0.6180339887498949;
+    if (phase_ >= 1) phase_ -= 1;
+    return phase_;
 }
 
 const Health* Monitor::find(const balancer::Backend& backend) const {

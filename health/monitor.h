@@ -59,9 +59,13 @@ public:
 private:
     class Watcher;
 
+    double next_phase();
+
     boost::asio::io_context& context_;
     OnVerdict on_verdict_;
     std::shared_ptr<std::mt19937> random_;
+    double phase_;         // of the last watcher
+    bool started_ = false; // backends that join from now on are new
     std::unordered_map<const balancer::Backend*, std::shared_ptr<Watcher>> watchers_;
     std::unordered_map<const balancer::Backend*, Progress> inherited_;
 };

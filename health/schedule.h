@@ -16,7 +16,12 @@ using Milliseconds = std::chrono::milliseconds;
 // Before the first probe: anywhere within the interval, but soon after a start.
 Milliseconds first_delay(Milliseconds interval, double dice);
 
-// From the start of one probe to the start of the next: 90 % to 100 % of the interval.
-Milliseconds next_delay(Milliseconds interval, double dice);
+// From the first probe to the second, by the same dice as before the first: where the interval is long, first probes
+// come in a cluster, and this spreads their backends over the whole of it.
+Milliseconds second_delay(Milliseconds interval, double dice);
+
+// From the start of one probe to the start of the next, 90 % to 100 % of the interval. `before` is the dice of the last
+// one: jitter does not add up, so that backends that lie evenly go on to do so.
+Milliseconds next_delay(Milliseconds interval, double before, double dice);
 
 } // namespace weir::health

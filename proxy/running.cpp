@@ -36,10 +36,13 @@ std::vector<conf::Problem> told(const std::vector<ListenSockets::Prepared::Failu
 } // namespace
 
 Running::Running(boost::asio::io_context& control, const conf::Process& process)
-    : count_(worker_count(process)), counters_(count_), access_log_(count_), sockets_(count_), builder_(count_),
+    : count_(worker_count(process)), counters_(count_), access_log_(count_), sockets_(count_),
+      builder_(count_, [this](std::size_t worker, auto work) { workers_.run_on(worker, std::move(work)); }),
       monitor_(control,
                [this](const auto& backend, auto before, const auto& health) { on_verdict(backend, before, health); }),
-      workers_(control, count_, process.max_connections, access_log_, counters_) {}
+      ejector_(control, [this](const auto& backend, auto time) { on_ejection(backend, time); }),
+      workers_(control, count_, process.max_connections, access_log_, counters_,
+               [this](const auto& backend) { ejector_.report(backend); }) {}
 
 Running::~Running() { stop(); }
 
@@ -67,7 +70,7 @@ boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config c
     for (const auto& address : sockets_.unused()) unused_.push_back(address.text());
     log::configure_logger(config.logging);
     sockets_.commit(std::move(prepared));
-    auto next = builder_.build(std::move(config), std::move(hash), snapshot_);
+    auto next = builder_.build(std::move(config), std::move(hash), overrides_, snapshot_);
     if (!snapshot_) inherit_health(*next);
     co_await workers_.adopt(next, sockets_);
     snapshot_ = std::move(next);
@@ -85,7 +88,7 @@ void Running::inherit_health(const Snapshot& snapshot) {
     std::map<std::tuple<std::string, std::string, std::string>, const HealthNote*> notes;
     for (const auto& note : inherited_) notes[{note.pool, note.name, note.address}] = &note;
     for (const auto& pool : snapshot.pools)
-        for (const auto& backend : pool->backends)
+        for (const auto& [backend, _, __, ___] : pool->members)
             if (const auto it = notes.find({backend->pool(), backend->name(), backend->address().text()});
                 it != notes.end())
                 monitor_.inherit(backend, it->second->verdict, it->second->progress);
@@ -96,19 +99,34 @@ Handover Running::hand_over() const {
     Handover handover;
     handover.listeners = sockets_.all();
     for (const auto& pool : snapshot_->pools)
-        for (const auto& backend : pool->backends)
-            if (const auto* health = monitor_.find(*backend))
-                handover.health.push_back({backend->pool(), backend->name(), backend->address().text(),
-                                           backend->verdict(), health->progress});
+        for (const auto& member : pool->members) {
+            const auto& backend = *member.backend;
+            if (const auto* health = monitor_.find(backend))
+                handover.health.push_back(
+                    {backend.pool(), backend.name(), backend.address().text(), backend.verdict(), health->progress});
+        }
     return handover;
 }
 
 void Running::watch_health() {
     std::vector<health::Target> targets;
-    for (const auto& pool : snapshot_->pools)
-        for (const auto& backend : pool->backends)
-            targets.push_back({backend, pool->config.health_check, pool->config.send_proxy_protocol});
+    std::vector<health::OutlierPool> pools;
+    for (const auto& pool : snapshot_->pools) {
+        auto& outliers = pools.emplace_back(health::OutlierPool{{}, pool->config.outlier_ejection});
+        for (const auto& member : pool->members) {
+            targets.push_back({member.backend, pool->config.health_check, pool->config.send_proxy_protocol});
+            if (outliers.rules && member.state == conf::AdminState::ready) outliers.backends.push_back(member.backend);
+        }
+    }
     monitor_.watch(targets);
+    ejector_.watch(pools);
+}
+
+void Running::on_ejection(const balancer::BackendPtr& backend, conf::Duration time) {
+    const auto name = backend->pool() + "/" + backend->name();
+    if (time.count() == 0) return spdlog::info("backend {} is back on trial", name);
+    workers_.close_idle_to(backend);
+    spdlog::warn("backend {} fails requests: ejected for {}", name, conf::format(time));
 }
 
 void Running::on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health) {

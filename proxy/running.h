@@ -5,6 +5,7 @@
 #pragma once
 
 #include "conf/error.h"
+#include "health/ejector.h"
 #include "health/monitor.h"
 #include "proxy/handover.h"
 #include "proxy/listen_sockets.h"
@@ -40,6 +41,7 @@ public:
 
     const SnapshotPtr& snapshot() const { return snapshot_; }
     const health::Monitor& monitor() const { return monitor_; }
+    const health::Ejector& ejector() const { return ejector_; }
     const std::vector<WorkerCounters>& counters() const { return counters_; }
     log::AccessLog& access_log() { return access_log_; }
     const log::AccessLog& access_log() const { return access_log_; }
@@ -49,6 +51,7 @@ public:
 
 private:
     void on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health);
+    void on_ejection(const balancer::BackendPtr& backend, conf::Duration time);
     void watch_health();
     void inherit_health(const Snapshot& snapshot);
 
@@ -57,8 +60,10 @@ private:
     log::AccessLog access_log_;
     ListenSockets sockets_;
     SnapshotBuilder builder_;
+    Overrides overrides_;
     SnapshotPtr snapshot_;
     health::Monitor monitor_;
+    health::Ejector ejector_;
     WorkerGroup workers_;
     std::vector<HealthNote> inherited_;
     std::vector<std::string> unused_;

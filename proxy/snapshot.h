@@ -4,20 +4,34 @@
 // Lifetime: shared; an exchange keeps the one that it began with.
 #pragma once
 
+#include "balancer/algorithm.h"
 #include "balancer/backend.h"
 #include "conf/config.h"
 #include "proxy/stats.h"
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace weir::proxy {
 
+struct MemberSpec {
+    balancer::BackendPtr backend;
+    std::size_t config; // index into PoolSpec::config.backends: what the file says of it
+    std::uint32_t weight;
+    conf::AdminState state; // as in force: what was changed at run time stands over the file
+    bool operator==(const MemberSpec&) const = default;
+};
+
 struct PoolSpec {
     conf::Pool config;
-    conf::Timeouts timeouts;                    // the global ones with the pool's put over them
-    std::vector<balancer::BackendPtr> backends; // one for each of config.backends
+    conf::Timeouts timeouts; // the global ones with the pool's put over them
+    std::vector<MemberSpec> members;
+    balancer::AlgorithmMaker algorithm;
+    std::unordered_map<std::uint64_t, std::size_t> marks; // of sticky cookies → member
+
+    const conf::Backend& config_of(const MemberSpec& member) const { return config.backends[member.config]; }
 };
 
 struct RouteSpec {

@@ -1,5 +1,7 @@
 #include "proxy/snapshot_builder.h"
 
+#include "balancer/stickiness.h"
+
 #include <algorithm>
 #include <unordered_map>
 
@@ -18,23 +20,33 @@ bool leads_from(const conf::Route& route, const std::string& listener) {
     return only.empty() || std::find(only.begin(), only.end(), listener) != only.end();
 }
 
-std::shared_ptr<const PoolSpec> find_pool(const SnapshotPtr& snapshot, const std::string& name) {
-    if (!snapshot) return nullptr;
-    const auto it = std::find_if(snapshot->pools.begin(), snapshot->pools.end(),
-                                 [&](const auto& p) { return p->config.name == name; });
-    return it == snapshot->pools.end() ? nullptr : *it;
-}
-
 } // namespace
 
+std::vector<MemberSpec> SnapshotBuilder::find_members(const conf::Pool& pool, const Overrides& overrides) {
+    std::vector<MemberSpec> members;
+    for (std::size_t i = 0; i < pool.backends.size(); ++i) {
+        const auto& backend = pool.backends[i];
+        const auto over = overrides.find(pool.name, backend.name);
+        members.push_back({backends_.find_or_make(pool.name, backend.name, backend.address), i,
+                           over.weight.value_or(backend.weight), over.state.value_or(backend.state)});
+    }
+    return members;
+}
+
 std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& pool, const conf::Timeouts& global,
-                                                            const SnapshotPtr& old) {
+                                                            const Overrides& overrides,
+                                                            const std::shared_ptr<const PoolSpec>& known) {
     const auto timeouts = put_over(global, pool.timeouts);
-    if (auto known = find_pool(old, pool.name); known && known->config == pool && known->timeouts == timeouts)
-        return known;
-    auto spec = std::make_shared<PoolSpec>(PoolSpec{pool, timeouts, {}});
-    for (const auto& backend : pool.backends)
-        spec->backends.push_back(backends_.find_or_make(pool.name, backend.name, backend.address));
+    auto members = find_members(pool, overrides);
+    if (known && known->config == pool && known->timeouts == timeouts && known->members == members) return known;
+    std::vector<balancer::Entry> entries;
+    auto spec = std::make_shared<PoolSpec>(PoolSpec{pool, timeouts, std::move(members), nullptr, {}});
+    for (std::size_t i = 0; i < spec->members.size(); ++i) {
+        const auto& member = spec->members[i];
+        entries.push_back({member.backend->name(), member.weight});
+        if (pool.sticky) spec->marks[balancer::sticky_mark(pool.name, member.backend->name())] = i;
+    }
+    spec->algorithm = balancer::prepare_algorithm(pool.algorithm, entries);
     return spec;
 }
 
@@ -46,14 +58,18 @@ std::shared_ptr<ListenerStats> SnapshotBuilder::stats_of(const std::string& list
     return made;
 }
 
-SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const SnapshotPtr& old) {
+SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const Overrides& overrides,
+                                   const SnapshotPtr& old) {
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->generation = old ? old->generation + 1 : 1;
     snapshot->hash = std::move(hash);
+    std::unordered_map<std::string, std::shared_ptr<const PoolSpec>> known;
+    if (old)
+        for (const auto& pool : old->pools) known[pool->config.name] = pool;
     std::unordered_map<std::string, std::size_t> pool_index;
     for (const auto& pool : config.pools) {
         pool_index[pool.name] = snapshot->pools.size();
-        snapshot->pools.push_back(build_pool(pool, config.timeouts, old));
+        snapshot->pools.push_back(build_pool(pool, config.timeouts, overrides, known[pool.name]));
     }
     for (const auto& route : config.routes) {
         const auto pool = pool_index.at(route.pool);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "balancer/registry.h"
+#include "proxy/overrides.h"
 #include "proxy/snapshot.h"
 
 #include <map>
@@ -13,17 +14,20 @@ namespace weir::proxy {
 
 class SnapshotBuilder {
 public:
-    explicit SnapshotBuilder(std::size_t workers) : workers_(workers), backends_(workers) {}
+    SnapshotBuilder(std::size_t workers, balancer::PoolState::RunOn run_on)
+        : workers_(workers), backends_(workers, std::move(run_on)) {}
 
     // `config` is valid. What it shares with `old` is taken from there. Changes nothing but registries.
-    SnapshotPtr build(conf::Config config, std::string hash, const SnapshotPtr& old);
+    SnapshotPtr build(conf::Config config, std::string hash, const Overrides& overrides, const SnapshotPtr& old);
 
     // Forgets the state of what no snapshot uses any more.
     void prune();
 
 private:
+    std::vector<MemberSpec> find_members(const conf::Pool& pool, const Overrides& overrides);
     std::shared_ptr<const PoolSpec> build_pool(const conf::Pool& pool, const conf::Timeouts& global,
-                                               const SnapshotPtr& old);
+                                               const Overrides& overrides,
+                                               const std::shared_ptr<const PoolSpec>& known);
     std::shared_ptr<ListenerStats> stats_of(const std::string& listener);
 
     std::size_t workers_;

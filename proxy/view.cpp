@@ -1,6 +1,7 @@
 #include "proxy/view.h"
 
 #include <algorithm>
+#include <random>
 #include <unordered_set>
 
 namespace weir::proxy {
@@ -14,13 +15,16 @@ std::shared_ptr<BackendLink> ViewBuilder::link_to(const balancer::BackendPtr& ba
 std::shared_ptr<WorkerPool> ViewBuilder::build_pool(std::shared_ptr<const PoolSpec> spec, const WorkerPool* old) {
     std::vector<balancer::Member> members;
     std::vector<std::shared_ptr<BackendLink>> links;
-    for (std::size_t i = 0; i < spec->backends.size(); ++i) {
-        const auto& config = spec->config.backends[i];
-        members.push_back({spec->backends[i], config.weight, config.state});
-        links.push_back(link_to(spec->backends[i]));
+    for (const auto& member : spec->members) {
+        const auto& config = spec->config_of(member);
+        members.push_back({member.backend, member.weight, member.state, config.max_connections, config.backup});
+        links.push_back(link_to(member.backend));
     }
+    const auto& config = spec->config;
+    balancer::PoolSettings settings{config.algorithm,  spec->algorithm, config.panic_threshold,
+                                    config.slow_start, worker_,         std::random_device{}()};
     auto pool = std::make_shared<WorkerPool>(
-        WorkerPool{spec, balancer::Pool(spec->config.algorithm, std::move(members)), std::move(links)});
+        WorkerPool{spec, balancer::Pool(std::move(settings), std::move(members)), std::move(links)});
     if (old) pool->balancer.adopt(old->balancer);
     return pool;
 }
@@ -36,7 +40,7 @@ ViewPtr ViewBuilder::build(SnapshotPtr snapshot, const ViewPtr& old) {
         const auto* known = it == before.end() ? nullptr : it->second;
         view->pools.push_back(known && (*known)->spec == spec ? *known
                                                               : build_pool(spec, known ? known->get() : nullptr));
-        for (const auto& backend : spec->backends) used.insert(backend.get());
+        for (const auto& member : spec->members) used.insert(member.backend.get());
     }
     view->snapshot = std::move(snapshot);
     std::erase_if(links_, [&](const auto& entry) {

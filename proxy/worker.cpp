@@ -56,11 +56,16 @@ private:
     Timer timer_;
 };
 
-Worker::Worker(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, std::size_t max_connections)
-    : WorkerContext(number, access_log, own), max_connections_(max_connections) {}
+Worker::Worker(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, std::size_t max_connections,
+               OnErrors on_errors)
+    : WorkerContext(number, access_log, own), max_connections_(max_connections), on_errors_(std::move(on_errors)) {}
 
 Worker::~Worker() {
     stop();
+    join();
+}
+
+void Worker::join() {
     if (thread_.joinable()) thread_.join();
 }
 

@@ -21,7 +21,11 @@ struct ListenSocket {
 
 class Worker final : private WorkerContext {
 public:
-    Worker(std::size_t index, log::AccessLog& log, WorkerCounters& counters, std::size_t max_connections);
+    // Called on the worker's thread where a backend has failed as often in a row as its pool allows.
+    using OnErrors = std::function<void(const balancer::BackendPtr&)>;
+
+    Worker(std::size_t index, log::AccessLog& log, WorkerCounters& counters, std::size_t max_connections,
+           OnErrors on_errors);
     ~Worker();
 
     void start();
@@ -36,8 +40,12 @@ public:
     // Stops to accept and ends each connection as soon as nothing is lost; `drained` is called when the last is gone.
     // Who waits in a queue is still served, but for those that another process goes on emptying.
     void drain(std::set<int> kept_by_another, std::function<void()> drained);
-    // Ends every connection now, then the thread.
+    // Runs something on the worker's thread.
+    void run(std::function<void()> work) { loop.post(std::move(work)); }
+
+    // Ends every connection now, then the thread; `join` waits for that.
     void stop();
+    void join();
 
 private:
     class Acceptor;
@@ -47,10 +55,12 @@ private:
     void start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer);
     void pause_accepting();
     void on_room() override;
+    void report_errors(const balancer::BackendPtr& backend) override { on_errors_(backend); }
     bool spare_idle() override { return views_.close_all_idle() > 0; }
     void end_all();
 
     const std::size_t max_connections_;
+    const OnErrors on_errors_;
     ViewBuilder views_{loop, index};
     std::unordered_map<int, std::unique_ptr<Acceptor>> acceptors_; // by descriptor
     bool paused_ = false;

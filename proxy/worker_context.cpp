@@ -32,6 +32,14 @@ int WorkerContext::begin_connect(BackendConnection& connection, Waker& waker) {
     return spare_idle() ? connection.socket.connect(loop, address, waker) : error;
 }
 
+void WorkerContext::note_outcome(const WorkerPool& pool, std::size_t member, BackendOutcome outcome) {
+    const auto& ejection = pool.spec->config.outlier_ejection;
+    if (!ejection) return;
+    const auto& backend = pool.spec->members[member].backend;
+    if (outcome == BackendOutcome::success) return backend->note_success();
+    if (backend->note_error() == ejection->consecutive_errors) report_errors(backend);
+}
+
 void WorkerContext::write_access_line(const log::AccessRecord& record) {
     const auto& access = view->snapshot->config.logging.access;
     if (access.output == "none") return;

@@ -24,6 +24,7 @@ bool is_shortage(int error);
 inline constexpr conf::Duration shortage_pause = std::chrono::milliseconds(50);
 
 enum class Phase { serving, draining };
+enum class BackendOutcome { success, error };
 
 // A client's connection, as the worker sees it: in a list, to be told when the end is near.
 class ClientConnection {
@@ -70,6 +71,10 @@ struct WorkerContext {
     // Begins to connect to the backend; idle connections make room where descriptors have run out. Returns errno, 0
     // while it goes well.
     int begin_connect(BackendConnection& connection, Waker& waker);
+
+    // What live traffic says of a backend: as many errors in a row as the pool allows are reported.
+    void note_outcome(const WorkerPool& pool, std::size_t member, BackendOutcome outcome);
+    virtual void report_errors(const balancer::BackendPtr&) {}
 
 protected:
     ~WorkerContext() = default;

@@ -28,10 +28,14 @@ struct WorkerGroup::Countdown {
 };
 
 WorkerGroup::WorkerGroup(asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
-                         std::vector<WorkerCounters>& counters)
+                         std::vector<WorkerCounters>& counters, Worker::OnErrors on_errors)
     : control_(control) {
     const auto share = (max_connections + count - 1) / count;
-    for (std::size_t i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, log, counters[i], share));
+    const auto report = [&control, on_errors = std::move(on_errors)](const balancer::BackendPtr& backend) {
+        asio::post(control, [on_errors, backend] { on_errors(backend); });
+    };
+    for (std::size_t i = 0; i < count; ++i)
+        workers_.push_back(std::make_unique<Worker>(i, log, counters[i], share, report));
     for (auto& worker : workers_) worker->start();
 }
 
@@ -59,6 +63,7 @@ void WorkerGroup::drain(const std::set<int>& kept_by_another, std::function<void
 
 void WorkerGroup::stop() {
     for (auto& worker : workers_) worker->stop();
+    for (auto& worker : workers_) worker->join(); // they call each other until the last has ended
     workers_.clear();
 }
 

@@ -104,14 +104,19 @@ void write_backends(Exposition& out, const Running& running) {
     const auto each = [&](const char* name, const char* type, const char* help, auto value) {
         out.family(name, type, help);
         for (const auto& pool : running.snapshot()->pools)
-            for (const auto& backend : pool->backends)
-                out.sample({{"pool", pool->config.name}, {"backend", backend->name()}},
-                           static_cast<std::uint64_t>(value(*backend)));
+            for (const auto& member : pool->members)
+                out.sample({{"pool", pool->config.name}, {"backend", member.backend->name()}},
+                           static_cast<std::uint64_t>(value(*member.backend)));
     };
     using balancer::Backend;
     using Counters = balancer::BackendCounters;
     each("weir_backend_up", "gauge", "1: healthy, 0: ejected or not known yet.",
          [](const Backend& b) { return b.verdict() == balancer::Verdict::up; });
+    each("weir_backend_ejected", "gauge", "1 while a backend is out for failing live requests.",
+         [](const Backend& b) { return b.ejection() == balancer::Ejection::ejected; });
+    each("weir_backend_outlier_ejections_total", "counter",
+         "How often a backend was put out for failing live requests.",
+         [&](const Backend& b) { return running.ejector().ejections(b); });
     each("weir_backend_requests_total", "counter", "Requests or connections given to a backend.",
          [](const Backend& b) { return b.total(&Counters::requests); });
     each("weir_backend_failures_total", "counter", "Tries on a backend that failed.",

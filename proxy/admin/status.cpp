@@ -23,9 +23,12 @@ const char* word(ReloadVerdict verdict) {
 }
 
 // What an operator wants to know first: what was asked for, and only then what health says.
-std::string state_of(const conf::Backend& config, const balancer::Backend& backend) {
-    if (config.state != conf::AdminState::ready) return conf::Scalar<conf::AdminState>::format(config.state);
-    switch (backend.verdict()) {
+std::string state_of(const MemberSpec& member) {
+    if (member.state != conf::AdminState::ready) return conf::Scalar<conf::AdminState>::format(member.state);
+    if (member.backend->verdict() != balancer::Verdict::down &&
+        member.backend->ejection() == balancer::Ejection::ejected)
+        return "ejected";
+    switch (member.backend->verdict()) {
     case balancer::Verdict::up: return "up";
     case balancer::Verdict::down: return "down";
     case balancer::Verdict::unknown: break;
@@ -33,15 +36,18 @@ std::string state_of(const conf::Backend& config, const balancer::Backend& backe
     return "unknown";
 }
 
-json::object backend_status(const conf::Backend& config, const balancer::Backend& backend,
-                            const health::Health* health) {
+json::object backend_status(const conf::Backend& config, const MemberSpec& member, const Running& running) {
     using Counters = balancer::BackendCounters;
+    const auto& backend = *member.backend;
+    const auto* health = running.monitor().find(backend);
     json::object out{{"name", config.name},
                      {"address", config.address.text()},
-                     {"state", state_of(config, backend)},
-                     {"weight", config.weight},
+                     {"state", state_of(member)},
+                     {"weight", member.weight},
+                     {"backup", config.backup},
                      {"requests", backend.total(&Counters::requests)},
                      {"failures", backend.total(&Counters::failures)},
+                     {"outlier_ejections", running.ejector().ejections(backend)},
                      {"active", backend.total(&Counters::active)},
                      {"idle", backend.total(&Counters::idle)}};
     if (!health) return out;
@@ -59,10 +65,15 @@ json::array pools_status(const Running& running) {
     json::array pools;
     for (const auto& pool : running.snapshot()->pools) {
         json::array backends;
-        for (std::size_t i = 0; i < pool->backends.size(); ++i)
-            backends.push_back(backend_status(pool->config.backends[i], *pool->backends[i],
-                                              running.monitor().find(*pool->backends[i])));
-        pools.push_back({{"name", pool->config.name}, {"backends", std::move(backends)}});
+        for (const auto& member : pool->members)
+            backends.push_back(backend_status(pool->config_of(member), member, running));
+        json::object entry{{"name", pool->config.name},
+                           {"algorithm", conf::Scalar<conf::Algorithm>::format(pool->config.algorithm)}};
+        if (pool->config.queue && !pool->members.empty())
+            entry["queue"] = {{"length", pool->members[0].backend->pool_state().waiting()},
+                              {"max", pool->config.queue->max}};
+        entry["backends"] = std::move(backends);
+        pools.push_back(std::move(entry));
     }
     return pools;
 }

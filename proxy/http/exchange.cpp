@@ -22,6 +22,10 @@ Trust trust_in(const ClientSide& client) {
 
 const conf::HeaderEdit no_edit;
 
+std::uint32_t unix_now() {
+    return static_cast<std::uint32_t>(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
+}
+
 } // namespace
 
 Exchange::Exchange(ClientSide& client, const RequestHead& head)
@@ -55,6 +59,7 @@ int Exchange::decide(const RequestHead& head) {
     pool_ = view_->pools[choice.pool].get();
     timeouts_ = choice.route ? &choice.route->timeouts : &pool_->spec->timeouts;
     report_.pool = pool_->spec->config.name;
+    find_affinity(head);
     idempotent_ = is_idempotent(head.method);
     attempts_ = snapshot.config.retries.attempts;
     upgrade_ = requested_upgrade(head, options, framing_);
@@ -77,23 +82,47 @@ Task<Connection> Exchange::run() {
 
 Task<Connection> Exchange::try_backends() {
     for (;;) {
-        auto member = pool_->balancer.choose({tried_.data(), tries_}, context_.loop.now());
-        if (!member) member = std::exchange(stale_, std::nullopt);
-        if (!member) co_return co_await answer(failure_);
+        auto turn = try_turn(*pool_, {{tried_.data(), tries_}, context_.loop.now(), key_, belongs_.member});
+        if (turn.outcome != Turn::Outcome::chosen) turn = co_await choose_another();
+        if (turn.outcome != Turn::Outcome::chosen) co_return co_await answer(failure_);
         if (tries_ > 0) {
             ++report_.retries;
             context_.counters.retries.add();
         }
-        tried_[tries_++] = *member;
-        const auto ended = co_await try_backend(*member);
+        tried_[tries_++] = turn.member;
+        if (pool_->spec->config.sticky) keep_client_with(turn.member);
+        const auto ended = co_await try_backend(turn.member);
+        turn.seat.leave();
         if (ended == Try::finished) co_return next_;
         if (ended == Try::stopped) co_return co_await answer(failure_);
     }
 }
 
+// Sets `failure_` where none was chosen.
+Task<Turn> Exchange::choose_another() {
+    auto tried = tried_;
+    std::span<const std::size_t> left_out(tried.data(), tries_);
+    auto turn = co_await take_turn(client_, *pool_, {left_out, context_.loop.now(), key_, belongs_.member});
+    if (turn.outcome == Turn::Outcome::nobody && stale_) { // no one else is left: to it again, by a new connection
+        const auto end = std::remove(tried.begin(), tried.begin() + static_cast<std::ptrdiff_t>(tries_), *stale_);
+        left_out = {tried.begin(), end};
+        stale_.reset();
+        turn = co_await take_turn(client_, *pool_, {left_out, context_.loop.now(), key_});
+    }
+    if (turn.outcome == Turn::Outcome::client_gone) failure_ = client_closed_request;
+    if (turn.outcome == Turn::Outcome::full) {
+        failure_ = 503;
+        const auto& queue = pool_->spec->config.queue;
+        retry_after_ = std::max(std::chrono::seconds(1),
+                                std::chrono::ceil<std::chrono::seconds>(queue ? queue->timeout : conf::Duration(0)));
+    }
+    co_return turn;
+}
+
 // One try. Sets `failure_` where it was not finished.
 Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     auto& link = *pool_->links[member];
+    member_ = member;
     report_.backend = link.backend().name();
     link.counters().requests.add();
     auto connection = co_await obtain(link);
@@ -102,10 +131,8 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
         count_failure(link, member, FailedTry::Stage::connecting);
         co_return may_try_again(FailedTry::Stage::connecting) ? Try::failed : Try::stopped;
     }
-    link.counters().active.add();
     Relay relay(*this, *connection);
     const auto result = co_await relay.run();
-    link.counters().active.subtract();
     switch (result) {
     case Relay::Result::finished:
         if (may_share() && relay.may_reuse()) {
@@ -195,7 +222,31 @@ bool Exchange::may_try_again(FailedTry::Stage stage) {
 
 void Exchange::count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage) {
     link.counters().failures.add();
+    context_.note_outcome(*pool_, member, BackendOutcome::error);
     if (stage == FailedTry::Stage::connecting) pool_->balancer.note_connect_failure(member, context_.loop.now());
+}
+
+// A head has come: what live traffic knows of a backend.
+void Exchange::note_answer(int status) {
+    context_.note_outcome(*pool_, member_, status >= 500 ? BackendOutcome::error : BackendOutcome::success);
+}
+
+void Exchange::find_affinity(const RequestHead& head) {
+    const auto& pool = *pool_->spec;
+    if (pool.config.algorithm == conf::Algorithm::hash) key_ = hash_key(pool.config.hash, head, client_.ip);
+    if (!pool.config.sticky) return;
+    belongs_ = find_belonging(pool, head, unix_now());
+    const auto told = head.find(FieldId::x_forwarded_proto);
+    if (same_word(told, "https") && trust_in(client_) == Trust::trusted) scheme_ = Scheme::https;
+}
+
+// A client that belongs nowhere, or to a backend that is out, belongs to whoever answers it from now on. One whose
+// backend is merely full is somebody else's guest for once.
+void Exchange::keep_client_with(std::size_t member) {
+    const auto home = belongs_.member;
+    const bool guest = home && *home != member && pool_->balancer.may_stay(*home, context_.loop.now());
+    cookie_.clear();
+    if (!guest && (home != member || belongs_.stale)) cookie_ = make_cookie(*pool_->spec, member, unix_now(), scheme_);
 }
 
 // Answers with a page, where the client can still be told.
@@ -209,7 +260,7 @@ Task<Connection> Exchange::answer(int status) {
     report_.status = status;
     if (framing_.kind != BodyKind::none || status == 408) next_ = Connection::close; // its body is not read
     Buffer page(context_.heads);
-    write_page(page, status, next_, answer_to_ == AnswerTo::head ? PageBody::left_out : PageBody::sent);
+    write_page(page, status, next_, answer_to_ == AnswerTo::head ? PageBody::left_out : PageBody::sent, retry_after_);
     client_.expire_in(view_->snapshot->config.timeouts.client_idle);
     while (!page.empty()) {
         const iovec part{page.data(), page.size()};

@@ -9,10 +9,12 @@
 #pragma once
 
 #include "proxy/client_side.h"
+#include "proxy/http/affinity.h"
 #include "proxy/http/framing.h"
 #include "proxy/http/rewrite.h"
 #include "proxy/http/router.h"
 #include "proxy/io/task.h"
+#include "proxy/turn.h"
 
 #include <array>
 #include <optional>
@@ -50,6 +52,7 @@ private:
     int decide(const RequestHead& head);
     Task<Connection> answer(int status);
     Task<Connection> try_backends();
+    Task<Turn> choose_another();
     Task<Try> try_backend(std::size_t member);
     Task<BackendConnectionPtr> obtain(BackendLink& link);
     Task<int> connect(BackendConnection& connection);
@@ -57,6 +60,9 @@ private:
     bool may_share() const;
     bool may_try_again(FailedTry::Stage stage);
     void count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage);
+    void note_answer(int status);
+    void find_affinity(const RequestHead& head);
+    void keep_client_with(std::size_t member);
 
     ClientSide& client_;
     WorkerContext& context_;
@@ -64,6 +70,11 @@ private:
     ExchangeReport report_;
     WorkerPool* pool_ = nullptr;
     const conf::Timeouts* timeouts_ = nullptr;
+    std::size_t member_ = 0; // that is being tried
+    std::optional<std::uint64_t> key_;
+    Belonging belongs_;
+    Scheme scheme_ = Scheme::http; // that the client uses, as far as it can be told
+    std::string cookie_;           // to be set
     Framing framing_;
     AnswerTo answer_to_ = AnswerTo::other;
     Connection next_ = Connection::keep; // what the client is told
@@ -76,6 +87,7 @@ private:
         stale_;           // a member whose kept connection was dead: worth a new one where no other is left
     bool reused_ = false; // the connection at hand has carried a request before
     int failure_ = 503;   // what the client gets when no one is left to ask
+    std::chrono::seconds retry_after_{0}; // told with it
 };
 
 } // namespace weir::proxy::http

@@ -20,6 +20,7 @@ constexpr std::array known{
     Known{"host", FieldId::host},
     Known{"proxy", FieldId::proxy},
     Known{"expect", FieldId::expect},
+    Known{"cookie", FieldId::cookie},
     Known{"upgrade", FieldId::upgrade},
     Known{"trailer", FieldId::trailer},
     Known{"referer", FieldId::referer},

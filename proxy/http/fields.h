@@ -22,6 +22,7 @@ enum class FieldId : std::uint8_t {
     upgrade,
     http2_settings,
     expect,
+    cookie,
     proxy, // never legitimate; CGI programs take it for an environment variable
     forwarded,
     x_forwarded_for,

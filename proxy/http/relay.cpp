@@ -173,8 +173,9 @@ Relay::Step Relay::begin_answer(const ResponseHead& head) {
     if (request_done_) exchange_.request_head_.release();                       // no other try will need it
     if (!head_.has_memory()) head_ = Buffer(client_.context.heads);
     const auto upgrade = switched_ ? head.find(FieldId::upgrade) : std::string_view();
-    write_response(head_, head, {told, exchange_.report_.minor_version, exchange_.next_, upgrade});
+    write_response(head_, head, {told, exchange_.report_.minor_version, exchange_.next_, upgrade, exchange_.cookie_});
     exchange_.report_.status = head.status;
+    exchange_.note_answer(head.status);
     backend_.in.consume(head.length);
     response_.emplace(BodyPump::Ends{backend_.socket, client_.socket, backend_.in, client_.context.bodies},
                       switched_ ? Framing{} : framed.framing, encoding_of(told), Following::nothing);

@@ -8,11 +8,6 @@
 namespace weir::proxy::http {
 namespace {
 
-bool same_name(std::string_view a, std::string_view b) {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
-}
-
 bool is_named_by_connection(const std::vector<Field>& fields, std::string_view name) {
     bool named = false;
     for (const auto& field : fields)
@@ -131,6 +126,7 @@ void write_response(Buffer& out, const ResponseHead& head, const ResponsePlan& p
         if (named && is_named_by_connection(head.fields, field.name)) continue;
         writer.field(field.name, field.value);
     }
+    if (!plan.cookie.empty()) writer.field("Set-Cookie", plan.cookie);
     write_framing(writer, plan.framing);
     if (!plan.upgrade.empty()) writer.put("Connection: Upgrade\r\n").field("Upgrade", plan.upgrade);
     else if (head.status >= 200 && plan.connection == Connection::close) writer.put("Connection: close\r\n");

@@ -43,7 +43,8 @@ struct ResponsePlan {
     Framing framing; // what the client is told; until_close says nothing
     int client_minor = 1;
     Connection connection = Connection::keep;
-    std::string_view upgrade; // set with 101 alone
+    std::string_view upgrade{}; // set with 101 alone
+    std::string_view cookie{};  // to set
 };
 
 void write_response(Buffer& out, const ResponseHead& head, const ResponsePlan& plan);

@@ -25,12 +25,14 @@ std::string_view reason_of(int status) {
     }
 }
 
-void write_page(Buffer& out, int status, Connection connection, PageBody body) {
+void write_page(Buffer& out, int status, Connection connection, PageBody body, std::chrono::seconds retry_after) {
     const auto reason = reason_of(status);
     HeadWriter writer(out);
     writer.put("HTTP/1.1 ").put_number(static_cast<std::uint64_t>(status)).put(" ").put(reason);
     writer.put("\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ").put_number(reason.size() + 5);
     if (status == 405) writer.put("\r\nAllow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+    if (retry_after.count() > 0)
+        writer.put("\r\nRetry-After: ").put_number(static_cast<std::uint64_t>(retry_after.count()));
     writer.put(connection == Connection::close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
     if (body == PageBody::sent) writer.put_number(static_cast<std::uint64_t>(status)).put(" ").put(reason).put("\n");
 }

@@ -1,6 +1,8 @@
 #include "proxy/tcp/session.h"
 
+#include "balancer/stable_hash.h"
 #include "proxy/tcp/tunnel.h"
+#include "proxy/turn.h"
 
 #include <algorithm>
 #include <array>
@@ -14,13 +16,12 @@ Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listene
 Task<> Session::run() {
     const bool welcome = co_await receive_proxy_header();
     BackendConnectionPtr backend;
-    if (welcome) backend = co_await connect_any();
+    balancer::Seat seat;
+    if (welcome) backend = co_await connect_any(seat);
     if (!backend) {
         client_.socket.close(HowToClose::reset);
         co_return;
     }
-    auto& active = backend->link().counters().active;
-    active.add();
     Tunnel tunnel(client_, *backend);
     Buffer head;
     std::uint64_t own_bytes = 0;
@@ -31,28 +32,33 @@ Task<> Session::run() {
         tunnel.send_first(head);
     }
     co_await tunnel.run(pool_->spec->timeouts.tunnel);
-    active.subtract();
     client_.counters().bytes_in.add(tunnel.sent_to_backend() - std::min(tunnel.sent_to_backend(), own_bytes));
     client_.counters().bytes_out.add(tunnel.sent_to_client());
 }
 
 // Nothing has been sent yet, so any other member will do; the client's bytes wait in its socket.
-Task<BackendConnectionPtr> Session::connect_any() {
+Task<BackendConnectionPtr> Session::connect_any(balancer::Seat& seat) {
+    std::optional<std::uint64_t> key;
+    if (pool_->spec->config.algorithm == conf::Algorithm::hash) key = balancer::stable_hash(client_.ip);
     std::array<std::size_t, conf::most_attempts> tried{};
     for (std::size_t tries = 0; tries < view_->snapshot->config.retries.attempts; ++tries) {
-        const auto now = client_.context.loop.now();
-        const auto member = pool_->balancer.choose({tried.data(), tries}, now);
-        if (!member) break;
-        tried[tries] = *member;
-        auto& link = *pool_->links[*member];
+        auto turn = co_await take_turn(client_, *pool_, {{tried.data(), tries}, client_.context.loop.now(), key});
+        if (turn.outcome != Turn::Outcome::chosen) break;
+        tried[tries] = turn.member;
+        auto& link = *pool_->links[turn.member];
         link.counters().requests.add();
         if (tries > 0) client_.context.counters.retries.add();
         auto connection = link.make();
         const auto connected = co_await connect(*connection);
-        if (connected == Connected::yes) co_return connection;
+        if (connected == Connected::yes) {
+            client_.context.note_outcome(*pool_, turn.member, BackendOutcome::success);
+            seat = std::move(turn.seat);
+            co_return connection;
+        }
         if (connected == Connected::hopeless) break;
         link.counters().failures.add();
-        pool_->balancer.note_connect_failure(*member, now);
+        client_.context.note_outcome(*pool_, turn.member, BackendOutcome::error);
+        pool_->balancer.note_connect_failure(turn.member, client_.context.loop.now());
     }
     co_return nullptr;
 }

@@ -20,7 +20,7 @@ public:
 private:
     enum class Connected { yes, no, hopeless }; // hopeless: nor would any other be
 
-    Task<BackendConnectionPtr> connect_any();
+    Task<BackendConnectionPtr> connect_any(balancer::Seat& seat); // the seat is the backend's
     Task<Connected> connect(BackendConnection& connection);
 
     ViewPtr view_; // what it began with

@@ -66,8 +66,8 @@ struct BenchParts { // what a context needs before it is one
 class Bench final : private BenchParts, public WorkerContext {
 public:
     Bench() : WorkerContext(0, log_parts, counters_parts) {
-        const auto snapshot = SnapshotBuilder(1).build(make_config(), "hash", nullptr);
-        for (const auto& backend : snapshot->pools[0]->backends) backend->set_verdict(balancer::Verdict::up);
+        const auto snapshot = SnapshotBuilder(1, nullptr).build(make_config(), "hash", {}, nullptr);
+        for (const auto& member : snapshot->pools[0]->members) member.backend->set_verdict(balancer::Verdict::up);
         view = views_.build(snapshot, nullptr);
         listener_->spec = snapshot->listeners[0];
         listener_->view = view;

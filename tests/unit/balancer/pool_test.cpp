@@ -27,14 +27,26 @@ struct Fixture {
     Pool pool() const {
         std::vector<Member> members;
         for (const auto& backend : backends) members.push_back({backend});
-        return Pool(weir::conf::Algorithm::round_robin, std::move(members));
+        return make_pool(std::move(members));
+    }
+    static Pool make_pool(std::vector<Member> members, PoolSettings settings = {}) {
+        std::vector<Entry> entries;
+        for (const auto& member : members) entries.push_back({member.backend->name(), member.weight});
+        settings.make = prepare_algorithm(settings.algorithm, entries);
+        return Pool(std::move(settings), std::move(members));
     }
 };
 
-std::map<std::size_t, int> choose_many(Pool& pool, int count, TimePoint now = start) {
-    std::map<std::size_t, int> got;
+// The chosen member; -1 where there is none.
+int chosen(Pool& pool, std::span<const std::size_t> tried = {}, TimePoint now = start) {
+    const auto choice = pool.choose({tried, now});
+    return choice.outcome == Choice::Outcome::chosen ? static_cast<int>(choice.member) : -1;
+}
+
+std::map<int, int> choose_many(Pool& pool, int count, TimePoint now = start) {
+    std::map<int, int> got;
     for (int i = 0; i < count; ++i)
-        if (const auto member = pool.choose({}, now)) ++got[*member];
+        if (const int member = chosen(pool, {}, now); member >= 0) ++got[member];
     return got;
 }
 
@@ -45,48 +57,47 @@ TEST_CASE("only healthy members are asked while there is one") {
     auto pool = f.pool();
     f.backends[1]->set_verdict(Verdict::down);
     f.backends[2]->set_verdict(Verdict::unknown);
-    CHECK(choose_many(pool, 10) == std::map<std::size_t, int>{{0, 10}});
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{0, 10}});
     f.backends[0]->set_verdict(Verdict::down);
-    CHECK(choose_many(pool, 10) == std::map<std::size_t, int>{{2, 10}}); // better an unknown one than none
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 10}}); // better an unknown one than none
     f.backends[2]->set_verdict(Verdict::down);
     CHECK(choose_many(pool, 10).empty());
 }
 
 TEST_CASE("a drained member gets nothing, even alone") {
     Fixture f(2);
-    Pool pool(weir::conf::Algorithm::round_robin,
-              {{f.backends[0], 1, AdminState::drain}, {f.backends[1], 1, AdminState::maint}});
-    CHECK_FALSE(pool.choose({}, start));
+    auto pool = f.make_pool({{f.backends[0], 1, AdminState::drain}, {f.backends[1], 1, AdminState::maint}});
+    CHECK(pool.choose({{}, start}).outcome == Choice::Outcome::nobody);
 }
 
 TEST_CASE("a member that was tried is not tried again") {
     Fixture f(2);
     auto pool = f.pool();
     const std::size_t tried[] = {0};
-    for (int i = 0; i < 4; ++i) CHECK(pool.choose(tried, start) == 1);
+    for (int i = 0; i < 4; ++i) CHECK(chosen(pool, tried) == 1);
     const std::size_t both[] = {0, 1};
-    CHECK_FALSE(pool.choose(both, start));
+    CHECK(chosen(pool, both) == -1);
 }
 
 TEST_CASE("a member to which connecting failed is avoided for a second, unless it is the last") {
     Fixture f(2);
     auto pool = f.pool();
     pool.note_connect_failure(0, start);
-    CHECK(choose_many(pool, 10) == std::map<std::size_t, int>{{1, 10}});
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{1, 10}});
     CHECK(choose_many(pool, 10, start + std::chrono::seconds(1)).at(0) > 0);
     pool.note_connect_failure(0, start);
     f.backends[1]->set_verdict(Verdict::down);
-    CHECK(choose_many(pool, 10) == std::map<std::size_t, int>{{0, 10}});
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{0, 10}});
 }
 
 TEST_CASE("a new pool takes over positions by backend, not by place") {
     Fixture f(3);
     auto old = f.pool();
-    CHECK(old.choose({}, start) == 0);
-    CHECK(old.choose({}, start) == 1);
-    Pool next(weir::conf::Algorithm::round_robin, {{f.backends[2]}, {f.backends[1]}, {f.backends[0]}});
+    CHECK(chosen(old) == 0);
+    CHECK(chosen(old) == 1);
+    auto next = f.make_pool({{f.backends[2]}, {f.backends[1]}, {f.backends[0]}});
     next.adopt(old);
-    CHECK(next.choose({}, start) == 0); // the third backend's turn, wherever it stands
+    CHECK(chosen(next) == 0); // the third backend's turn, wherever it stands
 }
 
 TEST_CASE("the registry finds a backend again by pool, name and address, and forgets what nobody uses") {
@@ -101,4 +112,116 @@ TEST_CASE("the registry finds a backend again by pool, name and address, and for
     backend.reset();
     registry.prune();
     CHECK(registry.find_or_make("p", "x", address)->verdict() == Verdict::unknown);
+}
+
+TEST_CASE("backups serve only while no other is healthy, and before those of which nothing is known") {
+    Fixture f(4);
+    auto pool =
+        f.make_pool({{f.backends[0]}, {f.backends[1]}, {.backend = f.backends[2], .backup = true}, {f.backends[3]}});
+    f.backends[3]->set_verdict(Verdict::unknown);
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{0, 5}, {1, 5}});
+    f.backends[0]->set_verdict(Verdict::down);
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{1, 10}});
+    f.backends[1]->set_ejection(Ejection::ejected);
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 10}});
+    f.backends[2]->set_verdict(Verdict::down);
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{3, 10}});
+    f.backends[0]->set_verdict(Verdict::up);
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{0, 10}});
+}
+
+TEST_CASE("a member has no more requests at a time than it may; backups are not for that") {
+    Fixture f(3);
+    auto pool = f.make_pool({{.backend = f.backends[0], .max_connections = 2},
+                             {.backend = f.backends[1], .max_connections = 1},
+                             {.backend = f.backends[2], .backup = true}});
+    std::vector<Choice> held;
+    for (int i = 0; i < 3; ++i) {
+        held.push_back(pool.choose({{}, start}));
+        REQUIRE(held.back().outcome == Choice::Outcome::chosen);
+    }
+    CHECK(f.backends[0]->total(&BackendCounters::active) == 2);
+    CHECK(f.backends[1]->total(&BackendCounters::active) == 1);
+    CHECK(pool.choose({{}, start}).outcome == Choice::Outcome::full);
+    const auto freed = held.back().member;
+    held.pop_back();
+    const auto next = pool.choose({{}, start});
+    CHECK(next.outcome == Choice::Outcome::chosen);
+    CHECK(next.member == freed);
+    f.backends[0]->set_verdict(Verdict::down);
+    f.backends[1]->set_verdict(Verdict::down);
+    CHECK(pool.choose({{}, start}).member == 2);
+}
+
+TEST_CASE("a client stays where it belongs, even while that one is drained, but not when it is out") {
+    Fixture f(3);
+    auto pool = f.make_pool({{f.backends[0]}, {f.backends[1], 1, AdminState::drain}, {f.backends[2]}});
+    for (int i = 0; i < 5; ++i) CHECK(pool.choose({{}, start, std::nullopt, 1}).member == 1);
+    CHECK_FALSE(choose_many(pool, 10).contains(1)); // no new ones
+    const std::size_t tried[] = {1};
+    CHECK(pool.choose({tried, start, std::nullopt, 1}).member != 1);
+    f.backends[1]->set_ejection(Ejection::ejected);
+    CHECK(pool.choose({{}, start, std::nullopt, 1}).member != 1);
+    f.backends[1]->set_ejection(Ejection::none);
+    f.backends[1]->set_verdict(Verdict::down);
+    CHECK(pool.choose({{}, start, std::nullopt, 1}).member != 1);
+    auto closed = f.make_pool({{f.backends[0]}, {f.backends[2], 1, AdminState::maint}});
+    CHECK(closed.choose({{}, start, std::nullopt, 1}).member == 0);
+}
+
+TEST_CASE("under the panic threshold every member is asked but those that an operator has taken out") {
+    Fixture f(5);
+    PoolSettings settings;
+    settings.panic_threshold.value = 50;
+    std::vector<Member> members;
+    for (const auto& backend : f.backends) members.push_back({backend});
+    members[4].state = AdminState::maint;
+    auto pool = f.make_pool(members, settings);
+    f.backends[0]->set_verdict(Verdict::down);
+    f.backends[1]->set_ejection(Ejection::ejected);
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // half is not under half
+    f.backends[2]->set_verdict(Verdict::unknown);
+    CHECK(choose_many(pool, 40) == std::map<int, int>{{0, 10}, {1, 10}, {2, 10}, {3, 10}});
+    f.backends[2]->set_verdict(Verdict::up);
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // and it ends by itself
+}
+
+TEST_CASE("there is no panic while a backup is healthy, nor ever without a threshold") {
+    Fixture f(3);
+    PoolSettings settings;
+    settings.panic_threshold.value = 100;
+    auto pool = f.make_pool({{f.backends[0]}, {f.backends[1]}, {.backend = f.backends[2], .backup = true}}, settings);
+    f.backends[0]->set_verdict(Verdict::down);
+    f.backends[1]->set_verdict(Verdict::down);
+    CHECK(choose_many(pool, 6) == std::map<int, int>{{2, 6}});
+    f.backends[2]->set_verdict(Verdict::down);
+    CHECK(choose_many(pool, 6) == std::map<int, int>{{0, 3}, {1, 3}});
+    auto calm = f.make_pool({{f.backends[0]}, {f.backends[1]}});
+    CHECK(choose_many(calm, 6).empty());
+}
+
+TEST_CASE("a backend that comes back grows from a tenth of its share to all of it") {
+    Fixture f(2);
+    PoolSettings settings;
+    settings.slow_start = std::chrono::seconds(100);
+    auto pool = f.make_pool({{f.backends[0]}, {f.backends[1]}}, settings);
+    CHECK(choose_many(pool, 1000)[1] == 500);
+    f.backends[1]->set_ramp_start(start);
+    struct Step {
+        int seconds;
+        double share;
+    };
+    for (const auto [seconds, share] :
+         {Step{0, 10.0 / 110}, {50, 55.0 / 155}, {90, 91.0 / 191}, {100, 0.5}, {999, 0.5}})
+        CHECK(choose_many(pool, 2000, start + std::chrono::seconds(seconds))[1] == Approx(2000 * share).margin(4));
+}
+
+TEST_CASE("a choice sees at once what health has written, whatever picture it had") {
+    Fixture f(2);
+    auto pool = f.pool();
+    CHECK(choose_many(pool, 4) == std::map<int, int>{{0, 2}, {1, 2}});
+    f.backends[0]->set_verdict(Verdict::down);
+    CHECK(choose_many(pool, 4) == std::map<int, int>{{1, 4}});
+    f.backends[0]->set_verdict(Verdict::up);
+    CHECK(choose_many(pool, 4) == std::map<int, int>{{0, 2}, {1, 2}});
 }

@@ -10,7 +10,7 @@ TEST_CASE("weights 5, 1, 1 are spread out, not served in a row") {
     SmoothRoundRobin algorithm(3);
     const std::vector<Candidate> candidates{{5}, {1}, {1}};
     std::string order;
-    for (int i = 0; i < 14; ++i) order += "abc"[algorithm.choose(candidates)];
+    for (int i = 0; i < 14; ++i) order += "abc"[algorithm.next(candidates)];
     CHECK(order == "aabacaaaabacaa");
 }
 
@@ -22,7 +22,7 @@ TEST_CASE("each candidate gets exactly its weight over every whole round") {
         std::uint32_t total = 0;
         for (const auto weight : weights) candidates.push_back({weight}), total += weight;
         std::vector<std::uint32_t> got(weights.size());
-        for (std::uint32_t i = 0; i < total * 10; ++i) ++got[algorithm.choose(candidates)];
+        for (std::uint32_t i = 0; i < total * 10; ++i) ++got[algorithm.next(candidates)];
         for (std::size_t i = 0; i < weights.size(); ++i) CHECK(got[i] == weights[i] * 10);
     }
 }
@@ -31,7 +31,7 @@ TEST_CASE("a candidate that is out is skipped and the others stay even") {
     SmoothRoundRobin algorithm(3);
     std::vector<Candidate> candidates{{1}, {1, false}, {1}};
     std::map<std::size_t, int> got;
-    for (int i = 0; i < 100; ++i) ++got[algorithm.choose(candidates)];
+    for (int i = 0; i < 100; ++i) ++got[algorithm.next(candidates)];
     CHECK(got[0] == 50);
     CHECK(got[1] == 0);
     CHECK(got[2] == 50);
@@ -40,14 +40,14 @@ TEST_CASE("a candidate that is out is skipped and the others stay even") {
 TEST_CASE("positions go on where the old algorithm was, whoever joins or leaves") {
     SmoothRoundRobin old(3);
     const std::vector<Candidate> three{{1}, {1}, {1}};
-    CHECK(old.choose(three) == 0);
+    CHECK(old.next(three) == 0);
     SmoothRoundRobin next(3);
     const std::ptrdiff_t same[] = {0, 1, 2};
     next.adopt(old, same);
-    CHECK(next.choose(three) == 1);
+    CHECK(next.next(three) == 1);
     SmoothRoundRobin fewer(2); // the first has left
     const std::ptrdiff_t origin[] = {1, 2};
     fewer.adopt(next, origin);
     const std::vector<Candidate> two{{1}, {1}};
-    CHECK(fewer.choose(two) == 1); // what was third is next
+    CHECK(fewer.next(two) == 1); // what was third is next
 }

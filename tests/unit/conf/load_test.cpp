@@ -81,13 +81,42 @@ timeouts: {connect: 3, response: 010s}
 }
 
 TEST_CASE("a key of the contract that weir does not do yet is refused, not ignored") {
-    for (const char* part :
-         {"sticky: {cookie: x}", "queue: {max: 1}", "slow_start: 30s", "algorithm: hash", "panic_threshold: 0%"}) {
+    for (const char* part : {"tls: {verify: true}", "close_after: 30s", "resolve_every: 30s"}) {
         INFO(part);
         CHECK(has(errors_of(whole + "    " + part + "\n"), "not supported yet"));
     }
     CHECK(has(errors_of(whole + "reload: {lock: {type: redlock}}\n"), "not supported yet"));
     CHECK(has(errors_of(whole + "reload: {rollback: {window: 30s}}\n"), "not supported yet"));
+}
+
+TEST_CASE("balancing that cannot work as written is refused with the reason") {
+    struct Row {
+        const char *part, *error;
+    };
+    const Row rows[] = {
+        {"hash: {on: path}", "pools.web.hash: means nothing without algorithm: hash"},
+        {"algorithm: hash\n    hash: {on: header}", "pools.web.hash: \"name\" is missing: which header"},
+        {"algorithm: hash\n    hash: {on: header, name: \"a b\"}", "pools.web.hash.name: \"a b\" is not a header name"},
+        {"algorithm: hash\n    hash: {on: cookie, name: a=b}", "is not a cookie's name"},
+        {"algorithm: hash\n    hash: {on: path, name: x}", "only a header or a cookie has one"},
+        {"algorithm: hsh", "(did you mean \"hash\"?)"},
+        {"sticky: {cookie: \"a;b\"}", "pools.web.sticky.cookie: \"a;b\" is not a cookie's name"},
+        {"sticky: {ttl: 1500ms}", "pools.web.sticky.ttl: cookies know whole seconds only"},
+        {"queue: {max: 5}", "pools.web.queue: no backend of this pool has max_connections"},
+        {"outlier_ejection: {base_time: 0s}", "pools.web.outlier_ejection.base_time"},
+    };
+    for (const auto& [part, error] : rows) {
+        INFO(part);
+        CHECK(has(errors_of(whole + "    " + part + "\n"), error));
+    }
+    CHECK(has(errors_of("listeners: {a: {address: \"127.0.0.1:1\", pool: p}}\n"
+                        "pools: {p: {backends: [{address: \"127.0.0.1:2\", backup: true}]}}\n"),
+              "every backend is a backup"));
+    const std::string tcp = "listeners: {a: {address: \"127.0.0.1:1\", protocol: tcp, pool: p}}\n";
+    CHECK(
+        has(errors_of(tcp + "pools: {p: {sticky: {cookie: x}, backends: [\"127.0.0.1:2\"]}}\n"), "cookies need HTTP"));
+    CHECK(has(errors_of(tcp + "pools: {p: {algorithm: hash, hash: {on: path}, backends: [\"127.0.0.1:2\"]}}\n"),
+              "only source_ip can be told from a TCP connection"));
 }
 
 TEST_CASE("hostile YAML gets one clear error") {

@@ -1,0 +1,26 @@
+// A counter with one writer: an addition is a plain load and store.
+//
+// Thread: one writer; anyone may read.
+// Lifetime: a value that stays where it is.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace weir::balancer {
+
+class Counter {
+public:
+    void add(std::uint64_t n = 1) {
+        value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    }
+    void subtract(std::uint64_t n = 1) {
+        value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_relaxed);
+    }
+    std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+} // namespace weir::balancer

@@ -1,0 +1,24 @@
+#include "balancer/queue.h"
+
+namespace weir::balancer {
+
+void Queue::push(Waiter& waiter) {
+    waiter.previous_ = last_;
+    waiter.next_ = nullptr;
+    (last_ ? last_->next_ : first_) = &waiter;
+    last_ = &waiter;
+    publish();
+}
+
+void Queue::remove(Waiter& waiter) {
+    (waiter.previous_ ? waiter.previous_->next_ : first_) = waiter.next_;
+    (waiter.next_ ? waiter.next_->previous_ : last_) = waiter.previous_;
+    waiter.previous_ = waiter.next_ = nullptr;
+    publish();
+}
+
+void Queue::publish() {
+    oldest_.store(first_ ? first_->since.time_since_epoch().count() : nobody, std::memory_order_relaxed);
+}
+
+} // namespace weir::balancer

@@ -1,0 +1,48 @@
+// In which order a pool's members are asked: all of the best rank first, the next only when none of it may be asked.
+//
+// Thread: pure functions.
+// Lifetime: none.
+#pragma once
+
+#include "balancer/backend.h"
+#include "conf/config.h"
+
+namespace weir::balancer {
+
+// What there is to know of a member at one moment.
+struct Availability {
+    conf::AdminState state = conf::AdminState::ready;
+    Verdict verdict = Verdict::unknown;
+    Ejection ejection = Ejection::none;
+    bool backup = false;
+    bool avoided = false; // connecting to it has just failed on this worker
+
+    bool is_healthy() const { return verdict == Verdict::up && ejection == Ejection::none; }
+};
+
+using Rank = int;
+inline constexpr Rank out = 99; // may not be asked at all
+
+// Healthy members, then healthy backups, then members of which nothing is known, then such backups; of each, those to
+// which connecting has just failed come last.
+constexpr Rank rank_of(const Availability& member) {
+    if (member.state != conf::AdminState::ready || member.verdict == Verdict::down ||
+        member.ejection == Ejection::ejected)
+        return out;
+    return (member.verdict == Verdict::unknown ? 4 : 0) + (member.backup ? 2 : 0) + (member.avoided ? 1 : 0);
+}
+
+// Too few are healthy for ejecting to help: whoever is left would be overrun. Every member is asked then but those
+// that an operator has taken out.
+constexpr Rank rank_in_panic(const Availability& member) {
+    if (member.state != conf::AdminState::ready) return out;
+    return (member.backup ? 2 : 0) + (member.avoided ? 1 : 0);
+}
+
+// Whether a client that belongs to this member may stay with it: a drained one keeps those that it has.
+constexpr bool may_stay(const Availability& member) {
+    return member.state != conf::AdminState::maint && member.verdict != Verdict::down &&
+           member.ejection == Ejection::none && !member.avoided;
+}
+
+} // namespace weir::balancer

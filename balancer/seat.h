@@ -1,0 +1,48 @@
+// One request, or one TCP connection, that a backend carries: counted while this lives. Where the backend has a limit,
+// it is one of its seats, and whoever waits for one is called when it is given back.
+//
+// Thread: one worker's thread.
+// Lifetime: the backend must outlive it.
+#pragma once
+
+#include "balancer/backend.h"
+
+#include <utility>
+
+namespace weir::balancer {
+
+enum class Limited { yes, no };
+
+class Seat {
+public:
+    Seat() = default;
+    Seat(Backend& backend, std::size_t worker, Limited limited)
+        : backend_(&backend), worker_(worker), limited_(limited) {
+        backend.counters(worker).active.add();
+    }
+    Seat(Seat&& other) noexcept
+        : backend_(std::exchange(other.backend_, nullptr)), worker_(other.worker_), limited_(other.limited_) {}
+    Seat& operator=(Seat&& other) noexcept {
+        std::swap(backend_, other.backend_);
+        std::swap(worker_, other.worker_);
+        std::swap(limited_, other.limited_);
+        return *this;
+    }
+    ~Seat() { leave(); }
+
+    void leave() {
+        auto* backend = std::exchange(backend_, nullptr);
+        if (!backend) return;
+        backend->counters(worker_).active.subtract();
+        if (limited_ == Limited::no) return;
+        backend->give_seat_back();
+        backend->pool_state().call_next(worker_);
+    }
+
+private:
+    Backend* backend_ = nullptr;
+    std::size_t worker_ = 0;
+    Limited limited_ = Limited::no;
+};
+
+} // namespace weir::balancer

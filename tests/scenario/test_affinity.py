@@ -1,0 +1,263 @@
+"""Who a client belongs to, and who waits: stickiness, hashing, limits and the queue."""
+import threading
+
+from weir_test import Client, Scenario, eventually, free_port, main, web
+
+
+def cookie_of(answer):
+    return answer["fields"]["set-cookie"].split(";")[0]
+
+
+class Sticky(Scenario):
+    def serve(self, pool="sticky: {cookie: home}", **kwargs):
+        self.port = free_port()
+        self.names = ["one", "two", "three"]
+        self.behind = [self.backend(name=name) for name in self.names]
+        self.proxy = self.weir(self.config(pool), **kwargs)
+
+    def config(self, pool="sticky: {cookie: home}", states=None):
+        listed = ", ".join(f'{{name: {b.name}, address: "{b.address}", state: {(states or {}).get(b.name, "ready")}}}' for b in self.behind)
+        check = "health_check: {type: http, interval: 50ms, timeout: 50ms, fall: 1, rise: 1}"
+        return f'listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}\npools:\n  web:\n    {pool}\n    {check}\n    backends: [{listed}]\n'
+
+    def ask(self, cookie=None, extra=""):
+        with Client(self.port) as client:
+            return client.get("/", extra=(f"Cookie: a=b; {cookie}\r\n" if cookie else "") + extra)
+
+    def test_a_client_stays_with_its_backend_over_reload_and_restart(self):
+        self.serve(workers=1)  # each has its own turns
+        self.proxy.wait_up(3)
+        homes = {}
+        for _ in range(3):
+            answer = self.ask()
+            homes[cookie_of(answer)] = answer["fields"]["x-backend"]
+            self.assertTrue(answer["fields"]["set-cookie"].endswith("; Path=/; HttpOnly; SameSite=Lax"))
+        self.assertEqual(sorted(homes.values()), sorted(self.names))
+
+        def all_at_home():
+            for cookie, home in homes.items():
+                for _ in range(4):
+                    answer = self.ask(cookie)
+                    self.assertEqual(answer["fields"]["x-backend"], home)
+                    self.assertNotIn("set-cookie", answer["fields"])  # it has one
+
+        all_at_home()
+        self.behind.reverse()  # another order in the file
+        self.assertEqual(self.proxy.reload(self.config("algorithm: random\n    sticky: {cookie: home}"))["verdict"], "applied")
+        all_at_home()
+        self.proxy.stop()
+        self.proxy = self.weir(self.config())
+        self.proxy.wait_up(3)
+        all_at_home()
+
+    def test_a_client_whose_backend_is_out_gets_another_and_stays_there(self):
+        self.serve()
+        self.proxy.wait_up(3)
+        answer = self.ask()
+        first, home = cookie_of(answer), answer["fields"]["x-backend"]
+        dead = next(b for b in self.behind if b.name == home)
+        dead.close()
+        eventually(lambda: self.proxy.backends()[home]["state"] == "down", "it is out")
+        answer = self.ask(first)
+        second = cookie_of(answer)
+        self.assertNotEqual(answer["fields"]["x-backend"], home)
+        self.assertEqual(self.ask(second)["fields"]["x-backend"], answer["fields"]["x-backend"])
+        dead.open()
+        self.proxy.wait_up(3)
+        self.assertEqual(self.ask(first)["fields"]["x-backend"], home)
+        self.assertEqual(self.ask(second)["fields"]["x-backend"], answer["fields"]["x-backend"])
+
+    def test_a_drained_backend_keeps_those_it_has_and_gets_no_others(self):
+        self.serve()
+        self.proxy.wait_up(3)
+        answer = self.ask()
+        mine, home = cookie_of(answer), answer["fields"]["x-backend"]
+        self.proxy.reload(self.config(states={home: "drain"}))
+        for _ in range(6):
+            self.assertEqual(self.ask(mine)["fields"]["x-backend"], home)
+            self.assertNotEqual(self.ask()["fields"]["x-backend"], home)
+        self.proxy.reload(self.config(states={home: "maint"}))
+        self.assertNotEqual(self.ask(mine)["fields"]["x-backend"], home)
+
+    def test_nobody_is_believed_who_claims_a_backend_that_there_is_not(self):
+        self.serve()
+        self.proxy.wait_up(3)
+        for claim in ("home=", "home=one", "home=0123456789abcdef-01234567", "home=" + "f" * 5000):
+            answer = self.ask(claim)
+            self.assertEqual(answer["status"], 200)
+            self.assertIn("set-cookie", answer["fields"])
+
+    def test_the_cookie_lasts_as_long_as_it_says_and_is_secure_behind_tls(self):
+        self.serve(pool="sticky: {ttl: 1h}")
+        self.proxy.wait_up(3)
+        self.assertIn("weir_backend=", cookie_of(self.ask()))
+        self.assertIn("Max-Age=3600", self.ask()["fields"]["set-cookie"])
+        aged = cookie_of(self.ask())[:-8] + "00000001"
+        self.assertIn("set-cookie", self.ask(aged)["fields"])
+        self.assertNotIn("Secure", self.ask(extra="X-Forwarded-Proto: https\r\n")["fields"]["set-cookie"])  # who says so?
+        self.proxy.reload(self.config("sticky: {}").replace("pool: web}", "pool: web, trusted_proxies: [127.0.0.1]}"))
+        self.assertIn("; Secure", self.ask(extra="X-Forwarded-Proto: https\r\n")["fields"]["set-cookie"])
+
+
+class Hash(Scenario):
+    def serve(self, hash_by):
+        self.port = free_port()
+        behind = [self.backend(name=f"b{i}") for i in range(4)]
+        self.weir(web(self.port, behind).replace("    backends", f"    algorithm: hash\n    hash: {hash_by}\n    backends"))
+
+    def ask(self, path="/", extra=""):
+        with Client(self.port) as client:
+            return client.get(path, extra=extra)["fields"]["x-backend"]
+
+    def test_by_header_cookie_path_and_address(self):
+        for by, request in (("{on: header, name: X-User}", lambda i: ("/", f"x-user: {i}\r\n")),
+                            ("{on: cookie, name: id}", lambda i: ("/", f"Cookie: id={i}\r\n")),
+                            ("{on: path}", lambda i: (f"/{i}?{i}", ""))):
+            self.serve(by)
+            homes = {i: self.ask(*request(i)) for i in range(40)}
+            self.assertEqual(len(set(homes.values())), 4)
+            for i, home in homes.items():
+                self.assertEqual(self.ask(*request(i)), home)
+        self.serve("{on: source_ip}")
+        self.assertEqual(len({self.ask(f"/{i}") for i in range(10)}), 1)
+
+    def test_a_request_without_the_header_goes_anywhere(self):
+        self.serve("{on: header, name: X-User}")
+        self.assertGreater(len({self.ask() for _ in range(40)}), 1)
+
+
+class Limits(Scenario):
+    """Backends that answer when they are told."""
+
+    def serve(self, pool="", limit=1, count=2, workers=2):
+        self.port = free_port()
+        self.gate, self.lock, self.now, self.most = threading.Semaphore(0), threading.Lock(), {}, {}
+        self.behind = [self.backend(self.slow, name=f"b{i}") for i in range(count)]
+        listed = ", ".join(f'{{address: "{b.address}", max_connections: {limit}}}' for b in self.behind)
+        self.proxy = self.weir(web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    {pool}"), workers=workers)
+
+    def slow(self, connection, request):
+        peer = connection.getsockname()[1]
+        with self.lock:
+            self.now[peer] = self.now.get(peer, 0) + 1
+            self.most[peer] = max(self.most.get(peer, 0), self.now[peer])
+        self.gate.acquire()
+        with self.lock:
+            self.now[peer] -= 1
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    def begin(self, path="/"):
+        client = self.client(self.port)
+        client.send(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
+        return client
+
+    def busy(self):
+        return sum(self.now.values())
+
+    def length(self):
+        return self.proxy.status()["pools"][0]["queue"]["length"]
+
+    def test_without_a_queue_a_full_pool_answers_503_at_once(self):
+        self.serve()
+        held = [self.begin() for _ in range(2)]
+        eventually(lambda: self.busy() == 2, "both are busy")
+        answer = self.begin().reader.response()
+        self.assertEqual((answer["status"], answer["fields"]["retry-after"]), (503, "1"))
+        self.gate.release(2)
+        for client in held:
+            self.assertEqual(client.reader.response()["status"], 200)
+        self.gate.release()
+        self.assertEqual(self.begin().reader.response()["status"], 200)
+
+    def test_those_who_wait_are_served_in_their_order_whichever_worker_has_them(self):
+        self.serve("queue: {max: 100, timeout: 30s}", limit=1, count=1)
+        held = self.begin("/held")
+        eventually(lambda: self.busy() == 1, "it is busy")
+        waiting = []
+        for i in range(20):
+            waiting.append(self.begin(f"/{i}"))
+            eventually(lambda: self.length() == i + 1, "it waits")
+        self.gate.release(21)
+        for client in [held, *waiting]:
+            self.assertEqual(client.reader.response()["status"], 200)
+        self.assertEqual([r["target"] for r in self.behind[0].requests], ["/held"] + [f"/{i}" for i in range(20)])
+        self.assertEqual(max(self.most.values()), 1)
+        self.assertEqual(self.length(), 0)
+
+    def test_a_queue_that_overflows_and_one_that_takes_too_long_answer_503(self):
+        self.serve("queue: {max: 1, timeout: 1500ms}", count=1)
+        held = self.begin()
+        eventually(lambda: self.busy() == 1, "it is busy")
+        waits = self.begin()
+        eventually(lambda: self.length() == 1, "one waits")
+        answer = self.begin().reader.response()
+        self.assertEqual((answer["status"], answer["fields"]["retry-after"]), (503, "2"))
+        self.assertEqual(waits.reader.response()["status"], 503)
+        self.assertEqual(self.length(), 0)
+        self.gate.release()
+        self.assertEqual(held.reader.response()["status"], 200)
+
+    def test_one_that_leaves_the_queue_takes_no_seat_with_it(self):
+        self.serve("queue: {max: 10, timeout: 30s}", count=1)
+        held = self.begin()
+        eventually(lambda: self.busy() == 1, "it is busy")
+        leaves, stays = self.begin(), None
+        eventually(lambda: self.length() == 1, "one waits")
+        stays = self.begin("/stays")
+        eventually(lambda: self.length() == 2, "two wait")
+        leaves.close()
+        eventually(lambda: self.length() == 1, "it has left")
+        self.gate.release(2)
+        self.assertEqual(held.reader.response()["status"], 200)
+        self.assertEqual(stays.reader.response()["status"], 200)
+        self.assertEqual([r["target"] for r in self.behind[0].requests], ["/", "/stays"])
+
+    def test_no_backend_ever_has_more_than_its_limit(self):
+        self.serve("queue: {max: 1000, timeout: 30s}", limit=3, count=2)
+        self.gate.release(300)
+        clients = [self.client(self.port) for _ in range(60)]
+        for _ in range(5):
+            for client in clients:
+                client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            for client in clients:
+                self.assertEqual(client.reader.response()["status"], 200)
+        self.assertLessEqual(max(self.most.values()), 3)
+        self.assertEqual(sum(len(b.requests) for b in self.behind), 300)
+
+    def test_tcp_connections_wait_as_well(self):
+        self.port = free_port()
+        behind = self.backend(name="b")
+        self.proxy = self.weir(f"""listeners: {{db: {{address: "127.0.0.1:{self.port}", protocol: tcp, pool: web}}}}
+pools: {{web: {{backends: [{{address: "{behind.address}", max_connections: 1}}], queue: {{max: 5, timeout: 30s}}}}}}
+""")
+        first, second = self.client(self.port), None
+        self.assertEqual(first.get("/1")["status"], 200)
+        second = self.client(self.port)
+        second.send(b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: self.length() == 1, "it waits")
+        first.close()
+        self.assertEqual(second.reader.response()["status"], 200)
+
+
+class Backups(Scenario):
+    def test_a_backup_serves_only_while_no_other_does(self):
+        port, one, backup = free_port(), self.backend(name="one"), self.backend(name="backup")
+        check = "{type: http, interval: 50ms, timeout: 50ms, fall: 1, rise: 1}"
+        proxy = self.weir(web(port, [one, backup], check).replace(f'"{backup.address}"', f'{{address: "{backup.address}", backup: true}}'))
+        proxy.wait_up(2)
+
+        def serves():
+            with Client(port) as client:
+                return client.get("/")["fields"].get("x-backend")
+
+        self.assertEqual({serves() for _ in range(10)}, {"one"})
+        one.close()
+        eventually(lambda: "down" in proxy.states(), "it is out")
+        self.assertEqual({serves() for _ in range(10)}, {"backup"})
+        one.open()
+        proxy.wait_up(2)
+        self.assertEqual({serves() for _ in range(10)}, {"one"})
+
+
+if __name__ == "__main__":
+    main()

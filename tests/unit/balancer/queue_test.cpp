@@ -1,0 +1,85 @@
+#include "balancer/pool_state.h"
+#include "balancer/seat.h"
+#include "tests/catch.h"
+
+#include <string>
+
+using namespace weir::balancer;
+
+namespace {
+
+struct Named final : Waiter {
+    Named(std::string& calls, char letter, int second) : calls_(calls), letter_(letter) {
+        since = TimePoint() + std::chrono::seconds(second);
+    }
+    void call() override { calls_ += letter_; }
+    std::string& calls_;
+    char letter_;
+};
+
+struct Fixture {
+    std::vector<std::pair<std::size_t, std::function<void()>>> posted;
+    std::shared_ptr<PoolState> state = std::make_shared<PoolState>(
+        2, [this](std::size_t worker, auto work) { posted.emplace_back(worker, std::move(work)); });
+    std::string calls;
+};
+
+} // namespace
+
+TEST_CASE("first come, first served, and nobody beyond the bound") {
+    Fixture f;
+    Named a(f.calls, 'a', 1), b(f.calls, 'b', 2), c(f.calls, 'c', 3);
+    CHECK(f.state->join(0, a, 2));
+    CHECK(f.state->join(0, b, 2));
+    CHECK_FALSE(f.state->join(0, c, 2));
+    CHECK(f.state->waiting() == 2);
+    f.state->call_next(0);
+    CHECK(f.calls == "a");
+    f.state->leave(0, a);
+    CHECK(f.state->join(0, c, 2));
+    f.state->call_next(0);
+    CHECK(f.calls == "ab");
+    f.state->leave(0, c); // from the end
+    f.state->leave(0, b);
+    CHECK(f.state->waiting() == 0);
+    f.state->call_next(0);
+    CHECK(f.calls == "ab");
+}
+
+TEST_CASE("the one who has waited longest is called, on whichever worker") {
+    Fixture f;
+    Named early(f.calls, 'e', 1), late(f.calls, 'l', 2);
+    CHECK(f.state->join(1, early, 9));
+    CHECK(f.state->join(0, late, 9));
+    f.state->call_next(0);
+    CHECK(f.calls.empty()); // on its own thread
+    REQUIRE(f.posted.size() == 1);
+    CHECK(f.posted[0].first == 1);
+    f.posted[0].second();
+    CHECK(f.calls == "e");
+    f.state->leave(1, early);
+    f.state->call_next(1);
+    CHECK(f.posted.at(1).first == 0);
+    f.state->leave(0, late); // gone before it is called
+    f.posted[1].second();
+    CHECK(f.calls == "e");
+}
+
+TEST_CASE("a seat that is given back calls the next, and is counted while it is held") {
+    Fixture f;
+    Backend backend("p", "b", {}, 2, f.state);
+    Named waiter(f.calls, 'w', 1);
+    REQUIRE(backend.take_seat(1));
+    CHECK_FALSE(backend.take_seat(1));
+    {
+        Seat seat(backend, 0, Limited::yes);
+        CHECK(backend.total(&BackendCounters::active) == 1);
+        CHECK(f.state->join(0, waiter, 1));
+        Seat moved(std::move(seat));
+        CHECK(backend.total(&BackendCounters::active) == 1);
+    }
+    CHECK(f.calls == "w");
+    CHECK(backend.total(&BackendCounters::active) == 0);
+    CHECK(backend.take_seat(1));
+    f.state->leave(0, waiter);
+}
