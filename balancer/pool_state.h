@@ -1,8 +1,8 @@
 // What the workers share of one pool: whether their picture of it is still right, and who waits for a seat at one of
 // its backends. It outlives reloads: it is found again by the pool's name.
 //
-// Thread: `version` and `waiting` may be read and raised by any; each worker's queue is touched on its own thread
-// alone. Lifetime: shared by the pool's backends and by the snapshots that use it.
+// Thread: `version` and `waiting` may be read and raised by any; each worker's queue belongs to its own thread.
+// Lifetime: shared by the pool's backends and by the snapshots that use it.
 #pragma once
 
 #include "balancer/queue.h"
