@@ -32,7 +32,7 @@ enum class Ejection : std::uint8_t { none, ejected };
 
 // What one worker counts of one backend; a cache line of its own.
 struct alignas(64) BackendCounters {
-    Counter requests, failures, connections, active, idle;
+    Counter requests, failures, errors, connections, active, idle; // errors: failures, and statuses from 500 on
 };
 
 class Backend {

@@ -201,8 +201,17 @@ struct LockSettings {
     bool operator==(const LockSettings&) const = default;
 };
 
+// When a change is taken back by itself.
+struct Rollback {
+    Duration window{30000};
+    Percent if_healthy_below{50};
+    Percent if_error_rate_above{20};
+    bool operator==(const Rollback&) const = default;
+};
+
 struct Reload {
     bool watch = true;
+    std::optional<Rollback> rollback;
     LockSettings lock;
     bool operator==(const Reload&) const = default;
 };

@@ -179,10 +179,17 @@ template <class V> void visit(V& v, Of<LockSettings> auto& l) {
     v.list("servers", l.servers, "Redis servers");
 }
 
+template <class V> void visit(V& v, Of<Rollback> auto& r) {
+    v.field("window", r.window, "how long a change is watched");
+    v.field("if_healthy_below", r.if_healthy_below, "the healthy share of a pool under which it is taken back");
+    v.field("if_error_rate_above", r.if_error_rate_above,
+            "the share of a pool's requests that fail, beyond what failed before, over which it is taken back");
+}
+
 template <class V> void visit(V& v, Of<Reload> auto& r) {
     v.field("watch", r.watch, "reload by itself when a file changes");
+    v.optional("rollback", r.rollback, "taking back a change that makes things worse");
     v.object("lock", r.lock, "what a reload runs under");
-    v.unsupported("rollback");
     v.unsupported("source");
 }
 

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include <fnmatch.h>
 #include <glob.h>
 #include <sys/stat.h>
 
@@ -47,7 +48,9 @@ std::vector<std::string> matching_files(const std::string& pattern) {
 
 class Loader {
 public:
-    explicit Loader(const Lookup& lookup) : lookup_(lookup) {}
+    // Reads from the disk, or from `memory` alone.
+    explicit Loader(const Lookup& lookup, const std::vector<SourceFile>* memory = nullptr)
+        : lookup_(lookup), memory_(memory) {}
 
     void read_main(const std::string& path) {
         if (const auto text = read(path)) root_ = parse(*text, 0, path);
@@ -83,11 +86,28 @@ private:
         loaded_.files.push_back(path);
         loaded_.watched.push_back(path);
         std::string why;
-        auto text = read_file(path, why);
+        auto text = memory_ ? find_source(path, why) : read_file(path, why);
+        if (text) loaded_.sources.push_back({path, *text});
         if (text) bytes_ += *text;
         else loaded_.errors.push_back({path, 0, 0, "", why});
         readable_ = readable_ && text;
         return text;
+    }
+
+    std::optional<std::string> find_source(const std::string& path, std::string& why) const {
+        for (const auto& file : *memory_)
+            if (file.path == path) return file.text;
+        why = "was not kept";
+        return std::nullopt;
+    }
+
+    std::vector<std::string> find_matching(const std::string& pattern) const {
+        if (!memory_) return matching_files(pattern);
+        std::vector<std::string> found;
+        for (const auto& file : *memory_)
+            if (::fnmatch(pattern.c_str(), file.path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0)
+                found.push_back(file.path);
+        return found;
     }
 
     void follow_includes(const std::string& main) {
@@ -107,7 +127,7 @@ private:
             }
             const auto pattern = text.starts_with("/") ? text : base + text;
             loaded_.watched.push_back(pattern);
-            const auto files = matching_files(pattern);
+            const auto files = find_matching(pattern);
             if (files.empty() && pattern.find_first_of("*?[") == std::string::npos)
                 context_.fail(item.mark, "include", "there is no file " + pattern);
             for (const auto& file : files) merge(file);
@@ -163,6 +183,7 @@ private:
     }
 
     const Lookup& lookup_;
+    const std::vector<SourceFile>* memory_;
     Loaded loaded_;
     Node root_;
     std::string bytes_;
@@ -181,6 +202,12 @@ std::string Loaded::tell(const Problem& problem) const {
 Loaded load(const std::string& path, const Lookup& lookup) {
     Loader loader(lookup);
     loader.read_main(path);
+    return loader.finish();
+}
+
+Loaded load_sources(const std::vector<SourceFile>& files, const Lookup& lookup) {
+    Loader loader(lookup, &files);
+    loader.read_main(files.at(0).path);
     return loader.finish();
 }
 

@@ -61,7 +61,8 @@ Process::Process(std::string path, conf::Loaded loaded)
     : path_(std::move(path)), loaded_(std::move(loaded)), signals_(control_, SIGHUP, SIGTERM, SIGINT),
       process_(fit_descriptors(loaded_.config)), drain_timer_(control_),
       watch_(control_, [this] { files_may_have_changed(); }), running_(control_, process_),
-      reloader_(control_, running_, path_, [this](const auto& files) { watch_.set_files(files); }) {
+      changer_(control_, running_, path_, process_.state_dir, [this](const auto& files) { watch_.set_files(files); }),
+      reloader_(control_, changer_) {
     signals_.add(SIGQUIT);
     signals_.add(SIGUSR1);
     signals_.add(SIGUSR2);

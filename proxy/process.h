@@ -54,6 +54,7 @@ private:
     boost::asio::steady_timer drain_timer_;
     ConfigWatch watch_;
     Running running_;
+    Changer changer_;
     Reloader reloader_;
     std::unique_ptr<admin::Api> api_;
     std::unique_ptr<admin::Server> admin_;

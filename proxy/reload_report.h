@@ -14,20 +14,28 @@
 namespace weir::proxy {
 
 enum class ReloadVerdict {
-    applied,   // the new configuration is in force
-    unchanged, // the file means what is in force already
-    refused,   // nothing was changed
+    applied,     // the new configuration is in force
+    unchanged,   // the file means what is in force already
+    refused,     // nothing was changed
+    rolled_back, // it made things worse: the one before it is in force again
 };
 
 struct ReloadReport {
     ReloadVerdict verdict = ReloadVerdict::unchanged;
-    std::vector<std::string> errors; // why it was refused
+    std::vector<std::string> errors; // why it was refused or rolled back
     conf::Plan plan;                 // what it changed, or would have
     std::string trigger;             // "signal", "watch", "command", "start"
     std::string hash;
     std::uint64_t fence = 0; // 0: no lock was taken
+    bool lock_failed = false;
     std::chrono::milliseconds took{0};
     std::chrono::system_clock::time_point at = std::chrono::system_clock::now();
+
+    bool is_success() const { return verdict == ReloadVerdict::applied || verdict == ReloadVerdict::unchanged; }
+    void refuse(std::string why) {
+        verdict = ReloadVerdict::refused;
+        errors.push_back(std::move(why));
+    }
 };
 
 } // namespace weir::proxy

@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <set>
 #include <thread>
 #include <tuple>
+#include <utility>
 
 namespace weir::proxy {
 
@@ -108,16 +110,27 @@ Handover Running::hand_over() const {
     return handover;
 }
 
+void Running::stand_by(SnapshotPtr previous) {
+    const auto ended = std::exchange(standby_, std::move(previous));
+    if (ended && !standby_) watch_health();
+}
+
 void Running::watch_health() {
     std::vector<health::Target> targets;
+    std::set<const balancer::Backend*> used;
     std::vector<health::OutlierPool> pools;
     for (const auto& pool : snapshot_->pools) {
         auto& outliers = pools.emplace_back(health::OutlierPool{{}, pool->config.outlier_ejection});
         for (const auto& member : pool->members) {
+            used.insert(member.backend.get());
             targets.push_back({member.backend, pool->config.health_check, pool->config.send_proxy_protocol});
             if (outliers.rules && member.state == conf::AdminState::ready) outliers.backends.push_back(member.backend);
         }
     }
+    for (const auto& pool : standby_ ? standby_->pools : decltype(snapshot_->pools){})
+        for (const auto& member : pool->members)
+            if (!used.contains(member.backend.get()))
+                targets.push_back({member.backend, pool->config.health_check, pool->config.send_proxy_protocol});
     monitor_.watch(targets);
     ejector_.watch(pools);
 }

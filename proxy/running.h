@@ -39,6 +39,10 @@ public:
     // Puts a valid configuration in force, all or nothing. Returns what stands in the way; empty: it is in force.
     boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
 
+    // Goes on to watch what the configuration in force uses though the next one may not: it may come back. Null ends
+    // it.
+    void stand_by(SnapshotPtr previous);
+
     const SnapshotPtr& snapshot() const { return snapshot_; }
     const health::Monitor& monitor() const { return monitor_; }
     const health::Ejector& ejector() const { return ejector_; }
@@ -61,7 +65,7 @@ private:
     ListenSockets sockets_;
     SnapshotBuilder builder_;
     Overrides overrides_;
-    SnapshotPtr snapshot_;
+    SnapshotPtr snapshot_, standby_;
     health::Monitor monitor_;
     health::Ejector ejector_;
     WorkerGroup workers_;

@@ -34,8 +34,9 @@ int WorkerContext::begin_connect(BackendConnection& connection, Waker& waker) {
 
 void WorkerContext::note_outcome(const WorkerPool& pool, std::size_t member, BackendOutcome outcome) {
     const auto& ejection = pool.spec->config.outlier_ejection;
-    if (!ejection) return;
     const auto& backend = pool.spec->members[member].backend;
+    if (outcome == BackendOutcome::error) backend->counters(index).errors.add();
+    if (!ejection) return;
     if (outcome == BackendOutcome::success) return backend->note_success();
     if (backend->note_error() == ejection->consecutive_errors) report_errors(backend);
 }

@@ -29,6 +29,17 @@ Response make_json(const Request& request, int status, const json::value& body) 
     return make(request, status, json::serialize(body) + "\n", "application/json");
 }
 
+bool has_parameter(std::string_view target, std::string_view parameter) {
+    auto query = target.substr(std::min(target.find('?'), target.size()));
+    while (!query.empty()) {
+        query.remove_prefix(1); // '?' or '&'
+        const auto end = std::min(query.find('&'), query.size());
+        if (query.substr(0, end) == parameter) return true;
+        query.remove_prefix(end);
+    }
+    return false;
+}
+
 Response refuse(const Request& request, int status, const char* why) {
     auto response = make_json(request, status, json::object{{"error", why}});
     if (status == 401) response.set(http::field::www_authenticate, "Bearer");
@@ -53,12 +64,13 @@ asio::awaitable<Response> Api::answer(const Request& request) {
 }
 
 asio::awaitable<Response> Api::reload(const Request& request) {
-    if (request.target().find("wait=1") == std::string_view::npos) {
-        reloader_.request("command");
+    const auto insist = has_parameter(request.target(), "force=1") ? Insist::yes : Insist::no;
+    if (!has_parameter(request.target(), "wait=1")) {
+        reloader_.request("command", insist);
         co_return make_json(request, 202, json::object{{"verdict", "requested"}});
     }
-    const auto report = co_await reloader_.request_and_wait("command");
-    co_return make_json(request, report.verdict == ReloadVerdict::refused ? 409 : 200, to_json(report));
+    const auto report = co_await reloader_.request_and_wait("command", insist);
+    co_return make_json(request, report.is_success() ? 200 : 409, to_json(report));
 }
 
 Response Api::show(const Request& request) const {

@@ -121,6 +121,8 @@ void write_backends(Exposition& out, const Running& running) {
          [](const Backend& b) { return b.total(&Counters::requests); });
     each("weir_backend_failures_total", "counter", "Tries on a backend that failed.",
          [](const Backend& b) { return b.total(&Counters::failures); });
+    each("weir_backend_errors_total", "counter", "Failures of a backend, and its answers from 500 on.",
+         [](const Backend& b) { return b.total(&Counters::errors); });
     each("weir_backend_active", "gauge", "Requests or connections that a backend has now.",
          [](const Backend& b) { return b.total(&Counters::active); });
     each("weir_backend_connections", "gauge", "Connections open to a backend.",
@@ -159,8 +161,9 @@ void write_reload(Exposition& out, const Running& running, const Reloader& reloa
     out.sample({{"verdict", "applied"}}, reloader.counts().applied);
     out.sample({{"verdict", "unchanged"}}, reloader.counts().unchanged);
     out.sample({{"verdict", "refused"}}, reloader.counts().refused);
-    out.family("weir_reload_last_success", "gauge", "1 unless the last reload was refused.");
-    out.sample({}, std::uint64_t{last.verdict != ReloadVerdict::refused});
+    out.sample({{"verdict", "rolled_back"}}, reloader.counts().rolled_back);
+    out.family("weir_reload_last_success", "gauge", "1 unless the last reload was refused or rolled back.");
+    out.sample({}, std::uint64_t{last.is_success()});
     out.family("weir_reload_last_time_seconds", "gauge", "When the last reload ended, as Unix time.");
     out.sample({}, seconds(last.at));
     out.family("weir_reload_last_duration_seconds", "gauge", "How long the last reload took.");
@@ -170,7 +173,7 @@ void write_reload(Exposition& out, const Running& running, const Reloader& reloa
     out.family("weir_config_loaded_time_seconds", "gauge", "When the configuration was loaded, as Unix time.");
     out.sample({}, seconds(reloader.loaded_at()));
     out.family("weir_lock_held", "gauge", "1 while this process holds the reload lock.");
-    out.sample({}, std::uint64_t{reloader.holds_lock()});
+    out.sample({}, std::uint64_t{reloader.changer().holds_lock()});
     out.family("weir_lock_fence", "gauge", "Fencing token of the configuration in force.");
     out.sample({}, reloader.fence());
     out.family("weir_lock_failures_total", "counter", "Reloads that did not get the lock.");

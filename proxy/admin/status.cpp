@@ -18,6 +18,7 @@ const char* word(ReloadVerdict verdict) {
     case ReloadVerdict::applied: return "applied";
     case ReloadVerdict::unchanged: return "unchanged";
     case ReloadVerdict::refused: return "refused";
+    case ReloadVerdict::rolled_back: return "rolled_back";
     }
     return "";
 }
@@ -95,6 +96,18 @@ json::array listeners_status(const Running& running) {
     return listeners;
 }
 
+json::object reload_status(const Reloader& reloader) {
+    json::array bad;
+    for (const auto& config : reloader.changer().store().bad())
+        bad.push_back({{"hash", config.hash},
+                       {"since", to_iso(std::chrono::system_clock::from_time_t(config.since))},
+                       {"why", config.why}});
+    json::object out{
+        {"in_progress", reloader.in_progress()}, {"last", to_json(reloader.last())}, {"known_bad", std::move(bad)}};
+    if (const auto left = reloader.changer().window().left()) out["watched_for_ms"] = left->count();
+    return out;
+}
+
 } // namespace
 
 std::string to_iso(std::chrono::system_clock::time_point time) {
@@ -106,10 +119,27 @@ std::string to_iso(std::chrono::system_clock::time_point time) {
     return text;
 }
 
+json::object to_json(const conf::Plan& plan) {
+    json::array changes;
+    for (const auto& change : plan.changes) {
+        json::array fields;
+        for (const auto& f : change.fields)
+            fields.push_back({{"key", f.key}, {"before", f.before}, {"after", f.after}});
+        const char* types[] = {"added", "removed", "changed"};
+        changes.push_back({{"type", types[static_cast<int>(change.type)]},
+                           {"kind", change.kind},
+                           {"name", change.name},
+                           {"fields", std::move(fields)},
+                           {"effect", change.effect},
+                           {"needs_restart", change.applies == conf::Applies::needs_restart},
+                           {"text", change.text()}});
+    }
+    return {{"changes", std::move(changes)}, {"needs_restart", plan.needs_restart()}};
+}
+
 json::object to_json(const ReloadReport& report) {
     json::array errors(report.errors.begin(), report.errors.end());
-    json::array changes;
-    for (const auto& change : report.plan.changes) changes.emplace_back(change.text());
+    auto changes = to_json(report.plan)["changes"].as_array();
     return {{"verdict", word(report.verdict)}, {"trigger", report.trigger},    {"at", to_iso(report.at)},
             {"took_ms", report.took.count()},  {"hash", report.hash},          {"fence", report.fence},
             {"errors", std::move(errors)},     {"changes", std::move(changes)}};
@@ -145,16 +175,16 @@ json::object status(const Running& running, const Reloader& reloader, std::chron
             {"uptime_seconds", up.count()},
             {"workers", running.counters().size()},
             {"config",
-             {{"file", reloader.path()},
+             {{"file", reloader.changer().path()},
               {"hash", snapshot.hash},
               {"fence", reloader.fence()},
               {"generation", snapshot.generation},
               {"loaded_at", to_iso(reloader.loaded_at())}}},
-            {"reload", {{"in_progress", reloader.in_progress()}, {"last", to_json(reloader.last())}}},
+            {"reload", reload_status(reloader)},
             {"lock",
              {{"type", conf::Scalar<conf::LockType>::format(lock.type)},
               {"fleet", lock.fleet},
-              {"held", reloader.holds_lock()}}},
+              {"held", reloader.changer().holds_lock()}}},
             {"listeners", listeners_status(running)},
             {"pools", pools_status(running)}};
 }

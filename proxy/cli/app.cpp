@@ -28,14 +28,22 @@ int main(int argc, char** argv) {
     int code = usage_error;
     std::string config, listen, name;
     Target target;
-    bool json = false, wait = false, test = false, once = false;
+    Start start;
+    bool json = false, wait = false, test = false, once = false, force = false;
 
     app.add_option("-c,--config", config, "configuration file, with -t");
     app.add_flag("-t,--test", test, "check a configuration, as `check` does");
 
     auto& run_command = *app.add_subcommand("run", "serve a configuration");
     run_command.add_option("-c,--config", config, "configuration file")->required();
-    run_command.callback([&] { code = run(config); });
+    run_command.add_flag("--last-good", start.last_good,
+                         "where the file is bad, start from the last configuration that worked");
+    run_command.add_option("--state-dir", start.state_dir, "where that is, if the file cannot tell");
+    run_command.add_flag("--force", start.force, "although this configuration was rolled back before");
+    run_command.callback([&] {
+        start.config = config;
+        code = run(start);
+    });
 
     auto& check_command = *app.add_subcommand("check", "check a configuration");
     check_command.add_option("-c,--config", config, "configuration file")->required();
@@ -50,7 +58,9 @@ int main(int argc, char** argv) {
     auto& reload_command = *app.add_subcommand("reload", "have the running process reload its configuration");
     add_target(reload_command, target);
     reload_command.add_flag("--wait", wait, "wait for the verdict, and print it");
-    reload_command.callback([&] { code = reload(target, wait ? WaitFor::verdict : WaitFor::nothing); });
+    reload_command.add_flag("--force", force, "although this configuration was rolled back before");
+    reload_command.callback(
+        [&] { code = reload(target, wait ? WaitFor::verdict : WaitFor::nothing, force ? Insist::yes : Insist::no); });
 
     auto& status_command = *app.add_subcommand("status", "show the state of the running process");
     add_target(status_command, target);

@@ -5,6 +5,8 @@
 // Lifetime: each runs to its end.
 #pragma once
 
+#include "proxy/changer.h"
+
 #include <string>
 
 namespace weir::proxy::cli {
@@ -17,10 +19,17 @@ struct Target {
 enum class Output { text, json };
 enum class WaitFor { nothing, verdict };
 
-int run(const std::string& config);
+// How `run` begins.
+struct Start {
+    std::string config, state_dir;
+    bool last_good = false; // where the file is bad, from the last configuration that worked
+    bool force = false;     // although the file is known to be bad
+};
+
+int run(const Start& start);
 int check(const std::string& config);
 int plan(const Target& target, Output output);
-int reload(const Target& target, WaitFor wait);
+int reload(const Target& target, WaitFor wait, Insist insist);
 int status(const Target& target, Output output);
 int schema();
 int heartbeat(const std::string& listen);

@@ -47,24 +47,9 @@ void print_status(const json::object& status) {
     }
 }
 
-json::object change_to_json(const conf::Change& change) {
-    json::array fields;
-    for (const auto& f : change.fields) fields.push_back({{"key", f.key}, {"before", f.before}, {"after", f.after}});
-    const char* types[] = {"added", "removed", "changed"};
-    return {{"type", types[static_cast<int>(change.type)]},
-            {"kind", change.kind},
-            {"name", change.name},
-            {"fields", std::move(fields)},
-            {"effect", change.effect},
-            {"needs_restart", change.applies == conf::Applies::needs_restart}};
-}
-
 void print_plan(const conf::Plan& plan, Output output) {
     if (output == Output::json) {
-        json::array changes;
-        for (const auto& change : plan.changes) changes.push_back(change_to_json(change));
-        std::cout << json::serialize(json::object{{"changes", changes}, {"needs_restart", plan.needs_restart()}})
-                  << "\n";
+        std::cout << json::serialize(admin::to_json(plan)) << "\n";
         return;
     }
     if (plan.empty()) std::cout << "nothing would change\n";
@@ -87,24 +72,6 @@ int plan(const Target& target, Output output) {
     const auto changes = conf::plan(running, conf::describe(loaded.config));
     print_plan(changes, output);
     return changes.needs_restart() ? refused : done;
-}
-
-int reload(const Target& target, WaitFor wait) {
-    const auto answer =
-        call(target, AdminMethod::post, wait == WaitFor::verdict ? "/api/v1/reload?wait=1" : "/api/v1/reload");
-    if (!answer) return refused;
-    const auto report = json::parse(answer->body).as_object();
-    const auto verdict = text_of(report.at("verdict"));
-    if (wait == WaitFor::nothing) {
-        std::cout << "reload requested\n";
-        return done;
-    }
-    for (const auto& error : report.at("errors").as_array()) std::cerr << text_of(error) << "\n";
-    for (const auto& change : report.at("changes").as_array())
-        if (verdict == "applied") std::cout << text_of(change) << "\n";
-    std::cout << verdict << " (hash " << text_of(report.at("hash")).substr(0, 12) << ", fence " << report.at("fence")
-              << ", " << report.at("took_ms") << " ms)\n";
-    return verdict == "refused" ? refused : done;
 }
 
 int status(const Target& target, Output output) {

@@ -1,3 +1,5 @@
+#include "conf/known_bad.h"
+#include "conf/last_good.h"
 #include "conf/load.h"
 #include "conf/schema.h"
 #include "proxy/cli/commands.h"
@@ -46,16 +48,46 @@ void print_indented(std::ostream& out, const boost::json::value& value, const st
     out << indent << "}";
 }
 
+// What is kept of the last configuration that worked, to be run in place of a bad file.
+std::optional<conf::Loaded> load_last_good(const std::string& state_dir, const conf::Loaded& bad) {
+    std::string why;
+    const auto kept = conf::LastGoodStore(state_dir).read(why);
+    if (!kept) {
+        std::cerr << "weir: there is no last good configuration to start from: " << why << "\n";
+        return std::nullopt;
+    }
+    auto good = conf::load_sources(kept->files);
+    if (!good.ok()) {
+        std::cerr << "weir: the last good configuration has become bad as well:\n";
+        print_errors(good);
+        return std::nullopt;
+    }
+    std::cerr << "weir: WARNING: the file is bad; starting from the last good configuration (hash "
+              << kept->hash.substr(0, 12) << ")\n";
+    good.seen_hash = bad.hash; // only another file is worth a reload
+    good.watched = bad.watched;
+    return good;
+}
+
 } // namespace
 
-int run(const std::string& config) {
-    auto loaded = conf::load(config);
-    if (!loaded.ok()) {
-        print_errors(loaded);
-        return static_cast<int>(ExitCode::refused);
+int run(const Start& start) {
+    auto loaded = conf::load(start.config);
+    auto state_dir = start.state_dir.empty() ? loaded.config.process.state_dir : start.state_dir;
+    const auto known = conf::KnownBad::read(state_dir);
+    const auto* bad = start.force ? nullptr : known.find(loaded.hash);
+    if (bad) std::cerr << start.config << ": this configuration was rolled back: " << bad->why << "\n";
+    if (!loaded.ok()) print_errors(loaded);
+    if (!loaded.ok() || bad) {
+        if (!start.last_good && bad)
+            std::cerr << "weir: change it, start with the last good one (--last-good), or insist (--force)\n";
+        if (!start.last_good) return static_cast<int>(ExitCode::refused);
+        auto good = load_last_good(state_dir, loaded);
+        if (!good) return static_cast<int>(ExitCode::refused);
+        loaded = std::move(*good);
     }
     if (!has_state_dir(loaded.config.process.state_dir)) return static_cast<int>(ExitCode::refused);
-    Process process(config, std::move(loaded));
+    Process process(start.config, std::move(loaded));
     return static_cast<int>(process.run());
 }
 

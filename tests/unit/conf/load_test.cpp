@@ -86,7 +86,7 @@ TEST_CASE("a key of the contract that weir does not do yet is refused, not ignor
         CHECK(has(errors_of(whole + "    " + part + "\n"), "not supported yet"));
     }
     CHECK(has(errors_of(whole + "reload: {lock: {type: redlock}}\n"), "not supported yet"));
-    CHECK(has(errors_of(whole + "reload: {rollback: {window: 30s}}\n"), "not supported yet"));
+    CHECK(has(errors_of(whole + "reload: {source: fleet}\n"), "not supported yet"));
 }
 
 TEST_CASE("balancing that cannot work as written is refused with the reason") {

@@ -1,0 +1,64 @@
+#include "conf/durable_file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace weir::conf {
+namespace {
+
+using boost::system::error_code;
+
+error_code last_error() { return {errno, boost::system::system_category()}; }
+
+// Writes, syncs and closes: each may be where a full disk is told.
+error_code write_synced(const std::string& path, std::string_view content) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return last_error();
+    error_code error;
+    while (!content.empty() && !error) {
+        const auto written = ::write(fd, content.data(), content.size());
+        if (written > 0) content.remove_prefix(static_cast<std::size_t>(written));
+        else if (errno != EINTR) error = last_error();
+    }
+    if (!error && ::fsync(fd) != 0) error = last_error();
+    if (::close(fd) != 0 && !error) error = last_error();
+    return error;
+}
+
+error_code sync_directory(const std::string& path) {
+    const auto slash = path.rfind('/');
+    const auto directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return last_error();
+    const auto error = ::fsync(fd) != 0 ? last_error() : error_code();
+    ::close(fd);
+    return error;
+}
+
+} // namespace
+
+error_code replace_file(const std::string& path, std::string_view content) {
+    const auto aside = path + ".new"; // what a cut-off write left there is written over
+    if (const auto error = write_synced(aside, content)) return error;
+    if (std::rename(aside.c_str(), path.c_str()) != 0) return last_error();
+    return sync_directory(path);
+}
+
+std::optional<std::string> read_whole_file(const std::string& path, error_code& error) {
+    errno = 0;
+    std::ifstream in(path, std::ios::binary);
+    if (in) {
+        std::string text(std::istreambuf_iterator<char>(in), {});
+        if (!in.bad()) return text;
+    }
+    error = {errno ? errno : EIO, boost::system::system_category()};
+    return std::nullopt;
+}
+
+} // namespace weir::conf

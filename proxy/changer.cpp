@@ -1,0 +1,196 @@
+#include "proxy/changer.h"
+
+#include "lock/local_lock.h"
+#include "lock/redis_lock.h"
+#include "proxy/admin/status.h"
+#include "proxy/log/logger.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <unistd.h>
+
+namespace weir::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// How others see who holds the lock.
+std::string holder_name() {
+    char host[256] = "unknown";
+    ::gethostname(host, sizeof host - 1);
+    return std::string(host) + ":" + std::to_string(::getpid());
+}
+
+asio::awaitable<conf::Loaded> load_there(std::string path) { co_return conf::load(path); }
+
+std::string told(const conf::BadConfig& bad) {
+    return "this configuration was rolled back at " + admin::to_iso(std::chrono::system_clock::from_time_t(bad.since)) +
+           ": " + bad.why + "; change it, or insist: weir reload --force";
+}
+
+} // namespace
+
+Changer::Changer(asio::io_context& control, Running& running, std::string path, const std::string& state_dir,
+                 std::function<void(const std::vector<std::string>&)> on_files)
+    : control_(control), now_(running), path_(std::move(path)), on_files_(std::move(on_files)),
+      store_(disk_, state_dir), window_(control, running) {
+    asio::co_spawn(control_, keep_history(), log::tell_failure);
+}
+
+asio::awaitable<void> Changer::keep_history() {
+    asio::steady_timer timer(control_);
+    while (!closed_) {
+        timer.expires_after(TrafficHistory::step);
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (now_.snapshot() && now_.snapshot()->config.reload.rollback) history_.add(take_picture(now_));
+    }
+}
+
+asio::awaitable<std::vector<std::string>> Changer::start(conf::Loaded loaded) {
+    seen_hash_ = loaded.seen_hash.empty() ? loaded.hash : loaded.seen_hash;
+    on_files_(loaded.watched);
+    conf::LastGood started{loaded.hash, std::move(loaded.sources)};
+    const auto problems = co_await now_.apply(std::move(loaded.config), loaded.hash);
+    std::vector<std::string> errors;
+    for (const auto& problem : problems) errors.push_back(loaded.tell(problem));
+    if (errors.empty()) asio::co_spawn(control_, watch_start(std::move(started)), log::tell_failure);
+    co_return errors;
+}
+
+// What a start begins with is good once it has stood its window.
+asio::awaitable<void> Changer::watch_start(conf::LastGood started) {
+    const auto generation = now_.snapshot()->generation;
+    if (const auto rules = now_.snapshot()->config.reload.rollback) {
+        WatchWindow window(control_, now_);
+        const auto over = [&]() -> std::optional<std::string> {
+            const bool other = now_.snapshot()->generation != generation;
+            return other || closed_ ? std::optional<std::string>("") : std::nullopt;
+        };
+        const auto worse = co_await window.watch(*rules, over);
+        if (worse && !worse->empty()) spdlog::warn("not kept as the last good configuration: {}", *worse);
+        if (worse) co_return;
+    }
+    co_await store_.record_good(std::move(started));
+}
+
+asio::awaitable<conf::Loaded> Changer::load() {
+    auto loaded = co_await asio::co_spawn(disk_, load_there(path_), asio::use_awaitable);
+    on_files_(loaded.watched);
+    co_return loaded;
+}
+
+std::unique_ptr<lock::Lock> Changer::make_lock() const {
+    const auto& config = now_.snapshot()->config;
+    const auto& settings = config.reload.lock;
+    if (settings.type == conf::LockType::local) return std::make_unique<lock::LocalLock>(config.process.state_dir);
+    const auto& server = settings.servers.at(0);
+    lock::RedisOptions redis{server.url, server.username, server.password.text, std::chrono::milliseconds(1000)};
+    return std::make_unique<lock::RedisLock>(
+        control_.get_executor(),
+        lock::RedisLockOptions{std::move(redis), settings.fleet, settings.ttl, config.process.state_dir});
+}
+
+// What can be told without the lock. True where that is the end of it.
+bool Changer::refuse_early(const conf::Loaded& loaded, Insist insist, ReloadReport& report) {
+    seen_hash_ = loaded.hash;
+    report.hash = loaded.hash;
+    report.errors.clear();
+    for (const auto& error : loaded.errors) report.errors.push_back(error.text());
+    if (!loaded.ok()) {
+        report.verdict = ReloadVerdict::refused;
+        return true;
+    }
+    report.plan = conf::plan(conf::describe(now_.snapshot()->config), conf::describe(loaded.config));
+    for (const auto& change : report.plan.changes)
+        if (change.applies == conf::Applies::needs_restart) report.refuse(loaded.tell({change.kind, change.text()}));
+    const auto* bad = store_.find_bad(loaded.hash);
+    if (bad && insist == Insist::no && loaded.hash != now_.snapshot()->hash) report.refuse(told(*bad));
+    return report.verdict == ReloadVerdict::refused;
+}
+
+asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string trigger, Insist insist) {
+    const auto began = std::chrono::steady_clock::now();
+    ReloadReport report;
+    report.trigger = std::move(trigger);
+    if (refuse_early(first, insist, report)) co_return report;
+    if (report.plan.empty()) { // a comment may have changed: nothing that needs a lock
+        report.verdict = ReloadVerdict::unchanged;
+        co_await now_.apply(std::move(first.config), first.hash);
+        co_return report;
+    }
+    const auto settings = now_.snapshot()->config.reload.lock;
+    const std::shared_ptr<lock::Lock> lock = make_lock();
+    const auto dice = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); };
+    const auto lease = co_await lock::acquire(*lock, holder_name(), settings.wait, dice);
+    if (lease) {
+        holds_lock_ = true;
+        lock::Keeper keeper(lock, control_.get_executor(), *lease);
+        report.fence = lease->fence;
+        co_await change_locked(report, insist, &keeper);
+        co_await keeper.release();
+        holds_lock_ = false;
+    } else {
+        report.lock_failed = true;
+        const bool unavailable = lease.error() == lock::LockError::unavailable;
+        const auto why = "lock " + lease.error().message() + (unavailable ? ": " + lock->last_problem() : "");
+        if (unavailable && settings.on_unavailable == conf::OnUnavailable::proceed) {
+            spdlog::warn("{}; reloading without it (reload.lock.on_unavailable: proceed)", why);
+            co_await change_locked(report, insist, nullptr);
+        } else {
+            report.refuse(why);
+        }
+    }
+    report.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+    co_return report;
+}
+
+// The file may have changed while others held the lock: what counts is what it says now.
+asio::awaitable<void> Changer::change_locked(ReloadReport& report, Insist insist, const lock::Keeper* keeper) {
+    auto loaded = co_await load();
+    if (refuse_early(loaded, insist, report)) co_return;
+    if (keeper && !keeper->is_held()) report.refuse("the lock was lost before the change was made");
+    if (closed_) report.refuse("weir is stopping");
+    if (report.verdict == ReloadVerdict::refused) co_return;
+    const auto before = now_.snapshot();
+    window_.begin(history_.rates());
+    if (loaded.config.reload.rollback) now_.stand_by(before);
+    report.verdict = report.plan.empty() ? ReloadVerdict::unchanged : ReloadVerdict::applied;
+    const auto problems = co_await now_.apply(std::move(loaded.config), loaded.hash);
+    for (const auto& problem : problems) report.refuse(loaded.tell(problem));
+    if (report.verdict == ReloadVerdict::applied) co_await watch(report, before, keeper);
+    now_.stand_by(nullptr);
+    if (report.verdict != ReloadVerdict::applied || closed_) co_return;
+    conf::LastGood good{loaded.hash, std::move(loaded.sources)};
+    co_await store_.record_good(std::move(good));
+}
+
+asio::awaitable<void> Changer::watch(ReloadReport& report, SnapshotPtr before, const lock::Keeper* keeper) {
+    const auto rules = now_.snapshot()->config.reload.rollback;
+    if (!rules) co_return;
+    window_.changed();
+    spdlog::info("reload in force: {} changes, hash {}; watched for {}", report.plan.changes.size(),
+                 report.hash.substr(0, 12), conf::format(rules->window));
+    const auto interrupted = [&]() -> std::optional<std::string> {
+        if (closed_) return "";
+        if (keeper && !keeper->is_held()) return "the lock was lost before there was a verdict";
+        return std::nullopt;
+    };
+    const auto worse = co_await window_.watch(*rules, interrupted);
+    if (worse && !worse->empty()) co_await roll_back(report, std::move(before), *worse);
+}
+
+asio::awaitable<void> Changer::roll_back(ReloadReport& report, SnapshotPtr before, std::string why) {
+    const auto problems = co_await now_.apply(before->config, before->hash);
+    report.errors.push_back(why);
+    for (const auto& problem : problems)
+        report.errors.push_back("it cannot be rolled back: " + problem.path + ": " + problem.why);
+    if (problems.empty()) report.verdict = ReloadVerdict::rolled_back;
+    co_await store_.record_bad(report.hash, std::move(why));
+}
+
+} // namespace weir::proxy

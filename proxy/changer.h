@@ -1,0 +1,74 @@
+// One change of the configuration, from the file to the verdict, under the lock, all or nothing:
+//
+//   load ─→ plan ─→ acquire the lock ─→ load again ─→ apply ─→ watch ─→ record ─→ release
+//     │ errors, known to be bad, or a restart is needed:          │ worse: the one before comes back
+//     ↓ refused, nothing is touched                               ↓ and this one is known to be bad
+//
+// Thread: the control thread; files are read and written on a thread of its own.
+// Lifetime: what runs must outlive it.
+#pragma once
+
+#include "conf/load.h"
+#include "lock/acquire.h"
+#include "proxy/reload_report.h"
+#include "proxy/running.h"
+#include "proxy/verdict_store.h"
+#include "proxy/watch_window.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+
+namespace weir::proxy {
+
+// Whether a configuration that is known to be bad is tried again.
+enum class Insist { no, yes };
+
+class Changer {
+public:
+    // `on_files` is told what to watch after each configuration that was read. `state_dir` is fixed from here on.
+    Changer(boost::asio::io_context& control, Running& running, std::string path, const std::string& state_dir,
+            std::function<void(const std::vector<std::string>&)> on_files);
+
+    // The first configuration: it needs no lock. Returns what is wrong with it; empty: it is in force.
+    boost::asio::awaitable<std::vector<std::string>> start(conf::Loaded loaded);
+
+    boost::asio::awaitable<conf::Loaded> load();
+    boost::asio::awaitable<ReloadReport> change(conf::Loaded first, std::string trigger, Insist insist);
+    // Weir is stopping: nothing is applied any more, and nothing is watched.
+    void close() { closed_ = true; }
+
+    const std::string& path() const { return path_; }
+    const std::string& seen_hash() const { return seen_hash_; } // of the files as they were read last
+    bool holds_lock() const { return holds_lock_; }
+    const VerdictStore& store() const { return store_; }
+    const WatchWindow& window() const { return window_; }
+
+private:
+    boost::asio::awaitable<void> change_locked(ReloadReport& report, Insist insist, const lock::Keeper* keeper);
+    boost::asio::awaitable<void> watch(ReloadReport& report, SnapshotPtr before, const lock::Keeper* keeper);
+    boost::asio::awaitable<void> roll_back(ReloadReport& report, SnapshotPtr before, std::string why);
+    boost::asio::awaitable<void> watch_start(conf::LastGood started);
+    boost::asio::awaitable<void> keep_history();
+    std::unique_ptr<lock::Lock> make_lock() const;
+    bool refuse_early(const conf::Loaded& loaded, Insist insist, ReloadReport& report);
+
+    boost::asio::io_context& control_;
+    Running& now_;
+    const std::string path_;
+    std::function<void(const std::vector<std::string>&)> on_files_;
+    boost::asio::thread_pool disk_{1};
+    VerdictStore store_;
+    TrafficHistory history_;
+    WatchWindow window_;
+    std::string seen_hash_;
+    bool closed_ = false, holds_lock_ = false;
+    std::mt19937 random_{std::random_device{}()};
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,50 @@
+#include "proxy/judgement.h"
+
+#include <algorithm>
+
+namespace weir::proxy {
+namespace {
+
+std::uint64_t percent(double share) { return static_cast<std::uint64_t>(share * 100); }
+
+template <class Map> typename Map::mapped_type value_of(const Map& map, const std::string& key) {
+    const auto it = map.find(key);
+    return it == map.end() ? typename Map::mapped_type{} : it->second;
+}
+
+std::optional<std::string> fewer_healthy(const conf::Rollback& rules, const std::string& name,
+                                         const PoolPicture& before, const PoolPicture& now) {
+    const auto share = now.healthy_percent();
+    if (share >= rules.if_healthy_below.value || share >= before.healthy_percent()) return std::nullopt;
+    return "pool " + name + ": " + std::to_string(now.members - now.sick) + " of " + std::to_string(now.members) +
+           " backends are healthy, " + std::to_string(before.healthy_percent()) +
+           "% were before (rollback.if_healthy_below: " + conf::format(rules.if_healthy_below) + ")";
+}
+
+} // namespace
+
+ErrorRates error_rates(const Picture& from, const Picture& to) {
+    ErrorRates rates;
+    for (const auto& [name, pool] : to) {
+        const auto old = value_of(from, name);
+        if (pool.tries < old.tries + least_tries || pool.errors < old.errors) continue; // too few, or others by now
+        rates[name] =
+            std::min(1.0, static_cast<double>(pool.errors - old.errors) / static_cast<double>(pool.tries - old.tries));
+    }
+    return rates;
+}
+
+std::optional<std::string> find_worse(const conf::Rollback& rules, const Before& before, const Picture& now) {
+    const auto rates = error_rates(before.counters, now);
+    for (const auto& [name, pool] : now) {
+        if (auto worse = fewer_healthy(rules, name, value_of(before.picture, name), pool)) return worse;
+        const auto rate = value_of(rates, name), usual = value_of(before.errors, name);
+        if (rate - usual <= rules.if_error_rate_above.value / 100.0) continue;
+        return "pool " + name + ": " + std::to_string(percent(rate)) + "% of its requests fail, " +
+               std::to_string(percent(usual)) +
+               "% did before (rollback.if_error_rate_above: " + conf::format(rules.if_error_rate_above) + ")";
+    }
+    return std::nullopt;
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,68 @@
+#include "proxy/watch_window.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace weir::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto glance = std::chrono::milliseconds(50);
+
+bool is_sick(const balancer::Backend& backend) {
+    return backend.verdict() == balancer::Verdict::down || backend.ejection() == balancer::Ejection::ejected;
+}
+
+} // namespace
+
+Picture take_picture(const Running& running) {
+    using Counters = balancer::BackendCounters;
+    Picture picture;
+    for (const auto& pool : running.snapshot()->pools) {
+        auto& seen = picture[pool->config.name];
+        for (const auto& member : pool->members) {
+            seen.tries += member.backend->total(&Counters::requests);
+            seen.errors += member.backend->total(&Counters::errors);
+            if (member.state != conf::AdminState::ready) continue;
+            ++seen.members;
+            seen.sick += is_sick(*member.backend);
+        }
+    }
+    return picture;
+}
+
+void TrafficHistory::add(Picture picture) {
+    pictures_.push_back(std::move(picture));
+    if (pictures_.size() > length) pictures_.pop_front();
+}
+
+ErrorRates TrafficHistory::rates() const {
+    return pictures_.size() < 2 ? ErrorRates{} : error_rates(pictures_.front(), pictures_.back());
+}
+
+void WatchWindow::begin(ErrorRates usual) { before_ = {take_picture(running_), {}, std::move(usual)}; }
+
+asio::awaitable<std::optional<std::string>>
+WatchWindow::watch(conf::Rollback rules, std::function<std::optional<std::string>()> interrupted) {
+    end_ = std::chrono::steady_clock::now() + rules.window;
+    std::optional<std::string> worse;
+    while (!worse && std::chrono::steady_clock::now() < *end_) {
+        timer_.expires_at(std::min(*end_, std::chrono::steady_clock::now() + glance));
+        co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        worse = interrupted();
+        if (!worse) worse = find_worse(rules, before_, take_picture(running_));
+    }
+    end_.reset();
+    co_return worse;
+}
+
+std::optional<std::chrono::milliseconds> WatchWindow::left() const {
+    if (!end_) return std::nullopt;
+    return std::chrono::duration_cast<std::chrono::milliseconds>(*end_ - std::chrono::steady_clock::now());
+}
+
+} // namespace weir::proxy

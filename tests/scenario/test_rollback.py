@@ -1,0 +1,236 @@
+"""A change that makes things worse is taken back by itself, and remembered; the last one that worked is kept on disk."""
+import os
+import signal
+import subprocess
+import threading
+
+from weir_test import SANITIZED, WEIR, Client, Scenario, can_connect, eventually, free_port, main, web
+
+CHECK = "{type: http, path: /healthz, interval: 50ms, timeout: 40ms, fall: 2, rise: 1}"
+
+
+class Rollback(Scenario):
+    def serve(self, window="20s", **kwargs):
+        self.port, self.good = free_port(), self.backend(name="good")
+        self.window = window
+        self.proxy = self.weir(self.config([self.good]), **kwargs)
+        self.proxy.wait_up(1)
+
+    def config(self, backends, rules="", more="", check=CHECK):
+        return web(self.port, backends, check, more) + f"reload: {{watch: false, rollback: {{window: {self.window}{rules}}}}}\n"
+
+    def serves(self):
+        with Client(self.port) as client:
+            return client.get("/")["fields"].get("x-backend")
+
+    def bad_file(self):
+        """Well-formed, valid, and every backend in it is dead."""
+        return self.config([f"127.0.0.1:{free_port()}"])
+
+    def test_a_file_that_makes_every_backend_unhealthy_is_taken_back_and_refused_from_then_on(self):
+        self.serve()
+        before, bad = self.proxy.status()["config"]["hash"], self.bad_file()
+        report = self.proxy.reload(bad)
+        self.assertEqual(report["verdict"], "rolled_back")
+        self.assertIn("pool web: 0 of 1 backends are healthy, 100% were before", report["errors"][0])
+        self.assertEqual(self.proxy.status()["config"]["hash"], before)
+        self.assertEqual(self.proxy.states(), ["up"])  # at once: it was not forgotten
+        self.assertEqual(self.serves(), "good")
+        known = self.proxy.status()["reload"]["known_bad"]
+        self.assertEqual(([b["hash"] for b in known], known[0]["why"]), ([report["hash"]], report["errors"][0]))
+        again = self.proxy.reload()
+        self.assertEqual(again["verdict"], "refused")
+        self.assertIn("this configuration was rolled back at", again["errors"][0])
+        self.assertIn("weir reload --force", again["errors"][0])
+        metrics = self.proxy.metrics()
+        self.assertEqual(metrics['weir_reloads_total{verdict="rolled_back"}'], 1)
+        self.assertEqual(metrics["weir_reload_last_success"], 0)
+        changed = self.proxy.reload(bad + "# changed\n")  # judged anew
+        self.assertEqual(changed["verdict"], "rolled_back")
+
+    def test_the_command_waits_for_the_verdict_and_insists_where_it_is_told_to(self):
+        self.serve()
+        self.proxy.write(self.bad_file())
+        code, out, err = self.proxy.command("reload", "--wait", "-c", self.proxy.path)
+        self.assertEqual((code, out.split()[0]), (1, "rolled_back"), err)
+        self.assertIn("0 of 1 backends are healthy", err)
+        code, out, err = self.proxy.command("reload", "--wait", "-c", self.proxy.path)
+        self.assertEqual((code, out.split()[0]), (1, "refused"))
+        code, out, err = self.proxy.command("reload", "--wait", "--force", "-c", self.proxy.path)
+        self.assertEqual((code, out.split()[0]), (1, "rolled_back"))  # it is still as bad as it was
+
+    def test_a_good_change_stands_its_window_and_is_kept(self):
+        self.serve(window="300ms")
+        other = self.backend(name="other")
+        done = []
+        thread = threading.Thread(target=lambda: done.append(self.proxy.reload(self.config([self.good, other]))))
+        thread.start()
+        eventually(lambda: "watched_for_ms" in self.proxy.status()["reload"] or done, "it is watched")
+        thread.join()
+        self.assertEqual(done[0]["verdict"], "applied")
+        self.assertGreaterEqual(done[0]["took_ms"], 300)
+        with open(os.path.join(self.proxy.state_dir, "last-good")) as f:
+            self.assertIn(done[0]["hash"], f.read())
+
+    def test_requests_that_begin_to_fail_take_it_back(self):
+        self.serve()
+        sick = self.backend(lambda c, r: c.sendall(
+            f"HTTP/1.1 {'200 OK' if r['target'] == '/healthz' else '500 Sick'}\r\nContent-Length: 0\r\n\r\n".encode()))
+        over = threading.Event()
+
+        def load():
+            while not over.is_set():
+                with Client(self.port) as client:
+                    for _ in range(20):
+                        client.get("/")
+
+        thread = threading.Thread(target=load)
+        thread.start()
+        try:
+            report = self.proxy.reload(self.config([sick]))
+        finally:
+            over.set()
+            thread.join()
+        self.assertEqual(report["verdict"], "rolled_back")
+        self.assertRegex(report["errors"][0], "pool web: [0-9]+% of its requests fail, 0% did before")
+        self.assertEqual(self.serves(), "good")
+
+    def test_what_was_as_bad_before_is_not_held_against_a_change(self):
+        self.serve(window="1s")
+        dead = f"127.0.0.1:{free_port()}"
+        self.good.close()
+        eventually(lambda: self.proxy.states() == ["down"], "it is out")
+        self.assertEqual(self.proxy.reload(self.config([self.good], more="limits: {header_count: 50}"))["verdict"], "applied")
+        other = self.backend(name="other")
+        report = self.proxy.reload(self.config([self.good, other, dead], rules=", if_healthy_below: 30%"))
+        self.assertEqual(report["verdict"], "applied")
+        self.assertEqual(self.serves(), "other")
+
+    def test_listeners_and_routes_come_back_as_well(self):
+        self.serve()
+        moved = free_port()
+        config = self.bad_file().replace(f":{self.port}", f":{moved}")
+        done = []
+        thread = threading.Thread(target=lambda: done.append(self.proxy.reload(config)))
+        thread.start()
+        eventually(lambda: can_connect(moved) or done, "the new one listens")
+        thread.join()
+        self.assertEqual(done[0]["verdict"], "rolled_back")
+        self.assertFalse(can_connect(moved))
+        self.assertEqual(self.serves(), "good")
+
+    def test_a_stop_during_the_window_is_no_verdict(self):
+        self.serve()
+        thread = threading.Thread(target=lambda: self.proxy.admin("POST", "/api/v1/reload"))
+        self.proxy.write(self.config([self.good], more="limits: {header_count: 50}"))
+        thread.start()
+        eventually(lambda: "watched_for_ms" in self.proxy.status()["reload"], "it is watched")
+        self.assertEqual(self.proxy.stop(), 0)
+        thread.join()
+        self.assertFalse(os.path.exists(os.path.join(self.proxy.state_dir, "known-bad")))
+
+
+class LastGood(Scenario):
+    def setUp(self):
+        self.port, self.backends = free_port(), [self.backend(name="one")]
+        self.good = web(self.port, self.backends)
+
+    def serves(self):
+        with Client(self.port) as client:
+            return client.get("/")["fields"]["x-backend"]
+
+    def kept(self, proxy):
+        path = os.path.join(proxy.state_dir, "last-good")
+        return os.path.exists(path)
+
+    def test_a_start_with_a_bad_file_is_from_the_last_good_one_where_that_is_asked_for(self):
+        proxy = self.weir(self.good)
+        eventually(lambda: self.kept(proxy), "it is kept")
+        whole = proxy.status()["config"]["hash"]
+        proxy.stop()
+        for bad in ("listeners: {web: {adress: x}}\n", "nonsense", ""):
+            proxy.write(bad)
+            code, _, err = proxy.command("run", "-c", proxy.path, "--state-dir", proxy.state_dir)
+            self.assertEqual(code, 1)
+            again = self.weir(bad, state_dir=proxy.state_dir, admin_path=None, arguments=("--last-good", "--state-dir", proxy.state_dir), admin_port=proxy.admin_port)
+            self.assertEqual(self.serves(), "one")
+            self.assertIn("WARNING: the file is bad; starting from the last good configuration", again.log())
+            self.assertEqual(again.status()["config"]["hash"], whole)
+            self.assertEqual(again.reload()["verdict"], "refused")
+            self.assertEqual(again.reload(self.good + "limits: {header_count: 50}\n")["verdict"], "applied")
+            again.write(self.good)
+            again.reload()
+            again.stop()
+
+    def test_without_one_it_says_so(self):
+        proxy = self.weir(self.good)
+        proxy.stop()
+        proxy.write("nonsense")
+        code, _, err = proxy.command("run", "-c", proxy.path, "--last-good", "--state-dir", os.path.join(proxy.directory, "none"))
+        self.assertEqual(code, 1)
+        self.assertIn("there is no last good configuration to start from", err)
+
+    def test_a_file_that_was_rolled_back_is_not_started_with(self):
+        check = "{type: http, path: /healthz, interval: 50ms, timeout: 40ms, fall: 2, rise: 1}"
+        rules = "reload: {watch: false, rollback: {window: 500ms}}\n"
+        proxy = self.weir(web(self.port, self.backends, check) + rules)
+        eventually(lambda: self.kept(proxy), "it is kept")
+        self.assertEqual(proxy.reload(web(self.port, [f"127.0.0.1:{free_port()}"], check) + rules.replace("500ms", "20s"))["verdict"], "rolled_back")
+        proxy.stop()
+        code, _, err = proxy.command("run", "-c", proxy.path)
+        self.assertEqual(code, 1)
+        self.assertIn("this configuration was rolled back: pool web: 0 of 1 backends are healthy", err)
+        process = self.start(WEIR, "run", "-c", proxy.path, "--last-good")
+        eventually(lambda: can_connect(self.port), "it serves")
+        eventually(lambda: self.serves() == "one", "the last good one")
+        process.terminate()
+        self.assertEqual(process.wait(30), 0)
+        process = self.start(WEIR, "run", "-c", proxy.path, "--force")
+        eventually(lambda: can_connect(self.port), "it serves")
+
+    def test_a_power_cut_at_any_step_of_keeping_it_leaves_one_that_can_be_read(self):
+        if SANITIZED:
+            self.skipTest("a sanitizer wants to be loaded first")
+        proxy = self.weir(self.good)
+        eventually(lambda: self.kept(proxy), "it is kept")
+        proxy.stop()
+        library = os.path.join(os.environ["WEIR_BUILD"], "tests", "libkill_at.so")
+        seen, cuts = set(), 0
+        for at in range(1, 100):
+            proxy.write(self.good + f"limits: {{header_count: {50 + at}}}\n")
+            environment = dict(os.environ, LD_PRELOAD=library, WEIR_KILL_PATH="state/last-good", WEIR_KILL_AT=str(at))
+            process = subprocess.Popen([WEIR, "run", "-c", proxy.path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            config = f"header_count: {50 + at}}}"
+            path = os.path.join(proxy.state_dir, "last-good")
+
+            def is_whole():
+                with open(path) as f:
+                    return config in f.read() and not os.path.exists(path + ".new")
+
+            eventually(lambda: process.poll() is not None or (is_whole() and can_connect(self.port)), "it is cut off, or it keeps the new one")
+            survived = process.poll() is None
+            if survived:
+                process.terminate()
+            self.assertIn(process.wait(30), (0, -signal.SIGKILL))
+            cuts += not survived
+            # Whatever was cut off: there is a good one to start from, the old or the new.
+            proxy.write("nonsense")
+            again = subprocess.Popen([WEIR, "run", "-c", proxy.path, "--last-good", "--state-dir", proxy.state_dir], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.addCleanup(again.wait)
+            self.addCleanup(again.kill)
+            eventually(lambda: can_connect(self.port) or again.poll() is not None, "it starts")
+            self.assertIsNone(again.poll())
+            self.assertEqual(self.serves(), "one")
+            seen.add(is_whole())
+            again.terminate()
+            again.wait(30)
+            if survived:
+                break
+        self.assertGreater(cuts, 8)
+        self.assertEqual(seen, {True, False})  # some cuts came before the rename, some after
+
+
+if __name__ == "__main__":
+    main()
