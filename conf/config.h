@@ -131,6 +131,7 @@ struct Pool {
     std::optional<Queue> queue;
     std::optional<HealthCheck> health_check;
     std::optional<OutlierEjection> outlier_ejection;
+    std::optional<Duration> close_after; // of a backend that leaves: unset keeps its connections until they are done
     Percent panic_threshold{0};
     Duration slow_start{0};
     Keepalive keepalive;

@@ -112,12 +112,14 @@ template <class V> void visit(V& v, Of<Pool> auto& p) {
     v.optional("health_check", p.health_check, "without one, every backend counts as healthy");
     v.optional("outlier_ejection", p.outlier_ejection, "ejects backends that fail requests, whatever their probes say");
     v.field("panic_threshold", p.panic_threshold, "the healthy share under which all backends are used; 0%: never");
+    v.field("close_after", p.close_after,
+            "how long connections to a backend that leaves may go on; until they are done where missing");
     v.field("slow_start", p.slow_start, "how long a backend that is new or comes back takes to get its whole share");
     v.object("keepalive", p.keepalive, "idle connections to the backends");
     v.object("timeouts", p.timeouts, "instead of the global ones");
     v.field("send_proxy_protocol", p.send_proxy_protocol,
             "the PROXY header that connections to the backends begin with; each request has its own connection then");
-    for (const char* key : {"tls", "close_after", "resolve_every"}) v.unsupported(key);
+    for (const char* key : {"tls", "resolve_every"}) v.unsupported(key);
 }
 
 template <class V> void visit(V& v, Of<Timeouts> auto& t) {

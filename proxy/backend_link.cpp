@@ -12,9 +12,16 @@ constexpr auto fresh = std::chrono::milliseconds(50);
 BackendConnection::BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link)
     : link_(std::move(link)), timer_(loop.timers(), *this) {
     link_->counters().connections.add();
+    next_ = link_->all_;
+    if (next_) next_->previous_ = this;
+    link_->all_ = this;
 }
 
-BackendConnection::~BackendConnection() { link_->counters().connections.subtract(); }
+BackendConnection::~BackendConnection() {
+    link_->counters().connections.subtract();
+    (previous_ ? previous_->next_ : link_->all_) = next_;
+    if (next_) next_->previous_ = previous_;
+}
 
 void BackendConnection::wake() {
     // A late notice that it can be written to is no reason to part.
@@ -52,6 +59,19 @@ std::size_t BackendLink::close_idle() {
     counters_.idle.subtract(count);
     idle_.clear();
     return count;
+}
+
+void BackendLink::cut_all() {
+    close_idle();
+    for (auto* connection = all_; connection;) {
+        if (connection->cut_) {
+            connection = connection->next_;
+            continue;
+        }
+        connection->cut_ = true;
+        connection->socket.wake_user(); // which may free it, or any other
+        connection = all_;
+    }
 }
 
 void BackendLink::drop(BackendConnection& connection) {

@@ -27,6 +27,8 @@ public:
     Buffer in; // read but not used yet
 
     BackendLink& link() { return *link_; }
+    // Its time is over, whatever is still under way: its user is to end.
+    bool is_cut() const { return cut_; }
 
 private:
     friend class BackendLink;
@@ -35,6 +37,8 @@ private:
     std::shared_ptr<BackendLink> link_;
     Timer timer_;
     TimePoint idle_since_{};
+    bool cut_ = false;
+    BackendConnection *previous_ = nullptr, *next_ = nullptr; // the link's list of all of them
 };
 
 using BackendConnectionPtr = std::unique_ptr<BackendConnection>;
@@ -54,6 +58,8 @@ public:
     // Keeps a connection for later, where there may be one more.
     void give_back(BackendConnectionPtr connection, std::size_t max_idle, TimePoint until);
     std::size_t close_idle(); // returns how many
+    // Ends every connection, in use or idle.
+    void cut_all();
     // The backend has left the configuration: nothing is kept any more.
     void retire() { retired_ = true, close_idle(); }
 
@@ -65,6 +71,7 @@ private:
     balancer::BackendPtr backend_;
     balancer::BackendCounters& counters_;
     std::vector<BackendConnectionPtr> idle_;
+    BackendConnection* all_ = nullptr;
     bool retired_ = false;
 };
 

@@ -49,6 +49,26 @@ HealthNote read_health(std::istringstream& in) {
     return note;
 }
 
+// A state of -1 and a weight of 0 are as the file says.
+std::string override_line(const OverrideNote& note) {
+    std::ostringstream out;
+    out << "override " << note.pool << ' ' << note.name << ' '
+        << (note.change.state ? static_cast<int>(*note.change.state) : -1) << ' ' << note.change.weight.value_or(0);
+    return out.str();
+}
+
+OverrideNote read_override(std::istringstream& in) {
+    OverrideNote note;
+    int state = -1;
+    std::uint32_t weight = 0;
+    in >> note.pool >> note.name >> state >> weight;
+    if (!in || state < -1 || state > static_cast<int>(conf::AdminState::maint) || weight > 256)
+        throw std::runtime_error("handover: a note on a change at run time makes no sense");
+    if (state >= 0) note.change.state = static_cast<conf::AdminState>(state);
+    if (weight > 0) note.change.weight = weight;
+    return note;
+}
+
 // False at the end.
 bool receive_message(int channel, HandoverMessage& message) {
     char text[longest_message];
@@ -72,6 +92,7 @@ void take_message(const HandoverMessage& message, Handover& handover) {
     std::string kind, address, why;
     in >> kind;
     if (kind == "health") return handover.health.push_back(read_health(in));
+    if (kind == "override") return handover.overrides.push_back(read_override(in));
     std::getline(in >> std::ws, address); // a path may have spaces
     if (message.descriptor < 0) throw std::runtime_error("handover: a socket is missing");
     if (kind == "admin") {
@@ -93,6 +114,7 @@ std::vector<HandoverMessage> to_messages(const Handover& handover) {
         for (const int socket : sockets) messages.push_back({"listen " + address.text(), socket});
     if (handover.admin >= 0) messages.push_back({"admin " + handover.admin_address, handover.admin});
     for (const auto& note : handover.health) messages.push_back({health_line(note)});
+    for (const auto& note : handover.overrides) messages.push_back({override_line(note)});
     messages.push_back({"end"});
     return messages;
 }

@@ -3,7 +3,7 @@
 //
 // It travels over a socket pair as one message for each item; a descriptor travels beside its message:
 //
-//   old ─→ new   listen, admin, health, …, end
+//   old ─→ new   listen, admin, health, override, …, end
 //   new ─→ old   unused (a socket that it has no use for), …, ready: it serves
 //   old ─→ new   go, or no: weir is to stop meanwhile
 //   new ─→ old   closes: whoever watches over weir knows of it; the old process may leave
@@ -14,6 +14,7 @@
 
 #include "conf/address.h"
 #include "health/thresholds.h"
+#include "proxy/overrides.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -31,11 +32,18 @@ struct HealthNote {
     health::Progress progress;
 };
 
+// What was changed of one at run time.
+struct OverrideNote {
+    std::string pool, name;
+    Override change;
+};
+
 struct Handover {
     std::map<conf::Address, std::vector<int>> listeners; // one for each worker of the old process
     std::string admin_address;
     int admin = -1; // the admin API's listening socket
     std::vector<HealthNote> health;
+    std::vector<OverrideNote> overrides;
 };
 
 // Where a new process finds its end of the pair.

@@ -32,7 +32,7 @@ public:
         if (change.is_empty()) all_.erase({pool, backend});
         else all_[{pool, backend}] = change;
     }
-    bool is_empty() const { return all_.empty(); }
+    const std::map<std::pair<std::string, std::string>, Override>& all() const { return all_; } // by pool and backend
 
 private:
     std::map<std::pair<std::string, std::string>, Override> all_;

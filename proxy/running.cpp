@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -40,11 +41,12 @@ std::vector<conf::Problem> told(const std::vector<ListenSockets::Prepared::Failu
 Running::Running(boost::asio::io_context& control, const conf::Process& process)
     : count_(worker_count(process)), counters_(count_), access_log_(count_), sockets_(count_),
       builder_(count_, [this](std::size_t worker, auto work) { workers_.run_on(worker, std::move(work)); }),
-      monitor_(control,
-               [this](const auto& backend, auto before, const auto& health) { on_verdict(backend, before, health); }),
+      turnstile_(control), monitor_(control, [this](const auto& backend, auto before,
+                                                    const auto& health) { on_verdict(backend, before, health); }),
       ejector_(control, [this](const auto& backend, auto time) { on_ejection(backend, time); }),
       workers_(control, count_, process.max_connections, access_log_, counters_,
-               [this](const auto& backend) { ejector_.report(backend); }) {}
+               [this](const auto& backend) { ejector_.report(backend); }),
+      cutter_(control, [this](const auto& backend) { workers_.cut(backend); }) {}
 
 Running::~Running() { stop(); }
 
@@ -55,6 +57,7 @@ void Running::stop() {
 
 // Everything that can fail comes first; from `commit` on nothing does.
 boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config config, std::string hash) {
+    const auto pass = co_await turnstile_.enter();
     std::vector<conf::Address> addresses;
     for (const auto& listener : config.listeners) addresses.push_back(listener.address);
     auto prepared = sockets_.prepare(addresses);
@@ -74,16 +77,35 @@ boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config c
     sockets_.commit(std::move(prepared));
     auto next = builder_.build(std::move(config), std::move(hash), overrides_, snapshot_);
     if (!snapshot_) inherit_health(*next);
-    co_await workers_.adopt(next, sockets_);
-    snapshot_ = std::move(next);
-    watch_health();
-    builder_.prune();
+    co_await adopt(std::move(next));
     co_return errors;
+}
+
+boost::asio::awaitable<void> Running::adopt(SnapshotPtr next) {
+    co_await workers_.adopt(next, sockets_);
+    const auto before = std::exchange(snapshot_, std::move(next));
+    watch_health();
+    cutter_.update(before, snapshot_);
+    builder_.prune();
+}
+
+boost::asio::awaitable<bool> Running::set_override(std::string pool, std::string backend, Override change) {
+    const auto pass = co_await turnstile_.enter();
+    const auto& pools = snapshot_->config.pools;
+    const auto known = std::find_if(pools.begin(), pools.end(), [&](const auto& p) { return p.name == pool; });
+    if (known == pools.end() ||
+        std::none_of(known->backends.begin(), known->backends.end(), [&](const auto& b) { return b.name == backend; }))
+        co_return false;
+    overrides_.set(pool, backend, change);
+    auto next = builder_.build(snapshot_->config, snapshot_->hash, overrides_, snapshot_);
+    co_await adopt(std::move(next));
+    co_return true;
 }
 
 void Running::inherit(Handover handover) {
     sockets_.inherit(std::move(handover.listeners));
     inherited_ = std::move(handover.health);
+    for (const auto& note : handover.overrides) overrides_.set(note.pool, note.name, note.change);
 }
 
 void Running::inherit_health(const Snapshot& snapshot) {
@@ -107,6 +129,7 @@ Handover Running::hand_over() const {
                 handover.health.push_back(
                     {backend.pool(), backend.name(), backend.address().text(), backend.verdict(), health->progress});
         }
+    for (const auto& [who, change] : overrides_.all()) handover.overrides.push_back({who.first, who.second, change});
     return handover;
 }
 

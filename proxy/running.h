@@ -7,10 +7,12 @@
 #include "conf/error.h"
 #include "health/ejector.h"
 #include "health/monitor.h"
+#include "proxy/cutter.h"
 #include "proxy/handover.h"
 #include "proxy/listen_sockets.h"
 #include "proxy/log/access_log.h"
 #include "proxy/snapshot_builder.h"
+#include "proxy/turnstile.h"
 #include "proxy/worker_group.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -39,6 +41,11 @@ public:
     // Puts a valid configuration in force, all or nothing. Returns what stands in the way; empty: it is in force.
     boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
 
+    // Changes a backend of the configuration in force at run time, over reloads, until it is cleared. False where
+    // there is no such backend. Ends when every worker knows.
+    boost::asio::awaitable<bool> set_override(std::string pool, std::string backend, Override change);
+    const Overrides& overrides() const { return overrides_; }
+
     // Goes on to watch what the configuration in force uses though the next one may not: it may come back. Null ends
     // it.
     void stand_by(SnapshotPtr previous);
@@ -54,6 +61,7 @@ public:
     void stop();
 
 private:
+    boost::asio::awaitable<void> adopt(SnapshotPtr next);
     void on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health);
     void on_ejection(const balancer::BackendPtr& backend, conf::Duration time);
     void watch_health();
@@ -66,9 +74,11 @@ private:
     SnapshotBuilder builder_;
     Overrides overrides_;
     SnapshotPtr snapshot_, standby_;
+    Turnstile turnstile_; // snapshots change one at a time
     health::Monitor monitor_;
     health::Ejector ejector_;
     WorkerGroup workers_;
+    Cutter cutter_;
     std::vector<HealthNote> inherited_;
     std::vector<std::string> unused_;
 };

@@ -27,7 +27,7 @@ public:
 private:
     void call() override {
         called_ = true;
-        client_.fiber.wake();
+        client_.fiber.yield(client_.context.loop); // in its own turn: whoever gives a seat back is still at work
     }
 
     ClientSide& client_;

@@ -46,13 +46,21 @@ ViewPtr ViewBuilder::build(SnapshotPtr snapshot, const ViewPtr& old) {
     std::erase_if(links_, [&](const auto& entry) {
         if (used.contains(entry.first)) return false;
         entry.second->retire();
+        retired_[entry.first] = entry.second;
         return true;
     });
+    std::erase_if(retired_, [](const auto& entry) { return entry.second.expired(); });
     return view;
 }
 
 void ViewBuilder::close_idle(const balancer::Backend& backend) {
     if (const auto it = links_.find(&backend); it != links_.end()) it->second->close_idle();
+}
+
+void ViewBuilder::cut(const balancer::Backend& backend) {
+    if (const auto it = links_.find(&backend); it != links_.end()) it->second->cut_all();
+    const auto it = retired_.find(&backend);
+    if (const auto link = it == retired_.end() ? nullptr : it->second.lock()) link->cut_all();
 }
 
 std::size_t ViewBuilder::close_all_idle() {

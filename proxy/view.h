@@ -36,6 +36,8 @@ public:
 
     // Closes the idle connections to a backend that is out.
     void close_idle(const balancer::Backend& backend);
+    // Ends all connections to a backend, also to one that has left.
+    void cut(const balancer::Backend& backend);
     std::size_t close_all_idle(); // returns how many
 
 private:
@@ -45,6 +47,7 @@ private:
     EventLoop& loop_;
     std::size_t worker_;
     std::unordered_map<const balancer::Backend*, std::shared_ptr<BackendLink>> links_;
+    std::unordered_map<const balancer::Backend*, std::weak_ptr<BackendLink>> retired_; // in use still, perhaps
 };
 
 } // namespace weir::proxy

@@ -163,6 +163,10 @@ void Worker::close_idle_to(balancer::BackendPtr backend) {
     loop.post([this, backend = std::move(backend)] { views_.close_idle(*backend); });
 }
 
+void Worker::cut(balancer::BackendPtr backend) {
+    loop.post([this, backend = std::move(backend)] { views_.cut(*backend); });
+}
+
 void Worker::drain(std::set<int> kept_by_another, std::function<void()> drained) {
     loop.post([this, kept = std::move(kept_by_another), drained = std::move(drained)]() mutable {
         phase = Phase::draining;

@@ -36,6 +36,8 @@ public:
 
     // A backend is out: idle connections to it are closed.
     void close_idle_to(balancer::BackendPtr backend);
+    // Its time is over: every connection to it is ended.
+    void cut(balancer::BackendPtr backend);
 
     // Stops to accept and ends each connection as soon as nothing is lost; `drained` is called when the last is gone.
     // Who waits in a queue is still served, but for those that another process goes on emptying.

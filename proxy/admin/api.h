@@ -31,6 +31,7 @@ public:
 
 private:
     boost::asio::awaitable<Response> reload(const Request& request);
+    boost::asio::awaitable<Response> change_backend(const Request& request);
     Response show(const Request& request) const;
 
     Running& running_;

@@ -51,6 +51,13 @@ json::object backend_status(const conf::Backend& config, const MemberSpec& membe
                      {"outlier_ejections", running.ejector().ejections(backend)},
                      {"active", backend.total(&Counters::active)},
                      {"idle", backend.total(&Counters::idle)}};
+    const auto over = running.overrides().find(backend.pool(), config.name);
+    if (!over.is_empty()) { // what the file says, beside what is in force
+        out["file"] = {{"state", conf::Scalar<conf::AdminState>::format(config.state)}, {"weight", config.weight}};
+        out["override"] = json::object();
+        if (over.state) out["override"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*over.state);
+        if (over.weight) out["override"].as_object()["weight"] = *over.weight;
+    }
     if (!health) return out;
     out["since"] = to_iso(health->since);
     out["checks"] = health->checks;

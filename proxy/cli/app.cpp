@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
     std::string config, listen, name;
     Target target;
     Start start;
+    int weight = 1;
     bool json = false, wait = false, test = false, once = false, force = false;
 
     app.add_option("-c,--config", config, "configuration file, with -t");
@@ -66,6 +67,22 @@ int main(int argc, char** argv) {
     add_target(status_command, target);
     status_command.add_flag("--json", json, "as JSON");
     status_command.callback([&] { code = status(target, json ? Output::json : Output::text); });
+
+    const auto add_change = [&](const char* command, const char* help, const char* query) {
+        auto& added = *app.add_subcommand(command, help);
+        add_target(added, target);
+        added.add_option("backend", name, "POOL/BACKEND")->required();
+        added.callback([&code, &target, &name, query] { code = change_backend(target, name, query); });
+    };
+    add_change("drain", "give a backend no new clients; those it has stay", "state=drain");
+    add_change("maint", "take a backend out; its connections end after the drain time", "state=maint");
+    add_change("ready", "put a backend back in", "state=ready");
+    add_change("clear", "have a backend as the file says", "state=file&weight=file");
+    auto& weight_command = *app.add_subcommand("weight", "change a backend's weight");
+    add_target(weight_command, target);
+    weight_command.add_option("backend", name, "POOL/BACKEND")->required();
+    weight_command.add_option("weight", weight, "1 to 256")->required()->check(CLI::Range(1, 256));
+    weight_command.callback([&] { code = change_backend(target, name, "weight=" + std::to_string(weight)); });
 
     auto& heartbeat_command = *app.add_subcommand("heartbeat", "answer heartbeats beside a backend");
     heartbeat_command.add_option("--listen", listen, "IP:PORT")->required();

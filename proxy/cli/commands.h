@@ -31,6 +31,9 @@ int check(const std::string& config);
 int plan(const Target& target, Output output);
 int reload(const Target& target, WaitFor wait, Insist insist);
 int status(const Target& target, Output output);
+
+// `backend` is POOL/BACKEND; `query` says what is to change: "state=drain", "weight=3", "state=file&weight=file".
+int change_backend(const Target& target, const std::string& backend, const std::string& query);
 int schema();
 int heartbeat(const std::string& listen);
 

@@ -27,6 +27,9 @@ void print_backend(const json::object& backend) {
               << backend.at("active").to_number<std::uint64_t>();
     if (const auto* why = backend.if_contains("last_failure"); why && text_of(backend.at("state")) == "down")
         std::cout << "  " << text_of(*why);
+    if (const auto* file = backend.if_contains("file"))
+        std::cout << "  changed at run time; the file says " << text_of(file->at("state")) << ", weight "
+                  << file->at("weight");
     std::cout << "\n";
 }
 
@@ -72,6 +75,18 @@ int plan(const Target& target, Output output) {
     const auto changes = conf::plan(running, conf::describe(loaded.config));
     print_plan(changes, output);
     return changes.needs_restart() ? refused : done;
+}
+
+int change_backend(const Target& target, const std::string& backend, const std::string& query) {
+    const auto answer = call(target, AdminMethod::post, "/api/v1/backends/" + backend + "?" + query);
+    if (!answer) return refused;
+    const auto now = json::parse(answer->body).as_object();
+    std::cout << backend << ": " << text_of(now.at("state")) << ", weight " << now.at("weight");
+    if (const auto* file = now.if_contains("file"))
+        std::cout << " (the file says " << text_of(file->at("state")) << ", weight " << file->at("weight")
+                  << "; weir clear " << backend << " goes back to that)";
+    std::cout << "\n";
+    return done;
 }
 
 int status(const Target& target, Output output) {

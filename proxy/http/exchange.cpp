@@ -206,6 +206,7 @@ Task<int> Exchange::connect(BackendConnection& connection) {
         co_await client_.fiber.wait();
         if (client_.aborted) co_return client_closed_request;
         if (client_.timer.expired()) co_return 504;
+        if (connection.is_cut()) co_return 502;
         if (client_.has_left()) co_return client_closed_request;
     }
     co_return connection.socket.connect_error() ? 502 : 0;

@@ -42,6 +42,10 @@ Task<Relay::Result> Relay::run() {
             result_ = Result::client_gone;
             break;
         }
+        if (backend_.is_cut()) {
+            result_ = response_ ? Result::cut_off : Result::no_answer;
+            break;
+        }
         if (client_.timer.expired() && !has_been_read()) {
             result_ = on_timeout();
             break;

@@ -83,7 +83,7 @@ Task<Session::Connected> Session::connect(BackendConnection& connection) {
             connection.socket.close(HowToClose::reset);
             co_return Connected::hopeless;
         }
-        if (client_.timer.expired()) co_return Connected::no;
+        if (client_.timer.expired() || connection.is_cut()) co_return Connected::no;
     }
     co_return connection.socket.connect_error() ? Connected::no : Connected::yes;
 }

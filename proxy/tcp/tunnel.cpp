@@ -50,6 +50,11 @@ Task<> Tunnel::run(conf::Duration idle_timeout) {
             client_.expire_in(idle_timeout);
         }
         co_await client_.fiber.wait();
+        if (backend_.is_cut()) {
+            client_.socket.close();
+            backend_.socket.close();
+            co_return;
+        }
         if (client_.aborted || client_.timer.expired()) break;
     }
     reset_both();

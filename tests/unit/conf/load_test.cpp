@@ -81,7 +81,7 @@ timeouts: {connect: 3, response: 010s}
 }
 
 TEST_CASE("a key of the contract that weir does not do yet is refused, not ignored") {
-    for (const char* part : {"tls: {verify: true}", "close_after: 30s", "resolve_every: 30s"}) {
+    for (const char* part : {"tls: {verify: true}", "resolve_every: 30s"}) {
         INFO(part);
         CHECK(has(errors_of(whole + "    " + part + "\n"), "not supported yet"));
     }

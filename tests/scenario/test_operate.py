@@ -1,0 +1,196 @@
+"""Operators at work: drain, maint, ready and weights at run time, and what becomes of open connections."""
+import os
+import signal
+import tempfile
+
+from weir_test import Client, Scenario, eventually, free_port, main, web
+
+
+def websocket(connection, request):
+    """Agrees to anything, then sends back what it gets."""
+    connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    while data := connection.recv(65536):
+        connection.sendall(data)
+
+
+class RunTime(Scenario):
+    def serve(self, more="", **kwargs):
+        self.port = free_port()
+        self.one, self.two = self.backend(name="one"), self.backend(name="two")
+        self.more = more
+        self.proxy = self.weir(self.config(), **kwargs)
+
+    def config(self, weight=1, drain_timeout="10s"):
+        listed = f'{{name: one, address: "{self.one.address}", weight: {weight}}}, {{name: two, address: "{self.two.address}"}}'
+        return web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    {self.more}")
+
+    def shares(self, count=20):
+        got = {}
+        with Client(self.port) as client:
+            for _ in range(count):
+                name = client.get("/")["fields"]["x-backend"]
+                got[name] = got.get(name, 0) + 1
+        return got
+
+    def command(self, *args):
+        code, out, err = self.proxy.command(*args, "-c", self.proxy.path)
+        self.assertEqual(code, 0, err)
+        return out
+
+    def test_drain_maint_ready_and_clear_by_command(self):
+        self.serve()
+        out = self.command("drain", "web/two")
+        self.assertIn("web/two: drain, weight 1 (the file says ready, weight 1; weir clear web/two goes back to that)", out)
+        self.assertEqual(self.shares(), {"one": 20})
+        self.assertEqual(self.proxy.states(), ["up", "drain"])
+        self.command("maint", "web/two")
+        self.assertEqual(self.proxy.states(), ["up", "maint"])
+        self.command("ready", "web/two")
+        self.assertEqual(self.proxy.states(), ["up", "up"])
+        self.assertEqual(sum(self.shares().values()), 20)
+        self.assertEqual(set(self.shares()), {"one", "two"})
+        self.command("drain", "web/one")
+        self.assertEqual(self.command("clear", "web/one"), "web/one: up, weight 1\n")
+        self.assertNotIn("override", self.proxy.backends()["one"])
+
+    def test_weights_by_command_and_by_the_api(self):
+        self.serve(workers=1)
+        self.command("weight", "web/one", "4")
+        self.assertEqual(self.shares(20), {"one": 16, "two": 4})
+        status, body = self.proxy.admin("POST", "/api/v1/backends/web/one?weight=9")
+        self.assertEqual(status, 200, body)
+        self.assertEqual(self.shares(20), {"one": 18, "two": 2})
+
+    def test_what_was_changed_stays_over_reloads_and_shows_beside_the_file(self):
+        self.serve(workers=1)
+        self.command("weight", "web/one", "3")
+        self.command("drain", "web/two")
+        self.more = "keepalive: {max_idle: 3}"
+        self.assertEqual(self.proxy.reload(self.config(weight=2))["verdict"], "applied")
+        backends = self.proxy.backends()
+        self.assertEqual((backends["one"]["weight"], backends["one"]["file"]), (3, {"state": "ready", "weight": 2}))
+        self.assertEqual((backends["two"]["state"], backends["two"]["override"]), ("drain", {"state": "drain"}))
+        self.assertIn("changed at run time; the file says ready, weight 2", self.command("status"))
+        self.command("clear", "web/one")
+        self.command("clear", "web/two")
+        self.assertEqual(self.shares(21), {"one": 14, "two": 7})
+
+    def test_what_was_changed_stays_over_an_upgrade_of_the_binary(self):
+        self.serve()
+        self.command("drain", "web/two")
+        old = self.proxy.status()["pid"]
+        self.proxy.signal(signal.SIGUSR2)
+        eventually(lambda: self.proxy.status()["pid"] != old, "another process answers")
+        new = self.proxy.status()["pid"]
+        self.addCleanup(lambda: os.kill(new, signal.SIGTERM))
+        self.assertEqual(self.proxy.states(), ["up", "drain"])
+        self.assertEqual(self.shares(), {"one": 20})
+
+    def test_nonsense_is_refused_and_changes_nothing(self):
+        self.serve()
+        for target, status in (("web/three?state=drain", 404), ("wob/one?state=drain", 404), ("web?state=drain", 404),
+                               ("web/one?state=dran", 400), ("web/one?weight=0", 400), ("web/one?weight=257", 400), ("web/one", 400),
+                               ("web/one?weight=2&state=x", 400)):
+            self.assertEqual(self.proxy.admin("POST", "/api/v1/backends/" + target)[0], status, target)
+        self.assertEqual(self.proxy.admin("GET", "/api/v1/backends/web/one?state=drain")[0], 404)
+        self.assertEqual(self.proxy.states(), ["up", "up"])
+        self.assertNotIn("override", self.proxy.backends()["one"])
+        code, _, err = self.proxy.command("drain", "web/three", "-c", self.proxy.path)
+        self.assertEqual(code, 1)
+        self.assertIn("there is no backend web/three", err)
+        self.assertEqual(self.proxy.command("weight", "web/one", "0", "-c", self.proxy.path)[0], 2)
+
+
+class OpenConnections(Scenario):
+    def serve(self, close_after="", drain_timeout="10s"):
+        self.port, self.tcp = free_port(), free_port()
+        self.echo, self.other = self.backend(websocket, name="echo"), self.backend(name="other")
+        self.close_after, self.drain_timeout = close_after, drain_timeout
+        self.proxy = self.weir(self.config())
+
+    def config(self, with_echo=True):
+        first = f'{{name: echo, address: "{self.echo.address}"}}, ' if with_echo else ""
+        return f'''listeners:
+  web: {{address: "127.0.0.1:{self.port}", pool: web}}
+  tcp: {{address: "127.0.0.1:{self.tcp}", protocol: tcp, pool: web}}
+pools:
+  web:
+    backends: [{first}{{name: other, address: "{self.other.address}", backup: {str(with_echo).lower()}}}]
+    {self.close_after}
+process: {{workers: 2, state_dir: {self.proxy.state_dir if hasattr(self, "proxy") else "STATE"}, drain_timeout: {self.drain_timeout}}}
+'''
+
+    def weir(self, config, **kwargs):
+        state = tempfile.TemporaryDirectory()
+        self.addCleanup(state.cleanup)
+        return super().weir(config.replace("STATE", state.name), state_dir=state.name, **kwargs)
+
+    def connect(self):
+        clients = []
+        for port in (self.port, self.tcp):
+            client = self.client(port)
+            self.assertEqual(client.get("/ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101)
+            clients.append(client)
+        return clients
+
+    def echoes(self, client):
+        client.send("ping")
+        return client.reader.exactly(4) == b"ping"
+
+    def test_a_drained_backend_keeps_its_connections_and_maint_ends_them_after_the_drain_time(self):
+        self.serve(drain_timeout="700ms")
+        clients = self.connect()
+        self.assertEqual(self.proxy.admin("POST", "/api/v1/backends/web/echo?state=drain")[0], 200)
+        for client in clients:
+            self.assertTrue(self.echoes(client))
+        self.assertEqual(self.proxy.admin("POST", "/api/v1/backends/web/echo?state=maint")[0], 200)
+        for client in clients:
+            self.assertTrue(self.echoes(client))
+        for client in clients:
+            self.assertEqual(client.rest(), b"")
+        eventually(lambda: self.proxy.backends()["echo"]["active"] == 0, "nothing is left")
+        self.assertEqual(self.proxy.backends()["echo"]["state"], "maint")
+
+    def test_one_that_is_ready_again_in_time_is_spared(self):
+        self.serve(drain_timeout="300ms")
+        self.other.script = websocket
+        clients = self.connect()
+        self.proxy.admin("POST", "/api/v1/backends/web/echo?state=maint")
+        others = self.connect()
+        self.proxy.admin("POST", "/api/v1/backends/web/echo?state=ready")
+        self.proxy.admin("POST", "/api/v1/backends/web/other?state=maint")
+        for client in others:
+            self.assertEqual(client.rest(), b"")  # their time began later, and is over
+        for client in clients:
+            self.assertTrue(self.echoes(client))
+
+    def test_a_backend_that_leaves_keeps_its_connections_until_they_are_done(self):
+        self.serve()
+        clients = self.connect()
+        self.assertEqual(self.proxy.reload(self.config(with_echo=False))["verdict"], "applied")
+        for client in clients:
+            self.assertTrue(self.echoes(client))
+
+    def test_close_after_bounds_that(self):
+        self.serve(close_after="close_after: 500ms")
+        clients = self.connect()
+        self.assertEqual(self.proxy.reload(self.config(with_echo=False))["verdict"], "applied")
+        for client in clients:
+            self.assertTrue(self.echoes(client))
+        for client in clients:
+            self.assertEqual(client.rest(), b"")
+        with Client(self.port) as client:
+            self.assertEqual(client.get("/")["fields"]["x-backend"], "other")
+
+    def test_a_request_that_is_cut_before_its_answer_is_tried_elsewhere(self):
+        self.serve(drain_timeout="300ms")
+        self.echo.script = lambda connection, request: connection.recv(1)  # never answers
+        client = self.client(self.port)
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: len(self.echo.requests) == 1, "it is asked")
+        self.proxy.admin("POST", "/api/v1/backends/web/echo?state=maint")
+        self.assertEqual(client.reader.response()["fields"]["x-backend"], "other")
+
+
+if __name__ == "__main__":
+    main()
