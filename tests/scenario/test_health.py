@@ -87,7 +87,7 @@ class Checks(Scenario):
         proxy = self.weir(web(port, [backend], check=CHECK % ("heartbeat", f", port: {beat}")))
         proxy.wait_up(1)
         self.client(port).get("/")
-        self.assertEqual(proxy.backends()[backend.address]["idle"], 1)
+        eventually(lambda: proxy.backends()[backend.address]["idle"] == 1, "it is kept")
         responder.kill()
         eventually(lambda: proxy.backends()[backend.address]["idle"] == 0, "the idle connection is closed")
 
