@@ -17,6 +17,9 @@ public:
     void subtract(std::uint64_t n = 1) {
         value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_relaxed);
     }
+    void raise_to(std::uint64_t n) {
+        if (n > value_.load(std::memory_order_relaxed)) value_.store(n, std::memory_order_relaxed);
+    }
     std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
 
 private:

@@ -110,16 +110,28 @@ void Pool::note_connect_failure(std::size_t member, TimePoint now) {
     seen_.reset();
 }
 
-void Pool::adopt(const Pool& old) {
-    std::unordered_map<const Backend*, std::ptrdiff_t> index;
-    for (std::size_t i = 0; i < old.members_.size(); ++i)
-        index[old.members_[i].backend.get()] = static_cast<std::ptrdiff_t>(i);
+// Where each member was in `old`, or -1.
+std::vector<std::ptrdiff_t> Pool::find_origins(const Pool& old) const {
     std::vector<std::ptrdiff_t> origin(members_.size(), -1);
-    for (std::size_t i = 0; i < members_.size(); ++i)
-        if (const auto it = index.find(members_[i].backend.get()); it != index.end()) {
-            origin[i] = it->second;
-            members_[i].avoided_until = old.members_[static_cast<std::size_t>(it->second)].avoided_until;
+    std::unordered_map<const Backend*, std::ptrdiff_t> index; // made when the first is not where it was
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        const auto* backend = members_[i].backend.get();
+        if (i < old.members_.size() && old.members_[i].backend.get() == backend) {
+            origin[i] = static_cast<std::ptrdiff_t>(i);
+            continue;
         }
+        if (index.empty())
+            for (std::size_t k = 0; k < old.members_.size(); ++k)
+                index[old.members_[k].backend.get()] = static_cast<std::ptrdiff_t>(k);
+        if (const auto it = index.find(backend); it != index.end()) origin[i] = it->second;
+    }
+    return origin;
+}
+
+void Pool::adopt(const Pool& old) {
+    const auto origin = find_origins(old);
+    for (std::size_t i = 0; i < members_.size(); ++i)
+        if (origin[i] >= 0) members_[i].avoided_until = old.members_[static_cast<std::size_t>(origin[i])].avoided_until;
     if (settings_.algorithm == old.settings_.algorithm) algorithm_->adopt(*old.algorithm_, origin);
 }
 

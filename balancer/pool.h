@@ -84,6 +84,7 @@ private:
     void look_around(std::span<const std::size_t> tried, TimePoint now);
     std::uint32_t ramp_of(const Member& member, TimePoint now);
     bool holds(const Ask& ask) const; // the picture
+    std::vector<std::ptrdiff_t> find_origins(const Pool& old) const;
     std::optional<Seat> seat_at(std::size_t member);
     std::uint64_t of(std::size_t candidate) const override;
 

@@ -32,6 +32,9 @@ struct Loaded {
 // Reads `path` and what it includes, puts environment values in, and validates the whole.
 Loaded load(const std::string& path, const Lookup& lookup = from_environment);
 
+// `known`, where the files still are what it was read from; otherwise they are read again.
+Loaded load_again(Loaded known, const Lookup& lookup = from_environment);
+
 // The same for files that are in memory, the main one first: nothing is read from the disk.
 Loaded load_sources(const std::vector<SourceFile>& files, const Lookup& lookup = from_environment);
 

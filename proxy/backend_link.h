@@ -48,6 +48,8 @@ public:
     BackendLink(EventLoop& loop, balancer::BackendPtr backend, std::size_t worker)
         : loop_(loop), backend_(std::move(backend)), counters_(backend_->counters(worker)) {}
 
+    std::uint64_t used_in = 0; // the last view that uses it, for whoever keeps the links
+
     const balancer::Backend& backend() const { return *backend_; }
     balancer::BackendCounters& counters() { return counters_; }
 

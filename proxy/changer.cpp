@@ -28,6 +28,8 @@ std::string holder_name() {
 
 asio::awaitable<conf::Loaded> load_there(std::string path) { co_return conf::load(path); }
 
+asio::awaitable<conf::Loaded> load_again_there(conf::Loaded known) { co_return conf::load_again(std::move(known)); }
+
 std::string told(const conf::BadConfig& bad) {
     return "this configuration was rolled back at " + admin::to_iso(std::chrono::system_clock::from_time_t(bad.since)) +
            ": " + bad.why + "; change it, or insist: weir reload --force";
@@ -114,7 +116,6 @@ bool Changer::refuse_early(const conf::Loaded& loaded, Insist insist, ReloadRepo
 }
 
 asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string trigger, Insist insist) {
-    const auto began = std::chrono::steady_clock::now();
     ReloadReport report;
     report.trigger = std::move(trigger);
     if (refuse_early(first, insist, report)) co_return report;
@@ -131,7 +132,7 @@ asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string tr
         holds_lock_ = true;
         lock::Keeper keeper(lock, control_.get_executor(), *lease);
         report.fence = lease->fence;
-        co_await change_locked(report, insist, &keeper);
+        co_await change_locked(std::move(first), report, insist, &keeper);
         co_await keeper.release();
         holds_lock_ = false;
     } else {
@@ -140,19 +141,20 @@ asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string tr
         const auto why = "lock " + lease.error().message() + (unavailable ? ": " + lock->last_problem() : "");
         if (unavailable && settings.on_unavailable == conf::OnUnavailable::proceed) {
             spdlog::warn("{}; reloading without it (reload.lock.on_unavailable: proceed)", why);
-            co_await change_locked(report, insist, nullptr);
+            co_await change_locked(std::move(first), report, insist, nullptr);
         } else {
             report.refuse(why);
         }
     }
-    report.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
     co_return report;
 }
 
 // The file may have changed while others held the lock: what counts is what it says now.
-asio::awaitable<void> Changer::change_locked(ReloadReport& report, Insist insist, const lock::Keeper* keeper) {
-    auto loaded = co_await load();
-    if (refuse_early(loaded, insist, report)) co_return;
+asio::awaitable<void> Changer::change_locked(conf::Loaded first, ReloadReport& report, Insist insist,
+                                             const lock::Keeper* keeper) {
+    auto loaded = co_await asio::co_spawn(disk_, load_again_there(std::move(first)), asio::use_awaitable);
+    on_files_(loaded.watched);
+    if (loaded.hash != report.hash && refuse_early(loaded, insist, report)) co_return;
     if (keeper && !keeper->is_held()) report.refuse("the lock was lost before the change was made");
     if (closed_) report.refuse("weir is stopping");
     if (report.verdict == ReloadVerdict::refused) co_return;

@@ -50,7 +50,8 @@ public:
     const WatchWindow& window() const { return window_; }
 
 private:
-    boost::asio::awaitable<void> change_locked(ReloadReport& report, Insist insist, const lock::Keeper* keeper);
+    boost::asio::awaitable<void> change_locked(conf::Loaded first, ReloadReport& report, Insist insist,
+                                               const lock::Keeper* keeper);
     boost::asio::awaitable<void> watch(ReloadReport& report, SnapshotPtr before, const lock::Keeper* keeper);
     boost::asio::awaitable<void> roll_back(ReloadReport& report, SnapshotPtr before, std::string why);
     boost::asio::awaitable<void> watch_start(conf::LastGood started);

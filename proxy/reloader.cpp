@@ -100,10 +100,12 @@ asio::awaitable<void> Reloader::work() {
 asio::awaitable<void> Reloader::answer() {
     const bool quietly = std::exchange(only_if_changed_, true);
     const auto insist = std::exchange(insist_, Insist::no);
+    const auto began = std::chrono::steady_clock::now();
     auto loaded = co_await changer_.load();
     // A watch only tells that something may have happened.
     if (quietly && loaded.hash == changer_.seen_hash()) co_return;
-    const auto report = co_await changer_.change(std::move(loaded), trigger_, insist);
+    auto report = co_await changer_.change(std::move(loaded), trigger_, insist);
+    report.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
     finish(report);
 }
 

@@ -45,6 +45,7 @@ struct ListenerStats {
 // What a worker counts of itself.
 struct alignas(64) WorkerCounters {
     Counter retries, retries_refused, log_lines_dropped, accept_failures, shortages;
+    Counter longest_adoption_us; // of a configuration: no connection is served meanwhile
 };
 
 } // namespace weir::proxy

@@ -1,30 +1,44 @@
 #include "proxy/view.h"
 
-#include <algorithm>
-#include <random>
-#include <unordered_set>
+#include <utility>
 
 namespace weir::proxy {
 
-std::shared_ptr<BackendLink> ViewBuilder::link_to(const balancer::BackendPtr& backend) {
+BackendLink& WorkerPool::link(std::size_t member) {
+    if (!links[member]) links[member] = builder->make_link(spec->members[member].backend);
+    return *links[member];
+}
+
+std::shared_ptr<BackendLink> ViewBuilder::make_link(const balancer::BackendPtr& backend) {
     auto& link = links_[backend.get()];
     if (!link) link = std::make_shared<BackendLink>(loop_, backend, worker_);
     return link;
 }
 
+std::shared_ptr<BackendLink> ViewBuilder::find_link(const balancer::BackendPtr& backend, const WorkerPool* old,
+                                                    std::size_t place) const {
+    // An edit leaves most members where they are: no need to look for them.
+    const bool same_place = old && place < old->links.size() && old->spec->members[place].backend == backend;
+    if (same_place && old->links[place]) return old->links[place];
+    const auto it = links_.find(backend.get());
+    return it == links_.end() ? nullptr : it->second;
+}
+
 std::shared_ptr<WorkerPool> ViewBuilder::build_pool(std::shared_ptr<const PoolSpec> spec, const WorkerPool* old) {
     std::vector<balancer::Member> members;
     std::vector<std::shared_ptr<BackendLink>> links;
+    members.reserve(spec->members.size());
+    links.reserve(spec->members.size());
     for (const auto& member : spec->members) {
         const auto& config = spec->config_of(member);
+        links.push_back(find_link(member.backend, old, links.size()));
         members.push_back({member.backend, member.weight, member.state, config.max_connections, config.backup});
-        links.push_back(link_to(member.backend));
     }
     const auto& config = spec->config;
     balancer::PoolSettings settings{config.algorithm,  spec->algorithm, config.panic_threshold,
-                                    config.slow_start, worker_,         std::random_device{}()};
+                                    config.slow_start, worker_,         seeds_.next()};
     auto pool = std::make_shared<WorkerPool>(
-        WorkerPool{spec, balancer::Pool(std::move(settings), std::move(members)), std::move(links)});
+        WorkerPool{std::move(spec), balancer::Pool(std::move(settings), std::move(members)), std::move(links), this});
     if (old) pool->balancer.adopt(old->balancer);
     return pool;
 }
@@ -34,23 +48,29 @@ ViewPtr ViewBuilder::build(SnapshotPtr snapshot, const ViewPtr& old) {
     if (old)
         for (const auto& pool : old->pools) before[pool->spec->config.name] = &pool;
     auto view = std::make_shared<View>();
-    std::unordered_set<const balancer::Backend*> used;
     for (const auto& spec : snapshot->pools) {
         const auto it = before.find(spec->config.name);
         const auto* known = it == before.end() ? nullptr : it->second;
         view->pools.push_back(known && (*known)->spec == spec ? *known
                                                               : build_pool(spec, known ? known->get() : nullptr));
-        for (const auto& member : spec->members) used.insert(member.backend.get());
     }
     view->snapshot = std::move(snapshot);
+    retire_unused(*view);
+    return view;
+}
+
+void ViewBuilder::retire_unused(const View& view) {
+    ++generation_;
+    for (const auto& pool : view.pools)
+        for (const auto& link : pool->links)
+            if (link) link->used_in = generation_;
     std::erase_if(links_, [&](const auto& entry) {
-        if (used.contains(entry.first)) return false;
+        if (entry.second->used_in == generation_) return false;
         entry.second->retire();
         retired_[entry.first] = entry.second;
         return true;
     });
     std::erase_if(retired_, [](const auto& entry) { return entry.second.expired(); });
-    return view;
 }
 
 void ViewBuilder::close_idle(const balancer::Backend& backend) {

@@ -9,15 +9,21 @@
 #include "proxy/snapshot.h"
 
 #include <memory>
+#include <random>
 #include <unordered_map>
 #include <vector>
 
 namespace weir::proxy {
 
+class ViewBuilder;
+
 struct WorkerPool {
     std::shared_ptr<const PoolSpec> spec;
     balancer::Pool balancer;
-    std::vector<std::shared_ptr<BackendLink>> links; // one for each member
+    std::vector<std::shared_ptr<BackendLink>> links; // one for each member; null until it is used
+    ViewBuilder* builder;
+
+    BackendLink& link(std::size_t member);
 };
 
 struct View {
@@ -27,10 +33,10 @@ struct View {
 
 using ViewPtr = std::shared_ptr<const View>;
 
-// Makes views and carries state from one to the next.
+// Makes views and carries state from one to the next. It must outlive the use of its views.
 class ViewBuilder {
 public:
-    ViewBuilder(EventLoop& loop, std::size_t worker) : loop_(loop), worker_(worker) {}
+    ViewBuilder(EventLoop& loop, std::size_t worker) : loop_(loop), worker_(worker), seeds_(std::random_device{}()) {}
 
     ViewPtr build(SnapshotPtr snapshot, const ViewPtr& old);
 
@@ -41,11 +47,18 @@ public:
     std::size_t close_all_idle(); // returns how many
 
 private:
-    std::shared_ptr<BackendLink> link_to(const balancer::BackendPtr& backend);
+    friend struct WorkerPool;
+    std::shared_ptr<BackendLink> make_link(const balancer::BackendPtr& backend);
+    // Null where there is none yet. `old` and `place`: where it may be found at once.
+    std::shared_ptr<BackendLink> find_link(const balancer::BackendPtr& backend, const WorkerPool* old,
+                                           std::size_t place) const;
+    void retire_unused(const View& view);
     std::shared_ptr<WorkerPool> build_pool(std::shared_ptr<const PoolSpec> spec, const WorkerPool* old);
 
     EventLoop& loop_;
     std::size_t worker_;
+    balancer::Random seeds_;
+    std::uint64_t generation_ = 0;
     std::unordered_map<const balancer::Backend*, std::shared_ptr<BackendLink>> links_;
     std::unordered_map<const balancer::Backend*, std::weak_ptr<BackendLink>> retired_; // in use still, perhaps
 };

@@ -81,8 +81,11 @@ void Worker::start() {
 
 void Worker::adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std::function<void()> done) {
     loop.post([this, snapshot = std::move(snapshot), sockets = std::move(sockets), done = std::move(done)]() mutable {
+        const auto began = Clock::now();
         view = views_.build(std::move(snapshot), view);
         if (phase == Phase::serving) update_listeners(sockets); // a worker that is leaving has closed its own
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
+        counters.longest_adoption_us.raise_to(static_cast<std::uint64_t>(took.count()));
         done();
     });
 }

@@ -152,6 +152,11 @@ void write_workers(Exposition& out, const Running& running) {
     one("weir_accept_failures_total", "Connections that could not be accepted.", &WorkerCounters::accept_failures);
     one("weir_connect_shortages_total", "Connections to backends that found no descriptor or memory left at first.",
         &WorkerCounters::shortages);
+    std::uint64_t longest = 0;
+    for (const auto& worker : running.counters()) longest = std::max(longest, worker.longest_adoption_us.read());
+    out.family("weir_worker_longest_adoption_seconds", "gauge",
+               "The longest that a new configuration has kept a worker.");
+    out.sample({}, static_cast<double>(longest) / 1e6);
 }
 
 void write_reload(Exposition& out, const Running& running, const Reloader& reloader) {

@@ -121,7 +121,7 @@ Task<Turn> Exchange::choose_another() {
 
 // One try. Sets `failure_` where it was not finished.
 Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
-    auto& link = *pool_->links[member];
+    auto& link = pool_->link(member);
     member_ = member;
     report_.backend = link.backend().name();
     link.counters().requests.add();

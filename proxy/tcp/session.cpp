@@ -45,7 +45,7 @@ Task<BackendConnectionPtr> Session::connect_any(balancer::Seat& seat) {
         auto turn = co_await take_turn(client_, *pool_, {{tried.data(), tries}, client_.context.loop.now(), key});
         if (turn.outcome != Turn::Outcome::chosen) break;
         tried[tries] = turn.member;
-        auto& link = *pool_->links[turn.member];
+        auto& link = pool_->link(turn.member);
         link.counters().requests.add();
         if (tries > 0) client_.context.counters.retries.add();
         auto connection = link.make();
