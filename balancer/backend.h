@@ -1,8 +1,8 @@
 // One server's state at run time. It outlives reloads: it is found again by its pool, name and address, so verdict and
 // counters stay whatever else an edit changes.
 //
-// Thread: identity is constant; verdict, ejection and ramp are written by health alone and read by every worker; each
-// worker writes its own counters, anyone may read them; seats and errors in a row are counted by all workers.
+// Thread: identity is constant; verdict, ejection and ramp are written on the control thread and read by every worker;
+// each worker writes its own counters, anyone may read them; seats and errors in a row are counted by all workers.
 // Lifetime: shared by the snapshots and the health monitor that use it.
 #pragma once
 
@@ -51,15 +51,17 @@ public:
     // When it came back, or was new: its share grows from there. Unset: it has its whole share.
     TimePoint ramp_start() const { return ramp_start_.load(std::memory_order_relaxed); }
 
-    // For health alone.
+    // Of verdict and ejection health is the only writer.
     void set_verdict(Verdict verdict) { set(verdict_, verdict); }
     void set_ejection(Ejection ejection) { set(ejection_, ejection); }
     void set_ramp_start(TimePoint since) { set(ramp_start_, since); }
 
-    // Takes one of `limit` seats; false where all are taken.
+    // Takes one of `limit` seats; false where all are taken, also by those who came before there was a limit.
     bool take_seat(std::uint32_t limit) {
-        if (seats_taken_.fetch_add(1, std::memory_order_relaxed) < limit) return true;
-        seats_taken_.fetch_sub(1, std::memory_order_relaxed);
+        if (total(&BackendCounters::active) >= limit) return false;
+        auto taken = seats_taken_.load(std::memory_order_relaxed);
+        while (taken < limit)
+            if (seats_taken_.compare_exchange_weak(taken, taken + 1, std::memory_order_relaxed)) return true;
         return false;
     }
     void give_seat_back() { seats_taken_.fetch_sub(1, std::memory_order_relaxed); }

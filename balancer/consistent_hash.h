@@ -14,9 +14,11 @@ public:
     explicit ConsistentHash(std::shared_ptr<const HashRing> ring) : ring_(std::move(ring)) {}
 
     std::size_t choose(std::span<const Candidate> candidates, const Draw& draw) override;
+    void refresh(std::span<const Candidate> candidates) override;
 
 private:
     std::shared_ptr<const HashRing> ring_;
+    std::uint32_t most_ramp_ = 100; // of those who may be chosen
 };
 
 } // namespace weir::balancer

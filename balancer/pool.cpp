@@ -36,16 +36,16 @@ Availability Pool::look_at(const Member& member, TimePoint now) const {
 
 bool Pool::is_panic(TimePoint now) const {
     if (settings_.panic_threshold.value == 0) return false;
-    std::uint64_t healthy = 0, all = 0;
+    std::uint64_t well = 0, all = 0;
     for (const auto& member : members_) {
         const auto availability = look_at(member, now);
         if (availability.state != conf::AdminState::ready) continue;
         if (availability.backup && availability.is_healthy()) return false; // that is what they are for
         if (availability.backup) continue;
         ++all;
-        healthy += availability.is_healthy();
+        well += !availability.is_sick();
     }
-    return healthy * 100 < all * settings_.panic_threshold.value;
+    return well * 100 < all * settings_.panic_threshold.value;
 }
 
 // Draws the picture that choices are made from. Who is full is not replaced by a lower rank: backups are for the sick.
@@ -92,7 +92,8 @@ std::optional<Seat> Pool::seat_at(std::size_t member) {
 }
 
 Choice Pool::choose(const Ask& ask) {
-    if (ask.preferred && !contains(ask.tried, *ask.preferred) && may_stay(*ask.preferred, ask.now))
+    if (ask.preferred && !contains(ask.tried, *ask.preferred) && is_home(*ask.preferred, ask.now) &&
+        members_[*ask.preferred].avoided_until <= ask.now)
         if (auto seat = seat_at(*ask.preferred)) return {Choice::Outcome::chosen, *ask.preferred, std::move(*seat)};
     full_.clear();
     if (!holds(ask)) look_around(ask.tried, ask.now);

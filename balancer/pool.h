@@ -70,10 +70,8 @@ public:
     // Goes on where `old` was: positions and avoidance of the members that stay.
     void adopt(const Pool& old);
 
-    // Whether a client that belongs to this member may stay with it.
-    bool may_stay(std::size_t member, TimePoint now) const {
-        return balancer::may_stay(look_at(members_[member], now));
-    }
+    // Whether a client goes on to belong to this member, though it may be somebody else's guest for once.
+    bool is_home(std::size_t member, TimePoint now) const { return balancer::is_home(look_at(members_[member], now)); }
 
     const std::vector<Member>& members() const { return members_; }
     PoolState* state() const { return members_.empty() ? nullptr : &members_[0].backend->pool_state(); }

@@ -22,7 +22,10 @@ void PoolState::call_next(std::size_t worker) {
     for (std::size_t i = 0; i < queues_.size(); ++i)
         if (queues_[i].oldest() < queues_[longest].oldest()) longest = i;
     if (longest == worker) return queues_[worker].call_first();
-    run_on_(longest, [self = shared_from_this(), longest] { self->queues_[longest].call_first(); });
+    run_on_(longest, [self = shared_from_this(), longest] {
+        if (self->queues_[longest].first()) self->queues_[longest].call_first();
+        else self->call_next(longest); // they have left meanwhile: the seat is somebody else's
+    });
 }
 
 } // namespace weir::balancer

@@ -32,6 +32,8 @@ public:
     // Lets a waiter join a worker's queue; false where `most` wait already.
     bool join(std::size_t worker, Waiter& waiter, std::uint32_t most);
     void leave(std::size_t worker, Waiter& waiter);
+    // The next behind a waiter of the same worker is called in its place.
+    void call_after(std::size_t worker, Waiter& waiter) { queues_[worker].call_after(waiter); }
     bool is_first(std::size_t worker, const Waiter& waiter) const { return queues_[worker].first() == &waiter; }
 
     // A seat has become free, on `worker`: whoever has waited longest, on whichever worker, is called.

@@ -35,6 +35,9 @@ public:
     void call_first() {
         if (first_) first_->call();
     }
+    void call_after(Waiter& waiter) {
+        if (waiter.next_) waiter.next_->call();
+    }
     const Waiter* first() const { return first_; }
 
     // When the first of them joined, as a count of the steady clock's ticks; `nobody` where none waits.

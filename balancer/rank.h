@@ -17,6 +17,7 @@ struct Availability {
     bool backup = false;
     bool avoided = false; // connecting to it has just failed on this worker
 
+    bool is_sick() const { return verdict == Verdict::down || ejection == Ejection::ejected; }
     bool is_healthy() const { return verdict == Verdict::up && ejection == Ejection::none; }
 };
 
@@ -39,10 +40,10 @@ constexpr Rank rank_in_panic(const Availability& member) {
     return (member.backup ? 2 : 0) + (member.avoided ? 1 : 0);
 }
 
-// Whether a client that belongs to this member may stay with it: a drained one keeps those that it has.
-constexpr bool may_stay(const Availability& member) {
+// Whether a client goes on to belong to this member: a drained one keeps those that it has.
+constexpr bool is_home(const Availability& member) {
     return member.state != conf::AdminState::maint && member.verdict != Verdict::down &&
-           member.ejection == Ejection::none && !member.avoided;
+           member.ejection == Ejection::none;
 }
 
 } // namespace weir::balancer

@@ -34,8 +34,7 @@ public:
         auto* backend = std::exchange(backend_, nullptr);
         if (!backend) return;
         backend->counters(worker_).active.subtract();
-        if (limited_ == Limited::no) return;
-        backend->give_seat_back();
+        if (limited_ == Limited::yes) backend->give_seat_back();
         backend->pool_state().call_next(worker_);
     }
 

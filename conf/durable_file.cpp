@@ -44,9 +44,13 @@ error_code sync_directory(const std::string& path) {
 } // namespace
 
 error_code replace_file(const std::string& path, std::string_view content) {
-    const auto aside = path + ".new"; // what a cut-off write left there is written over
-    if (const auto error = write_synced(aside, content)) return error;
-    if (std::rename(aside.c_str(), path.c_str()) != 0) return last_error();
+    const auto aside = path + ".new-" + std::to_string(::getpid()); // others may replace the same file
+    auto error = write_synced(aside, content);
+    if (!error && std::rename(aside.c_str(), path.c_str()) != 0) error = last_error();
+    if (error) {
+        ::unlink(aside.c_str());
+        return error;
+    }
     return sync_directory(path);
 }
 

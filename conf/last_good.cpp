@@ -4,6 +4,7 @@
 #include "conf/hash.h"
 
 #include <charconv>
+#include <filesystem>
 
 namespace weir::conf {
 namespace {
@@ -60,6 +61,11 @@ std::optional<LastGood> last_good_from(std::string_view text, std::string& why) 
     if (good.files.empty()) return std::nullopt;
     why.clear();
     return good;
+}
+
+LastGoodStore::LastGoodStore(const std::string& state_dir, const std::string& main_file) {
+    const auto main = std::filesystem::absolute(main_file).lexically_normal().string();
+    path_ = state_dir + "/last-good-" + sha256_hex(main).substr(0, 12);
 }
 
 boost::system::error_code LastGoodStore::save(const LastGood& good) const { return replace_file(path_, to_text(good)); }

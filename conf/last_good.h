@@ -31,7 +31,8 @@ std::optional<LastGood> last_good_from(std::string_view text, std::string& why);
 
 class LastGoodStore {
 public:
-    explicit LastGoodStore(const std::string& state_dir) : path_(state_dir + "/last-good") {}
+    // Each main file has one of its own: processes may share a state_dir.
+    LastGoodStore(const std::string& state_dir, const std::string& main_file);
 
     boost::system::error_code save(const LastGood& good) const;
     std::optional<LastGood> read(std::string& why) const;

@@ -43,6 +43,7 @@ public:
         check_pools(config_, checks_);
         limits();
         admin_and_logging();
+        rollback();
         lock();
     }
 
@@ -144,6 +145,20 @@ private:
         const auto& output = config_.logging.access.output;
         if (output != "stdout" && output != "stderr" && output != "none" && !output.starts_with("/"))
             fail("logging.access.output", "write stdout, stderr, none, or a file's absolute path");
+    }
+
+    void rollback() {
+        const auto& rollback = config_.reload.rollback;
+        if (!rollback) return;
+        if (rollback->window > std::chrono::minutes(20)) fail("reload.rollback.window", "at most 20m");
+        for (const auto& pool : config_.pools) {
+            if (!pool.health_check) continue;
+            const auto& check = *pool.health_check;
+            const auto takes = check.interval * check.fall + check.timeout;
+            if (rollback->window < takes)
+                return fail("reload.rollback.window", "pools." + pool.name + ".health_check needs up to " +
+                                                          format(takes) + " to see a dead backend: make it longer");
+        }
     }
 
     void lock() {

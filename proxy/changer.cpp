@@ -40,7 +40,7 @@ std::string told(const conf::BadConfig& bad) {
 Changer::Changer(asio::io_context& control, Running& running, std::string path, const std::string& state_dir,
                  std::function<void(const std::vector<std::string>&)> on_files)
     : control_(control), now_(running), path_(std::move(path)), on_files_(std::move(on_files)),
-      store_(disk_, state_dir), window_(control, running) {
+      store_(disk_, state_dir, path_), window_(control, running) {
     asio::co_spawn(control_, keep_history(), log::tell_failure);
 }
 
@@ -49,7 +49,7 @@ asio::awaitable<void> Changer::keep_history() {
     while (!closed_) {
         timer.expires_after(TrafficHistory::step);
         co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-        if (now_.snapshot() && now_.snapshot()->config.reload.rollback) history_.add(take_picture(now_));
+        if (now_.snapshot()) history_.add(take_picture(now_));
     }
 }
 
@@ -66,16 +66,13 @@ asio::awaitable<std::vector<std::string>> Changer::start(conf::Loaded loaded) {
 
 // What a start begins with is good once it has stood its window.
 asio::awaitable<void> Changer::watch_start(conf::LastGood started) {
-    const auto generation = now_.snapshot()->generation;
+    const auto changes = changes_;
     if (const auto rules = now_.snapshot()->config.reload.rollback) {
         WatchWindow window(control_, now_);
-        const auto over = [&]() -> std::optional<std::string> {
-            const bool other = now_.snapshot()->generation != generation;
-            return other || closed_ ? std::optional<std::string>("") : std::nullopt;
-        };
+        const auto over = [&] { return changes_ != changes || closed_; };
         const auto worse = co_await window.watch(*rules, over);
-        if (worse && !worse->empty()) spdlog::warn("not kept as the last good configuration: {}", *worse);
-        if (worse) co_return;
+        if (worse) spdlog::warn("not kept as the last good configuration: {}", *worse);
+        if (worse || over()) co_return;
     }
     co_await store_.record_good(std::move(started));
 }
@@ -164,35 +161,42 @@ asio::awaitable<void> Changer::change_locked(conf::Loaded first, ReloadReport& r
     report.verdict = report.plan.empty() ? ReloadVerdict::unchanged : ReloadVerdict::applied;
     const auto problems = co_await now_.apply(std::move(loaded.config), loaded.hash);
     for (const auto& problem : problems) report.refuse(loaded.tell(problem));
-    if (report.verdict == ReloadVerdict::applied) co_await watch(report, before, keeper);
+    if (report.verdict == ReloadVerdict::applied) ++changes_;
+    const bool applied = report.verdict == ReloadVerdict::applied;
+    bool stood = false;
+    if (applied) stood = co_await watch(report, before, keeper);
     now_.stand_by(nullptr);
-    if (report.verdict != ReloadVerdict::applied || closed_) co_return;
+    if (!stood) co_return;
     conf::LastGood good{loaded.hash, std::move(loaded.sources)};
     co_await store_.record_good(std::move(good));
 }
 
-asio::awaitable<void> Changer::watch(ReloadReport& report, SnapshotPtr before, const lock::Keeper* keeper) {
+asio::awaitable<bool> Changer::watch(ReloadReport& report, SnapshotPtr before, const lock::Keeper* keeper) {
     const auto rules = now_.snapshot()->config.reload.rollback;
-    if (!rules) co_return;
+    if (!rules) co_return !closed_;
     window_.changed();
     spdlog::info("reload in force: {} changes, hash {}; watched for {}", report.plan.changes.size(),
                  report.hash.substr(0, 12), conf::format(rules->window));
-    const auto interrupted = [&]() -> std::optional<std::string> {
-        if (closed_) return "";
-        if (keeper && !keeper->is_held()) return "the lock was lost before there was a verdict";
-        return std::nullopt;
-    };
+    const auto lost = [&] { return keeper && !keeper->is_held(); };
+    const auto interrupted = [&] { return closed_ || lost(); };
     const auto worse = co_await window_.watch(*rules, interrupted);
-    if (worse && !worse->empty()) co_await roll_back(report, std::move(before), *worse);
+    if (closed_) co_return false;
+    if (worse) {
+        co_await roll_back(report, std::move(before), *worse);
+        co_await store_.record_bad(report.hash, *worse);
+    } else if (lost()) { // which says nothing about the configuration
+        co_await roll_back(report, std::move(before), "the lock was lost before there was a verdict");
+    }
+    co_return report.verdict == ReloadVerdict::applied&& report.errors.empty();
 }
 
 asio::awaitable<void> Changer::roll_back(ReloadReport& report, SnapshotPtr before, std::string why) {
+    now_.restore_health();
     const auto problems = co_await now_.apply(before->config, before->hash);
-    report.errors.push_back(why);
+    report.errors.push_back(std::move(why));
     for (const auto& problem : problems)
         report.errors.push_back("it cannot be rolled back: " + problem.path + ": " + problem.why);
-    if (problems.empty()) report.verdict = ReloadVerdict::rolled_back;
-    co_await store_.record_bad(report.hash, std::move(why));
+    report.verdict = problems.empty() ? ReloadVerdict::rolled_back : ReloadVerdict::stuck;
 }
 
 } // namespace weir::proxy

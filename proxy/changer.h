@@ -52,7 +52,8 @@ public:
 private:
     boost::asio::awaitable<void> change_locked(conf::Loaded first, ReloadReport& report, Insist insist,
                                                const lock::Keeper* keeper);
-    boost::asio::awaitable<void> watch(ReloadReport& report, SnapshotPtr before, const lock::Keeper* keeper);
+    // Whether it stood its window.
+    boost::asio::awaitable<bool> watch(ReloadReport& report, SnapshotPtr before, const lock::Keeper* keeper);
     boost::asio::awaitable<void> roll_back(ReloadReport& report, SnapshotPtr before, std::string why);
     boost::asio::awaitable<void> watch_start(conf::LastGood started);
     boost::asio::awaitable<void> keep_history();
@@ -69,6 +70,7 @@ private:
     WatchWindow window_;
     std::string seen_hash_;
     bool closed_ = false, holds_lock_ = false;
+    std::uint64_t changes_ = 0; // that were applied
     std::mt19937 random_{std::random_device{}()};
 };
 

@@ -94,14 +94,15 @@ void take_message(const HandoverMessage& message, Handover& handover) {
     if (kind == "health") return handover.health.push_back(read_health(in));
     if (kind == "override") return handover.overrides.push_back(read_override(in));
     std::getline(in >> std::ws, address); // a path may have spaces
-    if (message.descriptor < 0) throw std::runtime_error("handover: a socket is missing");
+    const bool is_socket = kind == "admin" || kind == "listen";
+    if (is_socket && message.descriptor < 0) throw std::runtime_error("handover: a socket is missing");
     if (kind == "admin") {
         handover.admin_address = address;
         handover.admin = message.descriptor;
     } else if (kind == "listen") {
         handover.listeners[conf::Address::parse(address, why)].push_back(message.descriptor);
         if (!why.empty()) throw std::runtime_error("handover: " + address + ": " + why);
-    } else {
+    } else if (message.descriptor >= 0) {
         ::close(message.descriptor); // of a newer weir, perhaps: nothing that this one knows
     }
 }

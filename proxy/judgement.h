@@ -29,7 +29,7 @@ inline constexpr std::uint64_t least_tries = 20; // fewer say nothing about an e
 struct Before {
     Picture picture;   // just before the change
     Picture counters;  // just after it: what its backends had counted until then
-    ErrorRates errors; // over the last while before it
+    ErrorRates errors; // over the last while before it; of a pool that was too quiet, since it began
 };
 
 // Unset while all is well; otherwise what is worse, in a sentence. A pool that was as bad before is not held against

@@ -131,8 +131,10 @@ asio::awaitable<void> Process::start() {
 // The last step of a start, and of an upgrade: from here on this process is the one.
 asio::awaitable<void> Process::succeed(HandoverChannel channel, std::vector<std::string> unused) {
     if (channel.is_open()) {
+        if (api_) api_->set_upgrading(true);
         channel.tell_ready(unused);
         const auto consent = co_await channel.wait_for_consent(control_);
+        if (api_) api_->set_upgrading(false);
         if (consent == Consent::no) {
             spdlog::warn("upgrade: the old process is to stop, and so does this one");
             begin_stop();
@@ -185,6 +187,7 @@ void Process::stop_signal() {
 asio::awaitable<void> Process::upgrade_binary() {
     upgrade_ = std::make_unique<Upgrade>(control_);
     reloader_.hold();
+    if (api_) api_->set_upgrading(true);
     std::string error;
     try {
         error = co_await start_successor();
@@ -203,6 +206,7 @@ asio::awaitable<void> Process::upgrade_binary() {
     } else {
         spdlog::error("upgrade: the new process has not taken over: {}; this one {}",
                       error.empty() ? "weir is stopping" : error, stopping_ ? "stops" : "goes on");
+        if (api_) api_->set_upgrading(false);
     }
     reloader_.resume(); // what was asked for meanwhile
 }

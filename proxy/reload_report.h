@@ -18,6 +18,7 @@ enum class ReloadVerdict {
     unchanged,   // the file means what is in force already
     refused,     // nothing was changed
     rolled_back, // it made things worse: the one before it is in force again
+    stuck,       // it made things worse, and the one before it cannot be brought back
 };
 
 struct ReloadReport {

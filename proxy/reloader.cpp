@@ -34,6 +34,9 @@ void write_to_log(const ReloadReport& report) {
         spdlog::error("reload rolled back, the configuration before it is in force again (hash {} is known to be bad)",
                       hash);
         break;
+    case ReloadVerdict::stuck:
+        spdlog::critical("reload: it makes things worse and cannot be rolled back (hash {})", hash);
+        break;
     }
     for (const auto& error : report.errors) spdlog::error("  {}", error);
 }
@@ -113,10 +116,12 @@ void Reloader::finish(const ReloadReport& report) {
     auto& count = report.verdict == ReloadVerdict::applied       ? counts_.applied
                   : report.verdict == ReloadVerdict::unchanged   ? counts_.unchanged
                   : report.verdict == ReloadVerdict::rolled_back ? counts_.rolled_back
+                  : report.verdict == ReloadVerdict::stuck       ? counts_.stuck
                                                                  : counts_.refused;
     ++count;
     counts_.lock_failures += report.lock_failed;
-    if (report.verdict == ReloadVerdict::applied) loaded_at_ = std::chrono::system_clock::now();
+    if (report.verdict == ReloadVerdict::applied || report.verdict == ReloadVerdict::stuck)
+        loaded_at_ = std::chrono::system_clock::now();
     if (report.fence) fence_ = report.fence; // one applied without the lock leaves the last fence standing
     write_to_log(report);
     last_ = report;

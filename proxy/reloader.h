@@ -18,7 +18,7 @@
 namespace weir::proxy {
 
 struct ReloadCounts {
-    std::uint64_t applied = 0, unchanged = 0, refused = 0, rolled_back = 0, lock_failures = 0;
+    std::uint64_t applied = 0, unchanged = 0, refused = 0, rolled_back = 0, stuck = 0, lock_failures = 0;
 };
 
 class Reloader {

@@ -76,7 +76,7 @@ boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config c
     log::configure_logger(config.logging);
     sockets_.commit(std::move(prepared));
     auto next = builder_.build(std::move(config), std::move(hash), overrides_, snapshot_);
-    if (!snapshot_) inherit_health(*next);
+    inherit_health(*next);
     co_await adopt(std::move(next));
     co_return errors;
 }
@@ -89,13 +89,16 @@ boost::asio::awaitable<void> Running::adopt(SnapshotPtr next) {
     builder_.prune();
 }
 
-boost::asio::awaitable<bool> Running::set_override(std::string pool, std::string backend, Override change) {
+boost::asio::awaitable<bool> Running::set_override(std::string pool, std::string backend,
+                                                   std::function<void(Override&)> edit) {
     const auto pass = co_await turnstile_.enter();
     const auto& pools = snapshot_->config.pools;
     const auto known = std::find_if(pools.begin(), pools.end(), [&](const auto& p) { return p.name == pool; });
     if (known == pools.end() ||
         std::none_of(known->backends.begin(), known->backends.end(), [&](const auto& b) { return b.name == backend; }))
         co_return false;
+    auto change = overrides_.find(pool, backend);
+    edit(change);
     overrides_.set(pool, backend, change);
     auto next = builder_.build(snapshot_->config, snapshot_->hash, overrides_, snapshot_);
     co_await adopt(std::move(next));
@@ -109,6 +112,7 @@ void Running::inherit(Handover handover) {
 }
 
 void Running::inherit_health(const Snapshot& snapshot) {
+    if (inherited_.empty()) return;
     std::map<std::tuple<std::string, std::string, std::string>, const HealthNote*> notes;
     for (const auto& note : inherited_) notes[{note.pool, note.name, note.address}] = &note;
     for (const auto& pool : snapshot.pools)
@@ -119,23 +123,44 @@ void Running::inherit_health(const Snapshot& snapshot) {
     inherited_.clear();
 }
 
-Handover Running::hand_over() const {
-    Handover handover;
-    handover.listeners = sockets_.all();
-    for (const auto& pool : snapshot_->pools)
+std::vector<HealthNote> Running::note_health(const Snapshot& snapshot) const {
+    std::vector<HealthNote> notes;
+    for (const auto& pool : snapshot.pools)
         for (const auto& member : pool->members) {
             const auto& backend = *member.backend;
             if (const auto* health = monitor_.find(backend))
-                handover.health.push_back(
+                notes.push_back(
                     {backend.pool(), backend.name(), backend.address().text(), backend.verdict(), health->progress});
         }
+    return notes;
+}
+
+Handover Running::hand_over() const {
+    Handover handover;
+    handover.listeners = sockets_.all();
+    handover.health = note_health(*snapshot_);
     for (const auto& [who, change] : overrides_.all()) handover.overrides.push_back({who.first, who.second, change});
     return handover;
 }
 
 void Running::stand_by(SnapshotPtr previous) {
+    standby_health_ = previous ? note_health(*previous) : std::vector<HealthNote>();
     const auto ended = std::exchange(standby_, std::move(previous));
     if (ended && !standby_) watch_health();
+}
+
+void Running::restore_health() {
+    std::set<std::string> as_before; // pools that are checked as they were: what is known of them now is newer
+    for (const auto& old : standby_ ? standby_->pools : decltype(snapshot_->pools){})
+        for (const auto& pool : snapshot_->pools)
+            if (pool->config.name == old->config.name && pool->config.health_check == old->config.health_check &&
+                pool->config.send_proxy_protocol == old->config.send_proxy_protocol)
+                as_before.insert(pool->config.name);
+    std::set<std::string> here;
+    for (const auto& pool : snapshot_->pools) here.insert(pool->config.name);
+    for (auto& note : standby_health_)
+        if (here.contains(note.pool) && !as_before.contains(note.pool)) inherited_.push_back(std::move(note));
+    standby_health_.clear();
 }
 
 void Running::watch_health() {

@@ -18,6 +18,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -43,12 +44,16 @@ public:
 
     // Changes a backend of the configuration in force at run time, over reloads, until it is cleared. False where
     // there is no such backend. Ends when every worker knows.
-    boost::asio::awaitable<bool> set_override(std::string pool, std::string backend, Override change);
+    boost::asio::awaitable<bool> set_override(std::string pool, std::string backend,
+                                              std::function<void(Override&)> edit);
     const Overrides& overrides() const { return overrides_; }
 
     // Goes on to watch what the configuration in force uses though the next one may not: it may come back. Null ends
     // it.
     void stand_by(SnapshotPtr previous);
+    // When that one comes back: what was known of its backends when it went, for those that are checked in another way
+    // now.
+    void restore_health();
 
     const SnapshotPtr& snapshot() const { return snapshot_; }
     const health::Monitor& monitor() const { return monitor_; }
@@ -66,6 +71,7 @@ private:
     void on_ejection(const balancer::BackendPtr& backend, conf::Duration time);
     void watch_health();
     void inherit_health(const Snapshot& snapshot);
+    std::vector<HealthNote> note_health(const Snapshot& snapshot) const;
 
     const std::size_t count_;
     std::vector<WorkerCounters> counters_;
@@ -74,6 +80,7 @@ private:
     SnapshotBuilder builder_;
     Overrides overrides_;
     SnapshotPtr snapshot_, standby_;
+    std::vector<HealthNote> standby_health_;
     Turnstile turnstile_; // snapshots change one at a time
     health::Monitor monitor_;
     health::Ejector ejector_;

@@ -3,7 +3,7 @@
 //   const auto pass = co_await turnstile.enter();
 //
 // Thread: one thread.
-// Lifetime: must outlive the passes.
+// Lifetime: passes may outlive it.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
@@ -11,40 +11,48 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <memory>
 #include <utility>
 
 namespace weir::proxy {
 
 class Turnstile {
+    struct State {
+        explicit State(boost::asio::io_context& context)
+            : left(context, boost::asio::steady_timer::time_point::max()) {}
+        boost::asio::steady_timer left;
+        bool taken = false;
+    };
+
 public:
     // Held while something is under way; whoever waits goes on when it ends.
     class Pass {
     public:
-        explicit Pass(Turnstile& turnstile) : turnstile_(&turnstile) {}
-        Pass(Pass&& other) noexcept : turnstile_(std::exchange(other.turnstile_, nullptr)) {}
+        explicit Pass(std::shared_ptr<State> state) : state_(std::move(state)) {}
+        Pass(Pass&& other) noexcept = default;
         Pass& operator=(Pass&&) = delete;
         ~Pass() {
-            if (!turnstile_) return;
-            turnstile_->taken_ = false;
-            turnstile_->left_.cancel();
+            if (!state_) return;
+            state_->taken = false;
+            state_->left.cancel();
         }
 
     private:
-        Turnstile* turnstile_;
+        std::shared_ptr<State> state_;
     };
 
-    explicit Turnstile(boost::asio::io_context& context)
-        : left_(context, boost::asio::steady_timer::time_point::max()) {}
+    explicit Turnstile(boost::asio::io_context& context) : state_(std::make_shared<State>(context)) {}
 
-    boost::asio::awaitable<Pass> enter() {
-        while (taken_) co_await left_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-        taken_ = true;
-        co_return Pass(*this);
-    }
+    boost::asio::awaitable<Pass> enter() { return enter(state_); }
 
 private:
-    boost::asio::steady_timer left_;
-    bool taken_ = false;
+    static boost::asio::awaitable<Pass> enter(std::shared_ptr<State> state) {
+        while (state->taken) co_await state->left.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        state->taken = true;
+        co_return Pass(std::move(state));
+    }
+
+    std::shared_ptr<State> state_;
 };
 
 } // namespace weir::proxy

@@ -13,11 +13,20 @@ using boost::system::error_code;
 
 namespace {
 
-asio::awaitable<error_code> save_good(std::string state_dir, conf::LastGood good) {
-    co_return conf::LastGoodStore(state_dir).save(good);
+asio::awaitable<error_code> save_good(conf::LastGoodStore store, conf::LastGood good) { co_return store.save(good); }
+
+// Others that share the directory may have added to the list.
+asio::awaitable<error_code> add_bad(std::string state_dir, conf::BadConfig bad) {
+    auto all = conf::KnownBad::read(state_dir);
+    all.add(std::move(bad));
+    co_return all.save(state_dir);
 }
 
-asio::awaitable<error_code> save_bad(std::string state_dir, conf::KnownBad bad) { co_return bad.save(state_dir); }
+asio::awaitable<error_code> forget_bad(std::string state_dir, std::string hash) {
+    auto all = conf::KnownBad::read(state_dir);
+    all.forget(hash);
+    co_return all.save(state_dir);
+}
 
 void tell(const char* what, const error_code& error) {
     if (error) spdlog::error("state_dir: {} cannot be kept: {}", what, error.message());
@@ -25,22 +34,24 @@ void tell(const char* what, const error_code& error) {
 
 } // namespace
 
-VerdictStore::VerdictStore(asio::thread_pool& disk, std::string state_dir)
-    : disk_(disk), state_dir_(std::move(state_dir)), bad_(conf::KnownBad::read(state_dir_)) {}
+VerdictStore::VerdictStore(asio::thread_pool& disk, std::string state_dir, const std::string& main_file)
+    : disk_(disk), state_dir_(std::move(state_dir)), good_(state_dir_, main_file),
+      bad_(conf::KnownBad::read(state_dir_)) {}
 
 asio::awaitable<void> VerdictStore::record_good(conf::LastGood good) {
-    const bool forgiven = bad_.forget(good.hash);
-    tell("the last good configuration",
-         co_await asio::co_spawn(disk_, save_good(state_dir_, std::move(good)), asio::use_awaitable));
-    if (forgiven)
-        tell("the list of bad configurations",
-             co_await asio::co_spawn(disk_, save_bad(state_dir_, bad_), asio::use_awaitable));
+    const auto hash = good.hash;
+    const auto kept = co_await asio::co_spawn(disk_, save_good(good_, std::move(good)), asio::use_awaitable);
+    tell("the last good configuration", kept);
+    if (!bad_.forget(hash)) co_return;
+    const auto forgotten = co_await asio::co_spawn(disk_, forget_bad(state_dir_, hash), asio::use_awaitable);
+    tell("the list of bad configurations", forgotten);
 }
 
 asio::awaitable<void> VerdictStore::record_bad(std::string hash, std::string why) {
-    bad_.add({std::move(hash), std::time(nullptr), std::move(why)});
-    tell("the list of bad configurations",
-         co_await asio::co_spawn(disk_, save_bad(state_dir_, bad_), asio::use_awaitable));
+    const conf::BadConfig bad{std::move(hash), std::time(nullptr), std::move(why)};
+    bad_.add(bad);
+    const auto kept = co_await asio::co_spawn(disk_, add_bad(state_dir_, bad), asio::use_awaitable);
+    tell("the list of bad configurations", kept);
 }
 
 } // namespace weir::proxy

@@ -17,7 +17,7 @@ namespace weir::proxy {
 class VerdictStore {
 public:
     // Reads what is there.
-    VerdictStore(boost::asio::thread_pool& disk, std::string state_dir);
+    VerdictStore(boost::asio::thread_pool& disk, std::string state_dir, const std::string& main_file);
 
     const conf::BadConfig* find_bad(const std::string& hash) const { return bad_.find(hash); }
     const std::vector<conf::BadConfig>& bad() const { return bad_.all(); }
@@ -29,6 +29,7 @@ public:
 private:
     boost::asio::thread_pool& disk_;
     const std::string state_dir_;
+    const conf::LastGoodStore good_;
     conf::KnownBad bad_;
 };
 

@@ -1,17 +1,31 @@
 #include "proxy/view.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::proxy {
 
+WorkerPool* View::find_pool(std::string_view name) const {
+    const auto it =
+        std::find_if(pools.begin(), pools.end(), [&](const auto& p) { return p->spec->config.name == name; });
+    return it == pools.end() ? nullptr : it->get();
+}
+
 BackendLink& WorkerPool::link(std::size_t member) {
-    if (!links[member]) links[member] = builder->make_link(spec->members[member].backend);
+    if (!links[member]) links[member] = builder->make_link(spec->members[member].backend, superseded);
     return *links[member];
 }
 
-std::shared_ptr<BackendLink> ViewBuilder::make_link(const balancer::BackendPtr& backend) {
-    auto& link = links_[backend.get()];
-    if (!link) link = std::make_shared<BackendLink>(loop_, backend, worker_);
+std::shared_ptr<BackendLink> ViewBuilder::make_link(const balancer::BackendPtr& backend, bool superseded) {
+    const auto it = links_.find(backend.get());
+    if (it != links_.end()) return it->second;
+    auto link = std::make_shared<BackendLink>(loop_, backend, worker_);
+    if (superseded) { // the backend may have left: nothing is kept for later
+        link->retire();
+        retired_.emplace(backend.get(), link);
+    } else {
+        links_[backend.get()] = link;
+    }
     return link;
 }
 
@@ -48,11 +62,14 @@ ViewPtr ViewBuilder::build(SnapshotPtr snapshot, const ViewPtr& old) {
     if (old)
         for (const auto& pool : old->pools) before[pool->spec->config.name] = &pool;
     auto view = std::make_shared<View>();
+    if (old)
+        for (const auto& pool : old->pools) pool->superseded = true; // but for those that stay
     for (const auto& spec : snapshot->pools) {
         const auto it = before.find(spec->config.name);
         const auto* known = it == before.end() ? nullptr : it->second;
         view->pools.push_back(known && (*known)->spec == spec ? *known
                                                               : build_pool(spec, known ? known->get() : nullptr));
+        view->pools.back()->superseded = false;
     }
     view->snapshot = std::move(snapshot);
     retire_unused(*view);
@@ -67,7 +84,7 @@ void ViewBuilder::retire_unused(const View& view) {
     std::erase_if(links_, [&](const auto& entry) {
         if (entry.second->used_in == generation_) return false;
         entry.second->retire();
-        retired_[entry.first] = entry.second;
+        retired_.emplace(entry.first, entry.second);
         return true;
     });
     std::erase_if(retired_, [](const auto& entry) { return entry.second.expired(); });
@@ -79,8 +96,11 @@ void ViewBuilder::close_idle(const balancer::Backend& backend) {
 
 void ViewBuilder::cut(const balancer::Backend& backend) {
     if (const auto it = links_.find(&backend); it != links_.end()) it->second->cut_all();
-    const auto it = retired_.find(&backend);
-    if (const auto link = it == retired_.end() ? nullptr : it->second.lock()) link->cut_all();
+    const auto [first, last] = retired_.equal_range(&backend);
+    std::vector<std::shared_ptr<BackendLink>> others; // cutting may free links
+    for (auto it = first; it != last; ++it)
+        if (auto link = it->second.lock()) others.push_back(std::move(link));
+    for (const auto& link : others) link->cut_all();
 }
 
 std::size_t ViewBuilder::close_all_idle() {

@@ -22,6 +22,7 @@ struct WorkerPool {
     balancer::Pool balancer;
     std::vector<std::shared_ptr<BackendLink>> links; // one for each member; null until it is used
     ViewBuilder* builder;
+    bool superseded = false; // another has taken its place, or it has left
 
     BackendLink& link(std::size_t member);
 };
@@ -29,6 +30,8 @@ struct WorkerPool {
 struct View {
     SnapshotPtr snapshot;
     std::vector<std::shared_ptr<WorkerPool>> pools; // one for each of the snapshot's
+
+    WorkerPool* find_pool(std::string_view name) const; // null where there is none
 };
 
 using ViewPtr = std::shared_ptr<const View>;
@@ -48,7 +51,7 @@ public:
 
 private:
     friend struct WorkerPool;
-    std::shared_ptr<BackendLink> make_link(const balancer::BackendPtr& backend);
+    std::shared_ptr<BackendLink> make_link(const balancer::BackendPtr& backend, bool superseded);
     // Null where there is none yet. `old` and `place`: where it may be found at once.
     std::shared_ptr<BackendLink> find_link(const balancer::BackendPtr& backend, const WorkerPool* old,
                                            std::size_t place) const;
@@ -60,7 +63,7 @@ private:
     balancer::Random seeds_;
     std::uint64_t generation_ = 0;
     std::unordered_map<const balancer::Backend*, std::shared_ptr<BackendLink>> links_;
-    std::unordered_map<const balancer::Backend*, std::weak_ptr<BackendLink>> retired_; // in use still, perhaps
+    std::unordered_multimap<const balancer::Backend*, std::weak_ptr<BackendLink>> retired_; // in use still, perhaps
 };
 
 } // namespace weir::proxy

@@ -44,17 +44,19 @@ ErrorRates TrafficHistory::rates() const {
     return pictures_.size() < 2 ? ErrorRates{} : error_rates(pictures_.front(), pictures_.back());
 }
 
-void WatchWindow::begin(ErrorRates usual) { before_ = {take_picture(running_), {}, std::move(usual)}; }
+void WatchWindow::begin(ErrorRates lately) {
+    before_ = {take_picture(running_), {}, std::move(lately)};
+    before_.errors.merge(error_rates({}, before_.picture)); // where nothing is known of late: since it began
+}
 
-asio::awaitable<std::optional<std::string>>
-WatchWindow::watch(conf::Rollback rules, std::function<std::optional<std::string>()> interrupted) {
+asio::awaitable<std::optional<std::string>> WatchWindow::watch(conf::Rollback rules,
+                                                               std::function<bool()> interrupted) {
     end_ = std::chrono::steady_clock::now() + rules.window;
     std::optional<std::string> worse;
-    while (!worse && std::chrono::steady_clock::now() < *end_) {
+    while (!worse && !interrupted() && std::chrono::steady_clock::now() < *end_) {
         timer_.expires_at(std::min(*end_, std::chrono::steady_clock::now() + glance));
         co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
-        worse = interrupted();
-        if (!worse) worse = find_worse(rules, before_, take_picture(running_));
+        worse = find_worse(rules, before_, take_picture(running_));
     }
     end_.reset();
     co_return worse;

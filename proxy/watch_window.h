@@ -38,12 +38,11 @@ public:
     WatchWindow(boost::asio::io_context& control, const Running& running) : timer_(control), running_(running) {}
 
     // What a change will be compared with: before it is made, and again once it is.
-    void begin(ErrorRates usual);
+    void begin(ErrorRates lately);
     void changed() { before_.counters = take_picture(running_); }
 
-    // Looks until the window is over. Returns what has become worse, or what `interrupted` says meanwhile.
-    boost::asio::awaitable<std::optional<std::string>> watch(conf::Rollback rules,
-                                                             std::function<std::optional<std::string>()> interrupted);
+    // Looks until the window is over, or `interrupted`. Returns what has become worse.
+    boost::asio::awaitable<std::optional<std::string>> watch(conf::Rollback rules, std::function<bool()> interrupted);
 
     // How much of the window is left, while it is watched.
     std::optional<std::chrono::milliseconds> left() const;

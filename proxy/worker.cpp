@@ -181,10 +181,10 @@ void Worker::drain(std::set<int> kept_by_another, std::function<void()> drained)
 
 void Worker::end_all() {
     drained_ = nullptr;
-    while (connections) {
-        auto* connection = connections;
+    for (auto* connection = connections; connection;) {
+        auto* next = connection->next; // an abort frees one connection at most, its own
         connection->abort();
-        if (connections == connection) break; // it had not begun: cannot happen, and must not loop for ever
+        connection = next;
     }
     views_.close_all_idle();
     view = nullptr;

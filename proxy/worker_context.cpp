@@ -38,7 +38,8 @@ void WorkerContext::note_outcome(const WorkerPool& pool, std::size_t member, Bac
     if (outcome == BackendOutcome::error) backend->counters(index).errors.add();
     if (!ejection) return;
     if (outcome == BackendOutcome::success) return backend->note_success();
-    if (backend->note_error() == ejection->consecutive_errors) report_errors(backend);
+    const auto most = ejection->consecutive_errors;
+    if (const auto count = backend->note_error(); count >= most && count % most == 0) report_errors(backend);
 }
 
 void WorkerContext::write_access_line(const log::AccessRecord& record) {

@@ -4,6 +4,7 @@
 #include "conf/scalar.h"
 #include "proxy/admin/metrics.h"
 #include "proxy/admin/status.h"
+#include "proxy/http/chars.h"
 
 #include <boost/json.hpp>
 #include <spdlog/spdlog.h>
@@ -61,12 +62,20 @@ std::string read_override(std::string_view target, Override& change) {
     return why.empty() ? "" : "weight: " + why;
 }
 
-// One backend out of the whole status.
-json::value find_backend(const json::object& status, std::string_view pool, std::string_view backend) {
-    for (const auto& p : status.at("pools").as_array())
-        for (const auto& b : p.at("backends").as_array())
-            if (p.at("name").as_string() == pool && b.at("name").as_string() == backend) return b;
-    return nullptr;
+// %3A and the like; unset where the two digits are none.
+std::optional<std::string> decode(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out += text[i];
+            continue;
+        }
+        if (i + 2 >= text.size() || !proxy::http::is_hex(text[i + 1]) || !proxy::http::is_hex(text[i + 2]))
+            return std::nullopt;
+        out += static_cast<char>(proxy::http::hex_value(text[i + 1]) * 16 + proxy::http::hex_value(text[i + 2]));
+        i += 2;
+    }
+    return out;
 }
 
 Response refuse(const Request& request, int status, std::string_view why) {
@@ -105,18 +114,21 @@ asio::awaitable<Response> Api::reload(const Request& request) {
 
 // /api/v1/backends/POOL/BACKEND?state=…&weight=…
 asio::awaitable<Response> Api::change_backend(const Request& request) {
+    if (upgrading_ || leaving_) co_return refuse(request, 503, "an upgrade is under way: try again");
     const std::string_view target = request.target();
     const auto path = target.substr(0, target.find('?')).substr(backends_path.size());
     const auto slash = path.find('/');
-    const std::string pool(path.substr(0, slash)), backend(slash == path.npos ? "" : path.substr(slash + 1));
-    auto change = running_.overrides().find(pool, backend);
-    if (const auto why = read_override(target, change); !why.empty()) co_return refuse(request, 400, why);
-    const bool known = co_await running_.set_override(pool, backend, change);
-    if (!known) co_return refuse(request, 404, "there is no backend " + pool + "/" + backend);
-    spdlog::info("backend {}/{}: state {}, weight {}", pool, backend,
-                 change.state ? conf::Scalar<conf::AdminState>::format(*change.state) : "as the file says",
-                 change.weight ? std::to_string(*change.weight) : "as the file says");
-    co_return make_json(request, 200, find_backend(status(running_, reloader_, started_), pool, backend));
+    const auto pool = decode(path.substr(0, slash));
+    const auto backend = decode(slash == path.npos ? "" : path.substr(slash + 1));
+    Override tried;
+    if (const auto why = read_override(target, tried); !why.empty()) co_return refuse(request, 400, why);
+    const std::string query(target.substr(target.find('?')));
+    std::function<void(Override&)> edit = [query](Override& change) { read_override(query, change); };
+    bool known = pool && backend;
+    if (known) known = co_await running_.set_override(*pool, *backend, std::move(edit));
+    if (!known) co_return refuse(request, 404, "there is no backend " + std::string(path));
+    spdlog::info("backend {}/{} is changed at run time: {}", *pool, *backend, query.substr(1));
+    co_return make_json(request, 200, backend_status(running_, *pool, *backend));
 }
 
 Response Api::show(const Request& request) const {

@@ -24,6 +24,8 @@ public:
     // A GET never changes anything.
     boost::asio::awaitable<Response> answer(const Request& request);
 
+    // While an upgrade is under way, what is changed here could be lost: it is refused.
+    void set_upgrading(bool upgrading) { upgrading_ = upgrading; }
     void set_draining() { draining_ = true; }
     // A new process answers from here on: connections that are kept are to come back to it.
     void set_leaving() { leaving_ = true; }
@@ -39,7 +41,7 @@ private:
     const conf::AdminAddress own_;
     const std::string token_;
     const std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
-    bool draining_ = false, leaving_ = false;
+    bool draining_ = false, leaving_ = false, upgrading_ = false;
 };
 
 } // namespace weir::proxy::admin

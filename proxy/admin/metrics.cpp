@@ -167,6 +167,7 @@ void write_reload(Exposition& out, const Running& running, const Reloader& reloa
     out.sample({{"verdict", "unchanged"}}, reloader.counts().unchanged);
     out.sample({{"verdict", "refused"}}, reloader.counts().refused);
     out.sample({{"verdict", "rolled_back"}}, reloader.counts().rolled_back);
+    out.sample({{"verdict", "stuck"}}, reloader.counts().stuck);
     out.family("weir_reload_last_success", "gauge", "1 unless the last reload was refused or rolled back.");
     out.sample({}, std::uint64_t{last.is_success()});
     out.family("weir_reload_last_time_seconds", "gauge", "When the last reload ended, as Unix time.");

@@ -19,6 +19,7 @@ const char* word(ReloadVerdict verdict) {
     case ReloadVerdict::unchanged: return "unchanged";
     case ReloadVerdict::refused: return "refused";
     case ReloadVerdict::rolled_back: return "rolled_back";
+    case ReloadVerdict::stuck: return "stuck";
     }
     return "";
 }
@@ -124,6 +125,14 @@ std::string to_iso(std::chrono::system_clock::time_point time) {
     char text[32];
     std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
     return text;
+}
+
+json::object backend_status(const Running& running, const std::string& pool, const std::string& backend) {
+    for (const auto& p : running.snapshot()->pools)
+        for (const auto& member : p->members)
+            if (p->config.name == pool && member.backend->name() == backend)
+                return backend_status(p->config_of(member), member, running);
+    return {};
 }
 
 json::object to_json(const conf::Plan& plan) {

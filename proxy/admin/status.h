@@ -14,6 +14,7 @@ namespace weir::proxy::admin {
 
 boost::json::object status(const Running& running, const Reloader& reloader,
                            std::chrono::system_clock::time_point started);
+boost::json::object backend_status(const Running& running, const std::string& pool, const std::string& backend);
 boost::json::object to_json(const ReloadReport& report);
 boost::json::object to_json(const conf::Plan& plan);
 boost::json::array to_json(const conf::Description& description);

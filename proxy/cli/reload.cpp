@@ -50,12 +50,12 @@ public:
 
 private:
     void show(const Target& target) {
+        const auto admin = find_admin(target);
+        if (!admin) return;
         std::unique_lock lock(mutex_);
         while (!ended_.wait_for(lock, glance, [this] { return over_; })) {
             lock.unlock();
-            const auto admin = find_admin(target);
-            const auto answer =
-                admin ? call_admin(admin->address, admin->token, AdminMethod::get, "/api/v1/status") : AdminAnswer{};
+            const auto answer = call_admin(admin->address, admin->token, AdminMethod::get, "/api/v1/status");
             if (answer.status == 200)
                 std::cerr << "\r\033[K" << progress_line(json::parse(answer.body).as_object()).substr(0, 100)
                           << std::flush;

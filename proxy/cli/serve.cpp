@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -49,9 +50,10 @@ void print_indented(std::ostream& out, const boost::json::value& value, const st
 }
 
 // What is kept of the last configuration that worked, to be run in place of a bad file.
-std::optional<conf::Loaded> load_last_good(const std::string& state_dir, const conf::Loaded& bad) {
+std::optional<conf::Loaded> load_last_good(const std::string& path, const std::string& state_dir,
+                                           const conf::Loaded& bad) {
     std::string why;
-    const auto kept = conf::LastGoodStore(state_dir).read(why);
+    const auto kept = conf::LastGoodStore(state_dir, path).read(why);
     if (!kept) {
         std::cerr << "weir: there is no last good configuration to start from: " << why << "\n";
         return std::nullopt;
@@ -73,16 +75,19 @@ std::optional<conf::Loaded> load_last_good(const std::string& state_dir, const c
 
 int run(const Start& start) {
     auto loaded = conf::load(start.config);
-    auto state_dir = start.state_dir.empty() ? loaded.config.process.state_dir : start.state_dir;
+    const bool can_tell = loaded.ok() || start.state_dir.empty();
+    const auto state_dir = can_tell ? loaded.config.process.state_dir : start.state_dir;
     const auto known = conf::KnownBad::read(state_dir);
-    const auto* bad = start.force ? nullptr : known.find(loaded.hash);
+    // Who insisted once, at a start, did not insist on what an upgrade finds.
+    const bool insists = start.force && !std::getenv(handover_variable);
+    const auto* bad = insists ? nullptr : known.find(loaded.hash);
     if (bad) std::cerr << start.config << ": this configuration was rolled back: " << bad->why << "\n";
     if (!loaded.ok()) print_errors(loaded);
     if (!loaded.ok() || bad) {
         if (!start.last_good && bad)
             std::cerr << "weir: change it, start with the last good one (--last-good), or insist (--force)\n";
         if (!start.last_good) return static_cast<int>(ExitCode::refused);
-        auto good = load_last_good(state_dir, loaded);
+        auto good = load_last_good(start.config, state_dir, loaded);
         if (!good) return static_cast<int>(ExitCode::refused);
         loaded = std::move(*good);
     }

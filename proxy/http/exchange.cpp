@@ -61,7 +61,6 @@ int Exchange::decide(const RequestHead& head) {
     report_.pool = pool_->spec->config.name;
     find_affinity(head);
     idempotent_ = is_idempotent(head.method);
-    attempts_ = snapshot.config.retries.attempts;
     upgrade_ = requested_upgrade(head, options, framing_);
     request_head_ = Buffer(context_.heads);
     if (const auto version = pool_->spec->config.send_proxy_protocol; version != conf::ProxyProtocol::none)
@@ -100,15 +99,9 @@ Task<Connection> Exchange::try_backends() {
 
 // Sets `failure_` where none was chosen.
 Task<Turn> Exchange::choose_another() {
-    auto tried = tried_;
-    std::span<const std::size_t> left_out(tried.data(), tries_);
-    auto turn = co_await take_turn(client_, *pool_, {left_out, context_.loop.now(), key_, belongs_.member});
-    if (turn.outcome == Turn::Outcome::nobody && stale_) { // no one else is left: to it again, by a new connection
-        const auto end = std::remove(tried.begin(), tried.begin() + static_cast<std::ptrdiff_t>(tries_), *stale_);
-        left_out = {tried.begin(), end};
-        stale_.reset();
-        turn = co_await take_turn(client_, *pool_, {left_out, context_.loop.now(), key_});
-    }
+    auto turn =
+        co_await take_turn(client_, *pool_, {{tried_.data(), tries_}, context_.loop.now(), key_, belongs_.member});
+    if (turn.view) move_to(turn);
     if (turn.outcome == Turn::Outcome::client_gone) failure_ = client_closed_request;
     if (turn.outcome == Turn::Outcome::full) {
         failure_ = 503;
@@ -119,13 +112,33 @@ Task<Turn> Exchange::choose_another() {
     co_return turn;
 }
 
-// One try. Sets `failure_` where it was not finished.
+// A reload came while this one waited: it is served by the pool as it is now.
+void Exchange::move_to(const Turn& turn) {
+    tries_ = find_all_again({tried_.data(), tries_}, *pool_, *turn.pool);
+    if (belongs_.member) belongs_.member = find_again(*belongs_.member, *pool_, *turn.pool);
+    pool_view_ = turn.view;
+    pool_ = turn.pool;
+}
+
+// One backend. Sets `failure_` where it was not finished.
 Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     auto& link = pool_->link(member);
-    member_ = member;
     report_.backend = link.backend().name();
     link.counters().requests.add();
-    auto connection = co_await obtain(link);
+    auto ended = co_await try_connection(link, member, tries_ == 1 ? Dial::kept_or_new : Dial::anew);
+    if (ended == Try::stale) {
+        // A kept connection that the backend has just closed says nothing about the backend, and costs no attempt.
+        ++report_.retries;
+        context_.counters.retries.add();
+        ended = co_await try_connection(link, member, Dial::anew);
+    }
+    if (ended == Try::finished)
+        context_.note_outcome(*pool_, member, report_.status >= 500 ? BackendOutcome::error : BackendOutcome::success);
+    co_return ended;
+}
+
+Task<Exchange::Try> Exchange::try_connection(BackendLink& link, std::size_t member, Dial dial) {
+    auto connection = co_await obtain(link, dial);
     if (!connection) {
         if (failure_ == client_closed_request || failure_ == shortage) co_return Try::stopped; // no backend's fault
         count_failure(link, member, FailedTry::Stage::connecting);
@@ -142,13 +155,9 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
         co_return Try::finished;
     case Relay::Result::no_answer:
         failure_ = 502;
-        // A kept connection that the backend has just closed says nothing about the backend, and costs no attempt.
-        if (reused_ && may_retry({FailedTry::Stage::sent, idempotent_, framing_.kind == BodyKind::none})) {
-            stale_ = member;
-            attempts_ = view_->snapshot->config.retries.attempts + 1;
-            co_return Try::failed;
-        }
-        count_failure(link, member, FailedTry::Stage::sent);
+        if (reused_ && may_retry({FailedTry::Stage::sent, idempotent_, framing_.kind == BodyKind::none}))
+            co_return Try::stale;
+        if (!connection->is_cut()) count_failure(link, member, FailedTry::Stage::sent);
         co_return may_try_again(FailedTry::Stage::sent) ? Try::failed : Try::stopped;
     case Relay::Result::bad_answer: failure_ = 502; break;
     case Relay::Result::slow_answer: failure_ = 504; break;
@@ -156,6 +165,7 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     case Relay::Result::bad_body: failure_ = 400; co_return Try::stopped;
     case Relay::Result::large_body: failure_ = 413; co_return Try::stopped;
     case Relay::Result::client_gone: failure_ = client_closed_request; co_return Try::stopped;
+    case Relay::Result::broken_off: failure_ = 0; co_return Try::stopped;
     case Relay::Result::cut_off: failure_ = 0; break;
     }
     count_failure(link, member, FailedTry::Stage::answering);
@@ -163,11 +173,11 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
 }
 
 // A kept connection or a new one; null, and `failure_` set, where there is none to be had.
-Task<BackendConnectionPtr> Exchange::obtain(BackendLink& link) {
+Task<BackendConnectionPtr> Exchange::obtain(BackendLink& link, Dial dial) {
     const auto give_up = context_.loop.now() + timeouts_->connect;
     for (;;) {
         BackendConnectionPtr connection;
-        if (may_share() && tries_ == 1) connection = link.take_idle(); // a second try takes no chances
+        if (may_share() && dial == Dial::kept_or_new) connection = link.take_idle(); // a second try takes no chances
         reused_ = connection != nullptr;
         if (connection) {
             connection->socket.set_waker(client_.fiber);
@@ -215,7 +225,7 @@ Task<int> Exchange::connect(BackendConnection& connection) {
 bool Exchange::may_try_again(FailedTry::Stage stage) {
     const auto& retries = view_->snapshot->config.retries;
     const bool untouched = framing_.kind == BodyKind::none || stage == FailedTry::Stage::connecting;
-    if (tries_ >= attempts_ || !may_retry({stage, idempotent_, untouched})) return false;
+    if (tries_ >= retries.attempts || !may_retry({stage, idempotent_, untouched})) return false;
     if (context_.budget.take(context_.loop.now(), retries.budget.value)) return true;
     context_.counters.retries_refused.add();
     return false;
@@ -227,10 +237,8 @@ void Exchange::count_failure(BackendLink& link, std::size_t member, FailedTry::S
     if (stage == FailedTry::Stage::connecting) pool_->balancer.note_connect_failure(member, context_.loop.now());
 }
 
-// A head has come: what live traffic knows of a backend.
-void Exchange::note_answer(int status) {
-    context_.note_outcome(*pool_, member_, status >= 500 ? BackendOutcome::error : BackendOutcome::success);
-}
+// A tunnel begins: that is a success now, not when it ends.
+void Exchange::note_switch() { context_.note_outcome(*pool_, tried_[tries_ - 1], BackendOutcome::success); }
 
 void Exchange::find_affinity(const RequestHead& head) {
     const auto& pool = *pool_->spec;
@@ -245,7 +253,7 @@ void Exchange::find_affinity(const RequestHead& head) {
 // backend is merely full is somebody else's guest for once.
 void Exchange::keep_client_with(std::size_t member) {
     const auto home = belongs_.member;
-    const bool guest = home && *home != member && pool_->balancer.may_stay(*home, context_.loop.now());
+    const bool guest = home && *home != member && pool_->balancer.is_home(*home, context_.loop.now());
     cookie_.clear();
     if (!guest && (home != member || belongs_.stale)) cookie_ = make_cookie(*pool_->spec, member, unix_now(), scheme_);
 }

@@ -47,30 +47,33 @@ private:
     friend class Relay;
 
     // How one try on one backend ended.
-    enum class Try { finished, failed, stopped };
+    enum class Try { finished, failed, stopped, stale }; // stale: the kept connection was dead
+    enum class Dial { kept_or_new, anew };
 
     int decide(const RequestHead& head);
     Task<Connection> answer(int status);
     Task<Connection> try_backends();
     Task<Turn> choose_another();
+    void move_to(const Turn& turn);
     Task<Try> try_backend(std::size_t member);
-    Task<BackendConnectionPtr> obtain(BackendLink& link);
+    Task<Try> try_connection(BackendLink& link, std::size_t member, Dial dial);
+    Task<BackendConnectionPtr> obtain(BackendLink& link, Dial dial);
     Task<int> connect(BackendConnection& connection);
     Task<bool> pause();
     bool may_share() const;
     bool may_try_again(FailedTry::Stage stage);
     void count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage);
-    void note_answer(int status);
+    void note_switch();
     void find_affinity(const RequestHead& head);
     void keep_client_with(std::size_t member);
 
     ClientSide& client_;
     WorkerContext& context_;
-    ViewPtr view_;
+    ViewPtr view_;      // that the request was decided by
+    ViewPtr pool_view_; // the pool's, where a reload came while it waited
     ExchangeReport report_;
     WorkerPool* pool_ = nullptr;
     const conf::Timeouts* timeouts_ = nullptr;
-    std::size_t member_ = 0; // that is being tried
     std::optional<std::uint64_t> key_;
     Belonging belongs_;
     Scheme scheme_ = Scheme::http; // that the client uses, as far as it can be told
@@ -79,14 +82,12 @@ private:
     AnswerTo answer_to_ = AnswerTo::other;
     Connection next_ = Connection::keep; // what the client is told
     bool idempotent_ = false;
-    std::string_view upgrade_;                                 // the protocol asked for
-    Buffer request_head_;                                      // as the backend gets it
-    std::array<std::size_t, conf::most_attempts + 1> tried_{}; // one more for a kept connection that was dead
-    std::size_t tries_ = 0, attempts_ = 1;
-    std::optional<std::size_t>
-        stale_;           // a member whose kept connection was dead: worth a new one where no other is left
-    bool reused_ = false; // the connection at hand has carried a request before
-    int failure_ = 503;   // what the client gets when no one is left to ask
+    std::string_view upgrade_; // the protocol asked for
+    Buffer request_head_;      // as the backend gets it
+    std::array<std::size_t, conf::most_attempts> tried_{};
+    std::size_t tries_ = 0;
+    bool reused_ = false;                 // the connection at hand has carried a request before
+    int failure_ = 503;                   // what the client gets when no one is left to ask
     std::chrono::seconds retry_after_{0}; // told with it
 };
 

@@ -43,7 +43,7 @@ Task<Relay::Result> Relay::run() {
             break;
         }
         if (backend_.is_cut()) {
-            result_ = response_ ? Result::cut_off : Result::no_answer;
+            result_ = response_ ? Result::broken_off : Result::no_answer;
             break;
         }
         if (client_.timer.expired() && !has_been_read()) {
@@ -91,8 +91,8 @@ Relay::Step Relay::push_request() {
     case PumpStatus::yielded: yield(); break;
     case PumpStatus::source_ended:
     case PumpStatus::source_failed: return end(Result::client_gone);
-    case PumpStatus::malformed: return end(response_ ? Result::cut_off : Result::bad_body);
-    case PumpStatus::too_large: return end(response_ ? Result::cut_off : Result::large_body);
+    case PumpStatus::malformed: return end(response_ ? Result::broken_off : Result::bad_body);
+    case PumpStatus::too_large: return end(response_ ? Result::broken_off : Result::large_body);
     case PumpStatus::sink_failed: request_done_ = request_broken_ = true, ++progress_; break;
     }
     return Step::moved;
@@ -179,7 +179,7 @@ Relay::Step Relay::begin_answer(const ResponseHead& head) {
     const auto upgrade = switched_ ? head.find(FieldId::upgrade) : std::string_view();
     write_response(head_, head, {told, exchange_.report_.minor_version, exchange_.next_, upgrade, exchange_.cookie_});
     exchange_.report_.status = head.status;
-    exchange_.note_answer(head.status);
+    if (switched_) exchange_.note_switch();
     backend_.in.consume(head.length);
     response_.emplace(BodyPump::Ends{backend_.socket, client_.socket, backend_.in, client_.context.bodies},
                       switched_ ? Framing{} : framed.framing, encoding_of(told), Following::nothing);
@@ -249,8 +249,10 @@ bool Relay::has_been_read() {
 }
 
 Relay::Result Relay::on_timeout() const {
-    if (response_) return response_->waiting() == Waiting::for_sink ? Result::client_gone : Result::cut_off;
-    return !request_done_ && request_.waiting() == Waiting::for_source ? Result::slow_client : Result::slow_answer;
+    const bool on_upload = !request_done_ && request_.waiting() == Waiting::for_source;
+    if (!response_) return on_upload ? Result::slow_client : Result::slow_answer;
+    if (response_->waiting() == Waiting::for_sink) return Result::client_gone;
+    return on_upload ? Result::broken_off : Result::cut_off;
 }
 
 // Both ends have agreed on another protocol: from here on bytes are passed as they come (RFC 9110 section 7.8).

@@ -22,7 +22,8 @@ public:
         bad_body,    // the client's body is malformed
         large_body,  // the client's body is over the limit
         client_gone,
-        cut_off, // the response had begun and cannot be completed
+        cut_off,    // the response had begun and the backend does not complete it
+        broken_off, // likewise, and the backend is not to blame
     };
 
     Relay(Exchange& exchange, BackendConnection& connection);

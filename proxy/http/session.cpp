@@ -50,6 +50,7 @@ Task<> Session::run() {
         if (!client_.in.empty()) { // the next request is here: others have waited meanwhile
             client_.fiber.yield(client_.context.loop);
             co_await client_.fiber.wait();
+            if (client_.aborted) break;
         }
     }
     if (told_ && client_.socket.is_open() && !client_.aborted && !client_.socket.at_end()) co_await linger();

@@ -43,7 +43,9 @@ public:
     bool is_open() const { return fd_ >= 0; }
     int descriptor() const { return fd_; }
     void set_waker(Waker& waker) { waker_ = &waker; }
-    void wake_user() { waker_->wake(); }
+    void wake_user() { // none before it is opened
+        if (waker_) waker_->wake();
+    }
 
     bool readable() const { return readable_; }
     bool writable() const { return writable_; }

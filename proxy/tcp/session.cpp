@@ -44,6 +44,11 @@ Task<BackendConnectionPtr> Session::connect_any(balancer::Seat& seat) {
     for (std::size_t tries = 0; tries < view_->snapshot->config.retries.attempts; ++tries) {
         auto turn = co_await take_turn(client_, *pool_, {{tried.data(), tries}, client_.context.loop.now(), key});
         if (turn.outcome != Turn::Outcome::chosen) break;
+        if (turn.view) { // a reload came while it waited
+            find_all_again({tried.data(), tries}, *pool_, *turn.pool);
+            view_ = turn.view;
+            pool_ = turn.pool;
+        }
         tried[tries] = turn.member;
         auto& link = pool_->link(turn.member);
         link.counters().requests.add();
@@ -72,6 +77,7 @@ Task<Session::Connected> Session::connect(BackendConnection& connection) {
             co_await client_.fiber.wait();
             if (client_.aborted || client_.socket.broken()) co_return Connected::hopeless;
         }
+        if (connection.is_cut()) co_return Connected::no;
         error = client_.context.begin_connect(connection, client_.fiber);
     }
     if (error) co_return is_shortage(error) ? Connected::hopeless : Connected::no;

@@ -79,6 +79,22 @@ class Sticky(Scenario):
         self.proxy.reload(self.config(states={home: "maint"}))
         self.assertNotEqual(self.ask(mine)["fields"]["x-backend"], home)
 
+    def test_a_client_whose_backend_refused_once_is_a_guest_elsewhere_and_comes_home(self):
+        self.port = free_port()
+        self.behind = [self.backend(name="one"), self.backend(name="two")]
+        listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
+        self.proxy = self.weir(web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    sticky: {{cookie: home}}"), workers=1)
+        answer = self.ask()
+        mine, home = cookie_of(answer), answer["fields"]["x-backend"]
+        backend = next(b for b in self.behind if b.name == home)
+        backend.close()
+        guest = self.ask(mine)
+        self.assertNotEqual(guest["fields"]["x-backend"], home)
+        guest = self.ask(mine)
+        self.assertNotIn("set-cookie", guest["fields"])
+        backend.open()
+        eventually(lambda: self.ask(mine)["fields"]["x-backend"] == home, "it is at home again")
+
     def test_nobody_is_believed_who_claims_a_backend_that_there_is_not(self):
         self.serve()
         self.proxy.wait_up(3)
@@ -223,6 +239,34 @@ class Limits(Scenario):
                 self.assertEqual(client.reader.response()["status"], 200)
         self.assertLessEqual(max(self.most.values()), 3)
         self.assertEqual(sum(len(b.requests) for b in self.behind), 300)
+
+    def test_those_who_wait_are_served_by_a_backend_that_a_reload_brings(self):
+        self.serve("queue: {max: 10, timeout: 10m}", count=1)
+        held = self.begin("/held")
+        eventually(lambda: self.busy() == 1, "it is busy")
+        waiting = [self.begin(f"/{i}") for i in range(3)]
+        eventually(lambda: self.length() == 3, "they wait")
+        other = self.backend(name="other")
+        config = web(self.port, []).replace("backends: []", f'''backends:
+      - {{address: "{self.behind[0].address}", max_connections: 1}}
+      - {{address: "{other.address}", max_connections: 1}}
+    queue: {{max: 10, timeout: 10m}}''')
+        self.assertEqual(self.proxy.reload(config)["verdict"], "applied")
+        for client in waiting:
+            self.assertEqual(client.reader.response()["fields"]["x-backend"], "other")
+        self.gate.release()
+        self.assertEqual(held.reader.response()["status"], 200)
+
+    def test_a_limit_that_a_reload_brings_counts_what_is_in_flight_already(self):
+        self.serve(limit=0, count=1)
+        held = [self.begin() for _ in range(2)]
+        eventually(lambda: self.busy() == 2, "both are in flight")
+        self.proxy.reload(web(self.port, []).replace("backends: []", f'backends: [{{address: "{self.behind[0].address}", max_connections: 2}}]'))
+        self.assertEqual(self.begin().reader.response()["status"], 503)
+        self.gate.release(3)
+        for client in held:
+            self.assertEqual(client.reader.response()["status"], 200)
+        self.assertEqual(self.begin().reader.response()["status"], 200)
 
     def test_tcp_connections_wait_as_well(self):
         self.port = free_port()

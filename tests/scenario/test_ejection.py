@@ -94,6 +94,33 @@ class Outliers(Scenario):
             self.assertLess(len(statuses), 20)
         self.assertEqual(statuses.count(504), 2)
 
+    def test_answers_that_break_off_eject(self):
+        def breaks(connection, request):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+            connection.shutdown(socket.SHUT_RDWR)
+
+        self.serve(count=2, rules="{consecutive_errors: 3, base_time: 1h}")
+        self.behind[1].script = breaks
+
+        def ask():
+            with Client(self.port) as client:
+                client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                return client.rest()
+
+        for _ in range(8):
+            ask()
+        self.assertEqual(self.proxy.states(), ["up", "ejected"])
+        self.assertTrue(all(ask().startswith(b"HTTP/1.1 200") for _ in range(6)))
+
+    def test_the_last_one_that_is_healthy_is_not_ejected(self):
+        self.serve(count=2, rules="{consecutive_errors: 2, base_time: 1h}", more="health_check: {type: tcp, interval: 50ms, fall: 1, rise: 1}")
+        self.proxy.wait_up(2)
+        self.behind[1].close()
+        eventually(lambda: self.state("b1") == "down", "the other is out")
+        self.sick.add("b0")
+        self.ask(20)
+        self.assertEqual(self.proxy.states(), ["up", "down"])
+
     def test_tcp_pools_too(self):
         good, self.port, dead = self.backend(name="good"), free_port(), free_port()
         self.proxy = self.weir(f"""listeners: {{db: {{address: "127.0.0.1:{self.port}", protocol: tcp, pool: web}}}}

@@ -1,12 +1,28 @@
 """A change that makes things worse is taken back by itself, and remembered; the last one that worked is kept on disk."""
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 
 from weir_test import SANITIZED, WEIR, Client, Scenario, can_connect, eventually, free_port, main, web
 
 CHECK = "{type: http, path: /healthz, interval: 50ms, timeout: 40ms, fall: 2, rise: 1}"
+
+
+def last_good(proxy):
+    """The file that is kept; None where there is none yet."""
+    found = [name for name in os.listdir(proxy.state_dir) if name.startswith("last-good-") and ".new" not in name]
+    return os.path.join(proxy.state_dir, found[0]) if found else None
+
+
+def binds(sock, port):
+    with contextlib.suppress(OSError):
+        sock.bind(("127.0.0.1", port))
+        sock.listen()
+        return True
+    return False
 
 
 class Rollback(Scenario):
@@ -69,7 +85,7 @@ class Rollback(Scenario):
         thread.join()
         self.assertEqual(done[0]["verdict"], "applied")
         self.assertGreaterEqual(done[0]["took_ms"], 300)
-        with open(os.path.join(self.proxy.state_dir, "last-good")) as f:
+        with open(last_good(self.proxy)) as f:
             self.assertIn(done[0]["hash"], f.read())
 
     def test_requests_that_begin_to_fail_take_it_back(self):
@@ -119,6 +135,38 @@ class Rollback(Scenario):
         self.assertFalse(can_connect(moved))
         self.assertEqual(self.serves(), "good")
 
+    def test_a_wrong_check_is_taken_back_and_the_backends_are_as_healthy_as_before(self):
+        def good(connection, request):
+            status = "404 Not Found" if request["target"] == "/wrong" else "200 OK"
+            connection.sendall(f"HTTP/1.1 {status}\r\nX-Backend: good\r\nContent-Length: 0\r\n\r\n".encode())
+
+        self.serve()
+        self.good.script = good
+        # The old check would need minutes to bring it back.
+        slow = CHECK.replace("interval: 50ms", "interval: 1m").replace("fall: 2", "fall: 1").replace("rise: 1", "rise: 10")
+        self.assertEqual(self.proxy.reload(self.config([self.good], check=slow).replace("window: 20s", "window: 2m").replace("rollback: {window: 2m}", "lock: {type: local}"))["verdict"], "applied")
+        report = self.proxy.reload(self.config([self.good], check=CHECK.replace("/healthz", "/wrong")))
+        self.assertEqual(report["verdict"], "rolled_back")
+        self.assertEqual(self.proxy.states(), ["up"])
+        self.assertEqual(self.serves(), "good")
+
+    def test_one_that_cannot_be_taken_back_is_said_so_and_is_not_the_last_good_one(self):
+        self.serve()
+        eventually(lambda: can_connect(self.port), "it listens")
+        moved, done = free_port(), []
+        thread = threading.Thread(target=lambda: done.append(self.proxy.reload(self.bad_file().replace(f":{self.port}", f":{moved}").replace("fall: 2", "fall: 20"))))
+        thread.start()
+        eventually(lambda: can_connect(moved), "the new one listens")
+        taken = socket.socket()
+        self.addCleanup(taken.close)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        eventually(lambda: binds(taken, self.port), "its old port is free")
+        thread.join()
+        self.assertEqual(done[0]["verdict"], "stuck")
+        self.assertIn("it cannot be rolled back: listeners.web.address: cannot listen on", done[0]["errors"][1])
+        self.assertEqual(len(self.proxy.status()["reload"]["known_bad"]), 1)
+        self.assertIsNone(last_good(self.proxy))  # neither has stood its window
+
     def test_a_stop_during_the_window_is_no_verdict(self):
         self.serve()
         thread = threading.Thread(target=lambda: self.proxy.admin("POST", "/api/v1/reload"))
@@ -140,8 +188,7 @@ class LastGood(Scenario):
             return client.get("/")["fields"]["x-backend"]
 
     def kept(self, proxy):
-        path = os.path.join(proxy.state_dir, "last-good")
-        return os.path.exists(path)
+        return bool(last_good(proxy))
 
     def test_a_start_with_a_bad_file_is_from_the_last_good_one_where_that_is_asked_for(self):
         proxy = self.weir(self.good)
@@ -152,7 +199,7 @@ class LastGood(Scenario):
             proxy.write(bad)
             code, _, err = proxy.command("run", "-c", proxy.path, "--state-dir", proxy.state_dir)
             self.assertEqual(code, 1)
-            again = self.weir(bad, state_dir=proxy.state_dir, admin_path=None, arguments=("--last-good", "--state-dir", proxy.state_dir), admin_port=proxy.admin_port)
+            again = self.weir(bad, state_dir=proxy.state_dir, path=proxy.path, arguments=("--last-good", "--state-dir", proxy.state_dir), admin_port=proxy.admin_port)
             self.assertEqual(self.serves(), "one")
             self.assertIn("WARNING: the file is bad; starting from the last good configuration", again.log())
             self.assertEqual(again.status()["config"]["hash"], whole)
@@ -203,11 +250,11 @@ class LastGood(Scenario):
             self.addCleanup(process.wait)
             self.addCleanup(process.kill)
             config = f"header_count: {50 + at}}}"
-            path = os.path.join(proxy.state_dir, "last-good")
+            path = last_good(proxy)
 
             def is_whole():
                 with open(path) as f:
-                    return config in f.read() and not os.path.exists(path + ".new")
+                    return config in f.read()
 
             eventually(lambda: process.poll() is not None or (is_whole() and can_connect(self.port)), "it is cut off, or it keeps the new one")
             survived = process.poll() is None

@@ -24,9 +24,9 @@ SANITIZED = bool(os.environ.get("WEIR_SANITIZE"))
 class Weir:
     """The real binary, with a configuration in a directory of its own."""
 
-    def __init__(self, config, workers=2, environment=None, state_dir=None, watch=False, admin_path=None, folder="", arguments=(), admin_port=None):
+    def __init__(self, config, workers=2, environment=None, state_dir=None, watch=False, admin_path=None, folder="", arguments=(), admin_port=None, path=None):
         self.directory = tempfile.mkdtemp(prefix="weir-test-")
-        self.path = os.path.join(self.directory, folder, "weir.yaml")
+        self.path = path or os.path.join(self.directory, folder, "weir.yaml")
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self.admin_port, self.workers, self.watch = admin_port or free_port(), workers, watch
         self.admin_path = admin_path  # of a unix socket, where the configuration names one

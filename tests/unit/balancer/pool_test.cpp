@@ -181,6 +181,8 @@ TEST_CASE("under the panic threshold every member is asked but those that an ope
     f.backends[1]->set_ejection(Ejection::ejected);
     CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // half is not under half
     f.backends[2]->set_verdict(Verdict::unknown);
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{3, 10}}); // one of which nothing is known is not sick
+    f.backends[2]->set_verdict(Verdict::down);
     CHECK(choose_many(pool, 40) == std::map<int, int>{{0, 10}, {1, 10}, {2, 10}, {3, 10}});
     f.backends[2]->set_verdict(Verdict::up);
     CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // and it ends by itself

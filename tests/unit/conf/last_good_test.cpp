@@ -29,7 +29,8 @@ const LastGood good{"0123abcd",
 
 TEST_CASE("the last good configuration is read as it was kept") {
     const Directory directory;
-    const LastGoodStore store(directory.path);
+    const LastGoodStore store(directory.path, "/etc/weir.yaml");
+    CHECK(store.path() != LastGoodStore(directory.path, "/etc/other.yaml").path());
     std::string why;
     CHECK_FALSE(store.read(why));
     CHECK(why.find("No such file") != std::string::npos);
@@ -101,7 +102,7 @@ TEST_CASE("a file that cannot be replaced is told, and stays") {
     const Directory directory;
     const auto path = directory.path + "/file";
     REQUIRE_FALSE(replace_file(path, "old"));
-    REQUIRE(::mkdir((path + ".new").c_str(), 0700) == 0); // in the way
+    REQUIRE(::mkdir((path + ".new-" + std::to_string(::getpid())).c_str(), 0700) == 0); // in the way
     CHECK(replace_file(path, "new"));
     boost::system::error_code error;
     CHECK(read_whole_file(path, error) == "old");
