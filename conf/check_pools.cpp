@@ -33,6 +33,12 @@ void check_health(const HealthCheck& check, const std::string& path, Checks& che
     if (check.timeout > check.interval)
         checks.fail(path + ".timeout", "longer than the interval (" + format(check.interval) +
                                            "): one probe would run into the next; shorten it");
+    const bool push = check.mode == CheckMode::push;
+    if (push && check.type != CheckType::heartbeat) checks.fail(path + ".mode", "only type: heartbeat can be pushed");
+    if (push && check.token_file.empty())
+        checks.fail(path, "\"token_file\" is missing: without a token anybody could send beats");
+    if (!push && !check.token_file.empty()) checks.fail(path + ".token_file", "means nothing without mode: push");
+    if (push && check.port != 0) checks.fail(path + ".port", "means nothing with mode: push: nobody is asked");
     if (check.expect_status.empty()) checks.fail(path + ".expect_status", "no status would ever pass");
 }
 

@@ -20,6 +20,7 @@ enum class HashOn { source_ip, header, cookie, path };
 enum class ProxyProtocol { none, v1, v2 };
 enum class AdminState { ready, drain, maint };
 enum class CheckType { http, tcp, heartbeat };
+enum class CheckMode { pull, push };
 enum class LogLevel { debug, info, warn, error };
 enum class LogFormat { text, json };
 enum class AccessFormat { combined, json };
@@ -81,6 +82,8 @@ struct StatusRange {
 
 struct HealthCheck {
     CheckType type = CheckType::http;
+    CheckMode mode = CheckMode::pull; // push: the backends send beats by themselves
+    std::string token_file;           // of whoever sends beats
     std::string path = "/";
     std::vector<StatusRange> expect_status{StatusRange{}};
     Duration interval{5000};

@@ -73,8 +73,8 @@ template <class V> void visit(V& v, Of<HealthCheck> auto& h) {
     v.whole("fall", h.fall, 1, 1000, "failed probes in a row that eject a backend");
     v.whole("rise", h.rise, 1, 1000, "passed probes in a row that bring it back");
     v.whole("port", h.port, 0, 65535, "port to probe; 0: the backend's own");
-    v.unsupported("mode");
-    v.unsupported("token_file");
+    v.field("mode", h.mode, "with heartbeat: pull asks each backend; push waits for the beats that backends send");
+    v.field("token_file", h.token_file, "with push: the file whose first line signs the beats");
 }
 
 template <class V> void visit(V& v, Of<Keepalive> auto& k) {

@@ -49,6 +49,9 @@ template <> struct Words<CheckType> {
     static constexpr Word<CheckType> all[] = {
         {"http", CheckType::http}, {"tcp", CheckType::tcp}, {"heartbeat", CheckType::heartbeat}};
 };
+template <> struct Words<CheckMode> {
+    static constexpr Word<CheckMode> all[] = {{"pull", CheckMode::pull}, {"push", CheckMode::push}};
+};
 template <> struct Words<LogLevel> {
     static constexpr Word<LogLevel> all[] = {
         {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warn", LogLevel::warn}, {"error", LogLevel::error}};

@@ -131,6 +131,10 @@ private:
 
     void admin_and_logging() {
         const auto& admin = config_.admin;
+        for (const auto& pool : config_.pools)
+            if (pool.health_check && pool.health_check->mode == CheckMode::push && !admin.address)
+                fail("pools." + pool.name + ".health_check.mode",
+                     "beats come in by the admin API: add admin: {address: …}");
         if (admin.address && !admin.address->is_unix()) {
             const auto& address = std::get<Address>(admin.address->where);
             for (const auto& listener : config_.listeners)

@@ -38,8 +38,18 @@ public:
 
     void start() {
         if (!target_.check) return decide(Verdict::up);
+        if (target_.check->mode == conf::CheckMode::push) {
+            if (target_.backend->verdict() == Verdict::up) listen(); // as another process, or another check, knew
+            return;
+        }
         probe_ = make_probe(*target_.check);
         asio::co_spawn(timer_.get_executor(), run(shared_from_this()), asio::detached);
+    }
+    void beat() {
+        if (!target_.check || target_.check->mode != conf::CheckMode::push) return;
+        last_beat_ = std::chrono::steady_clock::now();
+        take({ProbeOutcome::passed, ""});
+        if (!listening_) listen();
     }
     void stop(Standing standing) {
         stopped_ = true;
@@ -66,6 +76,24 @@ private:
             const auto result = co_await run_probe(*self->probe_, address, header, check.timeout);
             if (!self->stopped_) self->take(result);
         }
+    }
+
+    // Waits for the moment at which `fall` beats are missing. A beat only notes its time: the timer looks at that when
+    // it ends, so that a beat costs no timer.
+    void listen() {
+        listening_ = true;
+        if (last_beat_ == std::chrono::steady_clock::time_point()) last_beat_ = std::chrono::steady_clock::now();
+        timer_.expires_at(last_beat_ + target_.check->interval * target_.check->fall);
+        timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
+            if (error || self->stopped_) return;
+            const auto limit = self->target_.check->interval * self->target_.check->fall;
+            if (std::chrono::steady_clock::now() - self->last_beat_ < limit) return self->listen();
+            self->listening_ = false; // until the next beat
+            self->health.why = "no beat for " + conf::format(limit);
+            self->health.progress = {0, self->target_.check->fall};
+            ++self->health.failed_checks;
+            self->decide(Verdict::down);
+        });
     }
 
     void take(const ProbeResult& result) {
@@ -96,7 +124,8 @@ private:
     std::unique_ptr<Probe> probe_;
     const Arrival arrival_;
     const double phase_; // where in its interval it begins
-    bool stopped_ = false;
+    std::chrono::steady_clock::time_point last_beat_{};
+    bool listening_ = false, stopped_ = false;
 };
 
 Monitor::Monitor(asio::io_context& context, OnVerdict on_verdict)
@@ -143,6 +172,10 @@ double Monitor::next_phase() {
     phase_ += 0.6180339887498949;
     if (phase_ >= 1) phase_ -= 1;
     return phase_;
+}
+
+void Monitor::beat(const balancer::Backend& backend) {
+    if (const auto it = watchers_.find(&backend); it != watchers_.end()) it->second->beat();
 }
 
 const Health* Monitor::find(const balancer::Backend& backend) const {

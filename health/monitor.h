@@ -6,6 +6,7 @@
 
 #include "balancer/backend.h"
 #include "conf/config.h"
+#include "health/beat.h"
 #include "health/thresholds.h"
 
 #include <boost/asio/io_context.hpp>
@@ -44,6 +45,9 @@ public:
     ~Monitor();
     Monitor(const Monitor&) = delete;
     Monitor& operator=(const Monitor&) = delete;
+
+    // A backend has sent a beat; one that is not watched for beats does not mind.
+    void beat(const balancer::Backend& backend);
 
     // What another process knew of a backend, before it is watched for the first time.
     void inherit(const balancer::BackendPtr& backend, Verdict verdict, Progress progress);

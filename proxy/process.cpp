@@ -37,7 +37,7 @@ std::uint64_t raise_descriptor_limit() {
 conf::Process fit_descriptors(const conf::Config& config) {
     auto process = config.process;
     std::size_t backends = 0;
-    for (const auto& pool : config.pools) backends += pool.backends.size(); // probed all at once, perhaps
+    for (const auto& pool : config.pools) backends += pool.backends.size(); // probed, or beating, all at once, perhaps
     const auto own = 64 + backends + config.listeners.size() * Running::worker_count(process);
     const auto limit = raise_descriptor_limit();
     const auto affordable = limit > own + 2 ? (limit - own) / 2 : 1;

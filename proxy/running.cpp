@@ -2,6 +2,7 @@
 
 #include "proxy/log/logger.h"
 
+#include <boost/asio/co_spawn.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -39,11 +40,12 @@ std::vector<conf::Problem> told(const std::vector<ListenSockets::Prepared::Failu
 } // namespace
 
 Running::Running(boost::asio::io_context& control, const conf::Process& process)
-    : count_(worker_count(process)), counters_(count_), access_log_(count_), sockets_(count_),
+    : control_(control), count_(worker_count(process)), counters_(count_), access_log_(count_), sockets_(count_),
       builder_(count_, [this](std::size_t worker, auto work) { workers_.run_on(worker, std::move(work)); }),
       turnstile_(control), monitor_(control, [this](const auto& backend, auto before,
                                                     const auto& health) { on_verdict(backend, before, health); }),
       ejector_(control, [this](const auto& backend, auto time) { on_ejection(backend, time); }),
+      beats_(monitor_, [this](const auto& backend, const auto& beat) { on_wish(backend, beat); }),
       workers_(control, count_, process.max_connections, access_log_, counters_,
                [this](const auto& backend) { ejector_.report(backend); }),
       cutter_(control, [this](const auto& backend) { workers_.cut(backend); }) {}
@@ -62,6 +64,7 @@ boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config c
     for (const auto& listener : config.listeners) addresses.push_back(listener.address);
     auto prepared = sockets_.prepare(addresses);
     auto errors = told(prepared.failures, config);
+    auto tokens = read_beat_tokens(config, errors);
     const auto& access = config.logging.access;
     const bool same_output = snapshot_ && snapshot_->config.logging.access.output == access.output;
     if (errors.empty() && !same_output)
@@ -75,9 +78,10 @@ boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config c
     for (const auto& address : sockets_.unused()) unused_.push_back(address.text());
     log::configure_logger(config.logging);
     sockets_.commit(std::move(prepared));
-    auto next = builder_.build(std::move(config), std::move(hash), overrides_, snapshot_);
+    auto next = builder_.build(std::move(config), std::move(hash), all_overrides(), snapshot_);
     inherit_health(*next);
     co_await adopt(std::move(next));
+    beats_.update(*snapshot_, std::move(tokens));
     co_return errors;
 }
 
@@ -100,9 +104,52 @@ boost::asio::awaitable<bool> Running::set_override(std::string pool, std::string
     auto change = overrides_.find(pool, backend);
     edit(change);
     overrides_.set(pool, backend, change);
-    auto next = builder_.build(snapshot_->config, snapshot_->hash, overrides_, snapshot_);
-    co_await adopt(std::move(next));
+    co_await rebuild();
     co_return true;
+}
+
+// Within a pass of the turnstile.
+boost::asio::awaitable<void> Running::rebuild() {
+    auto next = builder_.build(snapshot_->config, snapshot_->hash, all_overrides(), snapshot_);
+    co_await adopt(std::move(next));
+}
+
+Overrides Running::all_overrides() const {
+    auto all = wishes_;
+    for (const auto& [who, change] : overrides_.all()) {
+        auto both = all.find(who.first, who.second);
+        if (change.state) both.state = change.state;
+        if (change.weight) both.weight = change.weight;
+        all.set(who.first, who.second, both);
+    }
+    return all;
+}
+
+namespace {
+
+boost::asio::awaitable<void> run_later(Turnstile& turnstile, std::function<boost::asio::awaitable<void>()> work) {
+    const auto pass = co_await turnstile.enter();
+    co_await work();
+}
+
+} // namespace
+
+void Running::on_wish(const balancer::BackendPtr& backend, const health::Beat& beat) {
+    Override wish;
+    if (beat.drain) wish.state = conf::AdminState::drain;
+    if (beat.weight) wish.weight = beat.weight;
+    wishes_.set(backend->pool(), backend->name(), wish);
+    spdlog::info("backend {}/{} asks for {} and weight {}", backend->pool(), backend->name(),
+                 beat.drain ? "drain" : "clients", beat.weight ? std::to_string(beat.weight) : "as the file says");
+    // Many may ask at once: whoever is first rebuilds for all of them.
+    if (std::exchange(rebuild_asked_, true)) return;
+    boost::asio::co_spawn(control_,
+                          run_later(turnstile_,
+                                    [this] {
+                                        rebuild_asked_ = false;
+                                        return rebuild();
+                                    }),
+                          log::tell_failure);
 }
 
 void Running::inherit(Handover handover) {

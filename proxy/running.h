@@ -7,6 +7,7 @@
 #include "conf/error.h"
 #include "health/ejector.h"
 #include "health/monitor.h"
+#include "proxy/beat_desk.h"
 #include "proxy/cutter.h"
 #include "proxy/handover.h"
 #include "proxy/listen_sockets.h"
@@ -47,6 +48,9 @@ public:
     boost::asio::awaitable<bool> set_override(std::string pool, std::string backend,
                                               std::function<void(Override&)> edit);
     const Overrides& overrides() const { return overrides_; }
+    // What a backend asks for itself, under what an operator says.
+    const Overrides& wishes() const { return wishes_; }
+    BeatAnswer take_beat(std::string_view body) { return beats_.take(body); }
 
     // Goes on to watch what the configuration in force uses though the next one may not: it may come back. Null ends
     // it.
@@ -67,27 +71,33 @@ public:
 
 private:
     boost::asio::awaitable<void> adopt(SnapshotPtr next);
+    Overrides all_overrides() const;
     void on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health);
+    void on_wish(const balancer::BackendPtr& backend, const health::Beat& beat);
+    boost::asio::awaitable<void> rebuild();
     void on_ejection(const balancer::BackendPtr& backend, conf::Duration time);
     void watch_health();
     void inherit_health(const Snapshot& snapshot);
     std::vector<HealthNote> note_health(const Snapshot& snapshot) const;
 
+    boost::asio::io_context& control_;
     const std::size_t count_;
     std::vector<WorkerCounters> counters_;
     log::AccessLog access_log_;
     ListenSockets sockets_;
     SnapshotBuilder builder_;
-    Overrides overrides_;
+    Overrides overrides_, wishes_;
     SnapshotPtr snapshot_, standby_;
     std::vector<HealthNote> standby_health_;
     Turnstile turnstile_; // snapshots change one at a time
     health::Monitor monitor_;
     health::Ejector ejector_;
+    BeatDesk beats_;
     WorkerGroup workers_;
     Cutter cutter_;
     std::vector<HealthNote> inherited_;
     std::vector<std::string> unused_;
+    bool rebuild_asked_ = false;
 };
 
 } // namespace weir::proxy

@@ -32,7 +32,7 @@ Response make_json(const Request& request, int status, const json::value& body) 
     return make(request, status, json::serialize(body) + "\n", "application/json");
 }
 
-constexpr std::string_view backends_path = "/api/v1/backends/";
+constexpr std::string_view backends_path = "/api/v1/backends/", beat_path = "/api/v1/beat";
 
 // The value of a parameter in the query; unset where it is not there.
 std::optional<std::string_view> find_parameter(std::string_view target, std::string_view name) {
@@ -85,6 +85,16 @@ Response refuse(const Request& request, int status, std::string_view why) {
     return response;
 }
 
+Response answer_beat(const Request& request, const BeatAnswer& answer) {
+    if (answer.status == 200) return make(request, 200, "{}\n", "application/json");
+    json::object body{{"error", answer.why}};
+    if (answer.status == 409) { // where the sender goes on
+        body["last_sequence"] = answer.last_sequence;
+        body["time"] = answer.time_ms;
+    }
+    return make_json(request, answer.status, body);
+}
+
 } // namespace
 
 asio::awaitable<Response> Api::answer(const Request& request) {
@@ -92,12 +102,14 @@ asio::awaitable<Response> Api::answer(const Request& request) {
                         request["Sec-Fetch-Site"], request[http::field::authorization]};
     // Health pages are for load balancers and orchestrators, which carry no token.
     const bool open_to_all = request.target() == "/healthz" || request.target() == "/readyz";
-    const auto verdict = check_caller(caller, own_, open_to_all ? std::string_view() : token_);
+    const bool is_beat = request.target() == beat_path; // signed with a token of its own
+    const auto verdict = check_caller(caller, own_, open_to_all || is_beat ? std::string_view() : token_);
     if (verdict.status != 200) co_return refuse(request, verdict.status, verdict.why);
     if (request.method() == http::verb::get) co_return show(request);
     if (request.method() != http::verb::post) co_return refuse(request, 405, "only GET and POST");
     const auto path = request.target().substr(0, request.target().find('?'));
     if (path == "/api/v1/reload") co_return co_await reload(request);
+    if (is_beat) co_return answer_beat(request, running_.take_beat(request.body()));
     if (path.starts_with(backends_path)) co_return co_await change_backend(request);
     co_return refuse(request, 404, "there is no such page");
 }

@@ -29,7 +29,7 @@ namespace {
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr auto idle_time = std::chrono::seconds(30);
 constexpr auto answer_time = std::chrono::minutes(30); // a reload may wait for the lock
-constexpr int most_connections = 64;
+constexpr int most_connections = 4096;                 // backends that beat keep theirs
 constexpr std::size_t largest_body = 1u << 20;
 
 // Removes the socket of a process that is gone, and nothing else.

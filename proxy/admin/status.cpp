@@ -59,6 +59,11 @@ json::object backend_status(const conf::Backend& config, const MemberSpec& membe
         if (over.state) out["override"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*over.state);
         if (over.weight) out["override"].as_object()["weight"] = *over.weight;
     }
+    if (const auto wish = running.wishes().find(backend.pool(), config.name); !wish.is_empty()) {
+        out["wish"] = json::object(); // of the backend itself, in its beats
+        if (wish.state) out["wish"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*wish.state);
+        if (wish.weight) out["wish"].as_object()["weight"] = *wish.weight;
+    }
     if (!health) return out;
     out["since"] = to_iso(health->since);
     out["checks"] = health->checks;

@@ -1,5 +1,6 @@
 #include "proxy/cli/app.h"
 
+#include "conf/units.h"
 #include "proxy/cli/commands.h"
 #include "proxy/version.h"
 
@@ -87,6 +88,26 @@ int main(int argc, char** argv) {
     auto& heartbeat_command = *app.add_subcommand("heartbeat", "answer heartbeats beside a backend");
     heartbeat_command.add_option("--listen", listen, "IP:PORT")->required();
     heartbeat_command.callback([&] { code = heartbeat(listen); });
+
+    BeatOptions beats;
+    std::string interval = "1s";
+    auto& beat_command = *app.add_subcommand("beat", "send beats for a backend, beside it");
+    beat_command.add_option("--to", beats.to, "admin address of a weir, http://IP:PORT or unix:/PATH; may be repeated")
+        ->required();
+    beat_command.add_option("--pool", beats.pool, "the pool")->required();
+    beat_command.add_option("--backend", beats.backend, "the backend's name in it")->required();
+    beat_command.add_option("--token-file", beats.token_file, "the pool's token")->required();
+    beat_command.add_option("--interval", interval, "between two beats, as the pool expects them");
+    beat_command.add_option("--check", beats.check, "a command: beats are sent only while it ends with 0");
+    beat_command.add_option("--weight", beats.weight, "that the backend asks for")->check(CLI::Range(1, 256));
+    beat_command.add_flag("--drain", beats.drain, "ask for no new clients");
+    beat_command.add_flag("--once", beats.once, "send one, and say how it went: 0 or 1");
+    beat_command.callback([&] {
+        std::string why;
+        beats.interval = conf::parse_duration(interval, why);
+        if (!why.empty()) std::cerr << "weir: --interval: " << why << "\n";
+        else code = beat(beats);
+    });
 
     auto& demo_command =
         *app.add_subcommand("demo", "show weir at work: backends that die and return, reloads under load");

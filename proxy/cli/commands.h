@@ -7,7 +7,9 @@
 
 #include "proxy/changer.h"
 
+#include <chrono>
 #include <string>
+#include <vector>
 
 namespace weir::proxy::cli {
 
@@ -36,6 +38,17 @@ int status(const Target& target, Output output);
 int change_backend(const Target& target, const std::string& backend, const std::string& query);
 int schema();
 int heartbeat(const std::string& listen);
+
+// What `beat` sends, and to whom.
+struct BeatOptions {
+    std::vector<std::string> to;
+    std::string pool, backend, token_file, check;
+    std::chrono::milliseconds interval{1000};
+    std::uint32_t weight = 0;
+    bool drain = false, once = false;
+};
+
+int beat(const BeatOptions& options);
 
 enum class DemoEnd { stay_up, end_by_itself };
 int demo(DemoEnd end);

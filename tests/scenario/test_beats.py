@@ -1,0 +1,176 @@
+"""Backends that send beats by themselves: believed only when they are signed, new and in time."""
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import signal
+import tempfile
+import time
+
+from weir_test import SANITIZED, WEIR, Client, Scenario, eventually, free_port, main, web
+
+TOKEN = "a token that nobody guesses"
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+
+
+class Beats(Scenario):
+    def serve(self, count=1, interval="200ms", fall=3, rise=1, **kwargs):
+        self.port = free_port()
+        self.behind = [self.backend(name=f"b{i}") for i in range(count)]
+        listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
+        self.files = tempfile.TemporaryDirectory()
+        self.addCleanup(self.files.cleanup)
+        self.token_file = os.path.join(self.files.name, "token")
+        with open(self.token_file, "w") as f:
+            f.write(TOKEN + "\n")
+        check = f"{{type: heartbeat, mode: push, interval: {interval}, fall: {fall}, rise: {rise}, token_file: {self.token_file}}}"
+        self.config = web(self.port, [], check).replace("backends: []", f"backends: [{listed}]")
+        self.proxy = self.weir(self.config, **kwargs)
+
+    def beat(self, sequence, at=None, token=TOKEN, backend="b0", pool="web", weight=0, drain=False, forged=None):
+        at = int(time.time() * 1000) if at is None else at
+        text = f"{pool}\n{backend}\n{sequence}\n{at}\n{weight}\n{int(drain)}\n"
+        body = {"pool": pool, "backend": backend, "sequence": sequence, "time": at, "weight": weight, "drain": drain,
+                "signature": hmac.new(token.encode(), text.encode(), hashlib.sha256).hexdigest()}
+        return self.post(json.dumps({**body, **(forged or {})}))
+
+    def post(self, body):
+        connection = http.client.HTTPConnection("127.0.0.1", self.proxy.admin_port, timeout=30)
+        try:
+            connection.request("POST", "/api/v1/beat", body)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def agent(self, *arguments, backend="b0"):
+        return self.start(WEIR, "beat", "--to", f"http://127.0.0.1:{self.proxy.admin_port}/", "--pool", "web", "--backend", backend,
+                          "--token-file", self.token_file, "--interval", "100ms", *arguments)
+
+    def test_a_backend_is_unknown_until_it_beats_up_while_it_does_and_down_when_it_stops(self):
+        self.serve(count=2)
+        self.assertEqual(self.proxy.states(), ["unknown", "unknown"])
+        agent = self.agent()
+        self.proxy.wait_up(1)
+        with Client(self.port) as client:
+            self.assertEqual({client.get("/")["fields"]["x-backend"] for _ in range(10)}, {"b0"})
+        agent.send_signal(signal.SIGSTOP)  # a machine that hangs
+        eventually(lambda: self.proxy.states() == ["down", "unknown"], "it is ejected")
+        self.assertEqual(self.proxy.backends()["b0"]["last_failure"], "no beat for 600ms")
+        agent.send_signal(signal.SIGCONT)
+        self.proxy.wait_up(1)
+
+    def test_beats_are_sent_only_while_the_check_succeeds(self):
+        self.serve()
+        flag = os.path.join(self.files.name, "well")
+        self.agent("--check", f"test -e {flag}")
+        held = self.agent("--check", "sleep 1000", backend="b0")  # hangs: no beat either
+        eventually(lambda: held.poll() is None and os.path.exists(self.token_file), "both run")
+        self.assertEqual(self.proxy.states(), ["unknown"])
+        open(flag, "w").close()
+        self.proxy.wait_up(1)
+        os.unlink(flag)
+        eventually(lambda: self.proxy.states() == ["down"], "it is ejected")
+
+    def test_once_says_how_it_went(self):
+        self.serve()
+        common = ("--to", f"127.0.0.1:{self.proxy.admin_port}", "--pool", "web", "--token-file", self.token_file, "--once")
+        self.assertEqual(self.proxy.command("beat", *common, "--backend", "b0")[0], 0)
+        code, _, err = self.proxy.command("beat", *common, "--backend", "b9")
+        self.assertEqual(code, 1)
+        self.assertIn("there is no backend web/b9", err)
+        code, _, err = self.proxy.command("beat", "--to", f"127.0.0.1:{free_port()}", *common[2:], "--backend", "b0")
+        self.assertEqual(code, 1)
+        self.assertIn("cannot connect", err)
+
+    def test_only_those_who_know_the_token_are_believed(self):
+        self.serve()
+        self.assertEqual(self.beat(1, token="another token, long enough")[0], 403)
+        self.assertEqual(self.beat(1, pool="wob")[0], 403)
+        self.assertEqual(self.beat(1, weight=5)[0], 200)
+        self.assertEqual(self.beat(2, forged={"signature": "0" * 64})[0], 403)
+        for changed in ({"backend": "b1"}, {"sequence": 9}, {"time": 5}, {"weight": 7}, {"drain": True}):
+            self.assertEqual(self.beat(2, forged=changed)[0], 403, changed)
+        for nonsense in ("", "[]", "{}", "{" * 1000, json.dumps({"pool": 5}), '{"pool": "web", "backend": "b0", "sequence": -1, "time": 1, "signature": "x"}'):
+            self.assertEqual(self.post(nonsense)[0], 400, nonsense)
+        self.assertEqual(self.beat(2, backend="b9")[0], 404)
+
+    def test_replays_and_old_beats_are_refused_and_a_sender_is_told_where_to_go_on(self):
+        self.serve()
+        now = int(time.time() * 1000)
+        self.assertEqual(self.beat(10, at=now - 3_600_000)[0], 409)
+        self.assertEqual(self.proxy.states(), ["unknown"])
+        self.assertEqual(self.beat(10, at=now)[0], 200)
+        self.assertEqual(self.beat(10, at=now)[0], 409)
+        status, told = self.beat(9, at=now)
+        self.assertEqual((status, told["last_sequence"]), (409, 10))
+        self.assertLess(abs(told["time"] - int(time.time() * 1000)), 10_000)
+        self.assertEqual(self.beat(11, at=now + 600_000)[0], 409)
+        self.assertEqual(self.beat(11, at=told["time"])[0], 200)
+
+    def test_a_beat_may_ask_for_a_weight_and_for_a_drain(self):
+        self.serve(count=2, interval="1h", workers=1)
+        self.assertEqual(self.beat(1, backend="b0", weight=3)[0], 200)
+        self.assertEqual(self.beat(1, backend="b1")[0], 200)
+        self.proxy.wait_up(2)
+        eventually(lambda: self.proxy.backends()["b0"]["weight"] == 3, "it is heard")
+
+        def shares(count):
+            with Client(self.port) as client:
+                names = [client.get("/")["fields"]["x-backend"] for _ in range(count)]
+            return {name: names.count(name) for name in set(names)}
+
+        self.assertEqual(shares(20), {"b0": 15, "b1": 5})
+        self.assertEqual(self.beat(2, backend="b1", drain=True)[0], 200)
+        eventually(lambda: self.proxy.states() == ["up", "drain"], "it is drained")
+        self.assertEqual(shares(20), {"b0": 20})
+        self.assertEqual(self.proxy.backends()["b1"]["wish"], {"state": "drain"})
+        self.assertEqual(self.proxy.admin("POST", "/api/v1/backends/web/b1?state=ready")[0], 200)  # an operator has the last word
+        self.assertEqual(self.proxy.states(), ["up", "up"])
+        self.assertEqual(self.beat(3, backend="b1")[0], 200)
+
+    def test_a_reload_forgets_no_beat(self):
+        self.serve(interval="1h")
+        self.assertEqual(self.beat(5)[0], 200)
+        self.proxy.wait_up(1)
+        self.assertEqual(self.proxy.reload(self.config + "limits: {header_count: 50}\n")["verdict"], "applied")
+        self.assertEqual(self.proxy.states(), ["up"])
+        self.assertEqual(self.beat(5)[0], 409)
+
+    def test_a_token_that_cannot_be_read_refuses_the_whole_file(self):
+        self.serve()
+        report = self.proxy.reload(self.config.replace(self.token_file, self.token_file + ".none"))
+        self.assertEqual(report["verdict"], "refused")
+        self.assertIn("pools.web.health_check.token_file", report["errors"][0])
+
+    def test_clocks_that_jump_an_hour_either_way_eject_nobody(self):
+        if SANITIZED:
+            self.skipTest("a sanitizer wants to be loaded first")
+        clock = tempfile.NamedTemporaryFile("w", delete=False)
+        self.addCleanup(os.unlink, clock.name)
+
+        def set_clock(text):
+            with open(clock.name + ".new", "w") as f:
+                f.write(text + "\n")
+            os.rename(clock.name + ".new", clock.name)
+
+        set_clock("+0")
+        fake = {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": clock.name, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+        self.serve(count=2, environment=fake)
+        self.agent(backend="b0")
+        self.agent(backend="b1")
+        self.proxy.wait_up(2)
+        for jump in ("+3600", "-3600", "+0"):
+            set_clock(jump)
+            begin = self.proxy.backends()["b0"]["checks"]
+            eventually(lambda: self.proxy.backends()["b0"]["checks"] > begin + 10, "beats are taken")
+            self.assertEqual(self.proxy.states(), ["up", "up"], jump)
+        self.assertEqual(self.proxy.backends()["b0"]["ejections"], 0)
+        set_clock("+3600")  # one that begins now has another clock: it is told
+        late = self.agent(backend="b1")
+        eventually(lambda: late.poll() is None and self.proxy.states() == ["up", "up"], "it goes on")
+
+
+if __name__ == "__main__":
+    main()
