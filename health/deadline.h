@@ -11,36 +11,48 @@
 namespace weir::health {
 
 template <class Socket> class Deadline {
+    using Clock = std::chrono::steady_clock;
+
 public:
     Deadline(Socket& socket, std::chrono::milliseconds time)
-        : timer_(socket.get_executor(), time), state_(std::make_shared<State>(State{&socket, false})) {
-        watch();
+        : state_(std::make_shared<State>(socket, Clock::now() + time)) {
+        watch(state_);
     }
-    ~Deadline() { state_->socket = nullptr; }
+    ~Deadline() {
+        state_->socket = nullptr;
+        state_->timer.cancel();
+    }
     Deadline(const Deadline&) = delete;
     Deadline& operator=(const Deadline&) = delete;
 
+    // A later end costs no timer: the one that runs looks for it when it ends.
     void extend(std::chrono::milliseconds time) {
-        timer_.expires_after(time);
-        watch();
+        state_->end = Clock::now() + time;
+        if (state_->end < state_->timer.expiry() || state_->passed) watch(state_);
     }
     bool passed() const { return state_->passed; }
 
 private:
-    void watch() {
-        timer_.async_wait([state = state_](boost::system::error_code error) {
+    struct State {
+        State(Socket& watched, Clock::time_point until) : socket(&watched), end(until), timer(watched.get_executor()) {}
+        Socket* socket;
+        Clock::time_point end;
+        boost::asio::steady_timer timer;
+        bool passed = false;
+    };
+
+    static void watch(std::shared_ptr<State> state) {
+        auto& timer = state->timer;
+        timer.expires_at(state->end);
+        timer.async_wait([state = std::move(state)](boost::system::error_code error) {
             if (error || !state->socket) return;
+            if (Clock::now() < state->end) return watch(state);
             state->passed = true;
             boost::system::error_code ignored;
             state->socket->close(ignored);
         });
     }
-    struct State {
-        Socket* socket;
-        bool passed;
-    };
 
-    boost::asio::steady_timer timer_;
     std::shared_ptr<State> state_;
 };
 
