@@ -42,11 +42,11 @@ std::vector<FieldChange> compare(const Item& before, const Item& after) {
     std::map<std::string, std::string> old(before.fields.begin(), before.fields.end());
     for (const auto& [key, value] : after.fields) {
         const auto it = old.find(key);
-        const auto was = it == old.end() ? std::string() : it->second;
-        if (it == old.end() || was != value) changes.push_back({key, was, value});
+        const auto was = it == old.end() ? std::nullopt : std::optional(it->second);
+        if (was != value) changes.push_back({key, was, value});
         if (it != old.end()) old.erase(it);
     }
-    for (const auto& [key, value] : old) changes.push_back({key, value, ""});
+    for (const auto& [key, value] : old) changes.push_back({key, value, std::nullopt});
     return changes;
 }
 
@@ -60,17 +60,37 @@ Index index(const Description& description) {
     return out;
 }
 
-// The names of the routes that both have, in one's order: first match wins, so the order has a meaning.
-std::string route_order(const Description& one, const Index& other) {
-    std::string order;
-    for (const auto& item : one)
-        if (item.kind == "route" && other.contains(key_of(item))) order += (order.empty() ? "" : ", ") + item.name;
-    return order;
+std::vector<std::string> route_names(const Description& description) {
+    std::vector<std::string> names;
+    for (const auto& item : description)
+        if (item.kind == "route") names.push_back(item.name);
+    return names;
+}
+
+// How the routes would stand if all that is told of them is which have gone and which have come.
+std::vector<std::string> without_moves(const Description& running, const Description& wanted) {
+    auto names = route_names(running);
+    const auto now = route_names(wanted);
+    std::erase_if(names, [&](const auto& name) { return std::find(now.begin(), now.end(), name) == now.end(); });
+    for (const auto& name : now)
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    return names;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string out;
+    for (const auto& name : names) out += (out.empty() ? "" : ", ") + name;
+    return out;
 }
 
 Change make_change(ChangeType type, const Item& item, std::string effect) {
-    return {type, item.kind,         item.name,
-            {},   std::move(effect), is_fixed(item.kind) ? Applies::needs_restart : Applies::live};
+    Change change{type, item.kind,         item.name,
+                  {},   std::move(effect), is_fixed(item.kind) ? Applies::needs_restart : Applies::live};
+    for (const auto& [key, value] : item.fields) {
+        if (type == ChangeType::added) change.fields.push_back({key, std::nullopt, value});
+        if (type == ChangeType::removed) change.fields.push_back({key, value, std::nullopt});
+    }
+    return change;
 }
 
 } // namespace
@@ -78,8 +98,10 @@ Change make_change(ChangeType type, const Item& item, std::string effect) {
 std::string Change::text() const {
     std::string out = type == ChangeType::added ? "+ " : type == ChangeType::removed ? "- " : "~ ";
     out += kind + (name.empty() ? "" : " " + name);
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-        const auto shown = [](const std::string& value) { return value.empty() ? std::string("(none)") : value; };
+    for (std::size_t i = 0; i < fields.size() && type == ChangeType::changed; ++i) {
+        const auto shown = [](const auto& value) {
+            return value.value_or("").empty() ? std::string("(none)") : *value;
+        };
         out += (i == 0 ? ": " : ", ") + fields[i].key + " " + shown(fields[i].before) + " → " + shown(fields[i].after);
     }
     if (applies == Applies::needs_restart) return out + " (needs a restart)";
@@ -108,10 +130,44 @@ Plan plan(const Description& running, const Description& wanted) {
     for (const auto& item : running)
         if (!now.contains(key_of(item)))
             out.changes.push_back(make_change(ChangeType::removed, item, effect_of_removing(item.kind)));
-    const auto before = route_order(running, now), after = route_order(wanted, old);
+    const auto before = without_moves(running, wanted), after = route_names(wanted);
     if (before != after)
-        out.changes.push_back({ChangeType::changed, "routes", "", {{"order", before, after}}, "first match wins"});
+        out.changes.push_back(
+            {ChangeType::changed, "routes", "", {{"order", joined(before), joined(after)}}, "first match wins"});
     return out;
+}
+
+namespace {
+
+void change_item(Item& item, const Change& change) {
+    for (const auto& field : change.fields) {
+        const auto it =
+            std::find_if(item.fields.begin(), item.fields.end(), [&](const auto& f) { return f.first == field.key; });
+        if (!field.after) item.fields.erase(it);
+        else if (it == item.fields.end()) item.fields.emplace_back(field.key, *field.after);
+        else it->second = *field.after;
+    }
+}
+
+void reorder_routes(Description& items, const std::string& order) {
+    const auto place = [&](const Item& item) { // names have no ", " in them
+        return item.kind == "route" ? (", " + order + ", ").find(", " + item.name + ", ") : 0;
+    };
+    std::stable_sort(items.begin(), items.end(), [&](const Item& a, const Item& b) { return place(a) < place(b); });
+}
+
+} // namespace
+
+Description apply(const Plan& plan, Description running) {
+    for (const auto& change : plan.changes) {
+        const auto is_it = [&](const Item& item) { return item.kind == change.kind && item.name == change.name; };
+        if (change.kind == "routes") reorder_routes(running, *change.fields.at(0).after);
+        else if (change.type == ChangeType::removed) std::erase_if(running, is_it);
+        else if (change.type == ChangeType::changed)
+            change_item(*std::find_if(running.begin(), running.end(), is_it), change);
+        else change_item(running.emplace_back(Item{change.kind, change.name, {}}), change);
+    }
+    return running;
 }
 
 } // namespace weir::conf

@@ -6,6 +6,7 @@
 
 #include "conf/describe.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,14 @@ enum class ChangeType { added, removed, changed };
 enum class Applies { live, needs_restart };
 
 struct FieldChange {
-    std::string key, before, after; // empty where the field was not there
+    std::string key;
+    std::optional<std::string> before, after; // unset where the field is not there
 };
 
 struct Change {
     ChangeType type;
     std::string kind, name;
-    std::vector<FieldChange> fields; // of a changed thing
+    std::vector<FieldChange> fields; // all of them for what is added or removed
     std::string effect;              // what it means, in a few words
     Applies applies = Applies::live;
 
@@ -36,5 +38,8 @@ struct Plan {
 };
 
 Plan plan(const Description& running, const Description& wanted);
+
+// What `running` becomes: a plan leaves nothing out. Routes stand in their order, other things in any.
+Description apply(const Plan& plan, Description running);
 
 } // namespace weir::conf

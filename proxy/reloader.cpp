@@ -120,9 +120,10 @@ void Reloader::finish(const ReloadReport& report) {
                                                                  : counts_.refused;
     ++count;
     counts_.lock_failures += report.lock_failed;
-    if (report.verdict == ReloadVerdict::applied || report.verdict == ReloadVerdict::stuck)
+    if (report.verdict == ReloadVerdict::applied || report.verdict == ReloadVerdict::stuck) {
         loaded_at_ = std::chrono::system_clock::now();
-    if (report.fence) fence_ = report.fence; // one applied without the lock leaves the last fence standing
+        if (report.fence) fence_ = report.fence; // one applied without the lock leaves the last fence standing
+    }
     write_to_log(report);
     last_ = report;
 }

@@ -144,8 +144,11 @@ json::object to_json(const conf::Plan& plan) {
     json::array changes;
     for (const auto& change : plan.changes) {
         json::array fields;
+        const auto value = [](const std::optional<std::string>& text) {
+            return text ? json::value(*text) : json::value();
+        };
         for (const auto& f : change.fields)
-            fields.push_back({{"key", f.key}, {"before", f.before}, {"after", f.after}});
+            fields.push_back({{"key", f.key}, {"before", value(f.before)}, {"after", value(f.after)}});
         const char* types[] = {"added", "removed", "changed"};
         changes.push_back({{"type", types[static_cast<int>(change.type)]},
                            {"kind", change.kind},

@@ -112,6 +112,44 @@ class AllOrNothing(Scenario):
         self.assertIn("logging.access.output: /nonexistent/access.log cannot be opened", report["errors"][0])
         self.assertEqual(len(proxy.backends()), 1)
 
+    def test_a_file_that_fails_halfway_changes_nothing_at_all(self):
+        """Every table of the running process is compared, before and after."""
+        busy = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(busy.close)
+        one, two, port, other = self.backend(), self.backend(), free_port(), free_port()
+        proxy = self.weir(web(port, [one, two]))
+        self.assertEqual(self.client(port).get("/")["status"], 200)
+        proxy.admin("POST", f"/api/v1/backends/web/{two.address}?weight=7")
+
+        def tables():
+            status = proxy.status()
+            pid = proxy.process.pid
+            links = sorted(os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd") if os.path.islink(f"/proc/{pid}/fd/{fd}"))
+            with open("/proc/net/tcp") as f:
+                listening = sorted(line.split()[9] for line in f if line.split()[3] == "0A")
+            metrics = {k: v for k, v in proxy.metrics().items() if not k.startswith(("weir_reload", "weir_lock_"))}
+            return {"config": status["config"], "pools": status["pools"], "listeners": status["listeners"],
+                    "items": proxy.admin("GET", "/api/v1/config")[1], "metrics": metrics, "files": sorted(os.listdir(proxy.directory)),
+                    "sockets": [link for link in links if link.startswith("socket:") and link[8:-1] in listening], "others": [link for link in links if not link.startswith("socket:")]}
+
+        eventually(lambda: [b["idle"] for b in proxy.backends().values()].count(1) == 1, "the connection is kept")
+        fresh = web(port, [two, self.backend()], more=f"limits: {{header_count: 50}}")
+        files = {
+            "a busy port": fresh.replace("  web: {address", f'  more: {{address: "127.0.0.1:{other}", pool: web}}\n  busy: {{address: "127.0.0.1:{busy.getsockname()[1]}", pool: web}}\n  web: {{address'),
+            "a log that cannot be opened": fresh + "logging: {access: {output: /nowhere/access.log}}\n",
+            "a token that cannot be read": fresh.replace("    backends", "    health_check: {type: heartbeat, mode: push, token_file: /nowhere/token}\n    backends"),
+            "a key that there is not": fresh + "lmits: {}\n",
+            "what needs a restart": fresh + f"process: {{workers: 7, state_dir: {proxy.state_dir}}}\n",
+        }
+        before = tables()
+        for name, text in files.items():
+            self.assertEqual(proxy.reload(text)["verdict"], "refused", name)
+            after = tables()
+            for table in before:
+                self.assertEqual(before[table], after[table], f"{name}: {table}")
+            with self.assertRaises(OSError):
+                socket.create_connection(("127.0.0.1", other), 1)
+
     def test_what_needs_a_restart_is_refused_saying_so(self):
         port, backend = free_port(), self.backend()
         proxy = self.weir(web(port, [backend]))
