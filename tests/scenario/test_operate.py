@@ -83,6 +83,7 @@ class RunTime(Scenario):
         eventually(lambda: self.proxy.status()["pid"] != old, "another process answers")
         new = self.proxy.status()["pid"]
         self.addCleanup(lambda: os.kill(new, signal.SIGTERM))
+        self.assertEqual(self.proxy.process.wait(30), 0)  # the old one
         self.assertEqual(self.proxy.states(), ["up", "drain"])
         self.assertEqual(self.shares(), {"one": 20})
 
