@@ -118,7 +118,8 @@ asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string tr
     if (refuse_early(first, insist, report)) co_return report;
     if (report.plan.empty()) { // a comment may have changed: nothing that needs a lock
         report.verdict = ReloadVerdict::unchanged;
-        co_await now_.apply(std::move(first.config), first.hash);
+        const auto problems = co_await now_.apply(std::move(first.config), first.hash);
+        for (const auto& problem : problems) report.refuse(first.tell(problem)); // a token's file, perhaps
         co_return report;
     }
     const auto settings = now_.snapshot()->config.reload.lock;
@@ -151,7 +152,8 @@ asio::awaitable<void> Changer::change_locked(conf::Loaded first, ReloadReport& r
                                              const lock::Keeper* keeper) {
     auto loaded = co_await asio::co_spawn(disk_, load_again_there(std::move(first)), asio::use_awaitable);
     on_files_(loaded.watched);
-    if (loaded.hash != report.hash && refuse_early(loaded, insist, report)) co_return;
+    const bool as_before = loaded.ok() && loaded.hash == report.hash;
+    if (!as_before && refuse_early(loaded, insist, report)) co_return;
     if (keeper && !keeper->is_held()) report.refuse("the lock was lost before the change was made");
     if (closed_) report.refuse("weir is stopping");
     if (report.verdict == ReloadVerdict::refused) co_return;

@@ -74,10 +74,12 @@ boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config c
         ListenSockets::listen(prepared);
         errors = told(prepared.failures, config);
     }
+    if (!errors.empty()) inherited_.clear();
     if (!errors.empty()) co_return errors;
     for (const auto& address : sockets_.unused()) unused_.push_back(address.text());
     log::configure_logger(config.logging);
     sockets_.commit(std::move(prepared));
+    forget_wishes(config);
     auto next = builder_.build(std::move(config), std::move(hash), all_overrides(), snapshot_);
     inherit_health(*next);
     co_await adopt(std::move(next));
@@ -133,6 +135,30 @@ boost::asio::awaitable<void> run_later(Turnstile& turnstile, std::function<boost
 }
 
 } // namespace
+
+namespace {
+
+// Where a backend of this name is, if it is one that sends beats.
+std::optional<conf::Address> address_of_beater(const conf::Config& config, const std::string& pool,
+                                               const std::string& name) {
+    for (const auto& p : config.pools) {
+        if (p.name != pool || !p.health_check || p.health_check->mode != conf::CheckMode::push) continue;
+        for (const auto& backend : p.backends)
+            if (backend.name == name) return backend.address;
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+// A wish is a backend's own: it goes when that one goes, whoever gets its name.
+void Running::forget_wishes(const conf::Config& next) {
+    const auto all = wishes_.all();
+    for (const auto& [who, _] : all) {
+        const auto before = address_of_beater(snapshot_->config, who.first, who.second);
+        if (!before || before != address_of_beater(next, who.first, who.second)) wishes_.set(who.first, who.second, {});
+    }
+}
 
 void Running::on_wish(const balancer::BackendPtr& backend, const health::Beat& beat) {
     Override wish;

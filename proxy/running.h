@@ -73,6 +73,7 @@ private:
     boost::asio::awaitable<void> adopt(SnapshotPtr next);
     Overrides all_overrides() const;
     void on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health);
+    void forget_wishes(const conf::Config& next);
     void on_wish(const balancer::BackendPtr& backend, const health::Beat& beat);
     boost::asio::awaitable<void> rebuild();
     void on_ejection(const balancer::BackendPtr& backend, conf::Duration time);

@@ -100,7 +100,8 @@ public:
     asio::awaitable<bool> send(std::chrono::milliseconds time) {
         health::Deadline<Socket> deadline(socket_, time);
         bool taken = co_await send_once();
-        if (!taken && retry_) taken = co_await send_once(); // anew: the connection was old, or the count was lost
+        if (!taken && retry_ && !deadline.passed())
+            taken = co_await send_once(); // anew: the connection was old, or the count was lost
         co_return taken;
     }
 

@@ -41,15 +41,16 @@ Task<BackendConnectionPtr> Session::connect_any(balancer::Seat& seat) {
     std::optional<std::uint64_t> key;
     if (pool_->spec->config.algorithm == conf::Algorithm::hash) key = balancer::stable_hash(client_.ip);
     std::array<std::size_t, conf::most_attempts> tried{};
+    std::size_t count = 0; // of them: a reload may have taken some away
     for (std::size_t tries = 0; tries < view_->snapshot->config.retries.attempts; ++tries) {
-        auto turn = co_await take_turn(client_, *pool_, {{tried.data(), tries}, client_.context.loop.now(), key});
+        auto turn = co_await take_turn(client_, *pool_, {{tried.data(), count}, client_.context.loop.now(), key});
         if (turn.outcome != Turn::Outcome::chosen) break;
         if (turn.view) { // a reload came while it waited
-            find_all_again({tried.data(), tries}, *pool_, *turn.pool);
+            count = find_all_again({tried.data(), count}, *pool_, *turn.pool);
             view_ = turn.view;
             pool_ = turn.pool;
         }
-        tried[tries] = turn.member;
+        tried[count++] = turn.member;
         auto& link = pool_->link(turn.member);
         link.counters().requests.add();
         if (tries > 0) client_.context.counters.retries.add();

@@ -130,6 +130,25 @@ class Beats(Scenario):
         self.assertEqual(self.proxy.states(), ["up", "up"])
         self.assertEqual(self.beat(3, backend="b1")[0], 200)
 
+    def test_a_wish_goes_with_the_backend_that_had_it(self):
+        self.serve(interval="1h")
+        self.assertEqual(self.beat(1, drain=True)[0], 200)
+        eventually(lambda: self.proxy.states() == ["drain"], "it is drained")
+        self.assertEqual(self.proxy.reload(self.config + "limits: {header_count: 50}\n")["verdict"], "applied")
+        self.assertEqual(self.proxy.states(), ["drain"])
+        other = self.backend(name="other")  # a new server under the old name
+        self.assertEqual(self.proxy.reload(self.config.replace(self.behind[0].address, other.address))["verdict"], "applied")
+        self.assertEqual(self.proxy.states(), ["unknown"])
+        self.assertEqual(self.beat(2)[0], 200)
+        self.proxy.wait_up(1)
+
+    def test_a_token_that_has_become_unreadable_is_told_though_nothing_else_has_changed(self):
+        self.serve()
+        os.unlink(self.token_file)
+        report = self.proxy.reload(self.config + "# a comment\n")
+        self.assertEqual(report["verdict"], "refused")
+        self.assertIn("pools.web.health_check.token_file", report["errors"][0])
+
     def test_a_reload_forgets_no_beat(self):
         self.serve(interval="1h")
         self.assertEqual(self.beat(5)[0], 200)
