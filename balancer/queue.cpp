@@ -11,10 +11,12 @@ void Queue::push(Waiter& waiter) {
 }
 
 void Queue::remove(Waiter& waiter) {
+    const bool led = first_ == &waiter;
     (waiter.previous_ ? waiter.previous_->next_ : first_) = waiter.next_;
     (waiter.next_ ? waiter.next_->previous_ : last_) = waiter.previous_;
     waiter.previous_ = waiter.next_ = nullptr;
     publish();
+    if (led && first_) first_->lead();
 }
 
 void Queue::publish() {

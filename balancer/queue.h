@@ -15,6 +15,8 @@ class Waiter {
 public:
     // There may be a seat now: look again. Must not leave the queue within the call.
     virtual void call() = 0;
+    // Whoever was before it has left: it is the first of its worker's now. Nor within this call.
+    virtual void lead() = 0;
 
     std::chrono::steady_clock::time_point since{}; // when it joined
 

@@ -46,7 +46,7 @@ Address Address::parse(std::string_view text, std::string& why) {
     Address address;
     if (!parse_ip(ip, address.family_, address.bytes_)) {
         why = ip.empty() ? "the IP address is missing; to listen everywhere write \"0.0.0.0:PORT\" or \"[::]:PORT\""
-                         : "\"" + std::string(ip) + "\" is not an IP address (host names are not supported yet)";
+                         : "\"" + std::string(ip) + "\" is not an IP address";
         return {};
     }
     if ((address.family_ == AF_INET6) != bracketed) {
@@ -59,6 +59,56 @@ Address Address::parse(std::string_view text, std::string& why) {
         return {};
     }
     address.port_ = static_cast<std::uint16_t>(port);
+    return address;
+}
+
+namespace {
+
+// A host name (RFC 1123 section 2.1), and nothing that was meant to be an address: its last label is no number.
+bool is_host_name(std::string_view text) {
+    if (text.ends_with('.')) text.remove_suffix(1);
+    if (text.empty() || text.size() > 253) return false;
+    bool numeric = true;
+    std::size_t length = 0; // of the label
+    for (std::size_t i = 0; i <= text.size(); ++i) {
+        const char c = i < text.size() ? text[i] : '.';
+        if (c == '.') {
+            if (length == 0 || length > 63 || text[i - 1] == '-') return false;
+            if (i < text.size()) numeric = true;
+            length = 0;
+            continue;
+        }
+        const bool digit = c >= '0' && c <= '9', letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!digit && !letter && c != '_' && (c != '-' || length == 0)) return false;
+        numeric = numeric && digit;
+        ++length;
+    }
+    return !numeric;
+}
+
+} // namespace
+
+BackendAddress BackendAddress::parse(std::string_view text, std::string& why) {
+    const auto colon = text.rfind(':');
+    const auto host = text.substr(0, colon);
+    BackendAddress address;
+    if (colon == std::string_view::npos || !is_host_name(host)) {
+        address.ip = Address::parse(text, why);
+        address.port = address.ip.port();
+        if (colon == std::string_view::npos)
+            why =
+                "an address is IP:port or name:port, such as \"10.0.0.11:8080\" or \"app.internal:8080\"; the port is "
+                "missing";
+        return address;
+    }
+    const int port = parse_number(text.substr(colon + 1), 65535);
+    if (port < 1) {
+        why = "\"" + std::string(text.substr(colon + 1)) + "\" is not a port (1 to 65535)";
+        return address;
+    }
+    address.host = host;
+    for (auto& c : address.host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    address.port = static_cast<std::uint16_t>(port);
     return address;
 }
 

@@ -47,6 +47,24 @@ private:
     std::array<unsigned char, 16> bytes_{};
 };
 
+// Where a backend is: an address, or a name that is looked up, and a port.
+struct BackendAddress {
+    Address ip;       // unset where it is a name
+    std::string host; // the name; empty where it is an address
+    std::uint16_t port = 0;
+
+    BackendAddress() = default;
+    BackendAddress(const Address& address) : ip(address), port(address.port()) {} // an address is one way to say it
+
+    // Reads "10.0.0.1:80", "[::1]:80" or "app.internal:80".
+    static BackendAddress parse(std::string_view text, std::string& why);
+    bool is_name() const { return !host.empty(); }
+    bool is_set() const { return is_name() || ip.is_set(); }
+    std::string text() const { return is_name() ? host + ":" + std::to_string(port) : ip.text(); }
+
+    auto operator<=>(const BackendAddress&) const = default;
+};
+
 // A block of addresses: "10.0.0.0/8", "fd00::/8", or one address alone.
 struct Cidr {
     int family = AF_UNSPEC;

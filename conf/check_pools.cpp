@@ -8,7 +8,7 @@ namespace {
 
 void check_backends(const Pool& pool, const std::string& path, Checks& checks) {
     if (pool.backends.empty()) checks.fail(path, "no backends");
-    std::set<Address> addresses;
+    std::set<BackendAddress> addresses;
     std::set<std::string> names;
     for (std::size_t i = 0; i < pool.backends.size(); ++i) {
         const auto& backend = pool.backends[i];
@@ -77,6 +77,18 @@ void check_balancing(const Pool& pool, const std::string& path, Checks& checks) 
         checks.fail(path + ".outlier_ejection.base_time", "an ejected backend must be out for some time");
 }
 
+void check_names(const Pool& pool, const std::string& path, Checks& checks) {
+    const auto named =
+        std::find_if(pool.backends.begin(), pool.backends.end(), [](const Backend& b) { return b.address.is_name(); });
+    const bool any = named != pool.backends.end();
+    if (pool.resolve_every && !any)
+        checks.fail(path + ".resolve_every", "means nothing: no backend of this pool has a host name for its address");
+    if (pool.resolve_every && *pool.resolve_every < Duration(1000)) checks.fail(path + ".resolve_every", "at least 1s");
+    if (any && pool.health_check && pool.health_check->mode == CheckMode::push)
+        checks.fail(path + ".backends[" + std::to_string(named - pool.backends.begin()) + "].address",
+                    "a backend that sends beats is one server: write its IP address");
+}
+
 // What only HTTP can tell.
 void check_tcp_use(const Config& config, const Listener& listener, Checks& checks) {
     const auto pool =
@@ -95,6 +107,7 @@ void check_pools(const Config& config, Checks& checks) {
         const auto path = "pools." + pool.name;
         checks.name(path, pool.name);
         check_backends(pool, path, checks);
+        check_names(pool, path, checks);
         if (pool.health_check) check_health(*pool.health_check, path + ".health_check", checks);
         check_balancing(pool, path, checks);
     }

@@ -67,7 +67,7 @@ struct Route {
 
 struct Backend {
     std::string name; // the address's text where the file gives none
-    Address address;
+    BackendAddress address;
     std::uint32_t weight = 1;
     AdminState state = AdminState::ready;
     std::uint32_t max_connections = 0; // 0: no limit
@@ -125,6 +125,8 @@ struct OutlierEjection {
     bool operator==(const OutlierEjection&) const = default;
 };
 
+inline constexpr Duration usual_resolve_every{30000};
+
 struct Pool {
     std::string name;
     Algorithm algorithm = Algorithm::round_robin;
@@ -134,7 +136,8 @@ struct Pool {
     std::optional<Queue> queue;
     std::optional<HealthCheck> health_check;
     std::optional<OutlierEjection> outlier_ejection;
-    std::optional<Duration> close_after; // of a backend that leaves: unset keeps its connections until they are done
+    std::optional<Duration> close_after;   // of a backend that leaves: unset keeps its connections until they are done
+    std::optional<Duration> resolve_every; // the names among the backends' addresses
     Percent panic_threshold{0};
     Duration slow_start{0};
     Keepalive keepalive;

@@ -57,7 +57,7 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
 
 template <class V> void visit(V& v, Of<Backend> auto& b) {
     v.field("name", b.name, "unique in its pool; the address where missing");
-    v.required("address", b.address, "IP:port");
+    v.required("address", b.address, "IP:port or name:port; a name stands for every address that it has");
     v.whole("weight", b.weight, 1, 256, "share of the traffic");
     v.field("state", b.state, "drain and maint get no new requests");
     v.whole("max_connections", b.max_connections, 0, 1'000'000, "requests or TCP connections at a time; 0: no limit");
@@ -113,13 +113,16 @@ template <class V> void visit(V& v, Of<Pool> auto& p) {
     v.optional("outlier_ejection", p.outlier_ejection, "ejects backends that fail requests, whatever their probes say");
     v.field("panic_threshold", p.panic_threshold, "the healthy share under which all backends are used; 0%: never");
     v.field("close_after", p.close_after,
-            "how long connections to a backend that leaves may go on; until they are done where missing");
+            "how long connections to a backend, or by a route or listener, that leaves may go on; without it, until "
+            "they are done");
     v.field("slow_start", p.slow_start, "how long a backend that is new or comes back takes to get its whole share");
     v.object("keepalive", p.keepalive, "idle connections to the backends");
     v.object("timeouts", p.timeouts, "instead of the global ones");
     v.field("send_proxy_protocol", p.send_proxy_protocol,
             "the PROXY header that connections to the backends begin with; each request has its own connection then");
-    for (const char* key : {"tls", "resolve_every"}) v.unsupported(key);
+    v.field("resolve_every", p.resolve_every,
+            "how often the names among the backends are looked up; 30s where missing");
+    v.unsupported("tls");
 }
 
 template <class V> void visit(V& v, Of<Timeouts> auto& t) {

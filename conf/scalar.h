@@ -134,6 +134,10 @@ template <> struct Scalar<Address> {
     static Address parse(std::string_view text, std::string& why) { return Address::parse(text, why); }
     static std::string format(const Address& value) { return value.text(); }
 };
+template <> struct Scalar<BackendAddress> {
+    static BackendAddress parse(std::string_view text, std::string& why) { return BackendAddress::parse(text, why); }
+    static std::string format(const BackendAddress& value) { return value.text(); }
+};
 template <> struct Scalar<AdminAddress> {
     static AdminAddress parse(std::string_view text, std::string& why) { return AdminAddress::parse(text, why); }
     static std::string format(const AdminAddress& value) { return value.text(); }

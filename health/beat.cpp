@@ -1,10 +1,13 @@
 #include "health/beat.h"
 
+#include "conf/hash.h"
+
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
-#include <cstdlib>
+#include <stdexcept>
 
 namespace weir::health {
 namespace {
@@ -16,24 +19,45 @@ std::string signed_text(const Beat& beat) {
 
 } // namespace
 
-std::string sign_beat(const Beat& beat, std::string_view token) {
-    const auto text = signed_text(beat);
-    static const EVP_MD* const sha256 =
-        ::EVP_MD_fetch(nullptr, "SHA256", nullptr); // once: a look-up costs more than the sum
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    ::HMAC(sha256, token.data(), static_cast<int>(token.size()), reinterpret_cast<const unsigned char*>(text.data()),
-           text.size(), digest, &length);
-    std::string out;
-    for (unsigned i = 0; i < length; ++i) {
-        out += "0123456789abcdef"[digest[i] >> 4];
-        out += "0123456789abcdef"[digest[i] & 15];
-    }
-    return out;
+std::int64_t wall_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
 }
 
-bool is_signed(const Beat& beat, std::string_view token, std::string_view signature) {
-    const auto right = sign_beat(beat, token);
+struct BeatKey::Context {
+    EVP_MAC* mac = ::EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    EVP_MAC_CTX* context = ::EVP_MAC_CTX_new(mac);
+    ~Context() {
+        ::EVP_MAC_CTX_free(context);
+        ::EVP_MAC_free(mac);
+    }
+};
+
+BeatKey::BeatKey(std::string token) : token_(std::move(token)), context_(std::make_unique<Context>()) {
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {::OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_END};
+    if (::EVP_MAC_init(context_->context, reinterpret_cast<const unsigned char*>(token_.data()), token_.size(),
+                       parameters) != 1)
+        throw std::runtime_error("OpenSSL has no HMAC-SHA256");
+}
+
+BeatKey::~BeatKey() = default;
+BeatKey::BeatKey(BeatKey&&) noexcept = default;
+BeatKey& BeatKey::operator=(BeatKey&&) noexcept = default;
+
+std::string BeatKey::sign(const Beat& beat) const {
+    const auto text = signed_text(beat);
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    std::size_t length = 0;
+    auto* context = context_->context;
+    ::EVP_MAC_init(context, nullptr, 0, nullptr); // anew, with the same key
+    ::EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+    ::EVP_MAC_final(context, sum, &length, sizeof sum);
+    return conf::to_hex({sum, length});
+}
+
+bool BeatKey::has_signed(const Beat& beat, std::string_view signature) const {
+    const auto right = sign(beat);
     return signature.size() == right.size() && CRYPTO_memcmp(signature.data(), right.data(), right.size()) == 0;
 }
 
@@ -46,12 +70,15 @@ BeatLedger::Answer BeatLedger::take(const Beat& beat, Steady now, std::int64_t w
     if (known_ && beat.sequence <= last_sequence_) return Answer::replayed;
     const auto off = beat.time_ms - expected_ms(now, wall_ms);
     if (off > tolerance.count() || off < -tolerance.count()) return Answer::off_time;
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - began_).count();
+    if (!known_ && beat.time_ms < wall_ms - age) return Answer::off_time;
     if (!known_) {
         first_ms_ = beat.time_ms;
         first_ = now;
         known_ = true;
     }
     last_sequence_ = beat.sequence;
+    last_ = now;
     return Answer::accepted;
 }
 

@@ -1,9 +1,13 @@
 #include "proxy/beat_desk.h"
 
+#include "conf/token_file.h"
+
 #include <boost/json.hpp>
 
-#include <fstream>
+#include <algorithm>
+#include <array>
 #include <optional>
+#include <utility>
 
 namespace weir::proxy {
 
@@ -18,8 +22,10 @@ struct SignedBeat {
 
 // Unset, with the reason in `why`, where it is none.
 std::optional<SignedBeat> read_beat(std::string_view body, std::string& why) {
+    std::array<unsigned char, 2048> room; // enough for a beat: nothing is allocated
+    json::monotonic_resource memory(room.data(), room.size());
     boost::system::error_code error;
-    const auto value = json::parse(body, error);
+    const auto value = json::parse(body, error, &memory);
     if (error || !value.is_object()) {
         why = "not a JSON object";
         return std::nullopt;
@@ -51,41 +57,54 @@ std::optional<SignedBeat> read_beat(std::string_view body, std::string& why) {
     return out;
 }
 
-std::int64_t wall_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
 } // namespace
 
 BeatTokens read_beat_tokens(const conf::Config& config, std::vector<conf::Problem>& errors) {
     BeatTokens tokens;
     for (const auto& pool : config.pools) {
         if (!pool.health_check || pool.health_check->mode != conf::CheckMode::push) continue;
-        std::ifstream in(pool.health_check->token_file);
-        std::string line;
-        if (std::getline(in, line) && line.size() >= 16) tokens[pool.name] = line;
-        else
-            errors.push_back(
-                {"pools." + pool.name + ".health_check.token_file",
-                 pool.health_check->token_file + " has no token of at least 16 characters in its first line"});
+        std::string why;
+        auto token = conf::read_token(pool.health_check->token_file, why);
+        if (why.empty()) tokens[pool.name] = std::move(token);
+        else errors.push_back({"pools." + pool.name + ".health_check.token_file", why});
     }
     return tokens;
 }
 
-void BeatDesk::update(const Snapshot& snapshot, BeatTokens tokens) {
-    tokens_ = std::move(tokens);
-    std::unordered_map<std::string, Sender> now;
+void BeatDesk::enlist(Senders& senders, const Snapshot& snapshot, const Keys& keys) {
     for (const auto& pool : snapshot.pools) {
-        if (!tokens_.contains(pool->config.name)) continue;
-        for (const auto& member : pool->members) {
-            const auto key = pool->config.name + "/" + member.backend->name();
-            const auto known = senders_.find(key);
-            const bool same = known != senders_.end() && known->second.backend == member.backend;
-            now[key] = same ? std::move(known->second) : Sender{member.backend, {}};
-        }
+        const auto key = keys.find(pool->config.name);
+        if (key == keys.end()) continue;
+        for (const auto& member : pool->members)
+            senders.try_emplace(key->first + "/" + member.backend->name(), Sender{member.backend, key->second});
     }
-    senders_ = std::move(now);
+}
+
+void BeatDesk::update(const Snapshot& now, const SnapshotPtr& standby, BeatTokens tokens) {
+    const auto before = std::exchange(keys_, {});
+    for (auto& [pool, token] : tokens) keys_[pool] = std::make_shared<const health::BeatKey>(std::move(token));
+    Senders senders;
+    enlist(senders, now, keys_);
+    if (standby) enlist(senders, *standby, before);
+    if (standby)
+        for (const auto& [pool, key] : before) keys_.try_emplace(pool, key);
+    senders_ = std::move(senders);
+    const auto steady = std::chrono::steady_clock::now();
+    for (const auto& [name, _] : senders_) ledgers_.try_emplace(name, steady);
+    std::erase_if(ledgers_,
+                  [&](const auto& entry) { return !senders_.contains(entry.first) && entry.second.is_spent(steady); });
+}
+
+void BeatDesk::forget_standby(const Snapshot& now) {
+    Senders senders;
+    enlist(senders, now, keys_);
+    senders_ = std::move(senders);
+    std::erase_if(keys_, [&](const auto& entry) {
+        return std::none_of(now.pools.begin(), now.pools.end(), [&](const auto& pool) {
+            const auto& check = pool->config.health_check;
+            return pool->config.name == entry.first && check && check->mode == conf::CheckMode::push;
+        });
+    });
 }
 
 BeatAnswer BeatDesk::take(std::string_view body) {
@@ -93,27 +112,32 @@ BeatAnswer BeatDesk::take(std::string_view body) {
     const auto read = read_beat(body, why);
     if (!read) return {400, why};
     const auto& beat = read->beat;
-    const auto token = tokens_.find(beat.pool);
+    const auto name = beat.pool + "/" + beat.backend;
+    const auto sender = senders_.find(name);
+    const auto pool_key = keys_.find(beat.pool);
+    const auto* key = sender != senders_.end()  ? sender->second.key.get()
+                      : pool_key != keys_.end() ? pool_key->second.get()
+                                                : nullptr;
     // One answer for whatever may not be told to strangers.
-    const BeatAnswer stranger{403, "there is no such pool that takes beats, or the signature is not right"};
-    if (token == tokens_.end() || !is_signed(beat, token->second, read->signature)) return stranger;
-    const auto it = senders_.find(beat.pool + "/" + beat.backend);
-    if (it == senders_.end()) return {404, "there is no backend " + beat.pool + "/" + beat.backend};
-    auto& sender = it->second;
+    if (!key || !key->has_signed(beat, read->signature))
+        return {403, "there is no such pool that takes beats, or the signature is not right"};
+    if (sender == senders_.end()) return {404, "there is no backend " + name};
     const auto now = std::chrono::steady_clock::now();
-    const auto answer = sender.ledger.take(beat, now, wall_ms());
+    const auto wall = health::wall_ms();
+    auto& ledger = ledgers_.at(name);
+    const auto answer = ledger.take(beat, now, wall);
     if (answer != health::BeatLedger::Answer::accepted) {
         const bool replayed = answer == health::BeatLedger::Answer::replayed;
         return {409,
                 replayed ? "this beat, or a later one, has come before" : "its time is too far from what it should be",
-                sender.ledger.last_sequence(), sender.ledger.expected_ms(now, wall_ms())};
+                ledger.last_sequence(), ledger.expected_ms(now, wall)};
     }
-    monitor_.beat(*sender.backend);
-    if (sender.weight != beat.weight || sender.drain != beat.drain) {
-        sender.weight = beat.weight;
-        sender.drain = beat.drain;
-        on_wish_(sender.backend, beat);
-    }
+    const auto& backend = sender->second.backend;
+    monitor_.beat(*backend);
+    Override wish;
+    if (beat.drain) wish.state = conf::AdminState::drain;
+    if (beat.weight) wish.weight = beat.weight;
+    on_wish_(backend, wish);
     return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include "conf/error.h"
 #include "health/monitor.h"
+#include "proxy/adjustments.h"
 #include "proxy/snapshot.h"
 
 #include <boost/json/fwd.hpp>
@@ -32,13 +33,14 @@ struct BeatAnswer {
 
 class BeatDesk {
 public:
-    // Told where a backend's wishes have changed.
-    using OnWish = std::function<void(const balancer::BackendPtr&, const health::Beat&)>;
+    // Told with each beat what its backend wishes for.
+    using OnWish = std::function<void(const balancer::BackendPtr&, const Override&)>;
 
     BeatDesk(health::Monitor& monitor, OnWish on_wish) : monitor_(monitor), on_wish_(std::move(on_wish)) {}
 
-    // What backends there are from now on.
-    void update(const Snapshot& snapshot, BeatTokens tokens);
+    // What backends there are from now on. Those of `standby`, which may be null, are heard as well: it may come back.
+    void update(const Snapshot& now, const SnapshotPtr& standby, BeatTokens tokens);
+    void forget_standby(const Snapshot& now);
 
     // `body` is {"pool", "backend", "sequence", "time", "signature"} and, where the sender wishes, "weight" and
     // "drain".
@@ -47,15 +49,19 @@ public:
 private:
     struct Sender {
         balancer::BackendPtr backend;
-        health::BeatLedger ledger;
-        std::uint32_t weight = 0; // as it wished last
-        bool drain = false;
+        std::shared_ptr<const health::BeatKey> key; // its pool's
     };
+    using Keys = std::map<std::string, std::shared_ptr<const health::BeatKey>>;
+    using Senders = std::unordered_map<std::string, Sender>;
+
+    static void enlist(Senders& senders, const Snapshot& snapshot, const Keys& keys);
 
     health::Monitor& monitor_;
     OnWish on_wish_;
-    BeatTokens tokens_;
-    std::unordered_map<std::string, Sender> senders_; // by pool/backend
+    Keys keys_;       // by pool
+    Senders senders_; // by pool/backend
+    // Likewise. They outlive their backends: what was sent to one that is back must not be played again.
+    std::unordered_map<std::string, health::BeatLedger> ledgers_;
 };
 
 } // namespace weir::proxy

@@ -50,9 +50,9 @@ HealthNote read_health(std::istringstream& in) {
 }
 
 // A state of -1 and a weight of 0 are as the file says.
-std::string override_line(const OverrideNote& note) {
+std::string override_line(const char* kind, const OverrideNote& note) {
     std::ostringstream out;
-    out << "override " << note.pool << ' ' << note.name << ' '
+    out << kind << ' ' << note.pool << ' ' << note.name << ' '
         << (note.change.state ? static_cast<int>(*note.change.state) : -1) << ' ' << note.change.weight.value_or(0);
     return out.str();
 }
@@ -92,7 +92,8 @@ void take_message(const HandoverMessage& message, Handover& handover) {
     std::string kind, address, why;
     in >> kind;
     if (kind == "health") return handover.health.push_back(read_health(in));
-    if (kind == "override") return handover.overrides.push_back(read_override(in));
+    if (kind == "override") return handover.orders.push_back(read_override(in));
+    if (kind == "wish") return handover.wishes.push_back(read_override(in));
     std::getline(in >> std::ws, address); // a path may have spaces
     const bool is_socket = kind == "admin" || kind == "listen";
     if (is_socket && message.descriptor < 0) throw std::runtime_error("handover: a socket is missing");
@@ -115,7 +116,8 @@ std::vector<HandoverMessage> to_messages(const Handover& handover) {
         for (const int socket : sockets) messages.push_back({"listen " + address.text(), socket});
     if (handover.admin >= 0) messages.push_back({"admin " + handover.admin_address, handover.admin});
     for (const auto& note : handover.health) messages.push_back({health_line(note)});
-    for (const auto& note : handover.overrides) messages.push_back({override_line(note)});
+    for (const auto& note : handover.orders) messages.push_back({override_line("override", note)});
+    for (const auto& note : handover.wishes) messages.push_back({override_line("wish", note)});
     messages.push_back({"end"});
     return messages;
 }

@@ -3,7 +3,7 @@
 //
 // It travels over a socket pair as one message for each item; a descriptor travels beside its message:
 //
-//   old ─→ new   listen, admin, health, override, …, end
+//   old ─→ new   listen, admin, health, override, wish, …, end
 //   new ─→ old   unused (a socket that it has no use for), …, ready: it serves
 //   old ─→ new   go, or no: weir is to stop meanwhile
 //   new ─→ old   closes: whoever watches over weir knows of it; the old process may leave
@@ -14,7 +14,7 @@
 
 #include "conf/address.h"
 #include "health/thresholds.h"
-#include "proxy/overrides.h"
+#include "proxy/adjustments.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -43,7 +43,7 @@ struct Handover {
     std::string admin_address;
     int admin = -1; // the admin API's listening socket
     std::vector<HealthNote> health;
-    std::vector<OverrideNote> overrides;
+    std::vector<OverrideNote> orders, wishes;
 };
 
 // Where a new process finds its end of the pair.

@@ -1,5 +1,6 @@
 #include "proxy/process.h"
 
+#include "conf/token_file.h"
 #include "proxy/log/logger.h"
 #include "proxy/service_manager.h"
 #include "proxy/version.h"
@@ -11,7 +12,6 @@
 #include <spdlog/spdlog.h>
 
 #include <csignal>
-#include <fstream>
 #include <utility>
 
 #include <sys/resource.h>
@@ -45,14 +45,12 @@ conf::Process fit_descriptors(const conf::Config& config) {
     return process;
 }
 
-std::string read_token(const std::string& path) {
+std::string admin_token(const std::string& path) {
     if (path.empty()) return {};
-    std::ifstream in(path);
-    std::string line;
-    if (!std::getline(in, line) || line.size() < 16)
-        throw std::runtime_error("admin.token_file: " + path +
-                                 " has no token of at least 16 characters in its first line");
-    return line;
+    std::string why;
+    auto secret = conf::read_token(path, why);
+    if (!why.empty()) throw std::runtime_error("admin.token_file: " + why);
+    return secret;
 }
 
 } // namespace
@@ -98,7 +96,7 @@ ExitCode Process::run() {
 
 asio::awaitable<void> Process::start() {
     const auto admin = loaded_.config.admin;
-    const auto secret = read_token(admin.token_file);
+    const auto secret = admin_token(admin.token_file);
     auto channel = HandoverChannel::from_environment();
     Handover handover;
     if (channel.is_open()) handover = channel.receive();

@@ -5,13 +5,13 @@
 #pragma once
 
 #include "conf/error.h"
-#include "health/ejector.h"
-#include "health/monitor.h"
 #include "proxy/beat_desk.h"
 #include "proxy/cutter.h"
 #include "proxy/handover.h"
+#include "proxy/health_watch.h"
 #include "proxy/listen_sockets.h"
 #include "proxy/log/access_log.h"
+#include "proxy/name_book.h"
 #include "proxy/snapshot_builder.h"
 #include "proxy/turnstile.h"
 #include "proxy/worker_group.h"
@@ -35,7 +35,7 @@ public:
 
     // What an old process handed over, before the first configuration is put in force.
     void inherit(Handover handover);
-    // What a new process is to get: the sockets and the backends' health.
+    // What a new process is to get: the sockets, the backends' health, and what was changed at run time.
     Handover hand_over() const;
     // What of an old process's sockets the first configuration had no use for.
     const std::vector<std::string>& unused() const { return unused_; }
@@ -43,25 +43,21 @@ public:
     // Puts a valid configuration in force, all or nothing. Returns what stands in the way; empty: it is in force.
     boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
 
-    // Changes a backend of the configuration in force at run time, over reloads, until it is cleared. False where
-    // there is no such backend. Ends when every worker knows.
+    // Changes a backend of the configuration in force at run time, over reloads, until it is cleared; one that stands
+    // for several addresses, all of them. False where there is no such backend. Ends when every worker knows.
     boost::asio::awaitable<bool> set_override(std::string pool, std::string backend,
                                               std::function<void(Override&)> edit);
-    const Overrides& overrides() const { return overrides_; }
-    // What a backend asks for itself, under what an operator says.
-    const Overrides& wishes() const { return wishes_; }
+    const Adjustments& adjustments() const { return adjustments_; }
     BeatAnswer take_beat(std::string_view body) { return beats_.take(body); }
 
     // Goes on to watch what the configuration in force uses though the next one may not: it may come back. Null ends
     // it.
     void stand_by(SnapshotPtr previous);
-    // When that one comes back: what was known of its backends when it went, for those that are checked in another way
-    // now.
-    void restore_health();
+    // When that one comes back: its backends are as healthy as they were.
+    void restore_health() { health_.restore(*snapshot_); }
 
     const SnapshotPtr& snapshot() const { return snapshot_; }
-    const health::Monitor& monitor() const { return monitor_; }
-    const health::Ejector& ejector() const { return ejector_; }
+    const HealthWatch& health() const { return health_; }
     const std::vector<WorkerCounters>& counters() const { return counters_; }
     log::AccessLog& access_log() { return access_log_; }
     const log::AccessLog& access_log() const { return access_log_; }
@@ -71,32 +67,24 @@ public:
 
 private:
     boost::asio::awaitable<void> adopt(SnapshotPtr next);
-    Overrides all_overrides() const;
-    void on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health);
-    void forget_wishes(const conf::Config& next);
-    void on_wish(const balancer::BackendPtr& backend, const health::Beat& beat);
     boost::asio::awaitable<void> rebuild();
-    void on_ejection(const balancer::BackendPtr& backend, conf::Duration time);
-    void watch_health();
-    void inherit_health(const Snapshot& snapshot);
-    std::vector<HealthNote> note_health(const Snapshot& snapshot) const;
+    void rebuild_soon();
+    void forget_wishes(const conf::Config& next);
+    void on_wish(const balancer::BackendPtr& backend, const Override& wish);
 
     boost::asio::io_context& control_;
-    const std::size_t count_;
     std::vector<WorkerCounters> counters_;
     log::AccessLog access_log_;
     ListenSockets sockets_;
     SnapshotBuilder builder_;
-    Overrides overrides_, wishes_;
-    SnapshotPtr snapshot_, standby_;
-    std::vector<HealthNote> standby_health_;
+    Adjustments adjustments_;
+    NameBook names_;
+    SnapshotPtr snapshot_;
     Turnstile turnstile_; // snapshots change one at a time
-    health::Monitor monitor_;
-    health::Ejector ejector_;
+    HealthWatch health_;
     BeatDesk beats_;
     WorkerGroup workers_;
     Cutter cutter_;
-    std::vector<HealthNote> inherited_;
     std::vector<std::string> unused_;
     bool rebuild_asked_ = false;
 };

@@ -22,22 +22,32 @@ bool leads_from(const conf::Route& route, const std::string& listener) {
 
 } // namespace
 
-std::vector<MemberSpec> SnapshotBuilder::find_members(const conf::Pool& pool, const Overrides& overrides) {
+std::vector<MemberSpec> SnapshotBuilder::find_members(const conf::Pool& pool, const Circumstances& now) {
     std::vector<MemberSpec> members;
+    const auto add = [&](std::size_t i, const std::string& name, const conf::Address& address) {
+        const auto [state, weight] = now.adjustments.standing(pool.name, pool.backends[i], name);
+        members.push_back({backends_.find_or_make(pool.name, name, address), i, weight, state});
+    };
     for (std::size_t i = 0; i < pool.backends.size(); ++i) {
         const auto& backend = pool.backends[i];
-        const auto over = overrides.find(pool.name, backend.name);
-        members.push_back({backends_.find_or_make(pool.name, backend.name, backend.address), i,
-                           over.weight.value_or(backend.weight), over.state.value_or(backend.state)});
+        if (!backend.address.is_name()) {
+            add(i, backend.name, backend.address.ip);
+            continue;
+        }
+        const auto found = now.addresses.find(backend.address.host);
+        for (auto address : found == now.addresses.end() ? std::vector<conf::Address>() : found->second) {
+            address.set_port(backend.address.port);
+            add(i, backend.name + "@" + address.ip_text(), address);
+        }
     }
     return members;
 }
 
 std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& pool, const conf::Timeouts& global,
-                                                            const Overrides& overrides,
+                                                            const Circumstances& now,
                                                             const std::shared_ptr<const PoolSpec>& known) {
     const auto timeouts = put_over(global, pool.timeouts);
-    auto members = find_members(pool, overrides);
+    auto members = find_members(pool, now);
     if (known && known->config == pool && known->timeouts == timeouts && known->members == members) return known;
     std::vector<balancer::Entry> entries;
     auto spec = std::make_shared<PoolSpec>(PoolSpec{pool, timeouts, std::move(members), nullptr, {}});
@@ -58,7 +68,7 @@ std::shared_ptr<ListenerStats> SnapshotBuilder::stats_of(const std::string& list
     return made;
 }
 
-SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const Overrides& overrides,
+SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const Circumstances& now,
                                    const SnapshotPtr& old) {
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->generation = old ? old->generation + 1 : 1;
@@ -69,7 +79,7 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
     std::unordered_map<std::string, std::size_t> pool_index;
     for (const auto& pool : config.pools) {
         pool_index[pool.name] = snapshot->pools.size();
-        snapshot->pools.push_back(build_pool(pool, config.timeouts, overrides, known[pool.name]));
+        snapshot->pools.push_back(build_pool(pool, config.timeouts, now, known[pool.name]));
     }
     for (const auto& route : config.routes) {
         const auto pool = pool_index.at(route.pool);

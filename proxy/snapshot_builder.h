@@ -5,12 +5,21 @@
 #pragma once
 
 #include "balancer/registry.h"
-#include "proxy/overrides.h"
+#include "proxy/adjustments.h"
 #include "proxy/snapshot.h"
 
 #include <map>
 
 namespace weir::proxy {
+
+// What the names among the backends' addresses stand for.
+using AddressBook = std::map<std::string, std::vector<conf::Address>>;
+
+// What a snapshot depends on beside the file.
+struct Circumstances {
+    Adjustments adjustments;
+    AddressBook addresses;
+};
 
 class SnapshotBuilder {
 public:
@@ -18,16 +27,15 @@ public:
         : workers_(workers), backends_(workers, std::move(run_on)) {}
 
     // `config` is valid. What it shares with `old` is taken from there. Changes nothing but registries.
-    SnapshotPtr build(conf::Config config, std::string hash, const Overrides& overrides, const SnapshotPtr& old);
+    SnapshotPtr build(conf::Config config, std::string hash, const Circumstances& now, const SnapshotPtr& old);
 
     // Forgets the state of what no snapshot uses any more.
     void prune();
 
 private:
-    std::vector<MemberSpec> find_members(const conf::Pool& pool, const Overrides& overrides);
+    std::vector<MemberSpec> find_members(const conf::Pool& pool, const Circumstances& now);
     std::shared_ptr<const PoolSpec> build_pool(const conf::Pool& pool, const conf::Timeouts& global,
-                                               const Overrides& overrides,
-                                               const std::shared_ptr<const PoolSpec>& known);
+                                               const Circumstances& now, const std::shared_ptr<const PoolSpec>& known);
     std::shared_ptr<ListenerStats> stats_of(const std::string& listener);
 
     std::size_t workers_;

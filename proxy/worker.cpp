@@ -170,6 +170,16 @@ void Worker::cut(balancer::BackendPtr backend) {
     loop.post([this, backend = std::move(backend)] { views_.cut(*backend); });
 }
 
+void Worker::cut(Way way) {
+    loop.post([this, way = std::move(way)] {
+        for (auto* connection = connections; connection;) {
+            auto* next = connection->next; // an abort frees one connection at most, its own
+            if (connection->came_by(way)) connection->abort();
+            connection = next;
+        }
+    });
+}
+
 void Worker::drain(std::set<int> kept_by_another, std::function<void()> drained) {
     loop.post([this, kept = std::move(kept_by_another), drained = std::move(drained)]() mutable {
         phase = Phase::draining;

@@ -38,6 +38,8 @@ public:
     void close_idle_to(balancer::BackendPtr backend);
     // Its time is over: every connection to it is ended.
     void cut(balancer::BackendPtr backend);
+    // Likewise of everything that came by a way that is gone.
+    void cut(Way way);
 
     // Stops to accept and ends each connection as soon as nothing is lost; `drained` is called when the last is gone.
     // Who waits in a queue is still served, but for those that another process goes on emptying.

@@ -11,6 +11,7 @@
 #include "proxy/log/access_line.h"
 #include "proxy/log/access_log.h"
 #include "proxy/view.h"
+#include "proxy/way.h"
 
 namespace weir::proxy {
 
@@ -30,8 +31,9 @@ enum class BackendOutcome { success, error };
 class ClientConnection {
 public:
     virtual ~ClientConnection() = default;
-    virtual void drain() = 0; // end as soon as nothing is lost
-    virtual void abort() = 0; // end now
+    virtual void drain() = 0;                       // end as soon as nothing is lost
+    virtual void abort() = 0;                       // end now
+    virtual bool came_by(const Way& way) const = 0; // whatever is under way on it
 
     ClientConnection *previous = nullptr, *next = nullptr; // the worker's list
 };

@@ -60,6 +60,10 @@ void WorkerGroup::cut(const balancer::BackendPtr& backend) {
     for (auto& worker : workers_) worker->cut(backend);
 }
 
+void WorkerGroup::cut(const Way& way) {
+    for (auto& worker : workers_) worker->cut(way);
+}
+
 void WorkerGroup::drain(const std::set<int>& kept_by_another, std::function<void()> drained) {
     const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), std::move(drained));
     for (auto& worker : workers_) worker->drain(kept_by_another, Countdown::arrival(countdown));

@@ -27,6 +27,7 @@ public:
 
     void close_idle_to(const balancer::BackendPtr& backend);
     void cut(const balancer::BackendPtr& backend);
+    void cut(const Way& way);
 
     // Runs something on a worker's thread. Thread: any worker's own.
     void run_on(std::size_t worker, std::function<void()> work) { workers_[worker]->run(std::move(work)); }

@@ -2,6 +2,7 @@
 
 #include "conf/describe.h"
 #include "conf/scalar.h"
+#include "proxy/admin/beat_lane.h"
 #include "proxy/admin/metrics.h"
 #include "proxy/admin/status.h"
 #include "proxy/http/chars.h"
@@ -85,16 +86,6 @@ Response refuse(const Request& request, int status, std::string_view why) {
     return response;
 }
 
-Response answer_beat(const Request& request, const BeatAnswer& answer) {
-    if (answer.status == 200) return make(request, 200, "{}\n", "application/json");
-    json::object body{{"error", answer.why}};
-    if (answer.status == 409) { // where the sender goes on
-        body["last_sequence"] = answer.last_sequence;
-        body["time"] = answer.time_ms;
-    }
-    return make_json(request, answer.status, body);
-}
-
 } // namespace
 
 asio::awaitable<Response> Api::answer(const Request& request) {
@@ -102,17 +93,35 @@ asio::awaitable<Response> Api::answer(const Request& request) {
                         request["Sec-Fetch-Site"], request[http::field::authorization]};
     // Health pages are for load balancers and orchestrators, which carry no token.
     const bool open_to_all = request.target() == "/healthz" || request.target() == "/readyz";
-    const bool is_beat = request.target() == beat_path; // signed with a token of its own
-    const auto verdict = check_caller(caller, own_, open_to_all || is_beat ? std::string_view() : token_);
+    const auto verdict = check_caller(
+        caller, own_,
+        open_to_all || is_beat(request) /* signed with a token of its own */ ? std::string_view() : token_);
     if (verdict.status != 200) co_return refuse(request, verdict.status, verdict.why);
     if (request.method() == http::verb::get) co_return show(request);
     if (request.method() != http::verb::post) co_return refuse(request, 405, "only GET and POST");
     const auto path = request.target().substr(0, request.target().find('?'));
     if (path == "/api/v1/reload") co_return co_await reload(request);
-    if (is_beat) co_return answer_beat(request, running_.take_beat(request.body()));
+    if (is_beat(request)) {
+        const auto answer = running_.take_beat(request.body());
+        co_return make(request, answer.status, to_body(answer), "application/json");
+    }
     if (path.starts_with(backends_path)) co_return co_await change_backend(request);
     co_return refuse(request, 404, "there is no such page");
 }
+
+std::optional<BeatAnswer> Api::answer_beat(const proxy::http::RequestHead& head, std::string_view body) const {
+    if (leaving_ || head.method != "POST" || head.path != beat_path) return std::nullopt;
+    const auto find = [&](std::string_view name) {
+        const auto it = std::find_if(head.fields.begin(), head.fields.end(),
+                                     [&](const auto& f) { return proxy::http::same_name(f.name, name); });
+        return it == head.fields.end() ? std::string_view() : it->value;
+    };
+    const Caller caller{head.method, head.authority, find("Origin"), find("Sec-Fetch-Site"), ""};
+    if (check_caller(caller, own_, "").status != 200) return std::nullopt;
+    return running_.take_beat(body);
+}
+
+bool Api::is_beat(const Request& request) { return request.target() == beat_path; }
 
 asio::awaitable<Response> Api::reload(const Request& request) {
     const auto insist = is_set(request.target(), "force") ? Insist::yes : Insist::no;

@@ -5,11 +5,14 @@
 #pragma once
 
 #include "proxy/admin/guard.h"
+#include "proxy/http/head.h"
 #include "proxy/reloader.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
+
+#include <optional>
 
 namespace weir::proxy::admin {
 
@@ -23,6 +26,9 @@ public:
 
     // A GET never changes anything.
     boost::asio::awaitable<Response> answer(const Request& request);
+    // The short way for beats (beat_lane.h). Unset where it is something else, or must be looked at more closely.
+    std::optional<BeatAnswer> answer_beat(const proxy::http::RequestHead& head, std::string_view body) const;
+    static bool is_beat(const Request& request);
 
     // While an upgrade is under way, what is changed here could be lost: it is refused.
     void set_upgrading(bool upgrading) { upgrading_ = upgrading; }

@@ -116,7 +116,7 @@ void write_backends(Exposition& out, const Running& running) {
          [](const Backend& b) { return b.ejection() == balancer::Ejection::ejected; });
     each("weir_backend_outlier_ejections_total", "counter",
          "How often a backend was put out for failing live requests.",
-         [&](const Backend& b) { return running.ejector().ejections(b); });
+         [&](const Backend& b) { return running.health().ejector().ejections(b); });
     each("weir_backend_requests_total", "counter", "Requests or connections given to a backend.",
          [](const Backend& b) { return b.total(&Counters::requests); });
     each("weir_backend_failures_total", "counter", "Tries on a backend that failed.",
@@ -129,7 +129,7 @@ void write_backends(Exposition& out, const Running& running) {
          [](const Backend& b) { return b.total(&Counters::connections); });
     each("weir_backend_idle_connections", "gauge", "Connections kept idle to a backend.",
          [](const Backend& b) { return b.total(&Counters::idle); });
-    const auto health = [&](const Backend& b) { return running.monitor().find(b); };
+    const auto health = [&](const Backend& b) { return running.health().monitor().find(b); };
     each("weir_backend_checks_total", "counter", "Health checks made.",
          [&](const Backend& b) { return health(b) ? health(b)->checks : 0; });
     each("weir_backend_failed_checks_total", "counter", "Health checks failed.",

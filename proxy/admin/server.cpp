@@ -1,10 +1,12 @@
 #include "proxy/admin/server.h"
 
 #include "health/deadline.h"
+#include "proxy/admin/beat_lane.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -23,13 +25,14 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using Tcp = asio::ip::tcp;
 using Local = asio::local::stream_protocol;
+using Socket = asio::generic::stream_protocol::socket; // of either
 
 namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr auto idle_time = std::chrono::seconds(30);
 constexpr auto answer_time = std::chrono::minutes(30); // a reload may wait for the lock
-constexpr int most_connections = 4096;                 // backends that beat keep theirs
+constexpr std::size_t most_connections = 4096;         // backends that beat keep theirs
 constexpr std::size_t largest_body = 1u << 20;
 
 // Removes the socket of a process that is gone, and nothing else.
@@ -48,37 +51,79 @@ std::string remove_dead_socket(const std::string& path) {
     return {};
 }
 
+int socket_family(int descriptor) {
+    int family = AF_UNSPEC;
+    socklen_t length = sizeof family;
+    ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length);
+    return family;
+}
+
 } // namespace
 
 struct Server::State {
     State(asio::io_context& context, Api& answers) : control(context), api(answers), tcp(context), local(context) {}
 
+    // Made once it is shared: what it calls must not keep it alive.
+    static std::shared_ptr<State> make(asio::io_context& context, Api& answers) {
+        auto state = std::make_shared<State>(context, answers);
+        state->lane.emplace(
+            context, [&answers](const auto& head, auto body) { return answers.answer_beat(head, body); },
+            [weak = std::weak_ptr(state)](int descriptor, std::string bytes) {
+                if (const auto self = weak.lock()) take_back(self, descriptor, std::move(bytes));
+                else ::close(descriptor);
+            });
+        return state;
+    }
+
     asio::io_context& control;
     Api& api;
     Tcp::acceptor tcp;
     Local::acceptor local;
-    std::string path;           // of the unix socket, to be removed at the end
-    std::string inherited_path; // of an old process's: its own until this one serves
-    int connections = 0;
+    std::string path;            // of the unix socket, to be removed at the end
+    std::string inherited_path;  // of an old process's: its own until this one serves
+    std::size_t connections = 0; // but for those in the lane
 
-    template <class Socket> static asio::awaitable<void> serve(std::shared_ptr<State> state, Socket socket) {
+    std::optional<BeatLane> lane;
+
+    // `read` is what has been read of the connection already.
+    static asio::awaitable<void> serve(std::shared_ptr<State> state, Socket socket, std::string read) {
         ++state->connections;
-        health::Deadline<Socket> deadline(socket, idle_time);
         boost::beast::flat_buffer buffer(64 * 1024);
+        buffer.commit(asio::buffer_copy(buffer.prepare(read.size()), asio::buffer(read)));
+        const auto kept = co_await converse(*state, socket, buffer);
+        boost::system::error_code error;
+        const int descriptor = kept == Kept::for_beats ? socket.release(error) : -1;
+        if (descriptor >= 0 && !state->lane->add(descriptor)) ::close(descriptor);
+        --state->connections;
+    }
+
+    enum class Kept { no, for_beats };
+
+    static asio::awaitable<Kept> converse(State& state, Socket& socket, boost::beast::flat_buffer& buffer) {
+        health::Deadline<Socket> deadline(socket, idle_time);
         for (bool more = true; more;) {
             http::request_parser<http::string_body> parser;
             parser.body_limit(largest_body);
             const auto [unread, _] = co_await http::async_read(socket, buffer, parser, token);
             if (unread) break;
             deadline.extend(answer_time);
-            auto response = co_await state->api.answer(parser.get());
-            if (state->api.is_leaving()) response.keep_alive(false);
+            auto response = co_await state.api.answer(parser.get());
+            if (state.api.is_leaving()) response.keep_alive(false);
             more = response.keep_alive();
             deadline.extend(idle_time);
             const auto [unsent, __] = co_await http::async_write(socket, response, token);
             if (unsent) break;
+            if (more && buffer.size() == 0 && Api::is_beat(parser.get())) co_return Kept::for_beats;
         }
-        --state->connections;
+        co_return Kept::no;
+    }
+
+    static void take_back(const std::shared_ptr<State>& state, int descriptor, std::string bytes) {
+        Socket socket(state->control);
+        boost::system::error_code error;
+        socket.assign(asio::generic::stream_protocol(socket_family(descriptor), 0), descriptor, error);
+        if (error) ::close(descriptor);
+        else asio::co_spawn(state->control, serve(state, std::move(socket), std::move(bytes)), asio::detached);
     }
 
     template <class Acceptor> static asio::awaitable<void> accept(std::shared_ptr<State> state, Acceptor& acceptor) {
@@ -86,17 +131,17 @@ struct Server::State {
         while (acceptor.is_open()) {
             auto [error, socket] = co_await acceptor.async_accept(token);
             if (!acceptor.is_open()) break;
-            if (error || state->connections >= most_connections) {
+            if (error || state->connections + state->lane->size() >= most_connections) {
                 pause.expires_after(std::chrono::milliseconds(error ? 100 : 1));
                 co_await pause.async_wait(token);
                 continue;
             }
-            asio::co_spawn(state->control, serve(state, std::move(socket)), asio::detached);
+            asio::co_spawn(state->control, serve(state, Socket(std::move(socket)), ""), asio::detached);
         }
     }
 };
 
-Server::Server(asio::io_context& control, Api& api) : state_(std::make_shared<State>(control, api)) {}
+Server::Server(asio::io_context& control, Api& api) : state_(State::make(control, api)) {}
 
 Server::~Server() { stop(); }
 
@@ -147,6 +192,7 @@ int Server::descriptor() const {
 }
 
 void Server::leave() {
+    state_->lane->close_all(); // whoever beats next finds the new process
     state_->api.set_leaving();
     // Closing would leave the socket in the event loop: the new process keeps it open.
     boost::system::error_code ignored;

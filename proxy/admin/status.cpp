@@ -41,29 +41,30 @@ std::string state_of(const MemberSpec& member) {
 json::object backend_status(const conf::Backend& config, const MemberSpec& member, const Running& running) {
     using Counters = balancer::BackendCounters;
     const auto& backend = *member.backend;
-    const auto* health = running.monitor().find(backend);
-    json::object out{{"name", config.name},
-                     {"address", config.address.text()},
+    const auto* health = running.health().monitor().find(backend);
+    json::object out{{"name", backend.name()},
+                     {"address", backend.address().text()},
                      {"state", state_of(member)},
                      {"weight", member.weight},
                      {"backup", config.backup},
                      {"requests", backend.total(&Counters::requests)},
                      {"failures", backend.total(&Counters::failures)},
-                     {"outlier_ejections", running.ejector().ejections(backend)},
+                     {"outlier_ejections", running.health().ejector().ejections(backend)},
                      {"active", backend.total(&Counters::active)},
                      {"idle", backend.total(&Counters::idle)}};
-    const auto over = running.overrides().find(backend.pool(), config.name);
+    const auto over = running.adjustments().order_for(backend.pool(), config.name, backend.name());
     if (!over.is_empty()) { // what the file says, beside what is in force
         out["file"] = {{"state", conf::Scalar<conf::AdminState>::format(config.state)}, {"weight", config.weight}};
         out["override"] = json::object();
         if (over.state) out["override"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*over.state);
         if (over.weight) out["override"].as_object()["weight"] = *over.weight;
     }
-    if (const auto wish = running.wishes().find(backend.pool(), config.name); !wish.is_empty()) {
+    if (const auto wish = running.adjustments().wishes.find(backend.pool(), backend.name()); !wish.is_empty()) {
         out["wish"] = json::object(); // of the backend itself, in its beats
         if (wish.state) out["wish"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*wish.state);
         if (wish.weight) out["wish"].as_object()["weight"] = *wish.weight;
     }
+    if (config.address.is_name()) out["host"] = config.address.text();
     if (!health) return out;
     out["since"] = to_iso(health->since);
     out["checks"] = health->checks;
@@ -135,7 +136,7 @@ std::string to_iso(std::chrono::system_clock::time_point time) {
 json::object backend_status(const Running& running, const std::string& pool, const std::string& backend) {
     for (const auto& p : running.snapshot()->pools)
         for (const auto& member : p->members)
-            if (p->config.name == pool && member.backend->name() == backend)
+            if (p->config.name == pool && (member.backend->name() == backend || p->config_of(member).name == backend))
                 return backend_status(p->config_of(member), member, running);
     return {};
 }

@@ -29,7 +29,7 @@ std::uint32_t unix_now() {
 } // namespace
 
 Exchange::Exchange(ClientSide& client, const RequestHead& head)
-    : client_(client), context_(client.context), view_(client.listener->view) {
+    : client_(client), context_(client.context), view_(client.listener->view), search_(client) {
     report_.method = head.method;
     report_.target = head.target;
     report_.host = head.authority;
@@ -56,20 +56,27 @@ int Exchange::decide(const RequestHead& head) {
     if (limit && framing_.kind == BodyKind::length && framing_.length > limit) return 413;
     const auto choice = choose_route(snapshot, *client_.listener->spec, head.authority, head.path);
     if (choice.pool == no_pool) return 404;
-    pool_ = view_->pools[choice.pool].get();
-    timeouts_ = choice.route ? &choice.route->timeouts : &pool_->spec->timeouts;
-    report_.pool = pool_->spec->config.name;
+    search_.begin(view_, *view_->pools[choice.pool]);
+    listener_ = &client_.listener->spec->config;
+    route_ = choice.route ? &choice.route->config : nullptr;
+    timeouts_ = choice.route ? &choice.route->timeouts : &view_->snapshot->pools[choice.pool]->timeouts;
+    report_.pool = view_->snapshot->pools[choice.pool]->config.name;
     find_affinity(head);
     idempotent_ = is_idempotent(head.method);
     upgrade_ = requested_upgrade(head, options, framing_);
     request_head_ = Buffer(context_.heads);
-    if (const auto version = pool_->spec->config.send_proxy_protocol; version != conf::ProxyProtocol::none)
+    if (const auto version = pool().config.send_proxy_protocol; version != conf::ProxyProtocol::none)
         request_head_.fill(client_.write_proxy_header(request_head_.space().data(), version));
     // Whoever closes first keeps the port for a minute: better the backend than the one machine in front of them all.
     const auto to_backend = may_share() ? Connection::keep : Connection::close;
     write_request(request_head_, head, framing_, {client_.ip, trust_in(client_), "http", to_backend}, upgrade_,
-                  choice.route ? choice.route->config.request_headers : no_edit);
+                  route_ ? route_->request_headers : no_edit);
     return 0;
+}
+
+bool Exchange::came_by(const Way& way) const {
+    return listener_ && way.listener == listener_->name && way.pool == report_.pool &&
+           way.route == (route_ ? route_->name : std::string());
 }
 
 Task<Connection> Exchange::run() {
@@ -81,15 +88,14 @@ Task<Connection> Exchange::run() {
 
 Task<Connection> Exchange::try_backends() {
     for (;;) {
-        auto turn = try_turn(*pool_, {{tried_.data(), tries_}, context_.loop.now(), key_, belongs_.member});
+        auto turn = search_.try_turn();
         if (turn.outcome != Turn::Outcome::chosen) turn = co_await choose_another();
         if (turn.outcome != Turn::Outcome::chosen) co_return co_await answer(failure_);
-        if (tries_ > 0) {
+        if (search_.tries() > 1) {
             ++report_.retries;
             context_.counters.retries.add();
         }
-        tried_[tries_++] = turn.member;
-        if (pool_->spec->config.sticky) keep_client_with(turn.member);
+        if (pool().config.sticky) keep_client_with(turn.member);
         const auto ended = co_await try_backend(turn.member);
         turn.seat.leave();
         if (ended == Try::finished) co_return next_;
@@ -99,33 +105,23 @@ Task<Connection> Exchange::try_backends() {
 
 // Sets `failure_` where none was chosen.
 Task<Turn> Exchange::choose_another() {
-    auto turn =
-        co_await take_turn(client_, *pool_, {{tried_.data(), tries_}, context_.loop.now(), key_, belongs_.member});
-    if (turn.view) move_to(turn);
+    auto turn = co_await search_.take_turn();
     if (turn.outcome == Turn::Outcome::client_gone) failure_ = client_closed_request;
     if (turn.outcome == Turn::Outcome::full) {
         failure_ = 503;
-        const auto& queue = pool_->spec->config.queue;
+        const auto& queue = pool().config.queue;
         retry_after_ = std::max(std::chrono::seconds(1),
                                 std::chrono::ceil<std::chrono::seconds>(queue ? queue->timeout : conf::Duration(0)));
     }
     co_return turn;
 }
 
-// A reload came while this one waited: it is served by the pool as it is now.
-void Exchange::move_to(const Turn& turn) {
-    tries_ = find_all_again({tried_.data(), tries_}, *pool_, *turn.pool);
-    if (belongs_.member) belongs_.member = find_again(*belongs_.member, *pool_, *turn.pool);
-    pool_view_ = turn.view;
-    pool_ = turn.pool;
-}
-
 // One backend. Sets `failure_` where it was not finished.
 Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
-    auto& link = pool_->link(member);
+    auto& link = search_.pool().link(member);
     report_.backend = link.backend().name();
     link.counters().requests.add();
-    auto ended = co_await try_connection(link, member, tries_ == 1 ? Dial::kept_or_new : Dial::anew);
+    auto ended = co_await try_connection(link, member, search_.tries() == 1 ? Dial::kept_or_new : Dial::anew);
     if (ended == Try::stale) {
         // A kept connection that the backend has just closed says nothing about the backend, and costs no attempt.
         ++report_.retries;
@@ -133,7 +129,8 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
         ended = co_await try_connection(link, member, Dial::anew);
     }
     if (ended == Try::finished)
-        context_.note_outcome(*pool_, member, report_.status >= 500 ? BackendOutcome::error : BackendOutcome::success);
+        context_.note_outcome(search_.pool(), member,
+                              report_.status >= 500 ? BackendOutcome::error : BackendOutcome::success);
     co_return ended;
 }
 
@@ -149,7 +146,7 @@ Task<Exchange::Try> Exchange::try_connection(BackendLink& link, std::size_t memb
     switch (result) {
     case Relay::Result::finished:
         if (may_share() && relay.may_reuse()) {
-            const auto& keepalive = pool_->spec->config.keepalive;
+            const auto& keepalive = pool().config.keepalive;
             link.give_back(std::move(connection), keepalive.max_idle, context_.loop.now() + keepalive.idle_timeout);
         }
         co_return Try::finished;
@@ -205,7 +202,7 @@ Task<bool> Exchange::pause() {
 }
 
 // A connection that began with one client's PROXY header is no one else's.
-bool Exchange::may_share() const { return pool_->spec->config.send_proxy_protocol == conf::ProxyProtocol::none; }
+bool Exchange::may_share() const { return pool().config.send_proxy_protocol == conf::ProxyProtocol::none; }
 
 // Returns 0 once the connection stands, or the status that says why it does not.
 Task<int> Exchange::connect(BackendConnection& connection) {
@@ -225,7 +222,7 @@ Task<int> Exchange::connect(BackendConnection& connection) {
 bool Exchange::may_try_again(FailedTry::Stage stage) {
     const auto& retries = view_->snapshot->config.retries;
     const bool untouched = framing_.kind == BodyKind::none || stage == FailedTry::Stage::connecting;
-    if (tries_ >= retries.attempts || !may_retry({stage, idempotent_, untouched})) return false;
+    if (search_.tries() >= retries.attempts || !may_retry({stage, idempotent_, untouched})) return false;
     if (context_.budget.take(context_.loop.now(), retries.budget.value)) return true;
     context_.counters.retries_refused.add();
     return false;
@@ -233,18 +230,22 @@ bool Exchange::may_try_again(FailedTry::Stage stage) {
 
 void Exchange::count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage) {
     link.counters().failures.add();
-    context_.note_outcome(*pool_, member, BackendOutcome::error);
-    if (stage == FailedTry::Stage::connecting) pool_->balancer.note_connect_failure(member, context_.loop.now());
+    context_.note_outcome(search_.pool(), member, BackendOutcome::error);
+    if (stage == FailedTry::Stage::connecting)
+        search_.pool().balancer.note_connect_failure(member, context_.loop.now());
 }
 
 // A tunnel begins: that is a success now, not when it ends.
-void Exchange::note_switch() { context_.note_outcome(*pool_, tried_[tries_ - 1], BackendOutcome::success); }
+void Exchange::note_switch() { context_.note_outcome(search_.pool(), search_.last(), BackendOutcome::success); }
 
 void Exchange::find_affinity(const RequestHead& head) {
-    const auto& pool = *pool_->spec;
-    if (pool.config.algorithm == conf::Algorithm::hash) key_ = hash_key(pool.config.hash, head, client_.ip);
-    if (!pool.config.sticky) return;
-    belongs_ = find_belonging(pool, head, unix_now());
+    const auto& asked = pool();
+    std::optional<std::uint64_t> key;
+    if (asked.config.algorithm == conf::Algorithm::hash) key = hash_key(asked.config.hash, head, client_.ip);
+    const auto belonging = asked.config.sticky ? find_belonging(asked, head, unix_now()) : Belonging{};
+    search_.go_by(key, belonging.member);
+    cookie_is_stale_ = belonging.stale;
+    if (!asked.config.sticky) return;
     const auto told = head.find(FieldId::x_forwarded_proto);
     if (same_word(told, "https") && trust_in(client_) == Trust::trusted) scheme_ = Scheme::https;
 }
@@ -252,10 +253,10 @@ void Exchange::find_affinity(const RequestHead& head) {
 // A client that belongs nowhere, or to a backend that is out, belongs to whoever answers it from now on. One whose
 // backend is merely full is somebody else's guest for once.
 void Exchange::keep_client_with(std::size_t member) {
-    const auto home = belongs_.member;
-    const bool guest = home && *home != member && pool_->balancer.is_home(*home, context_.loop.now());
+    const auto home = search_.home();
+    const bool guest = home && *home != member && search_.pool().balancer.is_home(*home, context_.loop.now());
     cookie_.clear();
-    if (!guest && (home != member || belongs_.stale)) cookie_ = make_cookie(*pool_->spec, member, unix_now(), scheme_);
+    if (!guest && (home != member || cookie_is_stale_)) cookie_ = make_cookie(pool(), member, unix_now(), scheme_);
 }
 
 // Answers with a page, where the client can still be told.

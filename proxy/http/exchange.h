@@ -14,9 +14,8 @@
 #include "proxy/http/rewrite.h"
 #include "proxy/http/router.h"
 #include "proxy/io/task.h"
-#include "proxy/turn.h"
+#include "proxy/search.h"
 
-#include <array>
 #include <optional>
 
 namespace weir::proxy::http {
@@ -42,6 +41,7 @@ public:
     Task<Connection> run();
 
     const ExchangeReport& report() const { return report_; }
+    bool came_by(const Way& way) const;
 
 private:
     friend class Relay;
@@ -54,12 +54,12 @@ private:
     Task<Connection> answer(int status);
     Task<Connection> try_backends();
     Task<Turn> choose_another();
-    void move_to(const Turn& turn);
     Task<Try> try_backend(std::size_t member);
     Task<Try> try_connection(BackendLink& link, std::size_t member, Dial dial);
     Task<BackendConnectionPtr> obtain(BackendLink& link, Dial dial);
     Task<int> connect(BackendConnection& connection);
     Task<bool> pause();
+    const PoolSpec& pool() const { return *search_.pool().spec; }
     bool may_share() const;
     bool may_try_again(FailedTry::Stage stage);
     void count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage);
@@ -69,23 +69,21 @@ private:
 
     ClientSide& client_;
     WorkerContext& context_;
-    ViewPtr view_;      // that the request was decided by
-    ViewPtr pool_view_; // the pool's, where a reload came while it waited
+    ViewPtr view_; // that the request was decided by
     ExchangeReport report_;
-    WorkerPool* pool_ = nullptr;
+    Search search_;
+    const conf::Listener* listener_ = nullptr; // these three are the view's
+    const conf::Route* route_ = nullptr;       // null where the listener's own pool serves
     const conf::Timeouts* timeouts_ = nullptr;
-    std::optional<std::uint64_t> key_;
-    Belonging belongs_;
+    bool cookie_is_stale_ = false; // the one that the client has
     Scheme scheme_ = Scheme::http; // that the client uses, as far as it can be told
     std::string cookie_;           // to be set
     Framing framing_;
     AnswerTo answer_to_ = AnswerTo::other;
     Connection next_ = Connection::keep; // what the client is told
     bool idempotent_ = false;
-    std::string_view upgrade_; // the protocol asked for
-    Buffer request_head_;      // as the backend gets it
-    std::array<std::size_t, conf::most_attempts> tried_{};
-    std::size_t tries_ = 0;
+    std::string_view upgrade_;            // the protocol asked for
+    Buffer request_head_;                 // as the backend gets it
     bool reused_ = false;                 // the connection at hand has carried a request before
     int failure_ = 503;                   // what the client gets when no one is left to ask
     std::chrono::seconds retry_after_{0}; // told with it

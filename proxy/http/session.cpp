@@ -40,7 +40,9 @@ Task<> Session::run() {
         auto after = Connection::close;
         {
             Exchange exchange(client_, client_.context.request);
+            exchange_ = &exchange;
             after = co_await exchange.run();
+            exchange_ = nullptr;
             told_ = true;
             record(exchange.report(), began);
         }

@@ -18,6 +18,7 @@ public:
 
     Task<> run();
     void drain() override;
+    bool came_by(const Way& way) const override { return exchange_ && exchange_->came_by(way); }
 
 private:
     Task<HeadResult> read_head();
@@ -28,6 +29,7 @@ private:
     void record(const ExchangeReport& report, TimePoint began);
     HeadLimits limits() const;
 
+    const Exchange* exchange_ = nullptr; // that is under way
     HeadScan scan_;
     TimePoint idle_since_{};
     bool idle_ = true;  // between requests, with nothing of the next one read

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -36,20 +37,33 @@ AccessLog::~AccessLog() {
     for (const int fd : idle_) ::close(fd);
 }
 
-std::string AccessLog::open(const std::string& output) {
-    const int fd = output == "none" ? -1 : open_output(output);
-    if (fd < 0 && output != "none") return output + " cannot be opened: " + std::strerror(errno);
-    output_ = output;
+AccessLog::Output::~Output() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+std::string AccessLog::Output::open(const std::string& name) {
+    name_ = name;
+    if (name == "none") return {};
+    fd_ = open_output(name);
+    return fd_ >= 0 ? "" : name + " cannot be opened: " + std::strerror(errno);
+}
+
+void AccessLog::use(Output&& output) {
+    output_ = output.name_;
     const int old = fd_.load();
-    if (fd >= 0 && old >= 0) {
-        // The writer may be using the old number: put the new file behind it.
-        ::dup3(fd, old, O_CLOEXEC);
-        ::close(fd);
-    } else {
-        if (old >= 0) idle_.push_back(old); // the writer may be using it
-        fd_ = fd;
+    if (output.fd_ >= 0 && old >= 0) {
+        ::dup3(output.fd_, old, O_CLOEXEC); // the writer may be using the old number: the new file goes behind it
+        return;
     }
-    return {};
+    if (old >= 0) idle_.push_back(old); // likewise
+    fd_ = std::exchange(output.fd_, -1);
+}
+
+std::string AccessLog::reopen() {
+    Output output;
+    auto error = output.open(output_);
+    if (error.empty()) use(std::move(output));
+    return error;
 }
 
 void AccessLog::run() {

@@ -23,10 +23,27 @@ public:
 
     Ring& ring(std::size_t worker) { return *rings_[worker]; }
 
-    // Opens "stdout", "stderr", "none" or a path. Returns what went wrong, empty if nothing: the old output stays then.
-    std::string open(const std::string& output);
-    // Opens the same path again, after it was moved away.
-    std::string reopen() { return open(output_); }
+    // An output that is open, but not in use yet: "stdout", "stderr", "none" or a path.
+    class Output {
+    public:
+        Output() = default;
+        ~Output();
+        Output(const Output&) = delete;
+        Output& operator=(const Output&) = delete;
+
+        // Returns what went wrong, empty if nothing.
+        std::string open(const std::string& name);
+
+    private:
+        friend class AccessLog;
+        std::string name_ = "none";
+        int fd_ = -1;
+    };
+
+    // Writes there from now on: nothing can fail any more.
+    void use(Output&& output);
+    // Opens the same path again, after it was moved away. Returns what went wrong: the old output stays then.
+    std::string reopen();
 
     // Lines that the output did not take: a full disk, a pipe that nobody reads at the end.
     std::uint64_t lost() const { return lost_; }

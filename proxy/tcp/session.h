@@ -6,6 +6,7 @@
 
 #include "proxy/client_session.h"
 #include "proxy/io/task.h"
+#include "proxy/search.h"
 
 namespace weir::proxy::tcp {
 
@@ -16,15 +17,17 @@ public:
     Task<> run();
     // Ends when its peers do, or at the drain timeout; who has not said yet for whom it speaks is hurried.
     void drain() override { client_.fiber.wake(); }
+    bool came_by(const Way& way) const override { return way == way_; }
 
 private:
     enum class Connected { yes, no, hopeless }; // hopeless: nor would any other be
 
     Task<BackendConnectionPtr> connect_any(balancer::Seat& seat); // the seat is the backend's
     Task<Connected> connect(BackendConnection& connection);
+    const PoolSpec& pool() const { return *search_.pool().spec; }
 
-    ViewPtr view_; // what it began with
-    WorkerPool* pool_;
+    Search search_;
+    const Way way_;
 };
 
 } // namespace weir::proxy::tcp

@@ -22,7 +22,7 @@ struct Desk {
                                  conf::AdminState::ready});
         Snapshot snapshot;
         snapshot.pools.push_back(std::move(pool));
-        desk.update(snapshot, {{"web", token}});
+        desk.update(snapshot, nullptr, {{"web", token}});
     }
 
     const std::string token = "a token that nobody guesses";

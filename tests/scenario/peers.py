@@ -34,22 +34,22 @@ def eventually(condition, what="the condition", patience=PATIENCE):
 class Backend:
     """A scripted HTTP backend. `script(connection, request)` answers; it may write anything, or close."""
 
-    def __init__(self, script=None, name="b", port=None):
-        self.name, self.port = name, port or free_port()
+    def __init__(self, script=None, name="b", port=None, host="127.0.0.1"):
+        self.name, self.port, self.host = name, port or free_port(), host
         self.script = script or self.echo
         self.requests, self.connections, self.broken, self.lock = [], [], [], threading.Lock()
         self.open()
 
     def open(self):
-        self.listener = socket.socket()
+        self.listener = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", self.port))
+        self.listener.bind((self.host, self.port))
         self.listener.listen(256)
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def _accept(self, listener):
         while True:

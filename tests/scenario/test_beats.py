@@ -130,6 +130,67 @@ class Beats(Scenario):
         self.assertEqual(self.proxy.states(), ["up", "up"])
         self.assertEqual(self.beat(3, backend="b1")[0], 200)
 
+    def test_backends_that_only_the_old_configuration_has_are_heard_while_the_new_one_may_be_taken_back(self):
+        self.serve(interval="300ms", fall=2)
+        self.agent()
+        self.proxy.wait_up(1)
+        rules = "reload: {watch: false, rollback: {window: 20s}}\n"
+        gone = web(self.port, [f"127.0.0.1:{free_port()}"], "{type: tcp, interval: 200ms, timeout: 100ms, fall: 5, rise: 1}") + rules
+        refused = self.proxy.backends()["b0"]["ejections"]
+        report = self.proxy.reload(gone)  # it takes longer than two missing beats
+        self.assertEqual(report["verdict"], "rolled_back")
+        self.assertEqual(self.proxy.states(), ["up"])
+        self.assertEqual(self.proxy.backends()["b0"]["ejections"], refused)
+
+    def test_what_was_sent_to_a_backend_that_left_cannot_be_played_when_it_is_back(self):
+        self.serve(count=2, interval="1h")
+        now = int(time.time() * 1000)
+        self.assertEqual(self.beat(5, at=now)[0], 200)
+        without = self.config.replace(f'{{name: b0, address: "{self.behind[0].address}"}}, ', "")
+        self.assertEqual(self.proxy.reload(without)["verdict"], "applied")
+        self.assertEqual(self.beat(6, at=now)[0], 404)
+        self.assertEqual(self.proxy.reload(self.config)["verdict"], "applied")
+        self.assertEqual(self.beat(5, at=now)[0], 409)
+        self.assertEqual(self.beat(7)[0], 200)
+
+    def test_a_beat_of_before_the_start_is_not_believed(self):
+        before = int(time.time() * 1000) - 1000  # somebody has kept it
+        self.serve(interval="1h")
+        self.assertEqual(self.beat(5, at=before)[0], 409)
+        self.assertEqual(self.beat(6)[0], 200)
+
+    def test_a_connection_that_beats_may_ask_for_other_things_as_well(self):
+        self.serve(interval="1h")
+        connection = http.client.HTTPConnection("127.0.0.1", self.proxy.admin_port, timeout=30)
+        self.addCleanup(connection.close)
+        post, self.post = self.post, lambda body: body
+        bodies = [self.beat(i) for i in range(1, 6)]
+        self.post = post
+        sockets = set()
+        for body in bodies:  # by two ways: the first comes in as anything does, the others over the lane of beats
+            connection.request("POST", "/api/v1/beat", body)
+            response = connection.getresponse()
+            self.assertEqual((response.status, json.loads(response.read())), (200, {}))
+            sockets.add(connection.sock)
+            connection.request("GET", "/api/v1/status")
+            response = connection.getresponse()
+            self.assertEqual(json.loads(response.read())["pools"][0]["backends"][0]["name"], "b0")
+        for sequence, status in ((9, 200), (9, 409), (10, 200), (10, 409)):
+            body = json.loads(self.beat_body(sequence))
+            connection.request("POST", "/api/v1/beat", json.dumps(body))
+            response = connection.getresponse()
+            self.assertEqual((response.status, "last_sequence" in json.loads(response.read())), (status, status == 409))
+        connection.request("POST", "/api/v1/beat", self.beat_body(11), headers={"Origin": "http://elsewhere"})
+        self.assertEqual(connection.getresponse().status, 403)
+        self.assertEqual(len(sockets), 1)  # it was kept all along
+
+    def beat_body(self, sequence):
+        post, self.post = self.post, lambda body: body
+        try:
+            return self.beat(sequence)
+        finally:
+            self.post = post
+
     def test_a_wish_goes_with_the_backend_that_had_it(self):
         self.serve(interval="1h")
         self.assertEqual(self.beat(1, drain=True)[0], 200)

@@ -109,6 +109,25 @@ class Together(Scenario):
         self.assertNotIn("hunter", str(report) + proxy.log() + str(proxy.status()) + proxy.admin("GET", "/api/v1/config")[1])
 
 
+class Window(Scenario):
+    def test_a_lock_that_is_lost_while_the_change_is_watched_brings_the_one_before_it_back(self):
+        redis, backend, port = Redis(self), self.backend(), free_port()
+        config = web(port, [backend]) + lock(redis.port).replace("lock:", "rollback: {window: 1m}, lock:")
+        proxy = self.weir(config)
+        before = proxy.status()["config"]["hash"]
+        proxy.write(config + "limits: {header_count: 50}\n")
+        proxy.signal(signal.SIGHUP)
+        eventually(lambda: "watched_for_ms" in proxy.status()["reload"], "it is watched")
+        self.assertNotEqual(proxy.status()["config"]["hash"], before)
+        redis.call("SET", "weir:{test}:lock", "someone else", "PX", "60000")
+        eventually(lambda: not proxy.status()["reload"]["in_progress"], "it is over")
+        last = proxy.status()["reload"]["last"]
+        self.assertEqual((last["verdict"], last["errors"]), ("rolled_back", ["the lock was lost before there was a verdict"]))
+        self.assertEqual(proxy.status()["config"]["hash"], before)
+        self.assertEqual(proxy.status()["reload"]["known_bad"], [])  # which says nothing about the file
+        self.assertEqual(redis.call("GET", "weir:{test}:lock"), "someone else")
+
+
 class WithoutRedis(Scenario):
     def proxy(self, more, port, backend, redis_port):
         self.config = web(port, [backend]) + lock(redis_port, more).replace("wait: 20s", "wait: 500ms")

@@ -183,6 +183,37 @@ process: {{workers: 2, state_dir: {self.proxy.state_dir if hasattr(self, "proxy"
         with Client(self.port) as client:
             self.assertEqual(client.get("/")["fields"]["x-backend"], "other")
 
+    def test_close_after_bounds_those_whose_route_or_listener_goes_and_nobody_else(self):
+        self.serve(close_after="close_after: 500ms")
+        route = "routes: [{name: ws, match: {path_prefix: /ws}, pool: web}]\n"
+        self.assertEqual(self.proxy.reload(self.config() + route)["verdict"], "applied")
+        http, tcp = self.connect()  # the first one by the route
+        stays = self.client(self.port)
+        self.assertEqual(stays.get("/other-ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101)
+        self.assertEqual(self.proxy.reload(self.config())["verdict"], "applied")
+        self.assertTrue(self.echoes(http))
+        self.assertEqual(http.rest(), b"")
+        self.assertTrue(self.echoes(tcp) and self.echoes(stays))
+        no_tcp = "\n".join(line for line in self.config().splitlines() if "protocol: tcp" not in line) + "\n"
+        self.assertEqual(self.proxy.reload(no_tcp)["verdict"], "applied")
+        self.assertTrue(self.echoes(tcp))
+        self.assertEqual(tcp.rest(), b"")
+        self.assertTrue(self.echoes(stays))
+
+    def test_a_way_that_comes_back_in_time_spares_its_connections(self):
+        self.serve(close_after="close_after: 700ms")
+        route = "routes: [{name: ws, match: {path_prefix: /ws}, pool: web}]\n"
+        self.proxy.reload(self.config() + route)
+        http, _ = self.connect()
+        self.proxy.reload(self.config())
+        self.proxy.reload(self.config() + route)
+        witness = self.client(self.tcp)  # by a way that goes for good, later
+        self.assertEqual(witness.get("/ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101)
+        no_tcp = "\n".join(line for line in self.config().splitlines() if "protocol: tcp" not in line) + "\n"
+        self.proxy.reload(no_tcp + route)
+        self.assertEqual(witness.rest(), b"")
+        self.assertTrue(self.echoes(http))
+
     def test_a_request_that_is_cut_before_its_answer_is_tried_elsewhere(self):
         self.serve(drain_timeout="300ms")
         self.echo.script = lambda connection, request: connection.recv(1)  # never answers

@@ -1,5 +1,6 @@
 """When a request is tried again, on whom, and how often."""
 import socket
+import threading
 
 from weir_test import Backend, Client, Scenario, free_port, web, main
 
@@ -53,6 +54,25 @@ class Retries(Scenario):
         self.assertLessEqual(metrics["weir_retries_total"], 100 + 30)
         self.assertEqual(metrics["weir_retries_total"] + metrics["weir_retries_refused_total"], 300)
         self.assertEqual(sum(len(b.requests) for b in rude), 300 + metrics["weir_retries_total"])
+
+    def test_a_retry_after_a_reload_goes_to_those_who_are_there_by_then(self):
+        port, gone, new = free_port(), self.backend(name="gone"), self.backend(name="new")
+        asked, go_on = threading.Event(), threading.Event()
+
+        def hold(connection, _):
+            asked.set()
+            go_on.wait(30)
+            connection.shutdown(socket.SHUT_RDWR)
+
+        slow = self.backend(hold, name="slow")
+        config = lambda backends: web(port, [], "").replace("backends: []", "backends: [" + ", ".join(f'{{name: {b.name}, address: "{b.address}", weight: {w}}}' for b, w in backends) + "]")
+        proxy = self.weir(config([(slow, 2), (gone, 1)]), workers=1)
+        client = self.client(port).send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertTrue(asked.wait(30))
+        self.assertEqual(proxy.reload(config([(slow, 2), (new, 1)]))["verdict"], "applied")
+        go_on.set()
+        self.assertEqual(client.reader.response()["fields"]["x-backend"], "new")
+        self.assertEqual((gone.requests, len(new.requests)), ([], 1))
 
     def test_nothing_is_tried_again_once_a_byte_of_the_answer_is_out(self):
         port, good = free_port(), self.backend()

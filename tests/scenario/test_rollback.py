@@ -75,6 +75,25 @@ class Rollback(Scenario):
         code, out, err = self.proxy.command("reload", "--wait", "--force", "-c", self.proxy.path)
         self.assertEqual((code, out.split()[0]), (1, "rolled_back"))  # it is still as bad as it was
 
+    def test_a_terminal_shows_how_the_window_goes(self):
+        self.serve(window="2s")
+        other = self.backend(name="other")
+        self.proxy.write(self.config([self.good, other]))
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        command = subprocess.Popen([WEIR, "reload", "--wait", "-c", self.proxy.path], stdout=theirs, stderr=theirs, stdin=theirs)
+        self.addCleanup(command.wait)
+        self.addCleanup(command.kill)
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: nobody writes any more
+            while piece := os.read(ours, 4096):
+                shown += piece
+        self.assertEqual(command.wait(30), 0)
+        self.assertIn(b"watched for 2 s more: web 2/2", shown)
+        self.assertIn(b"watched for 1 s more: web 2/2", shown)
+        self.assertRegex(shown.split(b"\x1b[K")[-1], rb"applied \(hash [0-9a-f]{12}, fence \d+, \d+ ms\)")
+
     def test_a_good_change_stands_its_window_and_is_kept(self):
         self.serve(window="300ms")
         other = self.backend(name="other")

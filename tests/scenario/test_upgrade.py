@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import tempfile
 import threading
 import time
 
@@ -63,6 +64,27 @@ class Load:
 
 
 class Upgrade(Scenario):
+    def test_what_backends_wish_in_their_beats_goes_along_and_no_beat_is_lost(self):
+        port, backend = free_port(), self.backend(name="b0")
+        files = tempfile.TemporaryDirectory()
+        self.addCleanup(files.cleanup)
+        token = os.path.join(files.name, "token")
+        with open(token, "w") as f:
+            f.write("a token that nobody guesses\n")
+        # One missing beat is too many.
+        check = f"{{type: heartbeat, mode: push, interval: 1500ms, fall: 1, rise: 1, token_file: {token}}}"
+        proxy = self.weir(web(port, [], check).replace("backends: []", f'backends: [{{name: b0, address: "{backend.address}"}}]'))
+        self.start(weir_test.WEIR, "beat", "--to", f"127.0.0.1:{proxy.admin_port}", "--pool", "web", "--backend", "b0", "--token-file", token, "--interval", "200ms", "--weight", "7")
+        eventually(lambda: proxy.backends()["b0"]["weight"] == 7, "it is heard")
+        old = proxy.process.pid
+        proxy.signal(signal.SIGUSR2)
+        self.upgraded(proxy, old)
+        now = proxy.backends()["b0"]
+        self.assertEqual((now["weight"], now["wish"]), (7, {"weight": 7}))
+        eventually(lambda: proxy.backends()["b0"]["checks"] > 5, "beats come to the new process")
+        now = proxy.backends()["b0"]
+        self.assertEqual((now["state"], now["ejections"], now["weight"]), ("up", 0, 7))
+
     def upgraded(self, proxy, old):
         """The process that serves now; it ends with the test."""
         def other():

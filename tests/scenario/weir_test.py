@@ -24,7 +24,7 @@ SANITIZED = bool(os.environ.get("WEIR_SANITIZE"))
 class Weir:
     """The real binary, with a configuration in a directory of its own."""
 
-    def __init__(self, config, workers=2, environment=None, state_dir=None, watch=False, admin_path=None, folder="", arguments=(), admin_port=None, path=None):
+    def __init__(self, config, workers=2, environment=None, state_dir=None, watch=False, admin_path=None, folder="", arguments=(), admin_port=None, path=None, wrapper=()):
         self.directory = tempfile.mkdtemp(prefix="weir-test-")
         self.path = path or os.path.join(self.directory, folder, "weir.yaml")
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
@@ -35,7 +35,7 @@ class Weir:
         self.write(config)
         self.errors = open(os.path.join(self.directory, "stderr"), "w+")
         self.access = open(os.path.join(self.directory, "stdout"), "w+")
-        self.process = subprocess.Popen([WEIR, "run", "-c", self.path, *arguments], stdout=self.access, stderr=self.errors, env=self.environment)
+        self.process = subprocess.Popen([*wrapper, WEIR, "run", "-c", self.path, *arguments], stdout=self.access, stderr=self.errors, env=self.environment)
         eventually(self.is_ready, "weir is ready")
 
     def is_ready(self):

@@ -13,6 +13,8 @@ struct Named final : Waiter {
         since = TimePoint() + std::chrono::seconds(second);
     }
     void call() override { calls_ += letter_; }
+    void lead() override { leads += letter_; }
+    std::string leads;
     std::string& calls_;
     char letter_;
 };
@@ -63,6 +65,20 @@ TEST_CASE("the one who has waited longest is called, on whichever worker") {
     f.state->leave(0, late); // gone before it is called
     f.posted[1].second();
     CHECK(f.calls == "e");
+}
+
+TEST_CASE("whoever becomes the first of its worker is told, though no seat is free") {
+    Fixture f;
+    Named oldest(f.calls, 'o', 1), first(f.calls, 'f', 2), second(f.calls, 's', 3), third(f.calls, 't', 4);
+    CHECK(f.state->join(1, oldest, 9)); // on another worker: calls go there
+    for (auto* waiter : {&first, &second, &third}) CHECK(f.state->join(0, *waiter, 9));
+    f.state->leave(0, third); // from behind: nobody leads who did not before
+    CHECK(second.leads.empty());
+    f.state->leave(0, first); // its time is up, say
+    CHECK(second.leads == "s");
+    f.state->leave(0, second);
+    f.state->leave(1, oldest);
+    CHECK(f.calls.empty());
 }
 
 TEST_CASE("a seat that is given back calls the next, and is counted while it is held") {

@@ -56,3 +56,21 @@ TEST_CASE("blocks of addresses contain what their prefix says") {
         CHECK_FALSE(why.empty());
     }
 }
+
+TEST_CASE("a backend's address is an IP or a host name, with a port") {
+    std::string why;
+    CHECK(BackendAddress::parse("10.0.0.1:80", why).ip.is_set());
+    CHECK(BackendAddress::parse("[::1]:80", why).text() == "[::1]:80");
+    const auto named = BackendAddress::parse("App-1.my_net.internal:8080", why);
+    CHECK(named.text() == "app-1.my_net.internal:8080");
+    CHECK(named.is_name());
+    CHECK(BackendAddress::parse("localhost:1", why).is_name());
+    CHECK(why.empty());
+    for (const char* text : {"app", "app:0", "app:65536", "app:08", ":80", "a..b:80", "-a:80", "a-:80", "10.0.0.256:80",
+                             "1.2.3:80", "300:80", "a b:80", "a/b:80", "::1:80", "app:", ".:80"}) {
+        INFO(text);
+        why.clear();
+        BackendAddress::parse(text, why);
+        CHECK_FALSE(why.empty());
+    }
+}

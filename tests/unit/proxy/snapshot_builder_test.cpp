@@ -63,14 +63,58 @@ TEST_CASE("what is changed at run time stands over the file and makes a pool ano
     while (config.pools[0].backends.empty()) config = tests::random_config(random);
     SnapshotBuilder builder(1, nullptr);
     const auto& backend = config.pools[0].backends[0];
-    Overrides overrides;
-    overrides.set("p0", backend.name, {conf::AdminState::maint, 77});
-    const auto plain = builder.build(config, "1", {}, nullptr), changed = builder.build(config, "1", overrides, plain);
+    Circumstances adjusted;
+    adjusted.adjustments.orders.set("p0", backend.name, {conf::AdminState::maint, 77});
+    const auto plain = builder.build(config, "1", {}, nullptr), changed = builder.build(config, "1", adjusted, plain);
     CHECK(changed->pools[0] != plain->pools[0]);
     CHECK(changed->pools[0]->members[0].weight == 77);
     CHECK(changed->pools[0]->members[0].state == conf::AdminState::maint);
     CHECK(changed->pools[0]->members[0].backend == plain->pools[0]->members[0].backend);
     CHECK(changed->pools[0]->config == config.pools[0]);
-    CHECK(builder.build(config, "1", overrides, changed)->pools[0] == changed->pools[0]);
+    CHECK(builder.build(config, "1", adjusted, changed)->pools[0] == changed->pools[0]);
     CHECK(builder.build(config, "1", {}, changed)->pools[0]->members == plain->pools[0]->members);
+}
+
+TEST_CASE("what a backend wishes makes the file stricter, never looser, and an operator has the last word") {
+    using conf::AdminState;
+    Adjustments adjustments;
+    const auto standing = [&](AdminState state) {
+        conf::Backend backend;
+        backend.name = "b";
+        backend.weight = 5;
+        backend.state = state;
+        return adjustments.standing("p", backend, "b");
+    };
+    adjustments.wishes.set("p", "b", {AdminState::drain, 9});
+    CHECK(standing(AdminState::ready) == std::pair(AdminState::drain, 9u));
+    CHECK(standing(AdminState::maint) == std::pair(AdminState::maint, 9u));
+    adjustments.orders.set("p", "b", {AdminState::ready, std::nullopt});
+    CHECK(standing(AdminState::maint) == std::pair(AdminState::ready, 9u));
+}
+
+TEST_CASE("a name becomes a backend for each of its addresses, and each keeps its state") {
+    conf::Config config;
+    auto& pool = config.pools.emplace_back();
+    pool.name = "p";
+    std::string why;
+    pool.backends.push_back({"app", conf::BackendAddress::parse("App.test:80", why), 3});
+    REQUIRE(why.empty());
+    SnapshotBuilder builder(1, nullptr);
+    const auto one = conf::Address::parse("10.0.0.1:9", why), two = conf::Address::parse("[fd00::1]:9", why);
+    Circumstances now{{}, {{"app.test", {one, two}}}};
+    now.adjustments.orders.set("p", "app", {std::nullopt, 7});
+    now.adjustments.orders.set("p", "app@fd00::1", {conf::AdminState::drain, std::nullopt});
+    const auto first = builder.build(config, "1", now, nullptr);
+    const auto& members = first->pools[0]->members;
+    REQUIRE(members.size() == 2);
+    CHECK(members[0].backend->name() == "app@10.0.0.1");
+    CHECK(members[0].backend->address().text() == "10.0.0.1:80");
+    CHECK(members[1].backend->address().text() == "[fd00::1]:80");
+    CHECK(members[0].weight == 7);
+    CHECK(members[1].state == conf::AdminState::drain); // its own change goes over that of all
+    CHECK(members[1].weight == 3);
+    now.addresses["app.test"] = {two};
+    const auto second = builder.build(config, "1", now, first);
+    REQUIRE(second->pools[0]->members.size() == 1);
+    CHECK(second->pools[0]->members[0].backend == members[1].backend);
 }
