@@ -16,6 +16,15 @@ namespace weir::health {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// The next of the moments at which timers of many backends end together: each by itself would wake the thread.
+std::chrono::steady_clock::time_point together(std::chrono::steady_clock::time_point time) {
+    return std::chrono::ceil<std::chrono::duration<std::int64_t, std::ratio<1, 40>>>(time);
+}
+
+} // namespace
+
 // Whether a backend was there from the start, or is to begin slowly once it is up.
 enum class Arrival { at_start, later };
 
@@ -83,7 +92,7 @@ private:
     void listen() {
         listening_ = true;
         if (last_beat_ == std::chrono::steady_clock::time_point()) last_beat_ = std::chrono::steady_clock::now();
-        timer_.expires_at(last_beat_ + target_.check->interval * target_.check->fall);
+        timer_.expires_at(together(last_beat_ + target_.check->interval * target_.check->fall));
         timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
             if (error || self->stopped_) return;
             const auto limit = self->target_.check->interval * self->target_.check->fall;

@@ -72,11 +72,15 @@ BeatTokens read_beat_tokens(const conf::Config& config, std::vector<conf::Proble
 }
 
 void BeatDesk::enlist(Senders& senders, const Snapshot& snapshot, const Keys& keys) {
+    const auto now = std::chrono::steady_clock::now();
     for (const auto& pool : snapshot.pools) {
         const auto key = keys.find(pool->config.name);
         if (key == keys.end()) continue;
-        for (const auto& member : pool->members)
-            senders.try_emplace(key->first + "/" + member.backend->name(), Sender{member.backend, key->second});
+        for (const auto& member : pool->members) {
+            auto name = key->first + "/" + member.backend->name();
+            auto& ledger = ledgers_.try_emplace(name, now).first->second;
+            senders.try_emplace(std::move(name), Sender{member.backend, key->second, &ledger});
+        }
     }
 }
 
@@ -90,7 +94,6 @@ void BeatDesk::update(const Snapshot& now, const SnapshotPtr& standby, BeatToken
         for (const auto& [pool, key] : before) keys_.try_emplace(pool, key);
     senders_ = std::move(senders);
     const auto steady = std::chrono::steady_clock::now();
-    for (const auto& [name, _] : senders_) ledgers_.try_emplace(name, steady);
     std::erase_if(ledgers_,
                   [&](const auto& entry) { return !senders_.contains(entry.first) && entry.second.is_spent(steady); });
 }
@@ -124,7 +127,7 @@ BeatAnswer BeatDesk::take(std::string_view body) {
     if (sender == senders_.end()) return {404, "there is no backend " + name};
     const auto now = std::chrono::steady_clock::now();
     const auto wall = health::wall_ms();
-    auto& ledger = ledgers_.at(name);
+    auto& ledger = *sender->second.ledger;
     const auto answer = ledger.take(beat, now, wall);
     if (answer != health::BeatLedger::Answer::accepted) {
         const bool replayed = answer == health::BeatLedger::Answer::replayed;
@@ -137,7 +140,7 @@ BeatAnswer BeatDesk::take(std::string_view body) {
     Override wish;
     if (beat.drain) wish.state = conf::AdminState::drain;
     if (beat.weight) wish.weight = beat.weight;
-    on_wish_(backend, wish);
+    if (std::exchange(sender->second.wish, wish) != wish) on_wish_(backend, wish);
     return {};
 }
 

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -33,7 +34,7 @@ struct BeatAnswer {
 
 class BeatDesk {
 public:
-    // Told with each beat what its backend wishes for.
+    // Told what a backend wishes for, when that changes and with its first beat after an update.
     using OnWish = std::function<void(const balancer::BackendPtr&, const Override&)>;
 
     BeatDesk(health::Monitor& monitor, OnWish on_wish) : monitor_(monitor), on_wish_(std::move(on_wish)) {}
@@ -50,11 +51,13 @@ private:
     struct Sender {
         balancer::BackendPtr backend;
         std::shared_ptr<const health::BeatKey> key; // its pool's
+        health::BeatLedger* ledger = nullptr;       // in `ledgers_`
+        std::optional<Override> wish = {};          // that was passed on last
     };
     using Keys = std::map<std::string, std::shared_ptr<const health::BeatKey>>;
     using Senders = std::unordered_map<std::string, Sender>;
 
-    static void enlist(Senders& senders, const Snapshot& snapshot, const Keys& keys);
+    void enlist(Senders& senders, const Snapshot& snapshot, const Keys& keys);
 
     health::Monitor& monitor_;
     OnWish on_wish_;

@@ -3,10 +3,10 @@
 #include "proxy/http/framing.h"
 #include "proxy/http/rewrite.h"
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -26,7 +26,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto gathering = std::chrono::milliseconds(10); // how long the first beat waits for others
+constexpr auto pace = std::chrono::milliseconds(25); // how long a beat may wait for others
 constexpr auto idle_time = std::chrono::minutes(2);
 constexpr auto sweep_interval = std::chrono::seconds(10);
 constexpr http::HeadLimits limits{};
@@ -53,43 +53,51 @@ std::string to_response(const BeatAnswer& answer) {
 
 struct BeatLane::State : std::enable_shared_from_this<State> {
     State(asio::io_context& control, OnBeat beat, OnOther other)
-        : on_beat(std::move(beat)), on_other(std::move(other)), poll(control, ::epoll_create1(EPOLL_CLOEXEC)),
-          gather(control), sweep(control) {}
+        : on_beat(std::move(beat)), on_other(std::move(other)), timer(control) {}
+    ~State() {
+        if (poll >= 0) ::close(poll);
+    }
 
     enum class After { keep, close, hand_back };
 
-    // Waits until any of them has something to say, and a moment longer for others.
-    void wait() {
-        poll.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](auto error) {
-            if (error || !self->poll.is_open()) return;
-            self->gather.expires_after(gathering);
-            self->gather.async_wait([self](auto cancelled) {
-                if (cancelled || !self->poll.is_open()) return;
-                self->answer_all();
-                self->wait();
-            });
+    struct Line {
+        int descriptor;
+        Clock::time_point used; // last
+    };
+
+    // The timer alone wakes this thread, not each beat: waking it is what costs. It runs while there is anybody.
+    void look_later() {
+        if (looking || lines.empty()) return;
+        looking = true;
+        timer.expires_after(pace);
+        timer.async_wait([self = shared_from_this()](auto error) {
+            self->looking = false;
+            if (error) return;
+            const auto now = Clock::now();
+            self->answer_all(now);
+            if (now - self->swept > sweep_interval) self->close_idle(now - idle_time);
+            self->look_later();
         });
     }
 
-    void answer_all() {
+    void answer_all(Clock::time_point now) {
         std::array<epoll_event, 256> events;
-        const auto now = Clock::now();
-        for (int ready = 1, rounds = 0; ready > 0 && rounds < 16; ++rounds) {
-            ready = ::epoll_wait(poll.native_handle(), events.data(), static_cast<int>(events.size()), 0);
-            for (int i = 0; i < ready; ++i) answer(events[static_cast<std::size_t>(i)].data.fd, now);
+        for (int rounds = 0; rounds < 16; ++rounds) { // others have their turn
+            const int ready = ::epoll_wait(poll, events.data(), static_cast<int>(events.size()), 0);
+            for (int i = 0; i < ready; ++i)
+                answer(*static_cast<Line*>(events[static_cast<std::size_t>(i)].data.ptr), now);
             if (ready < static_cast<int>(events.size())) break;
         }
     }
 
-    void answer(int descriptor, Clock::time_point now) {
+    void answer(Line& line, Clock::time_point now) {
+        const int descriptor = line.descriptor;
         const auto got = ::recv(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT);
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        line.used = now;
         const std::string_view text(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
         const auto after = text.empty() ? After::close : answer_text(descriptor, text);
-        if (after == After::keep) {
-            last_used[descriptor] = now;
-            return;
-        }
+        if (after == After::keep) return;
         remove(descriptor);
         if (after == After::hand_back) on_other(descriptor, std::string(text));
         else ::close(descriptor);
@@ -115,23 +123,15 @@ struct BeatLane::State : std::enable_shared_from_this<State> {
     }
 
     void remove(int descriptor) {
-        ::epoll_ctl(poll.native_handle(), EPOLL_CTL_DEL, descriptor, nullptr);
-        last_used.erase(descriptor);
-    }
-
-    void sweep_later() {
-        sweep.expires_after(sweep_interval);
-        sweep.async_wait([self = shared_from_this()](auto error) {
-            if (error || !self->poll.is_open()) return;
-            self->close_idle(Clock::now() - idle_time);
-            self->sweep_later();
-        });
+        ::epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, nullptr);
+        lines.erase(descriptor);
     }
 
     void close_idle(Clock::time_point since) {
+        swept = Clock::now();
         std::vector<int> idle;
-        for (const auto& [descriptor, used] : last_used)
-            if (used <= since) idle.push_back(descriptor);
+        for (const auto& [descriptor, line] : lines)
+            if (line.used <= since) idle.push_back(descriptor);
         for (const int descriptor : idle) {
             remove(descriptor);
             ::close(descriptor);
@@ -140,40 +140,38 @@ struct BeatLane::State : std::enable_shared_from_this<State> {
 
     OnBeat on_beat;
     OnOther on_other;
-    asio::posix::stream_descriptor poll; // an epoll set of their own
-    asio::steady_timer gather, sweep;
-    std::unordered_map<int, Clock::time_point> last_used; // by descriptor
-    http::RequestHead head;                               // scratch
-    std::array<char, 8 * 1024> bytes;                     // likewise
+    const int poll = ::epoll_create1(EPOLL_CLOEXEC); // a set of their own
+    asio::steady_timer timer;
+    bool looking = false;
+    Clock::time_point swept = Clock::now();
+    std::unordered_map<int, Line> lines; // by descriptor; the set points into it
+    http::RequestHead head;              // scratch
+    std::array<char, 8 * 1024> bytes;    // likewise
 };
 
 BeatLane::BeatLane(asio::io_context& control, OnBeat on_beat, OnOther on_other)
-    : state_(std::make_shared<State>(control, std::move(on_beat), std::move(on_other))) {
-    state_->wait();
-    state_->sweep_later();
-}
+    : state_(std::make_shared<State>(control, std::move(on_beat), std::move(on_other))) {}
 
 BeatLane::~BeatLane() {
     state_->close_idle(Clock::time_point::max());
-    boost::system::error_code ignored;
-    state_->poll.close(ignored);
-    state_->gather.cancel();
-    state_->sweep.cancel();
+    state_->timer.cancel();
 }
 
 bool BeatLane::add(int descriptor) {
+    auto& line = state_->lines[descriptor] = {descriptor, Clock::now()};
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.fd = descriptor;
-    if (::epoll_ctl(state_->poll.native_handle(), EPOLL_CTL_ADD, descriptor, &event) != 0) return false;
-    state_->last_used[descriptor] = Clock::now();
-    return true;
+    event.data.ptr = &line;
+    const bool added = ::epoll_ctl(state_->poll, EPOLL_CTL_ADD, descriptor, &event) == 0;
+    if (!added) state_->lines.erase(descriptor);
+    state_->look_later();
+    return added;
 }
 
-std::size_t BeatLane::size() const { return state_->last_used.size(); }
+std::size_t BeatLane::size() const { return state_->lines.size(); }
 
 void BeatLane::close_all() {
-    state_->answer_all();
+    state_->answer_all(Clock::now());
     state_->close_idle(Clock::time_point::max());
 }
 

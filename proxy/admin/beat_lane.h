@@ -1,5 +1,5 @@
 // The connections over which backends send their beats. There may be thousands, each with a few bytes a second: they
-// are looked at together, a hundred times a second at most, so that a beat costs one read and one write, not a turn of
+// are looked at together, forty times a second at most, so that a beat costs one read and one write, not a turn of
 // the control thread.
 //
 // A connection comes here after its first beat, and goes back the moment it says anything else.

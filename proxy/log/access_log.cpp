@@ -14,7 +14,9 @@
 namespace weir::proxy::log {
 namespace {
 
-constexpr auto pace = std::chrono::milliseconds(50); // how long a line may wait; together they cost one write
+// How long a line may wait: together they cost one write. While there are none, nobody is in a hurry.
+constexpr auto pace = std::chrono::milliseconds(50), quiet_pace = std::chrono::milliseconds(200);
+constexpr int quiet_rounds = 20;
 
 int open_output(const std::string& output) {
     if (output == "stdout") return open_stream(STDOUT_FILENO);
@@ -67,12 +69,12 @@ std::string AccessLog::reopen() {
 }
 
 void AccessLog::run() {
-    for (;;) {
+    for (int quiet = 0;; ++quiet) {
         const bool last = stopping_;
-        while (write_out()) {}
+        while (write_out()) quiet = 0;
         if (last) return;
         std::unique_lock lock(mutex_);
-        wake_.wait_for(lock, pace);
+        wake_.wait_for(lock, quiet < quiet_rounds ? pace : quiet_pace);
     }
 }
 
