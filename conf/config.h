@@ -24,7 +24,7 @@ enum class CheckMode { pull, push };
 enum class LogLevel { debug, info, warn, error };
 enum class LogFormat { text, json };
 enum class AccessFormat { combined, json };
-enum class LockType { local, redis };
+enum class LockType { local, redis, redlock };
 enum class OnUnavailable { refuse, proceed };
 
 struct Listener {
@@ -196,13 +196,16 @@ struct Logging {
 struct RedisServer {
     std::string url, username;
     Secret password;
+    std::string ca; // a file of certificates that a rediss:// server's is verified with; empty: the system's
     bool operator==(const RedisServer&) const = default;
 };
 
 struct LockSettings {
     LockType type = LockType::local;
     std::string fleet = "default";
+    std::string member; // this machine's name in it; empty: the host's
     Duration ttl{15000}, wait{60000};
+    std::uint32_t replicas = 0; // that must know of a lease before it counts
     OnUnavailable on_unavailable = OnUnavailable::refuse;
     std::vector<RedisServer> servers;
     bool operator==(const LockSettings&) const = default;

@@ -169,15 +169,18 @@ template <class V> void visit(V& v, Of<Logging> auto& l) {
 }
 
 template <class V> void visit(V& v, Of<RedisServer> auto& s) {
-    v.required("url", s.url, "redis://HOST:PORT/DB");
+    v.required("url", s.url, "redis://HOST:PORT/DB, rediss:// for TLS, or sentinel://HOST:PORT/MASTER");
     v.field("username", s.username, "for AUTH");
     v.field("password", s.password, "for AUTH; write ${NAME} to take it from the environment");
-    v.unsupported("ca");
+    v.field("ca", s.ca, "with rediss://: a file of the certificates to trust; the system's where missing");
 }
 
 template <class V> void visit(V& v, Of<LockSettings> auto& l) {
-    v.field("type", l.type, "local: this machine alone; redis: all that share the server");
+    v.field("type", l.type,
+            "local: this machine alone; redis: all that share the server; redlock: a majority of 3 or 5 servers");
     v.field("fleet", l.fleet, "name of the fleet whose machines change one at a time");
+    v.field("member", l.member, "this machine's name in the fleet; its host name where missing");
+    v.whole("replicas", l.replicas, 0, 100, "replicas that must have taken a lease before it counts (redis)");
     v.field("ttl", l.ttl, "how long a lease lives without renewal, at least 1s");
     v.field("wait", l.wait, "how long a reload waits for the lock");
     v.field("on_unavailable", l.on_unavailable, "what a reload does when the lock server cannot be reached");

@@ -63,7 +63,8 @@ template <> struct Words<AccessFormat> {
     static constexpr Word<AccessFormat> all[] = {{"combined", AccessFormat::combined}, {"json", AccessFormat::json}};
 };
 template <> struct Words<LockType> {
-    static constexpr Word<LockType> all[] = {{"local", LockType::local}, {"redis", LockType::redis}, {"redlock"}};
+    static constexpr Word<LockType> all[] = {
+        {"local", LockType::local}, {"redis", LockType::redis}, {"redlock", LockType::redlock}};
 };
 template <> struct Words<OnUnavailable> {
     static constexpr Word<OnUnavailable> all[] = {{"refuse", OnUnavailable::refuse},

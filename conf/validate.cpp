@@ -8,14 +8,13 @@
 namespace weir::conf {
 namespace {
 
-// redis://HOST[:PORT][/DB], as strict as the lock's own reading of it: what passes here must not fail there.
-bool is_redis_url(std::string_view url) {
-    constexpr std::string_view scheme = "redis://";
+// SCHEME://HOST[:PORT][/REST], as strict as the lock's own reading of it: what passes here must not fail there.
+bool is_server_url(std::string_view url, std::string_view scheme) {
     if (!url.starts_with(scheme)) return false;
     url.remove_prefix(scheme.size());
     std::string why;
     const auto slash = url.find('/');
-    if (slash != std::string_view::npos && slash + 1 < url.size()) parse_whole(url.substr(slash + 1), 0, 9999, why);
+    const auto rest = slash == std::string_view::npos ? std::string_view() : url.substr(slash + 1);
     auto host = url.substr(0, slash);
     const auto colon = host.rfind(':');
     if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
@@ -25,8 +24,14 @@ bool is_redis_url(std::string_view url) {
     const auto legal = [](unsigned char c) {
         return std::isalnum(c) || std::string_view("-_.:[]").find(static_cast<char>(c)) != std::string_view::npos;
     };
-    return why.empty() && !host.empty() && host != "[]" && std::all_of(host.begin(), host.end(), legal);
+    const bool has_host = !host.empty() && host != "[]" && std::all_of(host.begin(), host.end(), legal);
+    if (scheme == "sentinel://")
+        return why.empty() && has_host && !rest.empty() && std::all_of(rest.begin(), rest.end(), legal);
+    if (!rest.empty()) parse_whole(rest, 0, 9999, why);
+    return why.empty() && has_host;
 }
+
+bool is_sentinel(const RedisServer& server) { return server.url.starts_with("sentinel://"); }
 
 class Checker {
 public:
@@ -168,20 +173,32 @@ private:
     void lock() {
         const auto& lock = config_.reload.lock;
         checks_.name("reload.lock.fleet", lock.fleet);
+        if (!lock.member.empty()) checks_.name("reload.lock.member", lock.member);
         if (lock.ttl < Duration(1000)) fail("reload.lock.ttl", "at least 1s: it is renewed every third of it");
-        if (lock.type == LockType::local && !lock.servers.empty())
-            fail("reload.lock.servers", "means nothing with type: local");
-        if (lock.type == LockType::redis && lock.servers.size() != 1)
-            fail("reload.lock.servers", "type: redis needs exactly one server");
-        for (std::size_t i = 0; i < lock.servers.size(); ++i) {
-            const auto& url = lock.servers[i].url;
-            const auto at = "reload.lock.servers[" + std::to_string(i) + "].url";
-            if (url.starts_with("rediss://")) fail(at, "rediss:// (TLS) is not supported yet");
-            else if (!is_redis_url(url))
-                fail(at,
-                     "write redis://HOST, redis://HOST:PORT or redis://HOST:PORT/DB; username and password have keys "
-                     "of their own");
-        }
+        const auto count = lock.servers.size();
+        if (lock.type == LockType::local && count > 0) fail("reload.lock.servers", "means nothing with type: local");
+        const bool sentinels = count > 0 && std::all_of(lock.servers.begin(), lock.servers.end(), is_sentinel);
+        if (lock.type == LockType::redis && count != 1 && !sentinels)
+            fail("reload.lock.servers", "type: redis needs exactly one server, or Sentinels alone");
+        if (lock.type == LockType::redlock && count != 3 && count != 5)
+            fail("reload.lock.servers", "type: redlock needs 3 or 5 servers: a majority of them must be up");
+        if (lock.replicas > 0 && lock.type != LockType::redis)
+            fail("reload.lock.replicas", "means nothing without type: redis");
+        for (std::size_t i = 0; i < count; ++i) lock_server("reload.lock.servers[" + std::to_string(i) + "]", i);
+    }
+
+    void lock_server(const std::string& at, std::size_t index) {
+        const auto& lock = config_.reload.lock;
+        const auto& server = lock.servers[index];
+        const bool tls = is_server_url(server.url, "rediss://");
+        if (!tls && !is_server_url(server.url, "redis://") && !is_server_url(server.url, "sentinel://"))
+            return fail(at + ".url", "write redis://HOST:PORT/DB, rediss://HOST:PORT/DB (TLS) or "
+                                     "sentinel://HOST:PORT/MASTER; username and password have keys of their own");
+        if (!server.ca.empty() && !tls) fail(at + ".ca", "means nothing without rediss://");
+        if (is_sentinel(server) && lock.type == LockType::redlock)
+            fail(at + ".url", "the servers of a redlock are independent of each other: Sentinels name one master");
+        for (std::size_t i = 0; i < index; ++i)
+            if (lock.servers[i].url == server.url) fail(at + ".url", "duplicate: " + server.url + " stands above");
     }
 
     const Config& config_;

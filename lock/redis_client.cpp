@@ -1,14 +1,9 @@
 #include "lock/redis_client.h"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
-#include <array>
-#include <charconv>
+#include <algorithm>
 
 namespace weir::lock {
 
@@ -18,62 +13,42 @@ namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
 
-// Closes the socket and gives up the look-up when the time is over.
-class TimeLimit {
-public:
-    TimeLimit(asio::ip::tcp::socket& socket, asio::ip::tcp::resolver* resolver, std::chrono::milliseconds time)
-        : timer_(socket.get_executor(), time) {
-        timer_.async_wait([alive = alive_, passed = passed_, &socket, resolver](boost::system::error_code error) {
-            if (error || !*alive) return;
-            *passed = true;
-            boost::system::error_code ignored;
-            socket.close(ignored);
-            if (resolver) resolver->cancel();
-        });
-    }
-    bool passed() const { return *passed_; }
-    ~TimeLimit() { *alive_ = false; }
-    TimeLimit(const TimeLimit&) = delete;
-    TimeLimit& operator=(const TimeLimit&) = delete;
-
-private:
-    asio::steady_timer timer_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true), passed_ = std::make_shared<bool>(false);
+struct Meaning {
+    std::string_view word, help;
 };
+constexpr Meaning meanings[] = {
+    {"LOADING", "it is reading its data back: wait"},
+    {"READONLY", "it is a replica: name the master, or ask Sentinels (sentinel://HOST/MASTER)"},
+    {"NOAUTH", "it wants a password: set password (and username) of this server"},
+    {"WRONGPASS", "the username or the password is not right"},
+    {"NOPERM", "its user may not run this: it needs EVAL and the keys weir:*"},
+    {"MOVED", "it is one of a cluster and not responsible: name one server that is not of a cluster"},
+    {"CLUSTERDOWN", "its cluster is down"},
+    {"MASTERDOWN", "its link with its master is down"},
+    {"OOM", "it is out of memory"},
+    {"MISCONF", "it cannot write its data to the disk, and takes no changes until it can"},
+    {"BUSY", "a script of somebody else's runs: wait"},
+};
+
+const Meaning* meaning_of(const std::string& error) {
+    const auto word = error.substr(0, error.find(' '));
+    const auto* it =
+        std::find_if(std::begin(meanings), std::end(meanings), [&](const auto& m) { return m.word == word; });
+    return it == std::end(meanings) ? nullptr : it;
+}
 
 } // namespace
 
-std::optional<RedisAddress> RedisAddress::parse(std::string_view url) {
-    constexpr std::string_view scheme = "redis://";
-    if (!url.starts_with(scheme)) return std::nullopt;
-    url.remove_prefix(scheme.size());
-    RedisAddress address;
-    const auto slash = url.find('/');
-    if (slash != std::string_view::npos && slash + 1 < url.size()) {
-        const auto digits = url.substr(slash + 1);
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), address.database);
-        if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
-    }
-    const auto place = url.substr(0, slash);
-    const auto colon = place.rfind(':');
-    const bool has_port = colon != std::string_view::npos && place.find(']', colon) == std::string_view::npos;
-    auto host = place.substr(0, has_port ? colon : place.size());
-    if (has_port) address.port = place.substr(colon + 1);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    address.host = host;
-    if (address.host.empty() || address.port.empty() ||
-        address.port.find_first_not_of("0123456789") != std::string::npos)
-        return std::nullopt;
-    return address;
+std::string explain(const std::string& error) {
+    const auto* meaning = meaning_of(error);
+    return meaning ? error + " (" + std::string(meaning->help) + ")" : error;
 }
+
+bool is_about_server(const std::string& error) { return meaning_of(error) != nullptr; }
 
 RedisClient::RedisClient(asio::any_io_executor executor, RedisOptions options)
-    : executor_(executor), options_(std::move(options)), socket_(executor) {}
-
-void RedisClient::close() {
-    boost::system::error_code ignored;
-    socket_.close(ignored);
-}
+    : options_(std::move(options)), stream_(executor, options_.timeout),
+      turn_(executor, asio::steady_timer::time_point::max()) {}
 
 boost::system::error_code RedisClient::fail(std::string why) {
     close();
@@ -82,34 +57,58 @@ boost::system::error_code RedisClient::fail(std::string why) {
 }
 
 Awaitable<Result<RedisReply>> RedisClient::call(std::vector<std::string> words) {
-    if (!socket_.is_open()) {
+    while (busy_) co_await turn_.async_wait(token);
+    busy_ = true;
+    auto reply = co_await call_alone(std::move(words));
+    busy_ = false;
+    turn_.cancel();
+    co_return reply;
+}
+
+Awaitable<Result<RedisReply>> RedisClient::call_alone(std::vector<std::string> words) {
+    if (!stream_.is_open()) {
         const auto error = co_await connect();
         if (error) co_return error;
     }
-    co_return co_await exchange(words);
+    auto reply = co_await exchange(words);
+    if (reply && reply->type == RedisReply::Type::error && is_about_server(reply->text)) close();
+    co_return reply;
 }
 
 Awaitable<boost::system::error_code> RedisClient::connect() {
-    const auto address = RedisAddress::parse(options_.url);
-    if (!address) co_return fail("not a redis:// URL");
+    auto address = RedisAddress::parse(options_.url);
+    if (!address) co_return fail("not a redis://, rediss:// or sentinel:// URL");
+    if (address->kind == RedisAddress::Kind::sentinel)
+        if (const auto error = co_await find_master(*address)) co_return error;
     reader_ = RedisReader();
-    asio::ip::tcp::resolver resolver(executor_);
-    {
-        const TimeLimit limit(socket_, &resolver, options_.timeout);
-        const auto [unresolved, endpoints] = co_await resolver.async_resolve(address->host, address->port, token);
-        if (unresolved) co_return fail("cannot find " + address->host + ": " + unresolved.message());
-        boost::system::error_code error;
-        for (const auto& endpoint : endpoints) {
-            if (limit.passed()) break; // finding the name took all the time
-            socket_ = asio::ip::tcp::socket(executor_);
-            const auto [failed] = co_await socket_.async_connect(endpoint.endpoint(), token);
-            error = failed;
-            if (!error || limit.passed()) break;
-        }
-        if (limit.passed()) co_return fail("cannot connect in time");
-        if (error) co_return fail("cannot connect: " + error.message());
-    }
+    const auto why = co_await stream_.open(*address, options_.ca);
+    if (!why.empty()) co_return fail(why);
     co_return co_await introduce(address->database);
+}
+
+// Asks the Sentinels in turn; the first that knows the master is believed.
+Awaitable<boost::system::error_code> RedisClient::find_master(RedisAddress& address) {
+    auto all = options_.sentinels;
+    if (all.empty()) all.push_back(options_.url);
+    std::string why;
+    for (const auto& url : all) {
+        const auto sentinel = RedisAddress::parse(url);
+        if (!sentinel) continue;
+        reader_ = RedisReader();
+        auto failed = co_await stream_.open(*sentinel, "");
+        const std::vector<std::string> question{"SENTINEL", "get-master-addr-by-name", sentinel->master};
+        if (failed.empty()) {
+            const auto reply = co_await exchange(question);
+            close();
+            if (reply && reply->items.size() == 2) {
+                address = RedisAddress{RedisAddress::Kind::plain, reply->items[0].text, reply->items[1].text, 0, ""};
+                co_return boost::system::error_code();
+            }
+            failed = reply ? "it knows no master \"" + sentinel->master + "\"" : problem_;
+        }
+        why += (why.empty() ? "" : "; ") + url + ": " + failed;
+    }
+    co_return fail("no Sentinel tells where the master is: " + why);
 }
 
 Awaitable<boost::system::error_code> RedisClient::introduce(unsigned database) {
@@ -120,25 +119,25 @@ Awaitable<boost::system::error_code> RedisClient::introduce(unsigned database) {
     for (const auto& command : commands) {
         const auto reply = co_await exchange(command);
         if (!reply) co_return reply.error();
-        if (reply->type == RedisReply::Type::error) co_return fail(command[0] + " refused: " + reply->text);
+        if (reply->type == RedisReply::Type::error) co_return fail(command[0] + " refused: " + explain(reply->text));
     }
     co_return boost::system::error_code();
 }
 
 Awaitable<Result<RedisReply>> RedisClient::exchange(const std::vector<std::string>& words) {
-    const TimeLimit limit(socket_, nullptr, options_.timeout);
     const auto command = format_command(words);
-    const auto [unsent, sent] = co_await asio::async_write(socket_, asio::buffer(command), token);
-    if (unsent) co_return fail("cannot send: " + unsent.message());
+    const auto end = Clock::now() + options_.timeout;
+    auto why = co_await stream_.write(command);
+    if (!why.empty()) co_return fail(why);
     RedisReply reply;
-    std::array<char, 4096> bytes;
     for (;;) {
-        const auto [error, got] = co_await socket_.async_read_some(asio::buffer(bytes), token);
-        if (limit.passed()) co_return fail("no answer in time");
-        if (error) co_return fail("no answer: " + error.message());
-        const auto state = reader_.feed({bytes.data(), got}, reply);
+        std::string bytes;
+        why = co_await stream_.read(bytes);
+        if (!why.empty()) co_return fail(why);
+        const auto state = reader_.feed(bytes, reply);
         if (state == ReaderState::has_reply) co_return reply;
         if (state == ReaderState::broken) co_return fail("it does not speak Redis's protocol");
+        if (Clock::now() > end) co_return fail("no whole answer in time"); // however it drips
     }
 }
 

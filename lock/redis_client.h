@@ -1,54 +1,59 @@
-// A connection to one Redis server, made when it is needed and again when it broke. Every command has a time limit;
-// passwords never appear in a message.
+// A conversation with one Redis server, or with the master that Sentinels name: begun when it is needed, and again when
+// it broke. Every step has a time limit; passwords never appear in a message.
 //
-// Thread: the control thread; one command at a time.
+// Thread: the control thread. Calls may overlap: they take turns.
 // Lifetime: must outlive the coroutines that it started.
 #pragma once
 
 #include "lock/lock.h"
 #include "lock/redis_reply.h"
+#include "lock/redis_stream.h"
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 
-#include <optional>
+#include <string>
+#include <vector>
 
 namespace weir::lock {
-
-// "redis://HOST:PORT/DB"; the port may be left out (6379), and the database (0).
-struct RedisAddress {
-    std::string host, port = "6379";
-    unsigned database = 0;
-
-    static std::optional<RedisAddress> parse(std::string_view url);
-};
 
 struct RedisOptions {
     std::string url, username, password;
     std::chrono::milliseconds timeout{1000}; // of connecting, and of each command
+    std::string ca;                          // a file of certificates, with TLS; empty: the system's
+    std::vector<std::string> sentinels;      // the URLs of all Sentinels, where `url` is one
 };
 
 class RedisClient {
 public:
     RedisClient(boost::asio::any_io_executor executor, RedisOptions options);
 
-    // Sends one command. An error means that it is unknown whether the server carried it out.
+    // Sends one command. An error means that it is unknown whether the server carried it out. A reply that says that
+    // this server cannot serve (it loads, it is a replica, it wants a password) ends the conversation.
     Awaitable<Result<RedisReply>> call(std::vector<std::string> words);
 
-    void close();
+    void close() { stream_.close(); }
     const std::string& problem() const { return problem_; } // the last error, in words
 
 private:
+    Awaitable<Result<RedisReply>> call_alone(std::vector<std::string> words);
     Awaitable<boost::system::error_code> connect();
+    Awaitable<boost::system::error_code> find_master(RedisAddress& address);
     Awaitable<boost::system::error_code> introduce(unsigned database);
     Awaitable<Result<RedisReply>> exchange(const std::vector<std::string>& words);
     boost::system::error_code fail(std::string why);
 
-    boost::asio::any_io_executor executor_;
     RedisOptions options_;
     std::string problem_;
-    boost::asio::ip::tcp::socket socket_;
+    RedisStream stream_;
     RedisReader reader_;
+    boost::asio::steady_timer turn_; // cancelled when a call ends
+    bool busy_ = false;
 };
+
+// An error reply with what helps against it: "-LOADING …", "-READONLY …", "-NOAUTH …", "-MOVED …".
+std::string explain(const std::string& error);
+// Whether it tells that another try, elsewhere or later, may go better.
+bool is_about_server(const std::string& error);
 
 } // namespace weir::lock

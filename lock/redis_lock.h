@@ -1,5 +1,4 @@
-// The lock of all machines that share one Redis server: SET NX PX with a token of its own, a counter as fence, renewal
-// and release only where the token is still there. Each is one script, so nothing happens in between.
+// The lock of all machines that share one Redis server, or the master that Sentinels name.
 //
 // The fence also rises above the highest that this machine has on disk: a server that lost its memory cannot make it
 // go back here.
@@ -9,36 +8,25 @@
 #pragma once
 
 #include "lock/fence_store.h"
-#include "lock/lock.h"
-#include "lock/redis_client.h"
+#include "lock/redis_leases.h"
 
 namespace weir::lock {
 
-struct RedisLockOptions {
-    RedisOptions server;
-    std::string fleet = "default";
-    std::chrono::milliseconds ttl{15000};
-    std::string state_dir;
-};
-
 class RedisLock final : public Lock {
 public:
-    RedisLock(boost::asio::any_io_executor executor, RedisLockOptions options);
+    RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms, std::string state_dir);
 
     Awaitable<Result<Lease>> try_acquire(std::string holder) override;
     Awaitable<boost::system::error_code> renew(Lease& lease) override;
     Awaitable<void> release(Lease lease) override;
-    std::chrono::milliseconds ttl() const override { return options_.ttl; }
+    std::chrono::milliseconds ttl() const override { return ttl_; }
     std::string last_problem() const override { return problem_; }
 
 private:
-    Awaitable<Result<RedisReply>> run(std::vector<std::string> words);
-    boost::system::error_code fail(std::string why);
-
-    RedisLockOptions options_;
-    std::string key_, fence_key_, problem_;
+    const std::chrono::milliseconds ttl_;
     FenceStore fences_;
-    RedisClient client_;
+    RedisLeases leases_;
+    std::string problem_;
 };
 
 // A token that nobody else has: the holder's name and 128 random bits.

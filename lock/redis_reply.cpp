@@ -5,8 +5,8 @@
 namespace weir::lock {
 namespace {
 
-constexpr std::size_t largest_reply = 64 * 1024;
-constexpr int most_elements = 64;
+constexpr std::size_t largest_reply = 1024 * 1024; // of a fleet of a thousand
+constexpr int most_elements = 4096;
 
 // hiredis believes a list's length and allocates for it at once; here it has to be one that weir's scripts could give.
 redisReplyObjectFunctions original_functions, bounded_functions;

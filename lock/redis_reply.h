@@ -26,8 +26,8 @@ struct RedisReply {
 
 enum class ReaderState { needs_more, has_reply, broken };
 
-// Takes bytes as they come and gives whole replies. No reply may be larger than 64 KiB, no list longer
-// than 64.
+// Takes bytes as they come and gives whole replies. No reply may be larger than 1 MiB, no list longer than
+// 4096, and lists stand in lists seven deep at most (hiredis's own bound).
 class RedisReader {
 public:
     RedisReader();

@@ -1,9 +1,9 @@
 #include "proxy/changer.h"
 
-#include "lock/local_lock.h"
-#include "lock/redis_lock.h"
-#include "proxy/admin/status.h"
+#include "proxy/iso_time.h"
+#include "proxy/lock_maker.h"
 #include "proxy/log/logger.h"
+#include "proxy/version.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -20,10 +20,8 @@ namespace asio = boost::asio;
 namespace {
 
 // How others see who holds the lock.
-std::string holder_name() {
-    char host[256] = "unknown";
-    ::gethostname(host, sizeof host - 1);
-    return std::string(host) + ":" + std::to_string(::getpid());
+std::string holder_name(const conf::LockSettings& settings) {
+    return member_name(settings) + ":" + std::to_string(::getpid());
 }
 
 asio::awaitable<conf::Loaded> load_there(std::string path) { co_return conf::load(path); }
@@ -31,8 +29,21 @@ asio::awaitable<conf::Loaded> load_there(std::string path) { co_return conf::loa
 asio::awaitable<conf::Loaded> load_again_there(conf::Loaded known) { co_return conf::load_again(std::move(known)); }
 
 std::string told(const conf::BadConfig& bad) {
-    return "this configuration was rolled back at " + admin::to_iso(std::chrono::system_clock::from_time_t(bad.since)) +
-           ": " + bad.why + "; change it, or insist: weir reload --force";
+    return "this configuration was rolled back at " + to_iso(bad.since) + ": " + bad.why +
+           "; change it, or insist: weir reload --force";
+}
+
+std::string told(const lock::FleetBad& bad) {
+    return bad.author + " has taken this configuration back at " + to_iso(bad.since) + ": " + bad.why +
+           "; change it, forgive it (weir fleet forgive " + bad.hash.substr(0, 12) +
+           "), or insist: weir reload --force";
+}
+
+// Per cent of the backends that should serve.
+std::uint32_t healthy_share(const Picture& picture) {
+    PoolPicture all;
+    for (const auto& [_, pool] : picture) all.members += pool.members, all.sick += pool.sick;
+    return static_cast<std::uint32_t>(all.healthy_percent());
 }
 
 } // namespace
@@ -40,8 +51,20 @@ std::string told(const conf::BadConfig& bad) {
 Changer::Changer(asio::io_context& control, Running& running, std::string path, const std::string& state_dir,
                  std::function<void(const std::vector<std::string>&)> on_files)
     : control_(control), now_(running), path_(std::move(path)), on_files_(std::move(on_files)),
-      store_(disk_, state_dir, path_), window_(control, running) {
+      store_(disk_, state_dir, path_), window_(control, running),
+      fleet_(
+          control, [this] { return describe_self(); },
+          [state_dir] {
+              const auto fence = lock::FenceStore(state_dir).read();
+              return fence ? *fence : 0;
+          }) {
     asio::co_spawn(control_, keep_history(), log::tell_failure);
+}
+
+lock::FleetMember Changer::describe_self() const {
+    const char* state = closed_ ? "stopping" : window_.left() ? "watching" : "serving";
+    return {"",     version, now_.snapshot() ? now_.snapshot()->hash : "",
+            fence_, state,   now_.snapshot() ? healthy_share(take_picture(now_)) : 0};
 }
 
 asio::awaitable<void> Changer::keep_history() {
@@ -60,6 +83,7 @@ asio::awaitable<std::vector<std::string>> Changer::start(conf::Loaded loaded) {
     const auto problems = co_await now_.apply(std::move(loaded.config), loaded.hash);
     std::vector<std::string> errors;
     for (const auto& problem : problems) errors.push_back(loaded.tell(problem));
+    if (errors.empty()) fleet_.follow(now_.snapshot()->config.reload.lock);
     if (errors.empty()) asio::co_spawn(control_, watch_start(std::move(started)), log::tell_failure);
     co_return errors;
 }
@@ -81,17 +105,6 @@ asio::awaitable<conf::Loaded> Changer::load() {
     auto loaded = co_await asio::co_spawn(disk_, load_there(path_), asio::use_awaitable);
     on_files_(loaded.watched);
     co_return loaded;
-}
-
-std::unique_ptr<lock::Lock> Changer::make_lock() const {
-    const auto& config = now_.snapshot()->config;
-    const auto& settings = config.reload.lock;
-    if (settings.type == conf::LockType::local) return std::make_unique<lock::LocalLock>(config.process.state_dir);
-    const auto& server = settings.servers.at(0);
-    lock::RedisOptions redis{server.url, server.username, server.password.text, std::chrono::milliseconds(1000)};
-    return std::make_unique<lock::RedisLock>(
-        control_.get_executor(),
-        lock::RedisLockOptions{std::move(redis), settings.fleet, settings.ttl, config.process.state_dir});
 }
 
 // What can be told without the lock. True where that is the end of it.
@@ -123,9 +136,10 @@ asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string tr
         co_return report;
     }
     const auto settings = now_.snapshot()->config.reload.lock;
-    const std::shared_ptr<lock::Lock> lock = make_lock();
+    const std::shared_ptr<lock::Lock> lock =
+        make_lock(control_.get_executor(), settings, now_.snapshot()->config.process.state_dir);
     const auto dice = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); };
-    const auto lease = co_await lock::acquire(*lock, holder_name(), settings.wait, dice);
+    const auto lease = co_await lock::acquire(*lock, holder_name(settings), settings.wait, dice);
     if (lease) {
         holds_lock_ = true;
         lock::Keeper keeper(lock, control_.get_executor(), *lease);
@@ -154,20 +168,34 @@ asio::awaitable<void> Changer::change_locked(conf::Loaded first, ReloadReport& r
     on_files_(loaded.watched);
     const bool as_before = loaded.ok() && loaded.hash == report.hash;
     if (!as_before && refuse_early(loaded, insist, report)) co_return;
+    const auto bad = co_await fleet_.find_bad(loaded.hash);
+    if (bad && insist == Insist::no && loaded.hash != now_.snapshot()->hash) {
+        report.refuse(told(*bad));
+        co_await store_.record_bad(bad->hash, bad->why); // for when the fleet cannot be asked
+        co_return;
+    }
+    if (keeper) co_await announce(report);
     if (keeper && !keeper->is_held()) report.refuse("the lock was lost before the change was made");
     if (closed_) report.refuse("weir is stopping");
     if (report.verdict == ReloadVerdict::refused) co_return;
     const auto before = now_.snapshot();
+    const auto fence_before = fence_;
     window_.begin(history_.rates());
     if (loaded.config.reload.rollback) now_.stand_by(before);
     report.verdict = report.plan.empty() ? ReloadVerdict::unchanged : ReloadVerdict::applied;
     const auto problems = co_await now_.apply(std::move(loaded.config), loaded.hash);
     for (const auto& problem : problems) report.refuse(loaded.tell(problem));
-    if (report.verdict == ReloadVerdict::applied) ++changes_;
+    if (report.verdict == ReloadVerdict::applied) {
+        ++changes_;
+        if (keeper) fence_ = report.fence;
+        fleet_.follow(now_.snapshot()->config.reload.lock);
+    }
     const bool applied = report.verdict == ReloadVerdict::applied;
     bool stood = false;
     if (applied) stood = co_await watch(report, before, keeper);
+    if (keeper && stood) stood = co_await conclude(report, before);
     now_.stand_by(nullptr);
+    if (report.verdict == ReloadVerdict::rolled_back) fence_ = fence_before;
     if (!stood) co_return;
     conf::LastGood good{loaded.hash, std::move(loaded.sources)};
     co_await store_.record_good(std::move(good));
@@ -186,10 +214,30 @@ asio::awaitable<bool> Changer::watch(ReloadReport& report, SnapshotPtr before, c
     if (worse) {
         co_await roll_back(report, std::move(before), *worse);
         co_await store_.record_bad(report.hash, *worse);
+        lock::FleetChange change{report.fence, report.hash, "", "bad", *worse, 0, 0};
+        if (keeper) co_await fleet_.finish(std::move(change));
     } else if (lost()) { // which says nothing about the configuration
         co_await roll_back(report, std::move(before), "the lock was lost before there was a verdict");
     }
     co_return report.verdict == ReloadVerdict::applied&& report.errors.empty();
+}
+
+// Tells the fleet what is about to change. Whoever comes too late is refused there.
+asio::awaitable<void> Changer::announce(ReloadReport& report) {
+    const auto error = co_await fleet_.begin(report.fence, report.hash);
+    if (error == lock::LockError::lost)
+        report.refuse("another machine has made a later change: this one's fence, " + std::to_string(report.fence) +
+                      ", is too low");
+    else if (error) report.refuse("the fleet cannot be told of the change: " + fleet_.problem());
+}
+
+// False where another has made a later change meanwhile: this one is taken back.
+asio::awaitable<bool> Changer::conclude(ReloadReport& report, SnapshotPtr before) {
+    lock::FleetChange change{report.fence, report.hash, "", "good", "", 0, 0};
+    const auto error = co_await fleet_.finish(std::move(change));
+    if (error != lock::LockError::lost) co_return true;
+    co_await roll_back(report, std::move(before), "another machine has made a later change meanwhile");
+    co_return false;
 }
 
 asio::awaitable<void> Changer::roll_back(ReloadReport& report, SnapshotPtr before, std::string why) {

@@ -10,6 +10,8 @@
 
 #include "conf/load.h"
 #include "lock/acquire.h"
+#include "lock/fence_store.h"
+#include "proxy/fleet.h"
 #include "proxy/reload_report.h"
 #include "proxy/running.h"
 #include "proxy/verdict_store.h"
@@ -40,14 +42,21 @@ public:
 
     boost::asio::awaitable<conf::Loaded> load();
     boost::asio::awaitable<ReloadReport> change(conf::Loaded first, std::string trigger, Insist insist);
+    // An operator wants a configuration to be tried again: what is known against it here is forgotten.
+    boost::asio::awaitable<void> forgive(std::string hash) { return store_.forgive(std::move(hash)); }
     // Weir is stopping: nothing is applied any more, and nothing is watched.
-    void close() { closed_ = true; }
+    void close() {
+        closed_ = true;
+        fleet_.stop();
+    }
 
     const std::string& path() const { return path_; }
     const std::string& seen_hash() const { return seen_hash_; } // of the files as they were read last
     bool holds_lock() const { return holds_lock_; }
     const VerdictStore& store() const { return store_; }
     const WatchWindow& window() const { return window_; }
+    Fleet& fleet() { return fleet_; }
+    const Fleet& fleet() const { return fleet_; }
 
 private:
     boost::asio::awaitable<void> change_locked(conf::Loaded first, ReloadReport& report, Insist insist,
@@ -57,7 +66,9 @@ private:
     boost::asio::awaitable<void> roll_back(ReloadReport& report, SnapshotPtr before, std::string why);
     boost::asio::awaitable<void> watch_start(conf::LastGood started);
     boost::asio::awaitable<void> keep_history();
-    std::unique_ptr<lock::Lock> make_lock() const;
+    boost::asio::awaitable<void> announce(ReloadReport& report);
+    boost::asio::awaitable<bool> conclude(ReloadReport& report, SnapshotPtr before);
+    lock::FleetMember describe_self() const;
     bool refuse_early(const conf::Loaded& loaded, Insist insist, ReloadReport& report);
 
     boost::asio::io_context& control_;
@@ -68,6 +79,8 @@ private:
     VerdictStore store_;
     TrafficHistory history_;
     WatchWindow window_;
+    Fleet fleet_;
+    std::uint64_t fence_ = 0; // of what is in force
     std::string seen_hash_;
     bool closed_ = false, holds_lock_ = false;
     std::uint64_t changes_ = 0; // that were applied

@@ -43,6 +43,7 @@ public:
     const ReloadReport& last() const { return last_; }
     const ReloadCounts& counts() const { return counts_; }
     const Changer& changer() const { return changer_; }
+    Changer& changer() { return changer_; }
     bool in_progress() const { return running_now_; }
     std::uint64_t fence() const { return fence_; } // of the configuration in force
     std::chrono::system_clock::time_point loaded_at() const { return loaded_at_; }

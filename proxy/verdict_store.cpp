@@ -42,6 +42,10 @@ asio::awaitable<void> VerdictStore::record_good(conf::LastGood good) {
     const auto hash = good.hash;
     const auto kept = co_await asio::co_spawn(disk_, save_good(good_, std::move(good)), asio::use_awaitable);
     tell("the last good configuration", kept);
+    co_await forgive(hash);
+}
+
+asio::awaitable<void> VerdictStore::forgive(std::string hash) {
     if (!bad_.forget(hash)) co_return;
     const auto forgotten = co_await asio::co_spawn(disk_, forget_bad(state_dir_, hash), asio::use_awaitable);
     tell("the list of bad configurations", forgotten);

@@ -24,6 +24,7 @@ public:
 
     // A disk that fails is told in the log: what runs is not the worse for it.
     boost::asio::awaitable<void> record_good(conf::LastGood good);
+    boost::asio::awaitable<void> forgive(std::string hash);
     boost::asio::awaitable<void> record_bad(std::string hash, std::string why);
 
 private:

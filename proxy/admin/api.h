@@ -40,6 +40,8 @@ public:
 private:
     boost::asio::awaitable<Response> reload(const Request& request);
     boost::asio::awaitable<Response> change_backend(const Request& request);
+    boost::asio::awaitable<Response> show_fleet(const Request& request);
+    boost::asio::awaitable<Response> change_fleet(const Request& request);
     Response show(const Request& request) const;
 
     Running& running_;

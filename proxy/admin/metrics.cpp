@@ -184,6 +184,13 @@ void write_reload(Exposition& out, const Running& running, const Reloader& reloa
     out.sample({}, reloader.fence());
     out.family("weir_lock_failures_total", "counter", "Reloads that did not get the lock.");
     out.sample({}, reloader.counts().lock_failures);
+    const auto& fleet = reloader.changer().fleet();
+    if (!fleet.is_on()) return;
+    out.family("weir_fleet_reachable", "gauge", "1 while the servers of the fleet's lock answer.");
+    out.sample({}, std::uint64_t{fleet.is_reachable()});
+    out.family("weir_fleet_fence_alarms_total", "counter",
+               "How often the fleet's fence was found below this machine's: its servers lost their data.");
+    out.sample({}, fleet.fence_alarms());
 }
 
 } // namespace

@@ -1,6 +1,8 @@
 #include "proxy/admin/status.h"
 
 #include "conf/scalar.h"
+#include "proxy/iso_time.h"
+#include "proxy/lock_maker.h"
 #include "proxy/version.h"
 
 #include <boost/json.hpp>
@@ -113,25 +115,27 @@ json::array listeners_status(const Running& running) {
 json::object reload_status(const Reloader& reloader) {
     json::array bad;
     for (const auto& config : reloader.changer().store().bad())
-        bad.push_back({{"hash", config.hash},
-                       {"since", to_iso(std::chrono::system_clock::from_time_t(config.since))},
-                       {"why", config.why}});
+        bad.push_back({{"hash", config.hash}, {"since", to_iso(config.since)}, {"why", config.why}});
     json::object out{
         {"in_progress", reloader.in_progress()}, {"last", to_json(reloader.last())}, {"known_bad", std::move(bad)}};
     if (const auto left = reloader.changer().window().left()) out["watched_for_ms"] = left->count();
     return out;
 }
 
-} // namespace
-
-std::string to_iso(std::chrono::system_clock::time_point time) {
-    const auto seconds = std::chrono::system_clock::to_time_t(time);
-    std::tm utc{};
-    ::gmtime_r(&seconds, &utc);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return text;
+json::object lock_status(const conf::LockSettings& lock, const Changer& changer) {
+    json::object out{{"type", conf::Scalar<conf::LockType>::format(lock.type)},
+                     {"fleet", lock.fleet},
+                     {"held", changer.holds_lock()}};
+    const auto& fleet = changer.fleet();
+    if (!fleet.is_on()) return out;
+    out["member"] = member_name(lock);
+    out["reachable"] = fleet.is_reachable();
+    out["fence_alarms"] = fleet.fence_alarms();
+    if (!fleet.problem().empty()) out["problem"] = fleet.problem();
+    return out;
 }
+
+} // namespace
 
 json::object backend_status(const Running& running, const std::string& pool, const std::string& backend) {
     for (const auto& p : running.snapshot()->pools)
@@ -206,10 +210,7 @@ json::object status(const Running& running, const Reloader& reloader, std::chron
               {"generation", snapshot.generation},
               {"loaded_at", to_iso(reloader.loaded_at())}}},
             {"reload", reload_status(reloader)},
-            {"lock",
-             {{"type", conf::Scalar<conf::LockType>::format(lock.type)},
-              {"fleet", lock.fleet},
-              {"held", reloader.changer().holds_lock()}}},
+            {"lock", lock_status(lock, reloader.changer())},
             {"listeners", listeners_status(running)},
             {"pools", pools_status(running)}};
 }

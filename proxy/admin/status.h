@@ -19,6 +19,5 @@ boost::json::object to_json(const ReloadReport& report);
 boost::json::object to_json(const conf::Plan& plan);
 boost::json::array to_json(const conf::Description& description);
 conf::Description description_from_json(const boost::json::array& items); // throws what Boost.JSON throws
-std::string to_iso(std::chrono::system_clock::time_point time);           // "2026-11-23T11:38:00Z"
 
 } // namespace weir::proxy::admin

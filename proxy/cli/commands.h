@@ -36,6 +36,12 @@ int status(const Target& target, Output output);
 
 // `backend` is POOL/BACKEND; `query` says what is to change: "state=drain", "weight=3", "state=file&weight=file".
 int change_backend(const Target& target, const std::string& backend, const std::string& query);
+
+enum class Follow { no, yes };
+enum class Asked { no, yes }; // whether the operator has said already that it is meant
+int fleet_status(const Target& target, Output output, Follow follow);
+int fleet_break_lock(const Target& target, const std::string& why, Asked asked);
+int fleet_forgive(const Target& target, const std::string& hash);
 int schema();
 int heartbeat(const std::string& listen);
 

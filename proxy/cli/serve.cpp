@@ -71,6 +71,16 @@ std::optional<conf::Loaded> load_last_good(const std::string& path, const std::s
     return good;
 }
 
+// Whether another machine has taken this configuration back. Who cannot be asked has nothing against it.
+bool is_bad_in_fleet(const std::string& path, const conf::Loaded& loaded) {
+    std::string problem;
+    const auto bad = ask_fleet(loaded.config.reload.lock, loaded.hash, problem);
+    if (!problem.empty())
+        std::cerr << "weir: WARNING: the fleet cannot be asked about this configuration: " << problem << "\n";
+    if (bad) std::cerr << path << ": " << bad->author << " has taken this configuration back: " << bad->why << "\n";
+    return bad.has_value();
+}
+
 } // namespace
 
 int run(const Start& start) {
@@ -82,9 +92,10 @@ int run(const Start& start) {
     const bool insists = start.force && !std::getenv(handover_variable);
     const auto* bad = insists ? nullptr : known.find(loaded.hash);
     if (bad) std::cerr << start.config << ": this configuration was rolled back: " << bad->why << "\n";
+    const bool refused_by_fleet = loaded.ok() && !bad && !insists && is_bad_in_fleet(start.config, loaded);
     if (!loaded.ok()) print_errors(loaded);
-    if (!loaded.ok() || bad) {
-        if (!start.last_good && bad)
+    if (!loaded.ok() || bad || refused_by_fleet) {
+        if (!start.last_good && loaded.ok())
             std::cerr << "weir: change it, start with the last good one (--last-good), or insist (--force)\n";
         if (!start.last_good) return static_cast<int>(ExitCode::refused);
         auto good = load_last_good(start.config, state_dir, loaded);

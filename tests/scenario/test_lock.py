@@ -1,42 +1,10 @@
 """Two weirs, one lock: a change at a time. Against a real Redis on a private port."""
 import os
-import re
 import signal
 import socket
-import subprocess
-import tempfile
 
-from weir_test import Scenario, can_connect, eventually, free_port, main, web
-
-
-class Redis:
-    def __init__(self, test, port=None):
-        self.port = port or free_port()
-        self.process = test.start("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
-        eventually(lambda: can_connect(self.port), "redis answers")
-
-    def watch(self, test):
-        """Notes every command from here on; returns a function that gives the takings and givings-back so far."""
-        output = tempfile.NamedTemporaryFile("w+")
-        test.addCleanup(output.close)
-        monitor = subprocess.Popen(["redis-cli", "-p", str(self.port), "monitor"], stdout=output)
-        test.addCleanup(monitor.wait)
-        test.addCleanup(monitor.kill)
-
-        def events():
-            with open(output.name, encoding="latin-1") as f:
-                return re.findall(r'lua\] "(INCR|DEL)" "weir:', f.read())
-
-        eventually(lambda: os.path.getsize(output.name) > 0, "the monitor is on")
-        return events
-
-    def call(self, *words):
-        done = subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True, timeout=20)
-        return done.stdout.strip()
-
-
-def lock(redis_port, more="", watch="false"):
-    return f'reload: {{watch: {watch}, lock: {{type: redis, fleet: test, ttl: 2s, wait: 20s, servers: [{{url: "redis://127.0.0.1:{redis_port}/0"}}]{more}}}}}\n'
+from redis_server import Redis, lock
+from weir_test import Scenario, eventually, free_port, main, web
 
 
 class Together(Scenario):

@@ -85,7 +85,6 @@ TEST_CASE("a key of the contract that weir does not do yet is refused, not ignor
         INFO(part);
         CHECK(has(errors_of(whole + "    " + part + "\n"), "not supported yet"));
     }
-    CHECK(has(errors_of(whole + "reload: {lock: {type: redlock}}\n"), "not supported yet"));
     CHECK(has(errors_of(whole + "reload: {source: fleet}\n"), "not supported yet"));
 }
 

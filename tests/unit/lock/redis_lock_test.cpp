@@ -58,7 +58,7 @@ public:
     }
 
     RedisReply call(std::vector<std::string> words) {
-        RedisClient client(context.get_executor(), {url(), "", "", milliseconds(1000)});
+        RedisClient client(context.get_executor(), {url(), "", "", milliseconds(1000), "", {}});
         const auto reply = wait_for(context, client.call(std::move(words)));
         return reply ? *reply : RedisReply{};
     }
@@ -66,7 +66,8 @@ public:
     std::shared_ptr<RedisLock> lock(milliseconds ttl) {
         std::filesystem::create_directories(state_);
         return std::make_shared<RedisLock>(context.get_executor(),
-                                           RedisLockOptions{{url(), "", "", milliseconds(1000)}, "t", ttl, state_});
+                                           RedisOptions{url(), "", "", milliseconds(1000), "", {}},
+                                           LeaseTerms{"t", ttl, 0}, state_);
     }
     void pass(milliseconds time) {
         asio::steady_timer timer(context, time);

@@ -1,0 +1,57 @@
+// What the machines of a fleet tell each other: who they are, what they run, which configurations are bad, and what has
+// changed.
+//
+// Thread: values.
+// Lifetime: own what they hold.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::lock {
+
+struct FleetMember {
+    std::string name, version, hash;
+    std::uint64_t fence = 0;    // of the change that brought its configuration
+    std::string state;          // "serving", "watching", "stopping"
+    std::uint32_t healthy = 0;  // per cent of its backends
+    std::int64_t silent_ms = 0; // since it was last heard of
+};
+
+struct FleetBad {
+    std::string hash, why, author; // the author: the member that took it back
+    std::int64_t since = 0;        // Unix time
+};
+
+struct FleetChange {
+    std::uint64_t fence = 0;
+    std::string hash, member;
+    std::string verdict; // "begun", "good", "bad", "broken" (the lock, by an operator)
+    std::string why;
+    std::int64_t at = 0; // Unix time
+    std::int64_t took_ms = 0;
+};
+
+struct FleetView {
+    std::vector<FleetMember> members; // by name
+    std::vector<FleetBad> bad;
+    std::vector<FleetChange> changes; // the newest first
+    std::string holder;               // of the lock; empty where it is free
+    std::int64_t held_for_ms = 0, lease_left_ms = 0;
+    std::uint64_t fence = 0; // the highest that was given
+};
+
+// Text for the store, and back; unset where it is none of ours.
+std::string to_text(const FleetMember& member);
+std::string to_text(const FleetBad& bad);
+std::string to_text(const FleetChange& change);
+std::optional<FleetMember> member_from(std::string_view text);
+std::optional<FleetBad> bad_from(std::string_view text);
+std::optional<FleetChange> change_from(std::string_view text);
+
+} // namespace weir::lock

@@ -1,0 +1,49 @@
+#include "proxy/admin/fleet_status.h"
+
+#include "proxy/iso_time.h"
+
+#include <boost/json.hpp>
+
+#include <set>
+
+namespace weir::proxy::admin {
+
+namespace json = boost::json;
+
+json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
+    json::array members, bad, changes;
+    std::set<std::string> hashes;
+    for (const auto& m : view.members) {
+        hashes.insert(m.hash);
+        members.push_back({{"name", m.name},
+                           {"version", m.version},
+                           {"hash", m.hash},
+                           {"fence", m.fence},
+                           {"state", m.state},
+                           {"healthy_percent", m.healthy},
+                           {"silent_ms", m.silent_ms},
+                           {"same_as_here", m.hash == own_hash}});
+    }
+    for (const auto& b : view.bad)
+        bad.push_back({{"hash", b.hash}, {"why", b.why}, {"author", b.author}, {"since", to_iso(b.since)}});
+    for (const auto& c : view.changes)
+        changes.push_back({{"fence", c.fence},
+                           {"hash", c.hash},
+                           {"member", c.member},
+                           {"verdict", c.verdict},
+                           {"why", c.why},
+                           {"at", to_iso(c.at)}});
+    json::object lock{{"held", !view.holder.empty()}, {"fence", view.fence}};
+    if (!view.holder.empty()) {
+        lock["holder"] = view.holder;
+        lock["held_for_ms"] = view.held_for_ms;
+        lock["lease_left_ms"] = view.lease_left_ms;
+    }
+    return {{"lock", std::move(lock)},
+            {"drift", hashes.size() > 1},
+            {"members", std::move(members)},
+            {"known_bad", std::move(bad)},
+            {"changes", std::move(changes)}};
+}
+
+} // namespace weir::proxy::admin

@@ -1,0 +1,108 @@
+#include "proxy/cli/commands.h"
+#include "proxy/cli/target.h"
+#include "proxy/process.h"
+
+#include <boost/json.hpp>
+
+#include <chrono>
+#include <iomanip>
+#include <iostream>
+#include <thread>
+
+#include <unistd.h>
+
+namespace weir::proxy::cli {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int>(ExitCode::refused);
+
+std::string text(const json::object& object, const char* key) { return std::string(object.at(key).as_string()); }
+std::string brief(const json::object& object) { return text(object, "hash").substr(0, 12); }
+
+void print_fleet(const json::object& fleet) {
+    const auto& lock = fleet.at("lock").as_object();
+    if (lock.at("held").as_bool())
+        std::cout << "lock held by " << text(lock, "holder") << " for "
+                  << lock.at("held_for_ms").to_number<std::int64_t>() / 1000 << " s, lease left "
+                  << lock.at("lease_left_ms").to_number<std::int64_t>() << " ms";
+    else std::cout << "lock free";
+    std::cout << ", fence " << lock.at("fence") << "\n";
+    std::cout << std::left << std::setw(24) << "MEMBER" << std::setw(12) << "VERSION" << std::setw(14) << "CONFIG"
+              << std::setw(8) << "FENCE" << std::setw(10) << "STATE"
+              << "HEALTHY\n";
+    for (const auto& entry : fleet.at("members").as_array()) {
+        const auto& member = entry.as_object();
+        std::cout << std::left << std::setw(24) << text(member, "name") << std::setw(12) << text(member, "version")
+                  << std::setw(14) << brief(member) << std::setw(8) << json::serialize(member.at("fence"))
+                  << std::setw(10) << text(member, "state") << member.at("healthy_percent") << "%\n";
+    }
+    if (fleet.at("drift").as_bool()) std::cout << "they do not all run the same configuration\n";
+    for (const auto& entry : fleet.at("known_bad").as_array()) {
+        const auto& bad = entry.as_object();
+        std::cout << "bad " << brief(bad) << " since " << text(bad, "since") << ", says " << text(bad, "author") << ": "
+                  << text(bad, "why") << "\n";
+    }
+    for (const auto& entry : fleet.at("changes").as_array()) {
+        const auto& change = entry.as_object();
+        std::cout << text(change, "at") << "  fence " << std::left << std::setw(6)
+                  << json::serialize(change.at("fence")) << std::setw(7) << text(change, "verdict") << brief(change)
+                  << "  " << text(change, "member");
+        if (!text(change, "why").empty()) std::cout << ": " << text(change, "why");
+        std::cout << "\n";
+    }
+}
+
+// A query's value.
+std::string encode(const std::string& value) {
+    std::string out;
+    for (const unsigned char c : value) {
+        if (std::isalnum(c)) out += static_cast<char>(c);
+        else out += std::string("%") + "0123456789ABCDEF"[c >> 4] + "0123456789ABCDEF"[c & 15];
+    }
+    return out;
+}
+
+} // namespace
+
+int fleet_status(const Target& target, Output output, Follow follow) {
+    for (;;) {
+        const auto answer = call(target, AdminMethod::get, "/api/v1/fleet");
+        if (!answer && follow == Follow::no) return refused;
+        if (follow == Follow::yes && ::isatty(STDOUT_FILENO)) std::cout << "\033[H\033[2J";
+        if (answer && output == Output::json) std::cout << answer->body << std::flush;
+        else if (answer) print_fleet(json::parse(answer->body).as_object());
+        std::cout << std::flush;
+        if (follow == Follow::no || !std::cout) return done;
+        std::this_thread::sleep_for(std::chrono::seconds(1));
+    }
+}
+
+int fleet_break_lock(const Target& target, const std::string& why, Asked asked) {
+    if (asked == Asked::no) {
+        if (!::isatty(STDIN_FILENO)) {
+            std::cerr << "weir: whoever holds the lock will take its change back; say --yes if that is meant\n";
+            return refused;
+        }
+        std::cerr << "Whoever holds the lock will take its change back. Type yes to break it: " << std::flush;
+        std::string line;
+        if (!std::getline(std::cin, line) || line != "yes") return refused;
+    }
+    const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/break-lock?why=" + encode(why));
+    if (!answer) return refused;
+    const bool was_held = json::parse(answer->body).at("done").as_bool();
+    std::cout << (was_held ? "the lock is broken\n" : "nobody held the lock\n");
+    return done;
+}
+
+int fleet_forgive(const Target& target, const std::string& hash) {
+    const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/forgive?hash=" + encode(hash));
+    if (!answer) return refused;
+    std::cout << brief(json::parse(answer->body).as_object())
+              << " is forgiven; a machine that remembers it by itself needs weir reload --force\n";
+    return done;
+}
+
+} // namespace weir::proxy::cli

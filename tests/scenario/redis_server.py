@@ -1,0 +1,59 @@
+"""Real Redis servers on private ports, and what they say. Standard library only."""
+import os
+import re
+import signal
+import subprocess
+import tempfile
+
+from weir_test import can_connect, eventually, free_port
+
+
+class Redis:
+    def __init__(self, test, port=None, arguments=(), tls=None):
+        self.port, self.test, self.arguments, self.tls = port or free_port(), test, arguments, tls
+        self.start()
+
+    def start(self):
+        """Begins it, empty; again where it was killed."""
+        own = ("--port", "0", "--tls-port", str(self.port), *self.tls) if self.tls else ("--port", str(self.port))
+        self.process = self.test.start("redis-server", *own, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *self.arguments)
+        eventually(lambda: can_connect(self.port), "redis answers")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def hang(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def watch(self, test):
+        """Notes every command from here on; returns a function that gives the takings and givings-back so far."""
+        output = tempfile.NamedTemporaryFile("w+")
+        test.addCleanup(output.close)
+        monitor = subprocess.Popen(["redis-cli", "-p", str(self.port), "monitor"], stdout=output)
+        test.addCleanup(monitor.wait)
+        test.addCleanup(monitor.kill)
+
+        def events():
+            with open(output.name, encoding="latin-1") as f:
+                return re.findall(r'lua\] "(INCR|DEL)" "weir:{test}:(?:fence|lock)"', f.read())
+
+        eventually(lambda: os.path.getsize(output.name) > 0, "the monitor is on")
+        return events
+
+    def call(self, *words):
+        done = subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True, timeout=20)
+        return done.stdout.strip()
+
+    @property
+    def url(self):
+        return f"{'rediss' if self.tls else 'redis'}://127.0.0.1:{self.port}"
+
+
+def lock(servers, more="", watch="false", kind="redis", ttl="2s", wait="20s", rollback=""):
+    """The reload section for a fleet called `test`."""
+    urls = ", ".join(f'{{url: "{s if isinstance(s, str) else f"redis://127.0.0.1:{s}/0"}"}}' for s in (servers if isinstance(servers, list) else [servers]))
+    return f'reload: {{watch: {watch}, {rollback}lock: {{type: {kind}, fleet: test, ttl: {ttl}, wait: {wait}, servers: [{urls}]{more}}}}}\n'

@@ -1,0 +1,211 @@
+"""A fleet: its machines change one at a time, and a bad configuration stops at the first. Against a real Redis."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+
+import weir_test
+from redis_server import Redis, lock
+from weir_test import WEIR, Client, Scenario, Weir, eventually, free_port, main, web
+
+CHECK = "{type: http, path: /healthz, interval: 100ms, timeout: 90ms, fall: 2, rise: 1}"
+
+
+class Fleet(Scenario):
+    def members(self, count, redis, window="1s", **kwargs):
+        self.good = self.backend(name="good")
+        self.redis, self.window, self.more = redis, window, kwargs.pop("more", "")
+        self.ports = [free_port() for _ in range(count)]
+        self.fleet = []
+        for i in range(count):
+            self.fleet.append(self.weir(self.config(i, [self.good]), **kwargs))
+        eventually(lambda: len(self.view()["members"]) == count, "all are there")
+        return self.fleet
+
+    def config(self, i, backends, more=""):
+        """The same text on every machine but for its port, which comes from the environment there."""
+        lines = web("${PORT}", backends, CHECK, more)
+        return lines + lock(self.redis.port, ', member: "${NAME}"' + self.more, watch="true", rollback=f"rollback: {{window: {self.window}}}, ")
+
+    def weir(self, config, **kwargs):
+        i = len(self.fleet)
+        environment = {"PORT": str(self.ports[i]) if i < len(self.ports) else str(free_port()), "NAME": f"lb-{i}"}
+        # One text for all: what differs stands in the environment.
+        state = tempfile.TemporaryDirectory()
+        self.addCleanup(state.cleanup)
+        environment.update(STATE=state.name, ADMIN=str(free_port()))
+        return super().weir(config + "process: {workers: 1, state_dir: \"${STATE}\", drain_timeout: 5s}\nadmin: {address: \"127.0.0.1:${ADMIN}\"}\n",
+                            environment=environment, admin_port=int(environment["ADMIN"]), state_dir=state.name, watch=True, **kwargs)
+
+    def write(self, backends, more=""):
+        for i, weir in enumerate(self.fleet):
+            weir.write(self.whole(self.config(i, backends, more)))
+
+    def whole(self, config):
+        return config + "process: {workers: 1, state_dir: \"${STATE}\", drain_timeout: 5s}\nadmin: {address: \"127.0.0.1:${ADMIN}\"}\n"
+
+    def view(self, member=0):
+        status, body = self.fleet[member].admin("GET", "/api/v1/fleet")
+        return json.loads(body) if status == 200 else {"members": [], "error": body}
+
+    def counts(self, verdict):
+        return [weir.metrics().get(f'weir_reloads_total{{verdict="{verdict}"}}', 0) for weir in self.fleet]
+
+    def hashes(self):
+        return {weir.status()["config"]["hash"] for weir in self.fleet}
+
+    def test_a_good_file_reaches_all_one_at_a_time_and_a_bad_one_stops_at_the_first(self):
+        self.members(5, Redis(self))
+        events = self.redis.watch(self)
+        before = self.hashes()
+        self.assertEqual(len(before), 1)
+        self.write([self.good], "limits: {header_count: 50}")
+        eventually(lambda: self.counts("applied") == [1] * 5, "it reaches all")
+        self.assertEqual(events(), ["INCR", "DEL"] * 5)  # the next one begins when the last has had its verdict
+        good = self.hashes()
+        self.assertEqual(len(good), 1)
+        changes = self.view()["changes"]
+        self.assertEqual([c["verdict"] for c in reversed(changes)], ["begun", "good"] * 5)
+        fences = [c["fence"] for c in reversed(changes) if c["verdict"] == "good"]
+        self.assertEqual(fences, sorted(set(fences)))
+        self.assertEqual(len({c["member"] for c in changes}), 5)
+        self.write([f"127.0.0.1:{free_port()}"])  # every backend in it is dead
+        eventually(lambda: sum(self.counts("rolled_back")) + sum(self.counts("refused")) == 5, "all have a verdict")
+        self.assertEqual((sum(self.counts("rolled_back")), sum(self.counts("refused"))), (1, 4))
+        self.assertEqual(self.counts("applied"), [1] * 5)
+        self.assertEqual(self.hashes(), good)
+        begun = [c for c in self.view()["changes"] if c["hash"] not in good and c["verdict"] == "begun"]
+        self.assertEqual(len(begun), 1)  # four have never run it
+        bad = self.view()["known_bad"]
+        self.assertEqual((len(bad), bad[0]["author"]), (1, begun[0]["member"]))
+        self.assertIn("0 of 1 backends are healthy", bad[0]["why"])
+        for port in self.ports:
+            with Client(port) as client:
+                self.assertEqual(client.get("/")["fields"]["x-backend"], "good")
+        refused = next(weir for weir, n in zip(self.fleet, self.counts("refused")) if n)
+        self.assertIn(f"{bad[0]['author']} has taken this configuration back", refused.status()["reload"]["last"]["errors"][0])
+        self.start_with_the_bad_file()
+        self.assertEqual(self.redis.call("EXISTS", "weir:{test}:lock"), "0")
+
+    def start_with_the_bad_file(self):
+        """A sixth machine that boots tomorrow."""
+        with open(self.fleet[0].path) as f:
+            text = f.read()
+        state = tempfile.TemporaryDirectory()
+        self.addCleanup(state.cleanup)
+        path = os.path.join(state.name, "weir.yaml")
+        with open(path, "w") as f:
+            f.write(text)
+        environment = dict(os.environ, PORT=str(free_port()), NAME="lb-5", STATE=state.name, ADMIN=str(free_port()))
+        done = subprocess.run([WEIR, "run", "-c", path], capture_output=True, text=True, timeout=30, env=environment)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("has taken this configuration back: pool web: 0 of 1 backends are healthy", done.stderr)
+        self.assertIn("insist (--force)", done.stderr)
+
+    def test_the_commands_show_the_fleet_break_its_lock_and_forgive(self):
+        self.members(2, Redis(self))
+        run = lambda *args: subprocess.run([WEIR, "fleet", *args, "--admin", f"127.0.0.1:{self.fleet[0].admin_port}"], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+        shown = run("status")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertRegex(shown.stdout, r"lock free, fence 0\nMEMBER .*\nlb-0 +0\.\d+\.\d+ +[0-9a-f]{12} +0 +serving +100%\nlb-1 ")
+        told = json.loads(run("status", "--json").stdout)
+        self.assertEqual(([m["name"] for m in told["members"]], told["drift"]), (["lb-0", "lb-1"], False))
+        self.assertEqual(run("break-lock").returncode, 1)  # nobody can be asked
+        self.redis.call("SET", "weir:{test}:lock", "lb-9:4711:0123", "PX", "60000")
+        self.assertIn("lock held by lb-9:4711", run("status").stdout)
+        broken = run("break-lock", "--yes", "--why", "its holder is gone & done")
+        self.assertEqual((broken.returncode, broken.stdout), (0, "the lock is broken\n"))
+        self.assertEqual(self.redis.call("EXISTS", "weir:{test}:lock"), "0")
+        self.assertIn("broken", run("status").stdout)
+        self.assertIn("its holder is gone & done", run("status").stdout)
+        self.write([f"127.0.0.1:{free_port()}"])
+        eventually(lambda: self.view()["known_bad"], "it is known to be bad")
+        eventually(lambda: sum(self.counts("refused")) == 1, "the other one refuses it")
+        bad = self.view()["known_bad"][0]["hash"]
+        self.assertEqual(run("forgive", "12345678").returncode, 1)
+        self.assertEqual(run("forgive", bad[:12]).returncode, 0)
+        self.assertEqual(self.view()["known_bad"], [])
+
+    def test_a_holder_that_sleeps_through_its_lease_takes_its_change_back(self):
+        self.members(2, Redis(self), window="1m")
+        first, second = self.fleet
+        before = first.status()["config"]["hash"]
+        first.write(self.whole(self.config(0, [self.good], "limits: {header_count: 60}")))
+        eventually(lambda: "watched_for_ms" in first.status()["reload"], "it is watched")
+        held = self.view(1)["lock"]
+        self.assertTrue(held["holder"].startswith("lb-0:"))
+        first.signal(signal.SIGSTOP)
+        eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "its lease runs out")
+        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 70}")).replace("window: 1m", "window: 300ms"))
+        eventually(lambda: self.counts_of(second, "applied") == 1, "the other one changes")
+        first.signal(signal.SIGCONT)
+        eventually(lambda: not first.status()["reload"]["in_progress"], "it wakes up")
+        last = first.status()["reload"]["last"]
+        self.assertEqual((last["verdict"], last["errors"]), ("rolled_back", ["the lock was lost before there was a verdict"]))
+        self.assertEqual(first.status()["config"]["hash"], before)
+        self.assertEqual(self.view(1)["known_bad"], [])
+        self.assertTrue(self.view(1)["drift"])
+
+    def counts_of(self, weir, verdict):
+        return weir.metrics().get(f'weir_reloads_total{{verdict="{verdict}"}}', 0)
+
+    def test_a_holder_that_is_killed_leaves_no_lock_behind_after_one_lease(self):
+        self.members(2, Redis(self), window="1m")
+        first, second = self.fleet
+        first.write(self.whole(self.config(0, [self.good], "limits: {header_count: 60}")))
+        eventually(lambda: "watched_for_ms" in first.status()["reload"], "it is watched")
+        first.process.kill()
+        first.process.wait()
+        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 60}")).replace("window: 1m", "window: 300ms"))
+        eventually(lambda: self.counts_of(second, "applied") == 1, "the other one gets the lock and changes")
+        self.assertEqual(second.status()["config"]["fence"], 2)
+        eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left")
+        eventually(lambda: [m["name"] for m in self.view(1)["members"]] == ["lb-1"], "nobody counts on the dead one", 40)
+
+    def test_a_redis_that_is_restarted_empty_is_an_alarm_and_heals(self):
+        self.members(2, Redis(self), window="300ms")
+        self.write([self.good], "limits: {header_count: 60}")
+        eventually(lambda: self.counts("applied") == [1, 1], "both have changed")
+        port = self.ports[0]
+        self.redis.kill()
+        eventually(lambda: self.fleet[0].metrics()["weir_fleet_reachable"] == 0, "it is missed")
+        with Client(port) as client:
+            self.assertEqual(client.get("/")["status"], 200)
+        self.redis.start()
+        eventually(lambda: [w.metrics()["weir_fleet_fence_alarms_total"] for w in self.fleet] == [1, 1] or [w.status()["lock"] for w in self.fleet] and sum(w.metrics()["weir_fleet_fence_alarms_total"] for w in self.fleet) == 2, "the alarm is given")
+        self.assertIn("the fence went back", self.fleet[0].log())
+        self.write([self.good], "limits: {header_count: 61}")
+        eventually(lambda: self.counts("applied") == [2, 2], "both have changed again")
+        fences = sorted(weir.status()["config"]["fence"] for weir in self.fleet)
+        self.assertGreater(fences[0], 1)
+        self.assertGreaterEqual(int(self.redis.call("GET", "weir:{test}:fence")), fences[1])
+
+    def test_a_verdict_that_could_not_be_told_is_told_when_redis_is_back(self):
+        self.members(2, Redis(self), window="20s")
+        first = self.fleet[0]
+        first.write(self.whole(self.config(0, [f"127.0.0.1:{free_port()}"]).replace("fall: 2", "fall: 8")))
+        eventually(lambda: "watched_for_ms" in first.status()["reload"], "it is watched")
+        self.redis.hang()
+        eventually(lambda: not first.status()["reload"]["in_progress"], "it is taken back")
+        self.redis.go_on()
+        self.assertEqual(first.status()["reload"]["last"]["verdict"], "rolled_back")
+        if "healthy" in first.status()["reload"]["last"]["errors"][0]:  # and not because the lock was lost first
+            eventually(lambda: self.view()["known_bad"], "the fleet knows")
+
+    def test_a_start_is_not_held_up_by_a_redis_that_is_gone(self):
+        self.ports, self.fleet, self.more, self.window = [free_port()], [], "", "300ms"
+        self.good = self.backend(name="good")
+        self.redis = Redis(self)
+        self.redis.kill()
+        proxy = self.weir(self.config(0, [self.good]))
+        self.assertIn("the fleet cannot be asked about this configuration", proxy.log())
+        with Client(self.ports[0]) as client:
+            self.assertEqual(client.get("/")["status"], 200)
+        self.assertFalse(proxy.status()["lock"]["reachable"])
+
+
+if __name__ == "__main__":
+    main()
