@@ -30,6 +30,7 @@ boost::system::error_code Redlock::fail(const Votes& votes) {
     return LockError::unavailable;
 }
 
+// Questions are made before they are asked: g++ 12 destroys twice what is made within an expression that waits.
 // All at once: a server that hangs costs its time limit, not one after the other.
 Awaitable<Redlock::Votes> Redlock::ask_all(Ask ask) {
     std::vector<Awaitable<Result<std::uint64_t>>> questions;
@@ -58,13 +59,13 @@ Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
     }
     const auto began = Clock::now();
     Lease lease{0, make_token(holder), deadline_from(began)};
-    const auto taken = co_await ask_all(
-        [token = lease.token, least = *floor](RedisLeases& server) { return server.take(token, least); });
+    const Ask take = [token = lease.token, least = *floor](RedisLeases& server) { return server.take(token, least); };
+    const auto taken = co_await ask_all(take);
     bool stands = is_majority(taken.yes);
     if (stands) { // before it counts: whoever is next must have a higher one
         lease.fence = taken.fence;
-        const auto raised =
-            co_await ask_all([fence = lease.fence](RedisLeases& server) { return server.raise_fence(fence); });
+        const Ask raise = [fence = lease.fence](RedisLeases& server) { return server.raise_fence(fence); };
+        const auto raised = co_await ask_all(raise);
         stands = is_majority(raised.yes) && Clock::now() < lease.deadline;
     }
     const auto unwritten = stands ? fences_.write(lease.fence) : boost::system::error_code();
@@ -79,7 +80,8 @@ Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
 
 Awaitable<boost::system::error_code> Redlock::renew(Lease& lease) {
     const auto began = Clock::now();
-    const auto votes = co_await ask_all([token = lease.token](RedisLeases& server) { return server.extend(token); });
+    const Ask extend = [token = lease.token](RedisLeases& server) { return server.extend(token); };
+    const auto votes = co_await ask_all(extend);
     if (is_majority(votes.yes)) {
         lease.deadline = deadline_from(began);
         co_return boost::system::error_code();
@@ -90,7 +92,8 @@ Awaitable<boost::system::error_code> Redlock::renew(Lease& lease) {
 
 Awaitable<void> Redlock::release(Lease lease) {
     const auto problem = problem_;
-    co_await ask_all([token = lease.token](RedisLeases& server) { return server.give_back(token); });
+    const Ask give_back = [token = lease.token](RedisLeases& server) { return server.give_back(token); };
+    co_await ask_all(give_back);
     problem_ = problem;
 }
 

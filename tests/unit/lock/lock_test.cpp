@@ -101,10 +101,24 @@ TEST_CASE("Redis URLs") {
     CHECK(full->database == 2);
     CHECK(RedisAddress::parse("redis://[::1]")->host == "::1");
     CHECK(RedisAddress::parse("redis://[::1]:7")->port == "7");
-    for (const char* text : {"", "http://x", "redis://", "redis://x:y", "redis://x/y", "redis://:1"}) {
+    CHECK(RedisAddress::parse("rediss://cache:7/1")->kind == RedisAddress::Kind::tls);
+    const auto sentinel = RedisAddress::parse("sentinel://s1/mymaster");
+    REQUIRE(sentinel);
+    CHECK((sentinel->port == "26379" && sentinel->master == "mymaster"));
+    for (const char* text : {"", "http://x", "redis://", "redis://x:y", "redis://x/y", "redis://:1", "redis://x:0",
+                             "redis://x:65536", "sentinel://x", "sentinel://x/"}) {
         INFO(text);
         CHECK_FALSE(RedisAddress::parse(text));
     }
+}
+
+TEST_CASE("what a Redis refuses is told with what helps") {
+    CHECK(explain("READONLY You can't write against a read only replica.").find("sentinel://HOST/MASTER") !=
+          std::string::npos);
+    CHECK(explain("LOADING Redis is loading the dataset in memory").find("wait") != std::string::npos);
+    CHECK(explain("ERR unknown command") == "ERR unknown command");
+    CHECK(is_about_server("MOVED 866 127.0.0.1:7000"));
+    CHECK_FALSE(is_about_server("ERR syntax error"));
 }
 
 TEST_CASE("Redis replies are read as they come, and nonsense breaks off") {

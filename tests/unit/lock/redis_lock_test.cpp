@@ -1,89 +1,28 @@
 // The Redis lock against a real redis-server on a private port.
 #include "lock/acquire.h"
 #include "lock/redis_lock.h"
-#include "tests/catch.h"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/use_future.hpp>
-
-#include <csignal>
-#include <filesystem>
-#include <string>
-
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "tests/support/redis_server.h"
 
 using namespace weir::lock;
-namespace asio = boost::asio;
-using std::chrono::milliseconds;
+using namespace weir::tests;
 
 namespace {
 
-template <class T> T wait_for(asio::io_context& context, Awaitable<T> work) {
-    auto future = asio::co_spawn(context, std::move(work), asio::use_future);
-    context.restart();
-    while (future.wait_for(milliseconds(0)) != std::future_status::ready) context.run_one();
-    return future.get();
-}
-
-unsigned short free_port() {
-    asio::io_context context;
-    return asio::ip::tcp::acceptor(context, {asio::ip::address_v4::loopback(), 0}).local_endpoint().port();
-}
-
-// A server of the test's own, ended by its own id.
+// A server of the test's own, and locks on it.
 class Redis {
 public:
-    Redis() {
-        const auto port = std::to_string(port_);
-        const char* argv[] = {"redis-server", "--port", port.c_str(),   "--bind", "127.0.0.1",
-                              "--save",       "",       "--appendonly", "no",     nullptr};
-        posix_spawn_file_actions_t files;
-        ::posix_spawn_file_actions_init(&files);
-        ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-        REQUIRE(::posix_spawnp(&id_, argv[0], &files, nullptr, const_cast<char**>(argv), environ) == 0);
-        ::posix_spawn_file_actions_destroy(&files);
-        while (call({"PING"}).text != "PONG") ::usleep(2000);
-    }
-    ~Redis() {
-        ::kill(id_, SIGKILL);
-        ::waitpid(id_, nullptr, 0);
-        std::filesystem::remove_all(state_);
-    }
-
-    RedisReply call(std::vector<std::string> words) {
-        RedisClient client(context.get_executor(), {url(), "", "", milliseconds(1000), "", {}});
-        const auto reply = wait_for(context, client.call(std::move(words)));
-        return reply ? *reply : RedisReply{};
-    }
-    std::string url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
     std::shared_ptr<RedisLock> lock(milliseconds ttl) {
-        std::filesystem::create_directories(state_);
-        return std::make_shared<RedisLock>(context.get_executor(),
-                                           RedisOptions{url(), "", "", milliseconds(1000), "", {}},
-                                           LeaseTerms{"t", ttl, 0}, state_);
+        return std::make_shared<RedisLock>(context.get_executor(), server.options(), LeaseTerms{"t", ttl, 0},
+                                           state_.path);
     }
-    void pass(milliseconds time) {
-        asio::steady_timer timer(context, time);
-        bool over = false;
-        timer.async_wait([&](auto) { over = true; });
-        context.restart();
-        while (!over) context.run_one();
-    }
+    RedisReply call(std::vector<std::string> words) { return server.call(std::move(words)); }
+    void pass(milliseconds time) { weir::tests::pass(context, time); }
 
     asio::io_context context;
+    RedisServer server{context};
 
 private:
-    unsigned short port_ = free_port();
-    pid_t id_ = -1;
-    std::filesystem::path state_ =
-        std::filesystem::temp_directory_path() / ("weir-redis-test-" + std::to_string(::getpid()));
+    StateDir state_{"redis-test"};
 };
 
 const std::string key = "weir:{t}:lock";

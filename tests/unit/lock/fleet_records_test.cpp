@@ -1,0 +1,110 @@
+// What a fleet keeps on its servers, against real ones.
+#include "lock/fleet_records.h"
+#include "tests/support/redis_server.h"
+
+using namespace weir::lock;
+using namespace weir::tests;
+
+namespace {
+
+struct Bench {
+    explicit Bench(std::size_t count = 1) {
+        for (std::size_t i = 0; i < count; ++i) servers.push_back(std::make_unique<RedisServer>(context));
+        std::vector<RedisOptions> options;
+        for (const auto& server : servers) options.push_back(server->options());
+        records = std::make_unique<FleetRecords>(context.get_executor(), options, "t");
+    }
+    boost::system::error_code begin(std::uint64_t fence, const std::string& hash) {
+        return wait_for(context, records->begin({fence, hash, "lb-1", "", "", 5, 0}));
+    }
+    boost::system::error_code finish(std::uint64_t fence, const std::string& hash, const std::string& verdict) {
+        return wait_for(context, records->finish({fence, hash, "lb-1", verdict, verdict == "bad" ? "why" : "", 6, 0}));
+    }
+    FleetView view() { return *wait_for(context, records->view()); }
+
+    asio::io_context context;
+    std::vector<std::unique_ptr<RedisServer>> servers;
+    std::unique_ptr<FleetRecords> records;
+};
+
+} // namespace
+
+TEST_CASE("a change with a lower fence is refused, and so is a second configuration under one fence") {
+    for (const std::size_t count : {1u, 3u}) {
+        Bench bench(count);
+        CHECK_FALSE(bench.begin(5, "aaa"));
+        CHECK(bench.begin(4, "bbb") == LockError::lost);
+        CHECK(bench.begin(5, "bbb") == LockError::lost);
+        CHECK_FALSE(bench.begin(5, "aaa")); // the very same, told again
+        CHECK_FALSE(bench.finish(5, "aaa", "good"));
+        CHECK_FALSE(bench.begin(7, "ccc"));
+        CHECK(bench.finish(5, "aaa", "good") == LockError::lost); // somebody has changed the fleet since
+        CHECK_FALSE(bench.finish(7, "ccc", "bad"));
+    }
+}
+
+TEST_CASE("a bad configuration is known to be bad whatever the fence, until it is forgiven or proves good") {
+    Bench bench;
+    CHECK_FALSE(bench.begin(1, "aaa"));
+    CHECK_FALSE(bench.begin(2, "bbb"));
+    CHECK(bench.finish(1, "aaa", "bad") == LockError::lost);
+    const auto bad = wait_for(bench.context, bench.records->find_bad("aaa"));
+    REQUIRE(*bad);
+    CHECK(((*bad)->why == "why" && (*bad)->author == "lb-1" && (*bad)->since == 6));
+    CHECK_FALSE(*wait_for(bench.context, bench.records->find_bad("bbb")));
+    CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 1);
+    CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 0);
+    CHECK_FALSE(bench.finish(2, "bbb", "bad"));
+    CHECK_FALSE(bench.begin(3, "bbb")); // somebody insists
+    CHECK_FALSE(bench.finish(3, "bbb", "good"));
+    CHECK(bench.view().bad.empty());
+}
+
+TEST_CASE("the view shows members, changes from the newest on, and who holds the lock") {
+    Bench bench;
+    for (const char* name : {"lb-2", "lb-1"})
+        CHECK(wait_for(bench.context, bench.records->tell({name, "1.0", "aaa", 3, "serving", 80, 0})).has_value());
+    for (std::uint64_t i = 1; i <= 60; ++i) CHECK_FALSE(bench.begin(i, "aaa"));
+    bench.servers[0]->call({"SET", "weir:{t}:lock", "lb-1:77:00ff", "PX", "9000"});
+    bench.servers[0]->call({"SET", "weir:{t}:fence", "60"});
+    auto view = bench.view();
+    REQUIRE(view.members.size() == 2);
+    CHECK((view.members[0].name == "lb-1" && view.members[0].healthy == 80 && view.members[0].fence == 3));
+    CHECK(view.members[0].silent_ms < 5000);
+    REQUIRE(view.changes.size() == 50); // and no more
+    CHECK(view.changes[0].fence == 60);
+    CHECK((view.holder == "lb-1:77" && view.lease_left_ms > 0 && view.fence == 60));
+    CHECK_FALSE(wait_for(bench.context, bench.records->leave("lb-2")));
+    CHECK(bench.view().members.size() == 1);
+    CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", "", "stuck", 9, 0})) == 1);
+    view = bench.view();
+    CHECK(view.holder.empty());
+    CHECK((view.changes[0].verdict == "broken" && view.changes[0].why == "stuck"));
+}
+
+TEST_CASE("what others have written there and is none of ours is left out") {
+    Bench bench;
+    bench.servers[0]->call({"HSET", "weir:{t}:members", "x", "nonsense"});
+    bench.servers[0]->call({"ZADD", "weir:{t}:seen", "9999999999999", "x"});
+    bench.servers[0]->call({"HSET", "weir:{t}:bad", "h", "{\"hash\": 5}"});
+    bench.servers[0]->call({"LPUSH", "weir:{t}:changes", "[]", "{\"fence\": -1}"});
+    const auto view = bench.view();
+    CHECK((view.members.empty() && view.bad.empty() && view.changes.empty()));
+    bench.servers[0]->call({"DEL", "weir:{t}:bad"});
+    bench.servers[0]->call({"SET", "weir:{t}:bad", "a text"});
+    CHECK(wait_for(bench.context, bench.records->view()).error() == LockError::unavailable);
+    CHECK(bench.records->problem().find("WRONGTYPE") != std::string::npos);
+}
+
+TEST_CASE("a majority of several servers decides, and one that is gone takes nothing away") {
+    Bench bench(3);
+    CHECK_FALSE(bench.begin(1, "aaa"));
+    CHECK_FALSE(bench.finish(1, "aaa", "bad"));
+    bench.servers[0]->kill();
+    CHECK(*wait_for(bench.context, bench.records->find_bad("aaa")));
+    CHECK_FALSE(bench.begin(2, "bbb"));
+    CHECK(bench.begin(1, "aaa") == LockError::lost);
+    CHECK(bench.view().changes.size() == 3);
+    bench.servers[1]->kill();
+    CHECK(bench.begin(3, "ccc") == LockError::unavailable);
+}
