@@ -1,4 +1,5 @@
 """Real Redis servers on private ports, and what they say. Standard library only."""
+import contextlib
 import os
 import re
 import signal
@@ -11,12 +12,16 @@ from weir_test import can_connect, eventually, free_port
 class Redis:
     def __init__(self, test, port=None, arguments=(), tls=None):
         self.port, self.test, self.arguments, self.tls = port or free_port(), test, arguments, tls
+        self.directory = tempfile.TemporaryDirectory()  # one that feeds a replica writes its data there
+        test.addCleanup(self.directory.cleanup)
         self.start()
 
     def start(self):
         """Begins it, empty; again where it was killed."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.directory.name, "dump.rdb"))
         own = ("--port", "0", "--tls-port", str(self.port), *self.tls) if self.tls else ("--port", str(self.port))
-        self.process = self.test.start("redis-server", *own, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *self.arguments)
+        self.process = self.test.start("redis-server", *own, "--bind", "127.0.0.1", "--dir", self.directory.name, "--save", "", "--appendonly", "no", *self.arguments)
         eventually(lambda: can_connect(self.port), "redis answers")
 
     def kill(self):

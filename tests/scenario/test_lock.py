@@ -2,6 +2,8 @@
 import os
 import signal
 import socket
+import subprocess
+import tempfile
 
 from redis_server import Redis, lock
 from weir_test import Scenario, eventually, free_port, main, web
@@ -94,6 +96,120 @@ class Window(Scenario):
         self.assertEqual(proxy.status()["config"]["hash"], before)
         self.assertEqual(proxy.status()["reload"]["known_bad"], [])  # which says nothing about the file
         self.assertEqual(redis.call("GET", "weir:{test}:lock"), "someone else")
+
+
+class Servers(Scenario):
+    """Other ways to reach the servers."""
+
+    def changes(self, config, port, backend):
+        proxy = self.weir(config)
+        report = proxy.reload(config + "limits: {header_count: 50}\n")
+        return proxy, report
+
+    def certificates(self):
+        """An authority of the test's own, and what it says of localhost."""
+        files = tempfile.TemporaryDirectory()
+        self.addCleanup(files.cleanup)
+        path = lambda name: os.path.join(files.name, name)
+        run = lambda *args: subprocess.run(["openssl", *args], check=True, capture_output=True)
+        for name in ("ca", "other"):
+            run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}", "-keyout", path(f"{name}.key"), "-out", path(f"{name}.pem"))
+        with open(path("names"), "w") as f:
+            f.write("subjectAltName=DNS:localhost\n")
+        run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout", path("redis.key"), "-out", path("redis.csr"))
+        run("x509", "-req", "-in", path("redis.csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-CAcreateserial", "-days", "2", "-extfile", path("names"), "-out", path("redis.pem"))
+        return path
+
+    def test_tls_with_a_certificate_that_is_verified(self):
+        path, port, backend = self.certificates(), free_port(), self.backend()
+        redis = Redis(self, tls=("--tls-cert-file", path("redis.pem"), "--tls-key-file", path("redis.key"), "--tls-ca-cert-file", path("ca.pem"), "--tls-auth-clients", "no"))
+        for host, ca, problem in (("localhost", "ca.pem", ""), ("localhost", "other.pem", "no TLS: certificate verify failed"),
+                                  ("127.0.0.1", "ca.pem", "no TLS: certificate verify failed"), ("localhost", "none.pem", "ca: ")):
+            config = web(port, [backend]) + lock([]).replace("wait: 20s", "wait: 300ms").replace("servers: []", f'servers: [{{url: "rediss://{host}:{redis.port}", ca: {path(ca)}}}]')
+            proxy, report = self.changes(config, port, backend)
+            self.assertEqual(report["verdict"], "refused" if problem else "applied", report)
+            if problem:
+                self.assertIn(problem, report["errors"][0])
+            proxy.stop()
+
+    def test_a_plain_redis_behind_a_tls_url_is_told(self):
+        redis, port, backend = Redis(self), free_port(), self.backend()
+        config = web(port, [backend]) + lock(f"rediss://127.0.0.1:{redis.port}").replace("wait: 20s", "wait: 300ms")
+        _, report = self.changes(config, port, backend)
+        self.assertIn("no TLS", report["errors"][0])
+
+    def test_a_replica_and_a_missing_password_are_told_with_the_remedy(self):
+        master, port, backend = Redis(self), free_port(), self.backend()
+        replica = Redis(self, arguments=("--replicaof", "127.0.0.1", str(master.port)))
+        eventually(lambda: "master_link_status:up" in replica.call("INFO", "replication"), "it follows")
+        config = web(port, [backend]) + lock(replica.port).replace("wait: 20s", "wait: 300ms")
+        proxy, report = self.changes(config, port, backend)
+        self.assertIn("READONLY", report["errors"][0])
+        self.assertIn("sentinel://HOST/MASTER", report["errors"][0])
+        proxy.stop()
+        master.call("CONFIG", "SET", "requirepass", "hunter2hunter2")
+        config = web(port, [backend]) + lock(master.port).replace("wait: 20s", "wait: 300ms")
+        _, report = self.changes(config, port, backend)
+        self.assertIn("set password", report["errors"][0])
+
+    def test_a_lease_counts_only_when_as_many_replicas_have_it_as_are_asked_for(self):
+        master, port, backend = Redis(self), free_port(), self.backend()
+        config = web(port, [backend]) + lock(master.port, ", replicas: 1").replace("wait: 20s", "wait: 300ms")
+        proxy, report = self.changes(config, port, backend)
+        self.assertIn("0 of 1 replicas have taken the lease", report["errors"][0])
+        self.assertEqual(master.call("EXISTS", "weir:{test}:lock"), "0")
+        replica = Redis(self, arguments=("--replicaof", "127.0.0.1", str(master.port)))
+        eventually(lambda: "master_link_status:up" in replica.call("INFO", "replication"), "it follows")
+        self.assertEqual(proxy.reload()["verdict"], "applied")
+
+    def test_three_independent_servers_of_which_one_may_be_gone(self):
+        servers, port, backend = [Redis(self) for _ in range(3)], free_port(), self.backend()
+        config = web(port, [backend]) + lock([r.port for r in servers], kind="redlock").replace("wait: 20s", "wait: 1s")
+        proxy, report = self.changes(config, port, backend)
+        self.assertEqual(report["verdict"], "applied")
+        fences = [report["fence"]]
+        servers[0].kill()
+        report = proxy.reload(config + "limits: {header_count: 51}\n")
+        self.assertEqual(report["verdict"], "applied")
+        fences.append(report["fence"])
+        servers[1].kill()
+        report = proxy.reload(config + "limits: {header_count: 52}\n")
+        self.assertEqual(report["verdict"], "refused")
+        self.assertIn("1 of 3 servers answer", report["errors"][0])
+        servers[0].start()  # with nothing in its memory
+        report = proxy.reload()
+        self.assertEqual(report["verdict"], "applied")
+        fences.append(report["fence"])
+        self.assertEqual(fences, sorted(set(fences)))  # they rise; a try that failed may have cost one
+
+    def test_sentinels_name_the_master_and_a_failover_that_loses_the_lock_does_no_harm(self):
+        master, port, backend = Redis(self), free_port(), self.backend()
+        replica = Redis(self, arguments=("--replicaof", "127.0.0.1", str(master.port)))
+        eventually(lambda: "master_link_status:up" in replica.call("INFO", "replication"), "it follows")
+        files = tempfile.TemporaryDirectory()
+        self.addCleanup(files.cleanup)
+        sentinels = []
+        for i in range(3):
+            path, at = os.path.join(files.name, f"sentinel-{i}.conf"), free_port()
+            with open(path, "w") as f:
+                f.write(f"port {at}\nbind 127.0.0.1\ndir {files.name}\nsentinel monitor weir 127.0.0.1 {master.port} 2\n"
+                        "sentinel down-after-milliseconds weir 800\nsentinel failover-timeout weir 4000\n")
+            self.start("redis-server", path, "--sentinel")
+            sentinels.append(at)
+        for at in sentinels:
+            ask = lambda at=at: subprocess.run(["redis-cli", "-p", str(at), "SENTINEL", "MASTER", "weir"], capture_output=True, text=True).stdout
+            eventually(lambda: "num-other-sentinels\n2\n" in ask() and "num-slaves\n1\n" in ask(), "they know each other and the replica")
+        config = web(port, [backend]) + lock([f"sentinel://127.0.0.1:{at}/weir" for at in sentinels])
+        proxy, report = self.changes(config, port, backend)
+        self.assertEqual(report["verdict"], "applied")
+        fence = report["fence"]
+        master.kill()
+        eventually(lambda: "role:master" in replica.call("INFO", "replication"), "the replica is the master", 60)
+        replica.call("FLUSHALL")
+        report = proxy.reload(config + "limits: {header_count: 51}\n")
+        self.assertEqual(report["verdict"], "applied")
+        self.assertGreater(report["fence"], fence)  # by what this machine has on disk
+        self.assertEqual(replica.call("GET", "weir:{test}:fence"), str(report["fence"]))
 
 
 class WithoutRedis(Scenario):

@@ -55,7 +55,7 @@ class Commands(Scenario):
         self.assertRegex(command("version")[1], r"^weir \d+\.\d+\.\d+\n$")
         schema = json.loads(command("schema")[1])
         self.assertIn("listeners", schema["properties"])
-        self.assertEqual(schema["properties"]["reload"]["properties"]["lock"]["properties"]["type"]["enum"], ["local", "redis"])
+        self.assertEqual(schema["properties"]["reload"]["properties"]["lock"]["properties"]["type"]["enum"], ["local", "redis", "redlock"])
 
     def test_status_for_people_and_programs(self):
         backend, port = self.backend(), free_port()
@@ -298,7 +298,7 @@ class Documents(Scenario):
         self.assertGreaterEqual(checked, 2)
 
     def test_every_command_in_the_documents_is_one_that_there_is(self):
-        for name in ("README.md", "docs/configuration.md"):
+        for name in ("README.md", "docs/configuration.md", "docs/fleet.md"):
             with open(os.path.join(SOURCE, name)) as f:
                 text = f.read()
             for line in re.findall(r"^\s*(?:build/release/)?weir ([a-z-]+)", "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S)), re.M):

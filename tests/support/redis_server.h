@@ -56,8 +56,8 @@ class RedisServer {
 public:
     explicit RedisServer(asio::io_context& context) : context_(context) {
         const auto port = std::to_string(port_);
-        const char* argv[] = {"redis-server", "--port", port.c_str(),   "--bind", "127.0.0.1",
-                              "--save",       "",       "--appendonly", "no",     nullptr};
+        const char* argv[] = {"redis-server", "--port", port.c_str(),   "--bind", "127.0.0.1", "--save", "",
+                              "--appendonly", "no",     "--dbfilename", "none",   nullptr};
         posix_spawn_file_actions_t files;
         ::posix_spawn_file_actions_init(&files);
         ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);

@@ -124,7 +124,8 @@ TEST_CASE("every lock with a time to live: one whose holder sleeps goes to anoth
         if (!bench.times_out()) continue;
         auto lease = bench.take(0);
         REQUIRE(lease.has_value());
-        auto other = wait_for(bench.context, acquire(*bench.locks[1], "other", milliseconds(10'000), [] { return 0.5; }));
+        auto other =
+            wait_for(bench.context, acquire(*bench.locks[1], "other", milliseconds(10'000), [] { return 0.5; }));
         REQUIRE(other.has_value());
         CHECK(Clock::now() >= lease->deadline);
         CHECK(other->fence > lease->fence);
