@@ -25,6 +25,7 @@ enum class LogLevel { debug, info, warn, error };
 enum class LogFormat { text, json };
 enum class AccessFormat { combined, json };
 enum class LockType { local, redis, redlock };
+enum class ConfigSource { file, fleet };
 enum class OnUnavailable { refuse, proceed };
 
 struct Listener {
@@ -196,6 +197,8 @@ struct Logging {
 struct RedisServer {
     std::string url, username;
     Secret password;
+    std::string sentinel_username;
+    Secret sentinel_password;
     std::string ca; // a file of certificates that a rediss:// server's is verified with; empty: the system's
     bool operator==(const RedisServer&) const = default;
 };
@@ -205,6 +208,7 @@ struct LockSettings {
     std::string fleet = "default";
     std::string member; // this machine's name in it; empty: the host's
     Duration ttl{15000}, wait{60000};
+    Parallel parallel;          // machines that change at a time, once the first has stood its window
     std::uint32_t replicas = 0; // that must know of a lease before it counts
     OnUnavailable on_unavailable = OnUnavailable::refuse;
     std::vector<RedisServer> servers;
@@ -221,6 +225,7 @@ struct Rollback {
 
 struct Reload {
     bool watch = true;
+    ConfigSource source = ConfigSource::file;
     std::optional<Rollback> rollback;
     LockSettings lock;
     bool operator==(const Reload&) const = default;

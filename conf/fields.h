@@ -172,6 +172,8 @@ template <class V> void visit(V& v, Of<RedisServer> auto& s) {
     v.required("url", s.url, "redis://HOST:PORT/DB, rediss:// for TLS, or sentinel://HOST:PORT/MASTER");
     v.field("username", s.username, "for AUTH");
     v.field("password", s.password, "for AUTH; write ${NAME} to take it from the environment");
+    v.field("sentinel_username", s.sentinel_username, "with sentinel://: for AUTH at the Sentinel itself");
+    v.field("sentinel_password", s.sentinel_password, "with sentinel://: for AUTH at the Sentinel itself");
     v.field("ca", s.ca, "with rediss://: a file of the certificates to trust; the system's where missing");
 }
 
@@ -181,6 +183,8 @@ template <class V> void visit(V& v, Of<LockSettings> auto& l) {
     v.field("fleet", l.fleet, "name of the fleet whose machines change one at a time");
     v.field("member", l.member, "this machine's name in the fleet; its host name where missing");
     v.whole("replicas", l.replicas, 0, 100, "replicas that must have taken a lease before it counts (redis)");
+    v.field("parallel", l.parallel,
+            "how many machines change at a time once the first has stood its window: a number, or a share of all");
     v.field("ttl", l.ttl, "how long a lease lives without renewal, at least 1s");
     v.field("wait", l.wait, "how long a reload waits for the lock");
     v.field("on_unavailable", l.on_unavailable, "what a reload does when the lock server cannot be reached");
@@ -196,9 +200,10 @@ template <class V> void visit(V& v, Of<Rollback> auto& r) {
 
 template <class V> void visit(V& v, Of<Reload> auto& r) {
     v.field("watch", r.watch, "reload by itself when a file changes");
+    v.field("source", r.source,
+            "file: this file; fleet: what `weir fleet push` gave to the fleet, and this file until there is any");
     v.optional("rollback", r.rollback, "taking back a change that makes things worse");
     v.object("lock", r.lock, "what a reload runs under");
-    v.unsupported("source");
 }
 
 template <class V> void visit(V& v, Of<Config> auto& c) {

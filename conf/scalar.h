@@ -71,6 +71,10 @@ template <> struct Words<OnUnavailable> {
                                                   {"proceed", OnUnavailable::proceed}};
 };
 
+template <> struct Words<ConfigSource> {
+    static constexpr Word<ConfigSource> all[] = {{"file", ConfigSource::file}, {"fleet", ConfigSource::fleet}};
+};
+
 template <class T> struct Scalar;
 
 template <class E>
@@ -129,6 +133,11 @@ template <> struct Scalar<Percent> {
 template <> struct Scalar<Workers> {
     static Workers parse(std::string_view text, std::string& why) { return parse_workers(text, why); }
     static std::string format(Workers value) { return conf::format(value); }
+};
+
+template <> struct Scalar<Parallel> {
+    static Parallel parse(std::string_view text, std::string& why) { return parse_parallel(text, why); }
+    static std::string format(Parallel value) { return conf::format(value); }
 };
 
 template <> struct Scalar<Address> {

@@ -95,6 +95,18 @@ Workers parse_workers(std::string_view text, std::string& why) {
     return {static_cast<std::uint32_t>(parse_whole(text, 1, 256, why))};
 }
 
+Parallel parse_parallel(std::string_view text, std::string& why) {
+    if (!text.ends_with('%')) return {static_cast<std::uint32_t>(parse_whole(text, 1, 1000, why)), {}};
+    const auto share = parse_percent(text, why);
+    if (why.empty() && share.value == 0) why = "at least one at a time: write a number, or 1% to 100%";
+    return {1, share};
+}
+
+std::uint32_t Parallel::of(std::size_t all) const {
+    if (share.value == 0) return count;
+    return std::max(1u, static_cast<std::uint32_t>(all * share.value / 100));
+}
+
 std::uint64_t parse_whole(std::string_view text, std::uint64_t least, std::uint64_t most, std::string& why) {
     std::string_view rest;
     const auto number = split_number(text, rest);
@@ -120,6 +132,10 @@ std::string format(Size size) {
 }
 
 std::string format(Percent percent) { return std::to_string(percent.value) + "%"; }
+
+std::string format(Parallel parallel) {
+    return parallel.share.value ? format(parallel.share) : std::to_string(parallel.count);
+}
 
 std::string format(Workers workers) { return workers.count == 0 ? "auto" : std::to_string(workers.count); }
 

@@ -29,6 +29,14 @@ struct Workers {
     bool operator==(const Workers&) const = default;
 };
 
+// How many at a time: a number, or a share of all. One at a time unless told otherwise.
+struct Parallel {
+    std::uint32_t count = 1;
+    Percent share;                           // 0%: `count` says it
+    std::uint32_t of(std::size_t all) const; // at least 1
+    bool operator==(const Parallel&) const = default;
+};
+
 // A text that is never shown: not in logs, status, plans or errors.
 struct Secret {
     std::string text;
@@ -41,6 +49,7 @@ Duration parse_duration(std::string_view text, std::string& why);
 Size parse_size(std::string_view text, std::string& why);
 Percent parse_percent(std::string_view text, std::string& why);
 Workers parse_workers(std::string_view text, std::string& why);
+Parallel parse_parallel(std::string_view text, std::string& why);
 // A whole number in plain decimal, from `least` to `most`: no sign, no leading zero, no underscore.
 std::uint64_t parse_whole(std::string_view text, std::uint64_t least, std::uint64_t most, std::string& why);
 
@@ -48,5 +57,6 @@ std::string format(Duration duration); // "5s", "1500ms"
 std::string format(Size size);         // "16KiB", "1000"
 std::string format(Percent percent);
 std::string format(Workers workers);
+std::string format(Parallel parallel);
 
 } // namespace weir::conf

@@ -182,6 +182,10 @@ private:
             fail("reload.lock.servers", "type: redis needs exactly one server, or Sentinels alone");
         if (lock.type == LockType::redlock && count != 3 && count != 5)
             fail("reload.lock.servers", "type: redlock needs 3 or 5 servers: a majority of them must be up");
+        if (lock.type == LockType::local && lock.parallel != Parallel{})
+            fail("reload.lock.parallel", "means nothing with type: local");
+        if (lock.type == LockType::local && config_.reload.source == ConfigSource::fleet)
+            fail("reload.source", "there is no fleet with lock: {type: local}; name its servers in reload.lock");
         if (lock.replicas > 0 && lock.type != LockType::redis)
             fail("reload.lock.replicas", "means nothing without type: redis");
         for (std::size_t i = 0; i < count; ++i) lock_server("reload.lock.servers[" + std::to_string(i) + "]", i);
@@ -195,6 +199,13 @@ private:
             return fail(at + ".url", "write redis://HOST:PORT/DB, rediss://HOST:PORT/DB (TLS) or "
                                      "sentinel://HOST:PORT/MASTER; username and password have keys of their own");
         if (!server.ca.empty() && !tls) fail(at + ".ca", "means nothing without rediss://");
+        const bool knows_sentinel = !server.sentinel_username.empty() || !server.sentinel_password.text.empty();
+        if (knows_sentinel && !is_sentinel(server))
+            fail(at + ".sentinel_password", "means nothing without sentinel://");
+        for (const auto& [name, who, secret] :
+             {std::tuple(".username", &server.username, &server.password),
+              std::tuple(".sentinel_username", &server.sentinel_username, &server.sentinel_password)})
+            if (!who->empty() && secret->text.empty()) fail(at + name, "needs a password beside it");
         if (is_sentinel(server) && lock.type == LockType::redlock)
             fail(at + ".url", "the servers of a redlock are independent of each other: Sentinels name one master");
         for (std::size_t i = 0; i < index; ++i)

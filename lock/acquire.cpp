@@ -1,21 +1,16 @@
 #include "lock/acquire.h"
 
+#include "lock/backoff.h"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <algorithm>
-
 namespace weir::lock {
 
 namespace asio = boost::asio;
-
-std::chrono::milliseconds backoff(unsigned attempt, double dice) {
-    const auto longest = std::min(25u << std::min(attempt - 1, 4u), 400u);
-    return std::chrono::milliseconds(static_cast<int>(longest * (0.5 + 0.5 * dice)));
-}
 
 Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
                                  std::function<double()> dice) {

@@ -20,9 +20,6 @@ namespace weir::lock {
 Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
                                  std::function<double()> dice);
 
-// The pause before attempt number `attempt` (from 1): it doubles from 25 ms, up to 400 ms, half of it by the dice.
-std::chrono::milliseconds backoff(unsigned attempt, double dice);
-
 // Renews a lease at every third of its time to live until it is released or lost.
 class Keeper {
 public:

@@ -4,16 +4,15 @@
 // and so is a second configuration under one fence. Whoever has lost its lease, whether it knows or not, changes
 // nothing.
 //
-// Thread: the control thread; one call at a time.
+// Thread: the control thread. Calls may overlap.
 // Lifetime: must outlive the coroutines that it started.
 #pragma once
 
 #include "lock/fleet_types.h"
-#include "lock/redis_client.h"
+#include "lock/redis_quorum.h"
 
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace weir::lock {
 
@@ -22,39 +21,38 @@ public:
     // A member is forgotten when nothing has been heard of it for this long.
     static constexpr std::chrono::milliseconds member_life{15'000};
 
-    // With several independent servers, a majority of them decides.
-    FleetRecords(boost::asio::any_io_executor executor, const std::vector<RedisOptions>& servers,
-                 const std::string& fleet);
+    FleetRecords(std::shared_ptr<RedisQuorum> servers, const std::string& fleet);
 
-    // Tells that this member lives. Returns the highest fence that the server remembers.
-    Awaitable<Result<std::uint64_t>> tell(FleetMember member);
+    // Tells that this member lives, and learns of what is new.
+    Awaitable<Result<FleetNews>> tell(FleetMember member);
     Awaitable<boost::system::error_code> leave(std::string name);
 
     // Before a change is applied. `lost`: there is a higher fence by now, or another configuration under this one.
     Awaitable<boost::system::error_code> begin(FleetChange change);
-    // How it ended. A bad one is known to be bad from then on, whatever the fence; `lost` as above.
+    // How it ended. A bad one is known to be bad from then on, whatever the fence. `lost`: a later change, of another
+    // configuration, has begun meanwhile.
     Awaitable<boost::system::error_code> finish(FleetChange change);
 
     Awaitable<Result<std::optional<FleetBad>>> find_bad(std::string hash);
+    // Whether it is the last that was begun anywhere, and has stood its window: others may follow side by side.
+    // False also where nobody can tell.
+    Awaitable<bool> has_stood(std::string hash);
     // 1 where it was known to be bad.
     Awaitable<Result<std::uint64_t>> forgive(std::string hash);
     Awaitable<Result<FleetView>> view();
     // Takes the lock away from whoever holds it; 1 where anybody did. It is noted among the changes.
     Awaitable<Result<std::uint64_t>> break_lock(FleetChange note);
 
-    const std::string& problem() const { return problem_; } // what was unavailable, in words
+    const std::string& problem() const { return servers_->problem(); }
 
 private:
-    // The answers of a majority at least.
-    Awaitable<Result<std::vector<RedisReply>>> run(std::vector<std::string> words);
-    Awaitable<Result<std::uint64_t>> count(std::vector<std::string> words);
-    boost::system::error_code verdict(const Result<std::vector<RedisReply>>& replies) const;
     std::string key(const char* name) const { return prefix_ + name; }
 
     const std::string prefix_;
-    boost::asio::any_io_executor executor_;
-    std::string problem_;
-    std::vector<std::unique_ptr<RedisClient>> clients_;
+    std::shared_ptr<RedisQuorum> servers_;
 };
+
+// The braces keep all keys of a fleet in one slot of a cluster.
+std::string key_prefix(const std::string& fleet);
 
 } // namespace weir::lock

@@ -44,7 +44,10 @@ std::string to_text(const FleetMember& m) {
                                         {"hash", m.hash},
                                         {"fence", m.fence},
                                         {"state", m.state},
-                                        {"healthy", m.healthy}});
+                                        {"healthy", m.healthy},
+                                        {"given", m.given},
+                                        {"refused", m.refused},
+                                        {"why", m.why}});
 }
 
 std::string to_text(const FleetBad& b) {
@@ -61,11 +64,16 @@ std::string to_text(const FleetChange& c) {
                                         {"took_ms", c.took_ms}});
 }
 
+std::string to_text(const FleetVersion& v) {
+    return json::serialize(json::object{{"version", v.number}, {"hash", v.hash}, {"author", v.author}, {"at", v.at}});
+}
+
 std::optional<FleetMember> member_from(std::string_view text) {
     FleetMember m;
     Reader reader(text);
     reader.text("name", m.name).text("version", m.version).text("hash", m.hash).text("state", m.state);
-    reader.number("fence", m.fence).number("healthy", m.healthy);
+    reader.text("refused", m.refused).text("why", m.why).number("fence", m.fence);
+    reader.number("healthy", m.healthy).number("given", m.given);
     return reader.is_well() ? std::optional(m) : std::nullopt;
 }
 
@@ -82,6 +90,13 @@ std::optional<FleetChange> change_from(std::string_view text) {
     reader.text("hash", c.hash).text("member", c.member).text("verdict", c.verdict).text("why", c.why);
     reader.number("fence", c.fence).number("at", c.at).number("took_ms", c.took_ms);
     return reader.is_well() ? std::optional(c) : std::nullopt;
+}
+
+std::optional<FleetVersion> version_from(std::string_view text) {
+    FleetVersion v;
+    Reader reader(text);
+    reader.number("version", v.number).text("hash", v.hash).text("author", v.author).number("at", v.at);
+    return reader.is_well() ? std::optional(v) : std::nullopt;
 }
 
 } // namespace weir::lock

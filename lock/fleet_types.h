@@ -20,6 +20,8 @@ struct FleetMember {
     std::uint64_t fence = 0;    // of the change that brought its configuration
     std::string state;          // "serving", "watching", "stopping"
     std::uint32_t healthy = 0;  // per cent of its backends
+    std::uint64_t given = 0;    // the version that it read last, of those given to the fleet
+    std::string refused, why;   // the hash of a configuration that it would not take, if the last one was such
     std::int64_t silent_ms = 0; // since it was last heard of
 };
 
@@ -31,17 +33,31 @@ struct FleetBad {
 struct FleetChange {
     std::uint64_t fence = 0;
     std::string hash, member;
-    std::string verdict; // "begun", "good", "bad", "broken" (the lock, by an operator)
+    std::string verdict; // "begun", "good", "bad", "broken" (the lock, by an operator), "pushed"
     std::string why;
     std::int64_t at = 0; // Unix time
     std::int64_t took_ms = 0;
 };
 
+// A configuration that was given to the fleet.
+struct FleetVersion {
+    std::uint64_t number = 0; // from 1; rises with each that is given
+    std::string hash, author; // the author: the member through which it came
+    std::int64_t at = 0;      // Unix time
+};
+
+// What a member learns when it tells of itself.
+struct FleetNews {
+    std::uint64_t fence = 0;   // the highest that the servers remember
+    std::uint64_t version = 0; // the newest; 0: none was ever given
+};
+
 struct FleetView {
     std::vector<FleetMember> members; // by name
     std::vector<FleetBad> bad;
-    std::vector<FleetChange> changes; // the newest first
-    std::string holder;               // of the lock; empty where it is free
+    std::vector<FleetChange> changes;   // the newest first
+    std::vector<FleetVersion> versions; // likewise
+    std::string holder;                 // of the lock; empty where it is free
     std::int64_t held_for_ms = 0, lease_left_ms = 0;
     std::uint64_t fence = 0; // the highest that was given
 };
@@ -50,8 +66,10 @@ struct FleetView {
 std::string to_text(const FleetMember& member);
 std::string to_text(const FleetBad& bad);
 std::string to_text(const FleetChange& change);
+std::string to_text(const FleetVersion& version);
 std::optional<FleetMember> member_from(std::string_view text);
 std::optional<FleetBad> bad_from(std::string_view text);
 std::optional<FleetChange> change_from(std::string_view text);
+std::optional<FleetVersion> version_from(std::string_view text);
 
 } // namespace weir::lock

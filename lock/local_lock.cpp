@@ -27,7 +27,7 @@ Result<Lease> LocalLock::take(const std::string& holder) {
     }
     const auto last = fences_.read();
     const auto fence = last ? *last + 1 : 0;
-    const auto error = last ? fences_.write(fence) : last.error();
+    const auto error = last ? fences_.raise(fence) : last.error();
     if (error) {
         ::close(fd);
         return fail("the fence beside " + path_, error.message());

@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <random>
 
 namespace weir::lock {
 
@@ -67,12 +68,22 @@ Awaitable<Result<RedisReply>> RedisClient::call(std::vector<std::string> words) 
 
 Awaitable<Result<RedisReply>> RedisClient::call_alone(std::vector<std::string> words) {
     if (!stream_.is_open()) {
-        const auto error = co_await connect();
+        const auto error = co_await reconnect();
         if (error) co_return error;
     }
     auto reply = co_await exchange(words);
     if (reply && reply->type == RedisReply::Type::error && is_about_server(reply->text)) close();
     co_return reply;
+}
+
+// A server that is gone is not asked again and again, and not by all at once when it is back.
+Awaitable<boost::system::error_code> RedisClient::reconnect() {
+    if (!again_.may_try(Clock::now())) co_return LockError::unavailable; // the problem is known
+    const auto error = co_await connect();
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    if (error) again_.failed(Clock::now(), std::uniform_real_distribution<double>(0, 1)(random));
+    else again_.succeeded();
+    co_return error;
 }
 
 Awaitable<boost::system::error_code> RedisClient::connect() {
@@ -83,7 +94,10 @@ Awaitable<boost::system::error_code> RedisClient::connect() {
     reader_ = RedisReader();
     const auto why = co_await stream_.open(*address, options_.ca);
     if (!why.empty()) co_return fail(why);
-    co_return co_await introduce(address->database);
+    if (const auto error = co_await log_in(options_.username, options_.password)) co_return error;
+    if (address->database == 0) co_return boost::system::error_code();
+    const std::vector<std::string> select{"SELECT", std::to_string(address->database)};
+    co_return co_await command(select);
 }
 
 // Asks the Sentinels in turn; the first that knows the master is believed.
@@ -97,9 +111,15 @@ Awaitable<boost::system::error_code> RedisClient::find_master(RedisAddress& addr
         reader_ = RedisReader();
         auto failed = co_await stream_.open(*sentinel, "");
         const std::vector<std::string> question{"SENTINEL", "get-master-addr-by-name", sentinel->master};
+        if (failed.empty())
+            if (co_await log_in(options_.sentinel_username, options_.sentinel_password)) failed = problem_;
         if (failed.empty()) {
             const auto reply = co_await exchange(question);
             close();
+            if (reply && reply->type == RedisReply::Type::error) {
+                why += (why.empty() ? "" : "; ") + url + ": " + explain(reply->text);
+                continue;
+            }
             if (reply && reply->items.size() == 2) {
                 address = RedisAddress{RedisAddress::Kind::plain, reply->items[0].text, reply->items[1].text, 0, ""};
                 co_return boost::system::error_code();
@@ -111,16 +131,18 @@ Awaitable<boost::system::error_code> RedisClient::find_master(RedisAddress& addr
     co_return fail("no Sentinel tells where the master is: " + why);
 }
 
-Awaitable<boost::system::error_code> RedisClient::introduce(unsigned database) {
-    std::vector<std::vector<std::string>> commands;
-    if (!options_.username.empty()) commands.push_back({"AUTH", options_.username, options_.password});
-    else if (!options_.password.empty()) commands.push_back({"AUTH", options_.password});
-    if (database != 0) commands.push_back({"SELECT", std::to_string(database)});
-    for (const auto& command : commands) {
-        const auto reply = co_await exchange(command);
-        if (!reply) co_return reply.error();
-        if (reply->type == RedisReply::Type::error) co_return fail(command[0] + " refused: " + explain(reply->text));
-    }
+Awaitable<boost::system::error_code> RedisClient::log_in(const std::string& username, const std::string& password) {
+    if (password.empty()) co_return boost::system::error_code();
+    std::vector<std::string> words{"AUTH"};
+    if (!username.empty()) words.push_back(username);
+    words.push_back(password);
+    co_return co_await command(words);
+}
+
+Awaitable<boost::system::error_code> RedisClient::command(const std::vector<std::string>& words) {
+    const auto reply = co_await exchange(words);
+    if (!reply) co_return reply.error();
+    if (reply->type == RedisReply::Type::error) co_return fail(words[0] + " refused: " + explain(reply->text));
     co_return boost::system::error_code();
 }
 

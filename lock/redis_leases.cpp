@@ -64,8 +64,8 @@ Awaitable<Result<RedisReply>> RedisLeases::run(std::vector<std::string> words) {
 }
 
 Awaitable<Result<std::uint64_t>> RedisLeases::take(std::string token, std::uint64_t floor) {
-    const std::vector<std::string> words{acquire_script, "3",   key("lock"), key("fence"),
-                                         key("since"),   token, ttl(),       std::to_string(floor)};
+    const std::vector<std::string> words{acquire_script,   "3",   own_key("lock"), key("fence"),
+                                         own_key("since"), token, ttl(),           std::to_string(floor)};
     const auto reply = co_await run(words);
     if (!reply) co_return reply.error();
     if (reply->type != RedisReply::Type::number) co_return LockError::held;
@@ -87,7 +87,7 @@ Awaitable<boost::system::error_code> RedisLeases::wait_for_replicas() {
 }
 
 Awaitable<Result<std::uint64_t>> RedisLeases::extend(std::string token) {
-    const std::vector<std::string> words{renew_script, "2", key("lock"), key("since"), token, ttl()};
+    const std::vector<std::string> words{renew_script, "2", own_key("lock"), own_key("since"), token, ttl()};
     const auto reply = co_await run(words);
     if (!reply) co_return reply.error();
     if (reply->number != 1) co_return LockError::lost;
@@ -95,7 +95,7 @@ Awaitable<Result<std::uint64_t>> RedisLeases::extend(std::string token) {
 }
 
 Awaitable<Result<std::uint64_t>> RedisLeases::give_back(std::string token) {
-    const std::vector<std::string> words{release_script, "2", key("lock"), key("since"), token};
+    const std::vector<std::string> words{release_script, "2", own_key("lock"), own_key("since"), token};
     const auto reply = co_await run(words);
     if (!reply) co_return reply.error();
     co_return static_cast<std::uint64_t>(reply->number);

@@ -13,6 +13,7 @@ struct LeaseTerms {
     std::string fleet = "default";
     std::chrono::milliseconds ttl{15000};
     std::uint32_t replicas = 0; // that must know of a lease before it counts
+    unsigned place = 1;         // of a lock that several may hold side by side
 };
 
 class RedisLeases {
@@ -34,6 +35,10 @@ private:
     Awaitable<boost::system::error_code> wait_for_replicas();
     boost::system::error_code fail(std::string why);
     std::string key(const char* name) const { return "weir:{" + terms_.fleet + "}:" + name; }
+    // What each place has for itself.
+    std::string own_key(const char* name) const {
+        return key(name) + (terms_.place > 1 ? ":" + std::to_string(terms_.place) : "");
+    }
     std::string ttl() const { return std::to_string(terms_.ttl.count()); }
 
     const LeaseTerms terms_;

@@ -27,7 +27,7 @@ Awaitable<Result<Lease>> RedisLock::try_acquire(std::string holder) {
     if (!fence && fence.error() == LockError::held) co_return LockError::held;
     if (fence) lease.fence = *fence;
     if (!fence) problem_ = leases_.problem();
-    else if (const auto error = fences_.write(lease.fence)) problem_ = "the fence in state_dir: " + error.message();
+    else if (const auto error = fences_.raise(lease.fence)) problem_ = "the fence in state_dir: " + error.message();
     else co_return lease;
     // The answer may have been lost on the way, and the lock taken: it is given back, whichever it was.
     co_await leases_.give_back(lease.token);

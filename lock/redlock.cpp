@@ -68,7 +68,7 @@ Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
         const auto raised = co_await ask_all(raise);
         stands = is_majority(raised.yes) && Clock::now() < lease.deadline;
     }
-    const auto unwritten = stands ? fences_.write(lease.fence) : boost::system::error_code();
+    const auto unwritten = stands ? fences_.raise(lease.fence) : boost::system::error_code();
     if (stands && !unwritten) co_return lease;
     co_await release(lease);
     if (stands) problem_ = "the fence in state_dir: " + unwritten.message();

@@ -1,5 +1,7 @@
 #include "proxy/changer.h"
 
+#include "lock/fence_store.h"
+#include "lock/parallel_lock.h"
 #include "proxy/iso_time.h"
 #include "proxy/lock_maker.h"
 #include "proxy/log/logger.h"
@@ -16,17 +18,16 @@
 namespace weir::proxy {
 
 namespace asio = boost::asio;
+using boost::system::error_code;
 
 namespace {
+
+constexpr int most_overtaken = 20; // before a change gives up
 
 // How others see who holds the lock.
 std::string holder_name(const conf::LockSettings& settings) {
     return member_name(settings) + ":" + std::to_string(::getpid());
 }
-
-asio::awaitable<conf::Loaded> load_there(std::string path) { co_return conf::load(path); }
-
-asio::awaitable<conf::Loaded> load_again_there(conf::Loaded known) { co_return conf::load_again(std::move(known)); }
 
 std::string told(const conf::BadConfig& bad) {
     return "this configuration was rolled back at " + to_iso(bad.since) + ": " + bad.why +
@@ -39,6 +40,10 @@ std::string told(const lock::FleetBad& bad) {
            "), or insist: weir reload --force";
 }
 
+asio::awaitable<error_code> admit_there(std::string state_dir, std::uint64_t fence, std::string hash) {
+    co_return lock::FenceStore(state_dir).admit(fence, hash);
+}
+
 // Per cent of the backends that should serve.
 std::uint32_t healthy_share(const Picture& picture) {
     PoolPicture all;
@@ -49,22 +54,36 @@ std::uint32_t healthy_share(const Picture& picture) {
 } // namespace
 
 Changer::Changer(asio::io_context& control, Running& running, std::string path, const std::string& state_dir,
-                 std::function<void(const std::vector<std::string>&)> on_files)
-    : control_(control), now_(running), path_(std::move(path)), on_files_(std::move(on_files)),
-      store_(disk_, state_dir, path_), window_(control, running),
-      fleet_(
-          control, [this] { return describe_self(); },
-          [state_dir] {
-              const auto fence = lock::FenceStore(state_dir).read();
-              return fence ? *fence : 0;
-          }) {
+                 ConfigReader::OnFiles on_files)
+    : control_(control), now_(running), state_dir_(state_dir), store_(disk_, state_dir, path),
+      window_(control, running),
+      fleet_(control, Fleet::About{[this] { return describe_self(); },
+                                   [state_dir] {
+                                       const auto fence = lock::FenceStore(state_dir).read();
+                                       return fence ? *fence : 0;
+                                   },
+                                   [this] {
+                                       if (on_given_ && source() == conf::ConfigSource::fleet) on_given_();
+                                   }}),
+      reader_(disk_, fleet_, std::move(path), std::move(on_files)) {
     asio::co_spawn(control_, keep_history(), log::tell_failure);
 }
 
+conf::ConfigSource Changer::source() const {
+    return now_.snapshot() ? now_.snapshot()->config.reload.source : conf::ConfigSource::file;
+}
+
 lock::FleetMember Changer::describe_self() const {
-    const char* state = closed_ ? "stopping" : window_.left() ? "watching" : "serving";
-    return {"",     version, now_.snapshot() ? now_.snapshot()->hash : "",
-            fence_, state,   now_.snapshot() ? healthy_share(take_picture(now_)) : 0};
+    lock::FleetMember self;
+    self.version = version;
+    self.fence = fence_;
+    self.state = closed_ ? "stopping" : window_.left() ? "watching" : "serving";
+    self.given = reader_.given();
+    self.refused = refused_.first;
+    self.why = refused_.second.substr(0, 500);
+    self.hash = hash_in_force();
+    if (now_.snapshot()) self.healthy = healthy_share(take_picture(now_));
+    return self;
 }
 
 asio::awaitable<void> Changer::keep_history() {
@@ -78,12 +97,12 @@ asio::awaitable<void> Changer::keep_history() {
 
 asio::awaitable<std::vector<std::string>> Changer::start(conf::Loaded loaded) {
     seen_hash_ = loaded.seen_hash.empty() ? loaded.hash : loaded.seen_hash;
-    on_files_(loaded.watched);
+    reader_.watch(loaded);
     conf::LastGood started{loaded.hash, std::move(loaded.sources)};
     const auto problems = co_await now_.apply(std::move(loaded.config), loaded.hash);
     std::vector<std::string> errors;
     for (const auto& problem : problems) errors.push_back(loaded.tell(problem));
-    if (errors.empty()) fleet_.follow(now_.snapshot()->config.reload.lock);
+    if (errors.empty()) fleet_.follow(now_.snapshot()->config.reload);
     if (errors.empty()) asio::co_spawn(control_, watch_start(std::move(started)), log::tell_failure);
     co_return errors;
 }
@@ -102,9 +121,28 @@ asio::awaitable<void> Changer::watch_start(conf::LastGood started) {
 }
 
 asio::awaitable<conf::Loaded> Changer::load() {
-    auto loaded = co_await asio::co_spawn(disk_, load_there(path_), asio::use_awaitable);
-    on_files_(loaded.watched);
+    auto loaded = co_await reader_.load(source());
+    refused_ = {}; // it is looked at anew
     co_return loaded;
+}
+
+asio::awaitable<ReloadReport> Changer::examine(std::vector<conf::SourceFile> files) {
+    const auto seen = seen_hash_; // it is not what this machine itself was to load
+    const auto loaded = co_await reader_.read(std::move(files));
+    ReloadReport report;
+    refuse_early(loaded, Insist::no, report);
+    seen_hash_ = seen;
+    const auto& wanted = loaded.config.reload;
+    const auto& ours = now_.snapshot()->config.reload;
+    if (loaded.ok() && wanted.source != conf::ConfigSource::fleet)
+        report.refuse(loaded.tell({"reload.source", "write fleet: with it, the machines would take nothing from the "
+                                                    "fleet any more"}));
+    if (loaded.ok() && (wanted.lock.type != ours.lock.type || wanted.lock.fleet != ours.lock.fleet))
+        report.refuse(loaded.tell({"reload.lock", "it is of another fleet than this machine: the machines would no "
+                                                  "longer find each other"}));
+    const auto bad = co_await fleet_.find_bad(loaded.hash);
+    if (bad) report.refuse(told(*bad));
+    co_return report;
 }
 
 // What can be told without the lock. True where that is the end of it.
@@ -128,56 +166,83 @@ bool Changer::refuse_early(const conf::Loaded& loaded, Insist insist, ReloadRepo
 asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string trigger, Insist insist) {
     ReloadReport report;
     report.trigger = std::move(trigger);
-    if (refuse_early(first, insist, report)) co_return report;
-    if (report.plan.empty()) { // a comment may have changed: nothing that needs a lock
-        report.verdict = ReloadVerdict::unchanged;
-        const auto problems = co_await now_.apply(std::move(first.config), first.hash);
-        for (const auto& problem : problems) report.refuse(first.tell(problem)); // a token's file, perhaps
-        co_return report;
+    if (!refuse_early(first, insist, report)) {
+        if (report.plan.empty()) { // a comment may have changed: nothing that needs a lock
+            report.verdict = ReloadVerdict::unchanged;
+            const auto problems = co_await now_.apply(std::move(first.config), first.hash);
+            for (const auto& problem : problems) report.refuse(first.tell(problem)); // a token's file, perhaps
+        } else {
+            auto again = co_await try_change(std::move(first), report, insist);
+            for (int i = 0; again == Again::yes && i < most_overtaken; ++i) {
+                report.verdict = ReloadVerdict::unchanged;
+                auto loaded = co_await load();
+                again = co_await try_change(std::move(loaded), report, insist);
+            }
+        }
     }
+    const bool refused = report.verdict == ReloadVerdict::refused;
+    refused_ = refused ? std::pair(report.hash, report.errors.at(0)) : std::pair<std::string, std::string>();
+    fleet_.tell_soon();
+    co_return report;
+}
+
+// Where several may go side by side, it is as many as the fleet allows at the moment.
+std::shared_ptr<lock::Lock> Changer::lock_for(const std::string& hash) {
     const auto settings = now_.snapshot()->config.reload.lock;
-    const std::shared_ptr<lock::Lock> lock =
-        make_lock(control_.get_executor(), settings, now_.snapshot()->config.process.state_dir);
+    const lock::ParallelLock::Make make = [executor = control_.get_executor(), settings, dir = state_dir_](
+                                              unsigned place) { return make_lock(executor, settings, dir, place); };
+    if (settings.parallel == conf::Parallel{}) return make(1);
+    return std::make_shared<lock::ParallelLock>(make, [this, hash] { return fleet_.places(hash); });
+}
+
+asio::awaitable<Changer::Again> Changer::try_change(conf::Loaded first, ReloadReport& report, Insist insist) {
+    const auto settings = now_.snapshot()->config.reload.lock;
+    const auto lock = lock_for(first.hash);
     const auto dice = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); };
     const auto lease = co_await lock::acquire(*lock, holder_name(settings), settings.wait, dice);
     if (lease) {
         holds_lock_ = true;
         lock::Keeper keeper(lock, control_.get_executor(), *lease);
         report.fence = lease->fence;
-        co_await change_locked(std::move(first), report, insist, &keeper);
+        const auto again = co_await change_locked(std::move(first), report, insist, &keeper);
         co_await keeper.release();
         holds_lock_ = false;
-    } else {
-        report.lock_failed = true;
-        const bool unavailable = lease.error() == lock::LockError::unavailable;
-        const auto why = "lock " + lease.error().message() + (unavailable ? ": " + lock->last_problem() : "");
-        if (unavailable && settings.on_unavailable == conf::OnUnavailable::proceed) {
-            spdlog::warn("{}; reloading without it (reload.lock.on_unavailable: proceed)", why);
-            co_await change_locked(std::move(first), report, insist, nullptr);
-        } else {
-            report.refuse(why);
-        }
+        co_return again;
     }
-    co_return report;
+    report.lock_failed = true;
+    const bool unavailable = lease.error() == lock::LockError::unavailable;
+    const auto why = "lock " + lease.error().message() + (unavailable ? ": " + lock->last_problem() : "");
+    if (unavailable && settings.on_unavailable == conf::OnUnavailable::proceed) {
+        spdlog::warn("{}; reloading without it (reload.lock.on_unavailable: proceed)", why);
+        co_return co_await change_locked(std::move(first), report, insist, nullptr);
+    }
+    report.refuse(why);
+    co_return Again::no;
 }
 
 // The file may have changed while others held the lock: what counts is what it says now.
-asio::awaitable<void> Changer::change_locked(conf::Loaded first, ReloadReport& report, Insist insist,
-                                             const lock::Keeper* keeper) {
-    auto loaded = co_await asio::co_spawn(disk_, load_again_there(std::move(first)), asio::use_awaitable);
-    on_files_(loaded.watched);
+asio::awaitable<Changer::Again> Changer::change_locked(conf::Loaded first, ReloadReport& report, Insist insist,
+                                                       const lock::Keeper* keeper) {
+    auto loaded = co_await reader_.load_again(source(), std::move(first));
     const bool as_before = loaded.ok() && loaded.hash == report.hash;
-    if (!as_before && refuse_early(loaded, insist, report)) co_return;
+    if (!as_before && refuse_early(loaded, insist, report)) co_return Again::no;
     const auto bad = co_await fleet_.find_bad(loaded.hash);
     if (bad && insist == Insist::no && loaded.hash != now_.snapshot()->hash) {
         report.refuse(told(*bad));
         co_await store_.record_bad(bad->hash, bad->why); // for when the fleet cannot be asked
-        co_return;
+        co_return Again::no;
     }
-    if (keeper) co_await announce(report);
+    auto again = Again::no;
+    if (keeper) again = co_await announce(report);
+    if (again == Again::yes) co_return again;
+    if (keeper && report.verdict != ReloadVerdict::refused) co_await admit(report);
     if (keeper && !keeper->is_held()) report.refuse("the lock was lost before the change was made");
     if (closed_) report.refuse("weir is stopping");
-    if (report.verdict == ReloadVerdict::refused) co_return;
+    if (report.verdict != ReloadVerdict::refused) co_await put_in_force(std::move(loaded), report, keeper);
+    co_return Again::no;
+}
+
+asio::awaitable<void> Changer::put_in_force(conf::Loaded loaded, ReloadReport& report, const lock::Keeper* keeper) {
     const auto before = now_.snapshot();
     const auto fence_before = fence_;
     window_.begin(history_.rates());
@@ -188,7 +253,7 @@ asio::awaitable<void> Changer::change_locked(conf::Loaded first, ReloadReport& r
     if (report.verdict == ReloadVerdict::applied) {
         ++changes_;
         if (keeper) fence_ = report.fence;
-        fleet_.follow(now_.snapshot()->config.reload.lock);
+        fleet_.follow(now_.snapshot()->config.reload);
     }
     const bool applied = report.verdict == ReloadVerdict::applied;
     bool stood = false;
@@ -222,13 +287,28 @@ asio::awaitable<bool> Changer::watch(ReloadReport& report, SnapshotPtr before, c
     co_return report.verdict == ReloadVerdict::applied&& report.errors.empty();
 }
 
-// Tells the fleet what is about to change. Whoever comes too late is refused there.
-asio::awaitable<void> Changer::announce(ReloadReport& report) {
+// Tells the fleet what is about to change. Whoever comes too late is refused there; one that was only overtaken by
+// others who make the same change beside it tries again.
+asio::awaitable<Changer::Again> Changer::announce(ReloadReport& report) {
     const auto error = co_await fleet_.begin(report.fence, report.hash);
+    if (!error) co_return Again::no;
+    const auto places = co_await fleet_.places(report.hash);
+    if (error == lock::LockError::lost && places > 1) co_return Again::yes;
     if (error == lock::LockError::lost)
         report.refuse("another machine has made a later change: this one's fence, " + std::to_string(report.fence) +
                       ", is too low");
-    else if (error) report.refuse("the fleet cannot be told of the change: " + fleet_.problem());
+    else report.refuse("the fleet cannot be told of the change: " + fleet_.problem());
+    co_return Again::no;
+}
+
+// This machine's own guard: no fence takes effect on it that is lower than one that did, and none twice.
+asio::awaitable<void> Changer::admit(ReloadReport& report) {
+    const auto error =
+        co_await asio::co_spawn(disk_, admit_there(state_dir_, report.fence, report.hash), asio::use_awaitable);
+    if (error == lock::LockError::lost)
+        report.refuse("this machine has made a later change: this one's fence, " + std::to_string(report.fence) +
+                      ", is too low");
+    else if (error) report.refuse("the fence in state_dir: " + error.message());
 }
 
 // False where another has made a later change meanwhile: this one is taken back.

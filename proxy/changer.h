@@ -10,7 +10,7 @@
 
 #include "conf/load.h"
 #include "lock/acquire.h"
-#include "lock/fence_store.h"
+#include "proxy/config_reader.h"
 #include "proxy/fleet.h"
 #include "proxy/reload_report.h"
 #include "proxy/running.h"
@@ -35,22 +35,27 @@ class Changer {
 public:
     // `on_files` is told what to watch after each configuration that was read. `state_dir` is fixed from here on.
     Changer(boost::asio::io_context& control, Running& running, std::string path, const std::string& state_dir,
-            std::function<void(const std::vector<std::string>&)> on_files);
+            ConfigReader::OnFiles on_files);
 
     // The first configuration: it needs no lock. Returns what is wrong with it; empty: it is in force.
     boost::asio::awaitable<std::vector<std::string>> start(conf::Loaded loaded);
 
     boost::asio::awaitable<conf::Loaded> load();
+    // Whether a configuration that is given as texts could be put in force here, and what it would change.
+    boost::asio::awaitable<ReloadReport> examine(std::vector<conf::SourceFile> files);
     boost::asio::awaitable<ReloadReport> change(conf::Loaded first, std::string trigger, Insist insist);
     // An operator wants a configuration to be tried again: what is known against it here is forgotten.
     boost::asio::awaitable<void> forgive(std::string hash) { return store_.forgive(std::move(hash)); }
     // Weir is stopping: nothing is applied any more, and nothing is watched.
-    void close() {
+    void close(Presence presence) {
         closed_ = true;
-        fleet_.stop();
+        fleet_.stop(presence);
     }
+    // Told when a newer configuration was given to the fleet that this machine takes its own from.
+    void on_given(std::function<void()> told) { on_given_ = std::move(told); }
 
-    const std::string& path() const { return path_; }
+    const std::string& path() const { return reader_.path(); }
+    std::string hash_in_force() const { return now_.snapshot() ? now_.snapshot()->hash : ""; }
     const std::string& seen_hash() const { return seen_hash_; } // of the files as they were read last
     bool holds_lock() const { return holds_lock_; }
     const VerdictStore& store() const { return store_; }
@@ -59,28 +64,37 @@ public:
     const Fleet& fleet() const { return fleet_; }
 
 private:
-    boost::asio::awaitable<void> change_locked(conf::Loaded first, ReloadReport& report, Insist insist,
-                                               const lock::Keeper* keeper);
+    // Once under the lock. Says whether it has to be tried again.
+    enum class Again { no, yes };
+    boost::asio::awaitable<Again> try_change(conf::Loaded first, ReloadReport& report, Insist insist);
+    boost::asio::awaitable<Again> change_locked(conf::Loaded first, ReloadReport& report, Insist insist,
+                                                const lock::Keeper* keeper);
+    std::shared_ptr<lock::Lock> lock_for(const std::string& hash);
+    boost::asio::awaitable<void> put_in_force(conf::Loaded loaded, ReloadReport& report, const lock::Keeper* keeper);
     // Whether it stood its window.
     boost::asio::awaitable<bool> watch(ReloadReport& report, SnapshotPtr before, const lock::Keeper* keeper);
     boost::asio::awaitable<void> roll_back(ReloadReport& report, SnapshotPtr before, std::string why);
     boost::asio::awaitable<void> watch_start(conf::LastGood started);
     boost::asio::awaitable<void> keep_history();
-    boost::asio::awaitable<void> announce(ReloadReport& report);
+    boost::asio::awaitable<Again> announce(ReloadReport& report);
+    boost::asio::awaitable<void> admit(ReloadReport& report);
+    conf::ConfigSource source() const;
     boost::asio::awaitable<bool> conclude(ReloadReport& report, SnapshotPtr before);
     lock::FleetMember describe_self() const;
     bool refuse_early(const conf::Loaded& loaded, Insist insist, ReloadReport& report);
 
     boost::asio::io_context& control_;
     Running& now_;
-    const std::string path_;
-    std::function<void(const std::vector<std::string>&)> on_files_;
+    const std::string state_dir_;
     boost::asio::thread_pool disk_{1};
     VerdictStore store_;
     TrafficHistory history_;
     WatchWindow window_;
     Fleet fleet_;
-    std::uint64_t fence_ = 0; // of what is in force
+    ConfigReader reader_;
+    std::function<void()> on_given_;
+    std::uint64_t fence_ = 0;                     // of what is in force
+    std::pair<std::string, std::string> refused_; // the last configuration, by its hash, and why; empty: it was not
     std::string seen_hash_;
     bool closed_ = false, holds_lock_ = false;
     std::uint64_t changes_ = 0; // that were applied

@@ -18,57 +18,80 @@ namespace weir::proxy {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+using std::chrono::milliseconds;
 
 namespace {
 
-constexpr auto pace = lock::FleetRecords::member_life / 3;
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds usual_pace = lock::FleetRecords::member_life / 3;
+constexpr milliseconds pace_of_versions{1000}; // where it waits for configurations
 constexpr std::size_t most_untold = 50;
 
 } // namespace
 
 struct Fleet::State {
-    State(asio::io_context& context, Facts about, std::function<std::uint64_t()> least)
-        : control(context), facts(std::move(about)), floor(std::move(least)), timer(context) {}
+    State(asio::io_context& context, About what) : control(context), about(std::move(what)), timer(context) {}
 
     asio::io_context& control;
-    Facts facts;
-    std::function<std::uint64_t()> floor;
+    const About about;
     std::shared_ptr<lock::FleetRecords> records; // null: no fleet
-    conf::LockSettings settings;
+    std::shared_ptr<lock::FleetConfigs> configs;
+    conf::Reload settings;
     asio::steady_timer timer; // of the next time to tell
     std::uint64_t round = 0;  // of `follow`
-    bool reachable = false;
+    bool reachable = false, stopped = false, leaving = false, alarmed = false;
     std::string problem;
-    std::uint64_t alarms = 0;
-    bool alarmed = false;
+    std::uint64_t alarms = 0, version = 0;
+    Clock::time_point began; // the change under way
     std::deque<lock::FleetChange> untold;
     std::mt19937 random{std::random_device{}()};
 };
 
-Fleet::Fleet(asio::io_context& control, Facts facts, std::function<std::uint64_t()> floor)
-    : state_(std::make_shared<State>(control, std::move(facts), std::move(floor))) {}
+Fleet::Fleet(asio::io_context& control, About about) : state_(std::make_shared<State>(control, std::move(about))) {}
 
-Fleet::~Fleet() { stop(); }
+Fleet::~Fleet() { stop(Presence::goes_on); }
 
-void Fleet::stop() {
-    ++state_->round;
-    state_->timer.cancel();
-}
-
-bool Fleet::is_on() const { return state_->records != nullptr; }
 bool Fleet::is_reachable() const { return state_->reachable; }
 const std::string& Fleet::problem() const { return state_->problem; }
 std::uint64_t Fleet::fence_alarms() const { return state_->alarms; }
+std::string Fleet::name() const { return member_name(state_->settings.lock); }
+std::uint64_t Fleet::version() const { return state_->version; }
+bool Fleet::has_left() const { return !state_->leaving; }
+std::shared_ptr<lock::FleetRecords> Fleet::records() const { return state_->records; }
+std::shared_ptr<lock::FleetConfigs> Fleet::configs() const { return state_->configs; }
 
-void Fleet::follow(const conf::LockSettings& settings) {
-    if (is_on() && settings == state_->settings) return state_->timer.cancel(), void(); // there is news, perhaps
+void Fleet::tell_soon() { state_->timer.cancel(); }
+
+void Fleet::stop(Presence presence) {
+    if (std::exchange(state_->stopped, true)) return;
     ++state_->round;
     state_->timer.cancel();
+    if (presence == Presence::goes_on || !state_->records) return;
+    state_->leaving = true;
+    asio::co_spawn(state_->control, leave(state_), log::tell_failure);
+}
+
+asio::awaitable<void> Fleet::leave(std::shared_ptr<State> state) {
+    const auto error = co_await state->records->leave(member_name(state->settings.lock));
+    if (error) spdlog::info("fleet: it could not be told that this machine leaves");
+    state->leaving = false;
+}
+
+void Fleet::follow(const conf::Reload& settings) {
+    const bool as_before = settings.lock == state_->settings.lock;
     state_->settings = settings;
+    if (state_->records && as_before) return tell_soon();
+    ++state_->round;
+    state_->timer.cancel();
     state_->records.reset();
-    const auto servers = lock_servers(settings);
-    if (settings.type == conf::LockType::local) return;
-    state_->records = std::make_shared<lock::FleetRecords>(state_->control.get_executor(), servers, settings.fleet);
+    state_->configs.reset();
+    state_->version = 0;
+    if (settings.lock.type == conf::LockType::local) return;
+    const auto servers =
+        std::make_shared<lock::RedisQuorum>(state_->control.get_executor(), lock_servers(settings.lock));
+    state_->records = std::make_shared<lock::FleetRecords>(servers, settings.lock.fleet);
+    state_->configs = std::make_shared<lock::FleetConfigs>(servers, settings.lock.fleet);
     asio::co_spawn(state_->control, live(state_, state_->round), log::tell_failure);
 }
 
@@ -77,37 +100,46 @@ asio::awaitable<void> Fleet::live(std::shared_ptr<State> state, std::uint64_t ro
     while (state->round == round) {
         co_await tell(*state);
         if (state->round != round) co_return;
+        const auto pace = state->settings.source == conf::ConfigSource::fleet ? pace_of_versions : usual_pace;
         const auto share = std::uniform_real_distribution<double>(0.5, 1)(state->random);
-        const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(pace * share);
-        state->timer.expires_after(state->reachable ? pause : std::min(pause, std::chrono::milliseconds(2000)));
+        const auto pause = std::chrono::duration_cast<milliseconds>(pace * share);
+        state->timer.expires_after(state->reachable ? pause : std::min(pause, milliseconds(2000)));
         co_await state->timer.async_wait(asio::as_tuple(asio::use_awaitable));
     }
 }
 
 asio::awaitable<void> Fleet::tell(State& state) {
     const auto records = state.records;
-    auto member = state.facts();
-    member.name = member_name(state.settings);
-    const auto fence = co_await records->tell(std::move(member));
-    if (!fence) state.problem = records->problem();
-    if (!fence && std::exchange(state.reachable, false)) spdlog::warn("fleet: cannot be reached: {}", state.problem);
-    if (!fence) co_return;
-    if (!std::exchange(state.reachable, true)) spdlog::info("fleet {}: in touch", state.settings.fleet);
+    auto member = state.about.facts();
+    member.name = member_name(state.settings.lock);
+    const auto news = co_await records->tell(std::move(member));
+    if (!news) state.problem = records->problem();
+    if (!news && std::exchange(state.reachable, false)) spdlog::warn("fleet: cannot be reached: {}", state.problem);
+    if (!news || records != state.records) co_return;
+    if (!std::exchange(state.reachable, true)) spdlog::info("fleet {}: in touch", state.settings.lock.fleet);
     state.problem.clear();
-    const bool went_back = *fence < state.floor();
-    if (went_back && !std::exchange(state.alarmed, true)) {
-        ++state.alarms;
-        spdlog::error("fleet: the fence went back: the servers remember {}, this machine {}; their data was lost or "
-                      "restored. It rises above both with the next change",
-                      *fence, state.floor());
-    }
-    if (!went_back) state.alarmed = false;
+    take_news(state, *news);
     while (!state.untold.empty()) {
         const auto change = state.untold.front();
         const auto told = co_await records->finish(change);
         if (told == lock::LockError::unavailable) co_return;
         if (!state.untold.empty()) state.untold.pop_front();
     }
+}
+
+void Fleet::take_news(State& state, const lock::FleetNews& news) {
+    const auto floor = state.about.floor();
+    const bool went_back = news.fence < floor;
+    if (went_back && !std::exchange(state.alarmed, true)) {
+        ++state.alarms;
+        spdlog::error("fleet: the fence went back: the servers remember {}, this machine {}; their data was lost or "
+                      "restored. It rises above both with the next change",
+                      news.fence, floor);
+    }
+    if (!went_back) state.alarmed = false;
+    if (news.version <= state.version) return; // also where the servers have lost what they had
+    state.version = news.version;
+    state.about.on_version();
 }
 
 asio::awaitable<std::optional<lock::FleetBad>> Fleet::find_bad(std::string hash) {
@@ -117,10 +149,22 @@ asio::awaitable<std::optional<lock::FleetBad>> Fleet::find_bad(std::string hash)
     co_return bad ? *bad : std::nullopt;
 }
 
+asio::awaitable<unsigned> Fleet::places(std::string hash) {
+    const auto records = state_->records;
+    const auto parallel = state_->settings.lock.parallel;
+    if (!records || parallel == conf::Parallel{}) co_return 1;
+    const auto stood = co_await records->has_stood(std::move(hash));
+    if (!stood) co_return 1;
+    if (parallel.share.value == 0) co_return parallel.count;
+    const auto view = co_await records->view();
+    co_return view ? parallel.of(view->members.size()) : 1;
+}
+
 asio::awaitable<error_code> Fleet::begin(std::uint64_t fence, std::string hash) {
+    state_->began = Clock::now();
     const auto records = state_->records;
     if (!records) co_return error_code();
-    lock::FleetChange change{fence, std::move(hash), member_name(state_->settings), "begun", "", std::time(nullptr), 0};
+    lock::FleetChange change{fence, std::move(hash), name(), "begun", "", std::time(nullptr), 0};
     const auto error = co_await records->begin(std::move(change));
     if (error) state_->problem = records->problem();
     co_return error;
@@ -130,59 +174,15 @@ asio::awaitable<error_code> Fleet::finish(lock::FleetChange change) {
     const auto state = state_;
     const auto records = state->records;
     if (!records) co_return error_code();
-    change.member = member_name(state->settings);
+    change.member = member_name(state->settings.lock);
     change.at = std::time(nullptr);
+    change.took_ms = std::chrono::duration_cast<milliseconds>(Clock::now() - state->began).count();
     const auto error = co_await records->finish(change);
     state->timer.cancel(); // what this machine runs has changed as well
     if (error != lock::LockError::unavailable) co_return error;
     state->untold.push_back(std::move(change));
     if (state->untold.size() > most_untold) state->untold.pop_front();
     co_return error_code();
-}
-
-namespace {
-
-const error_code no_fleet = lock::LockError::unavailable;
-
-} // namespace
-
-asio::awaitable<lock::Result<lock::FleetView>> Fleet::view() {
-    const auto records = state_->records;
-    if (!records) co_return no_fleet;
-    auto view = co_await records->view();
-    if (!view) state_->problem = records->problem();
-    co_return view;
-}
-
-asio::awaitable<lock::Result<std::uint64_t>> Fleet::forgive(std::string hash) {
-    const auto records = state_->records;
-    if (!records) co_return no_fleet;
-    const auto count = co_await records->forgive(std::move(hash));
-    if (!count) state_->problem = records->problem();
-    co_return count;
-}
-
-asio::awaitable<lock::Result<std::uint64_t>> Fleet::break_lock(std::string why) {
-    const auto records = state_->records;
-    if (!records) co_return no_fleet;
-    lock::FleetChange note{0, "", member_name(state_->settings), "broken", std::move(why), std::time(nullptr), 0};
-    const auto count = co_await records->break_lock(std::move(note));
-    if (!count) state_->problem = records->problem();
-    co_return count;
-}
-
-std::optional<lock::FleetBad> ask_fleet(const conf::LockSettings& settings, const std::string& hash,
-                                        std::string& problem) {
-    if (settings.type == conf::LockType::local) return std::nullopt;
-    asio::io_context context(1);
-    lock::FleetRecords records(context.get_executor(), lock_servers(settings), settings.fleet);
-    std::optional<lock::FleetBad> found;
-    asio::co_spawn(context, records.find_bad(hash), [&](std::exception_ptr failure, auto answer) {
-        if (!failure && answer) found = *answer;
-        else problem = failure ? "internal error" : records.problem();
-    });
-    context.run_for(std::chrono::seconds(3)); // each step of the way has a limit of its own
-    return found;
 }
 
 } // namespace weir::proxy

@@ -1,5 +1,5 @@
-// This machine among the others of its fleet: tells them that it lives and what it runs, and records how its changes
-// went.
+// This machine among the others of its fleet: tells them that it lives and what it runs, records how its changes went,
+// and hears of configurations that are given to all.
 //
 // Where the lock is local there is no fleet, and nothing here does anything. A server that is gone holds up nobody:
 // what could not be told is told when it is back.
@@ -9,6 +9,7 @@
 #pragma once
 
 #include "conf/config.h"
+#include "lock/fleet_configs.h"
 #include "lock/fleet_records.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -21,49 +22,57 @@
 
 namespace weir::proxy {
 
+// Whether this machine leaves its fleet, or another process of it goes on under its name.
+enum class Presence { ends, goes_on };
+
 class Fleet {
 public:
     template <class T> using Awaitable = boost::asio::awaitable<T>;
-    // What this machine runs now; its name is filled in.
-    using Facts = std::function<lock::FleetMember()>;
 
-    // `floor`: the highest fence that this machine has on disk.
-    Fleet(boost::asio::io_context& control, Facts facts, std::function<std::uint64_t()> floor);
+    struct About {
+        std::function<lock::FleetMember()> facts; // what this machine runs now; its name is filled in
+        std::function<std::uint64_t()> floor;     // the highest fence that this machine has on disk
+        std::function<void()> on_version;         // called when a newer configuration was given to the fleet
+    };
+
+    Fleet(boost::asio::io_context& control, About about);
     ~Fleet();
     Fleet(const Fleet&) = delete;
     Fleet& operator=(const Fleet&) = delete;
 
     // From now on, in this fleet. Tells the others at once.
-    void follow(const conf::LockSettings& settings);
-    void stop();
+    void follow(const conf::Reload& settings);
+    void tell_soon(); // there is news
+    void stop(Presence presence);
+    bool has_left() const; // nothing that `stop` began is under way
 
-    bool is_on() const;
     bool is_reachable() const; // as of the last time that something was told
     const std::string& problem() const;
     std::uint64_t fence_alarms() const; // how often the servers' fence was found below this machine's
+    std::string name() const;           // this machine's
+    std::uint64_t version() const;      // the highest that was heard of
+
+    // What it shares with the others; null where there is no fleet.
+    std::shared_ptr<lock::FleetRecords> records() const;
+    std::shared_ptr<lock::FleetConfigs> configs() const;
 
     // Unset also where nobody can tell.
     Awaitable<std::optional<lock::FleetBad>> find_bad(std::string hash);
+    // How many machines may change to it side by side: one, until the first has stood its window.
+    Awaitable<unsigned> places(std::string hash);
     // Before a change is applied under a lease. `lost`: a later one has been made.
     Awaitable<boost::system::error_code> begin(std::uint64_t fence, std::string hash);
-    // How it ended. `lost` as above; a server that is gone is told later.
+    // How it ended; who, when and how long it took is filled in. `lost` as above; a server that is gone is told later.
     Awaitable<boost::system::error_code> finish(lock::FleetChange change);
-
-    Awaitable<lock::Result<lock::FleetView>> view();
-    Awaitable<lock::Result<std::uint64_t>> forgive(std::string hash);
-    Awaitable<lock::Result<std::uint64_t>> break_lock(std::string why);
 
 private:
     struct State;
     static Awaitable<void> live(std::shared_ptr<State> state, std::uint64_t round);
     static Awaitable<void> tell(State& state);
+    static Awaitable<void> leave(std::shared_ptr<State> state);
+    static void take_news(State& state, const lock::FleetNews& news);
 
     std::shared_ptr<State> state_;
 };
-
-// What the fleet knows against a configuration, before weir starts with it. Waits for an answer, for a second or two at
-// most; where there is none, `problem` says why.
-std::optional<lock::FleetBad> ask_fleet(const conf::LockSettings& settings, const std::string& hash,
-                                        std::string& problem);
 
 } // namespace weir::proxy

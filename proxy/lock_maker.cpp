@@ -18,6 +18,8 @@ std::vector<lock::RedisOptions> lock_servers(const conf::LockSettings& settings)
         lock::RedisOptions options;
         options.url = server.url;
         options.username = server.username;
+        options.sentinel_username = server.sentinel_username;
+        options.sentinel_password = server.sentinel_password.text;
         options.password = server.password.text;
         options.ca = server.ca;
         servers.push_back(std::move(options));
@@ -27,8 +29,8 @@ std::vector<lock::RedisOptions> lock_servers(const conf::LockSettings& settings)
 }
 
 std::unique_ptr<lock::Lock> make_lock(boost::asio::any_io_executor executor, const conf::LockSettings& settings,
-                                      const std::string& state_dir) {
-    const lock::LeaseTerms terms{settings.fleet, settings.ttl, settings.replicas};
+                                      const std::string& state_dir, unsigned place) {
+    const lock::LeaseTerms terms{settings.fleet, settings.ttl, settings.replicas, place};
     switch (settings.type) {
     case conf::LockType::redis:
         return std::make_unique<lock::RedisLock>(executor, lock_servers(settings).at(0), terms, state_dir);

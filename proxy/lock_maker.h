@@ -17,7 +17,7 @@
 namespace weir::proxy {
 
 std::unique_ptr<lock::Lock> make_lock(boost::asio::any_io_executor executor, const conf::LockSettings& settings,
-                                      const std::string& state_dir);
+                                      const std::string& state_dir, unsigned place = 1);
 
 // The independent servers of the lock: one, several of a redlock, or none of a local one. Sentinels name one.
 std::vector<lock::RedisOptions> lock_servers(const conf::LockSettings& settings);

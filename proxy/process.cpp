@@ -229,7 +229,7 @@ asio::awaitable<std::string> Process::start_successor() {
 void Process::begin_stop(const std::set<int>& kept_by_another) {
     stopping_ = true;
     watch_.stop();
-    reloader_.close();
+    reloader_.close(kept_by_another.empty() ? Presence::ends : Presence::goes_on);
     if (upgrade_) upgrade_->abandon();
     if (api_ && kept_by_another.empty()) api_->set_draining();
     const auto limit = running_.snapshot()->config.process.drain_timeout;
@@ -245,16 +245,18 @@ void Process::begin_stop(const std::set<int>& kept_by_another) {
 
 void Process::end(ExitCode code) {
     code_ = code;
-    reloader_.close();
+    reloader_.close(Presence::ends);
     if (upgrade_) upgrade_->abandon();
     if (admin_) admin_->stop();
     asio::co_spawn(control_, finish(), asio::detached);
 }
 
-// A reload that was under way gives its lock back first: others would have to wait for it to run out.
+// A reload that was under way gives its lock back first, and the fleet is told: others would have to wait for both to
+// run out.
 asio::awaitable<void> Process::finish() {
     asio::steady_timer pause(control_);
-    for (int i = 0; i < 100 && reloader_.in_progress(); ++i) {
+    const auto& fleet = changer_.fleet();
+    for (int i = 0; i < 100 && (reloader_.in_progress() || !fleet.has_left()); ++i) {
         pause.expires_after(std::chrono::milliseconds(20));
         co_await pause.async_wait(token);
     }

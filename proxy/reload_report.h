@@ -25,7 +25,7 @@ struct ReloadReport {
     ReloadVerdict verdict = ReloadVerdict::unchanged;
     std::vector<std::string> errors; // why it was refused or rolled back
     conf::Plan plan;                 // what it changed, or would have
-    std::string trigger;             // "signal", "watch", "command", "start"
+    std::string trigger;             // "signal", "watch", "command", "fleet", "start"
     std::string hash;
     std::uint64_t fence = 0; // 0: no lock was taken
     bool lock_failed = false;

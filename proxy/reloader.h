@@ -38,7 +38,7 @@ public:
     void hold() { held_ = true; }
     void resume() { held_ = false, wanted_.cancel(); }
     // Weir is stopping: nothing is applied any more, and a lock that is held is given back.
-    void close() { changer_.close(); }
+    void close(Presence presence) { changer_.close(presence); }
 
     const ReloadReport& last() const { return last_; }
     const ReloadCounts& counts() const { return counts_; }

@@ -81,13 +81,15 @@ void Running::stop() {
 
 // Everything that can fail comes first; from `commit` on nothing does.
 boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config config, std::string hash) {
+    std::vector<conf::Problem> unknown;
+    co_await names_.find(config, unknown); // it may take its time: others may pass meanwhile
     const auto pass = co_await turnstile_.enter();
     std::vector<conf::Address> addresses;
     for (const auto& listener : config.listeners) addresses.push_back(listener.address);
     auto prepared = sockets_.prepare(addresses);
     auto errors = told(prepared.failures, config);
     auto tokens = read_beat_tokens(config, errors);
-    co_await names_.find(config, errors);
+    errors.insert(errors.end(), unknown.begin(), unknown.end());
     const auto& access = config.logging.access;
     const bool same_output = snapshot_ && snapshot_->config.logging.access.output == access.output;
     log::AccessLog::Output output;

@@ -3,8 +3,8 @@
 #include "conf/describe.h"
 #include "conf/scalar.h"
 #include "proxy/admin/beat_lane.h"
-#include "proxy/admin/fleet_status.h"
 #include "proxy/admin/metrics.h"
+#include "proxy/admin/query.h"
 #include "proxy/admin/status.h"
 #include "proxy/http/chars.h"
 
@@ -19,38 +19,7 @@ namespace json = boost::json;
 
 namespace {
 
-Response make(const Request& request, int status, std::string body, const char* type) {
-    Response response(static_cast<http::status>(status), 11);
-    response.set(http::field::content_type, type);
-    response.set(http::field::cache_control, "no-store");
-    response.set("X-Content-Type-Options", "nosniff");
-    response.keep_alive(request.keep_alive());
-    response.body() = std::move(body);
-    response.prepare_payload();
-    return response;
-}
-
-Response make_json(const Request& request, int status, const json::value& body) {
-    return make(request, status, json::serialize(body) + "\n", "application/json");
-}
-
-constexpr std::string_view backends_path = "/api/v1/backends/", beat_path = "/api/v1/beat",
-                           fleet_path = "/api/v1/fleet";
-
-// The value of a parameter in the query; unset where it is not there.
-std::optional<std::string_view> find_parameter(std::string_view target, std::string_view name) {
-    auto query = target.substr(std::min(target.find('?'), target.size()));
-    while (!query.empty()) {
-        query.remove_prefix(1); // '?' or '&'
-        const auto pair = query.substr(0, query.find('&'));
-        if (pair.starts_with(name) && pair.size() > name.size() && pair[name.size()] == '=')
-            return pair.substr(name.size() + 1);
-        query.remove_prefix(pair.size());
-    }
-    return std::nullopt;
-}
-
-bool is_set(std::string_view target, std::string_view name) { return find_parameter(target, name) == "1"; }
+constexpr std::string_view backends_path = "/api/v1/backends/", beat_path = "/api/v1/beat";
 
 // Puts what a query asks for over what was changed before; "file" takes it back. Returns what is wrong with it.
 std::string read_override(std::string_view target, Override& change) {
@@ -65,31 +34,6 @@ std::string read_override(std::string_view target, Override& change) {
     return why.empty() ? "" : "weight: " + why;
 }
 
-// %3A and the like; unset where the two digits are none.
-std::optional<std::string> decode(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        if (i + 2 >= text.size() || !proxy::http::is_hex(text[i + 1]) || !proxy::http::is_hex(text[i + 2]))
-            return std::nullopt;
-        out += static_cast<char>(proxy::http::hex_value(text[i + 1]) * 16 + proxy::http::hex_value(text[i + 2]));
-        i += 2;
-    }
-    return out;
-}
-
-constexpr std::string_view no_fleet = "there is no fleet: reload.lock is local";
-
-Response refuse(const Request& request, int status, std::string_view why) {
-    auto response = make_json(request, status, json::object{{"error", why}});
-    if (status == 401) response.set(http::field::www_authenticate, "Bearer");
-    if (status == 405) response.set(http::field::allow, "GET, POST");
-    return response;
-}
-
 } // namespace
 
 asio::awaitable<Response> Api::answer(const Request& request) {
@@ -101,7 +45,7 @@ asio::awaitable<Response> Api::answer(const Request& request) {
         caller, own_,
         open_to_all || is_beat(request) /* signed with a token of its own */ ? std::string_view() : token_);
     if (verdict.status != 200) co_return refuse(request, verdict.status, verdict.why);
-    if (request.method() == http::verb::get && request.target() == fleet_path) co_return co_await show_fleet(request);
+    if (FleetApi::is_meant(request)) co_return co_await fleet_.answer(request);
     if (request.method() == http::verb::get) co_return show(request);
     if (request.method() != http::verb::post) co_return refuse(request, 405, "only GET and POST");
     const auto path = request.target().substr(0, request.target().find('?'));
@@ -110,7 +54,6 @@ asio::awaitable<Response> Api::answer(const Request& request) {
         const auto answer = running_.take_beat(request.body());
         co_return make(request, answer.status, to_body(answer), "application/json");
     }
-    if (path.starts_with(fleet_path)) co_return co_await change_fleet(request);
     if (path.starts_with(backends_path)) co_return co_await change_backend(request);
     co_return refuse(request, 404, "there is no such page");
 }
@@ -156,45 +99,6 @@ asio::awaitable<Response> Api::change_backend(const Request& request) {
     if (!known) co_return refuse(request, 404, "there is no backend " + std::string(path));
     spdlog::info("backend {}/{} is changed at run time: {}", *pool, *backend, query.substr(1));
     co_return make_json(request, 200, backend_status(running_, *pool, *backend));
-}
-
-asio::awaitable<Response> Api::show_fleet(const Request& request) {
-    auto& fleet = reloader_.changer().fleet();
-    if (!fleet.is_on()) co_return refuse(request, 404, no_fleet);
-    const auto view = co_await fleet.view();
-    if (!view) co_return refuse(request, 503, "the fleet cannot be asked: " + fleet.problem());
-    co_return make_json(request, 200, to_json(*view, running_.snapshot()->hash));
-}
-
-// /api/v1/fleet/break-lock?why=… and /api/v1/fleet/forgive?hash=…, which may be the beginning of one.
-asio::awaitable<Response> Api::change_fleet(const Request& request) {
-    auto& fleet = reloader_.changer().fleet();
-    if (!fleet.is_on()) co_return refuse(request, 404, no_fleet);
-    const auto path = request.target().substr(0, request.target().find('?'));
-    const bool breaks = path == "/api/v1/fleet/break-lock";
-    if (!breaks && path != "/api/v1/fleet/forgive") co_return refuse(request, 404, "there is no such page");
-    lock::Result<std::uint64_t> done = 0;
-    std::string hash;
-    if (breaks) {
-        const auto why = decode(find_parameter(request.target(), "why").value_or(""));
-        done = co_await fleet.break_lock(why.value_or("").substr(0, 200));
-    } else {
-        const auto view = co_await fleet.view();
-        if (!view) co_return refuse(request, 503, "the fleet cannot be asked: " + fleet.problem());
-        const auto wanted = find_parameter(request.target(), "hash").value_or("");
-        std::size_t matches = 0;
-        for (const auto& bad : view->bad)
-            if (wanted.size() >= 8 && bad.hash.starts_with(wanted)) hash = bad.hash, ++matches;
-        if (matches != 1)
-            co_return refuse(
-                request, 404,
-                "there is no bad configuration, or more than one, whose hash begins so; give at least 8 digits");
-        done = co_await fleet.forgive(hash);
-        co_await reloader_.changer().forgive(hash);
-    }
-    if (!done) co_return refuse(request, 503, "the fleet cannot be asked: " + fleet.problem());
-    spdlog::warn("fleet: {}", breaks ? "its lock is broken by an operator" : "forgiven by an operator: " + hash);
-    co_return make_json(request, 200, json::object{{"done", *done > 0}, {"hash", hash}});
 }
 
 Response Api::show(const Request& request) const {

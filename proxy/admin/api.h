@@ -4,25 +4,21 @@
 // Lifetime: what it shows must outlive it.
 #pragma once
 
+#include "proxy/admin/fleet_api.h"
 #include "proxy/admin/guard.h"
 #include "proxy/http/head.h"
 #include "proxy/reloader.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include <optional>
 
 namespace weir::proxy::admin {
 
-using Request = boost::beast::http::request<boost::beast::http::string_body>;
-using Response = boost::beast::http::response<boost::beast::http::string_body>;
-
 class Api {
 public:
     Api(Running& running, Reloader& reloader, conf::AdminAddress own, std::string token)
-        : running_(running), reloader_(reloader), own_(std::move(own)), token_(std::move(token)) {}
+        : running_(running), reloader_(reloader), fleet_(reloader), own_(std::move(own)), token_(std::move(token)) {}
 
     // A GET never changes anything.
     boost::asio::awaitable<Response> answer(const Request& request);
@@ -40,12 +36,11 @@ public:
 private:
     boost::asio::awaitable<Response> reload(const Request& request);
     boost::asio::awaitable<Response> change_backend(const Request& request);
-    boost::asio::awaitable<Response> show_fleet(const Request& request);
-    boost::asio::awaitable<Response> change_fleet(const Request& request);
     Response show(const Request& request) const;
 
     Running& running_;
     Reloader& reloader_;
+    FleetApi fleet_;
     const conf::AdminAddress own_;
     const std::string token_;
     const std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();

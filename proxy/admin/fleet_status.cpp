@@ -11,7 +11,7 @@ namespace weir::proxy::admin {
 namespace json = boost::json;
 
 json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
-    json::array members, bad, changes;
+    json::array members, bad, changes, versions;
     std::set<std::string> hashes;
     for (const auto& m : view.members) {
         hashes.insert(m.hash);
@@ -22,6 +22,9 @@ json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
                            {"state", m.state},
                            {"healthy_percent", m.healthy},
                            {"silent_ms", m.silent_ms},
+                           {"given", m.given},
+                           {"refused", m.refused},
+                           {"why", m.why},
                            {"same_as_here", m.hash == own_hash}});
     }
     for (const auto& b : view.bad)
@@ -32,18 +35,18 @@ json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
                            {"member", c.member},
                            {"verdict", c.verdict},
                            {"why", c.why},
-                           {"at", to_iso(c.at)}});
+                           {"at", to_iso(c.at)},
+                           {"took_ms", c.took_ms}});
+    for (const auto& v : view.versions)
+        versions.push_back({{"version", v.number}, {"hash", v.hash}, {"author", v.author}, {"at", to_iso(v.at)}});
     json::object lock{{"held", !view.holder.empty()}, {"fence", view.fence}};
     if (!view.holder.empty()) {
         lock["holder"] = view.holder;
         lock["held_for_ms"] = view.held_for_ms;
         lock["lease_left_ms"] = view.lease_left_ms;
     }
-    return {{"lock", std::move(lock)},
-            {"drift", hashes.size() > 1},
-            {"members", std::move(members)},
-            {"known_bad", std::move(bad)},
-            {"changes", std::move(changes)}};
+    return {{"lock", std::move(lock)},     {"drift", hashes.size() > 1},    {"members", std::move(members)},
+            {"known_bad", std::move(bad)}, {"changes", std::move(changes)}, {"versions", std::move(versions)}};
 }
 
 } // namespace weir::proxy::admin

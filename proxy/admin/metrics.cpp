@@ -185,7 +185,7 @@ void write_reload(Exposition& out, const Running& running, const Reloader& reloa
     out.family("weir_lock_failures_total", "counter", "Reloads that did not get the lock.");
     out.sample({}, reloader.counts().lock_failures);
     const auto& fleet = reloader.changer().fleet();
-    if (!fleet.is_on()) return;
+    if (!fleet.records()) return;
     out.family("weir_fleet_reachable", "gauge", "1 while the servers of the fleet's lock answer.");
     out.sample({}, std::uint64_t{fleet.is_reachable()});
     out.family("weir_fleet_fence_alarms_total", "counter",

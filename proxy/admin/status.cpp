@@ -127,7 +127,7 @@ json::object lock_status(const conf::LockSettings& lock, const Changer& changer)
                      {"fleet", lock.fleet},
                      {"held", changer.holds_lock()}};
     const auto& fleet = changer.fleet();
-    if (!fleet.is_on()) return out;
+    if (!fleet.records()) return out;
     out["member"] = member_name(lock);
     out["reachable"] = fleet.is_reachable();
     out["fence_alarms"] = fleet.fence_alarms();

@@ -39,12 +39,13 @@ AdminAnswer exchange(const Endpoint& endpoint, http::request<http::string_body>&
 } // namespace
 
 AdminAnswer call_admin(const conf::AdminAddress& address, const std::string& token, AdminMethod method,
-                       const std::string& target) {
+                       const std::string& target, const std::string& body) {
     http::request<http::string_body> request(method == AdminMethod::get ? http::verb::get : http::verb::post, target,
                                              11);
     request.set(http::field::host, address.is_unix() ? "localhost" : address.text());
     request.keep_alive(false);
     if (!token.empty()) request.set(http::field::authorization, "Bearer " + token);
+    request.body() = body;
     request.prepare_payload();
     AdminAnswer answer;
     if (address.is_unix()) {

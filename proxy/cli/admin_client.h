@@ -19,6 +19,6 @@ struct AdminAnswer {
 enum class AdminMethod { get, post };
 
 AdminAnswer call_admin(const conf::AdminAddress& address, const std::string& token, AdminMethod method,
-                       const std::string& target);
+                       const std::string& target, const std::string& body = {});
 
 } // namespace weir::proxy::cli

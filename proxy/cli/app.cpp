@@ -2,56 +2,17 @@
 
 #include "conf/units.h"
 #include "proxy/cli/commands.h"
+#include "proxy/cli/fleet_commands.h"
 #include "proxy/version.h"
 
 #include <CLI/CLI.hpp>
 
 #include <iostream>
-#include <memory>
 
 namespace weir::proxy::cli {
 namespace {
 
 constexpr int usage_error = 2;
-
-// What every command about a running process takes.
-void add_target(CLI::App& command, Target& target) {
-    command.add_option("-c,--config", target.config, "configuration file; its admin section says where the process is");
-    command.add_option("--admin", target.admin, "admin address of the process: IP:PORT or unix:/PATH");
-    command.add_option("--token-file", target.token_file, "file with the admin token");
-}
-
-// `weir fleet …`.
-void add_fleet_commands(CLI::App& app, Target& target, int& code) {
-    struct Options {
-        std::string hash, why;
-        bool json = false, watch = false, yes = false;
-    };
-    const auto options = std::make_shared<Options>();
-    auto& fleet = *app.add_subcommand("fleet", "the machines that share a reload lock");
-    fleet.require_subcommand(1);
-    auto& status_command =
-        *fleet.add_subcommand("status", "who runs what, who holds the lock, what is known to be bad");
-    add_target(status_command, target);
-    status_command.add_flag("--json", options->json, "as JSON");
-    status_command.add_flag("--watch", options->watch, "again every second");
-    status_command.callback([&target, &code, options] {
-        code = fleet_status(target, options->json ? Output::json : Output::text,
-                            options->watch ? Follow::yes : Follow::no);
-    });
-    auto& break_command = *fleet.add_subcommand("break-lock", "take the lock away from whoever holds it");
-    add_target(break_command, target);
-    break_command.add_flag("--yes", options->yes, "do not ask");
-    break_command.add_option("--why", options->why, "the reason, for the record");
-    break_command.callback([&target, &code, options] {
-        code = fleet_break_lock(target, options->why, options->yes ? Asked::yes : Asked::no);
-    });
-    auto& forgive_command =
-        *fleet.add_subcommand("forgive", "let a configuration that is known to be bad be tried again");
-    add_target(forgive_command, target);
-    forgive_command.add_option("hash", options->hash, "its hash, or the first digits of it")->required();
-    forgive_command.callback([&target, &code, options] { code = fleet_forgive(target, options->hash); });
-}
 
 } // namespace
 

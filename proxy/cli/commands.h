@@ -42,6 +42,11 @@ enum class Asked { no, yes }; // whether the operator has said already that it i
 int fleet_status(const Target& target, Output output, Follow follow);
 int fleet_break_lock(const Target& target, const std::string& why, Asked asked);
 int fleet_forgive(const Target& target, const std::string& hash);
+enum class Push { and_watch, and_leave, dry }; // dry: only to see what it would change
+int fleet_push(const Target& target, const std::string& file, Push push);
+int fleet_rollback(const Target& target, Push push);
+// Until every machine is through with a change: this one, or the last.
+int fleet_follow(const Target& target, std::string hash);
 int schema();
 int heartbeat(const std::string& listen);
 

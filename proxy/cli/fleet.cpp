@@ -1,8 +1,7 @@
 #include "proxy/cli/commands.h"
+#include "proxy/cli/json_text.h"
 #include "proxy/cli/target.h"
 #include "proxy/process.h"
-
-#include <boost/json.hpp>
 
 #include <chrono>
 #include <iomanip>
@@ -19,13 +18,10 @@ namespace {
 
 constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int>(ExitCode::refused);
 
-std::string text(const json::object& object, const char* key) { return std::string(object.at(key).as_string()); }
-std::string brief(const json::object& object) { return text(object, "hash").substr(0, 12); }
-
 void print_fleet(const json::object& fleet) {
     const auto& lock = fleet.at("lock").as_object();
     if (lock.at("held").as_bool())
-        std::cout << "lock held by " << text(lock, "holder") << " for "
+        std::cout << "lock held by " << text_of(lock.at("holder")) << " for "
                   << lock.at("held_for_ms").to_number<std::int64_t>() / 1000 << " s, lease left "
                   << lock.at("lease_left_ms").to_number<std::int64_t>() << " ms";
     else std::cout << "lock free";
@@ -35,23 +31,33 @@ void print_fleet(const json::object& fleet) {
               << "HEALTHY\n";
     for (const auto& entry : fleet.at("members").as_array()) {
         const auto& member = entry.as_object();
-        std::cout << std::left << std::setw(24) << text(member, "name") << std::setw(12) << text(member, "version")
-                  << std::setw(14) << brief(member) << std::setw(8) << json::serialize(member.at("fence"))
-                  << std::setw(10) << text(member, "state") << member.at("healthy_percent") << "%\n";
+        std::cout << std::left << std::setw(24) << text_of(member.at("name")) << std::setw(12)
+                  << text_of(member.at("version")) << std::setw(14) << brief_hash(member.at("hash")) << std::setw(8)
+                  << json::serialize(member.at("fence")) << std::setw(10) << text_of(member.at("state"))
+                  << member.at("healthy_percent") << "%";
+        if (!text_of(member.at("refused")).empty())
+            std::cout << "  refused " << brief_hash(member.at("refused")) << ": " << text_of(member.at("why"));
+        std::cout << "\n";
     }
     if (fleet.at("drift").as_bool()) std::cout << "they do not all run the same configuration\n";
     for (const auto& entry : fleet.at("known_bad").as_array()) {
         const auto& bad = entry.as_object();
-        std::cout << "bad " << brief(bad) << " since " << text(bad, "since") << ", says " << text(bad, "author") << ": "
-                  << text(bad, "why") << "\n";
+        std::cout << "bad " << brief_hash(bad.at("hash")) << " since " << text_of(bad.at("since")) << ", says "
+                  << text_of(bad.at("author")) << ": " << text_of(bad.at("why")) << "\n";
     }
     for (const auto& entry : fleet.at("changes").as_array()) {
         const auto& change = entry.as_object();
-        std::cout << text(change, "at") << "  fence " << std::left << std::setw(6)
-                  << json::serialize(change.at("fence")) << std::setw(7) << text(change, "verdict") << brief(change)
-                  << "  " << text(change, "member");
-        if (!text(change, "why").empty()) std::cout << ": " << text(change, "why");
+        std::cout << text_of(change.at("at")) << "  fence " << std::left << std::setw(6)
+                  << json::serialize(change.at("fence")) << std::setw(7) << text_of(change.at("verdict"))
+                  << brief_hash(change.at("hash")) << "  " << text_of(change.at("member"));
+        if (!text_of(change.at("why")).empty()) std::cout << ": " << text_of(change.at("why"));
         std::cout << "\n";
+    }
+    for (const auto& entry : fleet.at("versions").as_array()) {
+        const auto& version = entry.as_object();
+        std::cout << text_of(version.at("at")) << "  version " << std::left << std::setw(6)
+                  << json::serialize(version.at("version")) << brief_hash(version.at("hash")) << "  pushed through "
+                  << text_of(version.at("author")) << "\n";
     }
 }
 
@@ -100,7 +106,7 @@ int fleet_break_lock(const Target& target, const std::string& why, Asked asked) 
 int fleet_forgive(const Target& target, const std::string& hash) {
     const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/forgive?hash=" + encode(hash));
     if (!answer) return refused;
-    std::cout << brief(json::parse(answer->body).as_object())
+    std::cout << brief_hash(json::parse(answer->body).at("hash"))
               << " is forgiven; a machine that remembers it by itself needs weir reload --force\n";
     return done;
 }

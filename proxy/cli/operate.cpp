@@ -2,10 +2,9 @@
 #include "conf/plan.h"
 #include "proxy/admin/status.h"
 #include "proxy/cli/commands.h"
+#include "proxy/cli/json_text.h"
 #include "proxy/cli/target.h"
 #include "proxy/process.h"
-
-#include <boost/json.hpp>
 
 #include <iomanip>
 #include <iostream>
@@ -17,8 +16,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int>(ExitCode::refused);
-
-std::string text_of(const json::value& value) { return std::string(value.as_string()); }
 
 void print_backend(const json::object& backend) {
     std::cout << "  " << std::left << std::setw(24) << text_of(backend.at("name")) << std::setw(24)

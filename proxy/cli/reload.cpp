@@ -1,8 +1,7 @@
 #include "proxy/cli/commands.h"
+#include "proxy/cli/json_text.h"
 #include "proxy/cli/target.h"
 #include "proxy/process.h"
-
-#include <boost/json.hpp>
 
 #include <condition_variable>
 #include <iostream>
@@ -18,8 +17,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr auto glance = std::chrono::milliseconds(250);
-
-std::string text_of(const json::value& value) { return std::string(value.as_string()); }
 
 // One line of how a watched change does: "watched for 12 s more: web 3/3, api 1/2".
 std::string progress_line(const json::object& status) {

@@ -3,6 +3,7 @@
 #include "conf/load.h"
 #include "conf/schema.h"
 #include "proxy/cli/commands.h"
+#include "proxy/fleet_question.h"
 #include "proxy/process.h"
 
 #include <boost/json.hpp>
@@ -71,39 +72,81 @@ std::optional<conf::Loaded> load_last_good(const std::string& path, const std::s
     return good;
 }
 
-// Whether another machine has taken this configuration back. Who cannot be asked has nothing against it.
-bool is_bad_in_fleet(const std::string& path, const conf::Loaded& loaded) {
-    std::string problem;
-    const auto bad = ask_fleet(loaded.config.reload.lock, loaded.hash, problem);
-    if (!problem.empty())
-        std::cerr << "weir: WARNING: the fleet cannot be asked about this configuration: " << problem << "\n";
-    if (bad) std::cerr << path << ": " << bad->author << " has taken this configuration back: " << bad->why << "\n";
-    return bad.has_value();
-}
+// What a start begins with: the file, or what stands in its place. Unset where there is nothing to begin with.
+class Choice {
+public:
+    explicit Choice(const Start& start) : start_(start), file_(conf::load(start.config)) {
+        const bool can_tell = file_.ok() || start.state_dir.empty();
+        state_dir_ = can_tell ? file_.config.process.state_dir : start.state_dir;
+        known_ = conf::KnownBad::read(state_dir_);
+        if (file_.ok()) asked_ = ask_fleet(file_.config.reload, file_.hash);
+    }
+
+    std::optional<conf::Loaded> make() {
+        if (!file_.ok()) print_errors(file_);
+        if (!asked_.problem.empty())
+            std::cerr << "weir: WARNING: the fleet cannot be asked about this configuration: " << asked_.problem
+                      << "\n";
+        if (file_.ok() && file_.config.reload.source == conf::ConfigSource::fleet) return from_fleet();
+        const bool bad = file_.ok() && is_bad(start_.config, file_.hash, asked_.bad);
+        if (file_.ok() && !bad) return std::move(file_);
+        if (start_.last_good) return load_last_good(start_.config, state_dir_, file_);
+        if (bad) std::cerr << "weir: change it, start with the last good one (--last-good), or insist (--force)\n";
+        return std::nullopt;
+    }
+
+private:
+    // Whether it was taken back, here or on another machine. Who cannot be asked has nothing against it.
+    bool is_bad(const std::string& what, const std::string& hash, const std::optional<lock::FleetBad>& there) const {
+        // Who insisted once, at a start, did not insist on what an upgrade finds.
+        if (start_.force && !std::getenv(handover_variable)) return false;
+        if (const auto* here = known_.find(hash)) {
+            std::cerr << what << ": this configuration was rolled back: " << here->why << "\n";
+            return true;
+        }
+        if (there)
+            std::cerr << what << ": " << there->author << " has taken this configuration back: " << there->why << "\n";
+        return there.has_value();
+    }
+
+    // What was given to the fleet; the last that worked here, where that is bad or cannot be had; and else the file.
+    std::optional<conf::Loaded> from_fleet() {
+        std::string why;
+        auto given = asked_.given ? conf::last_good_from(asked_.given->text, why) : std::nullopt;
+        if (given && !is_bad("the fleet's", given->hash, asked_.given_bad)) {
+            auto loaded = conf::load_sources(given->files);
+            loaded.watched.clear(); // they are files of another machine
+            if (loaded.ok()) return loaded;
+            print_errors(loaded);
+        }
+        if (!asked_.given && asked_.problem.empty()) return std::move(file_); // none was ever given
+        auto kept = conf::LastGoodStore(state_dir_, start_.config).read(why);
+        if (kept) {
+            auto loaded = conf::load_sources(kept->files);
+            loaded.watched.clear();
+            std::cerr << "weir: WARNING: starting from the last good configuration of this machine (hash "
+                      << kept->hash.substr(0, 12) << ")\n";
+            if (loaded.ok()) return loaded;
+            print_errors(loaded);
+        }
+        std::cerr << "weir: WARNING: starting from " << start_.config << "\n";
+        return std::move(file_);
+    }
+
+    const Start& start_;
+    conf::Loaded file_;
+    std::string state_dir_;
+    conf::KnownBad known_;
+    FleetAnswer asked_;
+};
 
 } // namespace
 
 int run(const Start& start) {
-    auto loaded = conf::load(start.config);
-    const bool can_tell = loaded.ok() || start.state_dir.empty();
-    const auto state_dir = can_tell ? loaded.config.process.state_dir : start.state_dir;
-    const auto known = conf::KnownBad::read(state_dir);
-    // Who insisted once, at a start, did not insist on what an upgrade finds.
-    const bool insists = start.force && !std::getenv(handover_variable);
-    const auto* bad = insists ? nullptr : known.find(loaded.hash);
-    if (bad) std::cerr << start.config << ": this configuration was rolled back: " << bad->why << "\n";
-    const bool refused_by_fleet = loaded.ok() && !bad && !insists && is_bad_in_fleet(start.config, loaded);
-    if (!loaded.ok()) print_errors(loaded);
-    if (!loaded.ok() || bad || refused_by_fleet) {
-        if (!start.last_good && loaded.ok())
-            std::cerr << "weir: change it, start with the last good one (--last-good), or insist (--force)\n";
-        if (!start.last_good) return static_cast<int>(ExitCode::refused);
-        auto good = load_last_good(start.config, state_dir, loaded);
-        if (!good) return static_cast<int>(ExitCode::refused);
-        loaded = std::move(*good);
-    }
-    if (!has_state_dir(loaded.config.process.state_dir)) return static_cast<int>(ExitCode::refused);
-    Process process(start.config, std::move(loaded));
+    auto loaded = Choice(start).make();
+    if (!loaded) return static_cast<int>(ExitCode::refused);
+    if (!has_state_dir(loaded->config.process.state_dir)) return static_cast<int>(ExitCode::refused);
+    Process process(start.config, std::move(*loaded));
     return static_cast<int>(process.run());
 }
 

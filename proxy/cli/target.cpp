@@ -47,10 +47,11 @@ std::optional<Admin> find_admin(const Target& target) {
     return admin;
 }
 
-std::optional<AdminAnswer> call(const Target& target, AdminMethod method, const std::string& path) {
+std::optional<AdminAnswer> call(const Target& target, AdminMethod method, const std::string& path,
+                                const std::string& body) {
     const auto admin = find_admin(target);
     if (!admin) return std::nullopt;
-    auto answer = call_admin(admin->address, admin->token, method, path);
+    auto answer = call_admin(admin->address, admin->token, method, path, body);
     const bool has_verdict = answer.status / 100 == 2 || answer.status == 409;
     if (answer.error.empty() && has_verdict) return answer;
     std::cerr << "weir: " << (answer.error.empty() ? "refused: " + answer.body : answer.error + "\n");

@@ -20,6 +20,7 @@ struct Admin {
 std::optional<Admin> find_admin(const Target& target);
 
 // Calls it; an answer other than a success is said on stderr, and unset.
-std::optional<AdminAnswer> call(const Target& target, AdminMethod method, const std::string& path);
+std::optional<AdminAnswer> call(const Target& target, AdminMethod method, const std::string& path,
+                                const std::string& body = {});
 
 } // namespace weir::proxy::cli

@@ -160,7 +160,9 @@ class Servers(Scenario):
         self.assertEqual(master.call("EXISTS", "weir:{test}:lock"), "0")
         replica = Redis(self, arguments=("--replicaof", "127.0.0.1", str(master.port)))
         eventually(lambda: "master_link_status:up" in replica.call("INFO", "replication"), "it follows")
-        self.assertEqual(proxy.reload()["verdict"], "applied")
+        eventually(lambda: master.call("WAIT", "1", "500") == "1", "its master knows")
+        report = proxy.reload()
+        self.assertEqual(report["verdict"], "applied", report)
 
     def test_three_independent_servers_of_which_one_may_be_gone(self):
         servers, port, backend = [Redis(self) for _ in range(3)], free_port(), self.backend()
@@ -243,7 +245,8 @@ class WithoutRedis(Scenario):
         self.assertEqual(self.client(port).get("/")["status"], 200)  # and the admin API has answered, too
         eventually(lambda: proxy.metrics()['weir_reloads_total{verdict="refused"}'] == 1, "it is refused")
         redis.process.send_signal(signal.SIGCONT)
-        self.assertEqual(proxy.reload()["verdict"], "applied")
+        report = proxy.reload()
+        self.assertEqual(report["verdict"], "applied", report)
 
     def test_a_server_that_is_not_redis_is_told_as_such(self):
         listener = socket.socket()

@@ -85,7 +85,35 @@ TEST_CASE("a key of the contract that weir does not do yet is refused, not ignor
         INFO(part);
         CHECK(has(errors_of(whole + "    " + part + "\n"), "not supported yet"));
     }
-    CHECK(has(errors_of(whole + "reload: {source: fleet}\n"), "not supported yet"));
+}
+
+TEST_CASE("what only a fleet can do is refused without one") {
+    CHECK(has(errors_of(whole + "reload: {source: fleet}\n"),
+              "reload.source: there is no fleet with lock: {type: local}"));
+    CHECK(has(errors_of(whole + "reload: {lock: {parallel: 3}}\n"),
+              "reload.lock.parallel: means nothing with type: local"));
+    const auto lock = [](const std::string& more) {
+        return whole + "reload: {source: fleet, lock: {type: redis, servers: [{url: \"redis://a\"}]" + more + "}}\n";
+    };
+    for (const char* good : {"", ", parallel: 3", ", parallel: 25%", ", parallel: 100%"})
+        CHECK(errors_of(lock(good)).empty());
+    CHECK(has(errors_of(lock(", parallel: 0")), "is not a whole number from 1 to 1000"));
+    CHECK(has(errors_of(lock(", parallel: 0%")), "at least one at a time"));
+    CHECK(has(errors_of(lock(", parallel: many")), "is not a whole number"));
+    const auto server = [](const std::string& more) {
+        return whole + "reload: {lock: {type: redis, servers: [{url: \"redis://a\", " + more + "}]}}\n";
+    };
+    CHECK(has(errors_of(server("username: x")), "username: needs a password beside it"));
+    CHECK(has(errors_of(server("sentinel_password: x")), "means nothing without sentinel://"));
+}
+
+TEST_CASE("a share of machines is at least one") {
+    using weir::conf::Parallel;
+    using weir::conf::Percent;
+    CHECK(Parallel{3, {}}.of(100) == 3);
+    CHECK(Parallel{1, Percent{25}}.of(12) == 3);
+    CHECK(Parallel{1, Percent{25}}.of(3) == 1);
+    CHECK(Parallel{1, Percent{100}}.of(7) == 7);
 }
 
 TEST_CASE("balancing that cannot work as written is refused with the reason") {

@@ -1,6 +1,7 @@
 // What every lock promises, whatever it is made of: one suite for all of them.
 #include "lock/acquire.h"
 #include "lock/local_lock.h"
+#include "lock/parallel_lock.h"
 #include "lock/redis_lock.h"
 #include "lock/redlock.h"
 #include "tests/support/redis_server.h"
@@ -56,11 +57,26 @@ void make_redlock(Bench& bench) {
                                                    LeaseTerms{"t", ttl, 0}, bench.states[i].path);
 }
 
+// One place is what a lock with several is like before the first machine has had its verdict.
+std::shared_ptr<Lock> with_places(Bench& bench, std::size_t i, unsigned count) {
+    const auto make = [&bench, i](unsigned place) {
+        return std::make_unique<RedisLock>(bench.context.get_executor(), bench.options()[0],
+                                           LeaseTerms{"t", ttl, 0, place}, bench.states[i].path);
+    };
+    return std::make_shared<ParallelLock>(make, [count]() -> Awaitable<unsigned> { co_return count; });
+}
+
+void make_parallel(Bench& bench) {
+    bench.servers.push_back(std::make_unique<RedisServer>(bench.context));
+    for (std::size_t i = 0; i < 2; ++i) bench.locks[i] = with_places(bench, i, 1);
+}
+
 struct Kind {
     const char* name;
     void (*make)(Bench&);
 };
-const Kind kinds[] = {{"local", make_local}, {"redis", make_redis}, {"redlock", make_redlock}};
+const Kind kinds[] = {
+    {"local", make_local}, {"redis", make_redis}, {"redlock", make_redlock}, {"parallel", make_parallel}};
 
 } // namespace
 
@@ -190,4 +206,26 @@ TEST_CASE("a redlock that finds no majority leaves nothing behind") {
     CHECK(bench.take(0).error() == LockError::held);
     CHECK(bench.servers[2]->call({"EXISTS", "weir:{t}:lock"}).number == 0);
     CHECK(bench.servers[0]->call({"GET", "weir:{t}:lock"}).text == "somebody");
+}
+
+TEST_CASE("a lock with three places is held by three at a time, and their fences differ") {
+    Bench bench;
+    bench.servers.push_back(std::make_unique<RedisServer>(bench.context));
+    std::vector<std::shared_ptr<Lock>> locks;
+    std::vector<Lease> leases;
+    for (int i = 0; i < 4; ++i) locks.push_back(with_places(bench, 0, 3));
+    for (int i = 0; i < 3; ++i) {
+        const auto lease = wait_for(bench.context, locks[static_cast<std::size_t>(i)]->try_acquire("machine"));
+        REQUIRE(lease.has_value());
+        CHECK(lease->fence == static_cast<std::uint64_t>(i) + 1);
+        leases.push_back(*lease);
+    }
+    CHECK(wait_for(bench.context, locks[3]->try_acquire("machine")).error() == LockError::held);
+    CHECK_FALSE(wait_for(bench.context, locks[1]->renew(leases[1])));
+    bench.locks[0] = locks[1];
+    bench.give_back(0, leases[1]);
+    CHECK(wait_for(bench.context, locks[0]->renew(leases[0])) == boost::system::error_code());
+    const auto next = wait_for(bench.context, locks[3]->try_acquire("machine"));
+    REQUIRE(next.has_value());
+    CHECK(next->fence == 4);
 }

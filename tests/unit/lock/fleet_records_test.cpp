@@ -1,4 +1,5 @@
 // What a fleet keeps on its servers, against real ones.
+#include "lock/fleet_configs.h"
 #include "lock/fleet_records.h"
 #include "tests/support/redis_server.h"
 
@@ -12,7 +13,9 @@ struct Bench {
         for (std::size_t i = 0; i < count; ++i) servers.push_back(std::make_unique<RedisServer>(context));
         std::vector<RedisOptions> options;
         for (const auto& server : servers) options.push_back(server->options());
-        records = std::make_unique<FleetRecords>(context.get_executor(), options, "t");
+        const auto quorum = std::make_shared<RedisQuorum>(context.get_executor(), options);
+        records = std::make_unique<FleetRecords>(quorum, "t");
+        configs = std::make_unique<FleetConfigs>(quorum, "t");
     }
     boost::system::error_code begin(std::uint64_t fence, const std::string& hash) {
         return wait_for(context, records->begin({fence, hash, "lb-1", "", "", 5, 0}));
@@ -20,11 +23,16 @@ struct Bench {
     boost::system::error_code finish(std::uint64_t fence, const std::string& hash, const std::string& verdict) {
         return wait_for(context, records->finish({fence, hash, "lb-1", verdict, verdict == "bad" ? "why" : "", 6, 0}));
     }
+    std::uint64_t push(const std::string& hash) {
+        const auto pushed = wait_for(context, configs->push({0, hash, "lb-1", 7}, "text of " + hash));
+        return pushed ? *pushed : 0;
+    }
     FleetView view() { return *wait_for(context, records->view()); }
 
     asio::io_context context;
     std::vector<std::unique_ptr<RedisServer>> servers;
     std::unique_ptr<FleetRecords> records;
+    std::unique_ptr<FleetConfigs> configs;
 };
 
 } // namespace
@@ -107,4 +115,75 @@ TEST_CASE("a majority of several servers decides, and one that is gone takes not
     CHECK(bench.view().changes.size() == 3);
     bench.servers[1]->kill();
     CHECK(bench.begin(3, "ccc") == LockError::unavailable);
+}
+
+TEST_CASE("a configuration has stood once a machine has found it good, until another one begins or it turns out bad") {
+    for (const std::size_t count : {1u, 3u}) {
+        Bench bench(count);
+        const auto stood = [&](const char* hash) { return wait_for(bench.context, bench.records->has_stood(hash)); };
+        CHECK_FALSE(bench.begin(1, "aaa"));
+        CHECK_FALSE(stood("aaa"));
+        CHECK_FALSE(bench.finish(1, "aaa", "good"));
+        CHECK(stood("aaa"));
+        CHECK_FALSE(stood("bbb"));
+        // Two follow side by side, and end in any order.
+        CHECK_FALSE(bench.begin(2, "aaa"));
+        CHECK_FALSE(bench.begin(3, "aaa"));
+        CHECK_FALSE(bench.finish(3, "aaa", "good"));
+        CHECK_FALSE(bench.finish(2, "aaa", "good"));
+        CHECK(stood("aaa"));
+        CHECK_FALSE(bench.begin(4, "aaa"));
+        CHECK_FALSE(bench.finish(4, "aaa", "bad"));
+        CHECK_FALSE(stood("aaa"));
+        CHECK_FALSE(bench.begin(5, "bbb"));
+        CHECK_FALSE(bench.finish(5, "bbb", "good"));
+        CHECK_FALSE(bench.begin(6, "ccc"));
+        CHECK_FALSE(stood("bbb"));
+        if (count > 1) bench.servers[2]->kill();
+        CHECK_FALSE(bench.finish(6, "ccc", "good"));
+        CHECK(stood("ccc"));
+    }
+}
+
+TEST_CASE("configurations that are given to a fleet are numbered, and the last good one can be found again") {
+    for (const std::size_t count : {1u, 3u}) {
+        Bench bench(count);
+        CHECK_FALSE(*wait_for(bench.context, bench.configs->newest()));
+        CHECK(bench.push("aaa") == 1);
+        CHECK(bench.push("bbb") == 2);
+        CHECK(bench.push("ccc") == 3);
+        const auto newest = *wait_for(bench.context, bench.configs->newest());
+        REQUIRE(newest);
+        CHECK((newest->version.number == 3 && newest->version.hash == "ccc" && newest->text == "text of ccc"));
+        const auto told = wait_for(bench.context, bench.records->tell({"lb-1", "1.0", "aaa", 3, "serving", 80}));
+        CHECK(told->version == 3);
+        const auto last_good = [&] { return *wait_for(bench.context, bench.configs->last_good()); };
+        CHECK_FALSE(last_good()); // none has stood yet
+        CHECK_FALSE(bench.begin(1, "aaa"));
+        CHECK_FALSE(bench.finish(1, "aaa", "good"));
+        CHECK_FALSE(bench.begin(2, "bbb"));
+        CHECK_FALSE(bench.finish(2, "bbb", "good"));
+        CHECK(last_good()->version.hash == "bbb");
+        CHECK_FALSE(bench.begin(3, "bbb"));
+        CHECK_FALSE(bench.finish(3, "bbb", "bad"));
+        CHECK(last_good()->version.hash == "aaa");
+        CHECK(last_good()->text == "text of aaa");
+        CHECK(bench.push("aaa") == 4);
+        CHECK_FALSE(last_good()); // it is the newest itself
+        CHECK(bench.view().changes[0].verdict == "pushed");
+        CHECK(bench.view().versions.size() == 4);
+    }
+}
+
+TEST_CASE("of configurations given to a fleet the last ten are kept, and their numbers never go back") {
+    Bench bench;
+    for (int i = 1; i <= 12; ++i) CHECK(bench.push("h" + std::to_string(i)) == static_cast<std::uint64_t>(i));
+    CHECK(bench.view().versions.size() == 10);
+    CHECK(bench.servers[0]->call({"HLEN", "weir:{t}:texts"}).number == 10);
+    bench.servers[0]->call({"FLUSHALL"});
+    const auto pushed = wait_for(bench.context, bench.configs->push({12, "new", "lb-1", 7}, "text"));
+    CHECK(*pushed == 13); // the machine had heard of 12
+    const std::string stale = "{\"version\":20,\"hash\":\"x\",\"author\":\"y\",\"at\":1}";
+    bench.servers[0]->call({"LPUSH", "weir:{t}:versions", stale}); // its text is missing
+    CHECK_FALSE(*wait_for(bench.context, bench.configs->newest()));
 }

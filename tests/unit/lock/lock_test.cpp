@@ -1,4 +1,5 @@
 #include "lock/acquire.h"
+#include "lock/backoff.h"
 #include "lock/fence_store.h"
 #include "lock/local_lock.h"
 #include "lock/redis_client.h"
@@ -76,13 +77,46 @@ TEST_CASE("a fence that cannot be read is an error, not a zero") {
     const StateDir dir;
     const FenceStore store(dir.path);
     CHECK(*store.read() == 0);
-    CHECK_FALSE(store.write(41));
+    CHECK_FALSE(store.raise(41));
     CHECK(*store.read() == 41);
     for (const char* text : {"", "41", "x\n", "-1\n"}) {
         std::ofstream(dir.path / "fence") << text;
         INFO(text);
         CHECK(store.read().has_error());
     }
+}
+
+TEST_CASE("a machine lets no lower fence take effect, and no second configuration under one") {
+    const StateDir dir;
+    const FenceStore store(dir.path);
+    CHECK_FALSE(store.raise(5));
+    CHECK_FALSE(store.admit(5, "aaa"));
+    CHECK_FALSE(store.admit(5, "aaa")); // once more
+    CHECK(store.admit(5, "bbb") == LockError::lost);
+    CHECK(store.admit(4, "aaa") == LockError::lost);
+    CHECK(store.raise(4) == LockError::lost);
+    CHECK(*store.read() == 5);
+    CHECK_FALSE(store.admit(9, "bbb")); // whoever gave it the lease
+    CHECK(*FenceStore(dir.path).read() == 9);
+    CHECK(FenceStore(dir.path).admit(9, "aaa") == LockError::lost);
+    CHECK_FALSE(store.raise(10));
+    CHECK_FALSE(store.admit(10, "aaa"));
+}
+
+TEST_CASE("a server that cannot be reached is asked less and less, and at once when it was reached") {
+    Reconnect again;
+    const Reconnect::Clock::time_point now{};
+    CHECK(again.may_try(now));
+    again.failed(now, 1);
+    CHECK_FALSE(again.may_try(now + std::chrono::milliseconds(24)));
+    CHECK(again.may_try(now + std::chrono::milliseconds(25)));
+    for (int i = 0; i < 100; ++i) again.failed(now, 1);
+    CHECK_FALSE(again.may_try(now + std::chrono::milliseconds(999)));
+    CHECK(again.may_try(now + std::chrono::milliseconds(1000)));
+    again.failed(now, 0);
+    CHECK(again.may_try(now + std::chrono::milliseconds(500)));
+    again.succeeded();
+    CHECK(again.may_try(now));
 }
 
 TEST_CASE("pauses between attempts double and stay under half a second") {

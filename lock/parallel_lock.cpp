@@ -1,0 +1,23 @@
+#include "lock/parallel_lock.h"
+
+namespace weir::lock {
+
+ParallelLock::ParallelLock(Make make, Count count) : make_(std::move(make)), count_(std::move(count)) {
+    places_.push_back(make_(1));
+}
+
+Awaitable<Result<Lease>> ParallelLock::try_acquire(std::string holder) {
+    held_ = 0;
+    auto lease = co_await places_[0]->try_acquire(holder);
+    if (lease || lease.error() != LockError::held) co_return lease;
+    const auto count = co_await count_();
+    for (std::size_t place = 1; place < count; ++place) {
+        if (place == places_.size()) places_.push_back(make_(static_cast<unsigned>(place) + 1));
+        held_ = place;
+        lease = co_await places_[place]->try_acquire(holder);
+        if (lease || lease.error() != LockError::held) co_return lease;
+    }
+    co_return lease;
+}
+
+} // namespace weir::lock

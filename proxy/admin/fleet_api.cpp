@@ -1,0 +1,142 @@
+#include "proxy/admin/fleet_api.h"
+
+#include "conf/last_good.h"
+#include "proxy/admin/fleet_status.h"
+#include "proxy/admin/query.h"
+#include "proxy/admin/status.h"
+
+#include <boost/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <ctime>
+
+namespace weir::proxy::admin {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::string_view root = "/api/v1/fleet";
+
+std::string_view path_of(const Request& request) {
+    const std::string_view target = request.target();
+    return target.substr(0, target.find('?'));
+}
+
+Response cannot_ask(const Request& request, const std::string& problem) {
+    return refuse(request, 503, "the fleet cannot be asked: " + problem);
+}
+
+Response done(const Request& request, bool done, const std::string& hash) {
+    return make_json(request, 200, json::object{{"done", done}, {"hash", hash}});
+}
+
+} // namespace
+
+bool FleetApi::is_meant(const Request& request) {
+    const auto path = path_of(request);
+    return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
+}
+
+asio::awaitable<Response> FleetApi::answer(const Request& request) {
+    auto& fleet = reloader_.changer().fleet();
+    const auto records = fleet.records();
+    const auto configs = fleet.configs();
+    if (!records) co_return refuse(request, 404, "there is no fleet: reload.lock is local");
+    const auto path = path_of(request).substr(root.size());
+    const bool is_get = request.method() == http::verb::get;
+    if (path.empty() && is_get) co_return co_await show(request, records);
+    const bool known = path == "/break-lock" || path == "/forgive" || path == "/push" || path == "/rollback";
+    if (!known) co_return refuse(request, 404, "there is no such page");
+    if (request.method() != http::verb::post) co_return refuse(request, 405, "only POST");
+    if (path == "/break-lock") co_return co_await break_lock(request, records);
+    if (path == "/forgive") co_return co_await forgive(request, records);
+    if (path == "/push") co_return co_await push(request, configs);
+    co_return co_await roll_back(request, configs);
+}
+
+asio::awaitable<Response> FleetApi::show(const Request& request, Records records) {
+    const auto view = co_await records->view();
+    if (!view) co_return cannot_ask(request, records->problem());
+    co_return make_json(request, 200, to_json(*view, reloader_.changer().hash_in_force()));
+}
+
+// ?why=…
+asio::awaitable<Response> FleetApi::break_lock(const Request& request, Records records) {
+    const auto why = decode(find_parameter(request.target(), "why").value_or("")).value_or("").substr(0, 200);
+    lock::FleetChange note{0, "", reloader_.changer().fleet().name(), "broken", why, std::time(nullptr), 0};
+    const auto broken = co_await records->break_lock(std::move(note));
+    if (!broken) co_return cannot_ask(request, records->problem());
+    spdlog::warn("fleet: its lock is broken by an operator: {}", why);
+    co_return done(request, *broken > 0, "");
+}
+
+// ?hash=…, which may be the beginning of one.
+asio::awaitable<Response> FleetApi::forgive(const Request& request, Records records) {
+    const auto view = co_await records->view();
+    if (!view) co_return cannot_ask(request, records->problem());
+    const auto wanted = find_parameter(request.target(), "hash").value_or("");
+    std::string hash;
+    std::size_t matches = 0;
+    for (const auto& bad : view->bad)
+        if (wanted.size() >= 8 && bad.hash.starts_with(wanted)) hash = bad.hash, ++matches;
+    if (matches != 1)
+        co_return refuse(request, 404,
+                         "there is no bad configuration, or more than one, whose hash begins so; give at least 8 "
+                         "digits");
+    const auto forgiven = co_await records->forgive(hash);
+    if (!forgiven) co_return cannot_ask(request, records->problem());
+    co_await reloader_.changer().forgive(hash);
+    spdlog::warn("fleet: forgiven by an operator: {}", hash);
+    co_return done(request, *forgiven > 0, hash);
+}
+
+// The body is a configuration with all its files (conf/last_good.h). ?dry=1 only says what it would change.
+asio::awaitable<Response> FleetApi::push(const Request& request, Configs configs) {
+    std::string why;
+    auto bundle = conf::last_good_from(request.body(), why);
+    if (!bundle) co_return refuse(request, 400, why);
+    if (request.body().size() > lock::FleetConfigs::largest)
+        co_return refuse(request, 413, "a fleet's configuration has at most 512 KiB, with all its files");
+    auto hash = bundle->hash;
+    auto report = co_await reloader_.changer().examine(std::move(bundle->files));
+    if (report.hash != hash) co_return refuse(request, 400, "the hash is not the files'");
+    co_return co_await give(request, std::move(configs), std::move(hash), request.body(), std::move(report));
+}
+
+asio::awaitable<Response> FleetApi::roll_back(const Request& request, Configs configs) {
+    auto item = co_await configs->last_good();
+    if (!item) co_return cannot_ask(request, configs->problem());
+    if (!*item)
+        co_return refuse(request, 404,
+                         "none of the last configurations that were pushed has stood its window; push one");
+    std::string why;
+    auto bundle = conf::last_good_from((*item)->text, why);
+    if (!bundle) co_return refuse(request, 500, why);
+    auto report = co_await reloader_.changer().examine(std::move(bundle->files));
+    auto hash = bundle->hash;
+    auto text = std::move((*item)->text);
+    co_return co_await give(request, std::move(configs), std::move(hash), std::move(text), std::move(report));
+}
+
+asio::awaitable<Response> FleetApi::give(const Request& request, Configs configs, std::string hash, std::string text,
+                                         ReloadReport report) {
+    auto& fleet = reloader_.changer().fleet();
+    auto out = to_json(report);
+    const bool refused = report.verdict == ReloadVerdict::refused;
+    if (refused || is_set(request.target(), "dry")) co_return make_json(request, refused ? 409 : 200, out);
+    lock::FleetVersion version{fleet.version(), hash, fleet.name(), std::time(nullptr)};
+    const auto number = co_await configs->push(std::move(version), std::move(text));
+    if (number.has_error() && number.error() == lock::LockError::lost)
+        co_return refuse(request, 409,
+                         "another configuration was pushed at the same moment; look at it, then push again");
+    if (!number) co_return cannot_ask(request, configs->problem());
+    spdlog::info("fleet: configuration {} is given to it as version {}", hash.substr(0, 12), *number);
+    fleet.tell_soon(); // which hears of it
+    out["version"] = *number;
+    co_return make_json(request, 200, out);
+}
+
+} // namespace weir::proxy::admin

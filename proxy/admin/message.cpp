@@ -1,0 +1,32 @@
+#include "proxy/admin/message.h"
+
+#include <boost/json.hpp>
+
+namespace weir::proxy::admin {
+
+namespace http = boost::beast::http;
+namespace json = boost::json;
+
+Response make(const Request& request, int status, std::string body, const char* type) {
+    Response response(static_cast<http::status>(status), 11);
+    response.set(http::field::content_type, type);
+    response.set(http::field::cache_control, "no-store");
+    response.set("X-Content-Type-Options", "nosniff");
+    response.keep_alive(request.keep_alive());
+    response.body() = std::move(body);
+    response.prepare_payload();
+    return response;
+}
+
+Response make_json(const Request& request, int status, const json::value& body) {
+    return make(request, status, json::serialize(body) + "\n", "application/json");
+}
+
+Response refuse(const Request& request, int status, std::string_view why) {
+    auto response = make_json(request, status, json::object{{"error", why}});
+    if (status == 401) response.set(http::field::www_authenticate, "Bearer");
+    if (status == 405) response.set(http::field::allow, "GET, POST");
+    return response;
+}
+
+} // namespace weir::proxy::admin

@@ -1,0 +1,83 @@
+#include "proxy/cli/rollout.h"
+
+#include "proxy/cli/json_text.h"
+
+#include <algorithm>
+
+namespace weir::proxy::cli {
+
+namespace json = boost::json;
+
+// Of its last change to this configuration.
+std::int64_t Rollout::time_of(const std::string& member, const json::object& fleet) const {
+    for (const auto& change : fleet.at("changes").as_array()) {
+        const auto verdict = text_of(change.at("verdict"));
+        const bool ended = verdict == "good" || verdict == "bad";
+        if (ended && text_of(change.at("member")) == member && text_of(change.at("hash")) == hash_)
+            return change.at("took_ms").to_number<std::int64_t>();
+    }
+    return 0;
+}
+
+// A machine that is through with it: has it in force, and not on trial, or has refused it.
+void Rollout::note(const json::object& member, const json::object& fleet, std::vector<Step>& steps) {
+    const auto name = text_of(member.at("name")), state = text_of(member.at("state"));
+    const bool has_it = text_of(member.at("hash")) == hash_;
+    const bool looked = member.at("given").to_number<std::uint64_t>() >= version_;
+    const bool refuses = !has_it && looked && text_of(member.at("refused")) == hash_;
+    if (state == "watching") waits_for_ = name + " is watching";
+    if ((has_it && state == "watching") || (!has_it && !refuses) || !done_.insert(name).second) return;
+    Step step{done_.size(), fleet.at("members").as_array().size(), name, has_it ? "good" : "refused", hash_, "", 0};
+    if (has_it) step.took_ms = time_of(name, fleet);
+    else step.why = text_of(member.at("why")), ++failures_;
+    steps.push_back(std::move(step));
+}
+
+std::vector<Rollout::Step> Rollout::look(const json::object& fleet) {
+    std::vector<Step> steps;
+    if (is_over_) return steps;
+    waits_for_.clear();
+    auto members = fleet.at("members").as_array();
+    std::stable_sort(members.begin(), members.end(), [](const json::value& a, const json::value& b) {
+        return a.at("fence").to_number<std::uint64_t>() < b.at("fence").to_number<std::uint64_t>();
+    });
+    for (const auto& bad : fleet.at("known_bad").as_array()) {
+        if (text_of(bad.at("hash")) != hash_) continue;
+        const auto author = text_of(bad.at("author"));
+        for (const auto& member : members) // those that had it before it was found out
+            if (text_of(member.at("hash")) == hash_ && text_of(member.at("name")) != author)
+                note(member.as_object(), fleet, steps);
+        done_.insert(author);
+        steps.push_back(
+            {done_.size(), members.size(), author, "bad", hash_, text_of(bad.at("why")), time_of(author, fleet)});
+        ++failures_;
+        is_over_ = true;
+        return steps;
+    }
+    for (const auto& member : members) note(member.as_object(), fleet, steps);
+    is_over_ = !members.empty() && std::all_of(members.begin(), members.end(), [&](const json::value& member) {
+        return done_.contains(text_of(member.at("name"))) || text_of(member.at("state")) == "stopping";
+    });
+    return steps;
+}
+
+std::string to_text(const Rollout::Step& step) {
+    auto line = "[" + std::to_string(step.number) + "/" + std::to_string(step.of) + "] " + step.member + " " +
+                step.verdict + " " + step.hash.substr(0, 12);
+    const auto tenths = (step.took_ms + 50) / 100;
+    if (step.verdict != "refused")
+        line += " in " + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + "s";
+    return step.why.empty() ? line : line + ": " + step.why;
+}
+
+std::string to_json_line(const Rollout::Step& step) {
+    return json::serialize(json::object{{"number", step.number},
+                                        {"of", step.of},
+                                        {"member", step.member},
+                                        {"verdict", step.verdict},
+                                        {"hash", step.hash},
+                                        {"took_ms", step.took_ms},
+                                        {"why", step.why}});
+}
+
+} // namespace weir::proxy::cli

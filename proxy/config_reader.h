@@ -1,0 +1,49 @@
+// Where the next configuration comes from: the file and what it includes, or what was given to the fleet.
+//
+// Thread: the control thread; files are read, and texts parsed, on a thread of their own.
+// Lifetime: the pool and the fleet must outlive it.
+#pragma once
+
+#include "conf/load.h"
+#include "proxy/fleet.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace weir::proxy {
+
+class ConfigReader {
+public:
+    using OnFiles = std::function<void(const std::vector<std::string>&)>;
+
+    // `on_files` is told what to watch after each configuration that was read.
+    ConfigReader(boost::asio::thread_pool& disk, Fleet& fleet, std::string path, OnFiles on_files);
+
+    boost::asio::awaitable<conf::Loaded> load(conf::ConfigSource from);
+    // `known`, where nothing has changed since it was read.
+    boost::asio::awaitable<conf::Loaded> load_again(conf::ConfigSource from, conf::Loaded known);
+    // A configuration that is given as texts, read with this machine's environment.
+    boost::asio::awaitable<conf::Loaded> read(std::vector<conf::SourceFile> files);
+
+    std::uint64_t given() const { return given_; } // the version of the fleet's that was read last; 0: none
+
+    // What was read elsewhere.
+    void watch(const conf::Loaded& loaded) const { on_files_(loaded.watched); }
+    const std::string& path() const { return path_; }
+
+private:
+    boost::asio::awaitable<conf::Loaded> load_given();
+    conf::Loaded fail(std::string why) const;
+
+    boost::asio::thread_pool& disk_;
+    Fleet& fleet_;
+    const std::string path_;
+    const OnFiles on_files_;
+    std::uint64_t given_ = 0;
+};
+
+} // namespace weir::proxy
