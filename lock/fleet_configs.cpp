@@ -3,7 +3,6 @@
 #include "lock/fleet_records.h"
 
 #include <algorithm>
-#include <tuple>
 
 namespace weir::lock {
 namespace {
@@ -77,8 +76,7 @@ Awaitable<Result<std::optional<FleetConfigs::Item>>> FleetConfigs::find(const ch
     for (const auto& reply : *replies) {
         const auto version = reply.items.size() == 2 ? version_from(reply.items[0].text) : std::nullopt;
         if (!version || reply.items[1].text.empty()) continue;
-        const auto rank = [](const FleetVersion& v) { return std::tie(v.number, v.hash); };
-        if (!best || rank(best->version) < rank(*version)) best = Item{*version, reply.items[1].text};
+        if (!best || version->is_newer_than(best->version)) best = Item{*version, reply.items[1].text};
     }
     co_return best;
 }

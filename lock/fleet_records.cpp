@@ -96,8 +96,8 @@ Awaitable<Result<FleetNews>> FleetRecords::tell(FleetMember member) {
     for (const auto& reply : *replies) {
         if (reply.items.size() != 2) continue;
         news.fence = std::max(news.fence, static_cast<std::uint64_t>(reply.items[0].number));
-        if (const auto version = version_from(reply.items[1].text))
-            news.version = std::max(news.version, version->number);
+        const auto version = version_from(reply.items[1].text);
+        if (version && version->is_newer_than(news.newest)) news.newest = *version;
     }
     co_return news;
 }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace weir::lock {
@@ -44,12 +45,17 @@ struct FleetVersion {
     std::uint64_t number = 0; // from 1; rises with each that is given
     std::string hash, author; // the author: the member through which it came
     std::int64_t at = 0;      // Unix time
+
+    // Two may have got one number where servers had lost what they knew: the hash tells them apart, everywhere alike.
+    bool is_newer_than(const FleetVersion& other) const {
+        return std::tie(number, hash) > std::tie(other.number, other.hash);
+    }
 };
 
 // What a member learns when it tells of itself.
 struct FleetNews {
-    std::uint64_t fence = 0;   // the highest that the servers remember
-    std::uint64_t version = 0; // the newest; 0: none was ever given
+    std::uint64_t fence = 0; // the highest that the servers remember
+    FleetVersion newest;     // its number is 0 where none was ever given
 };
 
 struct FleetView {

@@ -42,8 +42,9 @@ struct Fleet::State {
     std::uint64_t round = 0;  // of `follow`
     bool reachable = false, stopped = false, leaving = false, alarmed = false;
     std::string problem;
-    std::uint64_t alarms = 0, version = 0;
-    Clock::time_point began; // the change under way
+    std::uint64_t alarms = 0;
+    lock::FleetVersion newest; // that was heard of
+    Clock::time_point began;   // the change under way
     std::deque<lock::FleetChange> untold;
     std::mt19937 random{std::random_device{}()};
 };
@@ -56,7 +57,7 @@ bool Fleet::is_reachable() const { return state_->reachable; }
 const std::string& Fleet::problem() const { return state_->problem; }
 std::uint64_t Fleet::fence_alarms() const { return state_->alarms; }
 std::string Fleet::name() const { return member_name(state_->settings.lock); }
-std::uint64_t Fleet::version() const { return state_->version; }
+std::uint64_t Fleet::version() const { return state_->newest.number; }
 bool Fleet::has_left() const { return !state_->leaving; }
 std::shared_ptr<lock::FleetRecords> Fleet::records() const { return state_->records; }
 std::shared_ptr<lock::FleetConfigs> Fleet::configs() const { return state_->configs; }
@@ -86,7 +87,7 @@ void Fleet::follow(const conf::Reload& settings) {
     state_->timer.cancel();
     state_->records.reset();
     state_->configs.reset();
-    state_->version = 0;
+    state_->newest = {};
     if (settings.lock.type == conf::LockType::local) return;
     const auto servers =
         std::make_shared<lock::RedisQuorum>(state_->control.get_executor(), lock_servers(settings.lock));
@@ -137,8 +138,10 @@ void Fleet::take_news(State& state, const lock::FleetNews& news) {
                       news.fence, floor);
     }
     if (!went_back) state.alarmed = false;
-    if (news.version <= state.version) return; // also where the servers have lost what they had
-    state.version = news.version;
+    const auto& known = state.newest;
+    const bool same = news.newest.number == known.number && news.newest.hash == known.hash;
+    if (same || news.newest.number < known.number) return; // a lower one is of servers that have lost what they had
+    state.newest = news.newest;
     state.about.on_version();
 }
 

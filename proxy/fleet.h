@@ -50,7 +50,7 @@ public:
     const std::string& problem() const;
     std::uint64_t fence_alarms() const; // how often the servers' fence was found below this machine's
     std::string name() const;           // this machine's
-    std::uint64_t version() const;      // the highest that was heard of
+    std::uint64_t version() const;      // the highest that was heard of, of configurations given to the fleet
 
     // What it shares with the others; null where there is no fleet.
     std::shared_ptr<lock::FleetRecords> records() const;

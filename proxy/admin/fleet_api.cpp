@@ -128,6 +128,9 @@ asio::awaitable<Response> FleetApi::give(const Request& request, Configs configs
     const bool refused = report.verdict == ReloadVerdict::refused;
     if (refused || is_set(request.target(), "dry")) co_return make_json(request, refused ? 409 : 200, out);
     lock::FleetVersion version{fleet.version(), hash, fleet.name(), std::time(nullptr)};
+    const auto view = co_await fleet.records()->view();
+    if (!view) co_return cannot_ask(request, configs->problem());
+    for (const auto& member : view->members) version.number = std::max(version.number, member.given);
     const auto number = co_await configs->push(std::move(version), std::move(text));
     if (number.has_error() && number.error() == lock::LockError::lost)
         co_return refuse(request, 409,

@@ -2,61 +2,15 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
-import threading
 
-import weir_test
-from redis_server import Redis, lock
-from weir_test import WEIR, Client, Scenario, Weir, eventually, free_port, main, web
-
-CHECK = "{type: http, path: /healthz, interval: 100ms, timeout: 90ms, fall: 2, rise: 1}"
+from fleet_test import FleetScenario
+from redis_server import Redis
+from weir_test import WEIR, Client, eventually, free_port, main
 
 
-class Fleet(Scenario):
-    def members(self, count, redis, window="1s", **kwargs):
-        self.good = self.backend(name="good")
-        self.redis, self.window, self.more = redis, window, kwargs.pop("more", "")
-        self.ports = [free_port() for _ in range(count)]
-        self.fleet = []
-        for i in range(count):
-            self.fleet.append(self.weir(self.config(i, [self.good]), **kwargs))
-        eventually(lambda: len(self.view()["members"]) == count, "all are there")
-        return self.fleet
-
-    def config(self, i, backends, more=""):
-        """The same text on every machine but for its port, which comes from the environment there."""
-        lines = web("${PORT}", backends, CHECK, more)
-        return lines + lock(self.redis.port, ', member: "${NAME}"' + self.more, watch="true", rollback=f"rollback: {{window: {self.window}}}, ")
-
-    def weir(self, config, **kwargs):
-        i = len(self.fleet)
-        environment = {"PORT": str(self.ports[i]) if i < len(self.ports) else str(free_port()), "NAME": f"lb-{i}"}
-        # One text for all: what differs stands in the environment.
-        state = tempfile.TemporaryDirectory()
-        self.addCleanup(state.cleanup)
-        environment.update(STATE=state.name, ADMIN=str(free_port()))
-        return super().weir(config + "process: {workers: 1, state_dir: \"${STATE}\", drain_timeout: 5s}\nadmin: {address: \"127.0.0.1:${ADMIN}\"}\n",
-                            environment=environment, admin_port=int(environment["ADMIN"]), state_dir=state.name, watch=True, **kwargs)
-
-    def write(self, backends, more=""):
-        for i, weir in enumerate(self.fleet):
-            weir.write(self.whole(self.config(i, backends, more)))
-
-    def whole(self, config):
-        return config + "process: {workers: 1, state_dir: \"${STATE}\", drain_timeout: 5s}\nadmin: {address: \"127.0.0.1:${ADMIN}\"}\n"
-
-    def view(self, member=0):
-        status, body = self.fleet[member].admin("GET", "/api/v1/fleet")
-        return json.loads(body) if status == 200 else {"members": [], "error": body}
-
-    def counts(self, verdict):
-        return [weir.metrics().get(f'weir_reloads_total{{verdict="{verdict}"}}', 0) for weir in self.fleet]
-
-    def hashes(self):
-        return {weir.status()["config"]["hash"] for weir in self.fleet}
-
+class Fleet(FleetScenario):
     def test_a_good_file_reaches_all_one_at_a_time_and_a_bad_one_stops_at_the_first(self):
         self.members(5, Redis(self))
         events = self.redis.watch(self)
@@ -107,7 +61,7 @@ class Fleet(Scenario):
 
     def test_the_commands_show_the_fleet_break_its_lock_and_forgive(self):
         self.members(2, Redis(self))
-        run = lambda *args: subprocess.run([WEIR, "fleet", *args, "--admin", f"127.0.0.1:{self.fleet[0].admin_port}"], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+        run = self.run_fleet
         shown = run("status")
         self.assertEqual(shown.returncode, 0, shown.stderr)
         self.assertRegex(shown.stdout, r"lock free, fence 0\nMEMBER .*\nlb-0 +0\.\d+\.\d+ +[0-9a-f]{12} +0 +serving +100%\nlb-1 ")
@@ -148,9 +102,6 @@ class Fleet(Scenario):
         self.assertEqual(first.status()["config"]["hash"], before)
         self.assertEqual(self.view(1)["known_bad"], [])
         self.assertTrue(self.view(1)["drift"])
-
-    def counts_of(self, weir, verdict):
-        return weir.metrics().get(f'weir_reloads_total{{verdict="{verdict}"}}', 0)
 
     def test_a_holder_that_is_killed_leaves_no_lock_behind_after_one_lease(self):
         self.members(2, Redis(self), window="1m")
@@ -196,7 +147,7 @@ class Fleet(Scenario):
             eventually(lambda: self.view()["known_bad"], "the fleet knows")
 
     def test_a_start_is_not_held_up_by_a_redis_that_is_gone(self):
-        self.ports, self.fleet, self.more, self.window = [free_port()], [], "", "300ms"
+        self.ports, self.fleet, self.more, self.window, self.source = [free_port()], [], "", "300ms", "file"
         self.good = self.backend(name="good")
         self.redis = Redis(self)
         self.redis.kill()

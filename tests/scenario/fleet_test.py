@@ -1,0 +1,70 @@
+"""Several weirs with one configuration and one Redis, for scenarios about fleets. Standard library only."""
+import json
+import subprocess
+import tempfile
+
+from redis_server import lock
+from weir_test import WEIR, Scenario, eventually, free_port, web
+
+CHECK = "{type: http, path: /healthz, interval: 100ms, timeout: 90ms, fall: 2, rise: 1}"
+
+
+class FleetScenario(Scenario):
+    def members(self, count, redis, window="1s", **kwargs):
+        self.good = self.backend(name="good")
+        self.redis, self.window, self.more, self.source = redis, window, kwargs.pop("more", ""), kwargs.pop("source", "file")
+        self.ports = [free_port() for _ in range(count)]
+        self.fleet = []
+        for i in range(count):
+            self.fleet.append(self.weir(self.config(i, [self.good]), **kwargs))
+        eventually(lambda: len(self.view()["members"]) == count, "all are there")
+        return self.fleet
+
+    def config(self, i, backends, more=""):
+        """The same text on every machine but for its port, which comes from the environment there."""
+        lines = web("${PORT}", backends, CHECK, more)
+        return lines + lock(self.redis.port, ', member: "${NAME}"' + self.more, watch=f"true, source: {self.source}", rollback=f"rollback: {{window: {self.window}}}, ")
+
+    def weir(self, config, **kwargs):
+        i = kwargs.pop("index", len(self.fleet))
+        environment = {"PORT": str(self.ports[i]) if i < len(self.ports) else str(free_port()), "NAME": f"lb-{i}"}
+        # One text for all: what differs stands in the environment.
+        state_dir = kwargs.pop("state_dir", None)
+        if state_dir is None:
+            state = tempfile.TemporaryDirectory()
+            self.addCleanup(state.cleanup)
+            state_dir = state.name
+        environment.update(STATE=state_dir, ADMIN=str(free_port()))
+        return super().weir(config + "process: {workers: 1, state_dir: \"${STATE}\", drain_timeout: 5s}\nadmin: {address: \"127.0.0.1:${ADMIN}\"}\n",
+                            environment=environment, admin_port=int(environment["ADMIN"]), state_dir=state_dir, watch=True, **kwargs)
+
+    def write(self, backends, more=""):
+        for i, weir in enumerate(self.fleet):
+            weir.write(self.whole(self.config(i, backends, more)))
+
+    def whole(self, config):
+        return config + "process: {workers: 1, state_dir: \"${STATE}\", drain_timeout: 5s}\nadmin: {address: \"127.0.0.1:${ADMIN}\"}\n"
+
+    def again(self, i, config, **kwargs):
+        """A machine that was stopped starts once more, with what it has on its disk."""
+        old = self.fleet[i]
+        self.fleet[i] = self.weir(config, index=i, state_dir=old.state_dir, path=old.path, **kwargs)
+        return self.fleet[i]
+
+    def view(self, member=0):
+        status, body = self.fleet[member].admin("GET", "/api/v1/fleet")
+        return json.loads(body) if status == 200 else {"members": [], "error": body}
+
+    def counts(self, verdict):
+        return [weir.metrics().get(f'weir_reloads_total{{verdict="{verdict}"}}', 0) for weir in self.fleet]
+
+    def hashes(self):
+        return {weir.status()["config"]["hash"] for weir in self.fleet}
+
+    def counts_of(self, weir, verdict):
+        return weir.metrics().get(f'weir_reloads_total{{verdict="{verdict}"}}', 0)
+
+    def run_fleet(self, *words, member=0):
+        """`weir fleet …` at one of the machines."""
+        at = f"127.0.0.1:{self.fleet[member].admin_port}"
+        return subprocess.run([WEIR, "fleet", *words, "--admin", at], capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL)

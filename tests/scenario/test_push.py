@@ -1,0 +1,192 @@
+"""Configurations that weir itself brings to every machine of a fleet, and changes that go side by side."""
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+
+from fleet_test import FleetScenario
+from redis_server import Redis
+from weir_test import WEIR, Client, eventually, free_port, main
+
+
+class Push(FleetScenario):
+    def pushed(self, backends, more="", name="new.yaml"):
+        """A file with the text that all machines are to have."""
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        path = os.path.join(directory.name, name)
+        with open(path, "w") as f:
+            f.write(self.whole(self.config(0, backends, more)))
+        return path
+
+    def answers(self, i):
+        with Client(self.ports[i]) as client:
+            return client.get("/")["fields"].get("x-backend")
+
+    def test_a_push_reaches_every_machine_a_bad_one_stops_at_the_first_and_a_rollback_brings_the_last_good_one_back(self):
+        self.members(4, Redis(self), source="fleet", window="500ms")
+        events = self.redis.watch(self)
+        new = self.backend(name="new")
+        done = self.run_fleet("push", self.pushed([new]))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(lines[0]["version"], 1)
+        self.assertEqual([(line["number"], line["of"], line["verdict"]) for line in lines[1:]], [(n, 4, "good") for n in (1, 2, 3, 4)])
+        self.assertEqual(sorted(line["member"] for line in lines[1:]), ["lb-0", "lb-1", "lb-2", "lb-3"])
+        self.assertTrue(all(line["took_ms"] >= 500 for line in lines[1:]), lines)
+        self.assertEqual(events(), ["INCR", "DEL"] * 4)  # one after the other
+        self.assertEqual(self.hashes(), {lines[0]["hash"]})
+        self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
+
+        done = self.run_fleet("push", self.pushed([f"127.0.0.1:{free_port()}"]), member=1)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        last = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual((last["verdict"], last["of"]), ("bad", 4))
+        self.assertIn("0 of 1 backends are healthy", last["why"])
+        eventually(lambda: sum(self.counts("refused")) == 3, "the others refuse it")
+        self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
+        bad = [c for c in self.view()["changes"] if c["hash"] == last["hash"]]
+        self.assertEqual([c["verdict"] for c in bad], ["bad", "begun", "pushed"])  # three have never run it
+        again = self.run_fleet("push", self.pushed([f"127.0.0.1:{free_port()}"], "limits: {header_count: 44}"), "--dry-run")
+        self.assertEqual(again.returncode, 0)  # another one, which nobody knows yet
+
+        done = self.run_fleet("rollback", member=2)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual([json.loads(line)["verdict"] for line in done.stdout.splitlines()[1:]], ["good"] * 4)
+        shown = self.run_fleet("status").stdout
+        self.assertRegex(shown, r"version 3 +[0-9a-f]{12}  pushed through lb-2")
+        self.assertEqual(self.hashes(), {lines[0]["hash"]})
+
+        self.fleet[3].stop()
+        eventually(lambda: len(self.view()["members"]) == 3, "it has left")
+        config = self.config(3, [self.good])
+        self.assertEqual(self.again(3, config).status()["config"]["hash"], lines[0]["hash"])  # not its file
+        self.fleet[3].stop()
+        self.redis.kill()
+        alone = self.again(3, config)
+        self.assertEqual(alone.status()["config"]["hash"], lines[0]["hash"])
+        self.assertIn("starting from the last good configuration of this machine", alone.log())
+        self.assertEqual(self.answers(3), "new")
+        self.assertEqual(json.loads(alone.admin("POST", "/api/v1/reload?wait=1")[1])["verdict"], "refused")  # nobody can tell
+        self.redis.start()  # with nothing in its memory
+        eventually(lambda: all(weir.metrics()["weir_fleet_reachable"] for weir in self.fleet), "they are in touch")
+        self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
+        done = self.run_fleet("push", self.pushed([self.good, new]))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(json.loads(done.stdout.splitlines()[0])["version"], 4)  # numbers do not begin anew
+        self.assertEqual(len(self.hashes()), 1)
+
+    def test_a_machine_that_starts_does_not_take_what_the_fleet_knows_to_be_bad(self):
+        self.members(2, Redis(self), source="fleet", window="300ms")
+        new = self.backend(name="new")
+        self.assertEqual(self.run_fleet("push", self.pushed([new])).returncode, 0)
+        self.assertEqual(self.run_fleet("push", self.pushed([f"127.0.0.1:{free_port()}"])).returncode, 1)
+        self.fleet[1].stop()
+        late = self.again(1, self.config(1, [self.good]))
+        self.assertEqual(self.answers(1), "new")
+        self.assertRegex(late.log(), "the fleet.s: .*(has taken this configuration back|was rolled back)")
+        self.assertIn("starting from the last good configuration", late.log())
+
+    def test_what_cannot_be_pushed_is_told_with_its_place_and_nothing_is_stored(self):
+        self.members(1, Redis(self), source="fleet", window="300ms")
+
+        def refused(path, *words):
+            done = self.run_fleet("push", path)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            for word in words:
+                self.assertIn(word, done.stderr)
+
+        wrong = self.pushed([self.good], "limits: {header_cont: 5}")
+        refused(wrong, "new.yaml:", "did you mean \"header_count\"?")
+        self.source = "file"
+        refused(self.pushed([self.good]), "new.yaml:", "reload.source: write fleet")
+        self.source = "fleet"
+        other = self.pushed([self.good])
+        with open(other) as f:
+            text = f.read()
+        with open(other, "w") as f:
+            f.write(text.replace("fleet: test", "fleet: other"))
+        refused(other, "reload.lock: it is of another fleet")
+        with open(other, "w") as f:
+            f.write(text.replace("workers: 1", "workers: 2"))
+        refused(other, "needs a restart")
+        with open(other, "w") as f:
+            f.write(text + "#" * 600000)
+        refused(other, "at most 512 KiB")
+        with open(other, "w") as f:
+            f.write(text + 'include: ["missing.yaml"]\n')
+        refused(other, "there is no file")
+        refused("/nonexistent/weir.yaml", "cannot be read")
+        dry = self.run_fleet("push", self.pushed([self.good, self.backend(name="more")]), "--dry-run")
+        self.assertEqual(dry.returncode, 0)
+        self.assertTrue(any(c["kind"] == "backend" and c["type"] == "added" for c in json.loads(dry.stdout)["changes"]), dry.stdout)
+        self.assertEqual(self.run_fleet("rollback").returncode, 1)
+        self.assertEqual(self.view()["versions"], [])
+        self.assertEqual(self.redis.call("EXISTS", "weir:{test}:texts"), "0")
+
+    def test_a_pushed_configuration_brings_what_it_includes(self):
+        self.members(2, Redis(self), source="fleet", window="300ms")
+        new = self.backend(name="new")
+        path = self.pushed([self.good])
+        with open(path) as f:
+            text = f.read()
+        start, end = text.index("pools:"), text.index("reload:")
+        os.mkdir(os.path.join(os.path.dirname(path), "conf.d"))
+        with open(path, "w") as f:
+            f.write(text[:start] + text[end:] + "include: [conf.d/*.yaml]\n")
+        with open(os.path.join(os.path.dirname(path), "conf.d", "pools.yaml"), "w") as f:
+            f.write(text[start:end].replace(self.good.address, new.address))
+        done = self.run_fleet("push", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([self.answers(i) for i in range(2)], ["new"] * 2)
+
+    def test_progress_on_a_real_terminal(self):
+        self.members(2, Redis(self), source="fleet", window="1s")
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        path = self.pushed([self.good, self.backend(name="new")])
+        command = subprocess.Popen([WEIR, "fleet", "push", path, "--admin", f"127.0.0.1:{self.fleet[0].admin_port}"], stdout=theirs, stderr=theirs, stdin=theirs)
+        self.addCleanup(command.wait)
+        self.addCleanup(command.kill)
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: nobody writes any more
+            while piece := os.read(ours, 4096):
+                shown += piece
+        self.assertEqual(command.wait(30), 0)
+        self.assertRegex(shown, rb"\+ backend web/127\.0\.0\.1:\d+")
+        self.assertRegex(shown, rb"version 1 \(hash [0-9a-f]{12}\) is pushed")
+        self.assertRegex(shown, rb"lb-\d is watching")
+        self.assertRegex(shown, rb"\[1/2\] lb-\d good [0-9a-f]{12} in \d+\.\ds\r\n")
+        self.assertRegex(shown, rb"\[2/2\] lb-\d good [0-9a-f]{12} in \d+\.\ds\r\n")
+
+
+class Parallel(FleetScenario):
+    def test_after_the_first_the_others_follow_side_by_side(self):
+        self.members(5, Redis(self), window="1500ms", more=", parallel: 75%")
+        self.write([self.good], "limits: {header_count: 50}")
+        eventually(lambda: self.counts("applied") == [1] * 5, "it reaches all")
+        changes = [c["verdict"] for c in reversed(self.view()["changes"])]
+        self.assertEqual(changes[:2], ["begun", "good"])  # the first is alone
+        self.assertEqual(changes[2:5], ["begun"] * 3)  # then three at a time
+        self.assertEqual(sorted(changes), ["begun"] * 5 + ["good"] * 5)
+        fences = [c["fence"] for c in self.view()["changes"] if c["verdict"] == "begun"]
+        self.assertEqual(len(set(fences)), 5)
+        self.assertEqual(len(self.hashes()), 1)
+        eventually(lambda: self.redis.call("KEYS", "weir:{test}:lock*") == "", "no lock is left")
+
+    def test_a_bad_configuration_still_stops_at_the_first(self):
+        self.members(4, Redis(self), window="1s", more=", parallel: 4")
+        good = self.hashes()
+        self.write([f"127.0.0.1:{free_port()}"])
+        eventually(lambda: sum(self.counts("rolled_back")) + sum(self.counts("refused")) == 4, "all have a verdict")
+        self.assertEqual((sum(self.counts("rolled_back")), sum(self.counts("refused"))), (1, 3))
+        self.assertEqual(self.hashes(), good)
+        followed = self.run_fleet("follow")
+        self.assertEqual(followed.returncode, 1)
+        self.assertEqual(json.loads(followed.stdout.splitlines()[-1])["verdict"], "bad")
+
+
+if __name__ == "__main__":
+    main()
