@@ -75,8 +75,11 @@ class Weir:
         finally:
             connection.close()
 
+    def get_json(self, target):
+        return json.loads(self.admin("GET", target)[1])
+
     def status(self):
-        return json.loads(self.admin("GET", "/api/v1/status")[1])
+        return self.get_json("/api/v1/status")
 
     def metrics(self):
         values = {}

@@ -1,0 +1,158 @@
+"""A Redis whose answers are cut, dropped or delayed at every byte, holders that are killed at every step, and clocks that
+jump: changes stay in the order of their fences, and no lock is left behind."""
+import concurrent.futures
+import contextlib
+import os
+import tempfile
+import unittest
+
+from redis_proxy import RedisProxy
+from redis_server import Redis, lock
+from weir_test import SANITIZED, Client, Scenario, eventually, free_port, main, web
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+LANES = 4  # that go on side by side: most of their time they wait
+
+
+class Faults(Scenario):
+    def lane(self):
+        """A Redis, a weir that reaches it through a proxy, and another that reaches it straight."""
+        redis = Redis(self)
+        return redis, RedisProxy(self, redis.port)
+
+    def machine(self, name, port, redis_port, backend, state=None, rollback="", **kwargs):
+        if state is None:
+            directory = tempfile.TemporaryDirectory()
+            self.addCleanup(directory.cleanup)
+            state = directory.name
+        text = self.text(name, port, redis_port, backend, 50, rollback)
+        return self.weir(text, state_dir=state, workers=1, **kwargs)
+
+    def text(self, name, port, redis_port, backend, count, rollback=""):
+        return web(port, [backend], more=f"limits: {{header_count: {count}}}") + lock(redis_port, f", member: {name}", ttl="1s", wait="8s", rollback=rollback)
+
+    def check_records(self, weir, redis):
+        """No two configurations under one fence, records in the order of fences, and no lock left."""
+        eventually(lambda: redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left")
+        changes = [c for c in reversed(weir.get_json("/api/v1/fleet")["changes"]) if c["verdict"] == "begun"]
+        fences = [c["fence"] for c in changes]
+        self.assertEqual(fences, sorted(fences))
+        self.assertEqual(len(set(fences)), len({(c["fence"], c["hash"]) for c in changes}), changes)
+        self.assertLessEqual(max(fences, default=0), int(redis.call("GET", "weir:{test}:fence") or 0))
+
+    def answers_at_every_byte(self, kind):
+        def lane(number):
+            redis, proxy = self.lane()
+            port, backend = free_port(), self.backend()
+            weir = self.machine("lb-0", port, proxy.port, backend)
+            weir.reload(self.text("lb-0", port, proxy.port, backend, 51))
+            proxy.set("delay", 10**9)  # nothing but counting
+            weir.reload(self.text("lb-0", port, proxy.port, backend, 52))
+            size, fence = proxy.answered, 0
+            self.assertGreater(size, 15)
+            for byte in range(number, size + 1, LANES):
+                proxy.set(kind, byte)
+                report = weir.reload(self.text("lb-0", port, proxy.port, backend, 60 + byte))
+                proxy.set()
+                self.assertIn(report["verdict"], ("applied", "refused"), report)
+                if report["verdict"] == "applied":
+                    self.assertGreater(report["fence"], fence)
+                    fence = report["fence"]
+                else:
+                    self.assertRegex(report["errors"][0], "lock unavailable|the fleet cannot be told|the lock was lost|held by others")
+                with Client(port) as client:
+                    self.assertEqual(client.get("/")["status"], 200)
+                report = weir.reload(self.text("lb-0", port, proxy.port, backend, 200 + byte))
+                self.assertEqual(report["verdict"], "applied", report)
+                self.assertGreater(report["fence"], fence)
+                fence = report["fence"]
+                self.check_records(weir, redis)
+            return size
+
+        with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
+            list(pool.map(lane, range(LANES)))
+
+    def test_answers_that_are_cut_at_every_byte(self):
+        self.answers_at_every_byte("cut")
+
+    def test_answers_that_are_dropped_from_every_byte_on(self):
+        self.answers_at_every_byte("drop")
+
+    def test_answers_that_are_delayed_at_every_byte(self):
+        self.answers_at_every_byte("delay")
+
+    def test_a_holder_that_is_killed_at_each_step_holds_up_the_others_for_one_lease_and_changes_nothing_twice(self):
+        steps = [(n, when) for n in range(1, 7) for when in ("before", "after")]
+        with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
+            reached = list(pool.map(lambda step: self.killed_at(*step), steps))
+        self.assertIn("begun", reached)
+        self.assertIn("good", reached)
+        self.assertIn(None, reached)
+
+    def killed_at(self, n, when):
+        """Kills the first machine when its n-th command is on its way; returns the last thing that the fleet heard of it."""
+        redis, proxy = self.lane()
+        ports, backend = [free_port(), free_port()], self.backend()
+        rollback = "rollback: {window: 200ms}, "
+        first = self.machine("lb-0", ports[0], proxy.port, backend, rollback=rollback)
+        second = self.machine("lb-1", ports[1], redis.port, backend, rollback=rollback)
+        eventually(lambda: len(second.get_json("/api/v1/fleet")["members"]) == 2, "both are there")
+        seen = []
+
+        def on_command(words):
+            if words[0] != b"EVAL":
+                return None
+            seen.append(words[1])
+            if len(seen) != n:
+                return None
+            if when == "after":
+                return first.process.kill
+            first.process.kill()
+            first.process.wait()
+            raise OSError("it never goes on its way")
+
+        proxy.on_command = on_command
+        first.write(self.text("lb-0", ports[0], proxy.port, backend, 70, rollback))
+        with contextlib.suppress(OSError, ValueError):  # it dies while it is asked
+            first.admin("POST", "/api/v1/reload?wait=1")
+        eventually(lambda: first.process.poll() is not None, "it is dead")
+        told = [c["verdict"] for c in second.get_json("/api/v1/fleet")["changes"] if c["member"] == "lb-0"]
+        report = second.reload(self.text("lb-1", ports[1], redis.port, backend, 71, rollback))
+        self.assertEqual(report["verdict"], "applied", report)
+        self.check_records(second, redis)
+        proxy.on_command = None
+        again = self.machine("lb-0", ports[0], proxy.port, backend, state=first.state_dir, rollback=rollback)
+        last = again.reload(self.text("lb-0", ports[0], proxy.port, backend, 72, rollback))
+        self.assertEqual(last["verdict"], "applied", last)
+        self.assertGreater(last["fence"], report["fence"])
+        self.check_records(second, redis)
+        return told[0] if told else None
+
+    @unittest.skipIf(SANITIZED, "libfaketime and the sanitizers both stand in front of the clock")
+    def test_a_clock_that_jumps_neither_lengthens_nor_shortens_a_lease(self):
+        redis, port, backend = Redis(self), free_port(), self.backend()
+        clock = tempfile.NamedTemporaryFile("w", suffix=".clock", delete=False)
+        self.addCleanup(os.unlink, clock.name)
+
+        def set_clock(offset):
+            with open(clock.name + ".new", "w") as f:
+                f.write(offset + "\n")
+            os.replace(clock.name + ".new", clock.name)
+
+        set_clock("+0")
+        fake = {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": clock.name, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+        rollback = "rollback: {window: 3s}, "
+        weir = self.machine("lb-0", port, redis.port, backend, rollback=rollback, environment=fake)
+        for n, jump in enumerate(("+3600", "-3600")):
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                report = pool.submit(weir.reload, self.text("lb-0", port, redis.port, backend, 60 + n, rollback))
+                eventually(lambda: "watched_for_ms" in weir.status()["reload"], "it is watched")
+                set_clock(jump)
+                held = eventually(lambda: redis.call("GET", "weir:{test}:lock"), "it is held")
+                self.assertTrue(held.startswith("lb-0:"))
+                self.assertEqual(report.result()["verdict"], "applied", report.result())  # renewed for three leases
+            self.check_records(weir, redis)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Has spin look at every order of events in docs/model/rollout.pml, as it is and with parts taken out.
+usage: check_model.py SOURCE_DIR"""
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+MODEL = pathlib.Path(sys.argv[1]).resolve() / "docs" / "model" / "rollout.pml"
+CASES = [  # what is defined, and whether the promises hold
+    ((), True),
+    (("AMNESIA",), True),
+    (("NO_FENCE",), False),
+    (("AMNESIA", "NO_FLOOR"), False),
+]
+
+
+def check(defines):
+    """The number of states, and the first violation found."""
+    flags = [f"-D{d}" for d in defines]
+    with tempfile.TemporaryDirectory() as where:
+        subprocess.run(["spin", *flags, "-a", str(MODEL)], cwd=where, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["gcc", "-O2", "-DSAFETY", "-DMEMLIM=4096", "-o", "pan", "pan.c"], cwd=where, check=True)
+        said = subprocess.run(["./pan", "-m100000"], cwd=where, check=True, capture_output=True, text=True).stdout
+    states = re.search(r"(\d+(?:\.\d+)?(?:e\+\d+)?) states, stored", said)
+    if "max search depth too small" in said or not states:
+        raise SystemExit(f"spin could not look at all of it:\n{said}")
+    broken = re.search(r"pan:\d+: (.*)", said)
+    return int(float(states[1])), broken and broken[1]
+
+
+failed = False
+for defines, holds in CASES:
+    states, broken = check(defines)
+    name = " ".join(defines) or "as it is"
+    print(f"{name}: {states} states, " + (f"violated: {broken}" if broken else "all promises hold"))
+    if bool(broken) == holds:
+        print(f"  but it should {'hold' if holds else 'be violated'}")
+        failed = True
+sys.exit(1 if failed else 0)
