@@ -20,16 +20,20 @@ class Faults(Scenario):
         redis = Redis(self)
         return redis, RedisProxy(self, redis.port)
 
-    def machine(self, name, port, redis_port, backend, state=None, rollback="", **kwargs):
+    def machine(self, name, port, redis_port, backend, state=None, rollback="", environment=None):
         if state is None:
             directory = tempfile.TemporaryDirectory()
             self.addCleanup(directory.cleanup)
             state = directory.name
-        text = self.text(name, port, redis_port, backend, 50, rollback)
-        return self.weir(text, state_dir=state, workers=1, **kwargs)
+        admin = free_port()
+        own = {"NAME": name, "PORT": str(port), "REDIS": str(redis_port), "STATE": state, "ADMIN": str(admin)}
+        return self.weir(self.text(backend, 50, rollback), state_dir=state, admin_port=admin, environment={**own, **(environment or {})})
 
-    def text(self, name, port, redis_port, backend, count, rollback=""):
-        return web(port, [backend], more=f"limits: {{header_count: {count}}}") + lock(redis_port, f", member: {name}", ttl="1s", wait="8s", rollback=rollback)
+    def text(self, backend, count, rollback=""):
+        """The same for every machine: what differs stands in its environment."""
+        text = web("${PORT}", [backend], more=f"limits: {{header_count: {count}}}")
+        text += lock("redis://127.0.0.1:${REDIS}/0", ', member: "${NAME}"', ttl="1s", wait="8s", rollback=rollback)
+        return text + 'process: {workers: 1, state_dir: "${STATE}"}\nadmin: {address: "127.0.0.1:${ADMIN}"}\n'
 
     def check_records(self, weir, redis):
         """No two configurations under one fence, records in the order of fences, and no lock left."""
@@ -45,14 +49,14 @@ class Faults(Scenario):
             redis, proxy = self.lane()
             port, backend = free_port(), self.backend()
             weir = self.machine("lb-0", port, proxy.port, backend)
-            weir.reload(self.text("lb-0", port, proxy.port, backend, 51))
+            weir.reload(self.text(backend, 51))
             proxy.set("delay", 10**9)  # nothing but counting
-            weir.reload(self.text("lb-0", port, proxy.port, backend, 52))
+            weir.reload(self.text(backend, 52))
             size, fence = proxy.answered, 0
             self.assertGreater(size, 15)
             for byte in range(number, size + 1, LANES):
                 proxy.set(kind, byte)
-                report = weir.reload(self.text("lb-0", port, proxy.port, backend, 60 + byte))
+                report = weir.reload(self.text(backend, 60 + byte))
                 proxy.set()
                 self.assertIn(report["verdict"], ("applied", "refused"), report)
                 if report["verdict"] == "applied":
@@ -62,7 +66,7 @@ class Faults(Scenario):
                     self.assertRegex(report["errors"][0], "lock unavailable|the fleet cannot be told|the lock was lost|held by others")
                 with Client(port) as client:
                     self.assertEqual(client.get("/")["status"], 200)
-                report = weir.reload(self.text("lb-0", port, proxy.port, backend, 200 + byte))
+                report = weir.reload(self.text(backend, 200 + byte))
                 self.assertEqual(report["verdict"], "applied", report)
                 self.assertGreater(report["fence"], fence)
                 fence = report["fence"]
@@ -112,19 +116,20 @@ class Faults(Scenario):
             raise OSError("it never goes on its way")
 
         proxy.on_command = on_command
-        first.write(self.text("lb-0", ports[0], proxy.port, backend, 70, rollback))
+        first.write(self.text(backend, 70, rollback))
         with contextlib.suppress(OSError, ValueError):  # it dies while it is asked
             first.admin("POST", "/api/v1/reload?wait=1")
         eventually(lambda: first.process.poll() is not None, "it is dead")
         told = [c["verdict"] for c in second.get_json("/api/v1/fleet")["changes"] if c["member"] == "lb-0"]
-        report = second.reload(self.text("lb-1", ports[1], redis.port, backend, 71, rollback))
+        report = second.reload(self.text(backend, 70, rollback))
         self.assertEqual(report["verdict"], "applied", report)
         self.check_records(second, redis)
         proxy.on_command = None
         again = self.machine("lb-0", ports[0], proxy.port, backend, state=first.state_dir, rollback=rollback)
-        last = again.reload(self.text("lb-0", ports[0], proxy.port, backend, 72, rollback))
+        last = again.reload(self.text(backend, 70, rollback))
         self.assertEqual(last["verdict"], "applied", last)
         self.assertGreater(last["fence"], report["fence"])
+        self.assertEqual(again.status()["config"]["hash"], second.status()["config"]["hash"])
         self.check_records(second, redis)
         return told[0] if told else None
 
@@ -145,7 +150,7 @@ class Faults(Scenario):
         weir = self.machine("lb-0", port, redis.port, backend, rollback=rollback, environment=fake)
         for n, jump in enumerate(("+3600", "-3600")):
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
-                report = pool.submit(weir.reload, self.text("lb-0", port, redis.port, backend, 60 + n, rollback))
+                report = pool.submit(weir.reload, self.text(backend, 60 + n, rollback))
                 eventually(lambda: "watched_for_ms" in weir.status()["reload"], "it is watched")
                 set_clock(jump)
                 held = eventually(lambda: redis.call("GET", "weir:{test}:lock"), "it is held")
