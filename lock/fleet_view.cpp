@@ -21,7 +21,10 @@ return {redis.call('GET', KEYS[1]) or '', redis.call('PTTL', KEYS[1]), redis.cal
 
 namespace {
 
-std::int64_t to_number(const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); }
+// A time or a fence. What could be none, others have written: it is brought into a range that can be reckoned with.
+std::int64_t to_number(const std::string& text) {
+    return std::clamp<long long>(std::strtoll(text.c_str(), nullptr, 10), 0, 1LL << 53);
+}
 
 // The holder's name: what stands before the random part of its token.
 std::string holder_of(const std::string& token) { return token.substr(0, token.rfind(':')); }

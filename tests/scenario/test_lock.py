@@ -1,4 +1,5 @@
 """Two weirs, one lock: a change at a time. Against a real Redis on a private port."""
+import json
 import os
 import signal
 import socket
@@ -195,15 +196,21 @@ class Servers(Scenario):
             path, at = os.path.join(files.name, f"sentinel-{i}.conf"), free_port()
             with open(path, "w") as f:
                 f.write(f"port {at}\nbind 127.0.0.1\ndir {files.name}\nsentinel monitor weir 127.0.0.1 {master.port} 2\n"
+                        "requirepass open-sesame\nsentinel sentinel-pass open-sesame\n"
                         "sentinel down-after-milliseconds weir 800\nsentinel failover-timeout weir 4000\n")
             self.start("redis-server", path, "--sentinel")
             sentinels.append(at)
         for at in sentinels:
-            ask = lambda at=at: subprocess.run(["redis-cli", "-p", str(at), "SENTINEL", "MASTER", "weir"], capture_output=True, text=True).stdout
+            ask = lambda at=at: subprocess.run(["redis-cli", "-p", str(at), "-a", "open-sesame", "--no-auth-warning", "SENTINEL", "MASTER", "weir"], capture_output=True, text=True).stdout
             eventually(lambda: "num-other-sentinels\n2\n" in ask() and "num-slaves\n1\n" in ask(), "they know each other and the replica")
         config = web(port, [backend]) + lock([f"sentinel://127.0.0.1:{at}/weir" for at in sentinels])
+        proxy, report = self.changes(config.replace("wait: 20s", "wait: 300ms"), port, backend)
+        self.assertIn("NOAUTH", report["errors"][0])
+        proxy.stop()
+        config = config.replace('/weir"}', '/weir", sentinel_password: open-sesame}')
         proxy, report = self.changes(config, port, backend)
-        self.assertEqual(report["verdict"], "applied")
+        self.assertEqual(report["verdict"], "applied", report)
+        self.assertNotIn("sesame", proxy.log() + json.dumps(report))
         fence = report["fence"]
         master.kill()
         eventually(lambda: "role:master" in replica.call("INFO", "replication"), "the replica is the master", 60)

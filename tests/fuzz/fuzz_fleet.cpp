@@ -1,0 +1,38 @@
+// What weir reads out of a fleet's servers, where others may have written anything: members, changes, bad
+// configurations and versions. What is taken is the same once written and read again.
+//
+// Thread: one.
+// Lifetime: the process's.
+#include "lock/fleet_view.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+using namespace weir::lock;
+
+namespace {
+
+template <class T> void read_again(const std::optional<T>& value, std::optional<T> (*read)(std::string_view)) {
+    if (!value) return;
+    const auto text = to_text(*value);
+    const auto again = read(text);
+    if (!again || to_text(*again) != text) std::abort();
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view text(reinterpret_cast<const char*>(data), size);
+    read_again(member_from(text), member_from);
+    read_again(bad_from(text), bad_from);
+    read_again(change_from(text), change_from);
+    read_again(version_from(text), version_from);
+    RedisReply reply;
+    if (RedisReader().feed(text, reply) != ReaderState::has_reply) return 0;
+    auto view = view_from(reply, std::chrono::seconds(15));
+    auto whole = view;
+    merge(whole, std::move(view)); // the same once more adds nothing
+    if (whole.members.size() > reply.items.size() + 4096 || whole.changes.size() > 4096) std::abort();
+    return 0;
+}
