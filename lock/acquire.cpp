@@ -52,6 +52,8 @@ bool Keeper::is_held() const { return !state_->lost && Clock::now() < state_->le
 
 std::uint64_t Keeper::fence() const { return state_->lease.fence; }
 
+unsigned Keeper::place() const { return state_->lease.place; }
+
 Awaitable<void> Keeper::keep(std::shared_ptr<State> state) {
     while (!state->stopped && !state->lost) {
         state->timer.expires_after(state->lock->ttl() / 3);

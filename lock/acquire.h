@@ -31,6 +31,7 @@ public:
     // False once the lease is gone or past its deadline: what it protected must not happen any more.
     bool is_held() const;
     std::uint64_t fence() const;
+    unsigned place() const; // of a lock that several may hold side by side
 
     // Ends the renewal and gives the lease back.
     Awaitable<void> release();

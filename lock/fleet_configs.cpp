@@ -25,11 +25,18 @@ redis.call('LTRIM', KEYS[3], 0, 49)
 return 1
 )";
 
-// Both answer the version and the text, or nothing.
+// What was stored on too few servers is taken away again.
+constexpr const char* withdraw_script = R"(
+if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] then redis.call('LPOP', KEYS[1]) end
+return 1
+)";
+
+// Both answer the version, the text, and whether it has stood anywhere; or nothing.
 constexpr const char* newest_script = R"(
 local newest = redis.call('LINDEX', KEYS[1], 0)
 if not newest then return {} end
-return {newest, redis.call('HGET', KEYS[2], cjson.decode(newest).hash) or ''}
+local hash = cjson.decode(newest).hash
+return {newest, redis.call('HGET', KEYS[2], hash) or '', redis.call('ZSCORE', KEYS[3], hash) and 1 or 0}
 )";
 
 constexpr const char* last_good_script = R"(
@@ -38,7 +45,7 @@ for _, version in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
   local hash = cjson.decode(version).hash
   newest = newest or hash
   if hash ~= newest and redis.call('ZSCORE', KEYS[3], hash) and redis.call('HEXISTS', KEYS[4], hash) == 0 then
-    return {version, redis.call('HGET', KEYS[2], hash) or ''}
+    return {version, redis.call('HGET', KEYS[2], hash) or '', 1}
   end
 end
 return {}
@@ -64,19 +71,32 @@ Awaitable<Result<std::uint64_t>> FleetConfigs::push(FleetVersion version, std::s
                                          to_text(version),
                                          text,
                                          to_text(note)};
-    if (const auto error = co_await servers_->agree(words)) co_return error;
-    co_return version.number;
+    const auto error = co_await servers_->agree(words);
+    if (!error) co_return version.number;
+    const std::vector<std::string> back{withdraw_script, "1", key("versions"), to_text(version)};
+    co_await servers_->agree(back);
+    co_return error;
 }
 
 Awaitable<Result<std::optional<FleetConfigs::Item>>> FleetConfigs::find(const char* script) {
     const std::vector<std::string> words{script, "4", key("versions"), key("texts"), key("stood"), key("bad")};
     const auto replies = co_await servers_->run(words);
     if (!replies) co_return replies.error();
-    std::optional<Item> best; // of several servers, some may have missed the newest
+    std::vector<FleetVersion> versions;
+    std::vector<Item> items;
     for (const auto& reply : *replies) {
-        const auto version = reply.items.size() == 2 ? version_from(reply.items[0].text) : std::nullopt;
+        const auto version = reply.items.size() == 3 ? version_from(reply.items[0].text) : std::nullopt;
         if (!version || reply.items[1].text.empty()) continue;
-        if (!best || version->is_newer_than(best->version)) best = Item{*version, reply.items[1].text};
+        versions.push_back(*version);
+        items.push_back({*version, reply.items[1].text, reply.items[2].number == 1});
+    }
+    const auto newest = newest_of(versions);
+    std::optional<Item> best;
+    for (auto& item : items) {
+        if (!item.version.is_same(newest)) continue;
+        const bool stood = item.has_stood || (best && best->has_stood); // some may have missed it
+        best = std::move(item);
+        best->has_stood = stood;
     }
     co_return best;
 }

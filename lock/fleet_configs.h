@@ -21,6 +21,7 @@ public:
     struct Item {
         FleetVersion version;
         std::string text;
+        bool has_stood = false; // its window, on any machine
     };
 
     FleetConfigs(std::shared_ptr<RedisQuorum> servers, const std::string& fleet);

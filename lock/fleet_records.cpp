@@ -27,11 +27,12 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 return redis.call('ZREM', KEYS[2], ARGV[1])
 )";
 
-// Answers 1, or 0 where the change comes too late.
+// Answers 1, or 0 where the change comes too late. One that goes side by side with others has to follow what stands.
 constexpr const char* begin_script = R"(
-local last = redis.call('HMGET', KEYS[1], 'fence', 'hash')
+local last = redis.call('HMGET', KEYS[1], 'fence', 'hash', 'stood')
 local fence, known = tonumber(ARGV[1]), tonumber(last[1] or '0')
 if fence < known or (fence == known and last[2] ~= ARGV[2]) then return 0 end
+if ARGV[4] == 'beside' and (last[2] ~= ARGV[2] or last[3] ~= '1') then return 0 end
 if last[2] ~= ARGV[2] then redis.call('HDEL', KEYS[1], 'stood') end
 redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'hash', ARGV[2])
 redis.call('LPUSH', KEYS[2], ARGV[3])
@@ -39,17 +40,25 @@ redis.call('LTRIM', KEYS[2], 0, 49)
 return 1
 )";
 
-// The same. Those who follow side by side end in any order: what counts is that the last one begun is theirs.
+// The same. Those who follow side by side end in any order: what counts is that the last one begun is theirs, and that
+// none of them has found it bad meanwhile. A server that has missed the beginning learns of it here.
 constexpr const char* finish_script = R"(
+local last = redis.call('HMGET', KEYS[1], 'fence', 'hash')
+local fence, known = tonumber(ARGV[1]), tonumber(last[1] or '0')
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])
+  redis.call('HSET', KEYS[5], ARGV[2], math.max(fence, known))
+  redis.call('HDEL', KEYS[6], ARGV[2])
   redis.call('ZREM', KEYS[4], ARGV[2])
+elseif tonumber(redis.call('HGET', KEYS[5], ARGV[2]) or '-1') >= fence then
+  return 0
 end
-local last = redis.call('HMGET', KEYS[1], 'fence', 'hash')
-if tonumber(last[1] or '0') < tonumber(ARGV[1]) or last[2] ~= ARGV[2] then return 0 end
+if known >= fence and last[2] ~= ARGV[2] then return 0 end
+if known < fence then redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'hash', ARGV[2]) end
 if ARGV[4] == '' then
   redis.call('HSET', KEYS[1], 'stood', '1')
   redis.call('HDEL', KEYS[3], ARGV[2])
+  redis.call('HDEL', KEYS[5], ARGV[2])
   redis.call('ZADD', KEYS[4], ARGV[1], ARGV[2])
   redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -51)
 else
@@ -60,8 +69,24 @@ redis.call('LTRIM', KEYS[2], 0, 49)
 return 1
 )";
 
+constexpr const char* opinion_script = R"(
+return {redis.call('HGET', KEYS[1], ARGV[1]) or '', redis.call('HEXISTS', KEYS[2], ARGV[1])}
+)";
+
+// That it was forgiven is remembered for a month: machines that were away learn of it.
+constexpr const char* forgive_script = R"(
+redis.call('HSET', KEYS[3], ARGV[1], '1')
+redis.call('EXPIRE', KEYS[3], 2592000)
+redis.call('HDEL', KEYS[2], ARGV[1])
+return redis.call('HDEL', KEYS[1], ARGV[1])
+)";
+
+// The places of a lock beside the first one have the same key with their number behind.
 constexpr const char* break_script = R"(
 local there = redis.call('DEL', KEYS[1], KEYS[3])
+for _, place in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+  there = there + redis.call('DEL', KEYS[1] .. ':' .. place, KEYS[3] .. ':' .. place)
+end
 redis.call('LPUSH', KEYS[2], ARGV[1])
 redis.call('LTRIM', KEYS[2], 0, 49)
 return there > 0 and 1 or 0
@@ -93,12 +118,13 @@ Awaitable<Result<FleetNews>> FleetRecords::tell(FleetMember member) {
     const auto replies = co_await servers_->run(words, Urgency::when_due);
     if (!replies) co_return replies.error();
     FleetNews news;
+    std::vector<FleetVersion> versions;
     for (const auto& reply : *replies) {
         if (reply.items.size() != 2) continue;
         news.fence = std::max(news.fence, static_cast<std::uint64_t>(reply.items[0].number));
-        const auto version = version_from(reply.items[1].text);
-        if (version && version->is_newer_than(news.newest)) news.newest = *version;
+        if (auto version = version_from(reply.items[1].text)) versions.push_back(std::move(*version));
     }
+    news.newest = newest_of(versions);
     co_return news;
 }
 
@@ -108,10 +134,16 @@ Awaitable<boost::system::error_code> FleetRecords::leave(std::string name) {
     co_return left ? boost::system::error_code() : left.error();
 }
 
-Awaitable<boost::system::error_code> FleetRecords::begin(FleetChange change) {
+Awaitable<boost::system::error_code> FleetRecords::begin(FleetChange change, Going going) {
     change.verdict = "begun";
-    const std::vector<std::string> words{
-        begin_script, "2", key("applied"), key("changes"), std::to_string(change.fence), change.hash, to_text(change)};
+    const std::vector<std::string> words{begin_script,
+                                         "2",
+                                         key("applied"),
+                                         key("changes"),
+                                         std::to_string(change.fence),
+                                         change.hash,
+                                         to_text(change),
+                                         going == Going::beside ? "beside" : "first"};
     co_return co_await servers_->agree(words);
 }
 
@@ -119,11 +151,13 @@ Awaitable<boost::system::error_code> FleetRecords::finish(FleetChange change) {
     std::string bad;
     if (change.verdict == "bad") bad = to_text(FleetBad{change.hash, change.why, change.member, change.at});
     const std::vector<std::string> words{finish_script,
-                                         "4",
+                                         "6",
                                          key("applied"),
                                          key("changes"),
                                          key("bad"),
                                          key("stood"),
+                                         key("bad_fences"),
+                                         key("forgiven"),
                                          std::to_string(change.fence),
                                          change.hash,
                                          to_text(change),
@@ -131,13 +165,18 @@ Awaitable<boost::system::error_code> FleetRecords::finish(FleetChange change) {
     co_return co_await servers_->agree(words);
 }
 
-Awaitable<Result<std::optional<FleetBad>>> FleetRecords::find_bad(std::string hash) {
-    const std::vector<std::string> words{"return redis.call('HGET', KEYS[1], ARGV[1])", "1", key("bad"), hash};
+Awaitable<Result<FleetOpinion>> FleetRecords::opinion(std::string hash) {
+    const std::vector<std::string> words{opinion_script, "2", key("bad"), key("forgiven"), hash};
     const auto replies = co_await servers_->run(words);
     if (!replies) co_return replies.error();
-    for (const auto& reply : *replies)
-        if (auto bad = bad_from(reply.text)) co_return bad;
-    co_return std::optional<FleetBad>();
+    FleetOpinion opinion;
+    for (const auto& reply : *replies) {
+        if (reply.items.size() != 2) continue;
+        if (!opinion.bad) opinion.bad = bad_from(reply.items[0].text);
+        opinion.forgiven = opinion.forgiven || reply.items[1].number == 1;
+    }
+    if (opinion.bad) opinion.forgiven = false;
+    co_return opinion;
 }
 
 Awaitable<bool> FleetRecords::has_stood(std::string hash) {
@@ -152,13 +191,14 @@ Awaitable<bool> FleetRecords::has_stood(std::string hash) {
 }
 
 Awaitable<Result<std::uint64_t>> FleetRecords::forgive(std::string hash) {
-    const std::vector<std::string> words{"return redis.call('HDEL', KEYS[1], ARGV[1])", "1", key("bad"), hash};
+    const std::vector<std::string> words{forgive_script, "3", key("bad"), key("bad_fences"), key("forgiven"), hash};
     co_return co_await servers_->count(words);
 }
 
 Awaitable<Result<FleetView>> FleetRecords::view() {
-    const std::vector<std::string> words{view_script,    "8",         key("lock"), key("since"),   key("fence"),
-                                         key("members"), key("seen"), key("bad"),  key("changes"), key("versions")};
+    const std::vector<std::string> words{view_script,    "9",         key("lock"), key("since"),   key("fence"),
+                                         key("members"), key("seen"), key("bad"),  key("changes"), key("versions"),
+                                         key("places")};
     const auto replies = co_await servers_->run(words);
     if (!replies) co_return replies.error();
     FleetView view;
@@ -170,7 +210,8 @@ Awaitable<Result<FleetView>> FleetRecords::view() {
 
 Awaitable<Result<std::uint64_t>> FleetRecords::break_lock(FleetChange note) {
     note.verdict = "broken";
-    const std::vector<std::string> words{break_script, "3", key("lock"), key("changes"), key("since"), to_text(note)};
+    const std::vector<std::string> words{break_script, "4",           key("lock"),  key("changes"),
+                                         key("since"), key("places"), to_text(note)};
     co_return co_await servers_->count(words);
 }
 

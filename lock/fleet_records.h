@@ -16,6 +16,9 @@
 
 namespace weir::lock {
 
+// Whether a change goes alone, or beside others that make the same one.
+enum class Going { first, beside };
+
 class FleetRecords {
 public:
     // A member is forgotten when nothing has been heard of it for this long.
@@ -27,13 +30,14 @@ public:
     Awaitable<Result<FleetNews>> tell(FleetMember member);
     Awaitable<boost::system::error_code> leave(std::string name);
 
-    // Before a change is applied. `lost`: there is a higher fence by now, or another configuration under this one.
-    Awaitable<boost::system::error_code> begin(FleetChange change);
+    // Before a change is applied. `lost`: there is a higher fence by now, or another configuration under this one; or
+    // it is to go beside others, and what they do is something else or has not stood.
+    Awaitable<boost::system::error_code> begin(FleetChange change, Going going = Going::first);
     // How it ended. A bad one is known to be bad from then on, whatever the fence. `lost`: a later change, of another
-    // configuration, has begun meanwhile.
+    // configuration, has begun meanwhile, or this one has been found bad.
     Awaitable<boost::system::error_code> finish(FleetChange change);
 
-    Awaitable<Result<std::optional<FleetBad>>> find_bad(std::string hash);
+    Awaitable<Result<FleetOpinion>> opinion(std::string hash);
     // Whether it is the last that was begun anywhere, and has stood its window: others may follow side by side.
     // False also where nobody can tell.
     Awaitable<bool> has_stood(std::string hash);

@@ -2,6 +2,9 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+#include <tuple>
+
 namespace weir::lock {
 
 namespace json = boost::json;
@@ -27,6 +30,15 @@ public:
         else well_ = false;
         return *this;
     }
+    // What an older member does not tell yet is left as it is.
+    Reader& flag_if_told(const char* key, bool& into) {
+        if (const auto* found = find(key); found && found->is_bool()) into = found->as_bool();
+        return *this;
+    }
+    Reader& text_if_told(const char* key, std::string& into) { return find(key) ? text(key, into) : *this; }
+    template <class T> Reader& number_if_told(const char* key, T& into) {
+        return find(key) ? number(key, into) : *this;
+    }
     bool is_well() const { return well_; }
 
 private:
@@ -38,6 +50,19 @@ private:
 
 } // namespace
 
+FleetVersion newest_of(const std::vector<FleetVersion>& versions) {
+    FleetVersion best;
+    std::ptrdiff_t most = 0;
+    for (const auto& version : versions) {
+        const auto count =
+            std::count_if(versions.begin(), versions.end(), [&](const auto& v) { return v.is_same(version); });
+        if (std::tie(version.number, count, version.hash) <= std::tie(best.number, most, best.hash)) continue;
+        best = version;
+        most = count;
+    }
+    return best;
+}
+
 std::string to_text(const FleetMember& m) {
     return json::serialize(json::object{{"name", m.name},
                                         {"version", m.version},
@@ -46,6 +71,7 @@ std::string to_text(const FleetMember& m) {
                                         {"state", m.state},
                                         {"healthy", m.healthy},
                                         {"given", m.given},
+                                        {"takes_given", m.takes_given},
                                         {"refused", m.refused},
                                         {"why", m.why}});
 }
@@ -72,8 +98,9 @@ std::optional<FleetMember> member_from(std::string_view text) {
     FleetMember m;
     Reader reader(text);
     reader.text("name", m.name).text("version", m.version).text("hash", m.hash).text("state", m.state);
-    reader.text("refused", m.refused).text("why", m.why).number("fence", m.fence);
-    reader.number("healthy", m.healthy).number("given", m.given);
+    reader.number("fence", m.fence).number("healthy", m.healthy);
+    reader.number_if_told("given", m.given).flag_if_told("takes_given", m.takes_given);
+    reader.text_if_told("refused", m.refused).text_if_told("why", m.why);
     return reader.is_well() ? std::optional(m) : std::nullopt;
 }
 

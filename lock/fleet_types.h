@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 namespace weir::lock {
@@ -22,6 +21,7 @@ struct FleetMember {
     std::string state;          // "serving", "watching", "stopping"
     std::uint32_t healthy = 0;  // per cent of its backends
     std::uint64_t given = 0;    // the version that it read last, of those given to the fleet
+    bool takes_given = false;   // whether it takes configurations from the fleet, and not from its own file
     std::string refused, why;   // the hash of a configuration that it would not take, if the last one was such
     std::int64_t silent_ms = 0; // since it was last heard of
 };
@@ -29,6 +29,12 @@ struct FleetMember {
 struct FleetBad {
     std::string hash, why, author; // the author: the member that took it back
     std::int64_t since = 0;        // Unix time
+};
+
+// What a fleet thinks of a configuration.
+struct FleetOpinion {
+    std::optional<FleetBad> bad;
+    bool forgiven = false; // it was known to be bad, and somebody has said that it may be tried again
 };
 
 struct FleetChange {
@@ -46,10 +52,8 @@ struct FleetVersion {
     std::string hash, author; // the author: the member through which it came
     std::int64_t at = 0;      // Unix time
 
-    // Two may have got one number where servers had lost what they knew: the hash tells them apart, everywhere alike.
-    bool is_newer_than(const FleetVersion& other) const {
-        return std::tie(number, hash) > std::tie(other.number, other.hash);
-    }
+    // Two may have got one number: the hash tells them apart.
+    bool is_same(const FleetVersion& other) const { return number == other.number && hash == other.hash; }
 };
 
 // What a member learns when it tells of itself.
@@ -65,8 +69,12 @@ struct FleetView {
     std::vector<FleetVersion> versions; // likewise
     std::string holder;                 // of the lock; empty where it is free
     std::int64_t held_for_ms = 0, lease_left_ms = 0;
-    std::uint64_t fence = 0; // the highest that was given
+    std::vector<std::string> beside; // who holds further places of it
+    std::uint64_t fence = 0;         // the highest that was given
 };
+
+// What several servers hold as the newest: the highest number, and of one number what most of them hold.
+FleetVersion newest_of(const std::vector<FleetVersion>& versions);
 
 // Text for the store, and back; unset where it is none of ours.
 std::string to_text(const FleetMember& member);

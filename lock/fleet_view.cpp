@@ -9,14 +9,18 @@
 namespace weir::lock {
 
 // A list: the lock's token, its time to live, since when it is held, the fence, the server's time, and then members,
-// when they were heard of, bad ones, changes and versions, each a list.
+// when they were heard of, bad ones, changes, versions and the holders of further places, each a list.
 const char* const view_script = R"(
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local beside = {}
+for _, place in ipairs(redis.call('SMEMBERS', KEYS[9])) do
+  beside[#beside + 1] = redis.call('GET', KEYS[1] .. ':' .. place) or nil
+end
 return {redis.call('GET', KEYS[1]) or '', redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[2]) or '0',
   redis.call('GET', KEYS[3]) or '0', tostring(ms), redis.call('HGETALL', KEYS[4]),
   redis.call('ZRANGE', KEYS[5], 0, -1, 'WITHSCORES'), redis.call('HVALS', KEYS[6]), redis.call('LRANGE', KEYS[7], 0, 49),
-  redis.call('LRANGE', KEYS[8], 0, 9)}
+  redis.call('LRANGE', KEYS[8], 0, 9), beside}
 )";
 
 namespace {
@@ -50,7 +54,7 @@ template <class T, class Key> void add_missing(std::vector<T>& into, std::vector
 FleetView view_from(const RedisReply& reply, std::chrono::milliseconds life) {
     FleetView view;
     const auto& items = reply.items;
-    if (items.size() != 10) return view;
+    if (items.size() != 11) return view;
     const auto now = to_number(items[4].text);
     view.holder = holder_of(items[0].text);
     view.lease_left_ms = std::max<std::int64_t>(items[1].number, 0);
@@ -70,6 +74,7 @@ FleetView view_from(const RedisReply& reply, std::chrono::milliseconds life) {
         if (auto change = change_from(item.text)) view.changes.push_back(std::move(*change));
     for (const auto& item : items[9].items)
         if (auto version = version_from(item.text)) view.versions.push_back(std::move(*version));
+    for (const auto& item : items[10].items) view.beside.push_back(holder_of(item.text));
     return view;
 }
 
@@ -83,6 +88,7 @@ void merge(FleetView& into, FleetView other) {
     if (into.holder.empty() || other.fence > into.fence) {
         into.holder = other.holder;
         into.held_for_ms = other.held_for_ms;
+        into.beside = std::move(other.beside);
         into.lease_left_ms = other.lease_left_ms;
     }
     into.fence = std::max(into.fence, other.fence);

@@ -11,7 +11,8 @@
 
 namespace weir::lock {
 
-// Its keys: the lock, since when it is held, the fence, members, when they were heard of, bad ones, changes, versions.
+// Its keys: the lock, since when it is held, the fence, members, when they were heard of, bad ones, changes, versions,
+// places.
 extern const char* const view_script;
 
 // Members that were silent for longer than `life` are left out.

@@ -24,6 +24,7 @@ struct Lease {
     std::uint64_t fence = 0;
     std::string token;          // names this very lease
     Clock::time_point deadline; // not to be believed in after this; counted from before it was asked for
+    unsigned place = 1;         // of a lock that several may hold side by side
 };
 
 template <class T> using Awaitable = boost::asio::awaitable<T>;

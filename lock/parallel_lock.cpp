@@ -15,6 +15,7 @@ Awaitable<Result<Lease>> ParallelLock::try_acquire(std::string holder) {
         if (place == places_.size()) places_.push_back(make_(static_cast<unsigned>(place) + 1));
         held_ = place;
         lease = co_await places_[place]->try_acquire(holder);
+        if (lease) lease->place = static_cast<unsigned>(place) + 1;
         if (lease || lease.error() != LockError::held) co_return lease;
     }
     co_return lease;

@@ -8,6 +8,7 @@ constexpr const char* acquire_script = R"(
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
   return redis.call('GET', KEYS[1])
 end
+if ARGV[4] ~= '1' then redis.call('SADD', KEYS[4], ARGV[4]) end
 local now = redis.call('TIME')
 redis.call('SET', KEYS[3], now[1] * 1000 + math.floor(now[2] / 1000), 'PX', ARGV[2])
 local fence = redis.call('INCR', KEYS[2])
@@ -64,8 +65,9 @@ Awaitable<Result<RedisReply>> RedisLeases::run(std::vector<std::string> words) {
 }
 
 Awaitable<Result<std::uint64_t>> RedisLeases::take(std::string token, std::uint64_t floor) {
-    const std::vector<std::string> words{acquire_script,   "3",   own_key("lock"), key("fence"),
-                                         own_key("since"), token, ttl(),           std::to_string(floor)};
+    const std::vector<std::string> words{
+        acquire_script, "4",   own_key("lock"), key("fence"),          own_key("since"),
+        key("places"),  token, ttl(),           std::to_string(floor), std::to_string(terms_.place)};
     const auto reply = co_await run(words);
     if (!reply) co_return reply.error();
     if (reply->type != RedisReply::Type::number) co_return LockError::held;

@@ -2,6 +2,7 @@
 
 #include "lock/fence_store.h"
 #include "lock/parallel_lock.h"
+#include "proxy/given_mark.h"
 #include "proxy/iso_time.h"
 #include "proxy/lock_maker.h"
 #include "proxy/log/logger.h"
@@ -38,6 +39,11 @@ std::string told(const lock::FleetBad& bad) {
     return bad.author + " has taken this configuration back at " + to_iso(bad.since) + ": " + bad.why +
            "; change it, forgive it (weir fleet forgive " + bad.hash.substr(0, 12) +
            "), or insist: weir reload --force";
+}
+
+asio::awaitable<void> keep_there(std::string state_dir, lock::FleetVersion given) {
+    GivenMark(state_dir).write(given);
+    co_return;
 }
 
 asio::awaitable<error_code> admit_there(std::string state_dir, std::uint64_t fence, std::string hash) {
@@ -77,8 +83,9 @@ lock::FleetMember Changer::describe_self() const {
     lock::FleetMember self;
     self.version = version;
     self.fence = fence_;
-    self.state = closed_ ? "stopping" : window_.left() ? "watching" : "serving";
-    self.given = reader_.given();
+    self.state = closed_ ? "stopping" : on_trial_ ? "watching" : "serving";
+    self.given = reader_.given().number;
+    self.takes_given = source() == conf::ConfigSource::fleet;
     self.refused = refused_.first;
     self.why = refused_.second.substr(0, 500);
     self.hash = hash_in_force();
@@ -102,7 +109,7 @@ asio::awaitable<std::vector<std::string>> Changer::start(conf::Loaded loaded) {
     const auto problems = co_await now_.apply(std::move(loaded.config), loaded.hash);
     std::vector<std::string> errors;
     for (const auto& problem : problems) errors.push_back(loaded.tell(problem));
-    if (errors.empty()) fleet_.follow(now_.snapshot()->config.reload);
+    if (errors.empty()) fleet_.follow(now_.snapshot()->config.reload, GivenMark(state_dir_).read());
     if (errors.empty()) asio::co_spawn(control_, watch_start(std::move(started)), log::tell_failure);
     co_return errors;
 }
@@ -127,8 +134,8 @@ asio::awaitable<conf::Loaded> Changer::load() {
 }
 
 asio::awaitable<ReloadReport> Changer::examine(std::vector<conf::SourceFile> files) {
-    const auto seen = seen_hash_; // it is not what this machine itself was to load
     const auto loaded = co_await reader_.read(std::move(files));
+    const auto seen = seen_hash_; // it is not what this machine itself was to load
     ReloadReport report;
     refuse_early(loaded, Insist::no, report);
     seen_hash_ = seen;
@@ -140,8 +147,8 @@ asio::awaitable<ReloadReport> Changer::examine(std::vector<conf::SourceFile> fil
     if (loaded.ok() && (wanted.lock.type != ours.lock.type || wanted.lock.fleet != ours.lock.fleet))
         report.refuse(loaded.tell({"reload.lock", "it is of another fleet than this machine: the machines would no "
                                                   "longer find each other"}));
-    const auto bad = co_await fleet_.find_bad(loaded.hash);
-    if (bad) report.refuse(told(*bad));
+    const auto opinion = co_await fleet_.opinion(loaded.hash);
+    if (opinion.bad) report.refuse(told(*opinion.bad));
     co_return report;
 }
 
@@ -151,6 +158,7 @@ bool Changer::refuse_early(const conf::Loaded& loaded, Insist insist, ReloadRepo
     report.hash = loaded.hash;
     report.errors.clear();
     for (const auto& error : loaded.errors) report.errors.push_back(error.text());
+    report.for_now = loaded.hash.empty(); // nothing could be read
     if (!loaded.ok()) {
         report.verdict = ReloadVerdict::refused;
         return true;
@@ -166,24 +174,46 @@ bool Changer::refuse_early(const conf::Loaded& loaded, Insist insist, ReloadRepo
 asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string trigger, Insist insist) {
     ReloadReport report;
     report.trigger = std::move(trigger);
+    if (store_.find_bad(first.hash)) { // as this machine remembers it; somebody may have forgiven it meanwhile
+        const auto opinion = co_await fleet_.opinion(first.hash);
+        if (opinion.forgiven) co_await store_.forgive(first.hash);
+    }
     if (!refuse_early(first, insist, report)) {
         if (report.plan.empty()) { // a comment may have changed: nothing that needs a lock
             report.verdict = ReloadVerdict::unchanged;
             const auto problems = co_await now_.apply(std::move(first.config), first.hash);
             for (const auto& problem : problems) report.refuse(first.tell(problem)); // a token's file, perhaps
         } else {
-            auto again = co_await try_change(std::move(first), report, insist);
-            for (int i = 0; again == Again::yes && i < most_overtaken; ++i) {
-                report.verdict = ReloadVerdict::unchanged;
-                auto loaded = co_await load();
-                again = co_await try_change(std::move(loaded), report, insist);
-            }
+            co_await try_until_through(std::move(first), report, insist);
         }
     }
-    const bool refused = report.verdict == ReloadVerdict::refused;
-    refused_ = refused ? std::pair(report.hash, report.errors.at(0)) : std::pair<std::string, std::string>();
-    fleet_.tell_soon();
+    co_await settle(report);
     co_return report;
+}
+
+// Whoever was overtaken by others that make the same change tries again.
+asio::awaitable<void> Changer::try_until_through(conf::Loaded first, ReloadReport& report, Insist insist) {
+    auto again = co_await try_change(std::move(first), report, insist);
+    for (int i = 0; again == Again::yes && i < most_overtaken; ++i) {
+        report.verdict = ReloadVerdict::unchanged;
+        report.errors.clear();
+        auto loaded = co_await load();
+        again = co_await try_change(std::move(loaded), report, insist);
+    }
+    if (again == Again::yes) report.refuse_for_now("others change the fleet all the time");
+}
+
+// What became of it is known, here and to the fleet; unless it is to be tried again.
+asio::awaitable<void> Changer::settle(const ReloadReport& report) {
+    const auto given = reader_.given();
+    refused_ = {};
+    if (!report.is_success()) refused_ = {report.hash, report.errors.empty() ? "" : report.errors.at(0)};
+    const bool is_final = source() == conf::ConfigSource::fleet && given.number > 0 && !report.for_now;
+    if (is_final) {
+        fleet_.settle(given);
+        co_await asio::co_spawn(disk_, keep_there(state_dir_, given), asio::use_awaitable);
+    }
+    fleet_.tell_soon();
 }
 
 // Where several may go side by side, it is as many as the fleet allows at the moment.
@@ -199,7 +229,11 @@ asio::awaitable<Changer::Again> Changer::try_change(conf::Loaded first, ReloadRe
     const auto settings = now_.snapshot()->config.reload.lock;
     const auto lock = lock_for(first.hash);
     const auto dice = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); };
-    const auto lease = co_await lock::acquire(*lock, holder_name(settings), settings.wait, dice);
+    auto fence = fleet_.fence();
+    auto lease = co_await lock::acquire(*lock, holder_name(settings), settings.wait, dice);
+    // Nobody waits at a terminal: while others get through, this machine's turn comes.
+    while (is_patient(report, lease.error(), fence))
+        lease = co_await lock::acquire(*lock, holder_name(settings), settings.wait, dice);
     if (lease) {
         holds_lock_ = true;
         lock::Keeper keeper(lock, control_.get_executor(), *lease);
@@ -216,8 +250,15 @@ asio::awaitable<Changer::Again> Changer::try_change(conf::Loaded first, ReloadRe
         spdlog::warn("{}; reloading without it (reload.lock.on_unavailable: proceed)", why);
         co_return co_await change_locked(std::move(first), report, insist, nullptr);
     }
-    report.refuse(why);
+    report.refuse_for_now(why);
     co_return Again::no;
+}
+
+// Whether to wait on for a lock that was held by others all the time: they get somewhere, and no operator waits.
+bool Changer::is_patient(const ReloadReport& report, const error_code& error, std::uint64_t& fence) const {
+    const bool moves = fleet_.fence() > fence;
+    fence = fleet_.fence();
+    return error == lock::LockError::timed_out && moves && report.trigger != "command" && !closed_;
 }
 
 // The file may have changed while others held the lock: what counts is what it says now.
@@ -225,18 +266,21 @@ asio::awaitable<Changer::Again> Changer::change_locked(conf::Loaded first, Reloa
                                                        const lock::Keeper* keeper) {
     auto loaded = co_await reader_.load_again(source(), std::move(first));
     const bool as_before = loaded.ok() && loaded.hash == report.hash;
+    // A place beside others is for what they do.
+    if (!as_before && keeper && keeper->place() > 1) co_return Again::yes;
     if (!as_before && refuse_early(loaded, insist, report)) co_return Again::no;
-    const auto bad = co_await fleet_.find_bad(loaded.hash);
+    const auto opinion = co_await fleet_.opinion(loaded.hash);
+    const auto& bad = opinion.bad;
     if (bad && insist == Insist::no && loaded.hash != now_.snapshot()->hash) {
         report.refuse(told(*bad));
         co_await store_.record_bad(bad->hash, bad->why); // for when the fleet cannot be asked
         co_return Again::no;
     }
     auto again = Again::no;
-    if (keeper) again = co_await announce(report);
+    if (keeper) again = co_await announce(report, *keeper);
     if (again == Again::yes) co_return again;
     if (keeper && report.verdict != ReloadVerdict::refused) co_await admit(report);
-    if (keeper && !keeper->is_held()) report.refuse("the lock was lost before the change was made");
+    if (keeper && !keeper->is_held()) report.refuse_for_now("the lock was lost before the change was made");
     if (closed_) report.refuse("weir is stopping");
     if (report.verdict != ReloadVerdict::refused) co_await put_in_force(std::move(loaded), report, keeper);
     co_return Again::no;
@@ -253,14 +297,19 @@ asio::awaitable<void> Changer::put_in_force(conf::Loaded loaded, ReloadReport& r
     if (report.verdict == ReloadVerdict::applied) {
         ++changes_;
         if (keeper) fence_ = report.fence;
-        fleet_.follow(now_.snapshot()->config.reload);
+        on_trial_ = true;
+        fleet_.tell_soon();
     }
     const bool applied = report.verdict == ReloadVerdict::applied;
     bool stood = false;
     if (applied) stood = co_await watch(report, before, keeper);
     if (keeper && stood) stood = co_await conclude(report, before);
     now_.stand_by(nullptr);
+    on_trial_ = false;
     if (report.verdict == ReloadVerdict::rolled_back) fence_ = fence_before;
+    // Only now: until there was a verdict, the fleet was the one that this change was begun in.
+    if (report.verdict == ReloadVerdict::applied)
+        fleet_.follow(now_.snapshot()->config.reload, GivenMark(state_dir_).read());
     if (!stood) co_return;
     conf::LastGood good{loaded.hash, std::move(loaded.sources)};
     co_await store_.record_good(std::move(good));
@@ -282,22 +331,23 @@ asio::awaitable<bool> Changer::watch(ReloadReport& report, SnapshotPtr before, c
         lock::FleetChange change{report.fence, report.hash, "", "bad", *worse, 0, 0};
         if (keeper) co_await fleet_.finish(std::move(change));
     } else if (lost()) { // which says nothing about the configuration
+        report.for_now = true;
         co_await roll_back(report, std::move(before), "the lock was lost before there was a verdict");
     }
     co_return report.verdict == ReloadVerdict::applied&& report.errors.empty();
 }
 
-// Tells the fleet what is about to change. Whoever comes too late is refused there; one that was only overtaken by
-// others who make the same change beside it tries again.
-asio::awaitable<Changer::Again> Changer::announce(ReloadReport& report) {
-    const auto error = co_await fleet_.begin(report.fence, report.hash);
+// Tells the fleet what is about to change. Whoever comes too late is refused there; one that was only overtaken, and
+// still has its lease, tries again.
+asio::awaitable<Changer::Again> Changer::announce(ReloadReport& report, const lock::Keeper& keeper) {
+    const auto going = keeper.place() > 1 ? lock::Going::beside : lock::Going::first;
+    const auto error = co_await fleet_.begin(report.fence, report.hash, going);
     if (!error) co_return Again::no;
-    const auto places = co_await fleet_.places(report.hash);
-    if (error == lock::LockError::lost && places > 1) co_return Again::yes;
+    if (error == lock::LockError::lost && keeper.is_held()) co_return Again::yes;
     if (error == lock::LockError::lost)
-        report.refuse("another machine has made a later change: this one's fence, " + std::to_string(report.fence) +
-                      ", is too low");
-    else report.refuse("the fleet cannot be told of the change: " + fleet_.problem());
+        report.refuse_for_now("another machine has made a later change: this one's fence, " +
+                              std::to_string(report.fence) + ", is too low");
+    else report.refuse_for_now("the fleet cannot be told of the change: " + fleet_.problem());
     co_return Again::no;
 }
 
@@ -316,7 +366,10 @@ asio::awaitable<bool> Changer::conclude(ReloadReport& report, SnapshotPtr before
     lock::FleetChange change{report.fence, report.hash, "", "good", "", 0, 0};
     const auto error = co_await fleet_.finish(std::move(change));
     if (error != lock::LockError::lost) co_return true;
-    co_await roll_back(report, std::move(before), "another machine has made a later change meanwhile");
+    report.for_now = true;
+    co_await roll_back(report, std::move(before),
+                       "another machine has made a later change meanwhile, or has found this "
+                       "one to be bad");
     co_return false;
 }
 

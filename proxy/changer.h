@@ -66,6 +66,9 @@ public:
 private:
     // Once under the lock. Says whether it has to be tried again.
     enum class Again { no, yes };
+    boost::asio::awaitable<void> try_until_through(conf::Loaded first, ReloadReport& report, Insist insist);
+    boost::asio::awaitable<void> settle(const ReloadReport& report);
+    bool is_patient(const ReloadReport& report, const boost::system::error_code& error, std::uint64_t& fence) const;
     boost::asio::awaitable<Again> try_change(conf::Loaded first, ReloadReport& report, Insist insist);
     boost::asio::awaitable<Again> change_locked(conf::Loaded first, ReloadReport& report, Insist insist,
                                                 const lock::Keeper* keeper);
@@ -76,7 +79,7 @@ private:
     boost::asio::awaitable<void> roll_back(ReloadReport& report, SnapshotPtr before, std::string why);
     boost::asio::awaitable<void> watch_start(conf::LastGood started);
     boost::asio::awaitable<void> keep_history();
-    boost::asio::awaitable<Again> announce(ReloadReport& report);
+    boost::asio::awaitable<Again> announce(ReloadReport& report, const lock::Keeper& keeper);
     boost::asio::awaitable<void> admit(ReloadReport& report);
     conf::ConfigSource source() const;
     boost::asio::awaitable<bool> conclude(ReloadReport& report, SnapshotPtr before);
@@ -96,7 +99,7 @@ private:
     std::uint64_t fence_ = 0;                     // of what is in force
     std::pair<std::string, std::string> refused_; // the last configuration, by its hash, and why; empty: it was not
     std::string seen_hash_;
-    bool closed_ = false, holds_lock_ = false;
+    bool closed_ = false, holds_lock_ = false, on_trial_ = false;
     std::uint64_t changes_ = 0; // that were applied
     std::mt19937 random_{std::random_device{}()};
 };

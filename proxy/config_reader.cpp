@@ -30,7 +30,7 @@ asio::awaitable<conf::Loaded> ConfigReader::load(conf::ConfigSource from) {
     conf::Loaded loaded;
     if (from == conf::ConfigSource::fleet) loaded = co_await load_given();
     else loaded = co_await asio::co_spawn(disk_, load_there(path_), asio::use_awaitable);
-    watch(loaded);
+    if (!loaded.hash.empty()) watch(loaded);
     co_return loaded;
 }
 
@@ -50,8 +50,9 @@ asio::awaitable<conf::Loaded> ConfigReader::load_given() {
     if (!configs) co_return fail("there is no fleet any more");
     const auto given = co_await configs->newest();
     if (!given) co_return fail("the fleet cannot be asked: " + configs->problem());
+    if (!*given && fleet_.newest().number > 0) co_return fail("the fleet's servers have lost what was given to them");
     if (!*given) co_return co_await asio::co_spawn(disk_, load_there(path_), asio::use_awaitable);
-    given_ = (*given)->version.number;
+    given_ = (*given)->version;
     std::string why;
     auto bundle = conf::last_good_from((*given)->text, why);
     if (!bundle) co_return fail("what the fleet was given cannot be read: " + why);

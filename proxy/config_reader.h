@@ -29,7 +29,8 @@ public:
     // A configuration that is given as texts, read with this machine's environment.
     boost::asio::awaitable<conf::Loaded> read(std::vector<conf::SourceFile> files);
 
-    std::uint64_t given() const { return given_; } // the version of the fleet's that was read last; 0: none
+    // What was given to the fleet and was read last; its number is 0: none.
+    const lock::FleetVersion& given() const { return given_; }
 
     // What was read elsewhere.
     void watch(const conf::Loaded& loaded) const { on_files_(loaded.watched); }
@@ -43,7 +44,7 @@ private:
     Fleet& fleet_;
     const std::string path_;
     const OnFiles on_files_;
-    std::uint64_t given_ = 0;
+    lock::FleetVersion given_;
 };
 
 } // namespace weir::proxy

@@ -42,9 +42,9 @@ struct Fleet::State {
     std::uint64_t round = 0;  // of `follow`
     bool reachable = false, stopped = false, leaving = false, alarmed = false;
     std::string problem;
-    std::uint64_t alarms = 0;
-    lock::FleetVersion newest; // that was heard of
-    Clock::time_point began;   // the change under way
+    std::uint64_t alarms = 0, fence = 0;
+    lock::FleetVersion newest, settled; // of configurations given to the fleet
+    Clock::time_point began;            // the change under way
     std::deque<lock::FleetChange> untold;
     std::mt19937 random{std::random_device{}()};
 };
@@ -57,7 +57,9 @@ bool Fleet::is_reachable() const { return state_->reachable; }
 const std::string& Fleet::problem() const { return state_->problem; }
 std::uint64_t Fleet::fence_alarms() const { return state_->alarms; }
 std::string Fleet::name() const { return member_name(state_->settings.lock); }
-std::uint64_t Fleet::version() const { return state_->newest.number; }
+std::uint64_t Fleet::fence() const { return state_->fence; }
+const lock::FleetVersion& Fleet::newest() const { return state_->newest; }
+void Fleet::settle(const lock::FleetVersion& version) { state_->settled = version; }
 bool Fleet::has_left() const { return !state_->leaving; }
 std::shared_ptr<lock::FleetRecords> Fleet::records() const { return state_->records; }
 std::shared_ptr<lock::FleetConfigs> Fleet::configs() const { return state_->configs; }
@@ -74,12 +76,14 @@ void Fleet::stop(Presence presence) {
 }
 
 asio::awaitable<void> Fleet::leave(std::shared_ptr<State> state) {
-    const auto error = co_await state->records->leave(member_name(state->settings.lock));
+    const auto records = state->records;
+    const auto error = co_await records->leave(member_name(state->settings.lock));
     if (error) spdlog::info("fleet: it could not be told that this machine leaves");
     state->leaving = false;
 }
 
-void Fleet::follow(const conf::Reload& settings) {
+void Fleet::follow(const conf::Reload& settings, lock::FleetVersion known) {
+    if (state_->stopped) return;
     const bool as_before = settings.lock == state_->settings.lock;
     state_->settings = settings;
     if (state_->records && as_before) return tell_soon();
@@ -87,7 +91,9 @@ void Fleet::follow(const conf::Reload& settings) {
     state_->timer.cancel();
     state_->records.reset();
     state_->configs.reset();
-    state_->newest = {};
+    state_->newest = std::move(known);
+    state_->settled = {};
+    state_->fence = 0;
     if (settings.lock.type == conf::LockType::local) return;
     const auto servers =
         std::make_shared<lock::RedisQuorum>(state_->control.get_executor(), lock_servers(settings.lock));
@@ -129,6 +135,7 @@ asio::awaitable<void> Fleet::tell(State& state) {
 }
 
 void Fleet::take_news(State& state, const lock::FleetNews& news) {
+    state.fence = news.fence;
     const auto floor = state.about.floor();
     const bool went_back = news.fence < floor;
     if (went_back && !std::exchange(state.alarmed, true)) {
@@ -138,18 +145,16 @@ void Fleet::take_news(State& state, const lock::FleetNews& news) {
                       news.fence, floor);
     }
     if (!went_back) state.alarmed = false;
-    const auto& known = state.newest;
-    const bool same = news.newest.number == known.number && news.newest.hash == known.hash;
-    if (same || news.newest.number < known.number) return; // a lower one is of servers that have lost what they had
-    state.newest = news.newest;
-    state.about.on_version();
+    // A lower one is of servers that have lost what they had.
+    if (news.newest.number >= state.newest.number) state.newest = news.newest;
+    if (state.newest.number > 0 && !state.newest.is_same(state.settled)) state.about.on_version();
 }
 
-asio::awaitable<std::optional<lock::FleetBad>> Fleet::find_bad(std::string hash) {
+asio::awaitable<lock::FleetOpinion> Fleet::opinion(std::string hash) {
     const auto records = state_->records;
-    if (!records) co_return std::nullopt;
-    const auto bad = co_await records->find_bad(std::move(hash));
-    co_return bad ? *bad : std::nullopt;
+    if (!records) co_return lock::FleetOpinion();
+    const auto opinion = co_await records->opinion(std::move(hash));
+    co_return opinion ? *opinion : lock::FleetOpinion();
 }
 
 asio::awaitable<unsigned> Fleet::places(std::string hash) {
@@ -163,12 +168,12 @@ asio::awaitable<unsigned> Fleet::places(std::string hash) {
     co_return view ? parallel.of(view->members.size()) : 1;
 }
 
-asio::awaitable<error_code> Fleet::begin(std::uint64_t fence, std::string hash) {
+asio::awaitable<error_code> Fleet::begin(std::uint64_t fence, std::string hash, lock::Going going) {
     state_->began = Clock::now();
     const auto records = state_->records;
     if (!records) co_return error_code();
     lock::FleetChange change{fence, std::move(hash), name(), "begun", "", std::time(nullptr), 0};
-    const auto error = co_await records->begin(std::move(change));
+    const auto error = co_await records->begin(std::move(change), going);
     if (error) state_->problem = records->problem();
     co_return error;
 }

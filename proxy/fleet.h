@@ -32,7 +32,7 @@ public:
     struct About {
         std::function<lock::FleetMember()> facts; // what this machine runs now; its name is filled in
         std::function<std::uint64_t()> floor;     // the highest fence that this machine has on disk
-        std::function<void()> on_version;         // called when a newer configuration was given to the fleet
+        std::function<void()> on_version;         // called again and again while one was given that is not settled here
     };
 
     Fleet(boost::asio::io_context& control, About about);
@@ -40,8 +40,9 @@ public:
     Fleet(const Fleet&) = delete;
     Fleet& operator=(const Fleet&) = delete;
 
-    // From now on, in this fleet. Tells the others at once.
-    void follow(const conf::Reload& settings);
+    // From now on, in this fleet; `known` is the newest configuration that this machine has seen given to it. Tells the
+    // others at once.
+    void follow(const conf::Reload& settings, lock::FleetVersion known);
     void tell_soon(); // there is news
     void stop(Presence presence);
     bool has_left() const; // nothing that `stop` began is under way
@@ -50,18 +51,23 @@ public:
     const std::string& problem() const;
     std::uint64_t fence_alarms() const; // how often the servers' fence was found below this machine's
     std::string name() const;           // this machine's
-    std::uint64_t version() const;      // the highest that was heard of, of configurations given to the fleet
+    std::uint64_t fence() const;        // the highest that the servers had when they were asked last
+
+    // The newest configuration that was given to the fleet, as far as this machine has heard; `settle`: what became of
+    // it here is known.
+    const lock::FleetVersion& newest() const;
+    void settle(const lock::FleetVersion& version);
 
     // What it shares with the others; null where there is no fleet.
     std::shared_ptr<lock::FleetRecords> records() const;
     std::shared_ptr<lock::FleetConfigs> configs() const;
 
-    // Unset also where nobody can tell.
-    Awaitable<std::optional<lock::FleetBad>> find_bad(std::string hash);
+    // An empty one also where nobody can tell.
+    Awaitable<lock::FleetOpinion> opinion(std::string hash);
     // How many machines may change to it side by side: one, until the first has stood its window.
     Awaitable<unsigned> places(std::string hash);
     // Before a change is applied under a lease. `lost`: a later one has been made.
-    Awaitable<boost::system::error_code> begin(std::uint64_t fence, std::string hash);
+    Awaitable<boost::system::error_code> begin(std::uint64_t fence, std::string hash, lock::Going going);
     // How it ended; who, when and how long it took is filled in. `lost` as above; a server that is gone is told later.
     Awaitable<boost::system::error_code> finish(lock::FleetChange change);
 

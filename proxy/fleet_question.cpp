@@ -16,14 +16,14 @@ asio::awaitable<FleetAnswer> ask(std::shared_ptr<lock::RedisQuorum> servers, con
     lock::FleetRecords records(servers, settings.lock.fleet);
     lock::FleetConfigs configs(servers, settings.lock.fleet);
     FleetAnswer answer;
-    const auto bad = co_await records.find_bad(std::move(hash));
-    if (bad) answer.bad = *bad;
+    const auto opinion = co_await records.opinion(std::move(hash));
+    if (opinion) answer.opinion = *opinion;
     else answer.problem = servers->problem();
-    if (!bad || settings.source == conf::ConfigSource::file) co_return answer;
+    if (!opinion || settings.source == conf::ConfigSource::file) co_return answer;
     auto given = co_await configs.newest();
     if (given && *given) {
-        const auto given_bad = co_await records.find_bad((*given)->version.hash);
-        if (given_bad) answer.given_bad = *given_bad;
+        const auto given_opinion = co_await records.opinion((*given)->version.hash);
+        if (given_opinion) answer.given_opinion = *given_opinion;
         answer.given = std::move(*given);
     } else if (!given) {
         answer.problem = servers->problem();
@@ -37,7 +37,7 @@ FleetAnswer ask_fleet(const conf::Reload& settings, const std::string& hash) {
     if (settings.lock.type == conf::LockType::local) return {};
     asio::io_context context(1);
     const auto servers = std::make_shared<lock::RedisQuorum>(context.get_executor(), lock_servers(settings.lock));
-    FleetAnswer found{"no answer in time", {}};
+    FleetAnswer found{"no answer in time"};
     asio::co_spawn(context, ask(servers, settings, hash), [&](std::exception_ptr failure, FleetAnswer answer) {
         if (failure) found.problem = "internal error";
         else found = std::move(answer);

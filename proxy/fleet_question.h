@@ -14,9 +14,9 @@ namespace weir::proxy {
 
 struct FleetAnswer {
     std::string problem;                                // why there is no answer; empty: there is one
-    std::optional<lock::FleetBad> bad;                  // what is known against the configuration
+    lock::FleetOpinion opinion = {};                    // of the configuration
     std::optional<lock::FleetConfigs::Item> given = {}; // the newest that was given to the fleet
-    std::optional<lock::FleetBad> given_bad = {};       // what is known against that one
+    lock::FleetOpinion given_opinion = {};              // of that one
 };
 
 // About the configuration with this hash, and, where configurations come from the fleet, what that is.

@@ -29,10 +29,15 @@ struct ReloadReport {
     std::string hash;
     std::uint64_t fence = 0; // 0: no lock was taken
     bool lock_failed = false;
+    bool for_now = false; // what stood in the way may be gone the next time
     std::chrono::milliseconds took{0};
     std::chrono::system_clock::time_point at = std::chrono::system_clock::now();
 
     bool is_success() const { return verdict == ReloadVerdict::applied || verdict == ReloadVerdict::unchanged; }
+    void refuse_for_now(std::string why) {
+        for_now = true;
+        refuse(std::move(why));
+    }
     void refuse(std::string why) {
         verdict = ReloadVerdict::refused;
         errors.push_back(std::move(why));

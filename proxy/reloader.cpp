@@ -46,7 +46,9 @@ void write_to_log(const ReloadReport& report) {
 Reloader::Reloader(asio::io_context& control, Changer& changer)
     : changer_(changer), wanted_(control, never), finished_(control, never) {
     asio::co_spawn(control, work(), log::tell_failure);
-    changer_.on_given([this] { request_if_changed("fleet"); });
+    changer_.on_given([this] {
+        if (!running_now_ && asked_ == answered_) request("fleet");
+    });
 }
 
 asio::awaitable<std::vector<std::string>> Reloader::start(conf::Loaded loaded) {

@@ -1,6 +1,5 @@
 #include "proxy/admin/fleet_api.h"
 
-#include "conf/last_good.h"
 #include "proxy/admin/fleet_status.h"
 #include "proxy/admin/query.h"
 #include "proxy/admin/status.h"
@@ -8,6 +7,7 @@
 #include <boost/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace weir::proxy::admin {
@@ -53,8 +53,8 @@ asio::awaitable<Response> FleetApi::answer(const Request& request) {
     if (request.method() != http::verb::post) co_return refuse(request, 405, "only POST");
     if (path == "/break-lock") co_return co_await break_lock(request, records);
     if (path == "/forgive") co_return co_await forgive(request, records);
-    if (path == "/push") co_return co_await push(request, configs);
-    co_return co_await roll_back(request, configs);
+    if (path == "/push") co_return co_await push(request, records, configs);
+    co_return co_await roll_back(request, records, configs);
 }
 
 asio::awaitable<Response> FleetApi::show(const Request& request, Records records) {
@@ -94,19 +94,16 @@ asio::awaitable<Response> FleetApi::forgive(const Request& request, Records reco
 }
 
 // The body is a configuration with all its files (conf/last_good.h). ?dry=1 only says what it would change.
-asio::awaitable<Response> FleetApi::push(const Request& request, Configs configs) {
+asio::awaitable<Response> FleetApi::push(const Request& request, Records records, Configs configs) {
     std::string why;
     auto bundle = conf::last_good_from(request.body(), why);
     if (!bundle) co_return refuse(request, 400, why);
     if (request.body().size() > lock::FleetConfigs::largest)
         co_return refuse(request, 413, "a fleet's configuration has at most 512 KiB, with all its files");
-    auto hash = bundle->hash;
-    auto report = co_await reloader_.changer().examine(std::move(bundle->files));
-    if (report.hash != hash) co_return refuse(request, 400, "the hash is not the files'");
-    co_return co_await give(request, std::move(configs), std::move(hash), request.body(), std::move(report));
+    co_return co_await give(request, std::move(records), std::move(configs), std::move(*bundle));
 }
 
-asio::awaitable<Response> FleetApi::roll_back(const Request& request, Configs configs) {
+asio::awaitable<Response> FleetApi::roll_back(const Request& request, Records records, Configs configs) {
     auto item = co_await configs->last_good();
     if (!item) co_return cannot_ask(request, configs->problem());
     if (!*item)
@@ -115,28 +112,31 @@ asio::awaitable<Response> FleetApi::roll_back(const Request& request, Configs co
     std::string why;
     auto bundle = conf::last_good_from((*item)->text, why);
     if (!bundle) co_return refuse(request, 500, why);
-    auto report = co_await reloader_.changer().examine(std::move(bundle->files));
-    auto hash = bundle->hash;
-    auto text = std::move((*item)->text);
-    co_return co_await give(request, std::move(configs), std::move(hash), std::move(text), std::move(report));
+    co_return co_await give(request, std::move(records), std::move(configs), std::move(*bundle));
 }
 
-asio::awaitable<Response> FleetApi::give(const Request& request, Configs configs, std::string hash, std::string text,
-                                         ReloadReport report) {
-    auto& fleet = reloader_.changer().fleet();
+// Under a number above what the servers know and what any member has read.
+asio::awaitable<Response> FleetApi::give(const Request& request, Records records, Configs configs,
+                                         conf::LastGood bundle) {
+    auto text = conf::to_text(bundle);
+    const auto report = co_await reloader_.changer().examine(std::move(bundle.files));
+    if (report.hash != bundle.hash) co_return refuse(request, 400, "the hash is not the files'");
     auto out = to_json(report);
     const bool refused = report.verdict == ReloadVerdict::refused;
     if (refused || is_set(request.target(), "dry")) co_return make_json(request, refused ? 409 : 200, out);
-    lock::FleetVersion version{fleet.version(), hash, fleet.name(), std::time(nullptr)};
-    const auto view = co_await fleet.records()->view();
-    if (!view) co_return cannot_ask(request, configs->problem());
+    const auto view = co_await records->view();
+    if (!view) co_return cannot_ask(request, records->problem());
+    auto& fleet = reloader_.changer().fleet();
+    lock::FleetVersion version{fleet.newest().number, bundle.hash, fleet.name(), std::time(nullptr)};
     for (const auto& member : view->members) version.number = std::max(version.number, member.given);
+    if (std::none_of(view->members.begin(), view->members.end(), [](const auto& m) { return m.takes_given; }))
+        co_return refuse(request, 409, "no member takes its configuration from the fleet (reload.source: fleet)");
     const auto number = co_await configs->push(std::move(version), std::move(text));
     if (number.has_error() && number.error() == lock::LockError::lost)
         co_return refuse(request, 409,
                          "another configuration was pushed at the same moment; look at it, then push again");
     if (!number) co_return cannot_ask(request, configs->problem());
-    spdlog::info("fleet: configuration {} is given to it as version {}", hash.substr(0, 12), *number);
+    spdlog::info("fleet: configuration {} is given to it as version {}", bundle.hash.substr(0, 12), *number);
     fleet.tell_soon(); // which hears of it
     out["version"] = *number;
     co_return make_json(request, 200, out);

@@ -5,6 +5,7 @@
 // Lifetime: the reloader must outlive it.
 #pragma once
 
+#include "conf/last_good.h"
 #include "proxy/admin/message.h"
 #include "proxy/reloader.h"
 
@@ -26,10 +27,10 @@ private:
     boost::asio::awaitable<Response> show(const Request& request, Records records);
     boost::asio::awaitable<Response> break_lock(const Request& request, Records records);
     boost::asio::awaitable<Response> forgive(const Request& request, Records records);
-    boost::asio::awaitable<Response> push(const Request& request, Configs configs);
-    boost::asio::awaitable<Response> roll_back(const Request& request, Configs configs);
-    boost::asio::awaitable<Response> give(const Request& request, Configs configs, std::string hash, std::string text,
-                                          ReloadReport report);
+    boost::asio::awaitable<Response> push(const Request& request, Records records, Configs configs);
+    boost::asio::awaitable<Response> roll_back(const Request& request, Records records, Configs configs);
+    boost::asio::awaitable<Response> give(const Request& request, Records records, Configs configs,
+                                          conf::LastGood bundle);
 
     Reloader& reloader_;
 };

@@ -23,6 +23,7 @@ json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
                            {"healthy_percent", m.healthy},
                            {"silent_ms", m.silent_ms},
                            {"given", m.given},
+                           {"takes_given", m.takes_given},
                            {"refused", m.refused},
                            {"why", m.why},
                            {"same_as_here", m.hash == own_hash}});
@@ -40,6 +41,7 @@ json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
     for (const auto& v : view.versions)
         versions.push_back({{"version", v.number}, {"hash", v.hash}, {"author", v.author}, {"at", to_iso(v.at)}});
     json::object lock{{"held", !view.holder.empty()}, {"fence", view.fence}};
+    lock["beside"] = json::array(view.beside.begin(), view.beside.end());
     if (!view.holder.empty()) {
         lock["holder"] = view.holder;
         lock["held_for_ms"] = view.held_for_ms;

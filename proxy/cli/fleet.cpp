@@ -26,6 +26,7 @@ void print_fleet(const json::object& fleet) {
                   << lock.at("lease_left_ms").to_number<std::int64_t>() << " ms";
     else std::cout << "lock free";
     std::cout << ", fence " << lock.at("fence") << "\n";
+    for (const auto& holder : lock.at("beside").as_array()) std::cout << "beside it: " << text_of(holder) << "\n";
     std::cout << std::left << std::setw(24) << "MEMBER" << std::setw(12) << "VERSION" << std::setw(14) << "CONFIG"
               << std::setw(8) << "FENCE" << std::setw(10) << "STATE"
               << "HEALTHY\n";
@@ -106,8 +107,7 @@ int fleet_break_lock(const Target& target, const std::string& why, Asked asked) 
 int fleet_forgive(const Target& target, const std::string& hash) {
     const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/forgive?hash=" + encode(hash));
     if (!answer) return refused;
-    std::cout << brief_hash(json::parse(answer->body).at("hash"))
-              << " is forgiven; a machine that remembers it by itself needs weir reload --force\n";
+    std::cout << brief_hash(json::parse(answer->body).at("hash")) << " is forgiven\n";
     return done;
 }
 

@@ -44,7 +44,7 @@ int watch_rollout(const Admin& admin, const std::string& hash, std::uint64_t ver
     }
     show_moment("");
     if (!rollout.is_over()) std::cerr << "weir: the fleet can no longer be watched: " << problem << "\n";
-    else if (!rollout.went_well() && is_terminal()) std::cout << "it is not in force on every machine\n";
+    else if (!rollout.went_well()) std::cerr << "weir: " << rollout.why() << "\n";
     return rollout.went_well() ? done : refused;
 }
 
@@ -118,15 +118,18 @@ int fleet_follow(const Target& target, std::string hash) {
         hash = text_of(versions[0].at("hash"));
         version = versions[0].at("version").to_number<std::uint64_t>();
     }
+    std::string found = version ? hash : "";
     for (const auto& change : changes) { // the last one, or the one whose hash begins so
         const auto known = text_of(change.at("hash"));
-        if (!known.empty() && known.starts_with(hash)) hash = known;
-        if (hash.size() == known.size()) break;
+        if (found.empty() && !known.empty() && known.starts_with(hash)) found = known;
     }
-    if (hash.empty()) {
-        std::cerr << "weir: nothing was ever changed in this fleet\n";
+    if (found.empty()) {
+        std::cerr << "weir: "
+                  << (hash.empty() ? "nothing was ever changed in this fleet" : "no change of " + hash + " is known")
+                  << "\n";
         return refused;
     }
+    hash = found;
     return watch_rollout(*admin, hash, version);
 }
 

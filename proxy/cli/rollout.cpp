@@ -23,41 +23,57 @@ std::int64_t Rollout::time_of(const std::string& member, const json::object& fle
 void Rollout::note(const json::object& member, const json::object& fleet, std::vector<Step>& steps) {
     const auto name = text_of(member.at("name")), state = text_of(member.at("state"));
     const bool has_it = text_of(member.at("hash")) == hash_;
-    const bool looked = member.at("given").to_number<std::uint64_t>() >= version_;
-    const bool refuses = !has_it && looked && text_of(member.at("refused")) == hash_;
+    const bool refuses = !has_it && text_of(member.at("refused")) == hash_;
     if (state == "watching") waits_for_ = name + " is watching";
+    if (member.at("given").to_number<std::uint64_t>() < version_) return; // what it has and had is of before
     if ((has_it && state == "watching") || (!has_it && !refuses) || !done_.insert(name).second) return;
-    Step step{done_.size(), fleet.at("members").as_array().size(), name, has_it ? "good" : "refused", hash_, "", 0};
+    Step step{done_.size(), of_, name, has_it ? "good" : "refused", hash_, "", 0};
     if (has_it) step.took_ms = time_of(name, fleet);
     else step.why = text_of(member.at("why")), ++failures_;
     steps.push_back(std::move(step));
+}
+
+// Those that it is for, in the order in which they have changed.
+std::vector<json::object> Rollout::members_of(const json::object& fleet) const {
+    std::vector<json::object> members;
+    for (const auto& member : fleet.at("members").as_array())
+        if (version_ == 0 || member.at("takes_given").as_bool()) members.push_back(member.as_object());
+    const auto fence = [](const json::object& member) { return member.at("fence").to_number<std::uint64_t>(); };
+    std::stable_sort(members.begin(), members.end(), [&](const auto& a, const auto& b) { return fence(a) < fence(b); });
+    return members;
+}
+
+void Rollout::end(std::string why) {
+    is_over_ = true;
+    ++failures_;
+    why_ = std::move(why);
 }
 
 std::vector<Rollout::Step> Rollout::look(const json::object& fleet) {
     std::vector<Step> steps;
     if (is_over_) return steps;
     waits_for_.clear();
-    auto members = fleet.at("members").as_array();
-    std::stable_sort(members.begin(), members.end(), [](const json::value& a, const json::value& b) {
-        return a.at("fence").to_number<std::uint64_t>() < b.at("fence").to_number<std::uint64_t>();
-    });
+    const auto members = members_of(fleet);
+    of_ = members.size();
     for (const auto& bad : fleet.at("known_bad").as_array()) {
         if (text_of(bad.at("hash")) != hash_) continue;
         const auto author = text_of(bad.at("author"));
         for (const auto& member : members) // those that had it before it was found out
-            if (text_of(member.at("hash")) == hash_ && text_of(member.at("name")) != author)
-                note(member.as_object(), fleet, steps);
+            if (text_of(member.at("hash")) == hash_ && text_of(member.at("name")) != author) note(member, fleet, steps);
         done_.insert(author);
-        steps.push_back(
-            {done_.size(), members.size(), author, "bad", hash_, text_of(bad.at("why")), time_of(author, fleet)});
-        ++failures_;
-        is_over_ = true;
+        steps.push_back({done_.size(), of_, author, "bad", hash_, text_of(bad.at("why")), time_of(author, fleet)});
+        end("it was taken back, and the others refuse it");
         return steps;
     }
-    for (const auto& member : members) note(member.as_object(), fleet, steps);
-    is_over_ = !members.empty() && std::all_of(members.begin(), members.end(), [&](const json::value& member) {
+    for (const auto& member : members) note(member, fleet, steps);
+    is_over_ = !members.empty() && std::all_of(members.begin(), members.end(), [&](const json::object& member) {
         return done_.contains(text_of(member.at("name"))) || text_of(member.at("state")) == "stopping";
     });
+    if (is_over_ && failures_ > 0) why_ = "it is not in force on every machine";
+    const auto& versions = fleet.at("versions").as_array();
+    const auto newest = versions.empty() ? 0 : versions[0].at("version").to_number<std::uint64_t>();
+    if (!is_over_ && version_ > 0 && newest > version_)
+        end("version " + std::to_string(newest) + " has been pushed meanwhile");
     return steps;
 }
 

@@ -32,19 +32,22 @@ public:
 
     bool is_over() const { return is_over_; }
     bool went_well() const { return is_over_ && failures_ == 0; } // every machine has it
+    const std::string& why() const { return why_; }               // it has not gone well
     // Who is at it: "lb-02 is watching".
     const std::string& waits_for() const { return waits_for_; }
 
 private:
     void note(const boost::json::object& member, const boost::json::object& fleet, std::vector<Step>& steps);
+    std::vector<boost::json::object> members_of(const boost::json::object& fleet) const;
+    void end(std::string why);
     std::int64_t time_of(const std::string& member, const boost::json::object& fleet) const;
 
     const std::string hash_;
     const std::uint64_t version_;
     std::set<std::string> done_;
-    std::size_t failures_ = 0;
+    std::size_t failures_ = 0, of_ = 0;
     bool is_over_ = false;
-    std::string waits_for_;
+    std::string waits_for_, why_;
 };
 
 // "[3/12] lb-04 good a1b2c3d4e5f6 in 1.2s", and the same as one line of JSON.

@@ -4,6 +4,7 @@
 #include "conf/schema.h"
 #include "proxy/cli/commands.h"
 #include "proxy/fleet_question.h"
+#include "proxy/given_mark.h"
 #include "proxy/process.h"
 
 #include <boost/json.hpp>
@@ -87,8 +88,9 @@ public:
         if (!asked_.problem.empty())
             std::cerr << "weir: WARNING: the fleet cannot be asked about this configuration: " << asked_.problem
                       << "\n";
-        if (file_.ok() && file_.config.reload.source == conf::ConfigSource::fleet) return from_fleet();
-        const bool bad = file_.ok() && is_bad(start_.config, file_.hash, asked_.bad);
+        if (file_.ok() && file_.config.reload.source == conf::ConfigSource::fleet)
+            if (auto given = from_fleet()) return given;
+        const bool bad = file_.ok() && is_bad(start_.config, file_.hash, asked_.opinion);
         if (file_.ok() && !bad) return std::move(file_);
         if (start_.last_good) return load_last_good(start_.config, state_dir_, file_);
         if (bad) std::cerr << "weir: change it, start with the last good one (--last-good), or insist (--force)\n";
@@ -97,40 +99,39 @@ public:
 
 private:
     // Whether it was taken back, here or on another machine. Who cannot be asked has nothing against it.
-    bool is_bad(const std::string& what, const std::string& hash, const std::optional<lock::FleetBad>& there) const {
+    bool is_bad(const std::string& what, const std::string& hash, const lock::FleetOpinion& there) const {
         // Who insisted once, at a start, did not insist on what an upgrade finds.
         if (start_.force && !std::getenv(handover_variable)) return false;
-        if (const auto* here = known_.find(hash)) {
-            std::cerr << what << ": this configuration was rolled back: " << here->why << "\n";
-            return true;
-        }
-        if (there)
-            std::cerr << what << ": " << there->author << " has taken this configuration back: " << there->why << "\n";
-        return there.has_value();
+        const auto* here = there.forgiven ? nullptr : known_.find(hash);
+        if (here) std::cerr << what << ": this configuration was rolled back: " << here->why << "\n";
+        else if (there.bad)
+            std::cerr << what << ": " << there.bad->author << " has taken this configuration back: " << there.bad->why
+                      << "\n";
+        return here || there.bad;
     }
 
-    // What was given to the fleet; the last that worked here, where that is bad or cannot be had; and else the file.
-    std::optional<conf::Loaded> from_fleet() {
+    // What was given to the fleet, if it has stood on a machine; the last that worked here, if not, or where that is
+    // bad or cannot be had: what is newer comes under the lock, like any change. Unset where there is neither.
+    std::optional<conf::Loaded> from_fleet() const {
+        const bool ever_given = asked_.given || GivenMark(state_dir_).read().number > 0;
+        if (!ever_given) return std::nullopt;
         std::string why;
         auto given = asked_.given ? conf::last_good_from(asked_.given->text, why) : std::nullopt;
-        if (given && !is_bad("the fleet's", given->hash, asked_.given_bad)) {
-            auto loaded = conf::load_sources(given->files);
-            loaded.watched.clear(); // they are files of another machine
-            if (loaded.ok()) return loaded;
-            print_errors(loaded);
-        }
-        if (!asked_.given && asked_.problem.empty()) return std::move(file_); // none was ever given
-        auto kept = conf::LastGoodStore(state_dir_, start_.config).read(why);
-        if (kept) {
-            auto loaded = conf::load_sources(kept->files);
-            loaded.watched.clear();
-            std::cerr << "weir: WARNING: starting from the last good configuration of this machine (hash "
-                      << kept->hash.substr(0, 12) << ")\n";
-            if (loaded.ok()) return loaded;
-            print_errors(loaded);
-        }
-        std::cerr << "weir: WARNING: starting from " << start_.config << "\n";
-        return std::move(file_);
+        if (given && !is_bad("the fleet's", given->hash, asked_.given_opinion) && asked_.given->has_stood)
+            if (auto loaded = read(*given)) return loaded;
+        const auto kept = conf::LastGoodStore(state_dir_, start_.config).read(why);
+        if (!kept) return std::nullopt;
+        std::cerr << "weir: WARNING: starting from the last good configuration of this machine (hash "
+                  << kept->hash.substr(0, 12) << ")\n";
+        return read(*kept);
+    }
+
+    static std::optional<conf::Loaded> read(const conf::LastGood& bundle) {
+        auto loaded = conf::load_sources(bundle.files);
+        loaded.watched.clear(); // they may be files of another machine
+        if (loaded.ok()) return loaded;
+        print_errors(loaded);
+        return std::nullopt;
     }
 
     const Start& start_;

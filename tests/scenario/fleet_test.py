@@ -10,6 +10,8 @@ CHECK = "{type: http, path: /healthz, interval: 100ms, timeout: 90ms, fall: 2, r
 
 
 class FleetScenario(Scenario):
+    wait = "20s"
+
     def members(self, count, redis, window="1s", **kwargs):
         self.good = self.backend(name="good")
         self.redis, self.window, self.more, self.source = redis, window, kwargs.pop("more", ""), kwargs.pop("source", "file")
@@ -23,7 +25,7 @@ class FleetScenario(Scenario):
     def config(self, i, backends, more=""):
         """The same text on every machine but for its port, which comes from the environment there."""
         lines = web("${PORT}", backends, CHECK, more)
-        return lines + lock(self.redis.port, ', member: "${NAME}"' + self.more, watch=f"true, source: {self.source}", rollback=f"rollback: {{window: {self.window}}}, ")
+        return lines + lock(self.redis.port, ', member: "${NAME}"' + self.more, watch=f"true, source: {self.source}", rollback=f"rollback: {{window: {self.window}}}, ", wait=self.wait)
 
     def weir(self, config, **kwargs):
         i = kwargs.pop("index", len(self.fleet))

@@ -29,6 +29,7 @@ class RedisProxy:
     def __init__(self, test, port):
         self.target, self.lock, self.fault, self.on_command, self.rewrite = port, threading.Lock(), None, None, None
         self.answered = 0  # bytes of answers since the fault was set
+        self.struck = False  # whether it has cost anything since
         self.open = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
@@ -37,7 +38,7 @@ class RedisProxy:
 
     def set(self, kind=None, after=0):
         with self.lock:
-            self.fault, self.answered = (kind, after) if kind else None, 0
+            self.fault, self.answered, self.struck = (kind, after) if kind else None, 0, False
 
     def close(self):
         # shutdown wakes whoever waits in accept or recv; close alone does not
@@ -83,6 +84,7 @@ class RedisProxy:
                     kind, after = self.fault or (None, 0)
                     passes = len(piece) if kind is None else max(0, min(len(piece), after - self.answered))
                     self.answered += len(piece)
+                    self.struck = self.struck or passes < len(piece)
                 if passes:
                     client.sendall(piece[:passes])
                 if passes < len(piece) and kind == "cut":

@@ -18,6 +18,7 @@ class Fleet(FleetScenario):
         self.assertEqual(len(before), 1)
         self.write([self.good], "limits: {header_count: 50}")
         eventually(lambda: self.counts("applied") == [1] * 5, "it reaches all")
+        eventually(lambda: len(events()) == 10, "the last one has given its lock back")
         self.assertEqual(events(), ["INCR", "DEL"] * 5)  # the next one begins when the last has had its verdict
         good = self.hashes()
         self.assertEqual(len(good), 1)

@@ -60,13 +60,18 @@ def violations(operations, events):
         if count > 1:
             found.append(f"fence: {count} leases have {fence}")
     released = {o.fence: o.began for o in operations if o.operation == "release"}
+    renewed = collections.defaultdict(list)
+    for o in operations:
+        if o.operation == "renew" and o.result == "ok":
+            renewed[o.fence].append(o)
     for name in {o.name for o in leases}:
         fences = [o.fence for o in leases if o.name == name]
         if fences != sorted(fences):
             found.append(f"fence: it goes back at {name}")
     for one, other in itertools.pairwise(leases):
         # One has it for sure from its answer to its deadline, or until it begins to give it back.
-        until = min(one.deadline, released.get(one.fence, one.deadline))
+        until = max([one.deadline, *(o.deadline for o in renewed[one.fence] if o.ended < other.began)])
+        until = min(until, released.get(one.fence, until))
         if one.ended < other.began and other.ended < until:
             found.append(f"lease: {other} is given while {one} stands until {until}")
     return found
@@ -152,9 +157,13 @@ class History(Scenario):
         history, events, *_ = self.fight(400, lambda word: word.replace(b"if redis.call('GET', KEYS[1]) == ARGV[1] then", b"if true then"))
         self.assertIn("lease", {v.split(":")[0] for v in violations(history, events)})
 
+    def test_a_renewal_that_only_says_that_it_renews_is_found_out(self):
+        history, events, *_ = self.fight(400, lambda word: word.replace(b"return redis.call('PEXPIRE', KEYS[1], ARGV[2])", b"return 1"))
+        self.assertIn("lease", {v.split(":")[0] for v in violations(history, events)})
+
     def test_records_that_do_not_compare_fences_are_found_out(self):
         broken = {b"if fence < known or (fence == known and last[2] ~= ARGV[2]) then return 0 end": b"",
-                  b"if tonumber(last[1] or '0') < tonumber(ARGV[1]) or last[2] ~= ARGV[2] then return 0 end": b""}
+                  b"if known >= fence and last[2] ~= ARGV[2] then return 0 end": b""}
 
         def rewrite(word):
             for whole, part in broken.items():

@@ -1,9 +1,12 @@
 """A Redis whose answers are cut, dropped or delayed at every byte, holders that are killed at every step, and clocks that
 jump: changes stay in the order of their fences, and no lock is left behind."""
+import calendar
 import concurrent.futures
 import contextlib
+import itertools
 import os
 import tempfile
+import time
 import unittest
 
 from redis_proxy import RedisProxy
@@ -53,10 +56,13 @@ class Faults(Scenario):
             proxy.set("delay", 10**9)  # nothing but counting
             weir.reload(self.text(backend, 52))
             size, fence = proxy.answered, 0
-            self.assertGreater(size, 15)
+            fewest = 15  # of one change: a lease, what is known of it, its beginning, its end
+            self.assertGreater(size, fewest)
             for byte in range(number, size + 1, LANES):
                 proxy.set(kind, byte)
                 report = weir.reload(self.text(backend, 60 + byte))
+                if byte < fewest:
+                    self.assertTrue(proxy.struck, byte)
                 proxy.set()
                 self.assertIn(report["verdict"], ("applied", "refused"), report)
                 if report["verdict"] == "applied":
@@ -86,34 +92,44 @@ class Faults(Scenario):
         self.answers_at_every_byte("delay")
 
     def test_a_holder_that_is_killed_at_each_step_holds_up_the_others_for_one_lease_and_changes_nothing_twice(self):
-        steps = [(n, when) for n in range(1, 7) for when in ("before", "after")]
+        steps = {  # by what their scripts say alone
+            "lease": b"'SET', KEYS[1], ARGV[1], 'NX'",
+            "opinion": b"'HEXISTS', KEYS[2], ARGV[1]",
+            "begin": b"ARGV[4] == 'beside'",
+            "finish": b"'ZREMRANGEBYRANK'",
+            "renewal": b"'PEXPIRE', KEYS[1], ARGV[2]",
+            "release": b"return redis.call('DEL', KEYS[1])",
+        }
+        cases = [(mark, when) for mark in steps.values() for when in ("before", "after")]
         with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
-            reached = list(pool.map(lambda step: self.killed_at(*step), steps))
-        self.assertIn("begun", reached)
-        self.assertIn("good", reached)
-        self.assertIn(None, reached)
+            told = dict(zip([(name, when) for name in steps for when in ("before", "after")], pool.map(lambda case: self.killed_at(*case), cases)))
+        self.assertEqual({told[step] for step in (("lease", "before"), ("lease", "after"), ("opinion", "after"), ("begin", "before"))}, {None})
+        self.assertEqual({told[step] for step in (("begin", "after"), ("renewal", "before"), ("finish", "before"))}, {"begun"})
+        self.assertEqual({told[step] for step in (("finish", "after"), ("release", "before"), ("release", "after"))}, {"good"})
 
-    def killed_at(self, n, when):
-        """Kills the first machine when its n-th command is on its way; returns the last thing that the fleet heard of it."""
+    def killed_at(self, mark, when):
+        """Kills the first machine when a command is on its way; returns the last thing that the fleet heard of it."""
         redis, proxy = self.lane()
         ports, backend = [free_port(), free_port()], self.backend()
-        rollback = "rollback: {window: 200ms}, "
+        rollback = "rollback: {window: 600ms}, "
         first = self.machine("lb-0", ports[0], proxy.port, backend, rollback=rollback)
         second = self.machine("lb-1", ports[1], redis.port, backend, rollback=rollback)
         eventually(lambda: len(second.get_json("/api/v1/fleet")["members"]) == 2, "both are there")
-        seen = []
+        first_of_it = itertools.count()
 
         def on_command(words):
-            if words[0] != b"EVAL":
-                return None
-            seen.append(words[1])
-            if len(seen) != n:
+            if words[0] != b"EVAL" or mark not in words[1] or next(first_of_it):
                 return None
             if when == "after":
-                return first.process.kill
+                proxy.set("drop")  # the answer comes this far, and no further
+                return answered_and_killed
             first.process.kill()
             first.process.wait()
             raise OSError("it never goes on its way")
+
+        def answered_and_killed():
+            eventually(lambda: proxy.answered > 0, "the server has carried it out")
+            first.process.kill()
 
         proxy.on_command = on_command
         first.write(self.text(backend, 70, rollback))
@@ -125,6 +141,7 @@ class Faults(Scenario):
         self.assertEqual(report["verdict"], "applied", report)
         self.check_records(second, redis)
         proxy.on_command = None
+        proxy.set()
         again = self.machine("lb-0", ports[0], proxy.port, backend, state=first.state_dir, rollback=rollback)
         last = again.reload(self.text(backend, 70, rollback))
         self.assertEqual(last["verdict"], "applied", last)
@@ -156,6 +173,8 @@ class Faults(Scenario):
                 held = eventually(lambda: redis.call("GET", "weir:{test}:lock"), "it is held")
                 self.assertTrue(held.startswith("lb-0:"))
                 self.assertEqual(report.result()["verdict"], "applied", report.result())  # renewed for three leases
+            at = calendar.timegm(time.strptime(report.result()["at"], "%Y-%m-%dT%H:%M:%SZ"))
+            self.assertGreater(abs(at - time.time()), 3000 if n else -1)  # the clock really is another one
             self.check_records(weir, redis)
 
 

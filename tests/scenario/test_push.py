@@ -25,7 +25,7 @@ class Push(FleetScenario):
             return client.get("/")["fields"].get("x-backend")
 
     def test_a_push_reaches_every_machine_a_bad_one_stops_at_the_first_and_a_rollback_brings_the_last_good_one_back(self):
-        self.members(4, Redis(self), source="fleet", window="500ms")
+        self.members(4, Redis(self), source="fleet")
         events = self.redis.watch(self)
         new = self.backend(name="new")
         done = self.run_fleet("push", self.pushed([new]))
@@ -34,7 +34,8 @@ class Push(FleetScenario):
         self.assertEqual(lines[0]["version"], 1)
         self.assertEqual([(line["number"], line["of"], line["verdict"]) for line in lines[1:]], [(n, 4, "good") for n in (1, 2, 3, 4)])
         self.assertEqual(sorted(line["member"] for line in lines[1:]), ["lb-0", "lb-1", "lb-2", "lb-3"])
-        self.assertTrue(all(line["took_ms"] >= 500 for line in lines[1:]), lines)
+        self.assertTrue(all(line["took_ms"] >= 1000 for line in lines[1:]), lines)
+        eventually(lambda: len(events()) == 8, "the last one has given its lock back")
         self.assertEqual(events(), ["INCR", "DEL"] * 4)  # one after the other
         self.assertEqual(self.hashes(), {lines[0]["hash"]})
         self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
@@ -51,11 +52,15 @@ class Push(FleetScenario):
         again = self.run_fleet("push", self.pushed([f"127.0.0.1:{free_port()}"], "limits: {header_count: 44}"), "--dry-run")
         self.assertEqual(again.returncode, 0)  # another one, which nobody knows yet
 
-        done = self.run_fleet("rollback", member=2)
+        newest = self.backend(name="newest")
+        self.assertEqual(self.run_fleet("push", self.pushed([newest])).returncode, 0)
+        self.assertEqual([self.answers(i) for i in range(4)], ["newest"] * 4)
+        done = self.run_fleet("rollback", member=2)  # past the bad one
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual([json.loads(line)["verdict"] for line in done.stdout.splitlines()[1:]], ["good"] * 4)
+        self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
         shown = self.run_fleet("status").stdout
-        self.assertRegex(shown, r"version 3 +[0-9a-f]{12}  pushed through lb-2")
+        self.assertRegex(shown, r"version 4 +[0-9a-f]{12}  pushed through lb-2")
         self.assertEqual(self.hashes(), {lines[0]["hash"]})
 
         self.fleet[3].stop()
@@ -74,11 +79,11 @@ class Push(FleetScenario):
         self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
         done = self.run_fleet("push", self.pushed([self.good, new]))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(json.loads(done.stdout.splitlines()[0])["version"], 4)  # numbers do not begin anew
+        self.assertEqual(json.loads(done.stdout.splitlines()[0])["version"], 5)  # numbers do not begin anew
         self.assertEqual(len(self.hashes()), 1)
 
     def test_a_machine_that_starts_does_not_take_what_the_fleet_knows_to_be_bad(self):
-        self.members(2, Redis(self), source="fleet", window="300ms")
+        self.members(2, Redis(self), source="fleet")
         new = self.backend(name="new")
         self.assertEqual(self.run_fleet("push", self.pushed([new])).returncode, 0)
         self.assertEqual(self.run_fleet("push", self.pushed([f"127.0.0.1:{free_port()}"])).returncode, 1)
@@ -87,6 +92,32 @@ class Push(FleetScenario):
         self.assertEqual(self.answers(1), "new")
         self.assertRegex(late.log(), "the fleet.s: .*(has taken this configuration back|was rolled back)")
         self.assertIn("starting from the last good configuration", late.log())
+
+    def test_what_is_forgiven_is_taken_when_it_is_pushed_again(self):
+        self.members(3, Redis(self), source="fleet")
+        port = free_port()
+        path = self.pushed([f"127.0.0.1:{port}"])
+        done = self.run_fleet("push", path)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("it was taken back, and the others refuse it", done.stderr)
+        eventually(lambda: sum(self.counts("refused")) == 2, "the others refuse it")
+        self.backend(name="late", port=port)
+        self.assertEqual(self.run_fleet("push", path).returncode, 1)  # it is still known to be bad
+        self.assertEqual(self.run_fleet("forgive", self.view()["known_bad"][0]["hash"][:12]).returncode, 0)
+        done = self.run_fleet("push", path)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual([self.answers(i) for i in range(3)], ["late"] * 3)
+
+    def test_a_push_that_cannot_have_the_lock_in_time_is_tried_again(self):
+        self.members(2, Redis(self), source="fleet", window="300ms")
+        self.wait = "1s"
+        self.assertEqual(self.run_fleet("push", self.pushed([self.good], "limits: {header_count: 41}")).returncode, 0)
+        self.redis.call("SET", "weir:{test}:lock", "somebody:1:0", "PX", "60000")
+        new = self.backend(name="new")
+        self.assertEqual(self.run_fleet("push", self.pushed([new]), "--no-wait").returncode, 0)
+        eventually(lambda: sum(self.counts("refused")) >= 2, "they give up")
+        self.redis.call("DEL", "weir:{test}:lock")
+        eventually(lambda: [self.answers(i) for i in range(2)] == ["new"] * 2, "and take it all the same")
 
     def test_what_cannot_be_pushed_is_told_with_its_place_and_nothing_is_stored(self):
         self.members(1, Redis(self), source="fleet", window="300ms")

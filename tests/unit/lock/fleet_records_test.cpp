@@ -1,6 +1,7 @@
 // What a fleet keeps on its servers, against real ones.
 #include "lock/fleet_configs.h"
 #include "lock/fleet_records.h"
+#include "lock/redis_lock.h"
 #include "tests/support/redis_server.h"
 
 using namespace weir::lock;
@@ -56,12 +57,15 @@ TEST_CASE("a bad configuration is known to be bad whatever the fence, until it i
     CHECK_FALSE(bench.begin(1, "aaa"));
     CHECK_FALSE(bench.begin(2, "bbb"));
     CHECK(bench.finish(1, "aaa", "bad") == LockError::lost);
-    const auto bad = wait_for(bench.context, bench.records->find_bad("aaa"));
-    REQUIRE(*bad);
-    CHECK(((*bad)->why == "why" && (*bad)->author == "lb-1" && (*bad)->since == 6));
-    CHECK_FALSE(*wait_for(bench.context, bench.records->find_bad("bbb")));
+    const auto opinion = [&](const char* hash) { return *wait_for(bench.context, bench.records->opinion(hash)); };
+    const auto bad = opinion("aaa").bad;
+    REQUIRE(bad);
+    CHECK((bad->why == "why" && bad->author == "lb-1" && bad->since == 6));
+    CHECK_FALSE(opinion("bbb").bad);
+    CHECK_FALSE(opinion("aaa").forgiven);
     CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 1);
     CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 0);
+    CHECK((opinion("aaa").forgiven && !opinion("aaa").bad)); // for those that have it on their own list
     CHECK_FALSE(bench.finish(2, "bbb", "bad"));
     CHECK_FALSE(bench.begin(3, "bbb")); // somebody insists
     CHECK_FALSE(bench.finish(3, "bbb", "good"));
@@ -109,7 +113,7 @@ TEST_CASE("a majority of several servers decides, and one that is gone takes not
     CHECK_FALSE(bench.begin(1, "aaa"));
     CHECK_FALSE(bench.finish(1, "aaa", "bad"));
     bench.servers[0]->kill();
-    CHECK(*wait_for(bench.context, bench.records->find_bad("aaa")));
+    CHECK(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
     CHECK_FALSE(bench.begin(2, "bbb"));
     CHECK(bench.begin(1, "aaa") == LockError::lost);
     CHECK(bench.view().changes.size() == 3);
@@ -186,4 +190,72 @@ TEST_CASE("of configurations given to a fleet the last ten are kept, and their n
     const std::string stale = "{\"version\":20,\"hash\":\"x\",\"author\":\"y\",\"at\":1}";
     bench.servers[0]->call({"LPUSH", "weir:{t}:versions", stale}); // its text is missing
     CHECK_FALSE(*wait_for(bench.context, bench.configs->newest()));
+}
+
+TEST_CASE("one of those who go side by side finds it bad: what the others find does not wash it clean") {
+    Bench bench;
+    CHECK_FALSE(bench.begin(5, "aaa"));
+    CHECK_FALSE(bench.begin(6, "aaa"));
+    CHECK_FALSE(bench.begin(7, "aaa"));
+    CHECK_FALSE(bench.finish(6, "aaa", "bad"));
+    CHECK(bench.finish(5, "aaa", "good") == LockError::lost);
+    CHECK(bench.finish(7, "aaa", "good") == LockError::lost);
+    CHECK(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
+    CHECK_FALSE(wait_for(bench.context, bench.records->has_stood("aaa")));
+    CHECK_FALSE(bench.begin(8, "aaa")); // somebody insists
+    CHECK_FALSE(bench.finish(8, "aaa", "good"));
+    CHECK_FALSE(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
+}
+
+TEST_CASE("whoever goes beside others has to do what they do, once it has stood") {
+    Bench bench;
+    const auto beside = [&](std::uint64_t fence, const char* hash) {
+        return wait_for(bench.context, bench.records->begin({fence, hash, "lb-2", "", "", 5, 0}, Going::beside));
+    };
+    CHECK(beside(1, "aaa") == LockError::lost);
+    CHECK_FALSE(bench.begin(2, "aaa"));
+    CHECK(beside(3, "aaa") == LockError::lost);
+    CHECK_FALSE(bench.finish(2, "aaa", "good"));
+    CHECK_FALSE(beside(4, "aaa"));
+    CHECK(beside(5, "bbb") == LockError::lost);
+    CHECK_FALSE(bench.begin(6, "bbb"));
+    CHECK(beside(7, "aaa") == LockError::lost);
+}
+
+TEST_CASE("a server that was away while a change began does not hold its end against it") {
+    Bench bench;
+    CHECK_FALSE(bench.finish(3, "aaa", "good")); // as such a server sees it
+    CHECK(bench.begin(2, "bbb") == LockError::lost);
+    CHECK(bench.finish(3, "bbb", "good") == LockError::lost);
+    CHECK(wait_for(bench.context, bench.records->has_stood("aaa")));
+}
+
+TEST_CASE("of configurations that were given at one moment, the one that most servers hold is the newest") {
+    const FleetVersion a{4, "a", "", 0}, b{4, "b", "", 0}, old{3, "c", "", 0};
+    CHECK(newest_of({}).number == 0);
+    CHECK(newest_of({b, a, a}).hash == "a");
+    CHECK(newest_of({old, old, a}).hash == "a");
+    CHECK(newest_of({a, b}).hash == "b"); // and of as many, one and the same everywhere
+    CHECK(newest_of({b, a}).hash == "b");
+}
+
+TEST_CASE("a push that a majority does not take leaves nothing behind") {
+    Bench bench(3);
+    for (std::size_t i : {0u, 1u})
+        bench.servers[i]->call({"LPUSH", "weir:{t}:versions", to_text(FleetVersion{9, "x", "y", 1})});
+    bench.servers[2]->call({"LPUSH", "weir:{t}:versions", to_text(FleetVersion{5, "x", "y", 1})});
+    CHECK(bench.push("aaa") == 0); // no text is there that would tell it of 9
+    CHECK(bench.servers[2]->call({"LLEN", "weir:{t}:versions"}).number == 1);
+}
+
+TEST_CASE("breaking a lock breaks all its places, and the view shows who held them") {
+    Bench bench;
+    StateDir state("places");
+    RedisLock lock(bench.context.get_executor(), bench.servers[0]->options(), LeaseTerms{"t", milliseconds(9000), 0, 3},
+                   state.path);
+    REQUIRE(wait_for(bench.context, lock.try_acquire("lb-3:7")).has_value());
+    CHECK(bench.view().beside == std::vector<std::string>{"lb-3:7"});
+    CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", "", "stuck", 9, 0})) == 1);
+    CHECK(bench.view().beside.empty());
+    CHECK(bench.servers[0]->call({"EXISTS", "weir:{t}:lock:3"}).number == 0);
 }

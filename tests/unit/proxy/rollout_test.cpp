@@ -20,6 +20,7 @@ public:
                             {"fence", fence},
                             {"state", state},
                             {"given", given},
+                            {"takes_given", given > 0},
                             {"refused", refused},
                             {"why", "why not"}});
         members = json::array(members_.begin(), members_.end());
@@ -36,11 +37,19 @@ public:
             json::object{{"hash", hash}, {"author", author}, {"why", "pool web: down"}});
         return *this;
     }
+    Fleet& version(int number) {
+        auto& versions = value_["versions"].as_array();
+        versions.insert(versions.begin(), json::object{{"version", number}, {"hash", "other"}});
+        return *this;
+    }
     const json::object& get() const { return value_; }
 
 private:
     std::vector<json::value> members_;
-    json::object value_{{"members", json::array()}, {"changes", json::array()}, {"known_bad", json::array()}};
+    json::object value_{{"members", json::array()},
+                        {"changes", json::array()},
+                        {"known_bad", json::array()},
+                        {"versions", json::array()}};
 };
 
 std::vector<std::string> texts(const std::vector<Rollout::Step>& steps) {
@@ -103,4 +112,33 @@ TEST_CASE("a rollout in a fleet where nobody can be seen is not over") {
     Rollout rollout("aaa", 0);
     CHECK(rollout.look(Fleet().get()).empty());
     CHECK_FALSE(rollout.is_over());
+}
+
+TEST_CASE("a rollout is over when another version has been pushed meanwhile") {
+    Rollout rollout("aaa", 2);
+    Fleet fleet;
+    fleet.member("lb-1", "old", 4, "serving", "", 2).version(2);
+    CHECK(rollout.look(fleet.get()).empty());
+    CHECK_FALSE(rollout.is_over());
+    fleet.version(3);
+    CHECK(rollout.look(fleet.get()).empty());
+    CHECK((rollout.is_over() && !rollout.went_well()));
+    CHECK(rollout.why() == "version 3 has been pushed meanwhile");
+}
+
+TEST_CASE("a machine that takes its configuration from its own file is not waited for") {
+    Rollout rollout("aaa", 2);
+    Fleet fleet;
+    fleet.member("lb-1", "aaa", 4, "serving", "", 2).member("lb-2", "old", 2, "serving", "", 0);
+    CHECK(texts(rollout.look(fleet.get())) == Lines{"[1/1] lb-1 good aaa in 0.0s"});
+    CHECK((rollout.is_over() && rollout.went_well()));
+}
+
+TEST_CASE("what a machine had before it read this version does not count for it") {
+    Rollout rollout("aaa", 3);
+    Fleet fleet;
+    fleet.member("lb-1", "aaa", 4, "serving", "", 2);
+    CHECK(rollout.look(fleet.get()).empty());
+    fleet.member("lb-1", "aaa", 4, "serving", "", 3);
+    CHECK(rollout.look(fleet.get()).size() == 1);
 }

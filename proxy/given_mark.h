@@ -1,0 +1,27 @@
+// The newest configuration that this machine has seen given to its fleet, on its own disk: servers that lose their
+// memory cannot make it believe that none ever was.
+//
+// Thread: one at a time; blocks on the disk.
+// Lifetime: keeps only the path.
+#pragma once
+
+#include "lock/fleet_types.h"
+
+#include <string>
+
+namespace weir::proxy {
+
+class GivenMark {
+public:
+    explicit GivenMark(const std::string& state_dir) : path_(state_dir + "/given") {}
+
+    // Its number is 0 where there is none, or none that makes sense.
+    lock::FleetVersion read() const;
+    // What cannot be kept is told in the log.
+    void write(const lock::FleetVersion& version) const;
+
+private:
+    std::string path_;
+};
+
+} // namespace weir::proxy
