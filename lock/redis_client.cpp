@@ -32,7 +32,9 @@ constexpr Meaning meanings[] = {
 };
 
 const Meaning* meaning_of(const std::string& error) {
-    const auto word = error.substr(0, error.find(' '));
+    // How it refuses a command of many words before it knows who speaks.
+    const bool is_stranger = error.starts_with("ERR Protocol error: unauthenticated");
+    const auto word = is_stranger ? "NOAUTH" : error.substr(0, error.find(' '));
     const auto* it =
         std::find_if(std::begin(meanings), std::end(meanings), [&](const auto& m) { return m.word == word; });
     return it == std::end(meanings) ? nullptr : it;

@@ -150,6 +150,7 @@ TEST_CASE("what a Redis refuses is told with what helps") {
     CHECK(explain("READONLY You can't write against a read only replica.").find("sentinel://HOST/MASTER") !=
           std::string::npos);
     CHECK(explain("LOADING Redis is loading the dataset in memory").find("wait") != std::string::npos);
+    CHECK(explain("ERR Protocol error: unauthenticated multibulk length").find("set password") != std::string::npos);
     CHECK(explain("ERR unknown command") == "ERR unknown command");
     CHECK(is_about_server("MOVED 866 127.0.0.1:7000"));
     CHECK_FALSE(is_about_server("ERR syntax error"));
