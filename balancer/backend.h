@@ -30,6 +30,11 @@ enum class Verdict : std::uint8_t {
 // Whether live traffic has put a backend out for a while, whatever its probes say.
 enum class Ejection : std::uint8_t { none, ejected };
 
+// Known not to serve, by its probes or by live traffic.
+constexpr bool is_sick(Verdict verdict, Ejection ejection) {
+    return verdict == Verdict::down || ejection == Ejection::ejected;
+}
+
 // What one worker counts of one backend; a cache line of its own.
 struct alignas(64) BackendCounters {
     Counter requests, failures, errors, connections, active, idle; // errors: failures, and statuses from 500 on
@@ -48,6 +53,7 @@ public:
 
     Verdict verdict() const { return verdict_.load(std::memory_order_relaxed); }
     Ejection ejection() const { return ejection_.load(std::memory_order_relaxed); }
+    bool is_sick() const { return balancer::is_sick(verdict(), ejection()); }
     // When it came back, or was new: its share grows from there. Unset: it has its whole share.
     TimePoint ramp_start() const { return ramp_start_.load(std::memory_order_relaxed); }
 

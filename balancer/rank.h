@@ -17,7 +17,7 @@ struct Availability {
     bool backup = false;
     bool avoided = false; // connecting to it has just failed on this worker
 
-    bool is_sick() const { return verdict == Verdict::down || ejection == Ejection::ejected; }
+    constexpr bool is_sick() const { return balancer::is_sick(verdict, ejection); }
     bool is_healthy() const { return verdict == Verdict::up && ejection == Ejection::none; }
 };
 
@@ -27,9 +27,7 @@ inline constexpr Rank out = 99; // may not be asked at all
 // Healthy members, then healthy backups, then members of which nothing is known, then such backups; of each, those to
 // which connecting has just failed come last.
 constexpr Rank rank_of(const Availability& member) {
-    if (member.state != conf::AdminState::ready || member.verdict == Verdict::down ||
-        member.ejection == Ejection::ejected)
-        return out;
+    if (member.state != conf::AdminState::ready || member.is_sick()) return out;
     return (member.verdict == Verdict::unknown ? 4 : 0) + (member.backup ? 2 : 0) + (member.avoided ? 1 : 0);
 }
 
@@ -42,8 +40,7 @@ constexpr Rank rank_in_panic(const Availability& member) {
 
 // Whether a client goes on to belong to this member: a drained one keeps those that it has.
 constexpr bool is_home(const Availability& member) {
-    return member.state != conf::AdminState::maint && member.verdict != Verdict::down &&
-           member.ejection == Ejection::none;
+    return member.state != conf::AdminState::maint && !member.is_sick();
 }
 
 } // namespace weir::balancer

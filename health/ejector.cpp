@@ -38,8 +38,7 @@ void Ejector::report(const balancer::BackendPtr& backend) {
     if (pool == pools_.end() || backend->ejection() == balancer::Ejection::ejected) return;
     const auto& [members, rules] = *pool->second;
     const auto out = static_cast<std::size_t>(std::count_if(members.begin(), members.end(), [&](const auto& b) {
-        const bool is_out = b->ejection() == balancer::Ejection::ejected || b->verdict() == balancer::Verdict::down;
-        return is_out && b != backend; // whoever has put it out: the others are all that is left
+        return b->is_sick() && b != backend; // whoever has put it out: the others are all that is left
     }));
     if (!may_eject(out, members.size(), rules->max_ejected)) return backend->set_errors(0); // to be reported again
     auto& suspect = suspects_[backend.get()];

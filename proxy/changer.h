@@ -4,6 +4,8 @@
 //     │ errors, known to be bad, or a restart is needed:          │ worse: the one before comes back
 //     ↓ refused, nothing is touched                               ↓ and this one is known to be bad
 //
+// Its turn is turn_taker.h's affair, what comes from the apply on is trial.h's.
+//
 // Thread: the control thread; files are read and written on a thread of its own.
 // Lifetime: what runs must outlive it.
 #pragma once
@@ -14,16 +16,15 @@
 #include "proxy/fleet.h"
 #include "proxy/reload_report.h"
 #include "proxy/running.h"
+#include "proxy/trial.h"
+#include "proxy/turn_taker.h"
 #include "proxy/verdict_store.h"
-#include "proxy/watch_window.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <functional>
 #include <memory>
-#include <optional>
-#include <random>
 #include <string>
 
 namespace weir::proxy {
@@ -48,7 +49,7 @@ public:
     boost::asio::awaitable<void> forgive(std::string hash) { return store_.forgive(std::move(hash)); }
     // Weir is stopping: nothing is applied any more, and nothing is watched.
     void close(Presence presence) {
-        closed_ = true;
+        trial_.close();
         fleet_.stop(presence);
     }
     // Told when a newer configuration was given to the fleet that this machine takes its own from.
@@ -59,7 +60,7 @@ public:
     const std::string& seen_hash() const { return seen_hash_; } // of the files as they were read last
     bool holds_lock() const { return holds_lock_; }
     const VerdictStore& store() const { return store_; }
-    const WatchWindow& window() const { return window_; }
+    const WatchWindow& window() const { return trial_.window(); }
     Fleet& fleet() { return fleet_; }
     const Fleet& fleet() const { return fleet_; }
 
@@ -67,41 +68,30 @@ private:
     // Once under the lock. Says whether it has to be tried again.
     enum class Again { no, yes };
     boost::asio::awaitable<void> try_until_through(conf::Loaded first, ReloadReport& report, Insist insist);
-    boost::asio::awaitable<void> settle(const ReloadReport& report);
-    bool is_patient(const ReloadReport& report, const boost::system::error_code& error, std::uint64_t& fence) const;
     boost::asio::awaitable<Again> try_change(conf::Loaded first, ReloadReport& report, Insist insist);
     boost::asio::awaitable<Again> change_locked(conf::Loaded first, ReloadReport& report, Insist insist,
                                                 const lock::Keeper* keeper);
-    std::shared_ptr<lock::Lock> lock_for(const std::string& hash);
-    boost::asio::awaitable<void> put_in_force(conf::Loaded loaded, ReloadReport& report, const lock::Keeper* keeper);
-    // Whether it stood its window.
-    boost::asio::awaitable<bool> watch(ReloadReport& report, SnapshotPtr before, const lock::Keeper* keeper);
-    boost::asio::awaitable<void> roll_back(ReloadReport& report, SnapshotPtr before, std::string why);
-    boost::asio::awaitable<void> watch_start(conf::LastGood started);
-    boost::asio::awaitable<void> keep_history();
     boost::asio::awaitable<Again> announce(ReloadReport& report, const lock::Keeper& keeper);
-    boost::asio::awaitable<void> admit(ReloadReport& report);
-    conf::ConfigSource source() const;
-    boost::asio::awaitable<bool> conclude(ReloadReport& report, SnapshotPtr before);
-    lock::FleetMember describe_self() const;
+    boost::asio::awaitable<void> settle(const ReloadReport& report);
+    boost::asio::awaitable<void> learn_of_forgiveness(std::string hash);
     bool refuse_early(const conf::Loaded& loaded, Insist insist, ReloadReport& report);
+    void judge(const conf::Loaded& loaded, Insist insist, ReloadReport& report) const;
+    conf::ConfigSource source() const;
+    lock::FleetMember describe_self() const;
+    Fleet::About about_self();
 
     boost::asio::io_context& control_;
     Running& now_;
-    const std::string state_dir_;
     boost::asio::thread_pool disk_{1};
     VerdictStore store_;
-    TrafficHistory history_;
-    WatchWindow window_;
     Fleet fleet_;
     ConfigReader reader_;
+    Trial trial_;
+    TurnTaker turns_;
     std::function<void()> on_given_;
-    std::uint64_t fence_ = 0;                     // of what is in force
     std::pair<std::string, std::string> refused_; // the last configuration, by its hash, and why; empty: it was not
     std::string seen_hash_;
-    bool closed_ = false, holds_lock_ = false, on_trial_ = false;
-    std::uint64_t changes_ = 0; // that were applied
-    std::mt19937 random_{std::random_device{}()};
+    bool holds_lock_ = false;
 };
 
 } // namespace weir::proxy

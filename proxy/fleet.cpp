@@ -28,6 +28,25 @@ constexpr milliseconds usual_pace = lock::FleetRecords::member_life / 3;
 constexpr milliseconds pace_of_versions{1000}; // where it waits for configurations
 constexpr std::size_t most_untold = 50;
 
+// The fleet that it is in; null where there is none.
+struct Link {
+    std::shared_ptr<lock::FleetRecords> records;
+    std::shared_ptr<lock::FleetConfigs> configs;
+    conf::Reload settings;
+};
+
+// What the servers said last.
+struct Contact {
+    bool reachable = false, alarmed = false;
+    std::string problem;
+    std::uint64_t fence = 0, alarms = 0;
+};
+
+// Of configurations that were given to the fleet: the newest, and the one of which it is known what became of it here.
+struct Given {
+    lock::FleetVersion newest, settled;
+};
+
 } // namespace
 
 struct Fleet::State {
@@ -35,16 +54,13 @@ struct Fleet::State {
 
     asio::io_context& control;
     const About about;
-    std::shared_ptr<lock::FleetRecords> records; // null: no fleet
-    std::shared_ptr<lock::FleetConfigs> configs;
-    conf::Reload settings;
-    asio::steady_timer timer; // of the next time to tell
-    std::uint64_t round = 0;  // of `follow`
-    bool reachable = false, stopped = false, leaving = false, alarmed = false;
-    std::string problem;
-    std::uint64_t alarms = 0, fence = 0;
-    lock::FleetVersion newest, settled; // of configurations given to the fleet
-    Clock::time_point began;            // the change under way
+    Link link;
+    Contact contact;
+    Given given;
+    asio::steady_timer timer;                            // of the next time to tell
+    std::uint64_t round = 0;                             // of `follow`
+    bool stopped = false, leaving = false, news = false; // news: that came while it was telling
+    Clock::time_point began;                             // the change under way
     std::deque<lock::FleetChange> untold;
     std::mt19937 random{std::random_device{}()};
 };
@@ -53,78 +69,84 @@ Fleet::Fleet(asio::io_context& control, About about) : state_(std::make_shared<S
 
 Fleet::~Fleet() { stop(Presence::goes_on); }
 
-bool Fleet::is_reachable() const { return state_->reachable; }
-const std::string& Fleet::problem() const { return state_->problem; }
-std::uint64_t Fleet::fence_alarms() const { return state_->alarms; }
-std::string Fleet::name() const { return member_name(state_->settings.lock); }
-std::uint64_t Fleet::fence() const { return state_->fence; }
-const lock::FleetVersion& Fleet::newest() const { return state_->newest; }
-void Fleet::settle(const lock::FleetVersion& version) { state_->settled = version; }
+bool Fleet::is_reachable() const { return state_->contact.reachable; }
+const std::string& Fleet::problem() const { return state_->contact.problem; }
+std::uint64_t Fleet::fence_alarms() const { return state_->contact.alarms; }
+std::string Fleet::name() const { return member_name(state_->link.settings.lock); }
+std::uint64_t Fleet::fence() const { return state_->contact.fence; }
+const lock::FleetVersion& Fleet::newest() const { return state_->given.newest; }
+void Fleet::settle(const lock::FleetVersion& version) { state_->given.settled = version; }
 bool Fleet::has_left() const { return !state_->leaving; }
-std::shared_ptr<lock::FleetRecords> Fleet::records() const { return state_->records; }
-std::shared_ptr<lock::FleetConfigs> Fleet::configs() const { return state_->configs; }
+std::shared_ptr<lock::FleetRecords> Fleet::records() const { return state_->link.records; }
+std::shared_ptr<lock::FleetConfigs> Fleet::configs() const { return state_->link.configs; }
 
-void Fleet::tell_soon() { state_->timer.cancel(); }
+void Fleet::tell_soon() {
+    state_->news = true;
+    state_->timer.cancel();
+}
 
 void Fleet::stop(Presence presence) {
     if (std::exchange(state_->stopped, true)) return;
     ++state_->round;
     state_->timer.cancel();
-    if (presence == Presence::goes_on || !state_->records) return;
+    if (presence == Presence::goes_on || !state_->link.records) return;
     state_->leaving = true;
     asio::co_spawn(state_->control, leave(state_), log::tell_failure);
 }
 
 asio::awaitable<void> Fleet::leave(std::shared_ptr<State> state) {
-    const auto records = state->records;
-    const auto error = co_await records->leave(member_name(state->settings.lock));
+    const auto records = state->link.records;
+    const auto error = co_await records->leave(member_name(state->link.settings.lock));
     if (error) spdlog::info("fleet: it could not be told that this machine leaves");
     state->leaving = false;
 }
 
-void Fleet::follow(const conf::Reload& settings, lock::FleetVersion known) {
+void Fleet::follow(const conf::Reload& settings) {
     if (state_->stopped) return;
-    const bool as_before = settings.lock == state_->settings.lock;
-    state_->settings = settings;
-    if (state_->records && as_before) return tell_soon();
+    const bool as_before = settings.lock == state_->link.settings.lock;
+    state_->link.settings = settings;
+    if (state_->link.records && as_before) return tell_soon();
     ++state_->round;
     state_->timer.cancel();
-    state_->records.reset();
-    state_->configs.reset();
-    state_->newest = std::move(known);
-    state_->settled = {};
-    state_->fence = 0;
+    state_->link.records.reset();
+    state_->link.configs.reset();
+    state_->given = {state_->about.known(), {}};
+    state_->contact.fence = 0;
     if (settings.lock.type == conf::LockType::local) return;
     const auto servers =
         std::make_shared<lock::RedisQuorum>(state_->control.get_executor(), lock_servers(settings.lock));
-    state_->records = std::make_shared<lock::FleetRecords>(servers, settings.lock.fleet);
-    state_->configs = std::make_shared<lock::FleetConfigs>(servers, settings.lock.fleet);
+    state_->link.records = std::make_shared<lock::FleetRecords>(servers, settings.lock.fleet);
+    state_->link.configs = std::make_shared<lock::FleetConfigs>(servers, settings.lock.fleet);
     asio::co_spawn(state_->control, live(state_, state_->round), log::tell_failure);
 }
 
 // Tells the others again and again; with pauses that differ, so that those of a fleet do not come in step.
 asio::awaitable<void> Fleet::live(std::shared_ptr<State> state, std::uint64_t round) {
     while (state->round == round) {
+        state->news = false;
         co_await tell(*state);
         if (state->round != round) co_return;
-        const auto pace = state->settings.source == conf::ConfigSource::fleet ? pace_of_versions : usual_pace;
+        if (state->news) continue;
+        const auto pace = state->link.settings.source == conf::ConfigSource::fleet ? pace_of_versions : usual_pace;
         const auto share = std::uniform_real_distribution<double>(0.5, 1)(state->random);
         const auto pause = std::chrono::duration_cast<milliseconds>(pace * share);
-        state->timer.expires_after(state->reachable ? pause : std::min(pause, milliseconds(2000)));
+        state->timer.expires_after(state->contact.reachable ? pause : std::min(pause, milliseconds(2000)));
         co_await state->timer.async_wait(asio::as_tuple(asio::use_awaitable));
     }
 }
 
 asio::awaitable<void> Fleet::tell(State& state) {
-    const auto records = state.records;
+    const auto records = state.link.records;
     auto member = state.about.facts();
-    member.name = member_name(state.settings.lock);
+    member.name = member_name(state.link.settings.lock);
     const auto news = co_await records->tell(std::move(member));
-    if (!news) state.problem = records->problem();
-    if (!news && std::exchange(state.reachable, false)) spdlog::warn("fleet: cannot be reached: {}", state.problem);
-    if (!news || records != state.records) co_return;
-    if (!std::exchange(state.reachable, true)) spdlog::info("fleet {}: in touch", state.settings.lock.fleet);
-    state.problem.clear();
+    if (!news) state.contact.problem = records->problem();
+    if (!news && std::exchange(state.contact.reachable, false))
+        spdlog::warn("fleet: cannot be reached: {}", state.contact.problem);
+    if (!news || records != state.link.records) co_return;
+    if (!std::exchange(state.contact.reachable, true))
+        spdlog::info("fleet {}: in touch", state.link.settings.lock.fleet);
+    state.contact.problem.clear();
     take_news(state, *news);
     while (!state.untold.empty()) {
         const auto change = state.untold.front();
@@ -135,31 +157,31 @@ asio::awaitable<void> Fleet::tell(State& state) {
 }
 
 void Fleet::take_news(State& state, const lock::FleetNews& news) {
-    state.fence = news.fence;
+    state.contact.fence = news.fence;
     const auto floor = state.about.floor();
     const bool went_back = news.fence < floor;
-    if (went_back && !std::exchange(state.alarmed, true)) {
-        ++state.alarms;
+    if (went_back && !std::exchange(state.contact.alarmed, true)) {
+        ++state.contact.alarms;
         spdlog::error("fleet: the fence went back: the servers remember {}, this machine {}; their data was lost or "
                       "restored. It rises above both with the next change",
                       news.fence, floor);
     }
-    if (!went_back) state.alarmed = false;
+    if (!went_back) state.contact.alarmed = false;
     // A lower one is of servers that have lost what they had.
-    if (news.newest.number >= state.newest.number) state.newest = news.newest;
-    if (state.newest.number > 0 && !state.newest.is_same(state.settled)) state.about.on_version();
+    if (news.newest.number >= state.given.newest.number) state.given.newest = news.newest;
+    if (state.given.newest.number > 0 && !state.given.newest.is_same(state.given.settled)) state.about.on_version();
 }
 
 asio::awaitable<lock::FleetOpinion> Fleet::opinion(std::string hash) {
-    const auto records = state_->records;
+    const auto records = state_->link.records;
     if (!records) co_return lock::FleetOpinion();
     const auto opinion = co_await records->opinion(std::move(hash));
     co_return opinion ? *opinion : lock::FleetOpinion();
 }
 
 asio::awaitable<unsigned> Fleet::places(std::string hash) {
-    const auto records = state_->records;
-    const auto parallel = state_->settings.lock.parallel;
+    const auto records = state_->link.records;
+    const auto parallel = state_->link.settings.lock.parallel;
     if (!records || parallel == conf::Parallel{}) co_return 1;
     const auto stood = co_await records->has_stood(std::move(hash));
     if (!stood) co_return 1;
@@ -170,23 +192,23 @@ asio::awaitable<unsigned> Fleet::places(std::string hash) {
 
 asio::awaitable<error_code> Fleet::begin(std::uint64_t fence, std::string hash, lock::Going going) {
     state_->began = Clock::now();
-    const auto records = state_->records;
+    const auto records = state_->link.records;
     if (!records) co_return error_code();
     lock::FleetChange change{fence, std::move(hash), name(), "begun", "", std::time(nullptr), 0};
     const auto error = co_await records->begin(std::move(change), going);
-    if (error) state_->problem = records->problem();
+    if (error) state_->contact.problem = records->problem();
     co_return error;
 }
 
 asio::awaitable<error_code> Fleet::finish(lock::FleetChange change) {
     const auto state = state_;
-    const auto records = state->records;
+    const auto records = state->link.records;
     if (!records) co_return error_code();
-    change.member = member_name(state->settings.lock);
+    change.member = member_name(state->link.settings.lock);
     change.at = std::time(nullptr);
     change.took_ms = std::chrono::duration_cast<milliseconds>(Clock::now() - state->began).count();
     const auto error = co_await records->finish(change);
-    state->timer.cancel(); // what this machine runs has changed as well
+    tell_soon(); // what this machine runs has changed as well
     if (error != lock::LockError::unavailable) co_return error;
     state->untold.push_back(std::move(change));
     if (state->untold.size() > most_untold) state->untold.pop_front();

@@ -30,9 +30,10 @@ public:
     template <class T> using Awaitable = boost::asio::awaitable<T>;
 
     struct About {
-        std::function<lock::FleetMember()> facts; // what this machine runs now; its name is filled in
-        std::function<std::uint64_t()> floor;     // the highest fence that this machine has on disk
-        std::function<void()> on_version;         // called again and again while one was given that is not settled here
+        std::function<lock::FleetMember()> facts;  // what this machine runs now; its name is filled in
+        std::function<std::uint64_t()> floor;      // the highest fence that this machine has on disk
+        std::function<lock::FleetVersion()> known; // the newest configuration that it has seen given to its fleet
+        std::function<void()> on_version; // called again and again while one was given that is not settled here
     };
 
     Fleet(boost::asio::io_context& control, About about);
@@ -40,9 +41,8 @@ public:
     Fleet(const Fleet&) = delete;
     Fleet& operator=(const Fleet&) = delete;
 
-    // From now on, in this fleet; `known` is the newest configuration that this machine has seen given to it. Tells the
-    // others at once.
-    void follow(const conf::Reload& settings, lock::FleetVersion known);
+    // From now on, in this fleet. Tells the others at once.
+    void follow(const conf::Reload& settings);
     void tell_soon(); // there is news
     void stop(Presence presence);
     bool has_left() const; // nothing that `stop` began is under way

@@ -28,6 +28,15 @@ asio::awaitable<error_code> forget_bad(std::string state_dir, std::string hash) 
     co_return all.save(state_dir);
 }
 
+asio::awaitable<error_code> admit_there(lock::FenceStore fences, std::uint64_t fence, std::string hash) {
+    co_return fences.admit(fence, hash);
+}
+
+asio::awaitable<void> keep_there(GivenMark mark, lock::FleetVersion given) {
+    mark.write(given);
+    co_return;
+}
+
 void tell(const char* what, const error_code& error) {
     if (error) spdlog::error("state_dir: {} cannot be kept: {}", what, error.message());
 }
@@ -35,8 +44,8 @@ void tell(const char* what, const error_code& error) {
 } // namespace
 
 VerdictStore::VerdictStore(asio::thread_pool& disk, std::string state_dir, const std::string& main_file)
-    : disk_(disk), state_dir_(std::move(state_dir)), good_(state_dir_, main_file),
-      bad_(conf::KnownBad::read(state_dir_)) {}
+    : disk_(disk), state_dir_(std::move(state_dir)), good_(state_dir_, main_file), fences_(state_dir_),
+      given_(state_dir_), bad_(conf::KnownBad::read(state_dir_)) {}
 
 asio::awaitable<void> VerdictStore::record_good(conf::LastGood good) {
     const auto hash = good.hash;
@@ -56,6 +65,23 @@ asio::awaitable<void> VerdictStore::record_bad(std::string hash, std::string why
     bad_.add(bad);
     const auto kept = co_await asio::co_spawn(disk_, add_bad(state_dir_, bad), asio::use_awaitable);
     tell("the list of bad configurations", kept);
+}
+
+std::uint64_t VerdictStore::floor() const {
+    const auto fence = fences_.read();
+    return fence ? *fence : 0;
+}
+
+asio::awaitable<std::string> VerdictStore::admit(std::uint64_t fence, std::string hash) {
+    const auto error =
+        co_await asio::co_spawn(disk_, admit_there(fences_, fence, std::move(hash)), asio::use_awaitable);
+    if (error == lock::LockError::lost)
+        co_return "this machine has made a later change: this one's fence, " + std::to_string(fence) + ", is too low";
+    co_return error ? "the fence in state_dir: " + error.message() : std::string();
+}
+
+asio::awaitable<void> VerdictStore::keep_given(lock::FleetVersion version) {
+    co_await asio::co_spawn(disk_, keep_there(given_, std::move(version)), asio::use_awaitable);
 }
 
 } // namespace weir::proxy

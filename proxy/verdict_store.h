@@ -1,4 +1,5 @@
-// How configurations did, in `state_dir`: the last one that worked, and those that were rolled back.
+// What this machine remembers, in `state_dir`: the last configuration that worked, those that were rolled back, the
+// highest fence that took effect, and the newest configuration that was given to its fleet.
 //
 // Thread: the control thread; the disk is written on a thread of its own.
 // Lifetime: the pool must outlive it.
@@ -6,6 +7,8 @@
 
 #include "conf/known_bad.h"
 #include "conf/last_good.h"
+#include "lock/fence_store.h"
+#include "proxy/given_mark.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -27,10 +30,21 @@ public:
     boost::asio::awaitable<void> forgive(std::string hash);
     boost::asio::awaitable<void> record_bad(std::string hash, std::string why);
 
+    // The highest fence that this machine has seen; 0 also where it cannot be read.
+    std::uint64_t floor() const;
+    // Before a configuration takes effect. Why it must not: no fence does that is lower than one that did, and none
+    // twice.
+    boost::asio::awaitable<std::string> admit(std::uint64_t fence, std::string hash);
+
+    lock::FleetVersion given() const { return given_.read(); }
+    boost::asio::awaitable<void> keep_given(lock::FleetVersion version);
+
 private:
     boost::asio::thread_pool& disk_;
     const std::string state_dir_;
     const conf::LastGoodStore good_;
+    const lock::FenceStore fences_;
+    const GivenMark given_;
     conf::KnownBad bad_;
 };
 

@@ -13,10 +13,6 @@ namespace {
 
 constexpr auto glance = std::chrono::milliseconds(50);
 
-bool is_sick(const balancer::Backend& backend) {
-    return backend.verdict() == balancer::Verdict::down || backend.ejection() == balancer::Ejection::ejected;
-}
-
 } // namespace
 
 Picture take_picture(const Running& running) {
@@ -29,7 +25,7 @@ Picture take_picture(const Running& running) {
             seen.errors += member.backend->total(&Counters::errors);
             if (member.state != conf::AdminState::ready) continue;
             ++seen.members;
-            seen.sick += is_sick(*member.backend);
+            seen.sick += member.backend->is_sick();
         }
     }
     return picture;

@@ -103,6 +103,13 @@ class Fleet(FleetScenario):
         self.assertEqual(first.status()["config"]["hash"], before)
         self.assertEqual(self.view(1)["known_bad"], [])
         self.assertTrue(self.view(1)["drift"])
+        with open(second.path) as f:
+            first.write(f.read())
+        eventually(lambda: self.counts_of(first, "applied") == 1, "it follows")
+        self.assertEqual(len(self.hashes()), 1)  # both have the same in the end
+        fences = [weir.status()["config"]["fence"] for weir in self.fleet]
+        self.assertGreater(fences[0], fences[1])
+        eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left")
 
     def test_a_holder_that_is_killed_leaves_no_lock_behind_after_one_lease(self):
         self.members(2, Redis(self), window="1m")
