@@ -70,12 +70,12 @@ return 1
 )";
 
 constexpr const char* opinion_script = R"(
-return {redis.call('HGET', KEYS[1], ARGV[1]) or '', redis.call('HEXISTS', KEYS[2], ARGV[1])}
+return {redis.call('HGET', KEYS[1], ARGV[1]) or '', tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or '0')}
 )";
 
 // That it was forgiven is remembered for a month: machines that were away learn of it.
 constexpr const char* forgive_script = R"(
-redis.call('HSET', KEYS[3], ARGV[1], '1')
+redis.call('HSET', KEYS[3], ARGV[1], redis.call('TIME')[1])
 redis.call('EXPIRE', KEYS[3], 2592000)
 redis.call('HDEL', KEYS[2], ARGV[1])
 return redis.call('HDEL', KEYS[1], ARGV[1])
@@ -173,9 +173,9 @@ Awaitable<Result<FleetOpinion>> FleetRecords::opinion(std::string hash) {
     for (const auto& reply : *replies) {
         if (reply.items.size() != 2) continue;
         if (!opinion.bad) opinion.bad = bad_from(reply.items[0].text);
-        opinion.forgiven = opinion.forgiven || reply.items[1].number == 1;
+        opinion.forgiven_at = std::max(opinion.forgiven_at, reply.items[1].number);
     }
-    if (opinion.bad) opinion.forgiven = false;
+    if (opinion.bad) opinion.forgiven_at = 0;
     co_return opinion;
 }
 

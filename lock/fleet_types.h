@@ -34,7 +34,7 @@ struct FleetBad {
 // What a fleet thinks of a configuration.
 struct FleetOpinion {
     std::optional<FleetBad> bad;
-    bool forgiven = false; // it was known to be bad, and somebody has said that it may be tried again
+    std::int64_t forgiven_at = 0; // Unix time: it was known to be bad, and may be tried again; 0: nobody has said so
 };
 
 struct FleetChange {

@@ -44,7 +44,8 @@ Changer::Changer(asio::io_context& control, Running& running, std::string path, 
       turns_(control, fleet_, state_dir) {}
 
 Fleet::About Changer::about_self() {
-    return {[this] { return describe_self(); }, [this] { return store_.floor(); }, [this] { return store_.given(); },
+    return {[this] { return describe_self(); }, [this] { return store_.floor(); },
+            [this](const std::string& fleet) { return store_.given(fleet); },
             [this] {
                 if (on_given_ && source() == conf::ConfigSource::fleet) on_given_();
             }};
@@ -131,7 +132,8 @@ void Changer::judge(const conf::Loaded& loaded, Insist insist, ReloadReport& rep
 asio::awaitable<void> Changer::learn_of_forgiveness(std::string hash) {
     if (!store_.find_bad(hash)) co_return;
     const auto opinion = co_await fleet_.opinion(hash);
-    if (opinion.forgiven) co_await store_.forgive(hash);
+    const auto* bad = store_.find_bad(hash);
+    if (bad && bad->since <= opinion.forgiven_at) co_await store_.forgive(hash);
 }
 
 asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string trigger, Insist insist) {
@@ -159,6 +161,8 @@ asio::awaitable<void> Changer::try_until_through(conf::Loaded first, ReloadRepor
         report.errors.clear();
         report.for_now = false;
         auto loaded = co_await load();
+        co_await learn_of_forgiveness(loaded.hash);
+        if (refuse_early(loaded, insist, report)) co_return;
         again = co_await try_change(std::move(loaded), report, insist);
     }
     if (again == Again::yes) report.refuse_for_now("others change the fleet all the time");
@@ -167,12 +171,13 @@ asio::awaitable<void> Changer::try_until_through(conf::Loaded first, ReloadRepor
 // What became of it is known, here and to the fleet; unless it is to be tried again.
 asio::awaitable<void> Changer::settle(const ReloadReport& report) {
     const auto given = reader_.given();
+    const bool from_fleet = source() == conf::ConfigSource::fleet;
     refused_ = {};
+    if (from_fleet && report.for_now) co_return; // it comes again by itself
     if (!report.is_success()) refused_ = {report.hash, report.errors.empty() ? "" : report.errors.at(0)};
-    const bool is_final = source() == conf::ConfigSource::fleet && given.number > 0 && !report.for_now;
-    if (is_final) {
+    if (from_fleet && given.number > 0) {
         fleet_.settle(given);
-        co_await store_.keep_given(given);
+        co_await store_.keep_given(now_.snapshot()->config.reload.lock.fleet, given);
     }
     fleet_.tell_soon();
 }

@@ -50,12 +50,17 @@ asio::awaitable<conf::Loaded> ConfigReader::load_given() {
     if (!configs) co_return fail("there is no fleet any more");
     const auto given = co_await configs->newest();
     if (!given) co_return fail("the fleet cannot be asked: " + configs->problem());
-    if (!*given && fleet_.newest().number > 0) co_return fail("the fleet's servers have lost what was given to them");
+    if ((*given ? (*given)->version.number : 0) < fleet_.newest().number)
+        co_return fail("the fleet's servers have lost what was given to them");
     if (!*given) co_return co_await asio::co_spawn(disk_, load_there(path_), asio::use_awaitable);
     given_ = (*given)->version;
     std::string why;
     auto bundle = conf::last_good_from((*given)->text, why);
-    if (!bundle) co_return fail("what the fleet was given cannot be read: " + why);
+    if (!bundle) {
+        auto loaded = fail("what the fleet was given cannot be read: " + why);
+        loaded.hash = given_.hash; // it will be no better the next time
+        co_return loaded;
+    }
     co_return co_await read(std::move(bundle->files));
 }
 

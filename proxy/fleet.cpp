@@ -110,7 +110,8 @@ void Fleet::follow(const conf::Reload& settings) {
     state_->timer.cancel();
     state_->link.records.reset();
     state_->link.configs.reset();
-    state_->given = {state_->about.known(), {}};
+    state_->given = {state_->about.known(settings.lock.fleet), {}};
+    state_->untold.clear(); // it was for others
     state_->contact.fence = 0;
     if (settings.lock.type == conf::LockType::local) return;
     const auto servers =
@@ -151,7 +152,7 @@ asio::awaitable<void> Fleet::tell(State& state) {
     while (!state.untold.empty()) {
         const auto change = state.untold.front();
         const auto told = co_await records->finish(change);
-        if (told == lock::LockError::unavailable) co_return;
+        if (told == lock::LockError::unavailable || records != state.link.records) co_return;
         if (!state.untold.empty()) state.untold.pop_front();
     }
 }
@@ -167,8 +168,8 @@ void Fleet::take_news(State& state, const lock::FleetNews& news) {
                       news.fence, floor);
     }
     if (!went_back) state.contact.alarmed = false;
-    // A lower one is of servers that have lost what they had.
-    if (news.newest.number >= state.given.newest.number) state.given.newest = news.newest;
+    if (news.newest.number < state.given.newest.number) return; // the servers have lost what they had
+    state.given.newest = news.newest;
     if (state.given.newest.number > 0 && !state.given.newest.is_same(state.given.settled)) state.about.on_version();
 }
 

@@ -30,9 +30,10 @@ public:
     template <class T> using Awaitable = boost::asio::awaitable<T>;
 
     struct About {
-        std::function<lock::FleetMember()> facts;  // what this machine runs now; its name is filled in
-        std::function<std::uint64_t()> floor;      // the highest fence that this machine has on disk
-        std::function<lock::FleetVersion()> known; // the newest configuration that it has seen given to its fleet
+        std::function<lock::FleetMember()> facts; // what this machine runs now; its name is filled in
+        std::function<std::uint64_t()> floor;     // the highest fence that this machine has on disk
+        // The newest configuration that it has seen given to a fleet.
+        std::function<lock::FleetVersion(const std::string& fleet)> known;
         std::function<void()> on_version; // called again and again while one was given that is not settled here
     };
 

@@ -1,4 +1,4 @@
-// The newest configuration that this machine has seen given to its fleet, on its own disk: servers that lose their
+// The newest configuration that this machine has seen given to a fleet, on its own disk: servers that lose their
 // memory cannot make it believe that none ever was.
 //
 // Thread: one at a time; blocks on the disk.
@@ -13,7 +13,7 @@ namespace weir::proxy {
 
 class GivenMark {
 public:
-    explicit GivenMark(const std::string& state_dir) : path_(state_dir + "/given") {}
+    GivenMark(const std::string& state_dir, const std::string& fleet) : path_(state_dir + "/given-" + fleet) {}
 
     // Its number is 0 where there is none, or none that makes sense.
     lock::FleetVersion read() const;

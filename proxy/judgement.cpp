@@ -21,21 +21,43 @@ std::optional<std::string> fewer_healthy(const conf::Rollback& rules, const std:
            "% were before (rollback.if_healthy_below: " + conf::format(rules.if_healthy_below) + ")";
 }
 
+// What this backend had counted; mostly it stands where it stood.
+BackendCount find_count(const std::vector<BackendCount>& counts, std::size_t hint, std::uintptr_t backend) {
+    if (hint < counts.size() && counts[hint].backend == backend) return counts[hint];
+    const auto it =
+        std::find_if(counts.begin(), counts.end(), [&](const BackendCount& c) { return c.backend == backend; });
+    return it == counts.end() ? BackendCount{} : *it;
+}
+
 } // namespace
 
-ErrorRates error_rates(const Picture& from, const Picture& to) {
-    ErrorRates rates;
+PoolTries tries_between(const Picture& from, const Picture& to) {
+    PoolTries all;
     for (const auto& [name, pool] : to) {
-        const auto old = value_of(from, name);
-        if (pool.tries < old.tries + least_tries || pool.errors < old.errors) continue; // too few, or others by now
-        rates[name] =
-            std::min(1.0, static_cast<double>(pool.errors - old.errors) / static_cast<double>(pool.tries - old.tries));
+        const auto known = from.find(name);
+        auto& sum = all[name];
+        for (std::size_t i = 0; i < pool.counts.size(); ++i) {
+            const auto& now = pool.counts[i];
+            auto old = known == from.end() ? BackendCount{} : find_count(known->second.counts, i, now.backend);
+            if (now.tries < old.tries || now.errors < old.errors)
+                old = {}; // another one, in the place of one that left
+            sum.tries += now.tries - old.tries;
+            sum.errors += now.errors - old.errors;
+        }
     }
+    return all;
+}
+
+ErrorRates error_rates(const PoolTries& tries) {
+    ErrorRates rates;
+    for (const auto& [name, pool] : tries)
+        if (pool.tries >= least_tries)
+            rates[name] = std::min(1.0, static_cast<double>(pool.errors) / static_cast<double>(pool.tries));
     return rates;
 }
 
 std::optional<std::string> find_worse(const conf::Rollback& rules, const Before& before, const Picture& now) {
-    const auto rates = error_rates(before.counters, now);
+    const auto rates = error_rates(tries_between(before.counters, now));
     for (const auto& [name, pool] : now) {
         if (auto worse = fewer_healthy(rules, name, value_of(before.picture, name), pool)) return worse;
         const auto rate = value_of(rates, name), usual = value_of(before.errors, name);

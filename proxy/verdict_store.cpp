@@ -45,7 +45,7 @@ void tell(const char* what, const error_code& error) {
 
 VerdictStore::VerdictStore(asio::thread_pool& disk, std::string state_dir, const std::string& main_file)
     : disk_(disk), state_dir_(std::move(state_dir)), good_(state_dir_, main_file), fences_(state_dir_),
-      given_(state_dir_), bad_(conf::KnownBad::read(state_dir_)) {}
+      bad_(conf::KnownBad::read(state_dir_)) {}
 
 asio::awaitable<void> VerdictStore::record_good(conf::LastGood good) {
     const auto hash = good.hash;
@@ -80,8 +80,9 @@ asio::awaitable<std::string> VerdictStore::admit(std::uint64_t fence, std::strin
     co_return error ? "the fence in state_dir: " + error.message() : std::string();
 }
 
-asio::awaitable<void> VerdictStore::keep_given(lock::FleetVersion version) {
-    co_await asio::co_spawn(disk_, keep_there(given_, std::move(version)), asio::use_awaitable);
+asio::awaitable<void> VerdictStore::keep_given(std::string fleet, lock::FleetVersion version) {
+    const GivenMark mark(state_dir_, fleet);
+    co_await asio::co_spawn(disk_, keep_there(mark, std::move(version)), asio::use_awaitable);
 }
 
 } // namespace weir::proxy

@@ -36,15 +36,14 @@ public:
     // twice.
     boost::asio::awaitable<std::string> admit(std::uint64_t fence, std::string hash);
 
-    lock::FleetVersion given() const { return given_.read(); }
-    boost::asio::awaitable<void> keep_given(lock::FleetVersion version);
+    lock::FleetVersion given(const std::string& fleet) const { return GivenMark(state_dir_, fleet).read(); }
+    boost::asio::awaitable<void> keep_given(std::string fleet, lock::FleetVersion version);
 
 private:
     boost::asio::thread_pool& disk_;
     const std::string state_dir_;
     const conf::LastGoodStore good_;
     const lock::FenceStore fences_;
-    const GivenMark given_;
     conf::KnownBad bad_;
 };
 

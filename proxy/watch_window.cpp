@@ -21,8 +21,9 @@ Picture take_picture(const Running& running) {
     for (const auto& pool : running.snapshot()->pools) {
         auto& seen = picture[pool->config.name];
         for (const auto& member : pool->members) {
-            seen.tries += member.backend->total(&Counters::requests);
-            seen.errors += member.backend->total(&Counters::errors);
+            seen.counts.push_back({reinterpret_cast<std::uintptr_t>(member.backend.get()),
+                                   member.backend->total(&Counters::requests),
+                                   member.backend->total(&Counters::errors)});
             if (member.state != conf::AdminState::ready) continue;
             ++seen.members;
             seen.sick += member.backend->is_sick();
@@ -32,17 +33,22 @@ Picture take_picture(const Running& running) {
 }
 
 void TrafficHistory::add(Picture picture) {
-    pictures_.push_back(std::move(picture));
-    if (pictures_.size() > length) pictures_.pop_front();
+    if (last_) steps_.push_back(tries_between(*last_, picture));
+    if (steps_.size() > length) steps_.pop_front();
+    last_ = std::move(picture);
 }
 
 ErrorRates TrafficHistory::rates() const {
-    return pictures_.size() < 2 ? ErrorRates{} : error_rates(pictures_.front(), pictures_.back());
+    PoolTries all;
+    for (const auto& tries : steps_)
+        for (const auto& [name, pool] : tries) all[name].tries += pool.tries, all[name].errors += pool.errors;
+    return error_rates(all);
 }
 
 void WatchWindow::begin(ErrorRates lately) {
     before_ = {take_picture(running_), {}, std::move(lately)};
-    before_.errors.merge(error_rates({}, before_.picture)); // where nothing is known of late: since it began
+    before_.errors.merge(
+        error_rates(tries_between({}, before_.picture))); // where nothing is known of late: since it began
 }
 
 asio::awaitable<std::optional<std::string>> WatchWindow::watch(conf::Rollback rules,

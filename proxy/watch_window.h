@@ -30,7 +30,8 @@ public:
     ErrorRates rates() const;
 
 private:
-    std::deque<Picture> pictures_;
+    std::optional<Picture> last_;
+    std::deque<PoolTries> steps_;
 };
 
 class WatchWindow {

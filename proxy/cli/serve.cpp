@@ -102,7 +102,8 @@ private:
     bool is_bad(const std::string& what, const std::string& hash, const lock::FleetOpinion& there) const {
         // Who insisted once, at a start, did not insist on what an upgrade finds.
         if (start_.force && !std::getenv(handover_variable)) return false;
-        const auto* here = there.forgiven ? nullptr : known_.find(hash);
+        const auto* here = known_.find(hash);
+        if (here && here->since <= there.forgiven_at) here = nullptr;
         if (here) std::cerr << what << ": this configuration was rolled back: " << here->why << "\n";
         else if (there.bad)
             std::cerr << what << ": " << there.bad->author << " has taken this configuration back: " << there.bad->why
@@ -113,17 +114,25 @@ private:
     // What was given to the fleet, if it has stood on a machine; the last that worked here, if not, or where that is
     // bad or cannot be had: what is newer comes under the lock, like any change. Unset where there is neither.
     std::optional<conf::Loaded> from_fleet() const {
-        const bool ever_given = asked_.given || GivenMark(state_dir_).read().number > 0;
+        const bool ever_given = asked_.given || GivenMark(state_dir_, file_.config.reload.lock.fleet).read().number > 0;
         if (!ever_given) return std::nullopt;
         std::string why;
         auto given = asked_.given ? conf::last_good_from(asked_.given->text, why) : std::nullopt;
         if (given && !is_bad("the fleet's", given->hash, asked_.given_opinion) && asked_.given->has_stood)
             if (auto loaded = read(*given)) return loaded;
         const auto kept = conf::LastGoodStore(state_dir_, start_.config).read(why);
-        if (!kept) return std::nullopt;
+        auto loaded = kept ? read(*kept) : std::nullopt;
+        if (!loaded || !is_of_this_fleet(*loaded)) return std::nullopt;
         std::cerr << "weir: WARNING: starting from the last good configuration of this machine (hash "
                   << kept->hash.substr(0, 12) << ")\n";
-        return read(*kept);
+        return loaded;
+    }
+
+    // It may be of a time before the file named this fleet.
+    bool is_of_this_fleet(const conf::Loaded& loaded) const {
+        const auto &ours = file_.config.reload, &theirs = loaded.config.reload;
+        return theirs.source == ours.source && theirs.lock.type == ours.lock.type &&
+               theirs.lock.fleet == ours.lock.fleet;
     }
 
     static std::optional<conf::Loaded> read(const conf::LastGood& bundle) {

@@ -94,7 +94,7 @@ class Faults(Scenario):
     def test_a_holder_that_is_killed_at_each_step_holds_up_the_others_for_one_lease_and_changes_nothing_twice(self):
         steps = {  # by what their scripts say alone
             "lease": b"'SET', KEYS[1], ARGV[1], 'NX'",
-            "opinion": b"'HEXISTS', KEYS[2], ARGV[1]",
+            "opinion": b"'HGET', KEYS[2], ARGV[1]",
             "begin": b"ARGV[4] == 'beside'",
             "finish": b"'ZREMRANGEBYRANK'",
             "renewal": b"'PEXPIRE', KEYS[1], ARGV[2]",
