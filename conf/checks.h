@@ -31,5 +31,7 @@ private:
 
 // What is wrong with the pools, and with the way in which others use them.
 void check_pools(const Config& config, Checks& checks);
+// What is wrong with how it is to be reloaded: the window, the lock and its servers.
+void check_reload(const Config& config, Checks& checks);
 
 } // namespace weir::conf

@@ -14,113 +14,133 @@ namespace {
 
 constexpr int usage_error = 2;
 
-} // namespace
-
-int main(int argc, char** argv) {
-    CLI::App app("weir: a TCP and HTTP reverse proxy and load balancer");
-    app.require_subcommand(0, 1);
-    app.set_help_all_flag("--help-all", "show the options of every command");
-    int code = usage_error;
-    std::string config, listen, name;
+// What the command line fills in; one command reads its part of it.
+struct Options {
+    std::string config, listen, name, interval = "1s";
     Target target;
     Start start;
+    BeatOptions beats;
     int weight = 1;
     bool json = false, wait = false, test = false, once = false, force = false;
+    int code = usage_error; // what the command returned
 
-    app.add_option("-c,--config", config, "configuration file, with -t");
-    app.add_flag("-t,--test", test, "check a configuration, as `check` does");
+    Output output() const { return json ? Output::json : Output::text; }
+};
 
+// Those that need no running process.
+void add_file_commands(CLI::App& app, Options& o) {
     auto& run_command = *app.add_subcommand("run", "serve a configuration");
-    run_command.add_option("-c,--config", config, "configuration file")->required();
-    run_command.add_flag("--last-good", start.last_good,
+    run_command.add_option("-c,--config", o.start.config, "configuration file")->required();
+    run_command.add_flag("--last-good", o.start.last_good,
                          "where the file is bad, start from the last configuration that worked");
-    run_command.add_option("--state-dir", start.state_dir, "where that is, if the file cannot tell");
-    run_command.add_flag("--force", start.force, "although this configuration was rolled back before");
-    run_command.callback([&] {
-        start.config = config;
-        code = run(start);
-    });
+    run_command.add_option("--state-dir", o.start.state_dir, "where that is, if the file cannot tell");
+    run_command.add_flag("--force", o.start.force, "although this configuration was rolled back before");
+    run_command.callback([&o] { o.code = run(o.start); });
 
     auto& check_command = *app.add_subcommand("check", "check a configuration");
-    check_command.add_option("-c,--config", config, "configuration file")->required();
-    check_command.callback([&] { code = check(config); });
+    check_command.add_option("-c,--config", o.config, "configuration file")->required();
+    check_command.callback([&o] { o.code = check(o.config); });
 
+    app.add_subcommand("schema", "print the JSON Schema of the configuration")->callback([&o] { o.code = schema(); });
+    app.add_subcommand("version", "print the version")->callback([&o] {
+        std::cout << "weir " << version << "\n";
+        o.code = 0;
+    });
+}
+
+void add_process_commands(CLI::App& app, Options& o) {
     auto& plan_command = *app.add_subcommand("plan", "show what a reload of a file would change");
-    add_target(plan_command, target);
+    add_target(plan_command, o.target);
     plan_command.get_option("-c")->required();
-    plan_command.add_flag("--json", json, "as JSON");
-    plan_command.callback([&] { code = plan(target, json ? Output::json : Output::text); });
+    plan_command.add_flag("--json", o.json, "as JSON");
+    plan_command.callback([&o] { o.code = plan(o.target, o.output()); });
 
     auto& reload_command = *app.add_subcommand("reload", "have the running process reload its configuration");
-    add_target(reload_command, target);
-    reload_command.add_flag("--wait", wait, "wait for the verdict, and print it");
-    reload_command.add_flag("--force", force, "although this configuration was rolled back before");
-    reload_command.callback(
-        [&] { code = reload(target, wait ? WaitFor::verdict : WaitFor::nothing, force ? Insist::yes : Insist::no); });
+    add_target(reload_command, o.target);
+    reload_command.add_flag("--wait", o.wait, "wait for the verdict, and print it");
+    reload_command.add_flag("--force", o.force, "although this configuration was rolled back before");
+    reload_command.callback([&o] {
+        o.code = reload(o.target, o.wait ? WaitFor::verdict : WaitFor::nothing, o.force ? Insist::yes : Insist::no);
+    });
 
     auto& status_command = *app.add_subcommand("status", "show the state of the running process");
-    add_target(status_command, target);
-    status_command.add_flag("--json", json, "as JSON");
-    status_command.callback([&] { code = status(target, json ? Output::json : Output::text); });
+    add_target(status_command, o.target);
+    status_command.add_flag("--json", o.json, "as JSON");
+    status_command.callback([&o] { o.code = status(o.target, o.output()); });
+}
 
-    const auto add_change = [&](const char* command, const char* help, const char* query) {
+// Changes of one backend at run time.
+void add_backend_commands(CLI::App& app, Options& o) {
+    const auto add = [&](const char* command, const char* help, const char* query) {
         auto& added = *app.add_subcommand(command, help);
-        add_target(added, target);
-        added.add_option("backend", name, "POOL/BACKEND")->required();
-        added.callback([&code, &target, &name, query] { code = change_backend(target, name, query); });
+        add_target(added, o.target);
+        added.add_option("backend", o.name, "POOL/BACKEND")->required();
+        added.callback([&o, query] { o.code = change_backend(o.target, o.name, query); });
     };
-    add_change("drain", "give a backend no new clients; those it has stay", "state=drain");
-    add_change("maint", "take a backend out; its connections end after the drain time", "state=maint");
-    add_change("ready", "put a backend back in", "state=ready");
-    add_change("clear", "have a backend as the file says", "state=file&weight=file");
+    add("drain", "give a backend no new clients; those it has stay", "state=drain");
+    add("maint", "take a backend out; its connections end after the drain time", "state=maint");
+    add("ready", "put a backend back in", "state=ready");
+    add("clear", "have a backend as the file says", "state=file&weight=file");
     auto& weight_command = *app.add_subcommand("weight", "change a backend's weight");
-    add_target(weight_command, target);
-    weight_command.add_option("backend", name, "POOL/BACKEND")->required();
-    weight_command.add_option("weight", weight, "1 to 256")->required()->check(CLI::Range(1, 256));
-    weight_command.callback([&] { code = change_backend(target, name, "weight=" + std::to_string(weight)); });
+    add_target(weight_command, o.target);
+    weight_command.add_option("backend", o.name, "POOL/BACKEND")->required();
+    weight_command.add_option("weight", o.weight, "1 to 256")->required()->check(CLI::Range(1, 256));
+    weight_command.callback([&o] { o.code = change_backend(o.target, o.name, "weight=" + std::to_string(o.weight)); });
+}
 
-    add_fleet_commands(app, target, code);
-
+// What runs beside backends.
+void add_agents(CLI::App& app, Options& o) {
     auto& heartbeat_command = *app.add_subcommand("heartbeat", "answer heartbeats beside a backend");
-    heartbeat_command.add_option("--listen", listen, "IP:PORT")->required();
-    heartbeat_command.callback([&] { code = heartbeat(listen); });
+    heartbeat_command.add_option("--listen", o.listen, "IP:PORT")->required();
+    heartbeat_command.callback([&o] { o.code = heartbeat(o.listen); });
 
-    BeatOptions beats;
-    std::string interval = "1s";
+    auto& beats = o.beats;
     auto& beat_command = *app.add_subcommand("beat", "send beats for a backend, beside it");
     beat_command.add_option("--to", beats.to, "admin address of a weir, http://IP:PORT or unix:/PATH; may be repeated")
         ->required();
     beat_command.add_option("--pool", beats.pool, "the pool")->required();
     beat_command.add_option("--backend", beats.backend, "the backend's name in it")->required();
     beat_command.add_option("--token-file", beats.token_file, "the pool's token")->required();
-    beat_command.add_option("--interval", interval, "between two beats, as the pool expects them");
+    beat_command.add_option("--interval", o.interval, "between two beats, as the pool expects them");
     beat_command.add_option("--check", beats.check, "a command: beats are sent only while it ends with 0");
     beat_command.add_option("--weight", beats.weight, "that the backend asks for")->check(CLI::Range(1, 256));
     beat_command.add_flag("--drain", beats.drain, "ask for no new clients");
     beat_command.add_flag("--once", beats.once, "send one, and say how it went: 0 or 1");
-    beat_command.callback([&] {
+    beat_command.callback([&o] {
         std::string why;
-        beats.interval = conf::parse_duration(interval, why);
+        o.beats.interval = conf::parse_duration(o.interval, why);
         if (!why.empty()) std::cerr << "weir: --interval: " << why << "\n";
-        else code = beat(beats);
+        else o.code = beat(o.beats);
     });
+}
 
+void add_demo(CLI::App& app, Options& o) {
     auto& demo_command =
         *app.add_subcommand("demo", "show weir at work: backends that die and return, reloads under load");
-    demo_command.add_flag("--once", once, "end when everything has been shown: 0 if all went well, 1 if not");
-    demo_command.callback([&] { code = demo(once ? DemoEnd::end_by_itself : DemoEnd::stay_up); });
+    demo_command.add_flag("--once", o.once, "end when everything has been shown: 0 if all went well, 1 if not");
+    demo_command.callback([&o] { o.code = demo(o.once ? DemoEnd::end_by_itself : DemoEnd::stay_up); });
 
     auto& backend_command = *app.add_subcommand("demo-backend", "a small web server, as the demo uses it");
-    backend_command.add_option("--listen", listen, "IP:PORT")->required();
-    backend_command.add_option("--name", name, "what it calls itself")->required();
-    backend_command.callback([&] { code = demo_backend(name, listen); });
+    backend_command.add_option("--listen", o.listen, "IP:PORT")->required();
+    backend_command.add_option("--name", o.name, "what it calls itself")->required();
+    backend_command.callback([&o] { o.code = demo_backend(o.name, o.listen); });
+}
 
-    app.add_subcommand("schema", "print the JSON Schema of the configuration")->callback([&] { code = schema(); });
-    app.add_subcommand("version", "print the version")->callback([&] {
-        std::cout << "weir " << version << "\n";
-        code = 0;
-    });
+} // namespace
 
+int main(int argc, char** argv) {
+    CLI::App app("weir: a TCP and HTTP reverse proxy and load balancer");
+    app.require_subcommand(0, 1);
+    app.set_help_all_flag("--help-all", "show the options of every command");
+    Options options;
+    app.add_option("-c,--config", options.config, "configuration file, with -t");
+    app.add_flag("-t,--test", options.test, "check a configuration, as `check` does");
+    add_file_commands(app, options);
+    add_process_commands(app, options);
+    add_backend_commands(app, options);
+    add_fleet_commands(app, options.target, options.code);
+    add_agents(app, options);
+    add_demo(app, options);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -129,9 +149,9 @@ int main(int argc, char** argv) {
         std::cerr << "weir: " << error.what() << "\n";
         return 1;
     }
-    if (test && !config.empty()) return check(config);
+    if (options.test && !options.config.empty()) return check(options.config);
     if (app.get_subcommands().empty()) std::cerr << app.help();
-    return code;
+    return options.code;
 }
 
 } // namespace weir::proxy::cli

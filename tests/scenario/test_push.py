@@ -119,6 +119,14 @@ class Push(FleetScenario):
         self.redis.call("DEL", "weir:{test}:lock")
         eventually(lambda: [self.answers(i) for i in range(2)] == ["new"] * 2, "and take it all the same")
 
+    def test_machines_that_wait_for_less_than_a_window_wait_on_while_others_get_through(self):
+        self.wait = "1s"
+        self.members(3, Redis(self), source="fleet", window="2500ms")
+        done = self.run_fleet("push", self.pushed([self.backend(name="new")]))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual([json.loads(line)["verdict"] for line in done.stdout.splitlines()[1:]], ["good"] * 3)
+        self.assertEqual([self.answers(i) for i in range(3)], ["new"] * 3)
+
     def test_what_cannot_be_pushed_is_told_with_its_place_and_nothing_is_stored(self):
         self.members(1, Redis(self), source="fleet", window="300ms")
 

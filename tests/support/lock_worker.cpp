@@ -79,7 +79,9 @@ private:
         return *result;
     }
 
+    // Whoever is killed meanwhile has given it back, perhaps: that it was about to is known from here on.
     Awaitable<boost::system::error_code> release(Lease lease) {
+        note(Clock::now(), "giving", {}, lease, "-");
         co_await lock_.release(std::move(lease));
         co_return boost::system::error_code();
     }
