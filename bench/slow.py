@@ -88,6 +88,7 @@ http {{ access_log off; keepalive_requests 100000000;
             attacker.kill()
             attacker.wait()
         closed = time.monotonic() - begin
+        self.good = self.client(self.port)  # the old one may have been idle for too long meanwhile
         calm += self.latencies(3000)
         codes = {k.split('code="')[1][:3]: int(v) for k, v in self.proxy.metrics().items() if k.startswith("weir_requests_total")}
         print(f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; p99 of another client {self.p99(busy):.3f} ms "
