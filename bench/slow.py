@@ -47,7 +47,7 @@ timeouts: {{client_header: 5s, client_idle: 5s}}
             f.write(bytes(4 << 20))
         user = "user root;" if os.getuid() == 0 else ""
         with open(f"{directory}/nginx.conf", "w") as f:
-            f.write(f'''daemon off; worker_processes 1; pid {directory}/nginx.pid; error_log {directory}/nginx.log; {user}
+            f.write(f'''daemon off; master_process off; pid {directory}/nginx.pid; error_log {directory}/nginx.log; {user}
 events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 100000000;
   client_body_temp_path {directory}/t; proxy_temp_path {directory}/t; fastcgi_temp_path {directory}/t; uwsgi_temp_path {directory}/t; scgi_temp_path {directory}/t;
