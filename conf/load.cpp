@@ -220,7 +220,9 @@ Loaded load_again(Loaded known, const Lookup& lookup) {
 Loaded load_sources(const std::vector<SourceFile>& files, const Lookup& lookup) {
     Loader loader(lookup, &files);
     loader.read_main(files.at(0).path);
-    return loader.finish();
+    auto loaded = loader.finish();
+    loaded.watched.clear(); // no change of a file would change it
+    return loaded;
 }
 
 Loaded load_text(std::string_view text, const std::string& name, const Lookup& lookup) {

@@ -15,11 +15,7 @@ asio::awaitable<conf::Loaded> load_there(std::string path) { co_return conf::loa
 
 asio::awaitable<conf::Loaded> load_again_there(conf::Loaded known) { co_return conf::load_again(std::move(known)); }
 
-asio::awaitable<conf::Loaded> read_there(std::vector<conf::SourceFile> files) {
-    auto loaded = conf::load_sources(files);
-    loaded.watched.clear(); // they are files of another machine
-    co_return loaded;
-}
+asio::awaitable<conf::Loaded> read_there(std::vector<conf::SourceFile> files) { co_return conf::load_sources(files); }
 
 } // namespace
 

@@ -137,7 +137,6 @@ private:
 
     static std::optional<conf::Loaded> read(const conf::LastGood& bundle) {
         auto loaded = conf::load_sources(bundle.files);
-        loaded.watched.clear(); // they may be files of another machine
         if (loaded.ok()) return loaded;
         print_errors(loaded);
         return std::nullopt;

@@ -34,19 +34,24 @@ class Redis:
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
 
-    def watch(self, test):
-        """Notes every command from here on; returns a function that gives the takings and givings-back so far."""
+    def monitor(self, test):
+        """Notes every command from here on, in a file whose name is returned."""
         output = tempfile.NamedTemporaryFile("w+")
         test.addCleanup(output.close)
         monitor = subprocess.Popen(["redis-cli", "-p", str(self.port), "monitor"], stdout=output)
         test.addCleanup(monitor.wait)
         test.addCleanup(monitor.kill)
+        eventually(lambda: os.path.getsize(output.name) > 0, "the monitor is on")
+        return output.name
+
+    def watch(self, test):
+        """Notes every command from here on; returns a function that gives the takings and givings-back so far."""
+        path = self.monitor(test)
 
         def events():
-            with open(output.name, encoding="latin-1") as f:
+            with open(path, encoding="latin-1") as f:
                 return re.findall(r'lua\] "(INCR|DEL)" "weir:{test}:(?:fence|lock)"', f.read())
 
-        eventually(lambda: os.path.getsize(output.name) > 0, "the monitor is on")
         return events
 
     def call(self, *words):

@@ -8,10 +8,9 @@ import signal
 import tempfile
 import time
 
-from weir_test import SANITIZED, WEIR, Client, Scenario, eventually, free_port, main, web
+from weir_test import SANITIZED, WEIR, Client, Clock, Scenario, eventually, free_port, main, web
 
 TOKEN = "a token that nobody guesses"
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 
 class Beats(Scenario):
@@ -227,27 +226,18 @@ class Beats(Scenario):
     def test_clocks_that_jump_an_hour_either_way_eject_nobody(self):
         if SANITIZED:
             self.skipTest("a sanitizer wants to be loaded first")
-        clock = tempfile.NamedTemporaryFile("w", delete=False)
-        self.addCleanup(os.unlink, clock.name)
-
-        def set_clock(text):
-            with open(clock.name + ".new", "w") as f:
-                f.write(text + "\n")
-            os.rename(clock.name + ".new", clock.name)
-
-        set_clock("+0")
-        fake = {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": clock.name, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
-        self.serve(count=2, environment=fake)
+        clock = Clock(self)
+        self.serve(count=2, environment=clock.environment)
         self.agent(backend="b0")
         self.agent(backend="b1")
         self.proxy.wait_up(2)
         for jump in ("+3600", "-3600", "+0"):
-            set_clock(jump)
+            clock.jump(jump)
             begin = self.proxy.backends()["b0"]["checks"]
             eventually(lambda: self.proxy.backends()["b0"]["checks"] > begin + 10, "beats are taken")
             self.assertEqual(self.proxy.states(), ["up", "up"], jump)
         self.assertEqual(self.proxy.backends()["b0"]["ejections"], 0)
-        set_clock("+3600")  # one that begins now has another clock: it is told
+        clock.jump("+3600")  # one that begins now has another clock: it is told
         late = self.agent(backend="b1")
         eventually(lambda: late.poll() is None and self.proxy.states() == ["up", "up"], "it goes on")
 

@@ -6,7 +6,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import tempfile
 import time
 import unittest
@@ -124,22 +123,17 @@ class History(Scenario):
         return history, events(), kills, stops
 
     def monitor(self, redis):
-        output = tempfile.NamedTemporaryFile("w+")
-        self.addCleanup(output.close)
-        monitor = subprocess.Popen(["redis-cli", "-p", str(redis.port), "monitor"], stdout=output)
-        self.addCleanup(monitor.wait)
-        self.addCleanup(monitor.kill)
-        eventually(lambda: os.path.getsize(output.name) > 0, "the monitor is on")
+        path = redis.monitor(self)
 
         def events():
             redis.call("SET", "the-end", "1")  # what came before it has been written when it is
 
             def is_written():
-                with open(output.name, "rb") as f:
+                with open(path, "rb") as f:
                     return b'"the-end"' in f.read()[-4000:]
 
             eventually(is_written, "all is written")
-            return list(read_events(output.name))
+            return list(read_events(path))
 
         return events
 

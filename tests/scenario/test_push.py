@@ -1,13 +1,11 @@
 """Configurations that weir itself brings to every machine of a fleet, and changes that go side by side."""
-import contextlib
 import json
 import os
-import subprocess
 import tempfile
 
 from fleet_test import FleetScenario
 from redis_server import Redis
-from weir_test import WEIR, Client, eventually, free_port, main
+from weir_test import Client, eventually, free_port, main
 
 
 class Push(FleetScenario):
@@ -182,18 +180,9 @@ class Push(FleetScenario):
 
     def test_progress_on_a_real_terminal(self):
         self.members(2, Redis(self), source="fleet", window="1s")
-        ours, theirs = os.openpty()
-        self.addCleanup(os.close, ours)
         path = self.pushed([self.good, self.backend(name="new")])
-        command = subprocess.Popen([WEIR, "fleet", "push", path, "--admin", f"127.0.0.1:{self.fleet[0].admin_port}"], stdout=theirs, stderr=theirs, stdin=theirs)
-        self.addCleanup(command.wait)
-        self.addCleanup(command.kill)
-        os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # EIO: nobody writes any more
-            while piece := os.read(ours, 4096):
-                shown += piece
-        self.assertEqual(command.wait(30), 0)
+        code, shown = self.on_terminal("fleet", "push", path, "--admin", f"127.0.0.1:{self.fleet[0].admin_port}")
+        self.assertEqual(code, 0)
         self.assertRegex(shown, rb"\+ backend web/127\.0\.0\.1:\d+")
         self.assertRegex(shown, rb"version 1 \(hash [0-9a-f]{12}\) is pushed")
         self.assertRegex(shown, rb"lb-\d is watching")

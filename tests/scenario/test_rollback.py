@@ -79,17 +79,8 @@ class Rollback(Scenario):
         self.serve(window="2s")
         other = self.backend(name="other")
         self.proxy.write(self.config([self.good, other]))
-        ours, theirs = os.openpty()
-        self.addCleanup(os.close, ours)
-        command = subprocess.Popen([WEIR, "reload", "--wait", "-c", self.proxy.path], stdout=theirs, stderr=theirs, stdin=theirs)
-        self.addCleanup(command.wait)
-        self.addCleanup(command.kill)
-        os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # EIO: nobody writes any more
-            while piece := os.read(ours, 4096):
-                shown += piece
-        self.assertEqual(command.wait(30), 0)
+        code, shown = self.on_terminal("reload", "--wait", "-c", self.proxy.path)
+        self.assertEqual(code, 0)
         self.assertIn(b"watched for 2 s more: web 2/2", shown)
         self.assertIn(b"watched for 1 s more: web 2/2", shown)
         self.assertRegex(shown.split(b"\x1b[K")[-1], rb"applied \(hash [0-9a-f]{12}, fence \d+, \d+ ms\)")

@@ -150,6 +150,23 @@ class Weir:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+class Clock:
+    """The time of day as a process sees it, apart from everybody else's; its monotonic clock goes on as it was."""
+
+    def __init__(self, test):
+        self.file = tempfile.NamedTemporaryFile("w", delete=False)
+        test.addCleanup(os.unlink, self.file.name)
+        self.jump("+0")
+        self.environment = {"LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "FAKETIME_TIMESTAMP_FILE": self.file.name,
+                            "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+
+    def jump(self, offset):
+        """So many seconds from what it really is: "+3600"."""
+        with open(self.file.name + ".new", "w") as f:
+            f.write(offset + "\n")
+        os.rename(self.file.name + ".new", self.file.name)
+
+
 class Scenario(unittest.TestCase):
     """A story: whatever it starts is ended, and weir must not have complained of itself."""
 
@@ -190,6 +207,20 @@ class Scenario(unittest.TestCase):
 
         self.addCleanup(end)
         return process
+
+    def on_terminal(self, *command):
+        """Runs a command of weir's on a terminal of its own; returns its exit code and what was shown."""
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        process = subprocess.Popen([WEIR, *command], stdout=theirs, stderr=theirs, stdin=theirs)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: nobody writes any more
+            while piece := os.read(ours, 4096):
+                shown += piece
+        return process.wait(PATIENCE), shown
 
     def demo_backend(self, name, port=None):
         """A backend that is quick, and can be killed."""
