@@ -6,7 +6,7 @@ import tempfile
 from redis_server import lock
 from weir_test import WEIR, Scenario, eventually, free_port, web
 
-CHECK = "{type: http, path: /healthz, interval: 100ms, timeout: 90ms, fall: 2, rise: 1}"
+CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 2, rise: 1}"
 
 
 class FleetScenario(Scenario):

@@ -134,7 +134,7 @@ class Beats(Scenario):
         self.agent()
         self.proxy.wait_up(1)
         rules = "reload: {watch: false, rollback: {window: 20s}}\n"
-        gone = web(self.port, [f"127.0.0.1:{free_port()}"], "{type: tcp, interval: 200ms, timeout: 100ms, fall: 5, rise: 1}") + rules
+        gone = web(self.port, [f"127.0.0.1:{free_port()}"], "{type: tcp, interval: 200ms, timeout: 200ms, fall: 5, rise: 1}") + rules
         refused = self.proxy.backends()["b0"]["ejections"]
         report = self.proxy.reload(gone)  # it takes longer than two missing beats
         self.assertEqual(report["verdict"], "rolled_back")

@@ -81,7 +81,7 @@ class Outliers(Scenario):
     def test_a_data_port_that_refuses_ejects_though_the_health_port_is_fine(self):
         health = self.backend(name="health")
         self.serve(rules="{consecutive_errors: 2, base_time: 1h, max_ejected: 50%}",
-                   more=f"health_check: {{type: http, port: {health.port}, interval: 100ms}}")
+                   more=f"health_check: {{type: http, port: {health.port}, interval: 200ms, timeout: 200ms}}")
         self.proxy.wait_up(3)
         self.behind[2].close()
         eventually(lambda: {a["status"] for a in self.ask(3)} == {200} and self.state("b2") == "ejected", "it is ejected")
@@ -120,7 +120,7 @@ class Outliers(Scenario):
         self.assertTrue(all(ask().startswith(b"HTTP/1.1 200") for _ in range(6)))
 
     def test_the_last_one_that_is_healthy_is_not_ejected(self):
-        self.serve(count=2, rules="{consecutive_errors: 2, base_time: 1h}", more="health_check: {type: tcp, interval: 50ms, fall: 1, rise: 1}")
+        self.serve(count=2, rules="{consecutive_errors: 2, base_time: 1h}", more="health_check: {type: tcp, interval: 200ms, timeout: 200ms, fall: 2, rise: 1}")
         self.proxy.wait_up(2)
         self.behind[1].close()
         eventually(lambda: self.state("b1") == "down", "the other is out")
@@ -153,7 +153,7 @@ pools:
         self.assertEqual(self.state("b0"), "up")
 
 
-CHECK = "{type: http, interval: 50ms, timeout: 40ms, fall: 1, rise: 1, path: /healthz}"
+CHECK = "{type: http, interval: 200ms, timeout: 200ms, fall: 2, rise: 1, path: /healthz}"
 
 
 class Shares(Scenario):
@@ -235,7 +235,7 @@ class Shares(Scenario):
             connection.sendall(f"HTTP/1.1 {'503 Sick' if bad else '200 OK'}\r\nContent-Length: 0\r\n\r\n".encode())
 
         flapping = self.backend(flaps)
-        proxy = self.weir(web(port, [flapping], "{type: http, path: /healthz, interval: 20ms, fall: 2, rise: 2}"))
+        proxy = self.weir(web(port, [flapping], "{type: http, path: /healthz, interval: 50ms, timeout: 50ms, fall: 5, rise: 5}"))
         proxy.wait_up(1)
         begin = count[0]
         while count[0] < begin + 30:

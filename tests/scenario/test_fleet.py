@@ -94,7 +94,7 @@ class Fleet(FleetScenario):
         self.assertTrue(held["holder"].startswith("lb-0:"))
         first.signal(signal.SIGSTOP)
         eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "its lease runs out")
-        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 70}")).replace("window: 1m", "window: 300ms"))
+        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 70}")).replace("window: 1m", "window: 700ms"))
         eventually(lambda: self.counts_of(second, "applied") == 1, "the other one changes")
         first.signal(signal.SIGCONT)
         eventually(lambda: not first.status()["reload"]["in_progress"], "it wakes up")
@@ -118,14 +118,14 @@ class Fleet(FleetScenario):
         eventually(lambda: "watched_for_ms" in first.status()["reload"], "it is watched")
         first.process.kill()
         first.process.wait()
-        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 60}")).replace("window: 1m", "window: 300ms"))
+        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 60}")).replace("window: 1m", "window: 700ms"))
         eventually(lambda: self.counts_of(second, "applied") == 1, "the other one gets the lock and changes")
         self.assertEqual(second.status()["config"]["fence"], 2)
         eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left")
         eventually(lambda: [m["name"] for m in self.view(1)["members"]] == ["lb-1"], "nobody counts on the dead one", 40)
 
     def test_a_redis_that_is_restarted_empty_is_an_alarm_and_heals(self):
-        self.members(2, Redis(self), window="300ms")
+        self.members(2, Redis(self), window="700ms")
         self.write([self.good], "limits: {header_count: 60}")
         eventually(lambda: self.counts("applied") == [1, 1], "both have changed")
         port = self.ports[0]
@@ -155,7 +155,7 @@ class Fleet(FleetScenario):
             eventually(lambda: self.view()["known_bad"], "the fleet knows")
 
     def test_a_start_is_not_held_up_by_a_redis_that_is_gone(self):
-        self.ports, self.fleet, self.more, self.window, self.source = [free_port()], [], "", "300ms", "file"
+        self.ports, self.fleet, self.more, self.window, self.source = [free_port()], [], "", "700ms", "file"
         self.good = self.backend(name="good")
         self.redis = Redis(self)
         self.redis.kill()

@@ -14,7 +14,7 @@ import unittest
 from weir_test import SANITIZED, Client, Scenario, can_connect, eventually, free_port, main
 
 TYPES = {1: "A", 28: "AAAA"}
-CHECK = "health_check: {type: http, path: /healthz, interval: 100ms, timeout: 90ms, fall: 2, rise: 1}"
+CHECK = "health_check: {type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 2, rise: 1}"
 
 
 def may_mount():

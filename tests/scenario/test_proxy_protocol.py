@@ -189,7 +189,7 @@ pools: {{web: {{backends: ["{self.seen.address}"], send_proxy_protocol: {version
 
     def test_health_checks_begin_with_a_header_of_weirs_own(self):
         for version, header in (("v1", b"PROXY UNKNOWN\r\n"), ("v2", SIGNATURE + b"\x20\0\0\0")):
-            self.serve(version, check=", health_check: {type: http, path: /healthz, interval: 100ms}")
+            self.serve(version, check=", health_check: {type: http, path: /healthz, interval: 200ms, timeout: 200ms}")
             self.proxy.wait_up(1)
             self.assertEqual(self.seen.headers[0], header)
 

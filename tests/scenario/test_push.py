@@ -107,7 +107,7 @@ class Push(FleetScenario):
         self.assertEqual([self.answers(i) for i in range(3)], ["late"] * 3)
 
     def test_a_push_that_cannot_have_the_lock_in_time_is_tried_again(self):
-        self.members(2, Redis(self), source="fleet", window="300ms")
+        self.members(2, Redis(self), source="fleet", window="700ms")
         self.wait = "1s"
         self.assertEqual(self.run_fleet("push", self.pushed([self.good], "limits: {header_count: 41}")).returncode, 0)
         self.redis.call("SET", "weir:{test}:lock", "somebody:1:0", "PX", "60000")
@@ -126,7 +126,7 @@ class Push(FleetScenario):
         self.assertEqual([self.answers(i) for i in range(3)], ["new"] * 3)
 
     def test_what_cannot_be_pushed_is_told_with_its_place_and_nothing_is_stored(self):
-        self.members(1, Redis(self), source="fleet", window="300ms")
+        self.members(1, Redis(self), source="fleet", window="700ms")
 
         def refused(path, *words):
             done = self.run_fleet("push", path)
@@ -163,7 +163,7 @@ class Push(FleetScenario):
         self.assertEqual(self.redis.call("EXISTS", "weir:{test}:texts"), "0")
 
     def test_a_pushed_configuration_brings_what_it_includes(self):
-        self.members(2, Redis(self), source="fleet", window="300ms")
+        self.members(2, Redis(self), source="fleet", window="700ms")
         new = self.backend(name="new")
         path = self.pushed([self.good])
         with open(path) as f:

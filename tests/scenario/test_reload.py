@@ -8,7 +8,7 @@ import threading
 
 from weir_test import SANITIZED, Scenario, can_connect, eventually, free_port, main, web
 
-CHECK = "{type: http, path: /healthz, interval: 100ms, timeout: 80ms}"
+CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms}"
 
 
 def websocket(connection, request):

@@ -8,7 +8,7 @@ import threading
 
 from weir_test import SANITIZED, WEIR, Client, Scenario, can_connect, eventually, free_port, main, web
 
-CHECK = "{type: http, path: /healthz, interval: 50ms, timeout: 40ms, fall: 2, rise: 1}"
+CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 2, rise: 1}"
 
 
 def last_good(proxy):
@@ -86,7 +86,7 @@ class Rollback(Scenario):
         self.assertRegex(shown.split(b"\x1b[K")[-1], rb"applied \(hash [0-9a-f]{12}, fence \d+, \d+ ms\)")
 
     def test_a_good_change_stands_its_window_and_is_kept(self):
-        self.serve(window="300ms")
+        self.serve(window="700ms")
         other = self.backend(name="other")
         done = []
         thread = threading.Thread(target=lambda: done.append(self.proxy.reload(self.config([self.good, other]))))
@@ -94,7 +94,7 @@ class Rollback(Scenario):
         eventually(lambda: "watched_for_ms" in self.proxy.status()["reload"] or done, "it is watched")
         thread.join()
         self.assertEqual(done[0]["verdict"], "applied")
-        self.assertGreaterEqual(done[0]["took_ms"], 300)
+        self.assertGreaterEqual(done[0]["took_ms"], 700)
         with open(last_good(self.proxy)) as f:
             self.assertIn(done[0]["hash"], f.read())
 
@@ -153,7 +153,7 @@ class Rollback(Scenario):
         self.serve()
         self.good.script = good
         # The old check would need minutes to bring it back.
-        slow = CHECK.replace("interval: 50ms", "interval: 1m").replace("fall: 2", "fall: 1").replace("rise: 1", "rise: 10")
+        slow = CHECK.replace("interval: 200ms, timeout: 200ms", "interval: 1m, timeout: 1m").replace("fall: 2", "fall: 1").replace("rise: 1", "rise: 10")
         self.assertEqual(self.proxy.reload(self.config([self.good], check=slow).replace("window: 20s", "window: 2m").replace("rollback: {window: 2m}", "lock: {type: local}"))["verdict"], "applied")
         report = self.proxy.reload(self.config([self.good], check=CHECK.replace("/healthz", "/wrong")))
         self.assertEqual(report["verdict"], "rolled_back")
@@ -228,11 +228,10 @@ class LastGood(Scenario):
         self.assertIn("there is no last good configuration to start from", err)
 
     def test_a_file_that_was_rolled_back_is_not_started_with(self):
-        check = "{type: http, path: /healthz, interval: 50ms, timeout: 40ms, fall: 2, rise: 1}"
-        rules = "reload: {watch: false, rollback: {window: 500ms}}\n"
-        proxy = self.weir(web(self.port, self.backends, check) + rules)
+        rules = "reload: {watch: false, rollback: {window: 700ms}}\n"
+        proxy = self.weir(web(self.port, self.backends, CHECK) + rules)
         eventually(lambda: self.kept(proxy), "it is kept")
-        self.assertEqual(proxy.reload(web(self.port, [f"127.0.0.1:{free_port()}"], check) + rules.replace("500ms", "20s"))["verdict"], "rolled_back")
+        self.assertEqual(proxy.reload(web(self.port, [f"127.0.0.1:{free_port()}"], CHECK) + rules.replace("700ms", "20s"))["verdict"], "rolled_back")
         proxy.stop()
         code, _, err = proxy.command("run", "-c", proxy.path)
         self.assertEqual(code, 1)

@@ -116,7 +116,7 @@ class Upgrade(Scenario):
 
     def test_nothing_is_refused_and_nothing_fails_while_a_new_process_takes_over(self):
         port, backend, dead = free_port(), self.backend(), free_port()
-        proxy = self.weir(web(port, [backend, f"127.0.0.1:{dead}"], check="{type: tcp, interval: 300ms, fall: 1, rise: 1}"))
+        proxy = self.weir(web(port, [backend, f"127.0.0.1:{dead}"], check="{type: tcp, interval: 1s, timeout: 1s, fall: 1, rise: 1}"))
         eventually(lambda: sorted(proxy.states()) == ["down", "up"], "health is known")
         load = Load(port)
         self.addCleanup(load.stop)
