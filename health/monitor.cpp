@@ -145,6 +145,7 @@ Monitor::Monitor(asio::io_context& context, OnVerdict on_verdict)
 Monitor::~Monitor() { stop(); }
 
 void Monitor::inherit(const balancer::BackendPtr& backend, Verdict verdict, Progress progress) {
+    if (const auto it = watchers_.find(backend.get()); it != watchers_.end()) it->second->stop(Standing::stays);
     backend->set_verdict(verdict);
     inherited_[backend.get()] = progress;
 }
@@ -153,8 +154,9 @@ void Monitor::watch(const std::vector<Target>& targets) {
     std::unordered_map<const balancer::Backend*, std::shared_ptr<Watcher>> now;
     for (const auto& target : targets) {
         const auto known = watchers_.find(target.backend.get());
+        const auto told = inherited_.find(target.backend.get());
         auto& watcher = now[target.backend.get()];
-        if (known != watchers_.end() && known->second->does(target)) {
+        if (known != watchers_.end() && told == inherited_.end() && known->second->does(target)) {
             watcher = std::move(known->second);
             watchers_.erase(known);
             continue;
@@ -165,8 +167,7 @@ void Monitor::watch(const std::vector<Target>& targets) {
             watcher->health = known->second->health;
             watcher->health.progress = {};
         }
-        if (const auto told = inherited_.find(target.backend.get()); told != inherited_.end())
-            watcher->health.progress = told->second;
+        if (told != inherited_.end()) watcher->health.progress = told->second;
         watcher->start();
     }
     inherited_.clear();

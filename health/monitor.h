@@ -49,7 +49,8 @@ public:
     // A backend has sent a beat; one that is not watched for beats does not mind.
     void beat(const balancer::Backend& backend);
 
-    // What another process knew of a backend, before it is watched for the first time.
+    // What is known of a backend from elsewhere: another process, or a configuration that comes back. It counts at
+    // once, nothing that is under way speaks against it, and the next `watch` begins with it.
     void inherit(const balancer::BackendPtr& backend, Verdict verdict, Progress progress);
 
     // Watches these from now on. A backend whose check is the same goes on undisturbed, with its progress; one whose
@@ -71,7 +72,7 @@ private:
     double phase_;         // of the last watcher
     bool started_ = false; // backends that join from now on are new
     std::unordered_map<const balancer::Backend*, std::shared_ptr<Watcher>> watchers_;
-    std::unordered_map<const balancer::Backend*, Progress> inherited_;
+    std::unordered_map<const balancer::Backend*, Progress> inherited_; // until the next `watch`
 };
 
 } // namespace weir::health
