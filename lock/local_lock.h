@@ -1,18 +1,17 @@
 // The lock among the processes of one machine: flock on a file in `state_dir`, and the fence beside it. It needs no
 // server, and the kernel gives it back when its holder dies.
 //
-// Thread: the control thread. The disk work is a few small calls; the fence's sync is the longest.
-// Lifetime: holds the file open while the lock is held.
+// Thread: the control thread; the disk is waited for elsewhere.
+// Lifetime: holds the file open while the lock is held; must outlive the coroutines that it started.
 #pragma once
 
-#include "lock/fence_store.h"
-#include "lock/lock.h"
+#include "lock/fences.h"
 
 namespace weir::lock {
 
 class LocalLock final : public Lock {
 public:
-    explicit LocalLock(const std::string& state_dir) : path_(state_dir + "/reload.lock"), fences_(state_dir) {}
+    explicit LocalLock(Fences fences) : fences_(std::move(fences)) {}
     ~LocalLock() override;
     LocalLock(const LocalLock&) = delete;
     LocalLock& operator=(const LocalLock&) = delete;
@@ -24,11 +23,8 @@ public:
     std::string last_problem() const override { return problem_; }
 
 private:
-    Result<Lease> take(const std::string& holder);
-    boost::system::error_code fail(const std::string& what, const std::string& why);
-
-    std::string path_, problem_;
-    FenceStore fences_;
+    const Fences fences_;
+    std::string problem_;
     int fd_ = -1;
 };
 

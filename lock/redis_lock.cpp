@@ -14,21 +14,24 @@ std::string make_token(const std::string& holder) {
     return token;
 }
 
-RedisLock::RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms,
-                     std::string state_dir)
-    : ttl_(terms.ttl), fences_(std::move(state_dir)), leases_(executor, std::move(server), std::move(terms)) {}
+RedisLock::RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms, Fences fences)
+    : ttl_(terms.ttl), fences_(std::move(fences)), leases_(executor, std::move(server), std::move(terms)) {}
 
 Awaitable<Result<Lease>> RedisLock::try_acquire(std::string holder) {
-    const auto floor = fences_.read();
+    const auto floor = co_await fences_.read();
     if (!floor) problem_ = "the fence in state_dir: " + floor.error().message();
     if (!floor) co_return LockError::unavailable;
     Lease lease{0, make_token(holder), Clock::now() + ttl_};
     const auto fence = co_await leases_.take(lease.token, *floor);
     if (!fence && fence.error() == LockError::held) co_return LockError::held;
-    if (fence) lease.fence = *fence;
-    if (!fence) problem_ = leases_.problem();
-    else if (const auto error = fences_.raise(lease.fence)) problem_ = "the fence in state_dir: " + error.message();
-    else co_return lease;
+    if (fence) {
+        lease.fence = *fence;
+        const auto error = co_await fences_.raise(lease.fence);
+        if (!error) co_return lease;
+        problem_ = "the fence in state_dir: " + error.message();
+    } else {
+        problem_ = leases_.problem();
+    }
     // The answer may have been lost on the way, and the lock taken: it is given back, whichever it was.
     co_await leases_.give_back(lease.token);
     co_return LockError::unavailable;

@@ -7,14 +7,14 @@
 // Lifetime: must outlive the coroutines that it started.
 #pragma once
 
-#include "lock/fence_store.h"
+#include "lock/fences.h"
 #include "lock/redis_leases.h"
 
 namespace weir::lock {
 
 class RedisLock final : public Lock {
 public:
-    RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms, std::string state_dir);
+    RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms, Fences fences);
 
     Awaitable<Result<Lease>> try_acquire(std::string holder) override;
     Awaitable<boost::system::error_code> renew(Lease& lease) override;
@@ -24,7 +24,7 @@ public:
 
 private:
     const std::chrono::milliseconds ttl_;
-    FenceStore fences_;
+    const Fences fences_;
     RedisLeases leases_;
     std::string problem_;
 };

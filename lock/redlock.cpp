@@ -17,8 +17,8 @@ std::chrono::milliseconds drift_of(std::chrono::milliseconds ttl) { return ttl /
 } // namespace
 
 Redlock::Redlock(asio::any_io_executor executor, std::vector<RedisOptions> servers, const LeaseTerms& terms,
-                 std::string state_dir)
-    : executor_(executor), ttl_(terms.ttl), fences_(std::move(state_dir)) {
+                 Fences fences)
+    : executor_(executor), ttl_(terms.ttl), fences_(std::move(fences)) {
     for (auto& server : servers) servers_.push_back(std::make_shared<RedisLeases>(executor, std::move(server), terms));
 }
 
@@ -52,7 +52,7 @@ Awaitable<Redlock::Votes> Redlock::ask_all(Ask ask) {
 }
 
 Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
-    const auto floor = fences_.read();
+    const auto floor = co_await fences_.read();
     if (!floor) {
         problem_ = "the fence in state_dir: " + floor.error().message();
         co_return LockError::unavailable;
@@ -68,7 +68,8 @@ Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
         const auto raised = co_await ask_all(raise);
         stands = is_majority(raised.yes) && Clock::now() < lease.deadline;
     }
-    const auto unwritten = stands ? fences_.raise(lease.fence) : boost::system::error_code();
+    boost::system::error_code unwritten;
+    if (stands) unwritten = co_await fences_.raise(lease.fence);
     if (stands && !unwritten) co_return lease;
     co_await release(lease);
     if (stands) problem_ = "the fence in state_dir: " + unwritten.message();

@@ -8,7 +8,7 @@
 // Lifetime: must outlive the coroutines that it started.
 #pragma once
 
-#include "lock/fence_store.h"
+#include "lock/fences.h"
 #include "lock/redis_leases.h"
 
 #include <functional>
@@ -20,7 +20,7 @@ namespace weir::lock {
 class Redlock final : public Lock {
 public:
     Redlock(boost::asio::any_io_executor executor, std::vector<RedisOptions> servers, const LeaseTerms& terms,
-            std::string state_dir);
+            Fences fences);
 
     Awaitable<Result<Lease>> try_acquire(std::string holder) override;
     Awaitable<boost::system::error_code> renew(Lease& lease) override;
@@ -44,7 +44,7 @@ private:
     boost::asio::any_io_executor executor_;
     const std::chrono::milliseconds ttl_;
     std::vector<std::shared_ptr<RedisLeases>> servers_;
-    FenceStore fences_;
+    const Fences fences_;
     std::string problem_;
 };
 

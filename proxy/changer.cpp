@@ -39,9 +39,9 @@ std::uint32_t healthy_share(const Picture& picture) {
 
 Changer::Changer(asio::io_context& control, Running& running, std::string path, const std::string& state_dir,
                  ConfigReader::OnFiles on_files)
-    : control_(control), now_(running), store_(disk_, state_dir, path), fleet_(control, about_self()),
-      reader_(disk_, fleet_, std::move(path), std::move(on_files)), trial_(control, running, store_, fleet_),
-      turns_(control, fleet_, state_dir) {}
+    : control_(control), now_(running), store_(state_dir, path), fleet_(control, about_self()),
+      reader_(fleet_, std::move(path), std::move(on_files)), trial_(control, running, store_, fleet_),
+      turns_(control, fleet_, store_.fences()) {}
 
 Fleet::About Changer::about_self() {
     return {[this] { return describe_self(); }, [this] { return store_.floor(); },

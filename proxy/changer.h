@@ -6,7 +6,7 @@
 //
 // Its turn is turn_taker.h's affair, what comes from the apply on is trial.h's.
 //
-// Thread: the control thread; files are read and written on a thread of its own.
+// Thread: the control thread; files are read on one thread of their own, and written on another.
 // Lifetime: what runs must outlive it.
 #pragma once
 
@@ -21,7 +21,6 @@
 #include "proxy/verdict_store.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <functional>
 #include <memory>
@@ -82,7 +81,6 @@ private:
 
     boost::asio::io_context& control_;
     Running& now_;
-    boost::asio::thread_pool disk_{1};
     VerdictStore store_;
     Fleet fleet_;
     ConfigReader reader_;

@@ -19,8 +19,8 @@ asio::awaitable<conf::Loaded> read_there(std::vector<conf::SourceFile> files) { 
 
 } // namespace
 
-ConfigReader::ConfigReader(asio::thread_pool& disk, Fleet& fleet, std::string path, OnFiles on_files)
-    : disk_(disk), fleet_(fleet), path_(std::move(path)), on_files_(std::move(on_files)) {}
+ConfigReader::ConfigReader(Fleet& fleet, std::string path, OnFiles on_files)
+    : fleet_(fleet), path_(std::move(path)), on_files_(std::move(on_files)) {}
 
 asio::awaitable<conf::Loaded> ConfigReader::load(conf::ConfigSource from) {
     conf::Loaded loaded;

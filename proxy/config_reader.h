@@ -1,7 +1,7 @@
 // Where the next configuration comes from: the file and what it includes, or what was given to the fleet.
 //
 // Thread: the control thread; files are read, and texts parsed, on a thread of their own.
-// Lifetime: the pool and the fleet must outlive it.
+// Lifetime: the fleet must outlive it.
 #pragma once
 
 #include "conf/load.h"
@@ -21,7 +21,7 @@ public:
     using OnFiles = std::function<void(const std::vector<std::string>&)>;
 
     // `on_files` is told what to watch after each configuration that was read.
-    ConfigReader(boost::asio::thread_pool& disk, Fleet& fleet, std::string path, OnFiles on_files);
+    ConfigReader(Fleet& fleet, std::string path, OnFiles on_files);
 
     boost::asio::awaitable<conf::Loaded> load(conf::ConfigSource from);
     // `known`, where nothing has changed since it was read.
@@ -40,11 +40,11 @@ private:
     boost::asio::awaitable<conf::Loaded> load_given();
     conf::Loaded fail(std::string why) const;
 
-    boost::asio::thread_pool& disk_;
     Fleet& fleet_;
     const std::string path_;
     const OnFiles on_files_;
     lock::FleetVersion given_;
+    boost::asio::thread_pool disk_{1};
 };
 
 } // namespace weir::proxy

@@ -138,6 +138,8 @@ asio::awaitable<void> Fleet::live(std::shared_ptr<State> state, std::uint64_t ro
 
 asio::awaitable<void> Fleet::tell(State& state) {
     const auto records = state.link.records;
+    const auto floor = co_await state.about.floor(); // before the servers are asked: it may rise meanwhile
+    if (records != state.link.records) co_return;
     auto member = state.about.facts();
     member.name = member_name(state.link.settings.lock);
     const auto news = co_await records->tell(std::move(member));
@@ -148,7 +150,7 @@ asio::awaitable<void> Fleet::tell(State& state) {
     if (!std::exchange(state.contact.reachable, true))
         spdlog::info("fleet {}: in touch", state.link.settings.lock.fleet);
     state.contact.problem.clear();
-    take_news(state, *news);
+    take_news(state, *news, floor);
     while (!state.untold.empty()) {
         const auto change = state.untold.front();
         const auto told = co_await records->finish(change);
@@ -157,9 +159,8 @@ asio::awaitable<void> Fleet::tell(State& state) {
     }
 }
 
-void Fleet::take_news(State& state, const lock::FleetNews& news) {
+void Fleet::take_news(State& state, const lock::FleetNews& news, std::uint64_t floor) {
     state.contact.fence = news.fence;
-    const auto floor = state.about.floor();
     const bool went_back = news.fence < floor;
     if (went_back && !std::exchange(state.contact.alarmed, true)) {
         ++state.contact.alarms;

@@ -30,8 +30,8 @@ public:
     template <class T> using Awaitable = boost::asio::awaitable<T>;
 
     struct About {
-        std::function<lock::FleetMember()> facts; // what this machine runs now; its name is filled in
-        std::function<std::uint64_t()> floor;     // the highest fence that this machine has on disk
+        std::function<lock::FleetMember()> facts;        // what this machine runs now; its name is filled in
+        std::function<Awaitable<std::uint64_t>()> floor; // the highest fence that this machine has on disk
         // The newest configuration that it has seen given to a fleet.
         std::function<lock::FleetVersion(const std::string& fleet)> known;
         std::function<void()> on_version; // called again and again while one was given that is not settled here
@@ -77,7 +77,7 @@ private:
     static Awaitable<void> live(std::shared_ptr<State> state, std::uint64_t round);
     static Awaitable<void> tell(State& state);
     static Awaitable<void> leave(std::shared_ptr<State> state);
-    static void take_news(State& state, const lock::FleetNews& news);
+    static void take_news(State& state, const lock::FleetNews& news, std::uint64_t floor);
 
     std::shared_ptr<State> state_;
 };

@@ -29,16 +29,16 @@ std::vector<lock::RedisOptions> lock_servers(const conf::LockSettings& settings)
 }
 
 std::unique_ptr<lock::Lock> make_lock(boost::asio::any_io_executor executor, const conf::LockSettings& settings,
-                                      const std::string& state_dir, unsigned place) {
+                                      const lock::Fences& fences, unsigned place) {
     const lock::LeaseTerms terms{settings.fleet, settings.ttl, settings.replicas, place};
     switch (settings.type) {
     case conf::LockType::redis:
-        return std::make_unique<lock::RedisLock>(executor, lock_servers(settings).at(0), terms, state_dir);
+        return std::make_unique<lock::RedisLock>(executor, lock_servers(settings).at(0), terms, fences);
     case conf::LockType::redlock:
-        return std::make_unique<lock::Redlock>(executor, lock_servers(settings), terms, state_dir);
+        return std::make_unique<lock::Redlock>(executor, lock_servers(settings), terms, fences);
     case conf::LockType::local: break;
     }
-    return std::make_unique<lock::LocalLock>(state_dir);
+    return std::make_unique<lock::LocalLock>(fences);
 }
 
 std::string member_name(const conf::LockSettings& settings) {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "conf/config.h"
-#include "lock/lock.h"
+#include "lock/fences.h"
 #include "lock/redis_client.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -17,7 +17,7 @@
 namespace weir::proxy {
 
 std::unique_ptr<lock::Lock> make_lock(boost::asio::any_io_executor executor, const conf::LockSettings& settings,
-                                      const std::string& state_dir, unsigned place = 1);
+                                      const lock::Fences& fences, unsigned place = 1);
 
 // The independent servers of the lock: one, several of a redlock, or none of a local one. Sentinels name one.
 std::vector<lock::RedisOptions> lock_servers(const conf::LockSettings& settings);

@@ -21,8 +21,8 @@ std::string holder_name(const conf::LockSettings& settings) {
 
 // Where several may go side by side, it is as many as the fleet allows at the moment.
 std::shared_ptr<lock::Lock> TurnTaker::lock_for(const conf::LockSettings& settings, const std::string& hash) {
-    const lock::ParallelLock::Make make = [executor = control_.get_executor(), settings, dir = state_dir_](
-                                              unsigned place) { return make_lock(executor, settings, dir, place); };
+    const lock::ParallelLock::Make make = [executor = control_.get_executor(), settings, fences = fences_](
+                                              unsigned place) { return make_lock(executor, settings, fences, place); };
     if (settings.parallel == conf::Parallel{}) return make(1);
     return std::make_shared<lock::ParallelLock>(make, [this, hash] { return fleet_.places(hash); });
 }

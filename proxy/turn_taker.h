@@ -5,7 +5,7 @@
 #pragma once
 
 #include "conf/config.h"
-#include "lock/lock.h"
+#include "lock/fences.h"
 #include "proxy/fleet.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -23,8 +23,8 @@ enum class Patience { as_configured, while_others_get_through };
 
 class TurnTaker {
 public:
-    TurnTaker(boost::asio::io_context& control, Fleet& fleet, std::string state_dir)
-        : control_(control), fleet_(fleet), state_dir_(std::move(state_dir)) {}
+    TurnTaker(boost::asio::io_context& control, Fleet& fleet, lock::Fences fences)
+        : control_(control), fleet_(fleet), fences_(std::move(fences)) {}
 
     struct Turn {
         std::shared_ptr<lock::Lock> lock;
@@ -39,7 +39,7 @@ private:
 
     boost::asio::io_context& control_;
     Fleet& fleet_;
-    const std::string state_dir_;
+    const lock::Fences fences_;
     std::mt19937 random_{std::random_device{}()};
 };
 

@@ -28,10 +28,6 @@ asio::awaitable<error_code> forget_bad(std::string state_dir, std::string hash) 
     co_return all.save(state_dir);
 }
 
-asio::awaitable<error_code> admit_there(lock::FenceStore fences, std::uint64_t fence, std::string hash) {
-    co_return fences.admit(fence, hash);
-}
-
 asio::awaitable<void> keep_there(GivenMark mark, lock::FleetVersion given) {
     mark.write(given);
     co_return;
@@ -43,8 +39,8 @@ void tell(const char* what, const error_code& error) {
 
 } // namespace
 
-VerdictStore::VerdictStore(asio::thread_pool& disk, std::string state_dir, const std::string& main_file)
-    : disk_(disk), state_dir_(std::move(state_dir)), good_(state_dir_, main_file), fences_(state_dir_),
+VerdictStore::VerdictStore(std::string state_dir, const std::string& main_file)
+    : state_dir_(std::move(state_dir)), good_(state_dir_, main_file), fences_(disk_.get_executor(), state_dir_),
       bad_(conf::KnownBad::read(state_dir_)) {}
 
 asio::awaitable<void> VerdictStore::record_good(conf::LastGood good) {
@@ -67,14 +63,13 @@ asio::awaitable<void> VerdictStore::record_bad(std::string hash, std::string why
     tell("the list of bad configurations", kept);
 }
 
-std::uint64_t VerdictStore::floor() const {
-    const auto fence = fences_.read();
-    return fence ? *fence : 0;
+asio::awaitable<std::uint64_t> VerdictStore::floor() const {
+    const auto fence = co_await fences_.read();
+    co_return fence ? *fence : 0;
 }
 
 asio::awaitable<std::string> VerdictStore::admit(std::uint64_t fence, std::string hash) {
-    const auto error =
-        co_await asio::co_spawn(disk_, admit_there(fences_, fence, std::move(hash)), asio::use_awaitable);
+    const auto error = co_await fences_.admit(fence, std::move(hash));
     if (error == lock::LockError::lost)
         co_return "this machine has made a later change: this one's fence, " + std::to_string(fence) + ", is too low";
     co_return error ? "the fence in state_dir: " + error.message() : std::string();

@@ -2,12 +2,12 @@
 // highest fence that took effect, and the newest configuration that was given to its fleet.
 //
 // Thread: the control thread; the disk is written on a thread of its own.
-// Lifetime: the pool must outlive it.
+// Lifetime: it waits, when it ends, for what the disk is doing.
 #pragma once
 
 #include "conf/known_bad.h"
 #include "conf/last_good.h"
-#include "lock/fence_store.h"
+#include "lock/fences.h"
 #include "proxy/given_mark.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -20,7 +20,7 @@ namespace weir::proxy {
 class VerdictStore {
 public:
     // Reads what is there.
-    VerdictStore(boost::asio::thread_pool& disk, std::string state_dir, const std::string& main_file);
+    VerdictStore(std::string state_dir, const std::string& main_file);
 
     const conf::BadConfig* find_bad(const std::string& hash) const { return bad_.find(hash); }
     const std::vector<conf::BadConfig>& bad() const { return bad_.all(); }
@@ -31,19 +31,21 @@ public:
     boost::asio::awaitable<void> record_bad(std::string hash, std::string why);
 
     // The highest fence that this machine has seen; 0 also where it cannot be read.
-    std::uint64_t floor() const;
+    boost::asio::awaitable<std::uint64_t> floor() const;
     // Before a configuration takes effect. Why it must not: no fence does that is lower than one that did, and none
     // twice.
     boost::asio::awaitable<std::string> admit(std::uint64_t fence, std::string hash);
+
+    const lock::Fences& fences() const { return fences_; }
 
     lock::FleetVersion given(const std::string& fleet) const { return GivenMark(state_dir_, fleet).read(); }
     boost::asio::awaitable<void> keep_given(std::string fleet, lock::FleetVersion version);
 
 private:
-    boost::asio::thread_pool& disk_;
+    boost::asio::thread_pool disk_{1}; // one thread: what is written stays in order
     const std::string state_dir_;
     const conf::LastGoodStore good_;
-    const lock::FenceStore fences_;
+    const lock::Fences fences_;
     conf::KnownBad bad_;
 };
 

@@ -36,8 +36,8 @@ class Worker {
 public:
     Worker(const RedisOptions& server, const std::string& state_dir, const char* history, std::string name,
            unsigned seed)
-        : name_(std::move(name)), random_(seed),
-          lock_(context_.get_executor(), server, LeaseTerms{"test", ttl, 0}, state_dir),
+        : name_(std::move(name)), random_(seed), lock_(context_.get_executor(), server, LeaseTerms{"test", ttl, 0},
+                                                       Fences(context_.get_executor(), state_dir)),
           records_(std::make_shared<RedisQuorum>(context_.get_executor(), std::vector{server}), "test"),
           history_(::open(history, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)) {}
     ~Worker() { ::close(history_); }

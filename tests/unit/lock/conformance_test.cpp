@@ -27,6 +27,7 @@ struct Bench {
         for (const auto& server : servers) all.push_back(server->options());
         return all;
     }
+    Fences fences(std::size_t i) { return {context.get_executor(), states[i].path}; }
     Result<Lease> take(std::size_t i) { return wait_for(context, locks[i]->try_acquire("machine")); }
     boost::system::error_code renew(std::size_t i, Lease& lease) { return wait_for(context, locks[i]->renew(lease)); }
     void give_back(std::size_t i, const Lease& lease) {
@@ -40,28 +41,28 @@ struct Bench {
 };
 
 void make_local(Bench& bench) { // two processes of one machine
-    for (auto& lock : bench.locks) lock = std::make_shared<LocalLock>(bench.states[0].path);
+    for (auto& lock : bench.locks) lock = std::make_shared<LocalLock>(bench.fences(0));
 }
 
 void make_redis(Bench& bench) {
     bench.servers.push_back(std::make_unique<RedisServer>(bench.context));
     for (std::size_t i = 0; i < 2; ++i)
         bench.locks[i] = std::make_shared<RedisLock>(bench.context.get_executor(), bench.options()[0],
-                                                     LeaseTerms{"t", ttl, 0}, bench.states[i].path);
+                                                     LeaseTerms{"t", ttl, 0}, bench.fences(i));
 }
 
 void make_redlock(Bench& bench) {
     for (int i = 0; i < 3; ++i) bench.servers.push_back(std::make_unique<RedisServer>(bench.context));
     for (std::size_t i = 0; i < 2; ++i)
         bench.locks[i] = std::make_shared<Redlock>(bench.context.get_executor(), bench.options(),
-                                                   LeaseTerms{"t", ttl, 0}, bench.states[i].path);
+                                                   LeaseTerms{"t", ttl, 0}, bench.fences(i));
 }
 
 // One place is what a lock with several is like before the first machine has had its verdict.
 std::shared_ptr<Lock> with_places(Bench& bench, std::size_t i, unsigned count) {
     const auto make = [&bench, i](unsigned place) {
         return std::make_unique<RedisLock>(bench.context.get_executor(), bench.options()[0],
-                                           LeaseTerms{"t", ttl, 0, place}, bench.states[i].path);
+                                           LeaseTerms{"t", ttl, 0, place}, bench.fences(i));
     };
     return std::make_shared<ParallelLock>(make, [count]() -> Awaitable<unsigned> { co_return count; });
 }

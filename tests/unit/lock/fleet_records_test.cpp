@@ -253,7 +253,7 @@ TEST_CASE("breaking a lock breaks all its places, and the view shows who held th
     Bench bench;
     StateDir state("places");
     RedisLock lock(bench.context.get_executor(), bench.servers[0]->options(), LeaseTerms{"t", milliseconds(9000), 0, 3},
-                   state.path);
+                   Fences(bench.context.get_executor(), state.path));
     REQUIRE(wait_for(bench.context, lock.try_acquire("lb-3:7")).has_value());
     CHECK(bench.view().beside == std::vector<std::string>{"lb-3:7"});
     CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", "", "stuck", 9, 0})) == 1);

@@ -7,10 +7,13 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include <unistd.h>
 
@@ -24,6 +27,9 @@ struct StateDir {
         std::filesystem::temp_directory_path() / ("weir-lock-test-" + std::to_string(::getpid()));
     StateDir() { std::filesystem::create_directories(path); }
     ~StateDir() { std::filesystem::remove_all(path); }
+
+    asio::thread_pool disk{1};
+    Fences fences() { return {disk.get_executor(), path}; }
 };
 
 template <class T> T wait_for(Awaitable<T> work) {
@@ -38,8 +44,8 @@ double half() { return 0.5; }
 } // namespace
 
 TEST_CASE("fences rise with every lease of the local lock, whoever takes it") {
-    const StateDir dir;
-    LocalLock one(dir.path), two(dir.path);
+    StateDir dir;
+    LocalLock one(dir.fences()), two(dir.fences());
     std::uint64_t last = 0;
     for (int i = 0; i < 10; ++i) {
         auto& lock = i % 2 ? one : two;
@@ -55,8 +61,8 @@ TEST_CASE("fences rise with every lease of the local lock, whoever takes it") {
 }
 
 TEST_CASE("the local lock excludes another holder until it is released") {
-    const StateDir dir;
-    LocalLock one(dir.path), two(dir.path);
+    StateDir dir;
+    LocalLock one(dir.fences()), two(dir.fences());
     const auto lease = wait_for(one.try_acquire("me"));
     REQUIRE(lease.has_value());
     CHECK(wait_for(two.try_acquire("you")).error() == LockError::held);
@@ -68,9 +74,27 @@ TEST_CASE("the local lock excludes another holder until it is released") {
 }
 
 TEST_CASE("a state directory that is missing makes the lock unavailable, and says which") {
-    LocalLock lock("/nonexistent");
+    asio::thread_pool disk(1);
+    LocalLock lock(Fences(disk.get_executor(), "/nonexistent"));
     CHECK(wait_for(lock.try_acquire("me")).error() == LockError::unavailable);
     CHECK(lock.last_problem().find("/nonexistent/reload.lock") != std::string::npos);
+}
+
+TEST_CASE("a disk that hangs keeps the lock waiting, and nobody else") {
+    StateDir dir;
+    LocalLock lock(dir.fences());
+    std::promise<void> hangs;
+    asio::post(dir.disk, [over = hangs.get_future().share()] { over.wait(); });
+    asio::io_context context;
+    auto lease = asio::co_spawn(context, lock.try_acquire("me"), asio::use_future);
+    bool served = false;
+    asio::post(context, [&] { served = true; });
+    context.poll(); // returns: nothing here blocks
+    CHECK(served);
+    CHECK(lease.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+    hangs.set_value();
+    context.run();
+    CHECK(lease.get().value().fence == 1);
 }
 
 TEST_CASE("a fence that cannot be read is an error, not a zero") {

@@ -13,7 +13,7 @@ class Redis {
 public:
     std::shared_ptr<RedisLock> lock(milliseconds ttl) {
         return std::make_shared<RedisLock>(context.get_executor(), server.options(), LeaseTerms{"t", ttl, 0},
-                                           state_.path);
+                                           Fences(context.get_executor(), state_.path));
     }
     RedisReply call(std::vector<std::string> words) { return server.call(std::move(words)); }
     void pass(milliseconds time) { weir::tests::pass(context, time); }
