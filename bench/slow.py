@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What 1,000 slow clients do to another one: slowhttptest in its three modes (heads, bodies, reading) against weir, and
-the latency that a client of good manners sees meanwhile, as a ratio to what it sees before and after.
+the latency that a client of good manners sees meanwhile, as a ratio to what it sees before and after, and to what it sees
+while another weir on the same machine is attacked in the same way: the rest of it is the price of sharing a weir.
 
 usage: ./dev bench slow [CONNECTIONS]
 
@@ -14,7 +15,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/scenario")
 os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
-from weir_test import Scenario, can_connect, eventually, free_port, web  # noqa: E402
+from weir_test import Client, Scenario, can_connect, eventually, free_port, web  # noqa: E402
 
 CONNECTIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 MODES = {
@@ -27,18 +28,22 @@ LIMITS = {"heads": "client_header (5 s)", "bodies": "client_idle (5 s)", "readin
 
 class Slow(Scenario):
     def runTest(self):
-        backend, large = self.demo_backend("small")[1], self.large_backend()
-        self.port = free_port()
-        self.proxy = self.weir(f'''
-listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: small}}}}
-routes: [{{match: {{path_prefix: /large}}, pool: large}}]
-pools: {{small: {{backends: ["127.0.0.1:{backend}"]}}, large: {{backends: ["127.0.0.1:{large}"]}}}}
-timeouts: {{client_header: 5s, client_idle: 5s}}
-''')
-        self.good = self.client(self.port)
+        self.small, self.large = self.demo_backend("small")[1], self.large_backend()
+        self.proxy, self.other = self.serve(), self.serve()
         self.latencies(2000)
         for mode, options in MODES.items():
-            self.attack(mode, options)
+            self.compare(mode, options)
+
+    def serve(self):
+        port = free_port()
+        proxy = self.weir(f'''
+listeners: {{web: {{address: "127.0.0.1:{port}", pool: small}}}}
+routes: [{{match: {{path_prefix: /large}}, pool: large}}]
+pools: {{small: {{backends: ["127.0.0.1:{self.small}"]}}, large: {{backends: ["127.0.0.1:{self.large}"]}}}}
+timeouts: {{client_header: 5s, client_idle: 5s}}
+''')
+        proxy.port = port
+        return proxy
 
     def large_backend(self):
         """nginx, with something large."""
@@ -58,42 +63,53 @@ http {{ access_log off; keepalive_requests 100000000;
         return port
 
     def latencies(self, count):
+        """Of a client of good manners at the weir that is looked at."""
         times = []
-        for _ in range(count):
-            begin = time.perf_counter()
-            assert self.good.get("/")["status"] == 200
-            times.append(time.perf_counter() - begin)
+        with Client(self.proxy.port) as client:
+            for _ in range(count):
+                begin = time.perf_counter()
+                assert client.get("/")["status"] == 200
+                times.append(time.perf_counter() - begin)
         return times
 
-    def active(self):
-        return self.proxy.metrics()['weir_connections_active{listener="web"}']
-
-    def p99(self, times):
-        return statistics.quantiles(times, n=100)[98] * 1000
-
-    def attack(self, mode, options):
-        before, calm = self.proxy.memory(), self.latencies(3000)
-        target = "/large" if mode == "reading" else "/"
-        attacker = subprocess.Popen(["slowhttptest", "-c", str(CONNECTIONS), "-r", "500", "-l", "60", "-p", "5", *options, "-u", f"http://127.0.0.1:{self.port}{target}"],
+    def attack(self, mode, options, target):
+        """A crowd at `target` until weir has closed them all. What the client at ours sees meanwhile, how many there were,
+        how long it took, and the memory that each cost."""
+        before = target.memory()
+        path = "/large" if mode == "reading" else "/"
+        attacker = subprocess.Popen(["slowhttptest", "-c", str(CONNECTIONS), "-r", "500", "-l", "60", "-p", "5", *options, "-u", f"http://127.0.0.1:{target.port}{path}"],
                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         begin = time.monotonic()
         try:
-            eventually(lambda: self.active() > 0.9 * CONNECTIONS, "the crowd is there")
-            peak, busy, most = self.proxy.memory(), [], 0
-            while (now := self.active()) > 0.5 * CONNECTIONS:
+            eventually(lambda: active(target) > 0.9 * CONNECTIONS, "the crowd is there")
+            peak, busy, most = target.memory(), [], 0
+            while (now := active(target)) > 0.5 * CONNECTIONS:
                 busy += self.latencies(200)
-                most, peak = max(most, now), max(peak, self.proxy.memory())
-            eventually(lambda: self.active() <= 1, "all are closed", patience=60)
+                most, peak = max(most, now), max(peak, target.memory())
+            eventually(lambda: active(target) <= 1, "all are closed", patience=60)
         finally:
             attacker.kill()
             attacker.wait()
-        closed = time.monotonic() - begin
-        self.good = self.client(self.port)  # the old one may have been idle for too long meanwhile
-        calm += self.latencies(3000)
+        return busy, most, time.monotonic() - begin, (peak - before) / most
+
+    def compare(self, mode, options):
+        calm = self.latencies(3000)
+        elsewhere = p99(self.attack(mode, options, self.other)[0])
+        busy, most, closed, kib = self.attack(mode, options, self.proxy)
+        calm = p99(calm + self.latencies(3000))
+        here = p99(busy)
         codes = {k.split('code="')[1][:3]: int(v) for k, v in self.proxy.metrics().items() if k.startswith("weir_requests_total")}
-        print(f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; p99 of another client {self.p99(busy):.3f} ms "
-              f"({len(busy)} requests), before and after {self.p99(calm):.3f} ms: ratio {self.p99(busy) / self.p99(calm):.2f}; "
-              f"at most {(peak - before) / most:.1f} KiB a connection; answers so far {codes}", flush=True)
+        print(f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; p99 of another client {here:.3f} ms ({len(busy)} requests): "
+              f"{here / calm:.2f} times that of a quiet machine ({calm:.3f} ms), {here / elsewhere:.2f} times that beside the same attack on another weir ({elsewhere:.3f} ms); "
+              f"at most {kib:.1f} KiB a connection; answers so far {codes}", flush=True)
+
+
+def active(proxy):
+    return proxy.metrics()['weir_connections_active{listener="web"}']
+
+
+def p99(times):
+    return statistics.quantiles(times, n=100)[98] * 1000
 
 
 if __name__ == "__main__":
