@@ -41,7 +41,7 @@ class Outliers(Scenario):
         self.ask_until_errors(3)
         eventually(lambda: self.state("b1") == "ejected", "that is what it took")
         self.assertEqual({a["status"] for a in self.ask(9)}, {200})
-        self.assertIn("backend web/b1 fails requests: ejected for 700ms", self.proxy.log())
+        self.proxy.wait_logged("backend web/b1 fails requests: ejected for 700ms")
         eventually(lambda: self.state("b1") == "up", "it is back on trial")
         self.ask_until_errors(1)
         eventually(lambda: "backend web/b1 fails requests: ejected for 1400ms" in self.proxy.log(), "one was enough")

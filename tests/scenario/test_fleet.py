@@ -135,7 +135,7 @@ class Fleet(FleetScenario):
             self.assertEqual(client.get("/")["status"], 200)
         self.redis.start()
         eventually(lambda: [w.metrics()["weir_fleet_fence_alarms_total"] for w in self.fleet] == [1, 1] or [w.status()["lock"] for w in self.fleet] and sum(w.metrics()["weir_fleet_fence_alarms_total"] for w in self.fleet) == 2, "the alarm is given")
-        self.assertIn("the fence went back", self.fleet[0].log())
+        self.fleet[0].wait_logged("the fence went back")
         self.write([self.good], "limits: {header_count: 61}")
         eventually(lambda: self.counts("applied") == [2, 2], "both have changed again")
         fences = sorted(weir.status()["config"]["fence"] for weir in self.fleet)
@@ -160,7 +160,7 @@ class Fleet(FleetScenario):
         self.redis = Redis(self)
         self.redis.kill()
         proxy = self.weir(self.config(0, [self.good]))
-        self.assertIn("the fleet cannot be asked about this configuration", proxy.log())
+        proxy.wait_logged("the fleet cannot be asked about this configuration")
         with Client(self.ports[0]) as client:
             self.assertEqual(client.get("/")["status"], 200)
         self.assertFalse(proxy.status()["lock"]["reachable"])

@@ -239,7 +239,7 @@ class WithoutRedis(Scenario):
         port, backend = free_port(), self.backend()
         proxy = self.proxy(", on_unavailable: proceed", port, backend, free_port())
         self.assertEqual(proxy.reload(self.config + "limits: {header_count: 50}\n")["verdict"], "applied")
-        self.assertIn("reloading without it", proxy.log())
+        proxy.wait_logged("reloading without it")
         self.assertEqual(proxy.status()["config"]["generation"], 2)
 
     def test_a_redis_that_hangs_holds_up_no_one(self):

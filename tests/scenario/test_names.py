@@ -134,7 +134,7 @@ pools:
             eventually(lambda: self.server.asked > asked + 2, "it has been asked")
             self.assertEqual(self.names(), ["app@127.0.0.1", "app@127.0.0.2"])
             self.assertEqual(self.answers(), {"127.0.0.1", "127.0.0.2"})
-        self.assertIn('"app.test" cannot be found', self.proxy.log())
+        self.proxy.wait_logged('"app.test" cannot be found')
         self.server.rcode, self.server.table["app.test"] = 0, {"A": ["127.0.0.2"]}
         eventually(lambda: self.names() == ["app@127.0.0.2"], "it follows again")
 

@@ -69,7 +69,7 @@ class Push(FleetScenario):
         self.redis.kill()
         alone = self.again(3, config)
         self.assertEqual(alone.status()["config"]["hash"], lines[0]["hash"])
-        self.assertIn("starting from the last good configuration of this machine", alone.log())
+        alone.wait_logged("starting from the last good configuration of this machine")
         self.assertEqual(self.answers(3), "new")
         self.assertEqual(json.loads(alone.admin("POST", "/api/v1/reload?wait=1")[1])["verdict"], "refused")  # nobody can tell
         self.redis.start()  # with nothing in its memory
@@ -88,8 +88,8 @@ class Push(FleetScenario):
         self.fleet[1].stop()
         late = self.again(1, self.config(1, [self.good]))
         self.assertEqual(self.answers(1), "new")
-        self.assertRegex(late.log(), "the fleet.s: .*(has taken this configuration back|was rolled back)")
-        self.assertIn("starting from the last good configuration", late.log())
+        late.wait_logged("the fleet.s: .*(has taken this configuration back|was rolled back)")
+        late.wait_logged("starting from the last good configuration")
 
     def test_what_is_forgiven_is_taken_when_it_is_pushed_again(self):
         self.members(3, Redis(self), source="fleet")

@@ -211,7 +211,7 @@ class LastGood(Scenario):
             self.assertEqual(code, 1)
             again = self.weir(bad, state_dir=proxy.state_dir, path=proxy.path, arguments=("--last-good", "--state-dir", proxy.state_dir), admin_port=proxy.admin_port)
             self.assertEqual(self.serves(), "one")
-            self.assertIn("WARNING: the file is bad; starting from the last good configuration", again.log())
+            again.wait_logged("WARNING: the file is bad; starting from the last good configuration")
             self.assertEqual(again.status()["config"]["hash"], whole)
             self.assertEqual(again.reload()["verdict"], "refused")
             self.assertEqual(again.reload(self.good + "limits: {header_count: 50}\n")["verdict"], "applied")

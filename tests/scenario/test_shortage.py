@@ -93,8 +93,12 @@ class Shortage(Scenario):
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         eventually(lambda: can_connect(port), "it listens")
-        with open(log.name) as f:
-            self.assertIn("the limit on open files allows 17 clients at a time, not 20000; raise it", f.read())
+
+        def is_told():
+            with open(log.name) as f:
+                return "the limit on open files allows 17 clients at a time, not 20000; raise it" in f.read()
+
+        eventually(is_told, "the log says so")
         clients = [self.client(port) for _ in range(40)]
         for client in clients:
             client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

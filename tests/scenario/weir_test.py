@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -117,6 +118,10 @@ class Weir:
     def log(self):
         with open(self.errors.name) as f:
             return f.read()
+
+    def wait_logged(self, pattern):
+        """The log is written by a thread of its own."""
+        eventually(lambda: re.search(pattern, self.log()), f"the log says {pattern}")
 
     def access_log(self):
         with open(self.access.name) as f:
