@@ -49,7 +49,10 @@ void Ejector::report(const balancer::BackendPtr& backend) {
     backend->set_ejection(balancer::Ejection::ejected);
     suspect->timer.expires_after(time);
     suspect->timer.async_wait([this, weak = std::weak_ptr(suspect)](boost::system::error_code error) {
-        if (const auto self = weak.lock(); self && !error) come_back(*self);
+        const auto self = weak.lock();
+        // It may have been pardoned, and put out again, when this was on its way already.
+        const bool is_over = self && self->timer.expiry() <= std::chrono::steady_clock::now();
+        if (is_over && !error && self->backend->ejection() == balancer::Ejection::ejected) come_back(*self);
     });
     on_change_(backend, time);
 }
@@ -59,6 +62,17 @@ void Ejector::come_back(Suspect& suspect) {
     suspect.history.come_back(now);
     suspect.backend->set_errors(suspect.patience - 1); // on trial
     suspect.backend->set_ramp_start(now);
+    suspect.backend->set_ejection(balancer::Ejection::none);
+    on_change_(suspect.backend, conf::Duration(0));
+}
+
+void Ejector::pardon(const balancer::Backend& backend) {
+    const auto found = suspects_.find(&backend);
+    if (found == suspects_.end() || backend.ejection() == balancer::Ejection::none) return;
+    auto& suspect = *found->second;
+    suspect.timer.cancel();
+    suspect.history.pardon();
+    suspect.backend->set_errors(0);
     suspect.backend->set_ejection(balancer::Ejection::none);
     on_change_(suspect.backend, conf::Duration(0));
 }

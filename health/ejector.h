@@ -41,6 +41,9 @@ public:
     // Live traffic has seen as many errors in a row as the rules allow.
     void report(const balancer::BackendPtr& backend);
 
+    // Brings a backend back that is out, not on trial: what put it out was not its own fault.
+    void pardon(const balancer::Backend& backend);
+
     // How often a backend has been put out so far.
     std::uint64_t ejections(const balancer::Backend& backend) const;
 

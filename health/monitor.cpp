@@ -55,7 +55,7 @@ public:
         asio::co_spawn(timer_.get_executor(), run(shared_from_this()), asio::detached);
     }
     void beat() {
-        if (!target_.check || target_.check->mode != conf::CheckMode::push) return;
+        if (stopped_ || !target_.check || target_.check->mode != conf::CheckMode::push) return;
         last_beat_ = std::chrono::steady_clock::now();
         take({ProbeOutcome::passed, ""});
         if (!listening_) listen();

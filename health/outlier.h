@@ -19,6 +19,8 @@ public:
 
     // It is ejected at `now`; returns for how long.
     conf::Duration eject(TimePoint now, conf::Duration base_time);
+    // Its last ejection is not held against it.
+    void pardon() { count_ -= count_ > 0; }
     // It came back at `now`.
     void come_back(TimePoint now) { back_since_ = now; }
 

@@ -13,19 +13,20 @@ namespace weir::lock {
 namespace asio = boost::asio;
 
 Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
-                                 std::function<double()> dice) {
+                                 std::function<double()> dice, std::function<bool()> is_over) {
     asio::steady_timer pause(co_await asio::this_coro::executor);
     const auto give_up = Clock::now() + wait;
     for (unsigned attempt = 1;; ++attempt) {
         auto result = co_await lock.try_acquire(holder);
         if (result) co_return result;
         const auto delay = backoff(attempt, dice());
-        if (Clock::now() + delay >= give_up) {
+        if (Clock::now() + delay >= give_up || (is_over && is_over())) {
             if (result.error() == LockError::held) co_return LockError::timed_out;
             co_return result.error();
         }
         pause.expires_after(delay);
         co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (is_over && is_over()) co_return LockError::timed_out;
     }
 }
 

@@ -16,9 +16,9 @@
 namespace weir::lock {
 
 // Tries until it has the lease or `wait` is over, with pauses drawn by `dice` (0 to 1) so that those who wait do not
-// come in step. Ends with `timed_out` or `unavailable`, whichever it met last.
+// come in step. Ends with `timed_out` or `unavailable`, whichever it met last; before its time where `is_over`.
 Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
-                                 std::function<double()> dice);
+                                 std::function<double()> dice, std::function<bool()> is_over = {});
 
 // Renews a lease at every third of its time to live until it is released or lost.
 class Keeper {

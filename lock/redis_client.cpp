@@ -61,11 +61,15 @@ boost::system::error_code RedisClient::fail(std::string why) {
 
 Awaitable<Result<RedisReply>> RedisClient::call(std::vector<std::string> words) {
     while (busy_) co_await turn_.async_wait(token);
-    busy_ = true;
-    auto reply = co_await call_alone(std::move(words));
-    busy_ = false;
-    turn_.cancel();
-    co_return reply;
+    struct Turn { // ends with an exception as well: the next would wait for ever
+        RedisClient& client;
+        explicit Turn(RedisClient& whose) : client(whose) { client.busy_ = true; }
+        ~Turn() {
+            client.busy_ = false;
+            client.turn_.cancel();
+        }
+    } const turn(*this);
+    co_return co_await call_alone(std::move(words));
 }
 
 Awaitable<Result<RedisReply>> RedisClient::call_alone(std::vector<std::string> words) {

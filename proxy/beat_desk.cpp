@@ -71,7 +71,7 @@ BeatTokens read_beat_tokens(const conf::Config& config, std::vector<conf::Proble
     return tokens;
 }
 
-void BeatDesk::enlist(Senders& senders, const Snapshot& snapshot, const Keys& keys) {
+void BeatDesk::enlist(Senders& senders, const Snapshot& snapshot, const Keys& keys, balancer::BackendPtr Sender::*as) {
     const auto now = std::chrono::steady_clock::now();
     for (const auto& pool : snapshot.pools) {
         const auto key = keys.find(pool->config.name);
@@ -79,7 +79,8 @@ void BeatDesk::enlist(Senders& senders, const Snapshot& snapshot, const Keys& ke
         for (const auto& member : pool->members) {
             auto name = key->first + "/" + member.backend->name();
             auto& ledger = ledgers_.try_emplace(name, now).first->second;
-            senders.try_emplace(std::move(name), Sender{member.backend, key->second, &ledger});
+            auto& sender = senders.try_emplace(std::move(name), Sender{{}, {}, key->second, &ledger}).first->second;
+            if (sender.backend != member.backend) sender.*as = member.backend;
         }
     }
 }
@@ -88,8 +89,9 @@ void BeatDesk::update(const Snapshot& now, const SnapshotPtr& standby, BeatToken
     const auto before = std::exchange(keys_, {});
     for (auto& [pool, token] : tokens) keys_[pool] = std::make_shared<const health::BeatKey>(std::move(token));
     Senders senders;
-    enlist(senders, now, keys_);
-    if (standby) enlist(senders, *standby, before);
+    enlist(senders, now, keys_, &Sender::backend);
+    if (standby) enlist(senders, *standby, before, &Sender::standby);
+    held_ = false;
     if (standby)
         for (const auto& [pool, key] : before) keys_.try_emplace(pool, key);
     senders_ = std::move(senders);
@@ -100,7 +102,7 @@ void BeatDesk::update(const Snapshot& now, const SnapshotPtr& standby, BeatToken
 
 void BeatDesk::forget_standby(const Snapshot& now) {
     Senders senders;
-    enlist(senders, now, keys_);
+    enlist(senders, now, keys_, &Sender::backend);
     senders_ = std::move(senders);
     std::erase_if(keys_, [&](const auto& entry) {
         return std::none_of(now.pools.begin(), now.pools.end(), [&](const auto& pool) {
@@ -136,7 +138,9 @@ BeatAnswer BeatDesk::take(std::string_view body) {
                 ledger.last_sequence(), ledger.expected_ms(now, wall)};
     }
     const auto& backend = sender->second.backend;
-    monitor_.beat(*backend);
+    if (backend) monitor_.beat(*backend);
+    if (sender->second.standby) monitor_.beat(*sender->second.standby); // who has moved may have to move back
+    if (!backend || held_) return {};
     Override wish;
     if (beat.drain) wish.state = conf::AdminState::drain;
     if (beat.weight) wish.weight = beat.weight;

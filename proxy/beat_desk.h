@@ -42,6 +42,8 @@ public:
     // What backends there are from now on. Those of `standby`, which may be null, are heard as well: it may come back.
     void update(const Snapshot& now, const SnapshotPtr& standby, BeatTokens tokens);
     void forget_standby(const Snapshot& now);
+    // Until the next update nobody's wishes are passed on: they would come between two configurations.
+    void hold_wishes() { held_ = true; }
 
     // `body` is {"pool", "backend", "sequence", "time", "signature"} and, where the sender wishes, "weight" and
     // "drain".
@@ -49,7 +51,8 @@ public:
 
 private:
     struct Sender {
-        balancer::BackendPtr backend;
+        balancer::BackendPtr backend;               // null: only one that stands by has the name
+        balancer::BackendPtr standby;               // likewise; not the same one
         std::shared_ptr<const health::BeatKey> key; // its pool's
         health::BeatLedger* ledger = nullptr;       // in `ledgers_`
         std::optional<Override> wish = {};          // that was passed on last
@@ -57,12 +60,13 @@ private:
     using Keys = std::map<std::string, std::shared_ptr<const health::BeatKey>>;
     using Senders = std::unordered_map<std::string, Sender>;
 
-    void enlist(Senders& senders, const Snapshot& snapshot, const Keys& keys);
+    void enlist(Senders& senders, const Snapshot& snapshot, const Keys& keys, balancer::BackendPtr Sender::*as);
 
     health::Monitor& monitor_;
     OnWish on_wish_;
     Keys keys_;       // by pool
     Senders senders_; // by pool/backend
+    bool held_ = false;
     // Likewise. They outlive their backends: what was sent to one that is back must not be played again.
     std::unordered_map<std::string, health::BeatLedger> ledgers_;
 };

@@ -28,6 +28,8 @@ std::string told(const lock::FleetBad& bad) {
            "), or insist: weir reload --force";
 }
 
+constexpr auto stopping = "weir is stopping";
+
 // Per cent of the backends that should serve.
 std::uint32_t healthy_share(const Picture& picture) {
     PoolPicture all;
@@ -82,8 +84,9 @@ asio::awaitable<std::vector<std::string>> Changer::start(conf::Loaded loaded) {
 }
 
 asio::awaitable<conf::Loaded> Changer::load() {
+    const auto given = reader_.given().number;
     auto loaded = co_await reader_.load(source());
-    refused_ = {}; // it is looked at anew
+    if (reader_.given().number != given) refused_ = {}; // what is said of it from here on is about this one
     co_return loaded;
 }
 
@@ -139,6 +142,12 @@ asio::awaitable<void> Changer::learn_of_forgiveness(std::string hash) {
 asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string trigger, Insist insist) {
     ReloadReport report;
     report.trigger = std::move(trigger);
+    refused_ = {};
+    if (trial_.is_closed()) {
+        report.hash = first.hash;
+        report.refuse_for_now(stopping);
+        co_return report;
+    }
     co_await learn_of_forgiveness(first.hash);
     if (!refuse_early(first, insist, report)) {
         if (report.plan.empty()) { // a comment may have changed: nothing that needs a lock
@@ -197,6 +206,10 @@ asio::awaitable<Changer::Again> Changer::try_change(conf::Loaded first, ReloadRe
         holds_lock_ = false;
         co_return again;
     }
+    if (trial_.is_closed()) {
+        report.refuse_for_now(stopping);
+        co_return Again::no;
+    }
     report.lock_failed = true;
     const bool unavailable = lease.error() == lock::LockError::unavailable;
     const auto why = "lock " + lease.error().message() + (unavailable ? ": " + lock->last_problem() : "");
@@ -223,6 +236,11 @@ asio::awaitable<Changer::Again> Changer::change_locked(conf::Loaded first, Reloa
         co_await store_.record_bad(bad->hash, bad->why); // for when the fleet cannot be asked
         co_return Again::no;
     }
+    // Names may take their time: what is to hold when the change is made is looked at after that.
+    const auto unknown = co_await now_.find_names(loaded.config);
+    for (const auto& problem : unknown) report.refuse(loaded.tell(problem));
+    if (trial_.is_closed()) report.refuse_for_now(stopping);
+    if (report.verdict == ReloadVerdict::refused) co_return Again::no;
     auto again = Again::no;
     if (keeper) again = co_await announce(report, *keeper);
     if (again == Again::yes) co_return again;
@@ -231,7 +249,7 @@ asio::awaitable<Changer::Again> Changer::change_locked(conf::Loaded first, Reloa
         if (!why.empty()) report.refuse(why);
     }
     if (keeper && !keeper->is_held()) report.refuse_for_now("the lock was lost before the change was made");
-    if (trial_.is_closed()) report.refuse("weir is stopping");
+    if (trial_.is_closed()) report.refuse_for_now(stopping);
     if (report.verdict != ReloadVerdict::refused) co_await trial_.run(std::move(loaded), report, keeper);
     co_return Again::no;
 }

@@ -139,14 +139,14 @@ asio::awaitable<void> Fleet::live(std::shared_ptr<State> state, std::uint64_t ro
 asio::awaitable<void> Fleet::tell(State& state) {
     const auto records = state.link.records;
     const auto floor = co_await state.about.floor(); // before the servers are asked: it may rise meanwhile
-    if (records != state.link.records) co_return;
+    if (state.stopped || records != state.link.records) co_return;
     auto member = state.about.facts();
     member.name = member_name(state.link.settings.lock);
     const auto news = co_await records->tell(std::move(member));
     if (!news) state.contact.problem = records->problem();
     if (!news && std::exchange(state.contact.reachable, false))
         spdlog::warn("fleet: cannot be reached: {}", state.contact.problem);
-    if (!news || records != state.link.records) co_return;
+    if (!news || state.stopped || records != state.link.records) co_return;
     if (!std::exchange(state.contact.reachable, true))
         spdlog::info("fleet {}: in touch", state.link.settings.lock.fleet);
     state.contact.problem.clear();

@@ -2,8 +2,6 @@
 
 #include "conf/durable_file.h"
 
-#include <spdlog/spdlog.h>
-
 namespace weir::proxy {
 
 lock::FleetVersion GivenMark::read() const {
@@ -13,9 +11,8 @@ lock::FleetVersion GivenMark::read() const {
     return version.value_or(lock::FleetVersion{});
 }
 
-void GivenMark::write(const lock::FleetVersion& version) const {
-    if (const auto error = conf::replace_file(path_, lock::to_text(version)))
-        spdlog::error("state_dir: the number of the fleet's configuration cannot be kept: {}", error.message());
+boost::system::error_code GivenMark::write(const lock::FleetVersion& version) const {
+    return conf::replace_file(path_, lock::to_text(version));
 }
 
 } // namespace weir::proxy

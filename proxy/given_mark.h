@@ -7,6 +7,8 @@
 
 #include "lock/fleet_types.h"
 
+#include <boost/system/error_code.hpp>
+
 #include <string>
 
 namespace weir::proxy {
@@ -17,8 +19,7 @@ public:
 
     // Its number is 0 where there is none, or none that makes sense.
     lock::FleetVersion read() const;
-    // What cannot be kept is told in the log.
-    void write(const lock::FleetVersion& version) const;
+    boost::system::error_code write(const lock::FleetVersion& version) const;
 
 private:
     std::string path_;

@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <functional>
+#include <set>
 #include <vector>
 
 namespace weir::proxy {
@@ -34,6 +35,8 @@ public:
     // When that one comes back: what was known of its backends when it went, for those that are checked in another way
     // `now`.
     void restore(const Snapshot& now);
+    // When it is back: whoever live traffic has put out meanwhile serves again.
+    void pardon(const Snapshot& now);
 
     // What another process knew, until the first configuration takes it over.
     void inherit(std::vector<HealthNote> notes) { inherited_ = std::move(notes); }
@@ -56,6 +59,7 @@ private:
     health::Ejector ejector_;
     SnapshotPtr standby_;
     std::vector<HealthNote> standby_notes_, inherited_;
+    std::set<const balancer::Backend*> ejected_before_; // of `standby_`, when it went
 };
 
 } // namespace weir::proxy

@@ -65,8 +65,7 @@ std::map<std::string, Use> names_in(const conf::Config& config) {
 } // namespace
 
 struct NameBook::State : std::enable_shared_from_this<State> {
-    State(asio::io_context& context, std::function<void()> changed)
-        : control(context), on_change(std::move(changed)), answered(context) {
+    State(asio::io_context& context, std::function<void()> changed) : control(context), on_change(std::move(changed)) {
         gate->control = &context;
     }
 
@@ -112,9 +111,27 @@ struct NameBook::State : std::enable_shared_from_this<State> {
     std::shared_ptr<Gate> gate = std::make_shared<Gate>();
     AddressBook book;
     std::map<std::string, std::shared_ptr<Name>> watched;
-    std::map<std::string, std::string> failures; // of those that were asked for last
-    asio::steady_timer answered;                 // cancelled when an answer has come
 };
+
+namespace {
+
+// The answers to one `find`. Those that come when it is over find nobody.
+struct Answers {
+    explicit Answers(asio::io_context& context) : come(context) {}
+
+    bool has(const std::string& host) const { return found.contains(host) || failures.contains(host); }
+    void take(const std::string& host, Found answer) {
+        if (answer.addresses.empty()) failures[host] = answer.why;
+        else found[host] = std::move(answer.addresses);
+        come.cancel();
+    }
+
+    AddressBook found;
+    std::map<std::string, std::string> failures;
+    asio::steady_timer come; // cancelled when an answer has
+};
+
+} // namespace
 
 NameBook::NameBook(asio::io_context& control, std::function<void()> on_change)
     : state_(std::make_shared<State>(control, std::move(on_change))) {}
@@ -134,27 +151,24 @@ asio::awaitable<void> NameBook::find(const conf::Config& config, std::vector<con
     const auto state = state_;
     auto missing = names_in(config);
     std::erase_if(missing, [&](const auto& entry) { return state->book.contains(entry.first); });
-    state->failures.clear();
+    const auto answers = std::make_shared<Answers>(state->control);
     for (const auto& [name, _] : missing) {
         const std::string& host = name;
-        ask(state->gate, host, [state, host](Found found) {
-            if (found.addresses.empty()) state->failures[host] = found.why;
-            else state->book[host] = std::move(found.addresses);
-            state->answered.cancel();
+        ask(state->gate, host, [weak = std::weak_ptr(answers), host](Found found) {
+            if (const auto still = weak.lock()) still->take(host, std::move(found));
         });
     }
-    const auto is_known = [&](const auto& entry) {
-        return state->book.contains(entry.first) || state->failures.contains(entry.first);
-    };
+    const auto is_known = [&](const auto& entry) { return answers->has(entry.first); };
     const auto end = Clock::now() + patience;
     while (!std::all_of(missing.begin(), missing.end(), is_known) && Clock::now() < end) {
-        state->answered.expires_at(end);
-        co_await state->answered.async_wait(asio::as_tuple(asio::use_awaitable));
+        answers->come.expires_at(end);
+        co_await answers->come.async_wait(asio::as_tuple(asio::use_awaitable));
     }
+    state->book.merge(answers->found); // another may have asked meanwhile: what is watched already stands
     for (const auto& [host, use] : missing) {
         if (state->book.contains(host)) continue;
-        const auto it = state->failures.find(host);
-        const auto why = it == state->failures.end() ? "no answer within " + conf::format(patience) : it->second;
+        const auto it = answers->failures.find(host);
+        const auto why = it == answers->failures.end() ? "no answer within " + conf::format(patience) : it->second;
         errors.push_back({use.path, "cannot find \"" + host + "\": " + why +
                                         "; look at its spelling and at /etc/resolv.conf, or write an IP address"});
     }

@@ -185,7 +185,6 @@ void Process::stop_signal() {
 asio::awaitable<void> Process::upgrade_binary() {
     upgrade_ = std::make_unique<Upgrade>(control_);
     reloader_.hold();
-    if (api_) api_->set_upgrading(true);
     std::string error;
     try {
         error = co_await start_successor();
@@ -218,6 +217,7 @@ asio::awaitable<std::string> Process::start_successor() {
         co_await pause.async_wait(token);
     }
     if (stopping_) co_return "weir is stopping";
+    if (api_) api_->set_upgrading(true); // only now: a reload may have taken its time
     auto handover = running_.hand_over();
     if (admin_) {
         handover.admin = admin_->descriptor();
@@ -237,13 +237,14 @@ void Process::begin_stop(const std::set<int>& kept_by_another) {
     running_.workers().drain(kept_by_another, [this] { end(ExitCode::done); });
     drain_timer_.expires_after(limit);
     drain_timer_.async_wait([this](boost::system::error_code error) {
-        if (error) return;
+        if (error || ended_) return;
         spdlog::warn("stopping: time is up, connections are cut");
         end(ExitCode::cut_off);
     });
 }
 
 void Process::end(ExitCode code) {
+    if (std::exchange(ended_, true)) return; // how it ended first is how it ended
     code_ = code;
     reloader_.close(Presence::ends);
     if (upgrade_) upgrade_->abandon();

@@ -47,7 +47,7 @@ private:
     std::string path_;
     conf::Loaded loaded_;
     ExitCode code_ = ExitCode::done;
-    bool stopping_ = false, told_to_stop_ = false;
+    bool stopping_ = false, told_to_stop_ = false, ended_ = false;
     std::unique_ptr<Upgrade> upgrade_; // under way
     boost::asio::signal_set signals_;
     const conf::Process process_; // as far as the descriptors go

@@ -66,7 +66,7 @@ void Reloader::request(std::string trigger, Insist insist) {
 }
 
 void Reloader::request_if_changed(std::string trigger) {
-    trigger_ = std::move(trigger);
+    if (trigger_ != "command") trigger_ = std::move(trigger); // somebody waits for that one
     ++asked_;
     wanted_.cancel();
 }
@@ -106,11 +106,12 @@ asio::awaitable<void> Reloader::work() {
 asio::awaitable<void> Reloader::answer() {
     const bool quietly = std::exchange(only_if_changed_, true);
     const auto insist = std::exchange(insist_, Insist::no);
+    auto trigger = std::exchange(trigger_, "");
     const auto began = std::chrono::steady_clock::now();
     auto loaded = co_await changer_.load();
     // A watch only tells that something may have happened.
     if (quietly && loaded.hash == changer_.seen_hash()) co_return;
-    auto report = co_await changer_.change(std::move(loaded), trigger_, insist);
+    auto report = co_await changer_.change(std::move(loaded), std::move(trigger), insist);
     report.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
     finish(report);
 }

@@ -79,6 +79,12 @@ void Running::stop() {
     workers_.stop();
 }
 
+boost::asio::awaitable<std::vector<conf::Problem>> Running::find_names(const conf::Config& config) {
+    std::vector<conf::Problem> unknown;
+    co_await names_.find(config, unknown);
+    co_return unknown;
+}
+
 // Everything that can fail comes first; from `commit` on nothing does.
 boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config config, std::string hash) {
     std::vector<conf::Problem> unknown;
@@ -109,6 +115,7 @@ boost::asio::awaitable<std::vector<conf::Problem>> Running::apply(conf::Config c
     if (!same_output) access_log_.use(std::move(output));
     sockets_.commit(std::move(prepared));
     forget_wishes(config);
+    beats_.hold_wishes();
     auto next = builder_.build(std::move(config), std::move(hash), {adjustments_, names_.addresses()}, snapshot_);
     health_.take_inherited(*next);
     co_await adopt(std::move(next));

@@ -40,6 +40,9 @@ public:
     // What of an old process's sockets the first configuration had no use for.
     const std::vector<std::string>& unused() const { return unused_; }
 
+    // Looks the host names of a configuration up that are not known yet, for seconds perhaps. Returns what cannot be
+    // found; `apply` takes no time for the others.
+    boost::asio::awaitable<std::vector<conf::Problem>> find_names(const conf::Config& config);
     // Puts a valid configuration in force, all or nothing. Returns what stands in the way; empty: it is in force.
     boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
 
@@ -55,6 +58,8 @@ public:
     void stand_by(SnapshotPtr previous);
     // When that one comes back: its backends are as healthy as they were.
     void restore_health() { health_.restore(*snapshot_); }
+    // When it has come back: errors under the one before are not held against backends.
+    void pardon() { health_.pardon(*snapshot_); }
 
     const SnapshotPtr& snapshot() const { return snapshot_; }
     const HealthWatch& health() const { return health_; }

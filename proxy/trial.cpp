@@ -28,6 +28,7 @@ asio::awaitable<void> Trial::keep_history() {
 
 // What a start begins with is good once it has stood its window.
 asio::awaitable<void> Trial::watch_start(conf::LastGood started) {
+    started_ = started;
     const auto changes = changes_;
     if (const auto rules = now_.snapshot()->config.reload.rollback) {
         WatchWindow window(control_, now_);
@@ -36,6 +37,7 @@ asio::awaitable<void> Trial::watch_start(conf::LastGood started) {
         if (worse) spdlog::warn("not kept as the last good configuration: {}", *worse);
         if (worse || over()) co_return;
     }
+    started_.reset();
     co_await store_.record_good(std::move(started));
 }
 
@@ -62,7 +64,10 @@ asio::awaitable<void> Trial::run(conf::Loaded loaded, ReloadReport& report, cons
     if (report.verdict == ReloadVerdict::rolled_back) fence_ = fence_before;
     // Only now: until there was a verdict, the fleet was the one that this change was begun in.
     if (report.verdict == ReloadVerdict::applied) fleet_.follow(now_.snapshot()->config.reload);
+    if (report.verdict == ReloadVerdict::rolled_back && started_)
+        asio::co_spawn(control_, watch_start(*started_), log::tell_failure); // its window was cut short
     if (!stood) co_return;
+    started_.reset();
     conf::LastGood good{loaded.hash, std::move(loaded.sources)};
     co_await store_.record_good(std::move(good));
 }
@@ -104,6 +109,7 @@ asio::awaitable<bool> Trial::conclude(ReloadReport& report, SnapshotPtr before) 
 asio::awaitable<void> Trial::roll_back(ReloadReport& report, SnapshotPtr before, std::string why) {
     now_.restore_health();
     const auto problems = co_await now_.apply(before->config, before->hash);
+    if (problems.empty()) now_.pardon();
     report.errors.push_back(std::move(why));
     for (const auto& problem : problems)
         report.errors.push_back("it cannot be rolled back: " + problem.path + ": " + problem.why);

@@ -14,6 +14,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <optional>
 #include <string>
 
 namespace weir::proxy {
@@ -47,6 +48,7 @@ private:
     Fleet& fleet_;
     TrafficHistory history_;
     WatchWindow window_;
+    std::optional<conf::LastGood> started_; // until it is known to be good
     std::uint64_t fence_ = 0;
     std::uint64_t changes_ = 0; // that were applied
     bool closed_ = false, under_way_ = false;

@@ -35,7 +35,7 @@ asio::awaitable<TurnTaker::Turn> TurnTaker::take(conf::LockSettings settings, st
     const std::function<double()> dice = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); };
     for (;;) {
         const auto fence = fleet_.fence();
-        auto lease = co_await lock::acquire(*lock, holder, settings.wait, dice);
+        auto lease = co_await lock::acquire(*lock, holder, settings.wait, dice, is_over);
         const bool in_vain = lease.error() == lock::LockError::timed_out;
         const bool moves = fleet_.fence() > fence;
         if (in_vain && moves && patience == Patience::while_others_get_through && !is_over()) continue;

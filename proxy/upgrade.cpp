@@ -127,6 +127,7 @@ asio::awaitable<std::string> Upgrade::run(const Handover& handover) {
 
 asio::awaitable<void> Upgrade::confirm() {
     health::Deadline deadline(channel_, end_time);
+    told_to_go_ = true;
     send_message(channel_.native_handle(), {"go"});
     char nothing[16];
     co_await channel_.async_read_some(asio::buffer(nothing), token);
@@ -135,7 +136,8 @@ asio::awaitable<void> Upgrade::confirm() {
 void Upgrade::abandon() {
     if (!channel_.is_open()) return;
     send_message(channel_.native_handle(), {"no"});
-    if (!serves_) ::kill(process_, SIGTERM); // it may be far from listening to anyone
+    // It may be far from listening to anyone, or go on already.
+    if (process_ > 0 && (!serves_ || told_to_go_)) ::kill(process_, SIGTERM);
     channel_.close();
 }
 

@@ -28,10 +28,7 @@ asio::awaitable<error_code> forget_bad(std::string state_dir, std::string hash) 
     co_return all.save(state_dir);
 }
 
-asio::awaitable<void> keep_there(GivenMark mark, lock::FleetVersion given) {
-    mark.write(given);
-    co_return;
-}
+asio::awaitable<error_code> keep_there(GivenMark mark, lock::FleetVersion given) { co_return mark.write(given); }
 
 void tell(const char* what, const error_code& error) {
     if (error) spdlog::error("state_dir: {} cannot be kept: {}", what, error.message());
@@ -77,7 +74,8 @@ asio::awaitable<std::string> VerdictStore::admit(std::uint64_t fence, std::strin
 
 asio::awaitable<void> VerdictStore::keep_given(std::string fleet, lock::FleetVersion version) {
     const GivenMark mark(state_dir_, fleet);
-    co_await asio::co_spawn(disk_, keep_there(mark, std::move(version)), asio::use_awaitable);
+    const auto kept = co_await asio::co_spawn(disk_, keep_there(mark, std::move(version)), asio::use_awaitable);
+    tell("the number of the fleet's configuration", kept);
 }
 
 } // namespace weir::proxy

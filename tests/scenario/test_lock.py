@@ -221,6 +221,21 @@ class Servers(Scenario):
         self.assertEqual(replica.call("GET", "weir:{test}:fence"), str(report["fence"]))
 
 
+class Stopping(Scenario):
+    def test_a_stop_ends_the_waiting_for_a_lock_and_takes_none(self):
+        redis, port, backend = Redis(self), free_port(), self.backend()
+        config = web(port, [backend]) + lock(redis.port, wait="10m")
+        proxy = self.weir(config)
+        redis.call("SET", "weir:{test}:lock", "somebody:1:0", "PX", "600000")
+        proxy.write(config + "limits: {header_count: 50}\n")
+        proxy.signal(signal.SIGHUP)
+        eventually(lambda: proxy.status()["reload"]["in_progress"], "it waits")
+        self.assertEqual(proxy.stop(), 0)
+        proxy.wait_logged("weir is stopping")
+        self.assertNotIn("cannot be reached", proxy.log())
+        self.assertEqual(redis.call("GET", "weir:{test}:fence"), "")
+
+
 class WithoutRedis(Scenario):
     def proxy(self, more, port, backend, redis_port):
         self.config = web(port, [backend]) + lock(redis_port, more).replace("wait: 20s", "wait: 500ms")

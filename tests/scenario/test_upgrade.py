@@ -9,6 +9,7 @@ import threading
 import time
 
 import weir_test
+from redis_server import Redis, lock
 from weir_test import Client, Scenario, eventually, free_port, main, web
 
 
@@ -72,7 +73,7 @@ class Upgrade(Scenario):
         with open(token, "w") as f:
             f.write("a token that nobody guesses\n")
         # One missing beat is too many.
-        check = f"{{type: heartbeat, mode: push, interval: 1500ms, fall: 1, rise: 1, token_file: {token}}}"
+        check = f"{{type: heartbeat, mode: push, interval: 4s, fall: 1, rise: 1, token_file: {token}}}"
         proxy = self.weir(web(port, [], check).replace("backends: []", f'backends: [{{name: b0, address: "{backend.address}"}}]'))
         self.start(weir_test.WEIR, "beat", "--to", f"127.0.0.1:{proxy.admin_port}", "--pool", "web", "--backend", "b0", "--token-file", token, "--interval", "200ms", "--weight", "7")
         eventually(lambda: proxy.backends()["b0"]["weight"] == 7, "it is heard")
@@ -264,12 +265,27 @@ class Upgrade(Scenario):
         proxy.write(two % more)
         proxy.signal(signal.SIGUSR2)
         self.upgraded(proxy, proxy.process.pid)
-        self.assertEqual((proxy.status()["workers"], proxy.process.wait(20)), (2, 0))
+        self.assertEqual((proxy.process.wait(20), proxy.status()["workers"]), (0, 2))
         for _ in range(30):  # spread over three queues, which two workers empty
             self.assertEqual(self.client(port).get("/")["status"], 200)
         self.assertEqual(self.client(more).get("/")["status"], 200)
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", gone), 5)
+
+    def test_operators_are_heard_while_an_upgrade_waits_for_a_reload(self):
+        redis, port, backend = Redis(self), free_port(), self.backend()
+        config = web(port, [backend]) + lock(redis.port, wait="10m")
+        proxy = self.weir(config)
+        redis.call("SET", "weir:{test}:lock", "somebody:1:0", "PX", "600000")
+        proxy.write(config + "limits: {header_count: 50}\n")
+        proxy.signal(signal.SIGHUP)
+        eventually(lambda: proxy.status()["reload"]["in_progress"], "it waits")
+        proxy.signal(signal.SIGUSR2)
+        proxy.wait_logged("upgrade: starting the program anew")
+        self.assertEqual(proxy.admin("POST", f"/api/v1/backends/web/{backend.address}?state=drain")[0], 200)
+        redis.call("DEL", "weir:{test}:lock")
+        self.upgraded(proxy, proxy.process.pid)
+        self.assertEqual((proxy.process.wait(20), proxy.states()), (0, ["drain"]))
 
     def test_the_admin_socket_passes_over_as_well(self):
         port, backend = free_port(), self.backend()
