@@ -1,4 +1,5 @@
 """Several weirs with one configuration and one Redis, for scenarios about fleets. Standard library only."""
+import contextlib
 import json
 import subprocess
 import tempfile
@@ -6,7 +7,7 @@ import tempfile
 from redis_server import lock
 from weir_test import WEIR, Scenario, eventually, free_port, web
 
-CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 2, rise: 1}"
+CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 4, rise: 1}"
 
 
 class FleetScenario(Scenario):
@@ -39,6 +40,13 @@ class FleetScenario(Scenario):
         environment.update(STATE=state_dir, ADMIN=str(free_port()))
         return super().weir(config + "process: {workers: 1, state_dir: \"${STATE}\", drain_timeout: 5s}\nadmin: {address: \"127.0.0.1:${ADMIN}\"}\n",
                             environment=environment, admin_port=int(environment["ADMIN"]), state_dir=state_dir, watch=True, **kwargs)
+
+    @contextlib.contextmanager
+    def long_window(self, window="20s"):
+        """For what is taken back: that ends when it is seen, not before, however busy the machine is."""
+        usual, self.window = self.window, window
+        yield
+        self.window = usual
 
     def write(self, backends, more=""):
         for i, weir in enumerate(self.fleet):

@@ -1,22 +1,35 @@
 """Both ends of a proxy, scripted: backends that answer as they are told, clients that send what they please, and a
 strict reader of what arrives. Standard library only."""
 import contextlib
+import fcntl
+import os
 import random
 import socket
+import tempfile
 import threading
 import time
 
 PATIENCE = 30  # seconds that a condition may take before a test gives up
 
 
+# A byte of it is locked for each port in use; the kernel unlocks it when its process ends.
+_ports = open(os.path.join(tempfile.gettempdir(), f"weir-test-ports-{os.getuid()}"), "a+b")
+_taken, _taking = set(), threading.Lock()
+
+
 def free_port():
-    """A port below the ephemeral range, so that no outgoing connection takes it meanwhile."""
+    """A port below the ephemeral range, so that no outgoing connection takes it, and that no other test takes until this
+    process ends."""
     while True:
         port = random.randint(10000, 30000)
-        with socket.socket() as s:
-            with contextlib.suppress(OSError):
+        with _taking, contextlib.suppress(OSError):
+            if port in _taken:
+                continue
+            fcntl.lockf(_ports, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            with socket.socket() as s:
                 s.bind(("127.0.0.1", port))
-                return port
+            _taken.add(port)
+            return port
 
 
 def eventually(condition, what="the condition", patience=PATIENCE):

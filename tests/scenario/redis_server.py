@@ -63,7 +63,7 @@ class Redis:
         return f"{'rediss' if self.tls else 'redis'}://127.0.0.1:{self.port}"
 
 
-def lock(servers, more="", watch="false", kind="redis", ttl="2s", wait="20s", rollback=""):
+def lock(servers, more="", watch="false", kind="redis", ttl="6s", wait="20s", rollback=""):
     """The reload section for a fleet called `test`."""
     urls = ", ".join(f'{{url: "{s if isinstance(s, str) else f"redis://127.0.0.1:{s}/0"}"}}' for s in (servers if isinstance(servers, list) else [servers]))
     return f'reload: {{watch: {watch}, {rollback}lock: {{type: {kind}, fleet: test, ttl: {ttl}, wait: {wait}, servers: [{urls}]{more}}}}}\n'

@@ -17,7 +17,7 @@ class Sticky(Scenario):
 
     def config(self, pool="sticky: {cookie: home}", states=None):
         listed = ", ".join(f'{{name: {b.name}, address: "{b.address}", state: {(states or {}).get(b.name, "ready")}}}' for b in self.behind)
-        check = "health_check: {type: http, interval: 200ms, timeout: 200ms, fall: 2, rise: 1}"
+        check = "health_check: {type: http, interval: 200ms, timeout: 200ms, fall: 5, rise: 1}"
         return f'listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}\npools:\n  web:\n    {pool}\n    {check}\n    backends: [{listed}]\n'
 
     def ask(self, cookie=None, extra=""):
@@ -201,13 +201,13 @@ class Limits(Scenario):
         self.assertEqual(self.length(), 0)
 
     def test_a_queue_that_overflows_and_one_that_takes_too_long_answer_503(self):
-        self.serve("queue: {max: 1, timeout: 1500ms}", count=1)
+        self.serve("queue: {max: 1, timeout: 4s}", count=1)
         held = self.begin()
         eventually(lambda: self.busy() == 1, "it is busy")
         waits = self.begin()
         eventually(lambda: self.length() == 1, "one waits")
         answer = self.begin().reader.response()
-        self.assertEqual((answer["status"], answer["fields"]["retry-after"]), (503, "2"))
+        self.assertEqual((answer["status"], answer["fields"]["retry-after"]), (503, "4"))
         self.assertEqual(waits.reader.response()["status"], 503)
         self.assertEqual(self.length(), 0)
         self.gate.release()
@@ -286,7 +286,7 @@ pools: {{web: {{backends: [{{address: "{behind.address}", max_connections: 1}}],
 class Backups(Scenario):
     def test_a_backup_serves_only_while_no_other_does(self):
         port, one, backup = free_port(), self.backend(name="one"), self.backend(name="backup")
-        check = "{type: http, interval: 200ms, timeout: 200ms, fall: 2, rise: 1}"
+        check = "{type: http, interval: 200ms, timeout: 200ms, fall: 5, rise: 1}"
         proxy = self.weir(web(port, [one, backup], check).replace(f'"{backup.address}"', f'{{address: "{backup.address}", backup: true}}'))
         proxy.wait_up(2)
 

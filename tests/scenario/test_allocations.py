@@ -1,10 +1,13 @@
 """In steady state a request allocates nothing on a worker: counted, not believed."""
 import mmap
 import os
+import signal
 import struct
 import tempfile
 
 from weir_test import SANITIZED, Scenario, free_port, main, web
+
+REQUEST = "GET /some/path?query HTTP/1.1\r\nHost: a\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n"
 
 
 class SteadyState(Scenario):
@@ -17,7 +20,7 @@ class SteadyState(Scenario):
         counter.flush()
         library = os.path.join(os.environ["WEIR_BUILD"], "tests", "libcount_allocations.so")
         port, backend = free_port(), self.demo_backend("b")[1]
-        self.weir(web(port, [f"127.0.0.1:{backend}"]), workers=1, environment={"LD_PRELOAD": library, "WEIR_ALLOCATIONS": counter.name})
+        weir = self.weir(web(port, [f"127.0.0.1:{backend}"]), workers=1, environment={"LD_PRELOAD": library, "WEIR_ALLOCATIONS": counter.name})
         page = mmap.mmap(counter.fileno(), 8)
         self.addCleanup(page.close)
 
@@ -29,10 +32,17 @@ class SteadyState(Scenario):
         def ask(rounds):
             for _ in range(rounds):
                 for client in clients:
-                    client.send("GET /some/path?query HTTP/1.1\r\nHost: a\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n")
+                    client.send(REQUEST)
                 for client in clients:
                     self.assertEqual(client.reader.response()["status"], 200)
 
+        # All at a time, as many as there will ever be.
+        weir.signal(signal.SIGSTOP)
+        for client in clients:
+            client.send(REQUEST)
+        weir.signal(signal.SIGCONT)
+        for client in clients:
+            self.assertEqual(client.reader.response()["status"], 200)
         ask(200)
         self.assertGreater(count(), 0)  # the counter counts
         before = count()

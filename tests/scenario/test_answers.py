@@ -20,7 +20,7 @@ class Answers(Scenario):
 
     def setUp(self):
         self.port, self.seen = free_port(), self.backend()
-        self.proxy = self.weir(web(self.port, [self.seen], more="timeouts: {response: 700ms}\nretries: {attempts: 1}"))
+        self.proxy = self.weir(web(self.port, [self.seen], more="retries: {attempts: 1}"))
 
     def test_a_body_that_ends_with_the_connection_is_chunked_for_the_client(self):
         answer = self.ask("HTTP/1.1 200 OK\r\n\r\nall of it")
@@ -69,6 +69,8 @@ class Answers(Scenario):
         self.assertEqual(self.proxy.backends()[self.seen.address]["idle"], 0)
 
     def test_silence_is_504(self):
+        self.port = free_port()
+        self.weir(web(self.port, [self.seen], more="timeouts: {response: 700ms}\nretries: {attempts: 1}"))
         self.assertEqual(self.ask("", then_close=False)["status"], 504)
         self.assertEqual(self.ask("HTTP/1.1 200 OK\r\nConte", then_close=False)["status"], 504)
 

@@ -7,7 +7,7 @@ from weir_test import Client, Scenario, eventually, free_port, main, web
 class Outliers(Scenario):
     """Backends whose probes are fine, or that have none."""
 
-    def serve(self, count=3, rules="{consecutive_errors: 3, base_time: 700ms, max_ejected: 50%}", more="", **kwargs):
+    def serve(self, count=3, rules="{consecutive_errors: 3, base_time: 2500ms, max_ejected: 50%}", more="", **kwargs):
         self.port, self.sick = free_port(), set()
         self.behind = [self.backend(self.script(f"b{i}"), name=f"b{i}") for i in range(count)]
         listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
@@ -41,10 +41,10 @@ class Outliers(Scenario):
         self.ask_until_errors(3)
         eventually(lambda: self.state("b1") == "ejected", "that is what it took")
         self.assertEqual({a["status"] for a in self.ask(9)}, {200})
-        self.proxy.wait_logged("backend web/b1 fails requests: ejected for 700ms")
+        self.proxy.wait_logged("backend web/b1 fails requests: ejected for 2500ms")
         eventually(lambda: self.state("b1") == "up", "it is back on trial")
         self.ask_until_errors(1)
-        eventually(lambda: "backend web/b1 fails requests: ejected for 1400ms" in self.proxy.log(), "one was enough")
+        eventually(lambda: "backend web/b1 fails requests: ejected for 5s" in self.proxy.log(), "one was enough")
         self.sick.clear()
         eventually(lambda: self.state("b1") == "up", "it is back")
         self.assertEqual({a["fields"]["x-backend"] for a in self.ask(30)}, {"b0", "b1", "b2"})
@@ -69,10 +69,10 @@ class Outliers(Scenario):
         self.assertEqual(sorted(self.proxy.states()), ["ejected", "up", "up"])
 
     def test_a_dead_pool_recovers_by_itself(self):
-        self.serve(rules="{consecutive_errors: 1, base_time: 300ms, max_ejected: 100%}")
+        self.serve(rules="{consecutive_errors: 1, base_time: 3s, max_ejected: 100%}")
         self.sick.update(("b0", "b1", "b2"))
         self.ask(6)
-        self.assertEqual(self.proxy.states(), ["ejected"] * 3)
+        eventually(lambda: self.proxy.states() == ["ejected"] * 3, "all are out")
         self.assertEqual(self.ask()[0]["status"], 503)
         self.sick.clear()
         eventually(lambda: "up" in self.proxy.states(), "the first is back")
@@ -93,7 +93,7 @@ class Outliers(Scenario):
         self.proxy = self.weir(web(self.port, []).replace("backends: []", f'''backends:
       - {{name: good, address: "{good.address}"}}
       - {{name: silent, address: "127.0.0.1:{silent.getsockname()[1]}"}}
-    timeouts: {{response: 200ms}}
+    timeouts: {{response: 2s}}
     outlier_ejection: {{consecutive_errors: 2, base_time: 1h}}'''))
         statuses = []
         while self.state("silent") != "ejected":
@@ -153,7 +153,7 @@ pools:
         self.assertEqual(self.state("b0"), "up")
 
 
-CHECK = "{type: http, interval: 200ms, timeout: 200ms, fall: 2, rise: 1, path: /healthz}"
+CHECK = "{type: http, interval: 200ms, timeout: 200ms, fall: 5, rise: 1, path: /healthz}"
 
 
 class Shares(Scenario):
@@ -235,11 +235,15 @@ class Shares(Scenario):
             connection.sendall(f"HTTP/1.1 {'503 Sick' if bad else '200 OK'}\r\nContent-Length: 0\r\n\r\n".encode())
 
         flapping = self.backend(flaps)
-        proxy = self.weir(web(port, [flapping], "{type: http, path: /healthz, interval: 50ms, timeout: 50ms, fall: 5, rise: 5}"))
+        proxy = self.weir(web(port, [flapping], "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 10, rise: 10}"))
         proxy.wait_up(1)
         begin = count[0]
-        while count[0] < begin + 30:
+
+        def has_flapped():
             states.add(proxy.states()[0])
+            return count[0] >= begin + 24  # more failures than `fall`, and never two in a row
+
+        eventually(has_flapped, "it has flapped for a while")
         self.assertEqual(states, {"up"})
         self.assertEqual(proxy.backends()[flapping.address]["ejections"], 0)
 

@@ -27,7 +27,8 @@ class Fleet(FleetScenario):
         fences = [c["fence"] for c in reversed(changes) if c["verdict"] == "good"]
         self.assertEqual(fences, sorted(set(fences)))
         self.assertEqual(len({c["member"] for c in changes}), 5)
-        self.write([f"127.0.0.1:{free_port()}"])  # every backend in it is dead
+        with self.long_window():
+            self.write([f"127.0.0.1:{free_port()}"])  # every backend in it is dead
         eventually(lambda: sum(self.counts("rolled_back")) + sum(self.counts("refused")) == 5, "all have a verdict")
         self.assertEqual((sum(self.counts("rolled_back")), sum(self.counts("refused"))), (1, 4))
         self.assertEqual(self.counts("applied"), [1] * 5)
@@ -76,7 +77,8 @@ class Fleet(FleetScenario):
         self.assertEqual(self.redis.call("EXISTS", "weir:{test}:lock"), "0")
         self.assertIn("broken", run("status").stdout)
         self.assertIn("its holder is gone & done", run("status").stdout)
-        self.write([f"127.0.0.1:{free_port()}"])
+        with self.long_window():
+            self.write([f"127.0.0.1:{free_port()}"])
         eventually(lambda: self.view()["known_bad"], "it is known to be bad")
         eventually(lambda: sum(self.counts("refused")) == 1, "the other one refuses it")
         bad = self.view()["known_bad"][0]["hash"]
@@ -94,7 +96,7 @@ class Fleet(FleetScenario):
         self.assertTrue(held["holder"].startswith("lb-0:"))
         first.signal(signal.SIGSTOP)
         eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "its lease runs out")
-        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 70}")).replace("window: 1m", "window: 700ms"))
+        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 70}")).replace("window: 1m", "window: 1s"))
         eventually(lambda: self.counts_of(second, "applied") == 1, "the other one changes")
         first.signal(signal.SIGCONT)
         eventually(lambda: not first.status()["reload"]["in_progress"], "it wakes up")
@@ -118,14 +120,14 @@ class Fleet(FleetScenario):
         eventually(lambda: "watched_for_ms" in first.status()["reload"], "it is watched")
         first.process.kill()
         first.process.wait()
-        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 60}")).replace("window: 1m", "window: 700ms"))
+        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 60}")).replace("window: 1m", "window: 1s"))
         eventually(lambda: self.counts_of(second, "applied") == 1, "the other one gets the lock and changes")
         self.assertEqual(second.status()["config"]["fence"], 2)
         eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left")
         eventually(lambda: [m["name"] for m in self.view(1)["members"]] == ["lb-1"], "nobody counts on the dead one", 40)
 
     def test_a_redis_that_is_restarted_empty_is_an_alarm_and_heals(self):
-        self.members(2, Redis(self), window="700ms")
+        self.members(2, Redis(self), window="1s")
         self.write([self.good], "limits: {header_count: 60}")
         eventually(lambda: self.counts("applied") == [1, 1], "both have changed")
         port = self.ports[0]
@@ -145,7 +147,7 @@ class Fleet(FleetScenario):
     def test_a_verdict_that_could_not_be_told_is_told_when_redis_is_back(self):
         self.members(2, Redis(self), window="20s")
         first = self.fleet[0]
-        first.write(self.whole(self.config(0, [f"127.0.0.1:{free_port()}"]).replace("fall: 2", "fall: 8")))
+        first.write(self.whole(self.config(0, [f"127.0.0.1:{free_port()}"]).replace("fall: 4", "fall: 8")))
         eventually(lambda: "watched_for_ms" in first.status()["reload"], "it is watched")
         self.redis.hang()
         eventually(lambda: not first.status()["reload"]["in_progress"], "it is taken back")
@@ -155,7 +157,7 @@ class Fleet(FleetScenario):
             eventually(lambda: self.view()["known_bad"], "the fleet knows")
 
     def test_a_start_is_not_held_up_by_a_redis_that_is_gone(self):
-        self.ports, self.fleet, self.more, self.window, self.source = [free_port()], [], "", "700ms", "file"
+        self.ports, self.fleet, self.more, self.window, self.source = [free_port()], [], "", "1s", "file"
         self.good = self.backend(name="good")
         self.redis = Redis(self)
         self.redis.kill()

@@ -143,7 +143,7 @@ class History(Scenario):
         count = collections.Counter((o.operation, o.result) for o in history if o.operation != "giving")
         self.assertGreater(min(kills, stops), 3)
         self.assertGreater(count["begin", "3"] + count["renew", "3"], 10, count)  # leases were lost, and it was found out
-        self.assertGreater(sum(e.kind == "good" for e in events), 300)
+        self.assertGreater(sum(e.kind == "good" for e in events), 100)
         print(f"\n{count.total()} operations, {len(events)} records, {kills} kills, {stops} stops: {dict(count)}")
 
     def test_a_lock_that_does_not_compare_tokens_is_found_out(self):

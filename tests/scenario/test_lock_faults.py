@@ -33,7 +33,7 @@ class Faults(Scenario):
     def text(self, backend, count, rollback=""):
         """The same for every machine: what differs stands in its environment."""
         text = web("${PORT}", [backend], more=f"limits: {{header_count: {count}}}")
-        text += lock("redis://127.0.0.1:${REDIS}/0", ', member: "${NAME}"', ttl="1s", wait="8s", rollback=rollback)
+        text += lock("redis://127.0.0.1:${REDIS}/0", ', member: "${NAME}"', ttl="1500ms", wait="8s", rollback=rollback)
         return text + 'process: {workers: 1, state_dir: "${STATE}"}\nadmin: {address: "127.0.0.1:${ADMIN}"}\n'
 
     def check_records(self, weir, redis):
@@ -109,7 +109,7 @@ class Faults(Scenario):
         """Kills the first machine when a command is on its way; returns the last thing that the fleet heard of it."""
         redis, proxy = self.lane()
         ports, backend = [free_port(), free_port()], self.backend()
-        rollback = "rollback: {window: 600ms}, "
+        rollback = "rollback: {window: 900ms}, "
         first = self.machine("lb-0", ports[0], proxy.port, backend, rollback=rollback)
         second = self.machine("lb-1", ports[1], redis.port, backend, rollback=rollback)
         eventually(lambda: len(second.get_json("/api/v1/fleet")["members"]) == 2, "both are there")
@@ -152,7 +152,7 @@ class Faults(Scenario):
     def test_a_clock_that_jumps_neither_lengthens_nor_shortens_a_lease(self):
         redis, port, backend = Redis(self), free_port(), self.backend()
         clock = Clock(self)
-        rollback = "rollback: {window: 3s}, "
+        rollback = "rollback: {window: 4500ms}, "
         weir = self.machine("lb-0", port, redis.port, backend, rollback=rollback, environment=clock.environment)
         for n, jump in enumerate(("+3600", "-3600")):
             with concurrent.futures.ThreadPoolExecutor(1) as pool:

@@ -44,12 +44,12 @@ class ProxiedBackend(Backend):
 
 
 class Receiving(Scenario):
-    def serve(self, trusted="127.0.0.0/8", protocol="http", backend=None):
+    def serve(self, trusted="127.0.0.0/8", protocol="http", backend=None, header="20s"):
         self.port, self.seen = free_port(), backend or self.backend()
         self.proxy = self.weir(f'''
 listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web, trusted_proxies: [{trusted}], accept_proxy_protocol: true}}}}
 pools: {{web: {{backends: ["{self.seen.address}"]}}}}
-timeouts: {{client_header: 500ms}}
+timeouts: {{client_header: {header}}}
 ''', workers=1)
 
     def refused(self):
@@ -91,7 +91,7 @@ timeouts: {{client_header: 500ms}}
     def test_a_silent_proxy_does_not_hold_up_a_stop(self):
         for protocol in ("http", "tcp"):
             self.serve(protocol=protocol)
-            self.proxy.write(open(self.proxy.path).read().replace("client_header: 500ms", "client_header: 1h"))
+            self.proxy.write(open(self.proxy.path).read().replace("client_header: 20s", "client_header: 1h"))
             self.assertEqual(self.proxy.reload()["verdict"], "applied")
             silent = self.client(self.port)
             eventually(lambda: self.proxy.metrics()['weir_connections_active{listener="web"}'] == 1, "it is connected")
@@ -116,7 +116,7 @@ timeouts: {{client_header: 500ms}}
         self.assertEqual((self.seen.requests, self.seen.connections), ([], []))
 
     def test_a_header_that_does_not_come_in_time_closes_the_connection(self):
-        self.serve()
+        self.serve(header="500ms")
         self.assertEqual(self.client(self.port).send(b"PROXY TCP4 1.2").rest(), b"")
         self.assertEqual(self.client(self.port).rest(), b"")
         self.assertEqual(self.refused(), 2)

@@ -38,7 +38,9 @@ class Push(FleetScenario):
         self.assertEqual(self.hashes(), {lines[0]["hash"]})
         self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
 
-        done = self.run_fleet("push", self.pushed([f"127.0.0.1:{free_port()}"]), member=1)
+        with self.long_window():
+            bad = self.pushed([f"127.0.0.1:{free_port()}"])
+        done = self.run_fleet("push", bad, member=1)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         last = json.loads(done.stdout.splitlines()[-1])
         self.assertEqual((last["verdict"], last["of"]), ("bad", 4))
@@ -74,6 +76,7 @@ class Push(FleetScenario):
         self.assertEqual(json.loads(alone.admin("POST", "/api/v1/reload?wait=1")[1])["verdict"], "refused")  # nobody can tell
         self.redis.start()  # with nothing in its memory
         eventually(lambda: all(weir.metrics()["weir_fleet_reachable"] for weir in self.fleet), "they are in touch")
+        eventually(lambda: len(self.view()["members"]) == 4, "all are in it again")
         self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
         done = self.run_fleet("push", self.pushed([self.good, new]))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -84,7 +87,9 @@ class Push(FleetScenario):
         self.members(2, Redis(self), source="fleet")
         new = self.backend(name="new")
         self.assertEqual(self.run_fleet("push", self.pushed([new])).returncode, 0)
-        self.assertEqual(self.run_fleet("push", self.pushed([f"127.0.0.1:{free_port()}"])).returncode, 1)
+        with self.long_window():
+            bad = self.pushed([f"127.0.0.1:{free_port()}"])
+        self.assertEqual(self.run_fleet("push", bad).returncode, 1)
         self.fleet[1].stop()
         late = self.again(1, self.config(1, [self.good]))
         self.assertEqual(self.answers(1), "new")
@@ -94,7 +99,8 @@ class Push(FleetScenario):
     def test_what_is_forgiven_is_taken_when_it_is_pushed_again(self):
         self.members(3, Redis(self), source="fleet")
         port = free_port()
-        path = self.pushed([f"127.0.0.1:{port}"])
+        with self.long_window("5s"):
+            path = self.pushed([f"127.0.0.1:{port}"])
         done = self.run_fleet("push", path)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("it was taken back, and the others refuse it", done.stderr)
@@ -107,7 +113,7 @@ class Push(FleetScenario):
         self.assertEqual([self.answers(i) for i in range(3)], ["late"] * 3)
 
     def test_a_push_that_cannot_have_the_lock_in_time_is_tried_again(self):
-        self.members(2, Redis(self), source="fleet", window="700ms")
+        self.members(2, Redis(self), source="fleet", window="1s")
         self.wait = "1s"
         self.assertEqual(self.run_fleet("push", self.pushed([self.good], "limits: {header_count: 41}")).returncode, 0)
         self.redis.call("SET", "weir:{test}:lock", "somebody:1:0", "PX", "60000")
@@ -126,7 +132,7 @@ class Push(FleetScenario):
         self.assertEqual([self.answers(i) for i in range(3)], ["new"] * 3)
 
     def test_what_cannot_be_pushed_is_told_with_its_place_and_nothing_is_stored(self):
-        self.members(1, Redis(self), source="fleet", window="700ms")
+        self.members(1, Redis(self), source="fleet", window="1s")
 
         def refused(path, *words):
             done = self.run_fleet("push", path)
@@ -163,7 +169,7 @@ class Push(FleetScenario):
         self.assertEqual(self.redis.call("EXISTS", "weir:{test}:texts"), "0")
 
     def test_a_pushed_configuration_brings_what_it_includes(self):
-        self.members(2, Redis(self), source="fleet", window="700ms")
+        self.members(2, Redis(self), source="fleet", window="1s")
         new = self.backend(name="new")
         path = self.pushed([self.good])
         with open(path) as f:
@@ -192,7 +198,7 @@ class Push(FleetScenario):
 
 class Parallel(FleetScenario):
     def test_after_the_first_the_others_follow_side_by_side(self):
-        self.members(5, Redis(self), window="1500ms", more=", parallel: 75%")
+        self.members(5, Redis(self), window="4s", more=", parallel: 75%")
         self.write([self.good], "limits: {header_count: 50}")
         eventually(lambda: self.counts("applied") == [1] * 5, "it reaches all")
         changes = [c["verdict"] for c in reversed(self.view()["changes"])]
@@ -207,7 +213,8 @@ class Parallel(FleetScenario):
     def test_a_bad_configuration_still_stops_at_the_first(self):
         self.members(4, Redis(self), window="1s", more=", parallel: 4")
         good = self.hashes()
-        self.write([f"127.0.0.1:{free_port()}"])
+        with self.long_window():
+            self.write([f"127.0.0.1:{free_port()}"])
         eventually(lambda: sum(self.counts("rolled_back")) + sum(self.counts("refused")) == 4, "all have a verdict")
         self.assertEqual((sum(self.counts("rolled_back")), sum(self.counts("refused"))), (1, 3))
         self.assertEqual(self.hashes(), good)

@@ -1,4 +1,5 @@
 """Reload: what the edit does not touch stays, and what cannot be applied whole changes nothing."""
+import contextlib
 import json
 import os
 import signal
@@ -8,7 +9,7 @@ import threading
 
 from weir_test import SANITIZED, Scenario, can_connect, eventually, free_port, main, web
 
-CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms}"
+CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 5}"
 
 
 def websocket(connection, request):
@@ -117,14 +118,19 @@ class AllOrNothing(Scenario):
         busy = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(busy.close)
         one, two, port, other = self.backend(), self.backend(), free_port(), free_port()
-        proxy = self.weir(web(port, [one, two]))
+        proxy = self.weir(web(port, [one, two]) + "reload: {watch: false, rollback: {window: 20m}}\n")  # nothing is kept meanwhile
         self.assertEqual(self.client(port).get("/")["status"], 200)
+        eventually(lambda: proxy.metrics().get('weir_requests_total{listener="web",code="200"}') == 1, "it is counted")
         proxy.admin("POST", f"/api/v1/backends/web/{two.address}?weight=7")
+
+        def links_of(pid):
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                    yield os.readlink(f"/proc/{pid}/fd/{fd}")
 
         def tables():
             status = proxy.status()
-            pid = proxy.process.pid
-            links = sorted(os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd") if os.path.islink(f"/proc/{pid}/fd/{fd}"))
+            links = sorted(links_of(proxy.process.pid))
             with open("/proc/net/tcp") as f:
                 listening = sorted(line.split()[9] for line in f if line.split()[3] == "0A")
             metrics = {k: v for k, v in proxy.metrics().items() if not k.startswith(("weir_reload", "weir_lock_"))}
@@ -333,7 +339,7 @@ pools:
         quiet = "    keepalive: {idle_timeout: 500ms}\nlogging: {access: {output: none}}\n"
         proxy = self.weir(web(port, backends, more=quiet))
         # The warm-up has as many connections, so that memory and descriptors are compared like with like.
-        command = ["wrk", "-t1", "-c32", f"http://127.0.0.1:{port}/"]
+        command = ["wrk", "-t1", "-c32", "--timeout", "30s", f"http://127.0.0.1:{port}/"]
         subprocess.run([*command, "-d2s"], capture_output=True, check=True)
         self.wait_idle(proxy)
         memory, descriptors = proxy.memory(), proxy.descriptors()

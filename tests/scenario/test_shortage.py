@@ -9,6 +9,8 @@ import unittest
 
 from weir_test import SANITIZED, WEIR, Scenario, can_connect, eventually, free_port, web, main
 
+QUIET = "reload: {watch: false, rollback: {window: 20m}}\n"  # nothing is kept meanwhile, which takes a descriptor
+
 
 class Shortage(Scenario):
     def metric(self, proxy, name):
@@ -33,7 +35,7 @@ class Shortage(Scenario):
     @unittest.skipIf(SANITIZED, "UndefinedBehaviorSanitizer needs a pipe to look at memory, and takes it for bad without")
     def test_out_of_descriptors_those_who_are_there_are_served_and_the_others_wait(self):
         port, backend = free_port(), self.backend()
-        proxy = self.weir(web(port, [backend]), workers=1)
+        proxy = self.weir(web(port, [backend]) + QUIET, workers=1)
         failures = self.metric(proxy, "weir_accept_failures_total")
         first = [self.client(port) for _ in range(4)]
         for client in first:
@@ -66,7 +68,7 @@ class Shortage(Scenario):
         port, gate = free_port(), threading.Event()
         self.addCleanup(gate.set)
         backend = self.backend(lambda connection, request: (request["target"] == "/slow" and gate.wait(20), backend.echo(connection, request)))
-        proxy = self.weir(web(port, [backend], more="timeouts: {connect: 20s}"), workers=1)
+        proxy = self.weir(web(port, [backend], more="timeouts: {connect: 20s}") + QUIET, workers=1)
         slow, quick = self.client(port), self.client(port)
         slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
         eventually(lambda: backend.requests, "the only connection to the backend is in use")

@@ -37,7 +37,12 @@ class Weir:
         self.errors = open(os.path.join(self.directory, "stderr"), "w+")
         self.access = open(os.path.join(self.directory, "stdout"), "w+")
         self.process = subprocess.Popen([*wrapper, WEIR, "run", "-c", self.path, *arguments], stdout=self.access, stderr=self.errors, env=self.environment)
-        eventually(self.is_ready, "weir is ready")
+        try:
+            eventually(self.is_ready, "weir is ready")
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def is_ready(self):
         if self.process.poll() is not None:
@@ -162,7 +167,7 @@ class Clock:
         self.file = tempfile.NamedTemporaryFile("w", delete=False)
         test.addCleanup(os.unlink, self.file.name)
         self.jump("+0")
-        self.environment = {"LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "FAKETIME_TIMESTAMP_FILE": self.file.name,
+        self.environment = {"LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "FAKETIME_TIMESTAMP_FILE": self.file.name,
                             "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
 
     def jump(self, offset):
