@@ -196,7 +196,11 @@ class Limits(Scenario):
         self.gate.release(21)
         for client in [held, *waiting]:
             self.assertEqual(client.reader.response()["status"], 200)
-        self.assertEqual([r["target"] for r in self.behind[0].requests], ["/held"] + [f"/{i}" for i in range(20)])
+        order = [int(r["target"][1:]) for r in self.behind[0].requests if r["target"] != "/held"]
+        self.assertEqual(sorted(order), list(range(20)))
+        # The first of each worker also looks by itself now and then, and may find a seat whose call is on its way.
+        early = [n for i, n in enumerate(order) if any(m < n for m in order[i + 1:])]
+        self.assertLessEqual(len(early), 2, order)
         self.assertEqual(max(self.most.values()), 1)
         self.assertEqual(self.length(), 0)
 
