@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <random>
 
 namespace weir::lock {
@@ -61,10 +62,12 @@ boost::system::error_code RedisClient::fail(std::string why) {
 
 Awaitable<Result<RedisReply>> RedisClient::call(std::vector<std::string> words) {
     while (busy_) co_await turn_.async_wait(token);
-    struct Turn { // ends with an exception as well: the next would wait for ever
+    struct Turn { // ends with an exception as well: the next would wait for ever, or take an answer that is not its own
         RedisClient& client;
+        const int exceptions = std::uncaught_exceptions();
         explicit Turn(RedisClient& whose) : client(whose) { client.busy_ = true; }
         ~Turn() {
+            if (std::uncaught_exceptions() > exceptions) client.close();
             client.busy_ = false;
             client.turn_.cancel();
         }

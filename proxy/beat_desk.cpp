@@ -101,15 +101,15 @@ void BeatDesk::update(const Snapshot& now, const SnapshotPtr& standby, BeatToken
 }
 
 void BeatDesk::forget_standby(const Snapshot& now) {
-    Senders senders;
-    enlist(senders, now, keys_, &Sender::backend);
-    senders_ = std::move(senders);
     std::erase_if(keys_, [&](const auto& entry) {
         return std::none_of(now.pools.begin(), now.pools.end(), [&](const auto& pool) {
             const auto& check = pool->config.health_check;
             return pool->config.name == entry.first && check && check->mode == conf::CheckMode::push;
         });
     });
+    Senders senders;
+    enlist(senders, now, keys_, &Sender::backend);
+    senders_ = std::move(senders);
 }
 
 BeatAnswer BeatDesk::take(std::string_view body) {

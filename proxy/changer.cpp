@@ -158,6 +158,7 @@ asio::awaitable<ReloadReport> Changer::change(conf::Loaded first, std::string tr
             co_await try_until_through(std::move(first), report, insist);
         }
     }
+    now_.forget_names(); // that a refused one had looked up
     co_await settle(report);
     co_return report;
 }
@@ -169,6 +170,7 @@ asio::awaitable<void> Changer::try_until_through(conf::Loaded first, ReloadRepor
         report.verdict = ReloadVerdict::unchanged;
         report.errors.clear();
         report.for_now = false;
+        now_.forget_names();
         auto loaded = co_await load();
         co_await learn_of_forgiveness(loaded.hash);
         if (refuse_early(loaded, insist, report)) co_return;
@@ -229,6 +231,11 @@ asio::awaitable<Changer::Again> Changer::change_locked(conf::Loaded first, Reloa
     // A place beside others is for what they do.
     if (!as_before && keeper && keeper->place() > 1) co_return Again::yes;
     if (!as_before && refuse_early(loaded, insist, report)) co_return Again::no;
+    // Names may take their time: what is to hold when the change is made is looked at after that.
+    const auto unknown = co_await now_.find_names(loaded.config);
+    for (const auto& problem : unknown) report.refuse(loaded.tell(problem));
+    if (trial_.is_closed()) report.refuse_for_now(stopping);
+    if (report.verdict == ReloadVerdict::refused) co_return Again::no;
     const auto opinion = co_await fleet_.opinion(loaded.hash);
     const auto& bad = opinion.bad;
     if (bad && insist == Insist::no && loaded.hash != now_.snapshot()->hash) {
@@ -236,11 +243,6 @@ asio::awaitable<Changer::Again> Changer::change_locked(conf::Loaded first, Reloa
         co_await store_.record_bad(bad->hash, bad->why); // for when the fleet cannot be asked
         co_return Again::no;
     }
-    // Names may take their time: what is to hold when the change is made is looked at after that.
-    const auto unknown = co_await now_.find_names(loaded.config);
-    for (const auto& problem : unknown) report.refuse(loaded.tell(problem));
-    if (trial_.is_closed()) report.refuse_for_now(stopping);
-    if (report.verdict == ReloadVerdict::refused) co_return Again::no;
     auto again = Again::no;
     if (keeper) again = co_await announce(report, *keeper);
     if (again == Again::yes) co_return again;

@@ -42,6 +42,12 @@ struct Contact {
     std::uint64_t fence = 0, alarms = 0;
 };
 
+// What this machine's disk said last; one that hangs is waited for by nobody else.
+struct Floor {
+    std::uint64_t fence = 0;
+    bool asked = false; // under way
+};
+
 // Of configurations that were given to the fleet: the newest, and the one of which it is known what became of it here.
 struct Given {
     lock::FleetVersion newest, settled;
@@ -56,6 +62,7 @@ struct Fleet::State {
     const About about;
     Link link;
     Contact contact;
+    Floor floor;
     Given given;
     asio::steady_timer timer;                            // of the next time to tell
     std::uint64_t round = 0;                             // of `follow`
@@ -125,6 +132,8 @@ void Fleet::follow(const conf::Reload& settings) {
 asio::awaitable<void> Fleet::live(std::shared_ptr<State> state, std::uint64_t round) {
     while (state->round == round) {
         state->news = false;
+        if (!std::exchange(state->floor.asked, true))
+            asio::co_spawn(state->control, learn_floor(state), log::tell_failure);
         co_await tell(*state);
         if (state->round != round) co_return;
         if (state->news) continue;
@@ -136,10 +145,14 @@ asio::awaitable<void> Fleet::live(std::shared_ptr<State> state, std::uint64_t ro
     }
 }
 
+asio::awaitable<void> Fleet::learn_floor(std::shared_ptr<State> state) {
+    state->floor.fence = co_await state->about.floor();
+    state->floor.asked = false;
+}
+
 asio::awaitable<void> Fleet::tell(State& state) {
     const auto records = state.link.records;
-    const auto floor = co_await state.about.floor(); // before the servers are asked: it may rise meanwhile
-    if (state.stopped || records != state.link.records) co_return;
+    const auto floor = state.floor.fence; // of before the servers are asked: it may rise meanwhile
     auto member = state.about.facts();
     member.name = member_name(state.link.settings.lock);
     const auto news = co_await records->tell(std::move(member));

@@ -75,6 +75,7 @@ public:
 private:
     struct State;
     static Awaitable<void> live(std::shared_ptr<State> state, std::uint64_t round);
+    static Awaitable<void> learn_floor(std::shared_ptr<State> state);
     static Awaitable<void> tell(State& state);
     static Awaitable<void> leave(std::shared_ptr<State> state);
     static void take_news(State& state, const lock::FleetNews& news, std::uint64_t floor);

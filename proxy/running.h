@@ -43,6 +43,8 @@ public:
     // Looks the host names of a configuration up that are not known yet, for seconds perhaps. Returns what cannot be
     // found; `apply` takes no time for the others.
     boost::asio::awaitable<std::vector<conf::Problem>> find_names(const conf::Config& config);
+    // Those that what is in force has no use for: they would be old when they are asked for again.
+    void forget_names() { names_.watch({&snapshot_->config}); }
     // Puts a valid configuration in force, all or nothing. Returns what stands in the way; empty: it is in force.
     boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
 

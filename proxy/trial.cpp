@@ -33,8 +33,10 @@ asio::awaitable<void> Trial::watch_start(conf::LastGood started) {
     if (const auto rules = now_.snapshot()->config.reload.rollback) {
         WatchWindow window(control_, now_);
         const auto over = [&] { return changes_ != changes || closed_; };
+        window.changed(); // what failed under another configuration is not held against this one
         const auto worse = co_await window.watch(*rules, over);
         if (worse) spdlog::warn("not kept as the last good configuration: {}", *worse);
+        if (worse && !over()) started_.reset();
         if (worse || over()) co_return;
     }
     started_.reset();
@@ -66,6 +68,7 @@ asio::awaitable<void> Trial::run(conf::Loaded loaded, ReloadReport& report, cons
     if (report.verdict == ReloadVerdict::applied) fleet_.follow(now_.snapshot()->config.reload);
     if (report.verdict == ReloadVerdict::rolled_back && started_)
         asio::co_spawn(control_, watch_start(*started_), log::tell_failure); // its window was cut short
+    if (report.verdict == ReloadVerdict::stuck) started_.reset();
     if (!stood) co_return;
     started_.reset();
     conf::LastGood good{loaded.hash, std::move(loaded.sources)};

@@ -36,7 +36,7 @@ void WorkerContext::note_outcome(const WorkerPool& pool, std::size_t member, Bac
     const auto& ejection = pool.spec->config.outlier_ejection;
     const auto& backend = pool.spec->members[member].backend;
     if (outcome == BackendOutcome::error) backend->counters(index).errors.add();
-    if (!ejection) return;
+    if (!ejection || pool.superseded) return; // it failed, or not, under a configuration that has gone
     if (outcome == BackendOutcome::success) return backend->note_success();
     const auto most = ejection->consecutive_errors;
     if (const auto count = backend->note_error(); count >= most && count % most == 0) report_errors(backend);

@@ -95,4 +95,7 @@ TEST_CASE("what a backend wishes for is not passed on between two configurations
     desk.desk.update(none, after.snapshot, {});
     CHECK(desk.beat(7) == 200); // heard: it may come back
     CHECK(desk.wishes.size() == 2);
+    desk.desk.forget_standby(none);
+    CHECK(desk.beat(8) == 403); // its pool takes no beats any more
+    CHECK(desk.wishes.size() == 2);
 }
