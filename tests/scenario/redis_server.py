@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 
-from weir_test import can_connect, eventually, free_port
+from weir_test import can_connect, eventually, free_port, web
 
 
 class Redis:
@@ -67,3 +67,15 @@ def lock(servers, more="", watch="false", kind="redis", ttl="6s", wait="20s", ro
     """The reload section for a fleet called `test`."""
     urls = ", ".join(f'{{url: "{s if isinstance(s, str) else f"redis://127.0.0.1:{s}/0"}"}}' for s in (servers if isinstance(servers, list) else [servers]))
     return f'reload: {{watch: {watch}, {rollback}lock: {{type: {kind}, fleet: test, ttl: {ttl}, wait: {wait}, servers: [{urls}]{more}}}}}\n'
+
+
+def waits_for_lock(test):
+    """A weir whose reload waits for a lock that somebody else has; with its Redis and its backend."""
+    redis, backend = Redis(test), test.backend()
+    config = web(free_port(), [backend]) + lock(redis.port, wait="10m")
+    proxy = test.weir(config)
+    redis.call("SET", "weir:{test}:lock", "somebody:1:0", "PX", "600000")
+    proxy.write(config + "limits: {header_count: 50}\n")
+    proxy.signal(signal.SIGHUP)
+    eventually(lambda: proxy.status()["reload"]["in_progress"], "it waits")
+    return proxy, redis, backend

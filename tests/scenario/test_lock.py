@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 
-from redis_server import Redis, lock
+from redis_server import Redis, lock, waits_for_lock
 from weir_test import Scenario, eventually, free_port, main, web
 
 
@@ -223,13 +223,7 @@ class Servers(Scenario):
 
 class Stopping(Scenario):
     def test_a_stop_ends_the_waiting_for_a_lock_and_takes_none(self):
-        redis, port, backend = Redis(self), free_port(), self.backend()
-        config = web(port, [backend]) + lock(redis.port, wait="10m")
-        proxy = self.weir(config)
-        redis.call("SET", "weir:{test}:lock", "somebody:1:0", "PX", "600000")
-        proxy.write(config + "limits: {header_count: 50}\n")
-        proxy.signal(signal.SIGHUP)
-        eventually(lambda: proxy.status()["reload"]["in_progress"], "it waits")
+        proxy, redis, _ = waits_for_lock(self)
         self.assertEqual(proxy.stop(), 0)
         proxy.wait_logged("weir is stopping")
         self.assertNotIn("cannot be reached", proxy.log())

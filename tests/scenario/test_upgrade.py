@@ -9,7 +9,7 @@ import threading
 import time
 
 import weir_test
-from redis_server import Redis, lock
+from redis_server import waits_for_lock
 from weir_test import Client, Scenario, eventually, free_port, main, web
 
 
@@ -273,13 +273,7 @@ class Upgrade(Scenario):
             socket.create_connection(("127.0.0.1", gone), 5)
 
     def test_operators_are_heard_while_an_upgrade_waits_for_a_reload(self):
-        redis, port, backend = Redis(self), free_port(), self.backend()
-        config = web(port, [backend]) + lock(redis.port, wait="10m")
-        proxy = self.weir(config)
-        redis.call("SET", "weir:{test}:lock", "somebody:1:0", "PX", "600000")
-        proxy.write(config + "limits: {header_count: 50}\n")
-        proxy.signal(signal.SIGHUP)
-        eventually(lambda: proxy.status()["reload"]["in_progress"], "it waits")
+        proxy, redis, backend = waits_for_lock(self)
         proxy.signal(signal.SIGUSR2)
         proxy.wait_logged("upgrade: starting the program anew")
         self.assertEqual(proxy.admin("POST", f"/api/v1/backends/web/{backend.address}?state=drain")[0], 200)
