@@ -4,37 +4,45 @@
 #include "conf/validate.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <glob.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace weir::conf {
 namespace {
 
-// Reads one file whole; never more than the dialect's limit, and never from a pipe or a device.
+constexpr std::size_t most_bytes = (4u << 20) + 1; // one more than the dialect's limit
+
+std::optional<std::string> read_all(int fd) {
+    std::string text;
+    std::array<char, 16384> piece;
+    while (text.size() < most_bytes) {
+        const auto got = ::read(fd, piece.data(), std::min(piece.size(), most_bytes - text.size()));
+        if (got == 0) return text;
+        if (got < 0 && errno != EINTR) return std::nullopt;
+        if (got > 0) text.append(piece.data(), static_cast<std::size_t>(got));
+    }
+    return text;
+}
+
+// Reads one file whole; never more than the dialect's limit, and never from a pipe or a device. All that is asked is
+// asked of the file that was opened: the path may lead to another one a moment later.
 std::optional<std::string> read_file(const std::string& path, std::string& why) {
+    std::optional<std::string> text;
+    const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) {
-        why = std::string("cannot be read: ") + std::strerror(errno);
-        return std::nullopt;
-    }
-    if (!S_ISREG(info.st_mode)) {
-        why = "not a regular file";
-        return std::nullopt;
-    }
-    std::ifstream in(path, std::ios::binary);
-    if (!in) {
-        why = std::string("cannot be read: ") + std::strerror(errno);
-        return std::nullopt;
-    }
-    std::string text(std::min<std::size_t>(static_cast<std::size_t>(info.st_size) + 1, (4u << 20) + 1), '\0');
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(in.gcount()));
+    const bool is_open = fd >= 0 && ::fstat(fd, &info) == 0;
+    if (is_open && S_ISREG(info.st_mode)) text = read_all(fd);
+    if (is_open && !S_ISREG(info.st_mode)) why = "not a regular file";
+    else if (!text) why = std::string("cannot be read: ") + std::strerror(errno);
+    if (fd >= 0) ::close(fd);
     return text;
 }
 

@@ -39,11 +39,13 @@ asio::awaitable<void> ConfigWatch::follow() {
         const auto [error] = co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, token);
         if (error) co_return;
         // Editors write in several steps: wait until they have come to rest, but not for ever.
-        for (int steps = 0; files_.read_events() == conf::Watched::changed && steps < most_steps; ++steps) {
+        int steps = 0;
+        for (; files_.read_events() == conf::Watched::changed && steps < most_steps; ++steps) {
             quiet.expires_after(debounce);
             co_await quiet.async_wait(token);
         }
-        if (!stopped_) on_change_();
+        const bool others = steps == 0; // their files beside it: a log, a copy that is about to be renamed
+        if (!others && !stopped_) on_change_();
     }
 }
 

@@ -22,6 +22,7 @@ class Fleet(FleetScenario):
         self.assertEqual(events(), ["INCR", "DEL"] * 5)  # the next one begins when the last has had its verdict
         good = self.hashes()
         self.assertEqual(len(good), 1)
+        self.assertEqual(self.counts("refused"), [0] * 5)
         changes = self.view()["changes"]
         self.assertEqual([c["verdict"] for c in reversed(changes)], ["begun", "good"] * 5)
         fences = [c["fence"] for c in reversed(changes) if c["verdict"] == "good"]

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -188,7 +189,13 @@ class Scenario(unittest.TestCase):
     def weir(self, config, **kwargs):
         weir = Weir(config, **kwargs)
         self.addCleanup(self.end, weir)
+        self.addCleanup(self.tell_if_failed, weir)  # the first to run: its log is still there
         return weir
+
+    def tell_if_failed(self, weir):
+        """What weir said of it, for a failure that nobody can repeat at once."""
+        if has_failed(self):
+            print(f"--- {weir.environment.get('NAME', weir.path)}", *weir.log().splitlines()[-60:], sep="\n", file=sys.stderr)
 
     def end(self, weir):
         try:
@@ -238,6 +245,11 @@ class Scenario(unittest.TestCase):
         process = self.start(WEIR, "demo-backend", "--name", name, "--listen", f"127.0.0.1:{port}")
         eventually(lambda: can_connect(port), f"{name} answers")
         return process, port
+
+
+def has_failed(test):
+    result = test._outcome.result  # there is no public way to ask while the test is being tidied up
+    return any(told is test for told, _ in (*result.failures, *result.errors))
 
 
 def can_connect(port):

@@ -1,9 +1,13 @@
+#include "conf/hash.h"
 #include "conf/load.h"
 #include "tests/catch.h"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <thread>
 
 #include <unistd.h>
 
@@ -269,6 +273,24 @@ TEST_CASE("a file that cannot be read says so") {
     REQUIRE(loaded.errors.size() == 1);
     CHECK(loaded.errors[0].text() == "/nonexistent/weir.yaml: cannot be read: No such file or directory");
     CHECK(load("/dev/zero", no_variables).errors.at(0).why == "not a regular file");
+}
+
+TEST_CASE("a file that is replaced while it is being read is the old one or the new one, whole") {
+    const Directory directory;
+    const auto path = directory.write("weir.yaml", whole);
+    const auto longer = whole + "limits: {header_count: 50}\n";
+    std::atomic<bool> over = false;
+    std::thread editor([&] {
+        for (bool odd = true; !over; odd = !odd)
+            std::filesystem::rename(directory.write("aside", odd ? longer : whole), path);
+    });
+    std::set<std::string> seen;
+    for (int i = 0; i < 2000; ++i) seen.insert(load(path).hash);
+    over = true;
+    editor.join();
+    seen.erase(sha256_hex(whole));
+    seen.erase(sha256_hex(longer));
+    CHECK(seen.empty());
 }
 
 TEST_CASE("the hash is sha256sum's") {
