@@ -2,7 +2,9 @@
 """Measures weir, nginx, HAProxy and a bare epoll relay (the floor) side by side: the same two origins, one worker each,
 pinned to one core with the load on the other, rounds interleaved so that noise hits all alike.
 
-usage: ./dev bench [--rounds N] [--seconds S] [--connections C] [--case small|large|connect] [--max-ratio R]
+usage: ./dev bench [--rounds N] [--seconds S] [--connections C] [--case small|large|connect] [--max-ratio R] [--also WEIR]...
+
+--also puts other builds of weir beside them, for a change and what was before it.
 
 CPU is the process's own accounting (user and system, of all its threads), divided by the requests that it answered.
 Only loopback is used, and everything that is started is ended."""
@@ -116,7 +118,7 @@ def cpu_seconds(pid):
 class Stage:
     """The origins and the proxies, all running for the whole measurement."""
 
-    def __init__(self):
+    def __init__(self, also=()):
         self.d = tempfile.mkdtemp(prefix="weir-bench-")
         os.chmod(self.d, 0o755)
         self.processes, self.proxies = [], {}
@@ -141,6 +143,12 @@ class Stage:
             "haproxy": ["haproxy", "-q", "-db", "-f", f"{self.d}/haproxy.cfg"],
             "weir": [os.environ.get("WEIR", f"{ROOT}/build/release/weir"), "run", "-c", f"{self.d}/weir.yaml"],
         }
+        for path in also:
+            name = os.path.basename(path)
+            ports[name], own = free_port(), f"{self.d}/{name}"
+            os.mkdir(own)
+            self.write(f"{name}.yaml", WEIR.format(port=ports[name], **dict(values, d=own, admin=free_port())))
+            commands[name] = [path, "run", "-c", f"{self.d}/{name}.yaml"]
         for name, command in commands.items():
             self.proxies[name] = (self.run(PROXY_CORE, *command), ports[name])
         for _, port in self.proxies.values():
@@ -185,8 +193,8 @@ def measure(pid, port, path, connections, seconds, headers):
         "us": (user + system) / requests * 1e6,
         "user": user / requests * 1e6,
         "system": system / requests * 1e6,
-        "p50": milliseconds(re.search(r"50%\s+(\S+)", out)[1]),
-        "p99": milliseconds(re.search(r"99%\s+(\S+)", out)[1]),
+        "p50": milliseconds(re.search(r"^\s+50%\s+(\S+)", out, re.M)[1]),
+        "p99": milliseconds(re.search(r"^\s+99%\s+(\S+)", out, re.M)[1]),
         "bad": int(bad[1]) if bad else 0,
         "errors": errors[1] if errors else "",
     }
@@ -221,9 +229,10 @@ def main():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--case", choices=CASES, action="append")
     parser.add_argument("--max-ratio", type=float, help="exit with 1 where weir costs more than that times the better of the two")
+    parser.add_argument("--also", action="append", default=[], metavar="WEIR", help="another build of weir beside it")
     options = parser.parse_args()
     worst = 0
-    stage = Stage()
+    stage = Stage(options.also)
     try:
         for case in options.case or CASES:
             path, headers, _ = CASES[case]

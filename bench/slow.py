@@ -5,6 +5,9 @@ while another weir on the same machine is attacked in the same way: the rest of 
 
 usage: ./dev bench slow [CONNECTIONS]
 
+The weirs, of one worker each, and the client that is measured have one core; the attackers and the large backend, which
+would be other machines, have the other one.
+
 Each mode ends when weir has closed them all. Also told: the memory that each slow connection cost at most."""
 import os
 import statistics
@@ -17,6 +20,8 @@ sys.path.insert(0, f"{ROOT}/tests/scenario")
 os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
 from weir_test import Client, Scenario, can_connect, eventually, free_port, web  # noqa: E402
 
+OUR_CORE, THEIR_CORE = 0, 1
+ELSEWHERE = ["taskset", "-c", str(THEIR_CORE)]
 CONNECTIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 MODES = {
     "heads": ["-H", "-i", "2", "-x", "24"],
@@ -28,6 +33,7 @@ LIMITS = {"heads": "client_header (5 s)", "bodies": "client_idle (5 s)", "readin
 
 class Slow(Scenario):
     def runTest(self):
+        os.sched_setaffinity(0, {OUR_CORE})  # whatever is started here stays there too, but for what is sent elsewhere
         self.small, self.large = self.demo_backend("small")[1], self.large_backend()
         self.proxy, self.other = self.serve(), self.serve()
         self.latencies(2000)
@@ -41,7 +47,7 @@ listeners: {{web: {{address: "127.0.0.1:{port}", pool: small}}}}
 routes: [{{match: {{path_prefix: /large}}, pool: large}}]
 pools: {{small: {{backends: ["127.0.0.1:{self.small}"]}}, large: {{backends: ["127.0.0.1:{self.large}"]}}}}
 timeouts: {{client_header: 5s, client_idle: 5s}}
-''')
+''', workers=1)
         proxy.port = port
         return proxy
 
@@ -56,9 +62,9 @@ timeouts: {{client_header: 5s, client_idle: 5s}}
 events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 100000000;
   client_body_temp_path {directory}/t; proxy_temp_path {directory}/t; fastcgi_temp_path {directory}/t; uwsgi_temp_path {directory}/t; scgi_temp_path {directory}/t;
-  server {{ listen 127.0.0.1:{port} backlog=4096; location /large {{ root {directory}; }} }} }}
+  server {{ listen 127.0.0.1:{port} backlog=4096 sndbuf=64k; location /large {{ root {directory}; }} }} }}
 ''')
-        self.start("nginx", "-c", f"{directory}/nginx.conf")
+        self.start(*ELSEWHERE, "nginx", "-c", f"{directory}/nginx.conf")
         eventually(lambda: can_connect(port), "nginx answers")
         return port
 
@@ -74,38 +80,45 @@ http {{ access_log off; keepalive_requests 100000000;
 
     def attack(self, mode, options, target):
         """A crowd at `target` until weir has closed them all. What the client at ours sees meanwhile, how many there were,
-        how long it took, and the memory that each cost."""
-        before = target.memory()
+        how long it took, and the memory that each cost: weir's and the kernel's."""
+        before, kernel = target.memory(), kernel_memory()
         path = "/large" if mode == "reading" else "/"
-        attacker = subprocess.Popen(["slowhttptest", "-c", str(CONNECTIONS), "-r", "500", "-l", "60", "-p", "5", *options, "-u", f"http://127.0.0.1:{target.port}{path}"],
+        attacker = subprocess.Popen([*ELSEWHERE, "slowhttptest", "-c", str(CONNECTIONS), "-r", "500", "-l", "60", "-p", "5", *options, "-u", f"http://127.0.0.1:{target.port}{path}"],
                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         begin = time.monotonic()
+        peak, busy, most, most_kernel = 0, [], 0, 0
         try:
-            eventually(lambda: active(target) > 0.9 * CONNECTIONS, "the crowd is there")
-            peak, busy, most = target.memory(), [], 0
-            while (now := active(target)) > 0.5 * CONNECTIONS:
+            eventually(lambda: active(target) > 0.05 * CONNECTIONS, "the crowd comes")
+            while (now := active(target)) > 0.05 * CONNECTIONS:  # until it is gone
                 busy += self.latencies(200)
-                most, peak = max(most, now), max(peak, target.memory())
+                most, peak, most_kernel = max(most, now), max(peak, target.memory()), max(most_kernel, kernel_memory())
+            assert most > 0.9 * CONNECTIONS, most
             eventually(lambda: active(target) <= 1, "all are closed", patience=60)
         finally:
             attacker.kill()
             attacker.wait()
-        return busy, most, time.monotonic() - begin, (peak - before) / most
+        return busy, most, time.monotonic() - begin, (peak - before) / most, (most_kernel - kernel) / most
 
     def compare(self, mode, options):
         calm = self.latencies(3000)
         elsewhere = p99(self.attack(mode, options, self.other)[0])
-        busy, most, closed, kib = self.attack(mode, options, self.proxy)
+        busy, most, closed, kib, kernel_kib = self.attack(mode, options, self.proxy)
         calm = p99(calm + self.latencies(3000))
         here = p99(busy)
         codes = {k.split('code="')[1][:3]: int(v) for k, v in self.proxy.metrics().items() if k.startswith("weir_requests_total")}
-        print(f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; p99 of another client {here:.3f} ms ({len(busy)} requests): "
+        print(f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; p99 of another client {here:.3f} ms ({len(busy)} requests, the slowest {max(busy) * 1000:.0f} ms): "
               f"{here / calm:.2f} times that of a quiet machine ({calm:.3f} ms), {here / elsewhere:.2f} times that beside the same attack on another weir ({elsewhere:.3f} ms); "
-              f"at most {kib:.1f} KiB a connection; answers so far {codes}", flush=True)
+              f"at most {kib:.1f} KiB a connection, and {kernel_kib:.0f} KiB in the kernel for all its sockets (attacker's, weir's, backend's); answers so far {codes}", flush=True)
 
 
 def active(proxy):
     return proxy.metrics()['weir_connections_active{listener="web"}']
+
+
+def kernel_memory():
+    """KiB that all TCP sockets of the machine hold."""
+    with open("/proc/net/sockstat") as f:
+        return next(int(line.rsplit(" ", 1)[1]) for line in f if line.startswith("TCP:")) * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
 def p99(times):

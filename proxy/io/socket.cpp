@@ -10,15 +10,28 @@
 #include <unistd.h>
 
 namespace weir::proxy {
+namespace {
+
+// Bytes that the kernel takes for a peer beyond what is on its way; of that there may be any amount. By itself it takes
+// megabytes (tcp_wmem).
+constexpr int most_on_credit = 64 * 1024;
+constexpr int as_the_kernel_likes = 0;
+constexpr std::uint64_t proof = 256 * 1024; // bytes taken
+
+void limit_credit(int fd, int bytes) { ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes); }
+
+} // namespace
 
 bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
     fd_ = fd;
     loop_ = &loop;
     waker_ = &waker;
-    readable_ = hung_up_ = broken_ = said_all_ = false;
+    readable_ = hung_up_ = broken_ = said_all_ = proven_ = false;
+    sent_ = 0;
     writable_ = true;
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    limit_credit(fd_, most_on_credit);
     if (loop.add(fd_, *this, Trigger::edge)) return true;
     const int error = errno;
     close();
@@ -106,7 +119,10 @@ IoResult Socket::send(std::span<const iovec> parts) {
         // The plain call is cheaper for the kernel to take in.
         const auto sent = parts.size() == 1 ? ::send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
                                             : ::sendmsg(fd_, &message, MSG_NOSIGNAL);
-        if (sent >= 0) return {IoStatus::ok, static_cast<std::size_t>(sent)};
+        if (sent >= 0) {
+            sent_ += static_cast<std::uint64_t>(sent);
+            return {IoStatus::ok, static_cast<std::size_t>(sent)};
+        }
         if (errno == EINTR) continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK) return {IoStatus::failed, 0, errno};
         writable_ = false;
@@ -117,6 +133,12 @@ IoResult Socket::send(std::span<const iovec> parts) {
 std::size_t Socket::untaken() const {
     int bytes = 0;
     return ::ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+bool Socket::is_proven() {
+    if (proven_ || sent_ < proof || sent_ - untaken() < proof) return proven_;
+    limit_credit(fd_, as_the_kernel_likes);
+    return proven_ = true;
 }
 
 void Socket::finish_sending() { ::shutdown(fd_, SHUT_WR); }

@@ -9,6 +9,7 @@
 #include "proxy/io/event_loop.h"
 #include "proxy/io/fiber.h"
 
+#include <cstdint>
 #include <span>
 
 #include <sys/uio.h>
@@ -59,12 +60,17 @@ public:
     IoResult send(std::span<const iovec> parts); // some of it, or all
     std::size_t untaken() const;                 // bytes sent that the peer has not acknowledged
     void finish_sending();                       // half-close
+    // Whether the peer has shown that it takes what it is sent. Until then little is given to it on credit: a peer that
+    // takes nothing costs neither much of the kernel's memory nor much of the time of others.
+    bool is_proven();
 
 private:
     void on_event(std::uint32_t epoll_events) override;
 
     int fd_ = -1;
     bool readable_ = false, writable_ = false, hung_up_ = false, broken_ = false, said_all_ = false;
+    bool proven_ = false;
+    std::uint64_t sent_ = 0;
     EventLoop* loop_ = nullptr;
     Waker* waker_ = nullptr;
 };

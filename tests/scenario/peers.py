@@ -205,8 +205,12 @@ class Reader:
 class Client:
     """A raw connection to weir."""
 
-    def __init__(self, port, host="127.0.0.1"):
-        self.sock = socket.create_connection((host, port), PATIENCE)
+    def __init__(self, port, host="127.0.0.1", receive_buffer=None):
+        self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.sock.settimeout(PATIENCE)
+        if receive_buffer:  # how little the kernel takes for a client that does not read
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.connect((host, port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = Reader(self.sock)
 

@@ -20,9 +20,9 @@ def reset(sock):
 class Slow(Scenario):
     """Crowds that take their time. A drop now and then keeps nobody alive."""
 
-    def serve(self, script=None):
+    def serve(self, script=None, idle="3s"):
         self.port, self.seen = free_port(), self.backend(script)
-        self.proxy = self.weir(web(self.port, [self.seen], more="timeouts: {client_header: 3s, client_idle: 3s}"))
+        self.proxy = self.weir(web(self.port, [self.seen], more=f"timeouts: {{client_header: 3s, client_idle: {idle}}}"))
 
     def active(self):
         return self.proxy.metrics()['weir_connections_active{listener="web"}']
@@ -130,12 +130,8 @@ class Slow(Scenario):
         before = self.proxy.memory()
         clients = []
         for _ in range(CROWD // 4):
-            sock = socket.socket()
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sock.connect(("127.0.0.1", self.port))
-            sock.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
-            clients.append(sock)
-            self.addCleanup(sock.close)
+            client = self.client(self.port, receive_buffer=4096).send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            clients.append(client.sock)
         largest = []
 
         def all_cut():
@@ -153,6 +149,28 @@ class Slow(Scenario):
         eventually(all_cut, "all are cut")
         if not SANITIZED:
             self.assertLess(max(largest) - before, len(clients) * 160)  # kilobytes
+
+    def test_the_kernel_holds_little_for_a_reader_that_takes_nothing_and_gives_it_all_when_it_reads(self):
+        size = 8_000_000
+        self.serve(lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)), idle="60s")
+        client = self.client(self.port, receive_buffer=4096)
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        seen = []
+
+        def nothing_moves():
+            seen.append((waiting(self.port), waiting(self.seen.port)))
+            return seen[-1][0] > 0 and seen[-1][1] > 0 and seen[-10:] == [seen[-1]] * 10
+
+        eventually(nothing_moves, "all buffers are full")
+        self.assertLess(seen[-1][0], 128 * 1024)
+        self.assertEqual(len(client.reader.response("GET")["body"]), size)
+
+
+def waiting(port):
+    """Bytes that the kernel still has to send, over all connections that were accepted at a port."""
+    with open("/proc/net/tcp") as f:
+        connections = [line.split() for line in list(f)[1:]]
+    return sum(int(c[4].split(":")[0], 16) for c in connections if int(c[1].split(":")[1], 16) == port and c[3] == "01")
 
 
 class Leaving(Scenario):
