@@ -1,9 +1,9 @@
 #include "conf/durable_file.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include <fcntl.h>
@@ -54,15 +54,21 @@ error_code replace_file(const std::string& path, std::string_view content) {
     return sync_directory(path);
 }
 
-std::optional<std::string> read_whole_file(const std::string& path, error_code& error) {
-    errno = 0;
-    std::ifstream in(path, std::ios::binary);
-    if (in) {
-        std::string text(std::istreambuf_iterator<char>(in), {});
-        if (!in.bad()) return text;
+std::optional<std::string> read_whole_file(const std::string& path, error_code& error, std::size_t most) {
+    error.clear();
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    std::string text;
+    std::array<char, 16384> piece;
+    for (bool more = fd >= 0; more && text.size() < most;) {
+        const auto got = ::read(fd, piece.data(), std::min(piece.size(), most - text.size()));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) error = last_error();
+        if (got > 0) text.append(piece.data(), static_cast<std::size_t>(got));
+        more = got > 0;
     }
-    error = {errno ? errno : EIO, boost::system::system_category()};
-    return std::nullopt;
+    if (fd < 0) error = last_error();
+    else ::close(fd);
+    return error ? std::nullopt : std::optional(std::move(text));
 }
 
 } // namespace weir::conf

@@ -16,7 +16,8 @@ namespace weir::conf {
 // The new file is for its owner alone (0600).
 boost::system::error_code replace_file(const std::string& path, std::string_view content);
 
-// Unset, with errno in `error`, where it cannot be read; ENOENT where there is none.
-std::optional<std::string> read_whole_file(const std::string& path, boost::system::error_code& error);
+// At most so many bytes of it. Unset, with errno in `error`, where it cannot be read; ENOENT where there is none.
+std::optional<std::string> read_whole_file(const std::string& path, boost::system::error_code& error,
+                                           std::size_t most = std::string::npos);
 
 } // namespace weir::conf

@@ -17,9 +17,9 @@ bool is_hash(std::string_view text) {
 
 } // namespace
 
-KnownBad KnownBad::read(const std::string& state_dir) {
-    boost::system::error_code error;
+KnownBad KnownBad::read(const std::string& state_dir, boost::system::error_code& error) {
     const auto text = read_whole_file(path_in(state_dir), error);
+    if (error == boost::system::errc::no_such_file_or_directory) error.clear();
     return text ? parse(*text) : KnownBad();
 }
 

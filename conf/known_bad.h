@@ -26,7 +26,7 @@ public:
     static constexpr std::size_t most = 100; // the oldest are forgotten
 
     // What is there; lines that make no sense are left out: a damaged list must not stop a start.
-    static KnownBad read(const std::string& state_dir);
+    static KnownBad read(const std::string& state_dir, boost::system::error_code& error);
     static KnownBad parse(std::string_view text);
     std::string text() const;
     boost::system::error_code save(const std::string& state_dir) const;

@@ -1,55 +1,48 @@
 #include "conf/load.h"
 
+#include "conf/durable_file.h"
 #include "conf/hash.h"
 #include "conf/validate.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <iterator>
 
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <glob.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace weir::conf {
 namespace {
 
 constexpr std::size_t most_bytes = (4u << 20) + 1; // one more than the dialect's limit
 
-std::optional<std::string> read_all(int fd) {
-    std::string text;
-    std::array<char, 16384> piece;
-    while (text.size() < most_bytes) {
-        const auto got = ::read(fd, piece.data(), std::min(piece.size(), most_bytes - text.size()));
-        if (got == 0) return text;
-        if (got < 0 && errno != EINTR) return std::nullopt;
-        if (got > 0) text.append(piece.data(), static_cast<std::size_t>(got));
-    }
-    return text;
-}
-
-// Reads one file whole; never more than the dialect's limit, and never from a pipe or a device. All that is asked is
-// asked of the file that was opened: the path may lead to another one a moment later.
+// Reads one file whole; never more than the dialect's limit, and never from a pipe or a device. The path may lead to
+// another file at any moment: what is read is the one that was opened.
 std::optional<std::string> read_file(const std::string& path, std::string& why) {
-    std::optional<std::string> text;
-    const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct stat info {};
-    const bool is_open = fd >= 0 && ::fstat(fd, &info) == 0;
-    if (is_open && S_ISREG(info.st_mode)) text = read_all(fd);
-    if (is_open && !S_ISREG(info.st_mode)) why = "not a regular file";
-    else if (!text) why = std::string("cannot be read: ") + std::strerror(errno);
-    if (fd >= 0) ::close(fd);
+    if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+        why = "not a regular file";
+        return std::nullopt;
+    }
+    boost::system::error_code error;
+    auto text = read_whole_file(path, error, most_bytes);
+    if (!text) why = "cannot be read: " + error.message();
     return text;
 }
 
-std::vector<std::string> matching_files(const std::string& pattern) {
+// A directory that is not there has no files; one that cannot be read may have some.
+int is_fatal(const char*, int error) { return error != ENOENT && error != ENOTDIR; }
+
+std::vector<std::string> matching_files(const std::string& pattern, std::string& why) {
     glob_t found{};
     std::vector<std::string> files;
-    if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    errno = 0;
+    const int result = ::glob(pattern.c_str(), 0, is_fatal, &found);
+    if (result == GLOB_ABORTED || result == GLOB_NOSPACE)
+        why = pattern + " cannot be looked for: " + (errno ? std::strerror(errno) : "a directory cannot be read");
+    if (result == 0) files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     ::globfree(&found);
     return files;
 }
@@ -109,8 +102,8 @@ private:
         return std::nullopt;
     }
 
-    std::vector<std::string> find_matching(const std::string& pattern) const {
-        if (!memory_) return matching_files(pattern);
+    std::vector<std::string> find_matching(const std::string& pattern, std::string& why) const {
+        if (!memory_) return matching_files(pattern, why);
         std::vector<std::string> found;
         for (const auto& file : *memory_)
             if (::fnmatch(pattern.c_str(), file.path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0)
@@ -135,8 +128,9 @@ private:
             }
             const auto pattern = text.starts_with("/") ? text : base + text;
             loaded_.watched.push_back(pattern);
-            const auto files = find_matching(pattern);
-            if (files.empty() && pattern.find_first_of("*?[") == std::string::npos)
+            const auto files = find_matching(pattern, why);
+            if (!why.empty()) context_.fail(item.mark, "include", why);
+            else if (files.empty() && pattern.find_first_of("*?[") == std::string::npos)
                 context_.fail(item.mark, "include", "there is no file " + pattern);
             for (const auto& file : files) merge(file);
         }
@@ -214,12 +208,12 @@ Loaded load(const std::string& path, const Lookup& lookup) {
 }
 
 Loaded load_again(Loaded known, const Lookup& lookup) {
+    std::string why;
     std::vector<std::string> files{known.files.at(0)};
     for (std::size_t i = 1; i < known.watched.size(); ++i) // what includes say, and what they led to
         if (known.watched[i].find_first_of("*?[") != std::string::npos)
-            for (auto& file : matching_files(known.watched[i])) files.push_back(std::move(file));
-    std::string why;
-    bool same = known.ok() && known.sources.size() == known.files.size();
+            for (auto& file : matching_files(known.watched[i], why)) files.push_back(std::move(file));
+    bool same = why.empty() && known.ok() && known.sources.size() == known.files.size();
     for (const auto& source : known.sources) same = same && read_file(source.path, why) == source.text;
     for (const auto& file : files) same = same && std::count(known.files.begin(), known.files.end(), file) == 1;
     return same ? known : load(known.files[0], lookup);

@@ -4,7 +4,10 @@
 #include <climits>
 #include <cstring>
 #include <set>
+#include <string_view>
 
+#include <fnmatch.h>
+#include <glob.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -23,9 +26,18 @@ std::string directory_of(const std::string& path) {
 
 using Entries = std::map<std::string, std::set<std::string>>; // directory → names in it
 
-std::string name_of(const std::string& path) {
-    const auto name = path.substr(path.rfind('/') + 1);
-    return name.find_first_of("*?[") == std::string::npos ? name : "*";
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+bool is_pattern(std::string_view text) { return text.find_first_of("*?[") != text.npos; }
+
+std::vector<std::string> directories_like(const std::string& pattern) {
+    if (!is_pattern(pattern)) return {pattern};
+    glob_t found{};
+    std::vector<std::string> out;
+    if (::glob(pattern.c_str(), GLOB_ONLYDIR, nullptr, &found) == 0)
+        out.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    ::globfree(&found);
+    return out;
 }
 
 // The directory entries that decide what `path` leads to: its own, and those of the links at any part of it.
@@ -46,6 +58,17 @@ void add_entries(const std::string& path, Entries& out, int links = 0) {
     }
 }
 
+// For `sites/*/weir.yaml`: new entries of `sites` that match, and the file in each that is there.
+void add_pattern(const std::string& pattern, Entries& out) {
+    for (auto end = pattern.find('/', 1); end != std::string::npos; end = pattern.find('/', end + 1)) {
+        const auto part = pattern.substr(0, end);
+        if (!is_pattern(name_of(part))) continue;
+        for (const auto& directory : directories_like(directory_of(part))) out[directory].insert(name_of(part));
+    }
+    for (const auto& directory : directories_like(directory_of(pattern)))
+        add_entries(directory + "/" + name_of(pattern), out);
+}
+
 } // namespace
 
 FileWatch::FileWatch() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {}
@@ -54,15 +77,17 @@ FileWatch::~FileWatch() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-void FileWatch::set_files(const std::vector<std::string>& files) {
+Watched FileWatch::set_files(const std::vector<std::string>& files) {
+    const auto before = names_;
     files_ = files;
     update();
+    return names_ == before ? Watched::quiet : Watched::changed;
 }
 
 void FileWatch::update() {
     if (fd_ < 0) return;
     Entries wanted;
-    for (const auto& file : files_) add_entries(file, wanted);
+    for (const auto& file : files_) is_pattern(file) ? add_pattern(file, wanted) : add_entries(file, wanted);
     std::map<std::string, int> now;
     names_.clear();
     for (const auto& [directory, names] : wanted) {
@@ -82,7 +107,9 @@ bool FileWatch::matters(const inotify_event& event) const {
     const auto it = names_.find(event.wd);
     if (it == names_.end()) return false; // a watch that was given up
     if (event.len == 0) return true;      // the directory itself
-    return it->second.contains("*") || it->second.contains(event.name);
+    return std::any_of(it->second.begin(), it->second.end(), [&](const auto& name) {
+        return name == event.name || (is_pattern(name) && ::fnmatch(name.c_str(), event.name, FNM_PERIOD) == 0);
+    });
 }
 
 Watched FileWatch::read_events() {

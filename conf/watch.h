@@ -28,7 +28,8 @@ public:
     int descriptor() const { return fd_; } // readable when there is something to read; -1 where inotify is missing
 
     // Watches the directories of these files, or patterns of files, and of every symbolic link on the way to them.
-    void set_files(const std::vector<std::string>& files);
+    // Changed: something is watched that was not before, and may have changed since it was read.
+    Watched set_files(const std::vector<std::string>& files);
 
     // Takes in what the kernel has to say.
     Watched read_events();
@@ -42,8 +43,9 @@ private:
 
     int fd_ = -1;
     std::vector<std::string> files_;
-    std::map<std::string, int> directories_;     // directory → watch descriptor
-    std::map<int, std::set<std::string>> names_; // watch descriptor → the entries that matter there; "*": all
+    std::map<std::string, int> directories_; // directory → watch descriptor
+    std::map<int, std::set<std::string>>
+        names_; // watch descriptor → the entries that matter there, or patterns of them
 };
 
 } // namespace weir::conf

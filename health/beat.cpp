@@ -70,7 +70,8 @@ BeatLedger::Answer BeatLedger::take(const Beat& beat, Steady now, std::int64_t w
     if (known_ && beat.sequence <= last_sequence_) return Answer::replayed;
     const auto off = beat.time_ms - expected_ms(now, wall_ms);
     if (off > tolerance.count() || off < -tolerance.count()) return Answer::off_time;
-    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - began_).count();
+    // Rounded up: a beat of the millisecond in which hearing began is not of before.
+    const auto age = std::chrono::ceil<std::chrono::milliseconds>(now - began_).count();
     if (!known_ && beat.time_ms < wall_ms - age) return Answer::off_time;
     if (!known_) {
         first_ms_ = beat.time_ms;

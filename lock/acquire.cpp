@@ -56,14 +56,17 @@ std::uint64_t Keeper::fence() const { return state_->lease.fence; }
 unsigned Keeper::place() const { return state_->lease.place; }
 
 Awaitable<void> Keeper::keep(std::shared_ptr<State> state) {
+    const auto ttl = state->lock->ttl();
+    auto due = state->lease.deadline - 2 * ttl / 3; // whatever has passed of it already
     while (!state->stopped && !state->lost) {
-        state->timer.expires_after(state->lock->ttl() / 3);
+        state->timer.expires_at(due);
         co_await state->timer.async_wait(asio::as_tuple(asio::use_awaitable));
         if (state->stopped) break;
         state->renewing = true;
         const auto error = co_await state->lock->renew(state->lease);
         state->renewing = false;
         if (error == LockError::lost) state->lost = true;
+        due = error ? Clock::now() + ttl / 6 : state->lease.deadline - 2 * ttl / 3;
     }
 }
 

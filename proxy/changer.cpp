@@ -16,6 +16,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr int most_overtaken = 20; // before a change gives up
+constexpr std::chrono::seconds patience_with_disks{3};
 
 std::string told(const conf::BadConfig& bad) {
     return "this configuration was rolled back at " + to_iso(bad.since) + ": " + bad.why +
@@ -51,6 +52,10 @@ Fleet::About Changer::about_self() {
             [this] {
                 if (on_given_ && source() == conf::ConfigSource::fleet) on_given_();
             }};
+}
+
+bool Changer::comes_to_rest() {
+    return store_.disk().comes_to_rest(patience_with_disks) && reader_.disk().comes_to_rest(patience_with_disks);
 }
 
 conf::ConfigSource Changer::source() const {

@@ -51,6 +51,8 @@ public:
         trial_.close();
         fleet_.stop(presence);
     }
+    // Whether the disks have done what they were asked to; waits a little for that, and blocks meanwhile.
+    bool comes_to_rest();
     // Told when a newer configuration was given to the fleet that this machine takes its own from.
     void on_given(std::function<void()> told) { on_given_ = std::move(told); }
 

@@ -25,20 +25,20 @@ ConfigReader::ConfigReader(Fleet& fleet, std::string path, OnFiles on_files)
 asio::awaitable<conf::Loaded> ConfigReader::load(conf::ConfigSource from) {
     conf::Loaded loaded;
     if (from == conf::ConfigSource::fleet) loaded = co_await load_given();
-    else loaded = co_await asio::co_spawn(disk_, load_there(path_), asio::use_awaitable);
+    else loaded = co_await asio::co_spawn(disk_.executor(), load_there(path_), asio::use_awaitable);
     if (!loaded.hash.empty()) watch(loaded);
     co_return loaded;
 }
 
 asio::awaitable<conf::Loaded> ConfigReader::load_again(conf::ConfigSource from, conf::Loaded known) {
     if (from == conf::ConfigSource::fleet) co_return co_await load(from);
-    auto loaded = co_await asio::co_spawn(disk_, load_again_there(std::move(known)), asio::use_awaitable);
+    auto loaded = co_await asio::co_spawn(disk_.executor(), load_again_there(std::move(known)), asio::use_awaitable);
     watch(loaded);
     co_return loaded;
 }
 
 asio::awaitable<conf::Loaded> ConfigReader::read(std::vector<conf::SourceFile> files) {
-    co_return co_await asio::co_spawn(disk_, read_there(std::move(files)), asio::use_awaitable);
+    co_return co_await asio::co_spawn(disk_.executor(), read_there(std::move(files)), asio::use_awaitable);
 }
 
 asio::awaitable<conf::Loaded> ConfigReader::load_given() {
@@ -48,7 +48,7 @@ asio::awaitable<conf::Loaded> ConfigReader::load_given() {
     if (!given) co_return fail("the fleet cannot be asked: " + configs->problem());
     if ((*given ? (*given)->version.number : 0) < fleet_.newest().number)
         co_return fail("the fleet's servers have lost what was given to them");
-    if (!*given) co_return co_await asio::co_spawn(disk_, load_there(path_), asio::use_awaitable);
+    if (!*given) co_return co_await asio::co_spawn(disk_.executor(), load_there(path_), asio::use_awaitable);
     given_ = (*given)->version;
     std::string why;
     auto bundle = conf::last_good_from((*given)->text, why);

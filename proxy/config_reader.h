@@ -5,10 +5,10 @@
 #pragma once
 
 #include "conf/load.h"
+#include "proxy/disk_thread.h"
 #include "proxy/fleet.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <functional>
 #include <string>
@@ -35,6 +35,7 @@ public:
     // What was read elsewhere.
     void watch(const conf::Loaded& loaded) const { on_files_(loaded.watched); }
     const std::string& path() const { return path_; }
+    DiskThread& disk() { return disk_; }
 
 private:
     boost::asio::awaitable<conf::Loaded> load_given();
@@ -44,7 +45,7 @@ private:
     const std::string path_;
     const OnFiles on_files_;
     lock::FleetVersion given_;
-    boost::asio::thread_pool disk_{1};
+    DiskThread disk_;
 };
 
 } // namespace weir::proxy

@@ -4,6 +4,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace weir::proxy {
@@ -28,7 +29,12 @@ ConfigWatch::~ConfigWatch() {
     if (descriptor_.is_open()) descriptor_.release(); // `files_` closes it
 }
 
+void ConfigWatch::set_files(const std::vector<std::string>& files) {
+    if (files_.set_files(files) == conf::Watched::changed && started_ && !stopped_) asio::post(control_, on_change_);
+}
+
 void ConfigWatch::start() {
+    started_ = true;
     asio::co_spawn(control_, follow(), log::tell_failure);
     asio::co_spawn(control_, refresh(), log::tell_failure);
 }

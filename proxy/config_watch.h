@@ -24,7 +24,9 @@ public:
     ConfigWatch(const ConfigWatch&) = delete;
     ConfigWatch& operator=(const ConfigWatch&) = delete;
 
-    void set_files(const std::vector<std::string>& files) { files_.set_files(files); }
+    // What was read and is to be watched. An edit between the two goes unseen: where something is new, `on_change`
+    // follows.
+    void set_files(const std::vector<std::string>& files);
     void start();
     void stop() { stopped_ = true; }
 
@@ -37,7 +39,7 @@ private:
     conf::FileWatch files_;
     boost::asio::posix::stream_descriptor descriptor_;
     boost::asio::steady_timer timer_;
-    bool stopped_ = false;
+    bool started_ = false, stopped_ = false;
 };
 
 } // namespace weir::proxy

@@ -133,7 +133,10 @@ asio::awaitable<void> Fleet::live(std::shared_ptr<State> state, std::uint64_t ro
     while (state->round == round) {
         state->news = false;
         if (!std::exchange(state->floor.asked, true))
-            asio::co_spawn(state->control, learn_floor(state), log::tell_failure);
+            asio::co_spawn(state->control, learn_floor(state), [state](const std::exception_ptr& failure) {
+                state->floor.asked = false;
+                log::tell_failure(failure);
+            });
         co_await tell(*state);
         if (state->round != round) co_return;
         if (state->news) continue;
@@ -147,7 +150,6 @@ asio::awaitable<void> Fleet::live(std::shared_ptr<State> state, std::uint64_t ro
 
 asio::awaitable<void> Fleet::learn_floor(std::shared_ptr<State> state) {
     state->floor.fence = co_await state->about.floor();
-    state->floor.asked = false;
 }
 
 asio::awaitable<void> Fleet::tell(State& state) {

@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
 #include <sys/resource.h>
@@ -90,7 +91,10 @@ ExitCode Process::run() {
     });
     control_.run();
     running_.stop();
+    const bool rests = changer_.comes_to_rest();
+    if (!rests) spdlog::error("stopping: a disk does not answer, and is waited for no longer");
     spdlog::shutdown();
+    if (!rests) std::_Exit(static_cast<int>(code_)); // what is written there is whole, or not there
     return code_;
 }
 
@@ -115,6 +119,8 @@ asio::awaitable<void> Process::start() {
     if (admin_) admin_->start();
     asio::co_spawn(control_, handle_signals(), log::tell_failure);
     watch_.start();
+    // An edit may have come between the reading and the watching; what the fleet has, it tells.
+    if (running_.snapshot()->config.reload.source == conf::ConfigSource::file) files_may_have_changed();
     const auto& snapshot = *running_.snapshot();
     spdlog::info("weir {} serves {} (hash {}), pid {}, {} workers", version, path_, snapshot.hash.substr(0, 12),
                  ::getpid(), running_.counters().size());
@@ -188,7 +194,7 @@ asio::awaitable<void> Process::upgrade_binary() {
     std::string error;
     try {
         error = co_await start_successor();
-        if (error.empty() && !stopping_) co_await upgrade_->confirm();
+        if (error.empty() && !stopping_) error = co_await upgrade_->confirm();
     } catch (const std::exception& e) { // no memory, no descriptor
         error = e.what();
     }

@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::proxy {
@@ -17,6 +18,7 @@ namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr auto never = asio::steady_timer::time_point::max();
+constexpr std::chrono::milliseconds first_pause{2000}, longest_pause{60'000};
 
 void write_to_log(const ReloadReport& report) {
     const auto hash = report.hash.substr(0, 12);
@@ -44,7 +46,7 @@ void write_to_log(const ReloadReport& report) {
 } // namespace
 
 Reloader::Reloader(asio::io_context& control, Changer& changer)
-    : changer_(changer), wanted_(control, never), finished_(control, never) {
+    : changer_(changer), wanted_(control, never), finished_(control, never), again_(control), pause_(first_pause) {
     asio::co_spawn(control, work(), log::tell_failure);
     changer_.on_given([this] {
         if (!running_now_ && asked_ == answered_) request("fleet");
@@ -114,6 +116,25 @@ asio::awaitable<void> Reloader::answer() {
     auto report = co_await changer_.change(std::move(loaded), std::move(trigger), insist);
     report.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
     finish(report);
+    try_again_later(report);
+}
+
+void Reloader::try_again_later(const ReloadReport& report) {
+    again_.cancel();
+    const bool later = report.trigger == "watch" && report.verdict == ReloadVerdict::refused && report.for_now &&
+                       !report.hash.empty() && !closed_;
+    if (!later) {
+        pause_ = first_pause;
+        return;
+    }
+    spdlog::info("reload: tried again in {} s", pause_.count() / 1000);
+    again_.expires_after(pause_);
+    pause_ = std::min(2 * pause_, longest_pause);
+    again_.async_wait([this](boost::system::error_code error) {
+        if (error || closed_) return;
+        only_if_changed_ = false; // the file is as it was
+        request_if_changed("watch");
+    });
 }
 
 void Reloader::finish(const ReloadReport& report) {

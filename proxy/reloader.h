@@ -38,7 +38,11 @@ public:
     void hold() { held_ = true; }
     void resume() { held_ = false, wanted_.cancel(); }
     // Weir is stopping: nothing is applied any more, and a lock that is held is given back.
-    void close(Presence presence) { changer_.close(presence); }
+    void close(Presence presence) {
+        closed_ = true;
+        again_.cancel();
+        changer_.close(presence);
+    }
 
     const ReloadReport& last() const { return last_; }
     const ReloadCounts& counts() const { return counts_; }
@@ -52,13 +56,16 @@ private:
     boost::asio::awaitable<void> work();
     boost::asio::awaitable<void> answer();
     void finish(const ReloadReport& report);
+    // What a watch has found, and what stood in its way only for now, is tried again by itself.
+    void try_again_later(const ReloadReport& report);
 
     Changer& changer_;
-    boost::asio::steady_timer wanted_, finished_;
+    boost::asio::steady_timer wanted_, finished_, again_;
+    std::chrono::milliseconds pause_; // before the next try
     std::string trigger_;
     std::uint64_t asked_ = 0, answered_ = 0;
     Insist insist_ = Insist::no;
-    bool only_if_changed_ = true, running_now_ = false, held_ = false;
+    bool only_if_changed_ = true, running_now_ = false, held_ = false, closed_ = false;
     ReloadReport last_;
     ReloadCounts counts_;
     std::uint64_t fence_ = 0;

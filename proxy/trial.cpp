@@ -87,10 +87,11 @@ asio::awaitable<bool> Trial::watch(ReloadReport& report, SnapshotPtr before, con
     if (closed_) co_return false;
     if (worse) {
         co_await roll_back(report, std::move(before), *worse);
-        co_await store_.record_bad(report.hash, *worse);
+        // The fleet first: the disk may hang. Also without a lease: that it hurts is true all the same.
         lock::FleetChange change{report.fence, report.hash, "", "bad", *worse, 0, 0};
-        co_await fleet_.finish(std::move(change)); // also without a lease: that it hurts is true all the same
-    } else if (lost()) {                           // which says nothing about the configuration
+        co_await fleet_.finish(std::move(change));
+        co_await store_.record_bad(report.hash, *worse);
+    } else if (lost()) { // which says nothing about the configuration
         report.for_now = true;
         co_await roll_back(report, std::move(before), "the lock was lost before there was a verdict");
     }

@@ -14,6 +14,7 @@
 #include <iterator>
 #include <vector>
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -68,6 +69,14 @@ int start_anew(int channel, pid_t& process) {
     return error;
 }
 
+// The channel once more, for when its time is up and it is closed.
+struct Spare {
+    int descriptor;
+    ~Spare() {
+        if (descriptor >= 0) ::close(descriptor);
+    }
+};
+
 } // namespace
 
 // Hands everything over and waits for the answer. Empty where the new process serves.
@@ -111,6 +120,7 @@ asio::awaitable<std::string> Upgrade::end_process() {
 asio::awaitable<std::string> Upgrade::run(const Handover& handover) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) co_return std::strerror(errno);
+    const Spare spare{::fcntl(ends[0], F_DUPFD_CLOEXEC, 0)};
     boost::system::error_code unwatched;
     channel_.assign(ends[0], unwatched);
     const int failed = unwatched ? unwatched.value() : start_anew(ends[1], process_);
@@ -120,17 +130,21 @@ asio::awaitable<std::string> Upgrade::run(const Handover& handover) {
     health::Deadline deadline(channel_, start_time);
     const auto error = co_await converse(handover);
     if (error.empty()) co_return error;
+    send_message(spare.descriptor, {"no"}); // an end without a word would mean that this process is gone
     if (channel_.is_open()) channel_.close();
     const auto how = co_await end_process();
     co_return error + " (" + how + ")";
 }
 
-asio::awaitable<void> Upgrade::confirm() {
+// Returns what went wrong all the same: whoever ends now serves nobody.
+asio::awaitable<std::string> Upgrade::confirm() {
     health::Deadline deadline(channel_, end_time);
     told_to_go_ = true;
     send_message(channel_.native_handle(), {"go"});
     char nothing[16];
     co_await channel_.async_read_some(asio::buffer(nothing), token);
+    if (::waitpid(process_, nullptr, WNOHANG) == process_) co_return "it ended as it took over";
+    co_return "";
 }
 
 void Upgrade::abandon() {

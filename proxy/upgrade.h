@@ -26,7 +26,7 @@ public:
     // Returns why it does not; empty: it does, and waits for `confirm`.
     boost::asio::awaitable<std::string> run(const Handover& handover);
     // Tells the new process to go on. Ends when everyone who has to know of it does.
-    boost::asio::awaitable<void> confirm();
+    boost::asio::awaitable<std::string> confirm();
     // Weir is to stop: the new process must not go on instead.
     void abandon();
 

@@ -17,13 +17,17 @@ asio::awaitable<error_code> save_good(conf::LastGoodStore store, conf::LastGood 
 
 // Others that share the directory may have added to the list.
 asio::awaitable<error_code> add_bad(std::string state_dir, conf::BadConfig bad) {
-    auto all = conf::KnownBad::read(state_dir);
+    error_code error;
+    auto all = conf::KnownBad::read(state_dir, error);
+    if (error) co_return error; // what it says is not to be lost
     all.add(std::move(bad));
     co_return all.save(state_dir);
 }
 
 asio::awaitable<error_code> forget_bad(std::string state_dir, std::string hash) {
-    auto all = conf::KnownBad::read(state_dir);
+    error_code error;
+    auto all = conf::KnownBad::read(state_dir, error);
+    if (error) co_return error;
     all.forget(hash);
     co_return all.save(state_dir);
 }
@@ -37,26 +41,28 @@ void tell(const char* what, const error_code& error) {
 } // namespace
 
 VerdictStore::VerdictStore(std::string state_dir, const std::string& main_file)
-    : state_dir_(std::move(state_dir)), good_(state_dir_, main_file), fences_(disk_.get_executor(), state_dir_),
-      bad_(conf::KnownBad::read(state_dir_)) {}
+    : state_dir_(std::move(state_dir)), good_(state_dir_, main_file), fences_(disk_.executor(), state_dir_) {
+    error_code told_at_start;
+    bad_ = conf::KnownBad::read(state_dir_, told_at_start);
+}
 
 asio::awaitable<void> VerdictStore::record_good(conf::LastGood good) {
     const auto hash = good.hash;
-    const auto kept = co_await asio::co_spawn(disk_, save_good(good_, std::move(good)), asio::use_awaitable);
+    const auto kept = co_await asio::co_spawn(disk_.executor(), save_good(good_, std::move(good)), asio::use_awaitable);
     tell("the last good configuration", kept);
     co_await forgive(hash);
 }
 
 asio::awaitable<void> VerdictStore::forgive(std::string hash) {
     if (!bad_.forget(hash)) co_return;
-    const auto forgotten = co_await asio::co_spawn(disk_, forget_bad(state_dir_, hash), asio::use_awaitable);
+    const auto forgotten = co_await asio::co_spawn(disk_.executor(), forget_bad(state_dir_, hash), asio::use_awaitable);
     tell("the list of bad configurations", forgotten);
 }
 
 asio::awaitable<void> VerdictStore::record_bad(std::string hash, std::string why) {
     const conf::BadConfig bad{std::move(hash), std::time(nullptr), std::move(why)};
     bad_.add(bad);
-    const auto kept = co_await asio::co_spawn(disk_, add_bad(state_dir_, bad), asio::use_awaitable);
+    const auto kept = co_await asio::co_spawn(disk_.executor(), add_bad(state_dir_, bad), asio::use_awaitable);
     tell("the list of bad configurations", kept);
 }
 
@@ -74,7 +80,8 @@ asio::awaitable<std::string> VerdictStore::admit(std::uint64_t fence, std::strin
 
 asio::awaitable<void> VerdictStore::keep_given(std::string fleet, lock::FleetVersion version) {
     const GivenMark mark(state_dir_, fleet);
-    const auto kept = co_await asio::co_spawn(disk_, keep_there(mark, std::move(version)), asio::use_awaitable);
+    const auto kept =
+        co_await asio::co_spawn(disk_.executor(), keep_there(mark, std::move(version)), asio::use_awaitable);
     tell("the number of the fleet's configuration", kept);
 }
 

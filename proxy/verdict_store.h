@@ -2,16 +2,16 @@
 // highest fence that took effect, and the newest configuration that was given to its fleet.
 //
 // Thread: the control thread; the disk is written on a thread of its own.
-// Lifetime: it waits, when it ends, for what the disk is doing.
+// Lifetime: as DiskThread's.
 #pragma once
 
 #include "conf/known_bad.h"
 #include "conf/last_good.h"
 #include "lock/fences.h"
+#include "proxy/disk_thread.h"
 #include "proxy/given_mark.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <string>
 
@@ -37,12 +37,13 @@ public:
     boost::asio::awaitable<std::string> admit(std::uint64_t fence, std::string hash);
 
     const lock::Fences& fences() const { return fences_; }
+    DiskThread& disk() { return disk_; }
 
     lock::FleetVersion given(const std::string& fleet) const { return GivenMark(state_dir_, fleet).read(); }
     boost::asio::awaitable<void> keep_given(std::string fleet, lock::FleetVersion version);
 
 private:
-    boost::asio::thread_pool disk_{1}; // one thread: what is written stays in order
+    DiskThread disk_; // what is written stays in order
     const std::string state_dir_;
     const conf::LastGoodStore good_;
     const lock::Fences fences_;

@@ -79,7 +79,11 @@ public:
     explicit Choice(const Start& start) : start_(start), file_(conf::load(start.config)) {
         const bool can_tell = file_.ok() || start.state_dir.empty();
         state_dir_ = can_tell ? file_.config.process.state_dir : start.state_dir;
-        known_ = conf::KnownBad::read(state_dir_);
+        boost::system::error_code error;
+        known_ = conf::KnownBad::read(state_dir_, error);
+        if (error)
+            std::cerr << "weir: WARNING: the list of bad configurations in " << state_dir_
+                      << " cannot be read, and is not kept on: " << error.message() << "\n";
         if (file_.ok()) asked_ = ask_fleet(file_.config.reload, file_.hash);
     }
 

@@ -11,7 +11,7 @@ constexpr std::size_t large_body = 32 * 1024; // from here on a larger buffer sa
 constexpr std::size_t small_body = 4 * 1024;
 // Bytes moved, in and out, before others get their turn. A long one is cheaper, as what was read is still near when it
 // is sent; so it is for those who take it.
-constexpr std::uint64_t short_turn = 128u << 10, long_turn = 1u << 20;
+constexpr std::uint64_t long_turn = 1u << 20;
 
 } // namespace
 
@@ -27,7 +27,7 @@ void BodyPump::send_first(Buffer& head) {
 }
 
 PumpStatus BodyPump::run() {
-    const auto turn = ends_.to.is_proven() ? long_turn : short_turn;
+    const auto turn = std::min<std::uint64_t>(2 * ends_.to.credit(), long_turn);
     for (const auto pause = moved() + turn;;) {
         if (moved() >= pause) return PumpStatus::yielded;
         if (!finished_ && in_flight_ == 0 && !in_->empty()) {

@@ -7,6 +7,7 @@
 namespace weir::proxy::http {
 namespace {
 
+constexpr int most_drops = 8;             // before others have their turn
 constexpr std::uint8_t most_interim = 10; // more 1xx than that is no answer
 
 // What a client must send or take of a body within its idle time, counted in and out: a drop now and then is no life.
@@ -46,7 +47,7 @@ Task<Relay::Result> Relay::run() {
             result_ = response_ ? Result::broken_off : Result::no_answer;
             break;
         }
-        if (client_.timer.expired() && !has_been_read()) {
+        if (client_.timer.expired() && !has_been_read() && !give_up_request()) {
             result_ = on_timeout();
             break;
         }
@@ -70,6 +71,7 @@ Relay::Step Relay::step() {
     for (;;) {
         const auto before = progress_;
         if (!request_done_ && push_request() == Step::over) return Step::over;
+        if (request_broken_ && response_) drop_upload();
         if ((response_ ? pull_response() : read_answer()) == Step::over) return Step::over;
         if (progress_ == before) break;
         did = Step::moved;
@@ -96,6 +98,28 @@ Relay::Step Relay::push_request() {
     case PumpStatus::sink_failed: request_done_ = request_broken_ = true, ++progress_; break;
     }
     return Step::moved;
+}
+
+// Nobody takes what the client still sends, and it may look at the answer only when it has sent everything. This is no
+// progress: the answer must be read in time all the same.
+void Relay::drop_upload() {
+    for (int i = 0; i < most_drops && client_.socket.readable(); ++i) {
+        Buffer sink(client_.context.heads);
+        const auto result = client_.socket.receive(sink.space());
+        if (result.status != IoStatus::ok) return;
+        exchange_.report_.bytes_in += result.bytes;
+    }
+    if (client_.socket.readable()) client_.fiber.yield(client_.context.loop);
+}
+
+// A backend that has answered early and reads no more, and a client that reads only when it has sent all, wait for each
+// other. Whether that is so now: the answer is what counts then.
+bool Relay::give_up_request() {
+    if (request_done_ || !response_ || switched_) return false;
+    if (request_.waiting() != Waiting::for_sink || response_->waiting() != Waiting::for_sink) return false;
+    request_done_ = request_broken_ = true;
+    client_.expire_in(exchange_.timeouts_->client_idle);
+    return true;
 }
 
 Relay::Step Relay::read_answer() {

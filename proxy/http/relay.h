@@ -37,6 +37,8 @@ private:
 
     Step step();
     Step push_request();
+    void drop_upload();
+    bool give_up_request();
     Step read_answer();
     Step take_head();
     Step pass_interim(const ResponseHead& head);

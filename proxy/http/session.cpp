@@ -146,7 +146,7 @@ Task<> Session::linger() {
         if (result.status == IoStatus::ok) client_.fiber.yield(client_.context.loop);
         client_.expire_in(client_.is_draining() ? hurried_silence : linger_silence);
         co_await client_.fiber.wait();
-        if (client_.aborted || client_.timer.expired()) co_return;
+        if (client_.aborted || (client_.timer.expired() && !client_.socket.readable())) co_return;
     }
 }
 

@@ -12,13 +12,14 @@
 namespace weir::proxy {
 namespace {
 
-// Bytes that the kernel takes for a peer beyond what is on its way; of that there may be any amount. By itself it takes
-// megabytes (tcp_wmem).
-constexpr int most_on_credit = 64 * 1024;
-constexpr int as_the_kernel_likes = 0;
-constexpr std::uint64_t proof = 256 * 1024; // bytes taken
+// What waits in the kernel for a peer, beyond what is on its way; of that there may be any amount. By itself the kernel
+// takes megabytes (tcp_wmem), and from `no_limit` on it may.
+constexpr std::size_t first_credit = 64 * 1024, no_limit = 4 * 1024 * 1024, step = 4;
 
-void limit_credit(int fd, int bytes) { ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes); }
+void limit_unsent(int fd, std::size_t bytes) {
+    const int value = bytes < no_limit ? static_cast<int>(bytes) : 0; // 0: the system's own
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
+}
 
 } // namespace
 
@@ -26,12 +27,13 @@ bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
     fd_ = fd;
     loop_ = &loop;
     waker_ = &waker;
-    readable_ = hung_up_ = broken_ = said_all_ = proven_ = false;
+    readable_ = hung_up_ = broken_ = said_all_ = false;
     sent_ = 0;
+    credit_ = first_credit;
     writable_ = true;
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    limit_credit(fd_, most_on_credit);
+    limit_unsent(fd_, credit_);
     if (loop.add(fd_, *this, Trigger::edge)) return true;
     const int error = errno;
     close();
@@ -135,10 +137,10 @@ std::size_t Socket::untaken() const {
     return ::ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
-bool Socket::is_proven() {
-    if (proven_ || sent_ < proof || sent_ - untaken() < proof) return proven_;
-    limit_credit(fd_, as_the_kernel_likes);
-    return proven_ = true;
+std::size_t Socket::credit() {
+    while (credit_ < no_limit && sent_ >= step * credit_ && sent_ - untaken() >= step * credit_)
+        limit_unsent(fd_, credit_ *= step);
+    return credit_;
 }
 
 void Socket::finish_sending() { ::shutdown(fd_, SHUT_WR); }

@@ -60,17 +60,18 @@ public:
     IoResult send(std::span<const iovec> parts); // some of it, or all
     std::size_t untaken() const;                 // bytes sent that the peer has not acknowledged
     void finish_sending();                       // half-close
-    // Whether the peer has shown that it takes what it is sent. Until then little is given to it on credit: a peer that
-    // takes nothing costs neither much of the kernel's memory nor much of the time of others.
-    bool is_proven();
+    // How many bytes may be sent before the peer takes them: about as many as it has taken already, so that one that
+    // takes nothing costs neither much of the kernel's memory nor much of the time of others. Asks the kernel where it
+    // may rise.
+    std::size_t credit();
 
 private:
     void on_event(std::uint32_t epoll_events) override;
 
     int fd_ = -1;
     bool readable_ = false, writable_ = false, hung_up_ = false, broken_ = false, said_all_ = false;
-    bool proven_ = false;
     std::uint64_t sent_ = 0;
+    std::size_t credit_ = 0;
     EventLoop* loop_ = nullptr;
     Waker* waker_ = nullptr;
 };

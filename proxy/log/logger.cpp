@@ -9,6 +9,8 @@
 #include <spdlog/spdlog.h>
 
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include <unistd.h>
 
@@ -75,13 +77,16 @@ void configure_logger(const conf::Logging& logging) {
         logger->flush_on(spdlog::level::info);
         spdlog::set_default_logger(std::move(logger));
     }
+    spdlog::set_level(level_of(logging.level));
+    // To change the format is to wait for whoever writes a line just now: not for nothing.
+    static std::optional<conf::LogFormat> format; // the logger is the process's own
+    if (std::exchange(format, logging.format) == logging.format) return;
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
     formatter->add_flag<JsonMessage>('*');
     formatter->set_pattern(logging.format == conf::LogFormat::json
                                ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})"
                                : "%Y-%m-%dT%H:%M:%S.%eZ %-5l %v");
     spdlog::default_logger()->set_formatter(std::move(formatter));
-    spdlog::set_level(level_of(logging.level));
 }
 
 } // namespace weir::proxy::log

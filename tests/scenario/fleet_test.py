@@ -7,13 +7,13 @@ import tempfile
 from redis_server import lock
 from weir_test import WEIR, Scenario, eventually, free_port, web
 
-CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 4, rise: 1}"
+CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 9, rise: 1}"
 
 
 class FleetScenario(Scenario):
     wait = "20s"
 
-    def members(self, count, redis, window="1s", **kwargs):
+    def members(self, count, redis, window="2s", **kwargs):
         self.good = self.backend(name="good")
         self.redis, self.window, self.more, self.source = redis, window, kwargs.pop("more", ""), kwargs.pop("source", "file")
         self.ports = [free_port() for _ in range(count)]
@@ -62,8 +62,12 @@ class FleetScenario(Scenario):
         return self.fleet[i]
 
     def view(self, member=0):
-        status, body = self.fleet[member].admin("GET", "/api/v1/fleet")
-        return json.loads(body) if status == 200 else {"members": [], "error": body}
+        """A server that is silent for a moment is asked again."""
+        def ask():
+            status, body = self.fleet[member].admin("GET", "/api/v1/fleet")
+            return status == 200 and json.loads(body)
+
+        return eventually(ask, "the fleet answers")
 
     def counts(self, verdict):
         return [weir.metrics().get(f'weir_reloads_total{{verdict="{verdict}"}}', 0) for weir in self.fleet]

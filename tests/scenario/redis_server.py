@@ -69,6 +69,14 @@ def lock(servers, more="", watch="false", kind="redis", ttl="6s", wait="20s", ro
     return f'reload: {{watch: {watch}, {rollback}lock: {{type: {kind}, fleet: test, ttl: {ttl}, wait: {wait}, servers: [{urls}]{more}}}}}\n'
 
 
+def took_turns(test, redis, events, least):
+    """Whoever took the lock gave it back before the next one had it, every time; `least` did. An attempt that was given up
+    when its answer was late may have been made all the same."""
+    eventually(lambda: len(events()) >= 2 * least and len(events()) % 2 == 0 and redis.call("EXISTS", "weir:{test}:lock") == "0", "the last one has given its lock back")
+    seen = events()
+    test.assertEqual(seen, ["INCR", "DEL"] * (len(seen) // 2))
+
+
 def waits_for_lock(test):
     """A weir whose reload waits for a lock that somebody else has; with its Redis and its backend."""
     redis, backend = Redis(test), test.backend()

@@ -17,7 +17,7 @@ class Sticky(Scenario):
 
     def config(self, pool="sticky: {cookie: home}", states=None):
         listed = ", ".join(f'{{name: {b.name}, address: "{b.address}", state: {(states or {}).get(b.name, "ready")}}}' for b in self.behind)
-        check = "health_check: {type: http, interval: 200ms, timeout: 200ms, fall: 5, rise: 1}"
+        check = "health_check: {type: http, interval: 200ms, timeout: 200ms, fall: 20, rise: 1}"
         return f'listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}\npools:\n  web:\n    {pool}\n    {check}\n    backends: [{listed}]\n'
 
     def ask(self, cookie=None, extra=""):
@@ -290,7 +290,7 @@ pools: {{web: {{backends: [{{address: "{behind.address}", max_connections: 1}}],
 class Backups(Scenario):
     def test_a_backup_serves_only_while_no_other_does(self):
         port, one, backup = free_port(), self.backend(name="one"), self.backend(name="backup")
-        check = "{type: http, interval: 200ms, timeout: 200ms, fall: 5, rise: 1}"
+        check = "{type: http, interval: 200ms, timeout: 200ms, fall: 20, rise: 1}"
         proxy = self.weir(web(port, [one, backup], check).replace(f'"{backup.address}"', f'{{address: "{backup.address}", backup: true}}'))
         proxy.wait_up(2)
 

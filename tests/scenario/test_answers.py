@@ -154,6 +154,24 @@ class Answers(Scenario):
         self.upload(client, 10_000_000)
         self.assertEqual(client.reader.response()["fields"]["location"], "/login")
 
+    def test_a_large_early_answer_too_though_the_backend_listens_no_more(self):
+        """All three would wait for each other."""
+        size = 10_000_000
+
+        def refuse(connection):
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+
+        self.seen._serve = refuse
+        port = free_port()
+        proxy = self.weir(web(port, [self.seen], more="timeouts: {client_idle: 5s}"))
+        client = self.client(port)
+        self.upload(client, 30_000_000)
+        answer = client.reader.response()
+        self.assertEqual((answer["status"], len(answer["body"])), (403, size))
+        self.assertEqual(client.rest(), b"")
+        eventually(lambda: proxy.metrics()['weir_connections_active{listener="web"}'] == 0, "it is closed")
+
     def test_a_417_before_the_body_leaves_no_connection_half_read(self):
         def refuse(connection):
             data = b""

@@ -136,11 +136,11 @@ class Beats(Scenario):
         self.assertEqual(self.beat(3, backend="b1")[0], 200)
 
     def test_backends_that_only_the_old_configuration_has_are_heard_while_the_new_one_may_be_taken_back(self):
-        self.serve(interval="1s", fall=2)
+        self.serve(interval="2s", fall=2)
         self.agent()
         self.proxy.wait_up(1)
         rules = "reload: {watch: false, rollback: {window: 20s}}\n"
-        gone = web(self.port, [f"127.0.0.1:{free_port()}"], "{type: tcp, interval: 200ms, timeout: 200ms, fall: 15, rise: 1}") + rules
+        gone = web(self.port, [f"127.0.0.1:{free_port()}"], "{type: tcp, interval: 200ms, timeout: 200ms, fall: 30, rise: 1}") + rules
         refused = self.proxy.backends()["b0"]["ejections"]
         report = self.proxy.reload(gone)  # it takes longer than two missing beats
         self.assertEqual(report["verdict"], "rolled_back")
@@ -233,7 +233,7 @@ class Beats(Scenario):
         if SANITIZED:
             self.skipTest("a sanitizer wants to be loaded first")
         clock = Clock(self)
-        self.serve(count=2, interval="1s", environment=clock.environment)
+        self.serve(count=2, interval="2s", environment=clock.environment)
         self.agent(backend="b0")
         self.agent(backend="b1")
         self.proxy.wait_up(2)

@@ -153,7 +153,7 @@ pools:
         self.assertEqual(self.state("b0"), "up")
 
 
-CHECK = "{type: http, interval: 200ms, timeout: 200ms, fall: 5, rise: 1, path: /healthz}"
+CHECK = "{type: http, interval: 200ms, timeout: 200ms, fall: 20, rise: 1, path: /healthz}"
 
 
 class Shares(Scenario):
@@ -235,13 +235,13 @@ class Shares(Scenario):
             connection.sendall(f"HTTP/1.1 {'503 Sick' if bad else '200 OK'}\r\nContent-Length: 0\r\n\r\n".encode())
 
         flapping = self.backend(flaps)
-        proxy = self.weir(web(port, [flapping], "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 10, rise: 10}"))
+        proxy = self.weir(web(port, [flapping], "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 20, rise: 20}"))
         proxy.wait_up(1)
         begin = count[0]
 
         def has_flapped():
             states.add(proxy.states()[0])
-            return count[0] >= begin + 24  # more failures than `fall`, and never two in a row
+            return count[0] >= begin + 44  # more failures than `fall`, and never two in a row
 
         eventually(has_flapped, "it has flapped for a while")
         self.assertEqual(states, {"up"})

@@ -1,5 +1,6 @@
 """Peers that are slow, break off or vanish: nobody else notices."""
 import asyncio
+import contextlib
 import random
 import select
 import socket
@@ -99,8 +100,9 @@ class Slow(Scenario):
 
         def cut():
             try:
+                client.sock.setblocking(False)
                 client.send("x")
-                return not client.sock.recv(1000, socket.MSG_DONTWAIT) and "ended"
+                return not client.sock.recv(1000) and "ended"
             except BlockingIOError:
                 return False
             except OSError:
@@ -112,16 +114,28 @@ class Slow(Scenario):
     def test_a_reader_that_gets_on_is_not_cut(self):
         size = 20_000_000
         self.serve(lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)))
-        client = self.client(self.port)
-        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        begin, got = time.monotonic(), 0
-        while time.monotonic() < begin + 5:  # 400 kB a second: the kernel asks for more only every few seconds
-            got += len(client.sock.recv(40_000))
-            time.sleep(0.1)
-        while got < size:
-            piece = client.sock.recv(1_000_000)
-            self.assertTrue(piece, f"cut after {got} bytes")
-            got += len(piece)
+        for _ in range(3):
+            got, pause = self.read_slowly(size)
+            if got >= size or pause < 1:  # a reader that was held up itself proves nothing
+                break
+        self.assertGreaterEqual(got, size)
+
+    def read_slowly(self, size):
+        """400 kB a second: the kernel asks for more only every few seconds. Returns the bytes, and the longest pause."""
+        with Client(self.port) as client:
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            begin = last = time.monotonic()
+            got, longest = 0, 0
+            with contextlib.suppress(OSError):
+                while got < size:
+                    slowly = time.monotonic() < begin + 5
+                    piece = client.sock.recv(40_000 if slowly else 1_000_000)
+                    if not piece:
+                        break
+                    got, longest, last = got + len(piece), max(longest, time.monotonic() - last), time.monotonic()
+                    if slowly:
+                        time.sleep(0.1)
+            return got, max(longest, time.monotonic() - last)
 
     def test_slow_readers_are_cut_and_cost_little(self):
         large = b"HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n" + bytes(20000000)
@@ -131,13 +145,14 @@ class Slow(Scenario):
         clients = []
         for _ in range(CROWD // 4):
             client = self.client(self.port, receive_buffer=4096).send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.sock.setblocking(False)
             clients.append(client.sock)
         largest = []
 
         def all_cut():
             for sock in clients:
                 try:
-                    sock.recv(16, socket.MSG_DONTWAIT)
+                    sock.recv(16)
                 except OSError:
                     pass
             largest.append(self.proxy.memory())

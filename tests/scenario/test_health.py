@@ -5,7 +5,7 @@ import threading
 
 from weir_test import WEIR, Scenario, can_connect, eventually, free_port, main, web
 
-CHECK = "{type: %s, interval: 200ms, timeout: 200ms, fall: 5, rise: 2%s}"
+CHECK = "{type: %s, interval: 200ms, timeout: 200ms, fall: 15, rise: 2%s}"
 
 
 class Checks(Scenario):

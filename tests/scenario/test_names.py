@@ -14,7 +14,7 @@ import unittest
 from weir_test import SANITIZED, Client, Scenario, can_connect, eventually, free_port, main
 
 TYPES = {1: "A", 28: "AAAA"}
-CHECK = "health_check: {type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 5, rise: 1}"
+CHECK = "health_check: {type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 20, rise: 1}"
 
 
 def may_mount():
@@ -72,7 +72,7 @@ class Names(Scenario):
         self.addCleanup(self.server.close)
         resolv = tempfile.NamedTemporaryFile("w", delete=False)
         self.addCleanup(os.unlink, resolv.name)
-        resolv.write(f"nameserver {self.server.host}\noptions timeout:3 attempts:1\n")
+        resolv.write(f"nameserver {self.server.host}\noptions timeout:5 attempts:1\n")
         resolv.close()
         self.wrapper = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolv.name)
         self.port, self.behind = free_port(), free_port()

@@ -9,7 +9,7 @@ import threading
 
 from weir_test import SANITIZED, WEIR, Client, Scenario, can_connect, eventually, free_port, main, web
 
-CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 4, rise: 1}"
+CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 9, rise: 1}"
 
 
 def last_good(proxy):
@@ -86,7 +86,7 @@ class Rollback(Scenario):
         self.assertRegex(shown.split(b"\x1b[K")[-1], rb"applied \(hash [0-9a-f]{12}, fence \d+, \d+ ms\)")
 
     def test_a_good_change_stands_its_window_and_is_kept(self):
-        self.serve(window="1s")
+        self.serve(window="2s")
         other = self.backend(name="other")
         done = []
         thread = threading.Thread(target=lambda: done.append(self.proxy.reload(self.config([self.good, other]))))
@@ -125,7 +125,7 @@ class Rollback(Scenario):
         self.serve()
         ejection = "    outlier_ejection: {consecutive_errors: 3, base_time: 1h, max_ejected: 100%}\n"
         config = self.config([self.good]).replace("    backends", ejection + "    backends")
-        self.assertEqual(self.proxy.reload(config)["verdict"], "applied")
+        self.assertEqual(self.proxy.reload(config.replace("window: 20s", "window: 2s"))["verdict"], "applied")
         gate, over = threading.Event(), threading.Event()
         self.addCleanup(gate.set)
 
@@ -168,7 +168,7 @@ class Rollback(Scenario):
         eventually(kept, "it is kept")
 
     def test_what_was_as_bad_before_is_not_held_against_a_change(self):
-        self.serve(window="1s")
+        self.serve(window="2s")
         dead = f"127.0.0.1:{free_port()}"
         self.good.close()
         eventually(lambda: self.proxy.states() == ["down"], "it is out")
@@ -199,7 +199,7 @@ class Rollback(Scenario):
         self.serve()
         self.good.script = good
         # The old check would need minutes to bring it back.
-        slow = CHECK.replace("interval: 200ms, timeout: 200ms", "interval: 1m, timeout: 1m").replace("fall: 4", "fall: 1").replace("rise: 1", "rise: 10")
+        slow = CHECK.replace("interval: 200ms, timeout: 200ms", "interval: 1m, timeout: 1m").replace("fall: 9", "fall: 1").replace("rise: 1", "rise: 10")
         self.assertEqual(self.proxy.reload(self.config([self.good], check=slow).replace("window: 20s", "window: 2m").replace("rollback: {window: 2m}", "lock: {type: local}"))["verdict"], "applied")
         report = self.proxy.reload(self.config([self.good], check=CHECK.replace("/healthz", "/wrong")))
         self.assertEqual(report["verdict"], "rolled_back")
@@ -210,7 +210,7 @@ class Rollback(Scenario):
         self.serve()
         eventually(lambda: can_connect(self.port), "it listens")
         moved, done = free_port(), []
-        thread = threading.Thread(target=lambda: done.append(self.proxy.reload(self.bad_file().replace(f":{self.port}", f":{moved}").replace("fall: 4", "fall: 20"))))
+        thread = threading.Thread(target=lambda: done.append(self.proxy.reload(self.bad_file().replace(f":{self.port}", f":{moved}").replace("fall: 9", "fall: 30"))))
         thread.start()
         eventually(lambda: can_connect(moved), "the new one listens")
         taken = socket.socket()
@@ -274,7 +274,7 @@ class LastGood(Scenario):
         self.assertIn("there is no last good configuration to start from", err)
 
     def test_a_file_that_was_rolled_back_is_not_started_with(self):
-        rules = "reload: {watch: false, rollback: {window: 1s}}\n"
+        rules = "reload: {watch: false, rollback: {window: 2s}}\n"
         proxy = self.weir(web(self.port, self.backends, CHECK) + rules)
         eventually(lambda: self.kept(proxy), "it is kept")
         self.assertEqual(proxy.reload(web(self.port, [f"127.0.0.1:{free_port()}"], CHECK) + rules.replace("1s", "20s"))["verdict"], "rolled_back")

@@ -2,6 +2,7 @@
 import http.client
 import os
 import resource
+import signal
 import subprocess
 import threading
 import time
@@ -114,6 +115,22 @@ class Shortage(Scenario):
         for _ in range(50):
             self.assertEqual(client.get("/")["status"], 200)
         eventually(lambda: proxy.metrics()["weir_access_log_dropped_total"] == 50, "each line is counted")
+
+    def test_a_disk_that_hangs_stops_neither_traffic_nor_the_end(self):
+        port, backend = free_port(), self.backend()
+        proxy = self.weir(web(port, [backend]))
+        client = self.client(port)
+        fence = os.path.join(proxy.state_dir, "fence")
+        self.assertFalse(os.path.exists(fence))  # it comes with the first change
+        os.mkfifo(fence)  # whoever opens it waits for ever
+        proxy.write(web(port, [backend], more="limits: {header_count: 50}"))
+        proxy.signal(signal.SIGHUP)
+        eventually(lambda: proxy.status()["reload"]["in_progress"], "the change waits for the disk")
+        for _ in range(50):
+            self.assertEqual(client.get("/")["status"], 200)
+        self.assertTrue(proxy.status()["reload"]["in_progress"])
+        self.assertEqual(proxy.stop(), 0)
+        self.assertIn("a disk does not answer", proxy.log())
 
 
 if __name__ == "__main__":

@@ -72,12 +72,13 @@ class Storm(Scenario):
             count = 0
             while not over.is_set():
                 count += 1
-                proxy.write(self.config(100 + count % 900))  # whichever is read next is a change
+                # Whichever is read next is a change, and of another size.
+                proxy.write(self.config(100 + count % 900) + "#" * (count % 500) + "\n")
 
         editor = threading.Thread(target=edit)
         editor.start()
         try:
-            eventually(lambda: proxy.metrics()['weir_reloads_total{verdict="applied"}'] > 3, "reloads go on")
+            eventually(lambda: proxy.metrics()['weir_reloads_total{verdict="applied"}'] > 3, "reloads go on", 120)
         finally:
             over.set()
             editor.join()

@@ -26,7 +26,7 @@ class Bytes:
 class Refusals(Scenario):
     def setUp(self):
         self.port, self.seen = free_port(), self.backend()
-        self.proxy = self.weir(web(self.port, [self.seen], more="timeouts: {client_header: 2s}"))
+        self.proxy = self.weir(web(self.port, [self.seen], more="timeouts: {client_header: 20s}"))
 
     def refused(self, codes, cases):
         """One answer of these codes, `Connection: close`, the end; the backend was not even connected to."""

@@ -41,8 +41,7 @@ class Weir:
         try:
             eventually(self.is_ready, "weir is ready")
         except BaseException:
-            self.process.kill()
-            self.process.wait()
+            self.close()
             raise
 
     def is_ready(self):
@@ -249,7 +248,7 @@ class Scenario(unittest.TestCase):
 
 def has_failed(test):
     result = test._outcome.result  # there is no public way to ask while the test is being tidied up
-    return any(told is test for told, _ in (*result.failures, *result.errors))
+    return any(getattr(told, "test_case", told) is test for told, _ in (*result.failures, *result.errors))
 
 
 def can_connect(port):

@@ -83,7 +83,7 @@ public:
         return reply ? *reply : lock::RedisReply{};
     }
     std::string url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
-    lock::RedisOptions options() const { return {url(), "", "", milliseconds(1000), "", {}}; }
+    lock::RedisOptions options() const { return {url(), "", "", milliseconds(10'000), "", {}}; }
 
 private:
     static unsigned short free_port() {

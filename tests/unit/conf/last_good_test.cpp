@@ -85,9 +85,21 @@ TEST_CASE("bad configurations are remembered with their reasons, the oldest are 
     CHECK(known.all().size() == KnownBad::most);
     CHECK_FALSE(known.find(std::string(63, 'b') + "0"));
     REQUIRE_FALSE(known.save(directory.path));
-    const auto read = KnownBad::read(directory.path);
+    boost::system::error_code error;
+    const auto read = KnownBad::read(directory.path, error);
+    CHECK_FALSE(error);
     CHECK(read.all() == known.all());
     CHECK(read.find(std::string(61, 'b') + "104")->since == 1104);
+}
+
+TEST_CASE("a list of bad configurations that cannot be read is not an empty one") {
+    const Directory directory;
+    boost::system::error_code error;
+    CHECK(KnownBad::read(directory.path, error).all().empty());
+    CHECK_FALSE(error); // there is none yet
+    std::filesystem::create_directory(directory.path + "/known-bad");
+    KnownBad::read(directory.path, error);
+    CHECK(error == boost::system::errc::is_a_directory);
 }
 
 TEST_CASE("a damaged list of bad configurations loses the damaged lines alone") {

@@ -268,6 +268,18 @@ TEST_CASE("included files add up, and name themselves in their errors") {
     CHECK(load(main, no_variables).hash != loaded.hash);
 }
 
+TEST_CASE("files that cannot be looked for are an error, and not none") {
+    const Directory directory;
+    const auto text =
+        "listeners: {web: {address: \"127.0.0.1:1\", pool: a}}\npools: {a: {backends: [\"127.0.0.1:2\"]}}\n";
+    CHECK(load(directory.write("weir.yaml", std::string(text) + "include: [none/*.yaml]\n"), no_variables).ok());
+    const auto main = directory.write("weir.yaml", std::string(text) + "include: [loop/*.yaml]\n");
+    std::filesystem::create_symlink("loop", std::filesystem::path(main).parent_path() / "loop");
+    const auto loaded = load(main, no_variables);
+    REQUIRE(loaded.errors.size() == 1);
+    CHECK(loaded.errors[0].text().find("loop/*.yaml cannot be looked for: Too many levels") != std::string::npos);
+}
+
 TEST_CASE("a file that cannot be read says so") {
     const auto loaded = load("/nonexistent/weir.yaml", no_variables);
     REQUIRE(loaded.errors.size() == 1);

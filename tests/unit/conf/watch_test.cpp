@@ -65,3 +65,30 @@ TEST_CASE("a directory that vanishes and returns is watched again") {
     std::ofstream(inner / "weir.yaml") << "1";
     CHECK(watch.read_events() == Watched::changed);
 }
+
+TEST_CASE("a pattern is about the files that match it, and about directories that come later") {
+    const Directory directory;
+    FileWatch watch;
+    watch.set_files({directory.path / "pools-*.yaml", directory.path / "v*/weir.yaml"});
+    directory.write("access.log", "1");
+    directory.write("v1/access.log", "1");
+    CHECK(watch.read_events() == Watched::quiet);
+    directory.write("pools-a.yaml", "1");
+    CHECK(watch.read_events() == Watched::changed);
+    directory.write("v1/weir.yaml", "1");
+    CHECK(watch.read_events() == Watched::changed);
+    fs::create_directory(directory.path / "v3");
+    CHECK(watch.read_events() == Watched::changed);
+    directory.write("v3/weir.yaml", "1");
+    CHECK(watch.read_events() == Watched::changed);
+    fs::create_directory(directory.path / "other");
+    CHECK(watch.read_events() == Watched::quiet);
+}
+
+TEST_CASE("it is told when something is watched that was not before") {
+    const Directory directory;
+    FileWatch watch;
+    CHECK(watch.set_files({directory.path / "weir.yaml"}) == Watched::changed);
+    CHECK(watch.set_files({directory.path / "weir.yaml"}) == Watched::quiet);
+    CHECK(watch.set_files({directory.path / "weir.yaml", directory.path / "more.yaml"}) == Watched::changed);
+}

@@ -69,6 +69,12 @@ TEST_CASE("a clock that jumps an hour here, either way, changes nothing") {
     }
 }
 
+TEST_CASE("a first beat of the millisecond in which the ledger began is not from before") {
+    // It began at 0.2 ms of a millisecond, the beat was made at 0.9, and comes at 1.1.
+    CHECK(BeatLedger(start).take(beat(1, 0s), start + 900us, wall + 1) == Answer::accepted);
+    CHECK(BeatLedger(start).take(beat(1, -1s), start + 900us, wall + 1) == Answer::off_time);
+}
+
 TEST_CASE("a first beat from before the ledger began is refused: it may have been played before, to another process") {
     CHECK(BeatLedger(start - 5s).take(beat(1, -6s), start, wall) == Answer::off_time);
     CHECK(BeatLedger(start - 5s).take(beat(1, -4s), start, wall) == Answer::accepted);

@@ -136,13 +136,13 @@ TEST_CASE("every lock with a time to live: one whose holder sleeps goes to anoth
     for (const auto& kind : kinds) {
         INFO(kind.name);
         Bench bench;
-        bench.ttl = milliseconds(1200);
+        bench.ttl = milliseconds(3000);
         kind.make(bench);
         if (!bench.times_out()) continue;
         auto lease = bench.take(0);
         REQUIRE(lease.has_value());
         auto other =
-            wait_for(bench.context, acquire(*bench.locks[1], "other", milliseconds(10'000), [] { return 0.5; }));
+            wait_for(bench.context, acquire(*bench.locks[1], "other", milliseconds(20'000), [] { return 0.5; }));
         REQUIRE(other.has_value());
         CHECK(Clock::now() >= lease->deadline);
         CHECK(other->fence > lease->fence);

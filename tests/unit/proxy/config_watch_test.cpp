@@ -29,3 +29,20 @@ TEST_CASE("files beside the configuration are no reason to read it again, and th
     CHECK(calls == 1);
     fs::remove_all(directory);
 }
+
+TEST_CASE("what is watched newly may have changed since it was read") {
+    const auto directory = fs::temp_directory_path() / ("weir-config-watch-test-" + std::to_string(::getpid()));
+    fs::create_directories(directory / "conf.d");
+    boost::asio::io_context control;
+    int calls = 0;
+    proxy::ConfigWatch watch(control, [&] { ++calls; });
+    watch.set_files({directory / "weir.yaml"});
+    watch.start();
+    watch.set_files({directory / "weir.yaml"});
+    control.poll();
+    CHECK(calls == 0);
+    watch.set_files({directory / "weir.yaml", directory / "conf.d/*.yaml"});
+    control.poll();
+    CHECK(calls == 1);
+    fs::remove_all(directory);
+}
