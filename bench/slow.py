@@ -90,7 +90,7 @@ http {{ access_log off; keepalive_requests 100000000;
         try:
             eventually(lambda: active(target) > 0.05 * CONNECTIONS, "the crowd comes")
             while (now := active(target)) > 0.05 * CONNECTIONS:  # until it is gone
-                busy += self.latencies(200)
+                busy.append((now, self.latencies(200)))
                 most, peak, most_kernel = max(most, now), max(peak, target.memory()), max(most_kernel, kernel_memory())
             assert most > 0.9 * CONNECTIONS, most
             eventually(lambda: active(target) <= 1, "all are closed", patience=60)
@@ -101,14 +101,16 @@ http {{ access_log off; keepalive_requests 100000000;
 
     def compare(self, mode, options):
         calm = self.latencies(3000)
-        elsewhere = p99(self.attack(mode, options, self.other)[0])
+        elsewhere = all_of(self.attack(mode, options, self.other)[0])
         busy, most, closed, kib, kernel_kib = self.attack(mode, options, self.proxy)
         calm = p99(calm + self.latencies(3000))
-        here = p99(busy)
+        here = all_of(busy)
+        there = all_of([(n, times) for n, times in busy if n > 0.9 * most])
         codes = {k.split('code="')[1][:3]: int(v) for k, v in self.proxy.metrics().items() if k.startswith("weir_requests_total")}
-        print(f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; p99 of another client {here:.3f} ms ({len(busy)} requests, the slowest {max(busy) * 1000:.0f} ms): "
-              f"{here / calm:.2f} times that of a quiet machine ({calm:.3f} ms), {here / elsewhere:.2f} times that beside the same attack on another weir ({elsewhere:.3f} ms); "
-              f"at most {kib:.1f} KiB a connection, and {kernel_kib:.0f} KiB in the kernel for all its sockets (attacker's, weir's, backend's); answers so far {codes}", flush=True)
+        print(f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; p99 of another client on the quiet machine {calm:.3f} ms; while all are there {p99(there):.3f} ms, "
+              f"{p99(there) / calm:.2f} times that; from the first to the last {p99(here):.3f} ms, {p99(here) / calm:.2f} times that and {p99(here) / p99(elsewhere):.2f} times what it is beside such an attack "
+              f"on another weir (the slowest of {len(here)} requests {max(here) * 1000:.0f} ms); at most {kib:.1f} KiB a connection, and {kernel_kib:.0f} KiB in the kernel for all its sockets "
+              f"(attacker's, weir's, backend's); answers so far {codes}", flush=True)
 
 
 def active(proxy):
@@ -119,6 +121,10 @@ def kernel_memory():
     """KiB that all TCP sockets of the machine hold."""
     with open("/proc/net/sockstat") as f:
         return next(int(line.rsplit(" ", 1)[1]) for line in f if line.startswith("TCP:")) * os.sysconf("SC_PAGE_SIZE") / 1024
+
+
+def all_of(phases):
+    return [time for _, times in phases for time in times]
 
 
 def p99(times):

@@ -9,9 +9,7 @@ namespace {
 constexpr std::size_t large_body = 32 * 1024; // from here on a larger buffer saves system calls
 
 constexpr std::size_t small_body = 4 * 1024;
-// Bytes moved, in and out, before others get their turn. A long one is cheaper, as what was read is still near when it
-// is sent; so it is for those who take it.
-constexpr std::uint64_t long_turn = 1u << 20;
+constexpr std::uint64_t turn = 1u << 20; // bytes moved before others get theirs
 
 } // namespace
 
@@ -27,7 +25,7 @@ void BodyPump::send_first(Buffer& head) {
 }
 
 PumpStatus BodyPump::run() {
-    const auto turn = std::min<std::uint64_t>(2 * ends_.to.credit(), long_turn);
+    ends_.to.raise_credit();
     for (const auto pause = moved() + turn;;) {
         if (moved() >= pause) return PumpStatus::yielded;
         if (!finished_ && in_flight_ == 0 && !in_->empty()) {

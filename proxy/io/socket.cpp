@@ -137,10 +137,9 @@ std::size_t Socket::untaken() const {
     return ::ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
-std::size_t Socket::credit() {
+void Socket::raise_credit() {
     while (credit_ < no_limit && sent_ >= step * credit_ && sent_ - untaken() >= step * credit_)
         limit_unsent(fd_, credit_ *= step);
-    return credit_;
 }
 
 void Socket::finish_sending() { ::shutdown(fd_, SHUT_WR); }

@@ -60,10 +60,9 @@ public:
     IoResult send(std::span<const iovec> parts); // some of it, or all
     std::size_t untaken() const;                 // bytes sent that the peer has not acknowledged
     void finish_sending();                       // half-close
-    // How many bytes may be sent before the peer takes them: about as many as it has taken already, so that one that
-    // takes nothing costs neither much of the kernel's memory nor much of the time of others. Asks the kernel where it
-    // may rise.
-    std::size_t credit();
+    // What waits in the kernel for a peer is bounded by what it has taken already, so that one that takes nothing costs
+    // neither much memory nor much of the time of others. Call it now and then while much is sent.
+    void raise_credit();
 
 private:
     void on_event(std::uint32_t epoll_events) override;
