@@ -200,7 +200,7 @@ class Limits(Scenario):
         self.assertEqual(sorted(order), list(range(20)))
         # The first of each worker also looks by itself now and then, and may find a seat whose call is on its way.
         early = [n for i, n in enumerate(order) if any(m < n for m in order[i + 1:])]
-        self.assertLessEqual(len(early), 2, order)
+        self.assertLessEqual(len(early), 4, order)
         self.assertEqual(max(self.most.values()), 1)
         self.assertEqual(self.length(), 0)
 
