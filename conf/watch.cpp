@@ -87,7 +87,10 @@ Watched FileWatch::set_files(const std::vector<std::string>& files) {
 void FileWatch::update() {
     if (fd_ < 0) return;
     Entries wanted;
-    for (const auto& file : files_) is_pattern(file) ? add_pattern(file, wanted) : add_entries(file, wanted);
+    for (const auto& file : files_) {
+        add_entries(file, wanted); // brackets may also be part of a name
+        if (is_pattern(file)) add_pattern(file, wanted);
+    }
     std::map<std::string, int> now;
     names_.clear();
     for (const auto& [directory, names] : wanted) {

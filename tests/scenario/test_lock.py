@@ -34,6 +34,17 @@ class Together(Scenario):
         took_turns(self, redis, events, least=40)
         self.assertEqual(int(redis.call("GET", "weir:{test}:fence")), len(events()) // 2)
 
+    def test_what_the_watch_found_and_could_not_have_the_lock_for_is_tried_again(self):
+        redis, backend, port = Redis(self), self.backend(), free_port()
+        proxy = self.weir(web(port, [backend]) + lock(redis.port, watch="true", wait="300ms"))
+        redis.call("SET", "weir:{test}:lock", "someone", "PX", "600000")
+        proxy.write(web(port, [backend]) + lock(redis.port, watch="true", wait="300ms") + "limits: {header_count: 50}\n")
+        eventually(lambda: proxy.metrics()['weir_reloads_total{verdict="refused"}'] >= 1, "it is refused for now")
+        proxy.wait_logged("held by others")
+        redis.call("DEL", "weir:{test}:lock")
+        eventually(lambda: proxy.metrics()['weir_reloads_total{verdict="applied"}'] == 1, "it is tried again by itself")
+        self.assertEqual(proxy.status()["reload"]["last"]["trigger"], "watch")
+
     def test_a_reload_waits_while_another_holds_the_lock(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
         redis.call("SET", "weir:{test}:lock", "someone", "PX", "60000")

@@ -85,6 +85,15 @@ TEST_CASE("a pattern is about the files that match it, and about directories tha
     CHECK(watch.read_events() == Watched::quiet);
 }
 
+TEST_CASE("a name that looks like a pattern is watched as it is") {
+    const Directory directory;
+    fs::create_directory(directory.path / "[x]");
+    FileWatch watch;
+    watch.set_files({directory.path / "[x]" / "weir[1].yaml"});
+    directory.write("[x]/weir[1].yaml", "1");
+    CHECK(watch.read_events() == Watched::changed);
+}
+
 TEST_CASE("it is told when something is watched that was not before") {
     const Directory directory;
     FileWatch watch;
