@@ -231,6 +231,9 @@ def main():
     parser.add_argument("--max-ratio", type=float, help="exit with 1 where weir costs more than that times the better of the two")
     parser.add_argument("--also", action="append", default=[], metavar="WEIR", help="another build of weir beside it")
     options = parser.parse_args()
+    names = [os.path.basename(path) for path in options.also]
+    if len({"floor", "nginx", "haproxy", "weir", *names}) < 4 + len(names):
+        parser.error("--also: each needs a file name of its own, and not weir")
     worst = 0
     stage = Stage(options.also)
     try:

@@ -6,7 +6,7 @@ while another weir on the same machine is attacked in the same way: the rest of 
 usage: ./dev bench slow [CONNECTIONS]
 
 The weirs, of one worker each, and the client that is measured have one core; the attackers and the large backend, which
-would be other machines, have the other one.
+would be other machines, have the other one; that backend's kernel keeps little for it, as another machine's memory is not ours.
 
 Each mode ends when weir has closed them all. Also told: the memory that each slow connection cost at most."""
 import os

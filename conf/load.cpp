@@ -1,16 +1,14 @@
 #include "conf/load.h"
 
 #include "conf/durable_file.h"
+#include "conf/glob_paths.h"
 #include "conf/hash.h"
 #include "conf/validate.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <iterator>
 
 #include <fnmatch.h>
-#include <glob.h>
 #include <sys/stat.h>
 
 namespace weir::conf {
@@ -30,21 +28,6 @@ std::optional<std::string> read_file(const std::string& path, std::string& why) 
     auto text = read_whole_file(path, error, most_bytes);
     if (!text) why = "cannot be read: " + error.message();
     return text;
-}
-
-// A directory that is not there has no files; one that cannot be read may have some.
-int is_fatal(const char*, int error) { return error != ENOENT && error != ENOTDIR; }
-
-std::vector<std::string> matching_files(const std::string& pattern, std::string& why) {
-    glob_t found{};
-    std::vector<std::string> files;
-    errno = 0;
-    const int result = ::glob(pattern.c_str(), 0, is_fatal, &found);
-    if (result == GLOB_ABORTED || result == GLOB_NOSPACE)
-        why = pattern + " cannot be looked for: " + (errno ? std::strerror(errno) : "a directory cannot be read");
-    if (result == 0) files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-    ::globfree(&found);
-    return files;
 }
 
 class Loader {
@@ -103,7 +86,7 @@ private:
     }
 
     std::vector<std::string> find_matching(const std::string& pattern, std::string& why) const {
-        if (!memory_) return matching_files(pattern, why);
+        if (!memory_) return glob_paths(pattern, Matching::files, why);
         std::vector<std::string> found;
         for (const auto& file : *memory_)
             if (::fnmatch(pattern.c_str(), file.path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0)
@@ -130,7 +113,7 @@ private:
             loaded_.watched.push_back(pattern);
             const auto files = find_matching(pattern, why);
             if (!why.empty()) context_.fail(item.mark, "include", why);
-            else if (files.empty() && pattern.find_first_of("*?[") == std::string::npos)
+            else if (files.empty() && !is_pattern(pattern))
                 context_.fail(item.mark, "include", "there is no file " + pattern);
             for (const auto& file : files) merge(file);
         }
@@ -211,8 +194,8 @@ Loaded load_again(Loaded known, const Lookup& lookup) {
     std::string why;
     std::vector<std::string> files{known.files.at(0)};
     for (std::size_t i = 1; i < known.watched.size(); ++i) // what includes say, and what they led to
-        if (known.watched[i].find_first_of("*?[") != std::string::npos)
-            for (auto& file : matching_files(known.watched[i], why)) files.push_back(std::move(file));
+        if (is_pattern(known.watched[i]))
+            for (auto& file : glob_paths(known.watched[i], Matching::files, why)) files.push_back(std::move(file));
     bool same = why.empty() && known.ok() && known.sources.size() == known.files.size();
     for (const auto& source : known.sources) same = same && read_file(source.path, why) == source.text;
     for (const auto& file : files) same = same && std::count(known.files.begin(), known.files.end(), file) == 1;

@@ -1,13 +1,13 @@
 #include "conf/watch.h"
 
+#include "conf/glob_paths.h"
+
 #include <algorithm>
 #include <climits>
 #include <cstring>
 #include <set>
-#include <string_view>
 
 #include <fnmatch.h>
-#include <glob.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -28,16 +28,9 @@ using Entries = std::map<std::string, std::set<std::string>>; // directory → n
 
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-bool is_pattern(std::string_view text) { return text.find_first_of("*?[") != text.npos; }
-
 std::vector<std::string> directories_like(const std::string& pattern) {
-    if (!is_pattern(pattern)) return {pattern};
-    glob_t found{};
-    std::vector<std::string> out;
-    if (::glob(pattern.c_str(), GLOB_ONLYDIR, nullptr, &found) == 0)
-        out.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-    ::globfree(&found);
-    return out;
+    std::string why;
+    return is_pattern(pattern) ? glob_paths(pattern, Matching::directories, why) : std::vector{pattern};
 }
 
 // The directory entries that decide what `path` leads to: its own, and those of the links at any part of it.

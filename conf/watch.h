@@ -43,9 +43,8 @@ private:
 
     int fd_ = -1;
     std::vector<std::string> files_;
-    std::map<std::string, int> directories_; // directory → watch descriptor
-    std::map<int, std::set<std::string>>
-        names_; // watch descriptor → the entries that matter there, or patterns of them
+    std::map<std::string, int> directories_;     // directory → watch descriptor
+    std::map<int, std::set<std::string>> names_; // watch descriptor → entries that matter there, or patterns
 };
 
 } // namespace weir::conf

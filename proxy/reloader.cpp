@@ -131,9 +131,7 @@ void Reloader::try_again_later(const ReloadReport& report) {
     again_.expires_after(pause_);
     pause_ = std::min(2 * pause_, longest_pause);
     again_.async_wait([this](boost::system::error_code error) {
-        if (error || closed_) return;
-        only_if_changed_ = false; // the file is as it was
-        request_if_changed("watch");
+        if (!error && !closed_) request("watch"); // though the file is as it was
     });
 }
 

@@ -15,21 +15,21 @@ namespace {
 
 asio::awaitable<error_code> save_good(conf::LastGoodStore store, conf::LastGood good) { co_return store.save(good); }
 
-// Others that share the directory may have added to the list.
-asio::awaitable<error_code> add_bad(std::string state_dir, conf::BadConfig bad) {
+// Others that share the directory may have added to the list; what it says is not lost where it cannot be read.
+template <class Change> error_code change_list(const std::string& state_dir, Change change) {
     error_code error;
     auto all = conf::KnownBad::read(state_dir, error);
-    if (error) co_return error; // what it says is not to be lost
-    all.add(std::move(bad));
-    co_return all.save(state_dir);
+    if (error) return error;
+    change(all);
+    return all.save(state_dir);
+}
+
+asio::awaitable<error_code> add_bad(std::string state_dir, conf::BadConfig bad) {
+    co_return change_list(state_dir, [&](auto& all) { all.add(std::move(bad)); });
 }
 
 asio::awaitable<error_code> forget_bad(std::string state_dir, std::string hash) {
-    error_code error;
-    auto all = conf::KnownBad::read(state_dir, error);
-    if (error) co_return error;
-    all.forget(hash);
-    co_return all.save(state_dir);
+    co_return change_list(state_dir, [&](auto& all) { all.forget(hash); });
 }
 
 asio::awaitable<error_code> keep_there(GivenMark mark, lock::FleetVersion given) { co_return mark.write(given); }

@@ -277,7 +277,7 @@ class LastGood(Scenario):
         rules = "reload: {watch: false, rollback: {window: 2s}}\n"
         proxy = self.weir(web(self.port, self.backends, CHECK) + rules)
         eventually(lambda: self.kept(proxy), "it is kept")
-        self.assertEqual(proxy.reload(web(self.port, [f"127.0.0.1:{free_port()}"], CHECK) + rules.replace("1s", "20s"))["verdict"], "rolled_back")
+        self.assertEqual(proxy.reload(web(self.port, [f"127.0.0.1:{free_port()}"], CHECK) + rules.replace("2s", "20s"))["verdict"], "rolled_back")
         proxy.stop()
         code, _, err = proxy.command("run", "-c", proxy.path)
         self.assertEqual(code, 1)
