@@ -1,14 +1,16 @@
-// One server's state at run time. It outlives reloads: it is found again by its pool, name and address, so verdict and
-// counters stay whatever else an edit changes.
+// One server's state at run time. It outlives reloads: it is identified by its pool, name and address, so its verdict
+// and counters survive any other change of the configuration.
 //
-// Thread: identity is constant; verdict, ejection and ramp are written on the control thread and read by every worker;
-// each worker writes its own counters, anyone may read them; seats and errors in a row are counted by all workers.
-// Lifetime: shared by the snapshots and the health monitor that use it.
+// Thread: identity is constant. The control thread writes verdict, ejection and slow start; every worker reads them.
+// Each worker writes its own counters, which any thread may read. All workers count slots and consecutive errors.
+// Lifetime: shared by the snapshots and the health manager that use it.
 #pragma once
 
 #include "balancer/counter.h"
+#include "balancer/per_worker.h"
 #include "balancer/pool_state.h"
-#include "conf/address.h"
+#include "balancer/recent_errors.h"
+#include "conf/model/endpoint.h"
 
 #include <atomic>
 #include <chrono>
@@ -27,44 +29,49 @@ enum class Verdict : std::uint8_t {
     down,
 };
 
-// Whether live traffic has put a backend out for a while, whatever its probes say.
+// Whether live traffic has taken a backend out of service for a while, whatever its probes say.
 enum class Ejection : std::uint8_t { none, ejected };
 
-// Known not to serve, by its probes or by live traffic.
+// Returns true if the backend is known to be unable to serve, from its probes or from live traffic.
 constexpr bool is_sick(Verdict verdict, Ejection ejection) {
     return verdict == Verdict::down || ejection == Ejection::ejected;
 }
 
-// What one worker counts of one backend; a cache line of its own.
+// What one worker counts for one backend, on its own cache line.
 struct alignas(64) BackendCounters {
-    Counter requests, failures, errors, connections, active, idle; // errors: failures, and statuses from 500 on
+    Counter requests, failures, errors, connections, active, idle; // errors: those that a client cannot cause
+    Counter retries; // tries of requests that had failed on another backend or on a pooled connection
 };
 
 class Backend {
 public:
-    Backend(std::string pool, std::string name, const conf::Address& address, std::size_t workers, PoolStatePtr state)
+    Backend(std::string pool, std::string name, const conf::Endpoint& address, std::size_t workers, PoolStatePtr state)
         : pool_(std::move(pool)), name_(std::move(name)), address_(address), state_(std::move(state)),
-          counters_(workers) {}
+          counters_(workers), recent_errors_(workers) {}
 
     const std::string& pool() const { return pool_; }
     const std::string& name() const { return name_; }
-    const conf::Address& address() const { return address_; }
+    const conf::Endpoint& address() const { return address_; }
     PoolState& pool_state() const { return *state_; }
 
     Verdict verdict() const { return verdict_.load(std::memory_order_relaxed); }
     Ejection ejection() const { return ejection_.load(std::memory_order_relaxed); }
     bool is_sick() const { return balancer::is_sick(verdict(), ejection()); }
-    // When it came back, or was new: its share grows from there. Unset: it has its whole share.
+    // When slow start began: the backend was new or came back. Unset: it takes its whole share.
     TimePoint ramp_start() const { return ramp_start_.load(std::memory_order_relaxed); }
 
-    // Of verdict and ejection health is the only writer.
+    // Called by the health manager only.
     void set_verdict(Verdict verdict) { set(verdict_, verdict); }
     void set_ejection(Ejection ejection) { set(ejection_, ejection); }
     void set_ramp_start(TimePoint since) { set(ramp_start_, since); }
 
-    // Takes one of `limit` seats; false where all are taken, also by those who came before there was a limit.
-    bool take_seat(std::uint32_t limit) {
-        if (total(&BackendCounters::active) >= limit) return false;
+    // Returns true if one of `limit` slots is free. Requests that began before there was a limit count too.
+    bool has_free_seat(std::uint32_t limit) const {
+        return seats_taken_.load(std::memory_order_relaxed) < limit && total(&BackendCounters::active) < limit;
+    }
+    // Takes one of `limit` slots. Returns false if none is free.
+    bool take_slot(std::uint32_t limit) {
+        if (!has_free_seat(limit)) return false;
         auto taken = seats_taken_.load(std::memory_order_relaxed);
         while (taken < limit)
             if (seats_taken_.compare_exchange_weak(taken, taken + 1, std::memory_order_relaxed)) return true;
@@ -72,7 +79,7 @@ public:
     }
     void give_seat_back() { seats_taken_.fetch_sub(1, std::memory_order_relaxed); }
 
-    // Errors in a row, seen by all workers. A success costs a look where there was none.
+    // Counts consecutive errors over all workers. A success is a mere read if there was no error.
     void note_success() {
         if (errors_.load(std::memory_order_relaxed) != 0) errors_.store(0, std::memory_order_relaxed);
     }
@@ -80,12 +87,20 @@ public:
     void set_errors(std::uint32_t count) { errors_.store(count, std::memory_order_relaxed); }
 
     BackendCounters& counters(std::size_t worker) { return counters_[worker]; }
-    // The sum over the workers of one of BackendCounters' members.
+    // Returns the sum of one counter over all workers.
     std::uint64_t total(Counter BackendCounters::*member) const {
         std::uint64_t sum = 0;
         for (const auto& counters : counters_) sum += (counters.*member).read();
         return sum;
     }
+
+    // Remembers why a try on this backend failed. Called on the worker's own thread.
+    void note_recent_error(std::size_t worker, std::chrono::system_clock::time_point at, const char* reason,
+                           std::string_view detail) {
+        recent_errors_.own(worker).add(at, reason, detail);
+    }
+    // Returns the last few errors, the newest first.
+    std::vector<RecentError> recent_errors() const;
 
 private:
     template <class T> void set(std::atomic<T>& field, T value) {
@@ -94,7 +109,7 @@ private:
     }
 
     const std::string pool_, name_;
-    const conf::Address address_;
+    const conf::Endpoint address_;
     const PoolStatePtr state_;
     std::atomic<Verdict> verdict_{Verdict::unknown};
     std::atomic<Ejection> ejection_{Ejection::none};
@@ -102,6 +117,7 @@ private:
     alignas(64) std::atomic<std::uint32_t> seats_taken_{0};
     std::atomic<std::uint32_t> errors_{0};
     std::vector<BackendCounters> counters_;
+    PerWorker<RecentErrors> recent_errors_;
 };
 
 using BackendPtr = std::shared_ptr<Backend>;

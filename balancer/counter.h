@@ -1,7 +1,7 @@
 // A counter with one writer: an addition is a plain load and store.
 //
-// Thread: one writer; anyone may read.
-// Lifetime: a value that stays where it is.
+// Thread: one writer; any thread may read.
+// Lifetime: a value that must not move.
 #pragma once
 
 #include <atomic>

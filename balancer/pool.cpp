@@ -22,7 +22,6 @@ Pool::Pool(PoolSettings settings, std::vector<Member> members)
     : settings_(std::move(settings)), members_(std::move(members)), algorithm_(settings_.make()),
       random_(settings_.seed), candidates_(members_.size()), ranks_(members_.size()) {
     for (std::size_t i = 0; i < members_.size(); ++i) candidates_[i].weight = members_[i].weight;
-    full_.reserve(members_.size());
 }
 
 std::uint64_t Pool::of(std::size_t candidate) const {
@@ -31,7 +30,7 @@ std::uint64_t Pool::of(std::size_t candidate) const {
 
 Availability Pool::look_at(const Member& member, TimePoint now) const {
     return {member.state, member.backend->verdict(), member.backend->ejection(), member.backup,
-            member.avoided_until > now};
+            member.backed_off_until > now};
 }
 
 bool Pool::is_panic(TimePoint now) const {
@@ -40,7 +39,7 @@ bool Pool::is_panic(TimePoint now) const {
     for (const auto& member : members_) {
         const auto availability = look_at(member, now);
         if (availability.state != conf::AdminState::ready) continue;
-        if (availability.backup && availability.is_healthy()) return false; // that is what they are for
+        if (availability.backup && availability.is_healthy()) return false; // backups take over
         if (availability.backup) continue;
         ++all;
         well += !availability.is_sick();
@@ -48,10 +47,11 @@ bool Pool::is_panic(TimePoint now) const {
     return well * 100 < all * settings_.panic_threshold.value;
 }
 
-// Draws the picture that choices are made from. Who is full is not replaced by a lower rank: backups are for the sick.
-void Pool::look_around(std::span<const std::size_t> tried, TimePoint now) {
+// Computes the candidates that choices are made from. A member at its limit is not replaced by one of a lower rank:
+// backups replace failed backends, not busy ones.
+void Pool::refresh(std::span<const std::size_t> tried, TimePoint now) {
     seen_.reset();
-    if (tried.empty() && full_.empty() && !members_.empty()) seen_ = members_[0].backend->pool_state().version();
+    if (tried.empty() && !members_.empty()) seen_ = members_[0].backend->pool_state().version();
     look_again_ = TimePoint::max();
     best_ = out;
     const bool panic = is_panic(now);
@@ -59,12 +59,12 @@ void Pool::look_around(std::span<const std::size_t> tried, TimePoint now) {
         const auto availability = look_at(members_[i], now);
         ranks_[i] = contains(tried, i) ? out : panic ? rank_in_panic(availability) : rank_of(availability);
         best_ = std::min(best_, ranks_[i]);
-        if (availability.avoided) look_again_ = std::min(look_again_, members_[i].avoided_until);
-        candidates_[i].ramp = ramp_of(members_[i], now);
+        if (availability.avoided) look_again_ = std::min(look_again_, members_[i].backed_off_until);
+        candidates_[i].slow_start_factor = ramp_of(members_[i], now);
     }
     room_ = false;
     for (std::size_t i = 0; i < members_.size(); ++i) {
-        candidates_[i].eligible = best_ != out && ranks_[i] == best_ && !contains(full_, i);
+        candidates_[i].eligible = best_ != out && ranks_[i] == best_;
         room_ = room_ || candidates_[i].eligible;
     }
     if (room_) algorithm_->refresh(candidates_);
@@ -72,49 +72,64 @@ void Pool::look_around(std::span<const std::size_t> tried, TimePoint now) {
 
 std::uint32_t Pool::ramp_of(const Member& member, TimePoint now) {
     const auto began = member.backend->ramp_start();
-    const auto ramp = began == TimePoint() ? 100 : ramp_at(now - began, settings_.slow_start);
-    if (ramp < 100)
+    const auto slow_start_factor = began == TimePoint() ? 100 : ramp_at(now - began, settings_.slow_start);
+    if (slow_start_factor < 100)
         look_again_ =
             std::min(look_again_, now + std::max<conf::Duration>(settings_.slow_start / ramp_steps, shortest_step));
-    return ramp;
+    return slow_start_factor;
 }
 
-bool Pool::holds(const Ask& ask) const {
+bool Pool::holds(const SelectionRequest& ask) const {
     return seen_ && ask.tried.empty() && ask.now < look_again_ && *seen_ == members_[0].backend->pool_state().version();
 }
 
-std::optional<Seat> Pool::seat_at(std::size_t member) {
+std::optional<ConnectionSlot> Pool::seat_at(std::size_t member) {
     auto& backend = *members_[member].backend;
     const auto limit = members_[member].max_connections;
-    if (limit == 0) return Seat(backend, settings_.worker, Limited::no);
-    if (!backend.take_seat(limit)) return std::nullopt;
-    return Seat(backend, settings_.worker, Limited::yes);
+    if (limit == 0) return ConnectionSlot(backend, settings_.worker, Limited::no);
+    if (!backend.take_slot(limit)) return std::nullopt;
+    return ConnectionSlot(backend, settings_.worker, Limited::yes);
 }
 
-Choice Pool::choose(const Ask& ask) {
+Choice Pool::choose(const SelectionRequest& ask) {
     if (ask.preferred && !contains(ask.tried, *ask.preferred) && is_home(*ask.preferred, ask.now) &&
-        members_[*ask.preferred].avoided_until <= ask.now)
+        members_[*ask.preferred].backed_off_until <= ask.now)
         if (auto seat = seat_at(*ask.preferred)) return {Choice::Outcome::chosen, *ask.preferred, std::move(*seat)};
-    full_.clear();
-    if (!holds(ask)) look_around(ask.tried, ask.now);
+    bool found_full = false;
+    if (!holds(ask)) refresh(ask.tried, ask.now);
     while (room_) {
         const auto member = algorithm_->choose(candidates_, {ask.key ? *ask.key : random_.next(), random_, *this});
         if (auto seat = seat_at(member)) return {Choice::Outcome::chosen, member, std::move(*seat)};
-        full_.push_back(member);
-        look_around(ask.tried, ask.now);
+        found_full = true;
+        exclude_full(member);
     }
-    return {full_.empty() ? Choice::Outcome::nobody : Choice::Outcome::full};
+    return {found_full ? Choice::Outcome::full : Choice::Outcome::nobody};
+}
+
+// If one backend is at its limit, others usually are too. One pass excludes all of them, so that a choice costs a few
+// passes over the members however many are full. Another pass is needed only if another worker takes the last slot of
+// the chosen backend in between.
+void Pool::exclude_full(std::size_t chosen) {
+    seen_.reset(); // it says nothing about the next choice
+    room_ = false;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        auto& candidate = candidates_[i];
+        const auto limit = members_[i].max_connections;
+        if (i == chosen || (limit != 0 && !members_[i].backend->has_free_seat(limit))) candidate.eligible = false;
+        room_ = room_ || candidate.eligible;
+    }
+    if (room_) algorithm_->refresh(candidates_);
 }
 
 void Pool::note_connect_failure(std::size_t member, TimePoint now) {
-    members_[member].avoided_until = now + avoidance;
+    members_[member].backed_off_until = now + avoidance;
     seen_.reset();
 }
 
-// Where each member was in `old`, or -1.
+// Returns the index of each member in `old`, or -1.
 std::vector<std::ptrdiff_t> Pool::find_origins(const Pool& old) const {
     std::vector<std::ptrdiff_t> origin(members_.size(), -1);
-    std::unordered_map<const Backend*, std::ptrdiff_t> index; // made when the first is not where it was
+    std::unordered_map<const Backend*, std::ptrdiff_t> index; // made at the first member that has moved
     for (std::size_t i = 0; i < members_.size(); ++i) {
         const auto* backend = members_[i].backend.get();
         if (i < old.members_.size() && old.members_[i].backend.get() == backend) {
@@ -132,7 +147,8 @@ std::vector<std::ptrdiff_t> Pool::find_origins(const Pool& old) const {
 void Pool::adopt(const Pool& old) {
     const auto origin = find_origins(old);
     for (std::size_t i = 0; i < members_.size(); ++i)
-        if (origin[i] >= 0) members_[i].avoided_until = old.members_[static_cast<std::size_t>(origin[i])].avoided_until;
+        if (origin[i] >= 0)
+            members_[i].backed_off_until = old.members_[static_cast<std::size_t>(origin[i])].backed_off_until;
     if (settings_.algorithm == old.settings_.algorithm) algorithm_->adopt(*old.algorithm_, origin);
 }
 

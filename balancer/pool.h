@@ -1,17 +1,16 @@
-// A pool as one worker sees it: its members, who of them may get a request now (rank.h), and the algorithm that
-// chooses.
+// One worker's view of a pool: its members, which of them are eligible (rank.h), and the algorithm that chooses.
 //
-// The picture is drawn anew only when it may have changed: while all is quiet, a choice costs what the algorithm costs.
+// The candidates are refreshed only if they may have changed. Otherwise a choice costs only what the algorithm costs.
 //
-// Thread: one worker's thread. Verdicts are read as they stand.
+// Thread: one worker's thread. It reads verdicts without a lock.
 // Lifetime: shares its backends.
 #pragma once
 
-#include "balancer/algorithm.h"
+#include "balancer/algorithms/algorithm.h"
 #include "balancer/backend.h"
+#include "balancer/connection_slot.h"
 #include "balancer/rank.h"
-#include "balancer/seat.h"
-#include "conf/units.h"
+#include "conf/model/units.h"
 
 #include <chrono>
 #include <optional>
@@ -26,7 +25,7 @@ struct Member {
     conf::AdminState state = conf::AdminState::ready;
     std::uint32_t max_connections = 0; // 0: no limit
     bool backup = false;
-    TimePoint avoided_until{}; // connecting to it has just failed on this worker
+    TimePoint backed_off_until{}; // set if connecting to it has just failed on this worker
 };
 
 struct PoolSettings {
@@ -34,43 +33,44 @@ struct PoolSettings {
     AlgorithmMaker make; // of that algorithm, for these members
     conf::Percent panic_threshold;
     conf::Duration slow_start{0};
-    std::size_t worker = 0; // whose counters the members' load goes to
+    std::size_t worker = 0; // the worker whose counters the members' load goes to
     std::uint64_t seed = 0;
 };
 
-// What a request brings to a choice.
-struct Ask {
-    std::span<const std::size_t> tried; // not to be asked again
+// The inputs of one request to a selection.
+struct SelectionRequest {
+    std::span<const std::size_t> tried; // members that must not be chosen again
     TimePoint now;
-    std::optional<std::uint64_t> key = std::nullopt;     // what the algorithm `hash` goes by
-    std::optional<std::size_t> preferred = std::nullopt; // where the client belongs
+    std::optional<std::uint64_t> key = std::nullopt;     // the key of the algorithm `hash`
+    std::optional<std::size_t> preferred = std::nullopt; // the member that the client is pinned to
 };
 
 struct Choice {
     enum class Outcome {
         chosen,
-        full,   // those that might be asked carry all that they may
-        nobody, // no one is left to ask
+        full,   // every eligible member is at its limit
+        nobody, // no member is eligible
     };
     Outcome outcome;
     std::size_t member = 0;
-    Seat seat{}; // of a chosen one
+    ConnectionSlot seat{}; // of the chosen member
 };
 
 class Pool final : private Loads {
 public:
     Pool(PoolSettings settings, std::vector<Member> members);
 
-    Choice choose(const Ask& ask);
+    // Chooses a member and takes a slot of it, if the member has a limit.
+    Choice choose(const SelectionRequest& ask);
 
-    // Connecting to a member failed: for a moment the others are asked first, so that a dead backend costs a worker
-    // one try now and then, not one of every few requests, until health has noticed.
+    // Notes that connecting to a member failed: for a second, the other members come first. Until health checks notice
+    // a dead backend, it costs a worker one try per second, not one of every few requests.
     void note_connect_failure(std::size_t member, TimePoint now);
 
-    // Goes on where `old` was: positions and avoidance of the members that stay.
+    // Takes over the state of `old` for the members that stay: algorithm positions and connect back-off.
     void adopt(const Pool& old);
 
-    // Whether a client goes on to belong to this member, though it may be somebody else's guest for once.
+    // Returns true if a client stays pinned to this member, even if another one serves it for once.
     bool is_home(std::size_t member, TimePoint now) const { return balancer::is_home(look_at(members_[member], now)); }
 
     const std::vector<Member>& members() const { return members_; }
@@ -79,24 +79,24 @@ public:
 private:
     Availability look_at(const Member& member, TimePoint now) const;
     bool is_panic(TimePoint now) const;
-    void look_around(std::span<const std::size_t> tried, TimePoint now);
+    void refresh(std::span<const std::size_t> tried, TimePoint now);
+    void exclude_full(std::size_t chosen);
     std::uint32_t ramp_of(const Member& member, TimePoint now);
-    bool holds(const Ask& ask) const; // the picture
+    bool holds(const SelectionRequest& ask) const; // whether `candidates_` are still valid
     std::vector<std::ptrdiff_t> find_origins(const Pool& old) const;
-    std::optional<Seat> seat_at(std::size_t member);
+    std::optional<ConnectionSlot> seat_at(std::size_t member);
     std::uint64_t of(std::size_t candidate) const override;
 
     PoolSettings settings_;
     std::vector<Member> members_;
     std::unique_ptr<Algorithm> algorithm_;
     Random random_;
-    std::vector<Candidate> candidates_; // as of the last look around
-    std::vector<Rank> ranks_;           // its scratch
-    std::vector<std::size_t> full_;     // those without a free seat, in this choice
-    Rank best_ = out;                   // the rank of those who may be asked
-    bool room_ = false;                 // any of them is eligible
-    std::optional<std::uint64_t> seen_; // the pool's version then; unset where the picture holds no longer
-    TimePoint look_again_{};            // it holds until then at most
+    std::vector<Candidate> candidates_; // as of the last refresh
+    std::vector<Rank> ranks_;           // scratch of refresh()
+    Rank best_ = out;                   // the rank of the eligible members
+    bool room_ = false;                 // any member is eligible
+    std::optional<std::uint64_t> seen_; // the pool's version then; unset if the candidates are no longer valid
+    TimePoint look_again_{};            // the candidates are valid until then at most
 };
 
 } // namespace weir::balancer

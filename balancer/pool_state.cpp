@@ -2,7 +2,7 @@
 
 namespace weir::balancer {
 
-bool PoolState::join(std::size_t worker, Waiter& waiter, std::uint32_t most) {
+bool PoolState::join(std::size_t worker, QueueEntry& waiter, std::uint32_t most) {
     if (waiting_.fetch_add(1, std::memory_order_relaxed) >= most) {
         waiting_.fetch_sub(1, std::memory_order_relaxed);
         return false;
@@ -11,7 +11,7 @@ bool PoolState::join(std::size_t worker, Waiter& waiter, std::uint32_t most) {
     return true;
 }
 
-void PoolState::leave(std::size_t worker, Waiter& waiter) {
+void PoolState::leave(std::size_t worker, QueueEntry& waiter) {
     queues_[worker].remove(waiter);
     waiting_.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -24,7 +24,7 @@ void PoolState::call_next(std::size_t worker) {
     if (longest == worker) return queues_[worker].call_first();
     run_on_(longest, [self = shared_from_this(), longest] {
         if (self->queues_[longest].first()) self->queues_[longest].call_first();
-        else self->call_next(longest); // they have left meanwhile: the seat is somebody else's
+        else self->call_next(longest); // they have left since: another worker's queue gets the slot
     });
 }
 

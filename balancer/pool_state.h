@@ -1,7 +1,7 @@
-// What the workers share of one pool: whether their picture of it is still right, and who waits for a seat at one of
-// its backends. It outlives reloads: it is found again by the pool's name.
+// What the workers share about one pool: a version that tells whether their candidates are still valid, and the queue
+// for slots at its backends. It outlives reloads: it is identified by the pool's name.
 //
-// Thread: `version` and `waiting` may be read and raised by any; each worker's queue belongs to its own thread.
+// Thread: any thread may read and raise `version` and `waiting`; each worker's queue belongs to its own thread.
 // Lifetime: shared by the pool's backends and by the snapshots that use it.
 #pragma once
 
@@ -17,26 +17,26 @@ namespace weir::balancer {
 
 class PoolState : public std::enable_shared_from_this<PoolState> {
 public:
-    // Runs something on a worker's thread, soon.
+    // Runs a function on a worker's thread, soon.
     using RunOn = std::function<void(std::size_t worker, std::function<void()>)>;
 
     PoolState(std::size_t workers, RunOn run_on) : queues_(workers), run_on_(std::move(run_on)) {}
 
-    // Raised after every change of a backend's availability.
+    // The version is raised after every change of a backend's availability.
     std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
     void touch() { version_.fetch_add(1, std::memory_order_release); }
 
-    // How many wait, on all workers together.
+    // Returns how many requests wait, on all workers together.
     std::uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
-    // Lets a waiter join a worker's queue; false where `most` wait already.
-    bool join(std::size_t worker, Waiter& waiter, std::uint32_t most);
-    void leave(std::size_t worker, Waiter& waiter);
-    // The next behind a waiter of the same worker is called in its place.
-    void call_after(std::size_t worker, Waiter& waiter) { queues_[worker].call_after(waiter); }
-    bool is_first(std::size_t worker, const Waiter& waiter) const { return queues_[worker].first() == &waiter; }
+    // Adds an entry to a worker's queue. Returns false if `most` are waiting already.
+    bool join(std::size_t worker, QueueEntry& waiter, std::uint32_t most);
+    void leave(std::size_t worker, QueueEntry& waiter);
+    // Calls the entry behind `waiter` in the same worker's queue.
+    void call_after(std::size_t worker, QueueEntry& waiter) { queues_[worker].call_after(waiter); }
+    bool is_first(std::size_t worker, const QueueEntry& waiter) const { return queues_[worker].first() == &waiter; }
 
-    // A seat has become free, on `worker`: whoever has waited longest, on whichever worker, is called.
+    // A slot was released on `worker`: calls the entry that has waited longest, on any worker.
     void call_next(std::size_t worker);
 
 private:

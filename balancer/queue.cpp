@@ -2,7 +2,7 @@
 
 namespace weir::balancer {
 
-void Queue::push(Waiter& waiter) {
+void Queue::push(QueueEntry& waiter) {
     waiter.previous_ = last_;
     waiter.next_ = nullptr;
     (last_ ? last_->next_ : first_) = &waiter;
@@ -10,7 +10,7 @@ void Queue::push(Waiter& waiter) {
     publish();
 }
 
-void Queue::remove(Waiter& waiter) {
+void Queue::remove(QueueEntry& waiter) {
     const bool led = first_ == &waiter;
     (waiter.previous_ ? waiter.previous_->next_ : first_) = waiter.next_;
     (waiter.next_ ? waiter.next_->previous_ : last_) = waiter.previous_;

@@ -1,7 +1,7 @@
-// Those on one worker that wait for a seat at a full pool, first come, first served.
+// The requests on one worker that wait for a free slot in a full pool, first come, first served.
 //
-// Thread: one worker's thread; `oldest` may be read by any.
-// Lifetime: a waiter must leave before it goes.
+// Thread: one worker's thread; any thread may read `oldest`.
+// Lifetime: an entry must leave the queue before its destruction.
 #pragma once
 
 #include <atomic>
@@ -11,44 +11,44 @@
 
 namespace weir::balancer {
 
-class Waiter {
+class QueueEntry {
 public:
-    // There may be a seat now: look again. Must not leave the queue within the call.
+    // There may be a free slot: try again. Must not leave the queue within the call.
     virtual void call() = 0;
-    // Whoever was before it has left: it is the first of its worker's now. Nor within this call.
+    // The entry is now the first of its worker. Must not leave the queue within the call.
     virtual void lead() = 0;
 
     std::chrono::steady_clock::time_point since{}; // when it joined
 
 protected:
-    ~Waiter() = default;
+    ~QueueEntry() = default;
 
 private:
     friend class Queue;
-    Waiter *previous_ = nullptr, *next_ = nullptr;
+    QueueEntry *previous_ = nullptr, *next_ = nullptr;
 };
 
 class alignas(64) Queue {
 public:
     static constexpr std::int64_t nobody = std::numeric_limits<std::int64_t>::max();
 
-    void push(Waiter& waiter); // behind all others
-    void remove(Waiter& waiter);
+    void push(QueueEntry& waiter); // behind all others
+    void remove(QueueEntry& waiter);
     void call_first() {
         if (first_) first_->call();
     }
-    void call_after(Waiter& waiter) {
+    void call_after(QueueEntry& waiter) {
         if (waiter.next_) waiter.next_->call();
     }
-    const Waiter* first() const { return first_; }
+    const QueueEntry* first() const { return first_; }
 
-    // When the first of them joined, as a count of the steady clock's ticks; `nobody` where none waits.
+    // When the first entry joined, in ticks of the steady clock; `nobody` if the queue is empty.
     std::int64_t oldest() const { return oldest_.load(std::memory_order_relaxed); }
 
 private:
     void publish();
 
-    Waiter *first_ = nullptr, *last_ = nullptr;
+    QueueEntry *first_ = nullptr, *last_ = nullptr;
     std::atomic<std::int64_t> oldest_{nobody};
 };
 

@@ -1,15 +1,15 @@
-// In which order a pool's members are asked: all of the best rank first, the next only when none of it may be asked.
+// The order in which a pool's members are used: only the best rank that is eligible.
 //
 // Thread: pure functions.
 // Lifetime: none.
 #pragma once
 
 #include "balancer/backend.h"
-#include "conf/config.h"
+#include "conf/model/config.h"
 
 namespace weir::balancer {
 
-// What there is to know of a member at one moment.
+// What is known about a member at one moment.
 struct Availability {
     conf::AdminState state = conf::AdminState::ready;
     Verdict verdict = Verdict::unknown;
@@ -22,23 +22,23 @@ struct Availability {
 };
 
 using Rank = int;
-inline constexpr Rank out = 99; // may not be asked at all
+inline constexpr Rank out = 99; // not eligible at all
 
-// Healthy members, then healthy backups, then members of which nothing is known, then such backups; of each, those to
-// which connecting has just failed come last.
+// Healthy members come first, then healthy backups, members with an unknown verdict, and backups with an unknown
+// verdict. Within each group, members to which connecting has just failed come last.
 constexpr Rank rank_of(const Availability& member) {
     if (member.state != conf::AdminState::ready || member.is_sick()) return out;
     return (member.verdict == Verdict::unknown ? 4 : 0) + (member.backup ? 2 : 0) + (member.avoided ? 1 : 0);
 }
 
-// Too few are healthy for ejecting to help: whoever is left would be overrun. Every member is asked then but those
-// that an operator has taken out.
+// In panic mode, too few members are healthy: the remaining ones would be overloaded. Every member is used then except
+// those that an operator has taken out of service.
 constexpr Rank rank_in_panic(const Availability& member) {
     if (member.state != conf::AdminState::ready) return out;
     return (member.backup ? 2 : 0) + (member.avoided ? 1 : 0);
 }
 
-// Whether a client goes on to belong to this member: a drained one keeps those that it has.
+// Returns true if a client stays pinned to this member: a drained member keeps its clients.
 constexpr bool is_home(const Availability& member) {
     return member.state != conf::AdminState::maint && !member.is_sick();
 }

@@ -17,7 +17,7 @@ PoolStatePtr Registry::state_of(const std::string& pool) {
     return made;
 }
 
-BackendPtr Registry::find_or_make(const std::string& pool, const std::string& name, const conf::Address& address) {
+BackendPtr Registry::find_or_make(const std::string& pool, const std::string& name, const conf::Endpoint& address) {
     auto& known = backends_[{pool, name, address}];
     if (auto backend = known.lock()) return backend;
     auto made = std::make_shared<Backend>(pool, name, address, workers_, state_of(pool));

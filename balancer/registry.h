@@ -1,7 +1,7 @@
-// Every backend and pool in use, by name: where a new configuration finds the state that an old one left.
+// Every backend and pool in use, by name, so that a new configuration finds the state of the old one.
 //
 // Thread: the control thread.
-// Lifetime: holds nothing alive; a backend goes when the last snapshot that names it goes.
+// Lifetime: keeps nothing alive; a backend is freed with the last snapshot that refers to it.
 #pragma once
 
 #include "balancer/backend.h"
@@ -16,10 +16,10 @@ public:
     explicit Registry(std::size_t workers, PoolState::RunOn run_on = nullptr)
         : workers_(workers), run_on_(std::move(run_on)) {}
 
-    // The backend of this identity, made where there is none.
-    BackendPtr find_or_make(const std::string& pool, const std::string& name, const conf::Address& address);
+    // Returns the backend with this identity, and creates it if there is none.
+    BackendPtr find_or_make(const std::string& pool, const std::string& name, const conf::Endpoint& address);
 
-    // Forgets what is no longer in use.
+    // Removes entries that are no longer in use.
     void prune();
 
 private:
@@ -27,7 +27,7 @@ private:
 
     std::size_t workers_;
     PoolState::RunOn run_on_;
-    std::map<std::tuple<std::string, std::string, conf::Address>, std::weak_ptr<Backend>> backends_;
+    std::map<std::tuple<std::string, std::string, conf::Endpoint>, std::weak_ptr<Backend>> backends_;
     std::map<std::string, std::weak_ptr<PoolState>> pools_;
 };
 

@@ -1,4 +1,4 @@
-// How much of its weight a backend takes while it starts slowly: from 10 % to all of it, in a straight line.
+// The share of its weight that a backend takes during slow start: grows linearly from 10 % to 100 %.
 //
 // Thread: pure function.
 // Lifetime: none.
@@ -10,14 +10,14 @@
 
 namespace weir::balancer {
 
-inline constexpr std::uint32_t first_ramp = 10; // per cent
+inline constexpr std::uint32_t first_slow_start_factor = 10; // percent
 
-// `since` it came back; `whole` is how long it takes, 0 for no slow start.
+// Returns the factor in percent. `since` is the time since slow start began; `whole` is its length, 0 for none.
 constexpr std::uint32_t ramp_at(std::chrono::steady_clock::duration since, std::chrono::milliseconds whole) {
     if (whole.count() <= 0 || since >= whole) return 100;
     const auto part = std::max(since, std::chrono::steady_clock::duration::zero()).count() * 90 /
                       std::chrono::steady_clock::duration(whole).count();
-    return first_ramp + static_cast<std::uint32_t>(part);
+    return first_slow_start_factor + static_cast<std::uint32_t>(part);
 }
 
 } // namespace weir::balancer

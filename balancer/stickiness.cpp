@@ -1,6 +1,6 @@
 #include "balancer/stickiness.h"
 
-#include "balancer/stable_hash.h"
+#include "balancer/algorithms/stable_hash.h"
 
 namespace weir::balancer {
 namespace {

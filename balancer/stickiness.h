@@ -1,7 +1,7 @@
-// Which backend a client belongs to, as a cookie tells: an opaque mark of the backend's name, the same on every machine
-// of a fleet and after every restart, and the time at which it was given.
+// The sticky cookie, which pins a client to a backend. It holds an opaque hash of the backend's name, the same on every
+// machine of a fleet and after every restart, and the time of issue.
 //
-//   weir_backend=3f2a9c01d4e5b677-6f1a2b3c       16 hex digits of the mark, 8 of the Unix time
+//   weir_backend=3f2a9c01d4e5b677-6f1a2b3c       16 hex digits of the hash, 8 of the Unix time
 //
 // Thread: pure functions and values.
 // Lifetime: owns what it holds.
@@ -15,6 +15,7 @@
 
 namespace weir::balancer {
 
+// Returns the hash of a backend that its cookies carry.
 std::uint64_t sticky_mark(std::string_view pool, std::string_view backend);
 
 struct StickyCookie {
@@ -25,8 +26,8 @@ struct StickyCookie {
     static std::optional<StickyCookie> parse(std::string_view text); // unset: not one of weir's
 };
 
-// Whether a cookie is to be given anew before it runs out: half of its time is over. Without one (0) it never is. A
-// clock that was turned back counts as no time.
+// Returns true if a cookie should be renewed: half of its lifetime is over. A cookie without a lifetime (0), or from
+// before the clock was turned back, is not renewed.
 bool is_stale(const StickyCookie& cookie, std::uint32_t now, std::chrono::seconds ttl);
 
 } // namespace weir::balancer

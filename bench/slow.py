@@ -3,13 +3,20 @@
 the latency that a client of good manners sees meanwhile, as a ratio to what it sees before and after, and to what it sees
 while another weir on the same machine is attacked in the same way: the rest of it is the price of sharing a weir.
 
-usage: ./dev bench slow [CONNECTIONS]
+usage: ./dev bench slow [CONNECTIONS] [heads|bodies|reading|options]...
+
+WEIR=PATH measures another build of weir.
 
 The weirs, of one worker each, and the client that is measured have one core; the attackers and the large backend, which
 would be other machines, have the other one; that backend's kernel keeps little for it, as another machine's memory is not ours.
 
-Each mode ends when weir has closed them all. Also told: the memory that each slow connection cost at most."""
+Each mode ends when weir has closed them all. Also told: the memory that each slow connection cost at most.
+
+The last mode, options, is not slow: eight clients send requests of 15.8 KB, with 7,700 options of Connection and 97 fields,
+as fast as they are answered. Told are the p95 of the other client, as ratios, and what one such request costs weir."""
+import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -18,16 +25,21 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/scenario")
 os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
+from bench import cpu_seconds  # noqa: E402
 from weir_test import Client, Scenario, can_connect, eventually, free_port, web  # noqa: E402
 
 OUR_CORE, THEIR_CORE = 0, 1
+OPTION_CLIENTS, OPTION_SECONDS = 8, 8
 ELSEWHERE = ["taskset", "-c", str(THEIR_CORE)]
-CONNECTIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+NUMBERS = [int(word) for word in sys.argv[1:] if word.isdigit()]
+CONNECTIONS = NUMBERS[0] if NUMBERS else 1000
 MODES = {
     "heads": ["-H", "-i", "2", "-x", "24"],
     "bodies": ["-B", "-i", "2", "-s", "8192", "-x", "10"],
     "reading": ["-X", "-w", "512", "-y", "1024", "-n", "2", "-z", "32", "-k", "1"],
 }
+OPTIONS = "options"
+WANTED = [word for word in sys.argv[1:] if not word.isdigit()] or [*MODES, OPTIONS]
 LIMITS = {"heads": "client_header (5 s)", "bodies": "client_idle (5 s)", "reading": "client_idle (5 s)"}
 
 
@@ -37,8 +49,11 @@ class Slow(Scenario):
         self.small, self.large = self.demo_backend("small")[1], self.large_backend()
         self.proxy, self.other = self.serve(), self.serve()
         self.latencies(2000)
-        for mode, options in MODES.items():
-            self.compare(mode, options)
+        for mode in WANTED:
+            if mode == OPTIONS:
+                self.compare_options()
+            else:
+                self.compare(mode, MODES[mode])
 
     def serve(self):
         port = free_port()
@@ -112,6 +127,34 @@ http {{ access_log off; keepalive_requests 100000000;
               f"on another weir (the slowest of {len(here)} requests {max(here) * 1000:.0f} ms); at most {kib:.1f} KiB a connection, and {kernel_kib:.0f} KiB in the kernel for all its sockets "
               f"(attacker's, weir's, backend's); answers so far {codes}", flush=True)
 
+    def compare_options(self):
+        calm = self.latencies(5000)
+        elsewhere, _, _ = self.send_options(self.other)
+        here, requests, cpu = self.send_options(self.proxy)
+        calm = p95(calm + self.latencies(5000))
+        print(f"options: {OPTION_CLIENTS} clients, {requests} requests of {len(option_request())} bytes, {cpu / requests * 1e6:.0f} µs of CPU each; p95 of another client on the quiet machine {calm:.3f} ms; "
+              f"beside them {p95(here):.3f} ms, {p95(here) / calm:.2f} times that and {p95(here) / p95(elsewhere):.2f} times what it is beside such clients of another weir "
+              f"(the slowest of {len(here)} requests {max(here) * 1000:.0f} ms)", flush=True)
+
+    def send_options(self, target):
+        """Laborious requests to `target`. What the client at ours sees then, how many were answered, and target's CPU time."""
+        script = f"{target.directory}/options.lua"
+        with open(script, "w") as f:
+            f.write(f"local text = {json.dumps(option_request())}\nfunction request() return text end\n")
+        before = cpu_seconds(target.process.pid)
+        attackers = subprocess.Popen([*ELSEWHERE, "wrk", "-t1", f"-c{OPTION_CLIENTS}", f"-d{OPTION_SECONDS}s", "-s", script, f"http://127.0.0.1:{target.port}/"], stdout=subprocess.PIPE, text=True)
+        busy = []
+        while attackers.poll() is None:
+            busy += self.latencies(50)
+        out = attackers.communicate()[0]
+        assert "Non-2xx" not in out, out
+        return busy, int(re.search(r"(\d+) requests in", out)[1]), sum(cpu_seconds(target.process.pid)) - sum(before)
+
+
+def option_request():
+    """A head within the default limits, of as many options of Connection and as many fields as fit."""
+    return "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive" + ",x" * 7700 + "\r\n" + "y:\r\n" * 97 + "\r\n"
+
 
 def active(proxy):
     return proxy.metrics()['weir_connections_active{listener="web"}']
@@ -129,6 +172,10 @@ def all_of(phases):
 
 def p99(times):
     return statistics.quantiles(times, n=100)[98] * 1000
+
+
+def p95(times):
+    return statistics.quantiles(times, n=20)[18] * 1000
 
 
 if __name__ == "__main__":

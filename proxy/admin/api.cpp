@@ -1,12 +1,14 @@
 #include "proxy/admin/api.h"
 
-#include "conf/describe.h"
-#include "conf/scalar.h"
-#include "proxy/admin/beat_lane.h"
+#include "conf/model/scalar.h"
+#include "conf/plan/describe.h"
+#include "conf/store/last_good.h"
+#include "proxy/admin/heartbeat_connections.h"
 #include "proxy/admin/metrics.h"
 #include "proxy/admin/query.h"
+#include "proxy/admin/reload_status.h"
 #include "proxy/admin/status.h"
-#include "proxy/http/chars.h"
+#include "proxy/http1/chars.h"
 
 #include <boost/json.hpp>
 #include <spdlog/spdlog.h>
@@ -19,9 +21,12 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::string_view backends_path = "/api/v1/backends/", beat_path = "/api/v1/beat";
+constexpr std::string_view backends_path = "/api/v1/backends/", beat_path = "/api/v1/beat", plan_path = "/api/v1/plan";
+constexpr std::string_view nothing_to_abort =
+    "there is nothing to abort: no change is in its canary window (weir status shows what is pending)";
+constexpr std::size_t max_waiting = 64; // requests that wait for a reload, an abort or a preview
 
-// Puts what a query asks for over what was changed before; "file" takes it back. Returns what is wrong with it.
+// Applies the state and weight of a query to `change`; "file" clears one. Returns an error, or empty.
 std::string read_override(std::string_view target, Override& change) {
     std::string why;
     const auto state = find_parameter(target, "state"), weight = find_parameter(target, "weight");
@@ -36,22 +41,39 @@ std::string read_override(std::string_view target, Override& change) {
 
 } // namespace
 
-asio::awaitable<Response> Api::answer(const Request& request) {
+Verdict Api::check(const RequestHeader& request) const {
     const Caller caller{request.method_string(), request[http::field::host], request[http::field::origin],
                         request["Sec-Fetch-Site"], request[http::field::authorization]};
-    // Health pages are for load balancers and orchestrators, which carry no token.
-    const bool open_to_all = request.target() == "/healthz" || request.target() == "/readyz";
-    const auto verdict = check_caller(
-        caller, own_,
-        open_to_all || is_beat(request) /* signed with a token of its own */ ? std::string_view() : token_);
-    if (verdict.status != 200) co_return refuse(request, verdict.status, verdict.why);
+    const auto path = path_of(request);
+    auto protection = Protection::credential;
+    if (path == "/healthz" || path == "/readyz") protection = Protection::none;
+    if (is_beat(request)) protection = Protection::signature;
+    return check_caller(caller, rules_, protection);
+}
+
+std::size_t Api::max_body(const RequestHeader& request) {
+    if (path_of(request) == "/api/v1/fleet/push") return 1u << 20;
+    if (path_of(request) == plan_path) return 5u << 20; // the files of a configuration are limited to 4 MiB
+    return 4096;
+}
+
+asio::awaitable<Response> Api::answer(const Request& request) {
+    auto response = co_await route(request);
+    // Content-Length is the one of a GET (RFC 9110 section 9.3.2).
+    if (request.method() == http::verb::head) response.body().clear();
+    co_return response;
+}
+
+asio::awaitable<Response> Api::route(const Request& request) {
     if (FleetApi::is_meant(request)) co_return co_await fleet_.answer(request);
-    if (request.method() == http::verb::get) co_return show(request);
-    if (request.method() != http::verb::post) co_return refuse(request, 405, "only GET and POST");
-    const auto path = request.target().substr(0, request.target().find('?'));
+    if (is_read(request)) co_return show(request);
+    if (request.method() != http::verb::post) co_return refuse(request, 405, "only GET, HEAD and POST");
+    const auto path = path_of(request);
     if (path == "/api/v1/reload") co_return co_await reload(request);
+    if (path == "/api/v1/reload/abort") co_return co_await abort_reload(request);
+    if (path == plan_path) co_return co_await plan(request);
     if (is_beat(request)) {
-        const auto answer = running_.take_beat(request.body());
+        const auto answer = runtime_.take_beat(request.body());
         co_return make(request, answer.status, to_body(answer), "application/json");
     }
     if (path.starts_with(backends_path)) co_return co_await change_backend(request);
@@ -66,20 +88,50 @@ std::optional<BeatAnswer> Api::answer_beat(const proxy::http::RequestHead& head,
         return it == head.fields.end() ? std::string_view() : it->value;
     };
     const Caller caller{head.method, head.authority, find("Origin"), find("Sec-Fetch-Site"), ""};
-    if (check_caller(caller, own_, "").status != 200) return std::nullopt;
-    return running_.take_beat(body);
+    if (check_caller(caller, rules_, Protection::signature).status != 200) return std::nullopt;
+    return runtime_.take_beat(body);
 }
 
-bool Api::is_beat(const Request& request) { return request.target() == beat_path; }
+bool Api::is_beat(const RequestHeader& request) { return request.target() == beat_path; }
 
 asio::awaitable<Response> Api::reload(const Request& request) {
-    const auto insist = is_set(request.target(), "force") ? Insist::yes : Insist::no;
+    const auto insist = is_set(request.target(), "force") ? Force::yes : Force::no;
     if (!is_set(request.target(), "wait")) {
         reloader_.request("command", insist);
         co_return make_json(request, 202, json::object{{"verdict", "requested"}});
     }
+    if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests wait for a reload already");
+    ++waiting_;
     const auto report = co_await reloader_.request_and_wait("command", insist);
+    --waiting_;
     co_return make_json(request, report.is_success() ? 200 : 409, to_json(report));
+}
+
+// Ends the open canary window, waits for the rollback and answers with its report.
+asio::awaitable<Response> Api::abort_reload(const Request& request) {
+    if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests wait for a reload already");
+    ++waiting_;
+    const auto report = co_await reloader_.abort();
+    --waiting_;
+    if (!report) co_return refuse(request, 409, nothing_to_abort);
+    co_return make_json(request, 200, to_json(*report));
+}
+
+// The body is a configuration with all its files (conf/store/last_good.h). If it is empty, the preview is of the file
+// that a reload would read.
+asio::awaitable<Response> Api::plan(const Request& request) {
+    if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests wait for a reload already");
+    std::vector<conf::SourceFile> files;
+    if (!request.body().empty()) {
+        std::string error;
+        auto bundle = conf::last_good_from(request.body(), error);
+        if (!bundle) co_return refuse(request, 400, error);
+        files = std::move(bundle->files);
+    }
+    ++waiting_;
+    const auto preview = co_await reloader_.changer().preview(std::move(files));
+    --waiting_;
+    co_return make_json(request, 200, to_json(preview));
 }
 
 // /api/v1/backends/POOL/BACKEND?state=…&weight=…
@@ -95,20 +147,20 @@ asio::awaitable<Response> Api::change_backend(const Request& request) {
     const std::string query(target.substr(target.find('?')));
     std::function<void(Override&)> edit = [query](Override& change) { read_override(query, change); };
     bool known = pool && backend;
-    if (known) known = co_await running_.set_override(*pool, *backend, std::move(edit));
+    if (known) known = co_await runtime_.set_override(*pool, *backend, std::move(edit));
     if (!known) co_return refuse(request, 404, "there is no backend " + std::string(path));
     spdlog::info("backend {}/{} is changed at run time: {}", *pool, *backend, query.substr(1));
-    co_return make_json(request, 200, backend_status(running_, *pool, *backend));
+    co_return make_json(request, 200, backend_status(runtime_, *pool, *backend));
 }
 
 Response Api::show(const Request& request) const {
-    const auto path = request.target().substr(0, request.target().find('?'));
+    const auto path = path_of(request);
     if (path == "/healthz") return make(request, 200, "ok\n", "text/plain");
     if (path == "/readyz") return make(request, draining_ ? 503 : 200, draining_ ? "draining\n" : "ok\n", "text/plain");
     if (path == "/metrics")
-        return make(request, 200, metrics(running_, reloader_), "text/plain; version=0.0.4; charset=utf-8");
-    if (path == "/api/v1/status") return make_json(request, 200, status(running_, reloader_, started_));
-    if (path == "/api/v1/config") return make_json(request, 200, to_json(conf::describe(running_.snapshot()->config)));
+        return make(request, 200, metrics(runtime_, reloader_), "text/plain; version=0.0.4; charset=utf-8");
+    if (path == "/api/v1/status") return make_json(request, 200, status(runtime_, reloader_, started_));
+    if (path == "/api/v1/config") return make_json(request, 200, to_json(conf::describe(runtime_.snapshot()->config)));
     return refuse(request, 404, "there is no such page");
 }
 

@@ -1,13 +1,13 @@
-// What the admin API answers: paths, methods and bodies, without the connection.
+// The resources of the admin API: paths, methods and bodies, independent of connections.
 //
 // Thread: the control thread.
-// Lifetime: what it shows must outlive it.
+// Lifetime: the runtime and the reloader must outlive it.
 #pragma once
 
 #include "proxy/admin/fleet_api.h"
 #include "proxy/admin/guard.h"
-#include "proxy/http/head.h"
-#include "proxy/reloader.h"
+#include "proxy/http1/head.h"
+#include "proxy/reload/reloader.h"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -17,32 +17,39 @@ namespace weir::proxy::admin {
 
 class Api {
 public:
-    Api(Running& running, Reloader& reloader, conf::AdminAddress own, std::string token)
-        : running_(running), reloader_(reloader), fleet_(reloader), own_(std::move(own)), token_(std::move(token)) {}
+    Api(Runtime& runtime, Reloader& reloader, AccessRules rules)
+        : runtime_(runtime), reloader_(reloader), fleet_(reloader), rules_(std::move(rules)) {}
 
-    // A GET never changes anything.
+    // Decides from the head alone whether to accept a request, before its body is read.
+    Verdict check(const RequestHeader& request) const;
+    // Returns the largest body that an accepted request may have, in bytes.
+    static std::size_t max_body(const RequestHeader& request);
+    // Answers an accepted request. GET and HEAD never change anything.
     boost::asio::awaitable<Response> answer(const Request& request);
-    // The short way for beats (beat_lane.h). Unset where it is something else, or must be looked at more closely.
+    // The fast path for heartbeats (heartbeat_connections.h). Returns nothing if the request needs the regular path.
     std::optional<BeatAnswer> answer_beat(const proxy::http::RequestHead& head, std::string_view body) const;
-    static bool is_beat(const Request& request);
+    static bool is_beat(const RequestHeader& request);
 
-    // While an upgrade is under way, what is changed here could be lost: it is refused.
+    // During a hot restart, changes of backends are refused, because they could be lost.
     void set_upgrading(bool upgrading) { upgrading_ = upgrading; }
     void set_draining() { draining_ = true; }
-    // A new process answers from here on: connections that are kept are to come back to it.
+    // After a hot restart, responses close their connections, so that clients reconnect to the new process.
     void set_leaving() { leaving_ = true; }
     bool is_leaving() const { return leaving_; }
 
 private:
+    boost::asio::awaitable<Response> route(const Request& request);
     boost::asio::awaitable<Response> reload(const Request& request);
+    boost::asio::awaitable<Response> abort_reload(const Request& request);
+    boost::asio::awaitable<Response> plan(const Request& request);
     boost::asio::awaitable<Response> change_backend(const Request& request);
     Response show(const Request& request) const;
 
-    Running& running_;
+    Runtime& runtime_;
     Reloader& reloader_;
     FleetApi fleet_;
-    const conf::AdminAddress own_;
-    const std::string token_;
+    const AccessRules rules_;
+    std::size_t waiting_ = 0; // requests that wait for a reload, an abort or a preview
     const std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
     bool draining_ = false, leaving_ = false, upgrading_ = false;
 };

@@ -2,6 +2,7 @@
 
 #include "proxy/admin/fleet_status.h"
 #include "proxy/admin/query.h"
+#include "proxy/admin/reload_status.h"
 #include "proxy/admin/status.h"
 
 #include <boost/json.hpp>
@@ -19,11 +20,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::string_view root = "/api/v1/fleet";
-
-std::string_view path_of(const Request& request) {
-    const std::string_view target = request.target();
-    return target.substr(0, target.find('?'));
-}
 
 Response cannot_ask(const Request& request, const std::string& problem) {
     return refuse(request, 503, "the fleet cannot be asked: " + problem);
@@ -46,8 +42,7 @@ asio::awaitable<Response> FleetApi::answer(const Request& request) {
     const auto configs = fleet.configs();
     if (!records) co_return refuse(request, 404, "there is no fleet: reload.lock is local");
     const auto path = path_of(request).substr(root.size());
-    const bool is_get = request.method() == http::verb::get;
-    if (path.empty() && is_get) co_return co_await show(request, records);
+    if (path.empty() && is_read(request)) co_return co_await show(request, records);
     const bool known = path == "/break-lock" || path == "/forgive" || path == "/push" || path == "/rollback";
     if (!known) co_return refuse(request, 404, "there is no such page");
     if (request.method() != http::verb::post) co_return refuse(request, 405, "only POST");
@@ -63,7 +58,7 @@ asio::awaitable<Response> FleetApi::show(const Request& request, Records records
     co_return make_json(request, 200, to_json(*view, reloader_.changer().hash_in_force()));
 }
 
-// ?why=…
+// The query may contain ?why=…
 asio::awaitable<Response> FleetApi::break_lock(const Request& request, Records records) {
     const auto why = decode(find_parameter(request.target(), "why").value_or("")).value_or("").substr(0, 200);
     lock::FleetChange note{0, "", reloader_.changer().fleet().name(), "broken", why, std::time(nullptr), 0};
@@ -73,7 +68,7 @@ asio::awaitable<Response> FleetApi::break_lock(const Request& request, Records r
     co_return done(request, *broken > 0, "");
 }
 
-// ?hash=…, which may be the beginning of one.
+// The query contains ?hash=…, a hash or a prefix of at least 8 digits.
 asio::awaitable<Response> FleetApi::forgive(const Request& request, Records records) {
     const auto view = co_await records->view();
     if (!view) co_return cannot_ask(request, records->problem());
@@ -93,7 +88,7 @@ asio::awaitable<Response> FleetApi::forgive(const Request& request, Records reco
     co_return done(request, *forgiven > 0, hash);
 }
 
-// The body is a configuration with all its files (conf/last_good.h). ?dry=1 only says what it would change.
+// The body is a configuration with all its files (conf/store/last_good.h). With ?dry=1 it is only checked.
 asio::awaitable<Response> FleetApi::push(const Request& request, Records records, Configs configs) {
     std::string why;
     auto bundle = conf::last_good_from(request.body(), why);
@@ -115,7 +110,7 @@ asio::awaitable<Response> FleetApi::roll_back(const Request& request, Records re
     co_return co_await give(request, std::move(records), std::move(configs), std::move(*bundle));
 }
 
-// Under a number above what the servers know and what any member has read.
+// Pushes a configuration under a version number above those that the servers and the members know.
 asio::awaitable<Response> FleetApi::give(const Request& request, Records records, Configs configs,
                                          conf::LastGood bundle) {
     auto text = conf::to_text(bundle);
@@ -137,7 +132,7 @@ asio::awaitable<Response> FleetApi::give(const Request& request, Records records
                          "another configuration was pushed at the same moment; look at it, then push again");
     if (!number) co_return cannot_ask(request, configs->problem());
     spdlog::info("fleet: configuration {} is given to it as version {}", bundle.hash.substr(0, 12), *number);
-    fleet.tell_soon(); // which hears of it
+    fleet.tell_soon(); // the next reply contains the new version
     out["version"] = *number;
     co_return make_json(request, 200, out);
 }

@@ -1,13 +1,12 @@
-// The part of the admin API that is about the fleet: its state, its lock, what is known to be bad, and configurations
-// for all of it.
+// The fleet resources of the admin API: the fleet's state, its lock, its denylist, and its configurations.
 //
 // Thread: the control thread.
 // Lifetime: the reloader must outlive it.
 #pragma once
 
-#include "conf/last_good.h"
+#include "conf/store/last_good.h"
 #include "proxy/admin/message.h"
-#include "proxy/reloader.h"
+#include "proxy/reload/reloader.h"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -17,6 +16,7 @@ class FleetApi {
 public:
     explicit FleetApi(Reloader& reloader) : reloader_(reloader) {}
 
+    // Returns whether the request is for a fleet resource.
     static bool is_meant(const Request& request);
     boost::asio::awaitable<Response> answer(const Request& request);
 

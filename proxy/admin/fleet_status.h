@@ -1,10 +1,10 @@
-// The state of a fleet as JSON: what `weir fleet status --json` prints.
+// The state of a fleet as JSON, for `weir fleet status --json`.
 //
 // Thread: pure function.
-// Lifetime: the result owns its texts.
+// Lifetime: the result owns its data.
 #pragma once
 
-#include "lock/fleet_types.h"
+#include "lock/fleet/fleet_types.h"
 
 #include <boost/json/fwd.hpp>
 
@@ -12,7 +12,7 @@
 
 namespace weir::proxy::admin {
 
-// `own_hash` is of the configuration that this machine runs: members with another one drift.
+// `own_hash` is the hash of the configuration that this machine runs, which each member's hash is compared with.
 boost::json::object to_json(const lock::FleetView& view, const std::string& own_hash);
 
 } // namespace weir::proxy::admin

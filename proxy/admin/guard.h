@@ -1,26 +1,49 @@
-// Who may talk to the admin API. Pages in a browser must not reach it: neither across origins nor by a name that
-// someone points at this address (DNS rebinding).
+// Decides which requests the admin API accepts, from their heads alone, before any part of a body is read.
 //
-// Thread: pure function.
-// Lifetime: nothing is kept.
+// Web pages in a browser must not reach the API, neither across origins nor through a host name that an attacker points
+// at its address (DNS rebinding).
+//
+// Thread: pure functions.
+// Lifetime: keeps nothing.
 #pragma once
 
-#include "conf/config.h"
+#include "conf/read/token_file.h"
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::proxy::admin {
 
+// The parts of a request head that the decision depends on.
 struct Caller {
     std::string_view method, host, origin, fetch_site, authorization;
 };
 
-struct Verdict {
-    int status; // 200: may pass
-    const char* why;
+// The configured access rules.
+struct AccessRules {
+    conf::AdminAddress own;
+    std::vector<std::string> hosts; // accepted host names, besides its own addresses
+    conf::AdminTokens tokens;       // `full` empty: no token is needed
 };
 
-// `token` empty: none is asked for. Over a unix socket, whose file's mode decides who may connect, Host means nothing.
-Verdict check_caller(const Caller& caller, const conf::AdminAddress& own, std::string_view token);
+// What protects a resource.
+enum class Protection {
+    none,       // health pages, for load balancers and orchestrators
+    signature,  // heartbeats, whose bodies are signed
+    credential, // everything else
+};
+
+// What the credentials of a request permit.
+enum class Access { none, read, full };
+
+struct Verdict {
+    int status; // 200: the request is accepted
+    const char* reason;
+    Access access;
+};
+
+// Checks a caller. For a unix socket the file mode decides who may connect, and `Host` is not checked.
+Verdict check_caller(const Caller& caller, const AccessRules& rules, Protection protection);
 
 } // namespace weir::proxy::admin

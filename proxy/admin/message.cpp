@@ -1,5 +1,7 @@
 #include "proxy/admin/message.h"
 
+#include "proxy/base/date.h"
+
 #include <boost/json.hpp>
 
 namespace weir::proxy::admin {
@@ -7,8 +9,20 @@ namespace weir::proxy::admin {
 namespace http = boost::beast::http;
 namespace json = boost::json;
 
+std::string_view path_of(const RequestHeader& request) {
+    const std::string_view target = request.target();
+    return target.substr(0, target.find('?'));
+}
+
+bool is_read(const RequestHeader& request) {
+    return request.method() == http::verb::get || request.method() == http::verb::head;
+}
+
+std::string current_date() { return std::string(proxy::http::DateClock().text(std::chrono::system_clock::now())); }
+
 Response make(const Request& request, int status, std::string body, const char* type) {
     Response response(static_cast<http::status>(status), 11);
+    response.set(http::field::date, current_date());
     response.set(http::field::content_type, type);
     response.set(http::field::cache_control, "no-store");
     response.set("X-Content-Type-Options", "nosniff");
@@ -24,8 +38,9 @@ Response make_json(const Request& request, int status, const json::value& body) 
 
 Response refuse(const Request& request, int status, std::string_view why) {
     auto response = make_json(request, status, json::object{{"error", why}});
-    if (status == 401) response.set(http::field::www_authenticate, "Bearer");
-    if (status == 405) response.set(http::field::allow, "GET, POST");
+    if (status == 401) response.set(http::field::www_authenticate, "Bearer realm=\"weir\"");
+    if (status == 405) response.set(http::field::allow, "GET, HEAD, POST");
+    if (status == 503) response.set(http::field::retry_after, "1");
     return response;
 }
 

@@ -1,7 +1,7 @@
-// The messages of the admin API.
+// HTTP messages of the admin API.
 //
 // Thread: any.
-// Lifetime: results own what they hold.
+// Lifetime: results own their data.
 #pragma once
 
 #include <boost/beast/http/message.hpp>
@@ -13,12 +13,21 @@
 
 namespace weir::proxy::admin {
 
+using RequestHeader = boost::beast::http::request_header<>;
 using Request = boost::beast::http::request<boost::beast::http::string_body>;
 using Response = boost::beast::http::response<boost::beast::http::string_body>;
 
+// Returns the request target without its query.
+std::string_view path_of(const RequestHeader& request);
+// Whether the method is GET or HEAD.
+bool is_read(const RequestHeader& request);
+
+// Returns the value of the Date field, which every response has (RFC 9110 section 6.6.1).
+std::string current_date();
+
 Response make(const Request& request, int status, std::string body, const char* type);
 Response make_json(const Request& request, int status, const boost::json::value& body);
-// {"error": "…"}, with what else the status asks for.
+// Returns an {"error": "…"} response with the header fields that the status requires.
 Response refuse(const Request& request, int status, std::string_view why);
 
 } // namespace weir::proxy::admin

@@ -1,53 +1,12 @@
 #include "proxy/admin/metrics.h"
 
-#include "proxy/version.h"
-
-#include <cstdio>
+#include "proxy/admin/exposition.h"
+#include "proxy/admin/process_metrics.h"
+#include "proxy/admin/traffic_metrics.h"
+#include "proxy/base/version.h"
 
 namespace weir::proxy::admin {
 namespace {
-
-using Labels = std::vector<std::pair<std::string_view, std::string>>;
-
-class Exposition {
-public:
-    void family(std::string_view name, std::string_view type, std::string_view help) {
-        name_ = name;
-        out_.append("# HELP ")
-            .append(name)
-            .append(" ")
-            .append(help)
-            .append("\n# TYPE ")
-            .append(name)
-            .append(" ")
-            .append(type)
-            .append("\n");
-    }
-    void sample(const Labels& labels, std::uint64_t value, std::string_view suffix = "") {
-        write(labels, std::to_string(value), suffix);
-    }
-    void sample(const Labels& labels, double value, std::string_view suffix = "") {
-        char text[32];
-        std::snprintf(text, sizeof text, "%.9g", value);
-        write(labels, text, suffix);
-    }
-    std::string take() { return std::move(out_); }
-
-private:
-    void write(const Labels& labels, std::string_view value, std::string_view suffix) {
-        out_.append(name_).append(suffix);
-        char before = '{';
-        for (const auto& [key, text] : labels) {
-            out_ += before;
-            out_.append(key).append("=\"").append(escape_label(text)).append("\"");
-            before = ',';
-        }
-        if (!labels.empty()) out_ += '}';
-        out_.append(" ").append(value).append("\n");
-    }
-
-    std::string name_, out_;
-};
 
 using Listeners = std::vector<std::shared_ptr<const ListenerSpec>>;
 
@@ -55,35 +14,6 @@ std::uint64_t total(const ListenerStats& stats, Counter ListenerCounters::*membe
     std::uint64_t sum = 0;
     for (const auto& worker : stats.workers) sum += (worker.*member).read();
     return sum;
-}
-
-void write_requests(Exposition& out, const Listeners& listeners) {
-    out.family("weir_requests_total", "counter",
-               "HTTP requests answered, by listener and status (499: the client left).");
-    for (const auto& listener : listeners)
-        for (int code = ListenerCounters::first_code; code <= ListenerCounters::last_code; ++code) {
-            std::uint64_t sum = 0;
-            for (const auto& worker : listener->stats->workers)
-                sum += worker.codes[static_cast<std::size_t>(code - ListenerCounters::first_code)].read();
-            if (sum) out.sample({{"listener", listener->config.name}, {"code", std::to_string(code)}}, sum);
-        }
-}
-
-void write_durations(Exposition& out, const Listeners& listeners) {
-    out.family("weir_request_duration_seconds", "histogram", "From the request's head to the last byte of its answer.");
-    for (const auto& listener : listeners) {
-        const std::string& name = listener->config.name;
-        std::uint64_t sum = 0;
-        for (std::size_t i = 0; i <= duration_bounds.size(); ++i) {
-            for (const auto& worker : listener->stats->workers) sum += worker.durations[i].read();
-            char bound[32] = "+Inf";
-            if (i < duration_bounds.size()) std::snprintf(bound, sizeof bound, "%g", duration_bounds[i] / 1e6);
-            out.sample({{"listener", name}, {"le", bound}}, sum, "_bucket");
-        }
-        out.sample({{"listener", name}},
-                   static_cast<double>(total(*listener->stats, &ListenerCounters::duration_us)) / 1e6, "_sum");
-        out.sample({{"listener", name}}, sum, "_count");
-    }
 }
 
 void write_listeners(Exposition& out, const Listeners& listeners) {
@@ -100,10 +30,10 @@ void write_listeners(Exposition& out, const Listeners& listeners) {
     each("weir_sent_bytes_total", "counter", "Bytes sent to clients.", &ListenerCounters::bytes_out);
 }
 
-void write_backends(Exposition& out, const Running& running) {
+void write_backends(Exposition& out, const Runtime& runtime) {
     const auto each = [&](const char* name, const char* type, const char* help, auto value) {
         out.family(name, type, help);
-        for (const auto& pool : running.snapshot()->pools)
+        for (const auto& pool : runtime.snapshot()->pools)
             for (const auto& member : pool->members)
                 out.sample({{"pool", pool->config.name}, {"backend", member.backend->name()}},
                            static_cast<std::uint64_t>(value(*member.backend)));
@@ -116,20 +46,22 @@ void write_backends(Exposition& out, const Running& running) {
          [](const Backend& b) { return b.ejection() == balancer::Ejection::ejected; });
     each("weir_backend_outlier_ejections_total", "counter",
          "How often a backend was put out for failing live requests.",
-         [&](const Backend& b) { return running.health().ejector().ejections(b); });
+         [&](const Backend& b) { return runtime.health().ejector().ejections(b); });
     each("weir_backend_requests_total", "counter", "Requests or connections given to a backend.",
          [](const Backend& b) { return b.total(&Counters::requests); });
     each("weir_backend_failures_total", "counter", "Tries on a backend that failed.",
          [](const Backend& b) { return b.total(&Counters::failures); });
-    each("weir_backend_errors_total", "counter", "Failures of a backend, and its answers from 500 on.",
+    each("weir_backend_errors_total", "counter", "Failures and statuses from 500 on that speak against a backend.",
          [](const Backend& b) { return b.total(&Counters::errors); });
+    each("weir_backend_retries_total", "counter", "Tries on a backend of requests that had failed before.",
+         [](const Backend& b) { return b.total(&Counters::retries); });
     each("weir_backend_active", "gauge", "Requests or connections that a backend has now.",
          [](const Backend& b) { return b.total(&Counters::active); });
     each("weir_backend_connections", "gauge", "Connections open to a backend.",
          [](const Backend& b) { return b.total(&Counters::connections); });
     each("weir_backend_idle_connections", "gauge", "Connections kept idle to a backend.",
          [](const Backend& b) { return b.total(&Counters::idle); });
-    const auto health = [&](const Backend& b) { return running.health().monitor().find(b); };
+    const auto health = [&](const Backend& b) { return runtime.health().monitor().find(b); };
     each("weir_backend_checks_total", "counter", "Health checks made.",
          [&](const Backend& b) { return health(b) ? health(b)->checks : 0; });
     each("weir_backend_failed_checks_total", "counter", "Health checks failed.",
@@ -138,29 +70,32 @@ void write_backends(Exposition& out, const Running& running) {
          [&](const Backend& b) { return health(b) ? health(b)->ejections : 0; });
 }
 
-void write_workers(Exposition& out, const Running& running) {
+void write_workers(Exposition& out, const Runtime& runtime) {
     const auto one = [&](const char* name, const char* help, Counter WorkerCounters::*member, std::uint64_t more = 0) {
         std::uint64_t sum = more;
-        for (const auto& worker : running.counters()) sum += (worker.*member).read();
+        for (const auto& worker : runtime.counters()) sum += (worker.*member).read();
         out.family(name, "counter", help);
         out.sample({}, sum);
     };
     one("weir_retries_total", "Requests tried on another backend.", &WorkerCounters::retries);
     one("weir_retries_refused_total", "Retries that the budget did not allow.", &WorkerCounters::retries_refused);
     one("weir_access_log_dropped_total", "Access log lines lost: the writer could not keep up, or the disk is full.",
-        &WorkerCounters::log_lines_dropped, running.access_log().lost());
+        &WorkerCounters::log_lines_dropped, runtime.access_log().lost());
     one("weir_accept_failures_total", "Connections that could not be accepted.", &WorkerCounters::accept_failures);
     one("weir_connect_shortages_total", "Connections to backends that found no descriptor or memory left at first.",
         &WorkerCounters::shortages);
     std::uint64_t longest = 0;
-    for (const auto& worker : running.counters()) longest = std::max(longest, worker.longest_adoption_us.read());
+    for (const auto& worker : runtime.counters()) longest = std::max(longest, worker.longest_adoption_us.read());
     out.family("weir_worker_longest_adoption_seconds", "gauge",
                "The longest that a new configuration has kept a worker.");
     out.sample({}, static_cast<double>(longest) / 1e6);
 }
 
-void write_reload(Exposition& out, const Running& running, const Reloader& reloader) {
-    const auto seconds = [](auto time) { return static_cast<double>(std::chrono::system_clock::to_time_t(time)); };
+void write_reload(Exposition& out, const Runtime& runtime, const Reloader& reloader) {
+    const auto seconds = [](std::chrono::system_clock::time_point time) {
+        const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch());
+        return static_cast<double>(ms.count()) / 1e3;
+    };
     const auto& last = reloader.last();
     out.family("weir_reloads_total", "counter", "Reloads by verdict.");
     out.sample({{"verdict", "applied"}}, reloader.counts().applied);
@@ -175,11 +110,11 @@ void write_reload(Exposition& out, const Running& running, const Reloader& reloa
     out.family("weir_reload_last_duration_seconds", "gauge", "How long the last reload took.");
     out.sample({}, static_cast<double>(last.took.count()) / 1e3);
     out.family("weir_config_info", "gauge", "The configuration in force.");
-    out.sample({{"hash", running.snapshot()->hash}}, std::uint64_t{1});
+    out.sample({{"hash", runtime.snapshot()->hash}}, std::uint64_t{1});
     out.family("weir_config_loaded_time_seconds", "gauge", "When the configuration was loaded, as Unix time.");
     out.sample({}, seconds(reloader.loaded_at()));
     out.family("weir_lock_held", "gauge", "1 while this process holds the reload lock.");
-    out.sample({}, std::uint64_t{reloader.changer().holds_lock()});
+    out.sample({}, std::uint64_t{reloader.changer().lock_use() == LockUse::held});
     out.family("weir_lock_fence", "gauge", "Fencing token of the configuration in force.");
     out.sample({}, reloader.fence());
     out.family("weir_lock_failures_total", "counter", "Reloads that did not get the lock.");
@@ -195,27 +130,17 @@ void write_reload(Exposition& out, const Running& running, const Reloader& reloa
 
 } // namespace
 
-std::string escape_label(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '\\' || c == '"') out += '\\';
-        if (c == '\n') out += "\\n";
-        else out += c;
-    }
-    return out;
-}
-
-std::string metrics(const Running& running, const Reloader& reloader) {
+std::string metrics(const Runtime& runtime, const Reloader& reloader) {
     Exposition out;
     out.family("weir_build_info", "gauge", "The version that runs.");
     out.sample({{"version", version}}, std::uint64_t{1});
-    const auto& listeners = running.snapshot()->listeners;
-    write_requests(out, listeners);
-    write_durations(out, listeners);
+    const auto& listeners = runtime.snapshot()->listeners;
+    write_traffic(out, *runtime.snapshot());
     write_listeners(out, listeners);
-    write_backends(out, running);
-    write_workers(out, running);
-    write_reload(out, running, reloader);
+    write_backends(out, runtime);
+    write_workers(out, runtime);
+    write_reload(out, runtime, reloader);
+    write_process(out);
     return out.take();
 }
 

@@ -1,18 +1,15 @@
-// The state of a running weir in Prometheus's text format.
+// The state of a running weir in the Prometheus text format.
 //
 // Thread: the control thread.
 // Lifetime: the result owns its text.
 #pragma once
 
-#include "proxy/reloader.h"
+#include "proxy/reload/reloader.h"
 
 #include <string>
 
 namespace weir::proxy::admin {
 
-std::string metrics(const Running& running, const Reloader& reloader);
-
-// A label's value with what the format escapes escaped.
-std::string escape_label(std::string_view text);
+std::string metrics(const Runtime& runtime, const Reloader& reloader);
 
 } // namespace weir::proxy::admin

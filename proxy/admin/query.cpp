@@ -1,6 +1,6 @@
 #include "proxy/admin/query.h"
 
-#include "proxy/http/chars.h"
+#include "proxy/http1/chars.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
-// The query of a request's target: "…?wait=1&why=a%20test".
+// The query of a request target, as in "…?wait=1&why=a%20test".
 //
 // Thread: pure functions.
-// Lifetime: views last as long as the target.
+// Lifetime: views are valid as long as the target.
 #pragma once
 
 #include <optional>
@@ -10,12 +10,12 @@
 
 namespace weir::proxy::admin {
 
-// The value of a parameter, as it stands there; unset where it does not.
+// Returns the undecoded value of a parameter, or nothing if it is absent.
 std::optional<std::string_view> find_parameter(std::string_view target, std::string_view name);
 
 bool is_set(std::string_view target, std::string_view name);
 
-// %3A and the like; unset where the two digits are none.
+// Decodes percent-encoding. Returns nothing if two digits are not hexadecimal.
 std::optional<std::string> decode(std::string_view text);
 
 } // namespace weir::proxy::admin

@@ -1,20 +1,20 @@
 #include "proxy/admin/server.h"
 
-#include "health/deadline.h"
-#include "proxy/admin/beat_lane.h"
+#include "proxy/admin/connection_table.h"
+#include "proxy/admin/heartbeat_connections.h"
+#include "proxy/admin/session.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/write.hpp>
+#include <spdlog/spdlog.h>
+
+#include <unordered_map>
+#include <utility>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,23 +22,20 @@
 namespace weir::proxy::admin {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
 using Tcp = asio::ip::tcp;
 using Local = asio::local::stream_protocol;
-using Socket = asio::generic::stream_protocol::socket; // of either
 
 namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
-constexpr auto idle_time = std::chrono::seconds(30);
-constexpr auto answer_time = std::chrono::minutes(30); // a reload may wait for the lock
-constexpr std::size_t most_connections = 4096;         // backends that beat keep theirs
-constexpr std::size_t largest_body = 1u << 20;
+constexpr std::size_t max_senders = 4096;   // heartbeat connections
+constexpr std::size_t max_large_bodies = 4; // read at the same time
+constexpr int backlog = 1024;
 
-// Removes the socket of a process that is gone, and nothing else.
+// Removes the socket of a process that no longer runs. Returns an error, or empty.
 std::string remove_dead_socket(const std::string& path) {
     struct stat info {};
-    if (::lstat(path.c_str(), &info) != 0) return {}; // nothing there, or bind will tell
+    if (::lstat(path.c_str(), &info) != 0) return {}; // nothing there, or bind will report the error
     if (!S_ISSOCK(info.st_mode)) return path + " is in the way: it is not a socket";
     asio::io_context context;
     Local::socket other(context);
@@ -49,6 +46,18 @@ std::string remove_dead_socket(const std::string& path) {
     if (error != asio::error::connection_refused) return "another process serves " + path;
     ::unlink(path.c_str());
     return {};
+}
+
+// Returns the source that a connection is counted for: an IPv4 address, an IPv6 /64, or the unix socket.
+std::pair<std::string, Origin> source_of(int descriptor) {
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &length) != 0) return {"", Origin::remote};
+    if (peer.ss_family == AF_UNIX) return {"unix", Origin::local};
+    const auto address = conf::Address::from(reinterpret_cast<const sockaddr*>(&peer));
+    if (address.is_loopback()) return {address.ip_text(), Origin::local};
+    const auto bytes = reinterpret_cast<const char*>(address.bytes().data());
+    return {std::string(bytes, address.family() == AF_INET6 ? 8 : 4), Origin::remote};
 }
 
 int socket_family(int descriptor) {
@@ -63,7 +72,7 @@ int socket_family(int descriptor) {
 struct Server::State {
     State(asio::io_context& context, Api& answers) : control(context), api(answers), tcp(context), local(context) {}
 
-    // Made once it is shared: what it calls must not keep it alive.
+    // The lane is created after the state is shared, because it must not keep the state alive.
     static std::shared_ptr<State> make(asio::io_context& context, Api& answers) {
         auto state = std::make_shared<State>(context, answers);
         state->lane.emplace(
@@ -79,64 +88,92 @@ struct Server::State {
     Api& api;
     Tcp::acceptor tcp;
     Local::acceptor local;
-    std::string path;            // of the unix socket, to be removed at the end
-    std::string inherited_path;  // of an old process's: its own until this one serves
-    std::size_t connections = 0; // but for those in the lane
+    std::string path;           // of the unix socket, removed at the end
+    std::string inherited_path; // of the old process, which uses it until this process serves
+    ConnectionTable table;      // all connections except those in the lane
+    std::unordered_map<ConnectionTable::Id, Socket*> sockets;
+    std::size_t large_bodies = 0; // being read
+    std::optional<HeartbeatConnections> lane;
 
-    std::optional<BeatLane> lane;
-
-    // `read` is what has been read of the connection already.
-    static asio::awaitable<void> serve(std::shared_ptr<State> state, Socket socket, std::string read) {
-        ++state->connections;
-        boost::beast::flat_buffer buffer(64 * 1024);
-        buffer.commit(asio::buffer_copy(buffer.prepare(read.size()), asio::buffer(read)));
-        const auto kept = co_await converse(*state, socket, buffer);
-        boost::system::error_code error;
-        const int descriptor = kept == Kept::for_beats ? socket.release(error) : -1;
-        if (descriptor >= 0 && !state->lane->add(descriptor)) ::close(descriptor);
-        --state->connections;
-    }
-
-    enum class Kept { no, for_beats };
-
-    static asio::awaitable<Kept> converse(State& state, Socket& socket, boost::beast::flat_buffer& buffer) {
-        health::Deadline<Socket> deadline(socket, idle_time);
-        for (bool more = true; more;) {
-            http::request_parser<http::string_body> parser;
-            parser.body_limit(largest_body);
-            const auto [unread, _] = co_await http::async_read(socket, buffer, parser, token);
-            if (unread) break;
-            deadline.extend(answer_time);
-            auto response = co_await state.api.answer(parser.get());
-            if (state.api.is_leaving()) response.keep_alive(false);
-            more = response.keep_alive();
-            deadline.extend(idle_time);
-            const auto [unsent, __] = co_await http::async_write(socket, response, token);
-            if (unsent) break;
-            if (more && buffer.size() == 0 && Api::is_beat(parser.get())) co_return Kept::for_beats;
+    // A session's view of the server.
+    class Host final : public Session::Host {
+    public:
+        Host(State& state, ConnectionTable::Id id) : state_(state), id_(id) {}
+        void request_accepted() override { state_.close(state_.table.set_known(id_)); }
+        void set_busy(bool busy) override { state_.table.set_busy(id_, busy); }
+        bool begin_large_body() override {
+            if (state_.large_bodies >= max_large_bodies) return false;
+            ++state_.large_bodies;
+            return true;
         }
-        co_return Kept::no;
+        void end_large_body() noexcept override { --state_.large_bodies; }
+
+    private:
+        State& state_;
+        const ConnectionTable::Id id_;
+    };
+
+    // Closes a displaced connection, which ends its session.
+    void close(std::optional<ConnectionTable::Id> displaced) {
+        const auto it = displaced ? sockets.find(*displaced) : sockets.end();
+        if (it == sockets.end()) return;
+        boost::system::error_code ignored;
+        it->second->close(ignored);
     }
 
+    enum class Peer { unknown, known };
+
+    // Serves one connection; `bytes` were already read from it.
+    static asio::awaitable<void> serve(std::shared_ptr<State> state, Socket socket, std::string bytes, Peer peer) {
+        boost::system::error_code ignored; // out-of-band data is read as normal data; unix sockets have none
+        socket.set_option(asio::socket_base::out_of_band_inline(true), ignored);
+        const auto [source, origin] = source_of(socket.native_handle());
+        const auto opened = state->table.open(source, origin);
+        state->close(opened.displaced);
+        if (!opened.id) co_return;
+        const auto id = *opened.id;
+        state->sockets[id] = &socket;
+        if (peer == Peer::known) state->close(state->table.set_known(id));
+        boost::beast::flat_buffer read(64 * 1024);
+        read.commit(asio::buffer_copy(read.prepare(bytes.size()), asio::buffer(bytes)));
+        auto end = SessionEnd::closed;
+        try {
+            Host host(*state, id);
+            end = co_await Session(state->api, socket, host).run(read);
+        } catch (const std::exception& e) { // out of memory
+            spdlog::error("admin API: a request could not be answered: {}", e.what());
+        }
+        state->sockets.erase(id);
+        state->table.close(id);
+        const bool has_room = state->lane->size() < max_senders;
+        boost::system::error_code error;
+        const int descriptor = end == SessionEnd::sends_beats && has_room ? socket.release(error) : -1;
+        if (descriptor >= 0 && !state->lane->add(descriptor)) ::close(descriptor);
+    }
+
+    // Connections in the lane are known, because they have sent a correctly signed heartbeat.
     static void take_back(const std::shared_ptr<State>& state, int descriptor, std::string bytes) {
         Socket socket(state->control);
         boost::system::error_code error;
         socket.assign(asio::generic::stream_protocol(socket_family(descriptor), 0), descriptor, error);
         if (error) ::close(descriptor);
-        else asio::co_spawn(state->control, serve(state, std::move(socket), std::move(bytes)), asio::detached);
+        else
+            asio::co_spawn(state->control, serve(state, std::move(socket), std::move(bytes), Peer::known),
+                           asio::detached);
     }
 
+    // Accepts without limit; the connection table decides which connections to keep.
     template <class Acceptor> static asio::awaitable<void> accept(std::shared_ptr<State> state, Acceptor& acceptor) {
         asio::steady_timer pause(state->control);
         while (acceptor.is_open()) {
             auto [error, socket] = co_await acceptor.async_accept(token);
             if (!acceptor.is_open()) break;
-            if (error || state->connections + state->lane->size() >= most_connections) {
-                pause.expires_after(std::chrono::milliseconds(error ? 100 : 1));
+            if (error) {
+                pause.expires_after(std::chrono::milliseconds(100));
                 co_await pause.async_wait(token);
                 continue;
             }
-            asio::co_spawn(state->control, serve(state, Socket(std::move(socket)), ""), asio::detached);
+            asio::co_spawn(state->control, serve(state, Socket(std::move(socket)), "", Peer::unknown), asio::detached);
         }
     }
 };
@@ -151,10 +188,10 @@ std::string Server::listen(const conf::AdminAddress& address) {
         const auto& path = std::get<std::string>(address.where);
         if (const auto why = remove_dead_socket(path); !why.empty()) return why;
         state_->local.open(Local(), error);
-        const auto mask = ::umask(0077); // the file's mode decides who may use it
+        const auto mask = ::umask(0077); // the file mode decides who may connect
         if (!error) state_->local.bind(Local::endpoint(path), error);
         ::umask(mask);
-        if (!error) state_->local.listen(64, error);
+        if (!error) state_->local.listen(backlog, error);
         if (error) return address.text() + ": " + error.message();
         state_->path = path;
         return {};
@@ -164,7 +201,7 @@ std::string Server::listen(const conf::AdminAddress& address) {
     state_->tcp.open(endpoint.protocol(), error);
     if (!error) state_->tcp.set_option(asio::socket_base::reuse_address(true), error);
     if (!error) state_->tcp.bind(endpoint, error);
-    if (!error) state_->tcp.listen(64, error);
+    if (!error) state_->tcp.listen(backlog, error);
     return error ? address.text() + ": " + error.message() : "";
 }
 
@@ -192,9 +229,9 @@ int Server::descriptor() const {
 }
 
 void Server::leave() {
-    state_->lane->close_all(); // whoever beats next finds the new process
+    state_->lane->close_all(); // the next heartbeats go to the new process
     state_->api.set_leaving();
-    // Closing would leave the socket in the event loop: the new process keeps it open.
+    // Releases first: close() would leave the socket in the epoll set, because the new process keeps it open.
     boost::system::error_code ignored;
     for (const int fd : {state_->tcp.is_open() ? state_->tcp.release(ignored) : -1,
                          state_->local.is_open() ? state_->local.release(ignored) : -1})

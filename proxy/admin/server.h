@@ -1,7 +1,7 @@
 // The admin API's listener and connections, over TCP or a unix socket.
 //
 // Thread: the control thread.
-// Lifetime: the API must outlive it; connections end soon after `stop`.
+// Lifetime: the Api must outlive it; connections end soon after `stop`.
 #pragma once
 
 #include "proxy/admin/api.h"
@@ -20,17 +20,17 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Returns what went wrong; empty: it listens, and answers from `start` on. A unix socket left by a process that is
-    // gone is replaced.
+    // Listens on an address; requests are answered from `start` on. Replaces a unix socket that a dead process left.
+    // Returns an error, or empty on success.
     std::string listen(const conf::AdminAddress& address);
-    // Listens on a socket that an old process listened on, which it takes.
+    // Takes over the listening socket of an old process. Returns an error, or empty on success.
     std::string take_over(const conf::AdminAddress& address, int descriptor);
 
-    // Answers whoever connects, now that there is something to tell.
+    // Starts to accept connections.
     void start();
 
-    int descriptor() const; // that it listens on; -1: none
-    // Leaves the socket to a new process: listens no more, but takes nothing away.
+    int descriptor() const; // the listening socket; -1: none
+    // Leaves the address to a new process: stops listening without removing the unix socket.
     void leave();
     void stop();
 

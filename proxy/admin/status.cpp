@@ -1,11 +1,13 @@
 #include "proxy/admin/status.h"
 
-#include "conf/scalar.h"
-#include "proxy/iso_time.h"
-#include "proxy/lock_maker.h"
-#include "proxy/version.h"
+#include "conf/model/scalar.h"
+#include "proxy/admin/reload_status.h"
+#include "proxy/base/iso_time.h"
+#include "proxy/base/version.h"
 
 #include <boost/json.hpp>
+
+#include <algorithm>
 
 #include <unistd.h>
 
@@ -15,18 +17,7 @@ namespace json = boost::json;
 
 namespace {
 
-const char* word(ReloadVerdict verdict) {
-    switch (verdict) {
-    case ReloadVerdict::applied: return "applied";
-    case ReloadVerdict::unchanged: return "unchanged";
-    case ReloadVerdict::refused: return "refused";
-    case ReloadVerdict::rolled_back: return "rolled_back";
-    case ReloadVerdict::stuck: return "stuck";
-    }
-    return "";
-}
-
-// What an operator wants to know first: what was asked for, and only then what health says.
+// The state that matters most to an operator: the administrative state first, then the health.
 std::string state_of(const MemberSpec& member) {
     if (member.state != conf::AdminState::ready) return conf::Scalar<conf::AdminState>::format(member.state);
     if (member.backend->verdict() != balancer::Verdict::down &&
@@ -40,10 +31,18 @@ std::string state_of(const MemberSpec& member) {
     return "unknown";
 }
 
-json::object backend_status(const conf::Backend& config, const MemberSpec& member, const Running& running) {
+// The reasons of the last failed requests, newest first.
+json::array last_errors(const balancer::Backend& backend) {
+    json::array errors;
+    for (const auto& error : backend.recent_errors())
+        errors.push_back({{"at", to_iso(error.at)}, {"reason", error.reason}, {"detail", error.detail}});
+    return errors;
+}
+
+json::object backend_status(const conf::Backend& config, const MemberSpec& member, const Runtime& runtime) {
     using Counters = balancer::BackendCounters;
     const auto& backend = *member.backend;
-    const auto* health = running.health().monitor().find(backend);
+    const auto* health = runtime.health().monitor().find(backend);
     json::object out{{"name", backend.name()},
                      {"address", backend.address().text()},
                      {"state", state_of(member)},
@@ -51,53 +50,84 @@ json::object backend_status(const conf::Backend& config, const MemberSpec& membe
                      {"backup", config.backup},
                      {"requests", backend.total(&Counters::requests)},
                      {"failures", backend.total(&Counters::failures)},
-                     {"outlier_ejections", running.health().ejector().ejections(backend)},
+                     {"retries", backend.total(&Counters::retries)},
+                     {"outlier_ejections", runtime.health().ejector().ejections(backend)},
                      {"active", backend.total(&Counters::active)},
                      {"idle", backend.total(&Counters::idle)}};
-    const auto over = running.adjustments().order_for(backend.pool(), config.name, backend.name());
-    if (!over.is_empty()) { // what the file says, beside what is in force
-        out["file"] = {{"state", conf::Scalar<conf::AdminState>::format(config.state)}, {"weight", config.weight}};
+    const auto over = runtime.adjustments().order_for(backend.pool(), config, backend.name());
+    // The configured values, beside those in force.
+    out["file"] = {{"state", conf::Scalar<conf::AdminState>::format(config.state)}, {"weight", config.weight}};
+    if (!over.is_empty()) {
         out["override"] = json::object();
         if (over.state) out["override"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*over.state);
         if (over.weight) out["override"].as_object()["weight"] = *over.weight;
     }
-    if (const auto wish = running.adjustments().wishes.find(backend.pool(), backend.name()); !wish.is_empty()) {
-        out["wish"] = json::object(); // of the backend itself, in its beats
+    if (const auto wish = runtime.adjustments().agent_overrides.find(backend.pool(), backend.name());
+        !wish.is_empty()) {
+        out["wish"] = json::object(); // requested by the backend's heartbeats
         if (wish.state) out["wish"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*wish.state);
         if (wish.weight) out["wish"].as_object()["weight"] = *wish.weight;
     }
+    out["last_errors"] = last_errors(backend);
     if (config.address.is_name()) out["host"] = config.address.text();
     if (!health) return out;
-    out["since"] = to_iso(health->since);
+    const auto ejector_change = runtime.health().ejector().last_change(backend);
+    out["since"] = to_iso(ejector_change ? std::max(health->since, *ejector_change) : health->since);
     out["checks"] = health->checks;
     out["failed_checks"] = health->failed_checks;
     out["ejections"] = health->ejections;
     out["passes_in_a_row"] = health->progress.passes;
     out["failures_in_a_row"] = health->progress.failures;
     if (!health->why.empty()) out["last_failure"] = health->why;
+    if (const auto& last = health->last_check) {
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(last->duration);
+        out["last_check"] = {{"at", to_iso(last->at)}, {"duration_ms", took.count()}, {"result", last->result}};
+    }
     return out;
 }
 
-json::array pools_status(const Running& running) {
+// The host names of a pool that were not resolved since weir started, so that it runs without their backends.
+json::array unresolved_names(const conf::Pool& pool, const AddressBook& addresses) {
+    json::array names;
+    for (const auto& backend : pool.backends) {
+        const auto found = addresses.find(backend.address.host);
+        const bool is_known = found != addresses.end() && !found->second.empty();
+        if (backend.address.is_name() && !is_known) names.push_back(json::string(backend.address.text()));
+    }
+    return names;
+}
+
+json::array pools_status(const Runtime& runtime) {
     json::array pools;
-    for (const auto& pool : running.snapshot()->pools) {
+    for (const auto& pool : runtime.snapshot()->pools) {
         json::array backends;
         for (const auto& member : pool->members)
-            backends.push_back(backend_status(pool->config_of(member), member, running));
+            backends.push_back(backend_status(pool->config_of(member), member, runtime));
         json::object entry{{"name", pool->config.name},
                            {"algorithm", conf::Scalar<conf::Algorithm>::format(pool->config.algorithm)}};
         if (pool->config.queue && !pool->members.empty())
             entry["queue"] = {{"length", pool->members[0].backend->pool_state().waiting()},
                               {"max", pool->config.queue->max}};
         entry["backends"] = std::move(backends);
+        if (auto names = unresolved_names(pool->config, runtime.addresses()); !names.empty())
+            entry["unresolved"] = std::move(names);
         pools.push_back(std::move(entry));
     }
     return pools;
 }
 
-json::array listeners_status(const Running& running) {
+json::object retries_status(const Runtime& runtime) {
+    std::uint64_t made = 0, refused = 0;
+    for (const auto& worker : runtime.counters()) {
+        made += worker.retries.read();
+        refused += worker.retries_refused.read();
+    }
+    return {{"made", made}, {"refused_by_budget", refused}};
+}
+
+json::array listeners_status(const Runtime& runtime) {
     json::array listeners;
-    for (const auto& listener : running.snapshot()->listeners) {
+    for (const auto& listener : runtime.snapshot()->listeners) {
         std::uint64_t connections = 0, active = 0;
         for (const auto& worker : listener->stats->workers) {
             connections += worker.connections.read();
@@ -112,36 +142,13 @@ json::array listeners_status(const Running& running) {
     return listeners;
 }
 
-json::object reload_status(const Reloader& reloader) {
-    json::array bad;
-    for (const auto& config : reloader.changer().store().bad())
-        bad.push_back({{"hash", config.hash}, {"since", to_iso(config.since)}, {"why", config.why}});
-    json::object out{
-        {"in_progress", reloader.in_progress()}, {"last", to_json(reloader.last())}, {"known_bad", std::move(bad)}};
-    if (const auto left = reloader.changer().window().left()) out["watched_for_ms"] = left->count();
-    return out;
-}
-
-json::object lock_status(const conf::LockSettings& lock, const Changer& changer) {
-    json::object out{{"type", conf::Scalar<conf::LockType>::format(lock.type)},
-                     {"fleet", lock.fleet},
-                     {"held", changer.holds_lock()}};
-    const auto& fleet = changer.fleet();
-    if (!fleet.records()) return out;
-    out["member"] = member_name(lock);
-    out["reachable"] = fleet.is_reachable();
-    out["fence_alarms"] = fleet.fence_alarms();
-    if (!fleet.problem().empty()) out["problem"] = fleet.problem();
-    return out;
-}
-
 } // namespace
 
-json::object backend_status(const Running& running, const std::string& pool, const std::string& backend) {
-    for (const auto& p : running.snapshot()->pools)
+json::object backend_status(const Runtime& runtime, const std::string& pool, const std::string& backend) {
+    for (const auto& p : runtime.snapshot()->pools)
         for (const auto& member : p->members)
             if (p->config.name == pool && (member.backend->name() == backend || p->config_of(member).name == backend))
-                return backend_status(p->config_of(member), member, running);
+                return backend_status(p->config_of(member), member, runtime);
     return {};
 }
 
@@ -166,14 +173,6 @@ json::object to_json(const conf::Plan& plan) {
     return {{"changes", std::move(changes)}, {"needs_restart", plan.needs_restart()}};
 }
 
-json::object to_json(const ReloadReport& report) {
-    json::array errors(report.errors.begin(), report.errors.end());
-    auto changes = to_json(report.plan)["changes"].as_array();
-    return {{"verdict", word(report.verdict)}, {"trigger", report.trigger},    {"at", to_iso(report.at)},
-            {"took_ms", report.took.count()},  {"hash", report.hash},          {"fence", report.fence},
-            {"errors", std::move(errors)},     {"changes", std::move(changes)}};
-}
-
 json::array to_json(const conf::Description& description) {
     json::array items;
     for (const auto& item : description) {
@@ -195,24 +194,26 @@ conf::Description description_from_json(const json::array& items) {
     return description;
 }
 
-json::object status(const Running& running, const Reloader& reloader, std::chrono::system_clock::time_point started) {
-    const auto& snapshot = *running.snapshot();
+json::object status(const Runtime& runtime, const Reloader& reloader, std::chrono::system_clock::time_point started) {
+    const auto& snapshot = *runtime.snapshot();
     const auto& lock = snapshot.config.reload.lock;
     const auto up = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - started);
     return {{"version", version},
             {"pid", ::getpid()},
             {"uptime_seconds", up.count()},
-            {"workers", running.counters().size()},
+            {"workers", runtime.counters().size()},
             {"config",
              {{"file", reloader.changer().path()},
               {"hash", snapshot.hash},
               {"fence", reloader.fence()},
               {"generation", snapshot.generation},
               {"loaded_at", to_iso(reloader.loaded_at())}}},
-            {"reload", reload_status(reloader)},
+            {"reload", reload_status(reloader, runtime)},
             {"lock", lock_status(lock, reloader.changer())},
-            {"listeners", listeners_status(running)},
-            {"pools", pools_status(running)}};
+            {"overrides", overrides_status(runtime)},
+            {"retries", retries_status(runtime)},
+            {"listeners", listeners_status(runtime)},
+            {"pools", pools_status(runtime)}};
 }
 
 } // namespace weir::proxy::admin

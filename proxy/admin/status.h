@@ -1,10 +1,10 @@
-// The state of a running weir as JSON: what `weir status --json` prints.
+// The state of a running weir as JSON, for `weir status --json`.
 //
 // Thread: the control thread.
-// Lifetime: the result owns its texts.
+// Lifetime: the result owns its data.
 #pragma once
 
-#include "proxy/reloader.h"
+#include "proxy/reload/reloader.h"
 
 #include <boost/json/fwd.hpp>
 
@@ -12,12 +12,11 @@
 
 namespace weir::proxy::admin {
 
-boost::json::object status(const Running& running, const Reloader& reloader,
+boost::json::object status(const Runtime& runtime, const Reloader& reloader,
                            std::chrono::system_clock::time_point started);
-boost::json::object backend_status(const Running& running, const std::string& pool, const std::string& backend);
-boost::json::object to_json(const ReloadReport& report);
+boost::json::object backend_status(const Runtime& runtime, const std::string& pool, const std::string& backend);
 boost::json::object to_json(const conf::Plan& plan);
 boost::json::array to_json(const conf::Description& description);
-conf::Description description_from_json(const boost::json::array& items); // throws what Boost.JSON throws
+conf::Description description_from_json(const boost::json::array& items); // throws the exceptions of Boost.JSON
 
 } // namespace weir::proxy::admin

@@ -1,8 +1,12 @@
 #include "proxy/cli/admin_client.h"
 
+#include "conf/model/units.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -16,50 +20,76 @@ namespace http = boost::beast::http;
 
 namespace {
 
-template <class Socket, class Endpoint>
-AdminAnswer exchange(const Endpoint& endpoint, http::request<http::string_body>& request) {
-    asio::io_context context;
-    Socket socket(context);
-    AdminAnswer answer;
-    try {
-        socket.connect(endpoint);
-        http::write(socket, request);
-        boost::beast::flat_buffer buffer;
-        http::response_parser<http::string_body> parser;
-        parser.body_limit(64u << 20);
-        http::read(socket, buffer, parser);
-        answer.status = static_cast<int>(parser.get().result_int());
-        answer.body = parser.get().body();
-    } catch (const boost::system::system_error& e) {
-        answer.error = e.code().message();
+constexpr auto token = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t max_response = 64u << 20;
+
+using Socket = asio::generic::stream_protocol::socket;
+using Message = http::request<http::string_body>;
+
+Message make_message(const Endpoint& endpoint, const AdminRequest& request) {
+    const auto verb = request.method == AdminMethod::get ? http::verb::get : http::verb::post;
+    Message message(verb, request.target, 11);
+    message.set(http::field::host, endpoint.host_field());
+    message.keep_alive(false);
+    if (!request.token.empty()) message.set(http::field::authorization, "Bearer " + request.token);
+    message.body() = request.body;
+    message.prepare_payload();
+    return message;
+}
+
+asio::awaitable<boost::system::error_code> connect(Socket& socket, const Endpoint::Sockets& endpoints) {
+    boost::system::error_code error;
+    for (const auto& endpoint : endpoints) {
+        boost::system::error_code ignored;
+        socket.close(ignored);
+        std::tie(error) = co_await socket.async_connect(endpoint, token);
+        if (!error) break;
     }
-    return answer;
+    co_return error;
+}
+
+asio::awaitable<void> exchange(Socket& socket, const Endpoint::Sockets& endpoints, Message& message,
+                               AdminAnswer& answer, bool& ended) {
+    auto error = co_await connect(socket, endpoints);
+    // Even if the write fails, read the response: a server may refuse a request before it has read all of it.
+    if (!error) co_await http::async_write(socket, message, token);
+    boost::beast::flat_buffer buffer;
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(max_response);
+    if (!error) std::tie(error, std::ignore) = co_await http::async_read(socket, buffer, parser, token);
+    const bool is_nothing_there =
+        error == asio::error::connection_refused || error == boost::system::errc::no_such_file_or_directory;
+    if (is_nothing_there) answer.listening = Listening::no;
+    if (error) answer.error = error.message();
+    else {
+        answer.status = static_cast<int>(parser.get().result_int());
+        answer.body = std::move(parser.get().body());
+    }
+    ended = true;
 }
 
 } // namespace
 
-AdminAnswer call_admin(const conf::AdminAddress& address, const std::string& token, AdminMethod method,
-                       const std::string& target, const std::string& body) {
-    http::request<http::string_body> request(method == AdminMethod::get ? http::verb::get : http::verb::post, target,
-                                             11);
-    request.set(http::field::host, address.is_unix() ? "localhost" : address.text());
-    request.keep_alive(false);
-    if (!token.empty()) request.set(http::field::authorization, "Bearer " + token);
-    request.body() = body;
-    request.prepare_payload();
+AdminAnswer call_admin(const Endpoint& endpoint, const AdminRequest& request) {
+    const auto end = std::chrono::steady_clock::now() + request.timeout;
+    const auto none = "no weir answers at " + endpoint.text();
     AdminAnswer answer;
-    if (address.is_unix()) {
-        const asio::local::stream_protocol::endpoint endpoint(std::get<std::string>(address.where));
-        answer = exchange<asio::local::stream_protocol::socket>(endpoint, request);
-    } else {
-        const auto& where = std::get<conf::Address>(address.where);
-        auto ip = asio::ip::make_address(where.ip_text());
-        // A weir that listens everywhere is here as well.
-        if (ip.is_unspecified())
-            ip = ip.is_v4() ? asio::ip::address(asio::ip::address_v4::loopback()) : asio::ip::address_v6::loopback();
-        answer = exchange<asio::ip::tcp::socket>(asio::ip::tcp::endpoint(ip, where.port()), request);
+    std::string why;
+    const auto endpoints = endpoint.resolve(request.timeout, why);
+    if (endpoints.empty()) {
+        answer.error = none + ": " + why;
+        return answer;
     }
-    if (!answer.error.empty()) answer.error = "no weir answers at " + address.text() + ": " + answer.error;
+    asio::io_context context;
+    Socket socket(context);
+    auto message = make_message(endpoint, request);
+    bool ended = false;
+    asio::co_spawn(context, exchange(socket, endpoints, message, answer, ended), asio::detached);
+    context.run_until(end);
+    if (!ended)
+        answer.error = none + " within " + conf::format(std::chrono::duration_cast<conf::Duration>(request.timeout)) +
+                       "; it may be stopped or overloaded (--timeout sets the limit)";
+    else if (!answer.error.empty()) answer.error = none + ": " + answer.error;
     return answer;
 }
 

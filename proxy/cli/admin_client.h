@@ -1,24 +1,36 @@
-// How commands talk to a running weir: one request over its admin address, and the answer.
+// Sends one request to the admin API of a running weir and reads the response.
 //
-// Thread: any; blocks.
+// Thread: any; blocks for at most the timeout.
 // Lifetime: the result owns its text.
 #pragma once
 
-#include "conf/address.h"
+#include "proxy/cli/endpoint.h"
 
+#include <chrono>
 #include <string>
 
 namespace weir::proxy::cli {
 
+inline constexpr std::chrono::seconds default_timeout{10};
+
+// `no` if nothing listens at the address, so that no weir runs there.
+enum class Listening { unknown, no };
+
 struct AdminAnswer {
     int status = 0;
     std::string body;
-    std::string error; // why there is no answer
+    std::string error; // why there is no response, as a sentence
+    Listening listening = Listening::unknown;
 };
 
 enum class AdminMethod { get, post };
 
-AdminAnswer call_admin(const conf::AdminAddress& address, const std::string& token, AdminMethod method,
-                       const std::string& target, const std::string& body = {});
+struct AdminRequest {
+    AdminMethod method = AdminMethod::get;
+    std::string target, body = {}, token = {};
+    std::chrono::milliseconds timeout = default_timeout; // in total, for resolving, connecting and the response
+};
+
+AdminAnswer call_admin(const Endpoint& endpoint, const AdminRequest& request);
 
 } // namespace weir::proxy::cli

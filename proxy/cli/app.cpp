@@ -1,9 +1,9 @@
 #include "proxy/cli/app.h"
 
-#include "conf/units.h"
+#include "proxy/base/version.h"
 #include "proxy/cli/commands.h"
+#include "proxy/cli/completion.h"
 #include "proxy/cli/fleet_commands.h"
-#include "proxy/version.h"
 
 #include <CLI/CLI.hpp>
 
@@ -14,23 +14,25 @@ namespace {
 
 constexpr int usage_error = 2;
 
-// What the command line fills in; one command reads its part of it.
+// The values of all options; each command reads the ones that it knows.
 struct Options {
-    std::string config, listen, name, interval = "1s";
+    std::string config = default_config, listen, name;
+    std::vector<std::string> topic; // of `help`
     Target target;
     Start start;
     BeatOptions beats;
     int weight = 1;
-    bool json = false, wait = false, test = false, once = false, force = false;
-    int code = usage_error; // what the command returned
+    std::optional<std::chrono::milliseconds> watch; // interval of --watch
+    bool json = false, wait = false, test = false, once = false, force = false, abort = false;
+    int code = usage_error; // exit code of the command
 
     Output output() const { return json ? Output::json : Output::text; }
 };
 
-// Those that need no running process.
+// Commands that need no running process.
 void add_file_commands(CLI::App& app, Options& o) {
     auto& run_command = *app.add_subcommand("run", "serve a configuration");
-    run_command.add_option("-c,--config", o.start.config, "configuration file")->required();
+    run_command.add_option("-c,--config", o.start.config, "configuration file [/etc/weir/weir.yaml]");
     run_command.add_flag("--last-good", o.start.last_good,
                          "where the file is bad, start from the last configuration that worked");
     run_command.add_option("--state-dir", o.start.state_dir, "where that is, if the file cannot tell");
@@ -38,7 +40,7 @@ void add_file_commands(CLI::App& app, Options& o) {
     run_command.callback([&o] { o.code = run(o.start); });
 
     auto& check_command = *app.add_subcommand("check", "check a configuration");
-    check_command.add_option("-c,--config", o.config, "configuration file")->required();
+    check_command.add_option("-c,--config", o.config, "configuration file [/etc/weir/weir.yaml]");
     check_command.callback([&o] { o.code = check(o.config); });
 
     app.add_subcommand("schema", "print the JSON Schema of the configuration")->callback([&o] { o.code = schema(); });
@@ -51,25 +53,33 @@ void add_file_commands(CLI::App& app, Options& o) {
 void add_process_commands(CLI::App& app, Options& o) {
     auto& plan_command = *app.add_subcommand("plan", "show what a reload of a file would change");
     add_target(plan_command, o.target);
-    plan_command.get_option("-c")->required();
     plan_command.add_flag("--json", o.json, "as JSON");
     plan_command.callback([&o] { o.code = plan(o.target, o.output()); });
 
     auto& reload_command = *app.add_subcommand("reload", "have the running process reload its configuration");
     add_target(reload_command, o.target);
     reload_command.add_flag("--wait", o.wait, "wait for the verdict, and print it");
-    reload_command.add_flag("--force", o.force, "although this configuration was rolled back before");
+    reload_command.add_flag("--force", o.force,
+                            "although it was rolled back before, or moves the lock away from servers that are gone");
+    reload_command
+        .add_flag("--abort", o.abort, "end the canary window of a change at once, roll it back, and print the verdict")
+        ->excludes("--wait", "--force");
     reload_command.callback([&o] {
-        o.code = reload(o.target, o.wait ? WaitFor::verdict : WaitFor::nothing, o.force ? Insist::yes : Insist::no);
+        if (o.abort) {
+            o.code = abort_reload(o.target);
+            return;
+        }
+        o.code = reload(o.target, o.wait ? WaitFor::verdict : WaitFor::nothing, o.force ? Force::yes : Force::no);
     });
 
     auto& status_command = *app.add_subcommand("status", "show the state of the running process");
     add_target(status_command, o.target);
     status_command.add_flag("--json", o.json, "as JSON");
-    status_command.callback([&o] { o.code = status(o.target, o.output()); });
+    add_watch(status_command, o.watch);
+    status_command.callback([&o] { o.code = status(o.target, o.output(), o.watch); });
 }
 
-// Changes of one backend at run time.
+// Commands that override one backend at run time.
 void add_backend_commands(CLI::App& app, Options& o) {
     const auto add = [&](const char* command, const char* help, const char* query) {
         auto& added = *app.add_subcommand(command, help);
@@ -88,7 +98,7 @@ void add_backend_commands(CLI::App& app, Options& o) {
     weight_command.callback([&o] { o.code = change_backend(o.target, o.name, "weight=" + std::to_string(o.weight)); });
 }
 
-// What runs beside backends.
+// Commands that run beside backends.
 void add_agents(CLI::App& app, Options& o) {
     auto& heartbeat_command = *app.add_subcommand("heartbeat", "answer heartbeats beside a backend");
     heartbeat_command.add_option("--listen", o.listen, "IP:PORT")->required();
@@ -96,22 +106,21 @@ void add_agents(CLI::App& app, Options& o) {
 
     auto& beats = o.beats;
     auto& beat_command = *app.add_subcommand("beat", "send beats for a backend, beside it");
-    beat_command.add_option("--to", beats.to, "admin address of a weir, http://IP:PORT or unix:/PATH; may be repeated")
+    beat_command
+        .add_option("--to", beats.to,
+                    "admin address of a weir: http://IP:PORT, http://NAME:PORT or unix:/PATH; may be repeated")
         ->required();
     beat_command.add_option("--pool", beats.pool, "the pool")->required();
     beat_command.add_option("--backend", beats.backend, "the backend's name in it")->required();
     beat_command.add_option("--token-file", beats.token_file, "the pool's token")->required();
-    beat_command.add_option("--interval", o.interval, "between two beats, as the pool expects them");
+    beat_command.add_option_function<std::string>(
+        "--interval", [&beats](const std::string& text) { beats.interval = parse_time_option("--interval", text); },
+        "time between two beats, as the pool expects them [1s]");
     beat_command.add_option("--check", beats.check, "a command: beats are sent only while it ends with 0");
     beat_command.add_option("--weight", beats.weight, "that the backend asks for")->check(CLI::Range(1, 256));
     beat_command.add_flag("--drain", beats.drain, "ask for no new clients");
     beat_command.add_flag("--once", beats.once, "send one, and say how it went: 0 or 1");
-    beat_command.callback([&o] {
-        std::string why;
-        o.beats.interval = conf::parse_duration(o.interval, why);
-        if (!why.empty()) std::cerr << "weir: --interval: " << why << "\n";
-        else o.code = beat(o.beats);
-    });
+    beat_command.callback([&o] { o.code = beat(o.beats); });
 }
 
 void add_demo(CLI::App& app, Options& o) {
@@ -126,6 +135,26 @@ void add_demo(CLI::App& app, Options& o) {
     backend_command.callback([&o] { o.code = demo_backend(o.name, o.listen); });
 }
 
+void add_help(CLI::App& app, Options& o) {
+    auto& help_command = *app.add_subcommand("help", "show the options of a command");
+    help_command.add_option("command", o.topic, "such as status, or fleet push");
+    help_command.callback([&app, &o] {
+        const CLI::App* topic = &app;
+        for (const auto& word : o.topic) {
+            const auto known = topic->get_subcommands([&](const CLI::App* each) { return each->get_name() == word; });
+            if (known.empty()) throw CLI::ValidationError("help", "there is no command " + word);
+            topic = known.front();
+        }
+        std::cout << topic->help();
+        o.code = 0;
+    });
+}
+
+// Describes an error in the command line and refers to the help.
+std::string explain(const CLI::App*, const CLI::Error& error) {
+    return "weir: " + std::string(error.what()) + "\nRun weir help, or weir help COMMAND, for usage.\n";
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -133,7 +162,9 @@ int main(int argc, char** argv) {
     app.require_subcommand(0, 1);
     app.set_help_all_flag("--help-all", "show the options of every command");
     Options options;
-    app.add_option("-c,--config", options.config, "configuration file, with -t");
+    app.set_version_flag("-V,--version", "weir " + std::string(version), "show the version");
+    app.failure_message(explain);
+    app.add_option("-c,--config", options.config, "configuration file, with -t [/etc/weir/weir.yaml]");
     app.add_flag("-t,--test", options.test, "check a configuration, as `check` does");
     add_file_commands(app, options);
     add_process_commands(app, options);
@@ -141,6 +172,8 @@ int main(int argc, char** argv) {
     add_fleet_commands(app, options.target, options.code);
     add_agents(app, options);
     add_demo(app, options);
+    add_help(app, options);
+    add_completion(app, options.code);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -149,7 +182,7 @@ int main(int argc, char** argv) {
         std::cerr << "weir: " << error.what() << "\n";
         return 1;
     }
-    if (options.test && !options.config.empty()) return check(options.config);
+    if (options.test) return check(options.config);
     if (app.get_subcommands().empty()) std::cerr << app.help();
     return options.code;
 }

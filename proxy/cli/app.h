@@ -1,4 +1,4 @@
-// The command line: what there is, and which command a line means.
+// Parses the command line and runs the command.
 //
 // Thread: the main thread.
 // Lifetime: runs one command to its end.

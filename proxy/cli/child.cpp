@@ -19,7 +19,7 @@ Child::Child(const std::vector<std::string>& arguments, const std::string& log) 
     ::posix_spawn_file_actions_init(&files);
     ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
-    // The demo holds signals back; its children must not.
+    // The demo blocks signals; its children must not inherit that.
     posix_spawnattr_t attributes;
     sigset_t none;
     sigemptyset(&none);

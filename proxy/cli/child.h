@@ -1,7 +1,7 @@
-// A child process of the demo's, which ends with it.
+// A child process of the demo that ends with it.
 //
 // Thread: the main thread.
-// Lifetime: the process is killed and waited for when this goes.
+// Lifetime: the destructor kills the process and waits for it.
 #pragma once
 
 #include <string>
@@ -14,14 +14,14 @@ namespace weir::proxy::cli {
 class Child {
 public:
     Child() = default;
-    // Starts this very program with other arguments. Its output goes to `log`.
+    // Starts this program with other arguments and writes its output to `log`.
     Child(const std::vector<std::string>& arguments, const std::string& log);
     Child(Child&& other) noexcept;
     Child& operator=(Child&& other) noexcept;
     ~Child();
 
-    void kill(); // at once, as if the machine had gone
-    int stop();  // asks it to end, and waits; its exit code
+    void kill(); // with SIGKILL, like a crash of the machine
+    int stop();  // with SIGTERM; waits and returns the exit code
     pid_t id() const { return id_; }
 
 private:

@@ -5,52 +5,58 @@
 // Lifetime: each runs to its end.
 #pragma once
 
-#include "proxy/changer.h"
+#include "proxy/reload/config_change.h"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace weir::proxy::cli {
 
-// Where a command finds the running process: --admin, or the admin section of a file.
+inline constexpr const char* default_config = "/etc/weir/weir.yaml";
+
+// How a command finds the running process: by --admin, or by the admin section of a configuration file.
 struct Target {
-    std::string config, admin, token_file;
+    std::string config, admin, token_file;            // empty config: default_config
+    std::optional<std::chrono::milliseconds> timeout; // per request; unset: the command's default
 };
 
 enum class Output { text, json };
 enum class WaitFor { nothing, verdict };
 
-// How `run` begins.
+// The options of `run`.
 struct Start {
-    std::string config, state_dir;
-    bool last_good = false; // where the file is bad, from the last configuration that worked
-    bool force = false;     // although the file is known to be bad
+    std::string config = default_config, state_dir;
+    bool last_good = false; // start from the last good configuration if the file is invalid
+    bool force = false;     // start even if the configuration is on the denylist
 };
 
 int run(const Start& start);
 int check(const std::string& config);
 int plan(const Target& target, Output output);
-int reload(const Target& target, WaitFor wait, Insist insist);
-int status(const Target& target, Output output);
+int reload(const Target& target, WaitFor wait, Force insist);
+// Ends the open canary window and rolls the change back.
+int abort_reload(const Target& target);
+// If `interval` is set, repeats until interrupted.
+int status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval);
 
-// `backend` is POOL/BACKEND; `query` says what is to change: "state=drain", "weight=3", "state=file&weight=file".
+// `backend` is POOL/BACKEND; `query` is the change, such as "state=drain", "weight=3" or "state=file&weight=file".
 int change_backend(const Target& target, const std::string& backend, const std::string& query);
 
-enum class Follow { no, yes };
-enum class Asked { no, yes }; // whether the operator has said already that it is meant
-int fleet_status(const Target& target, Output output, Follow follow);
+enum class Asked { no, yes }; // whether the operator has already confirmed
+int fleet_status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval);
 int fleet_break_lock(const Target& target, const std::string& why, Asked asked);
 int fleet_forgive(const Target& target, const std::string& hash);
-enum class Push { and_watch, and_leave, dry }; // dry: only to see what it would change
+enum class Push { and_watch, and_leave, dry }; // dry: only show the changes
 int fleet_push(const Target& target, const std::string& file, Push push);
 int fleet_rollback(const Target& target, Push push);
-// Until every machine is through with a change: this one, or the last.
+// Reports progress until every machine has finished a change: the one with this hash, or the last one.
 int fleet_follow(const Target& target, std::string hash);
 int schema();
 int heartbeat(const std::string& listen);
 
-// What `beat` sends, and to whom.
+// The options of `beat`.
 struct BeatOptions {
     std::vector<std::string> to;
     std::string pool, backend, token_file, check;

@@ -1,12 +1,12 @@
 #include "proxy/cli/commands.h"
 #include "proxy/cli/json_text.h"
 #include "proxy/cli/target.h"
-#include "proxy/process.h"
+#include "proxy/cli/watch.h"
+#include "proxy/process/process.h"
 
-#include <chrono>
 #include <iomanip>
 #include <iostream>
-#include <thread>
+#include <sstream>
 
 #include <unistd.h>
 
@@ -18,51 +18,53 @@ namespace {
 
 constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int>(ExitCode::refused);
 
-void print_fleet(const json::object& fleet) {
+std::string fleet_text(const json::object& fleet) {
+    std::ostringstream out;
     const auto& lock = fleet.at("lock").as_object();
     if (lock.at("held").as_bool())
-        std::cout << "lock held by " << text_of(lock.at("holder")) << " for "
-                  << lock.at("held_for_ms").to_number<std::int64_t>() / 1000 << " s, lease left "
-                  << lock.at("lease_left_ms").to_number<std::int64_t>() << " ms";
-    else std::cout << "lock free";
-    std::cout << ", fence " << lock.at("fence") << "\n";
-    for (const auto& holder : lock.at("beside").as_array()) std::cout << "beside it: " << text_of(holder) << "\n";
-    std::cout << std::left << std::setw(24) << "MEMBER" << std::setw(12) << "VERSION" << std::setw(14) << "CONFIG"
-              << std::setw(8) << "FENCE" << std::setw(10) << "STATE"
-              << "HEALTHY\n";
+        out << "lock held by " << text_of(lock.at("holder")) << " for "
+            << lock.at("held_for_ms").to_number<std::int64_t>() / 1000 << " s, lease left "
+            << lock.at("lease_left_ms").to_number<std::int64_t>() << " ms";
+    else out << "lock free";
+    out << ", fence " << lock.at("fence") << "\n";
+    for (const auto& holder : lock.at("beside").as_array()) out << "beside it: " << text_of(holder) << "\n";
+    out << std::left << std::setw(24) << "MEMBER" << std::setw(12) << "VERSION" << std::setw(14) << "CONFIG"
+        << std::setw(8) << "FENCE" << std::setw(10) << "STATE"
+        << "HEALTHY\n";
     for (const auto& entry : fleet.at("members").as_array()) {
         const auto& member = entry.as_object();
-        std::cout << std::left << std::setw(24) << text_of(member.at("name")) << std::setw(12)
-                  << text_of(member.at("version")) << std::setw(14) << brief_hash(member.at("hash")) << std::setw(8)
-                  << json::serialize(member.at("fence")) << std::setw(10) << text_of(member.at("state"))
-                  << member.at("healthy_percent") << "%";
+        out << std::left << std::setw(24) << text_of(member.at("name")) << std::setw(12)
+            << text_of(member.at("version")) << std::setw(14) << brief_hash(member.at("hash")) << std::setw(8)
+            << json::serialize(member.at("fence")) << std::setw(10) << text_of(member.at("state"))
+            << member.at("healthy_percent") << "%";
         if (!text_of(member.at("refused")).empty())
-            std::cout << "  refused " << brief_hash(member.at("refused")) << ": " << text_of(member.at("why"));
-        std::cout << "\n";
+            out << "  refused " << brief_hash(member.at("refused")) << ": " << text_of(member.at("why"));
+        out << "\n";
     }
-    if (fleet.at("drift").as_bool()) std::cout << "they do not all run the same configuration\n";
+    if (fleet.at("drift").as_bool()) out << "they do not all run the same configuration\n";
     for (const auto& entry : fleet.at("known_bad").as_array()) {
         const auto& bad = entry.as_object();
-        std::cout << "bad " << brief_hash(bad.at("hash")) << " since " << text_of(bad.at("since")) << ", says "
-                  << text_of(bad.at("author")) << ": " << text_of(bad.at("why")) << "\n";
+        out << "bad " << brief_hash(bad.at("hash")) << " since " << text_of(bad.at("since")) << ", says "
+            << text_of(bad.at("author")) << ": " << text_of(bad.at("why")) << "\n";
     }
     for (const auto& entry : fleet.at("changes").as_array()) {
         const auto& change = entry.as_object();
-        std::cout << text_of(change.at("at")) << "  fence " << std::left << std::setw(6)
-                  << json::serialize(change.at("fence")) << std::setw(7) << text_of(change.at("verdict"))
-                  << brief_hash(change.at("hash")) << "  " << text_of(change.at("member"));
-        if (!text_of(change.at("why")).empty()) std::cout << ": " << text_of(change.at("why"));
-        std::cout << "\n";
+        out << text_of(change.at("at")) << "  fence " << std::left << std::setw(6)
+            << json::serialize(change.at("fence")) << std::setw(7) << text_of(change.at("verdict"))
+            << brief_hash(change.at("hash")) << "  " << text_of(change.at("member"));
+        if (!text_of(change.at("why")).empty()) out << ": " << text_of(change.at("why"));
+        out << "\n";
     }
     for (const auto& entry : fleet.at("versions").as_array()) {
         const auto& version = entry.as_object();
-        std::cout << text_of(version.at("at")) << "  version " << std::left << std::setw(6)
-                  << json::serialize(version.at("version")) << brief_hash(version.at("hash")) << "  pushed through "
-                  << text_of(version.at("author")) << "\n";
+        out << text_of(version.at("at")) << "  version " << std::left << std::setw(6)
+            << json::serialize(version.at("version")) << brief_hash(version.at("hash")) << "  pushed through "
+            << text_of(version.at("author")) << "\n";
     }
+    return out.str();
 }
 
-// A query's value.
+// Percent-encodes the value of a query parameter.
 std::string encode(const std::string& value) {
     std::string out;
     for (const unsigned char c : value) {
@@ -74,17 +76,13 @@ std::string encode(const std::string& value) {
 
 } // namespace
 
-int fleet_status(const Target& target, Output output, Follow follow) {
-    for (;;) {
-        const auto answer = call(target, AdminMethod::get, "/api/v1/fleet");
-        if (!answer && follow == Follow::no) return refused;
-        if (follow == Follow::yes && ::isatty(STDOUT_FILENO)) std::cout << "\033[H\033[2J";
-        if (answer && output == Output::json) std::cout << answer->body << std::flush;
-        else if (answer) print_fleet(json::parse(answer->body).as_object());
-        std::cout << std::flush;
-        if (follow == Follow::no || !std::cout) return done;
-        std::this_thread::sleep_for(std::chrono::seconds(1));
-    }
+int fleet_status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval) {
+    constexpr const char* path = "/api/v1/fleet";
+    if (interval) return watch(target, path, output, *interval, fleet_text);
+    const auto answer = call(target, AdminMethod::get, path);
+    if (!answer) return refused;
+    std::cout << (output == Output::json ? json::serialize(*answer) + "\n" : fleet_text(answer->as_object()));
+    return done;
 }
 
 int fleet_break_lock(const Target& target, const std::string& why, Asked asked) {
@@ -99,7 +97,7 @@ int fleet_break_lock(const Target& target, const std::string& why, Asked asked) 
     }
     const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/break-lock?why=" + encode(why));
     if (!answer) return refused;
-    const bool was_held = json::parse(answer->body).at("done").as_bool();
+    const bool was_held = answer->at("done").as_bool();
     std::cout << (was_held ? "the lock is broken\n" : "nobody held the lock\n");
     return done;
 }
@@ -107,7 +105,7 @@ int fleet_break_lock(const Target& target, const std::string& why, Asked asked) 
 int fleet_forgive(const Target& target, const std::string& hash) {
     const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/forgive?hash=" + encode(hash));
     if (!answer) return refused;
-    std::cout << brief_hash(json::parse(answer->body).at("hash")) << " is forgiven\n";
+    std::cout << brief_hash(answer->at("hash")) << " is forgiven\n";
     return done;
 }
 

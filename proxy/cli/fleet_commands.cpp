@@ -1,7 +1,10 @@
 #include "proxy/cli/fleet_commands.h"
 
+#include "conf/model/units.h"
+
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <memory>
 
 namespace weir::proxy::cli {
@@ -9,12 +12,27 @@ namespace {
 
 struct Options {
     std::string hash, why, file;
-    bool json = false, watch = false, yes = false, dry = false, leave = false;
+    std::optional<std::chrono::milliseconds> watch; // interval of --watch
+    bool json = false, yes = false, dry = false, leave = false;
 
     Push push() const { return dry ? Push::dry : leave ? Push::and_leave : Push::and_watch; }
 };
 
-// What is given to the whole fleet, and how far it has come.
+// Parses seconds, as in "2" or "0.5", or a duration with a unit.
+std::chrono::milliseconds parse_interval(const std::string& option, const std::string& text) {
+    if (text.empty()) return std::chrono::seconds(1); // the option without a value
+    double seconds = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
+    const bool is_number = error == std::errc{} && end == text.data() + text.size();
+    const auto time = is_number && seconds < 1e6 ? std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000))
+                                                 : parse_time_option(option, text);
+    if (time < std::chrono::milliseconds(100) || time > std::chrono::hours(24))
+        throw CLI::ValidationError(option, "from 0.1 seconds to a day");
+    return time;
+}
+
+// Commands that push a configuration to the whole fleet and follow its progress.
 void add_changes(CLI::App& fleet, Target& target, int& code, const std::shared_ptr<Options>& options) {
     const auto add_pushing = [&](CLI::App& command) {
         add_target(command, target);
@@ -37,9 +55,29 @@ void add_changes(CLI::App& fleet, Target& target, int& code, const std::shared_p
 } // namespace
 
 void add_target(CLI::App& command, Target& target) {
-    command.add_option("-c,--config", target.config, "configuration file; its admin section says where the process is");
-    command.add_option("--admin", target.admin, "admin address of the process: IP:PORT or unix:/PATH");
+    command.add_option("-c,--config", target.config,
+                       "configuration file, whose admin section names the process [/etc/weir/weir.yaml]");
+    command.add_option("--admin", target.admin, "admin address of the process: IP:PORT, NAME:PORT or unix:/PATH");
     command.add_option("--token-file", target.token_file, "file with the admin token");
+    command.add_option_function<std::string>(
+        "--timeout", [&target](const std::string& text) { target.timeout = parse_time_option("--timeout", text); },
+        "how long to wait for a response [10s]");
+}
+
+void add_watch(CLI::App& command, std::optional<std::chrono::milliseconds>& interval) {
+    command
+        .add_option_function<std::string>(
+            "--watch", [&interval](const std::string& text) { interval = parse_interval("--watch", text); },
+            "show it again every so many seconds, until Ctrl-C [1]")
+        ->expected(0, 1)
+        ->type_name("SECONDS");
+}
+
+std::chrono::milliseconds parse_time_option(const std::string& option, const std::string& text) {
+    std::string why;
+    const auto time = conf::parse_duration(text, why);
+    if (!why.empty()) throw CLI::ValidationError(option, why);
+    return time;
 }
 
 void add_fleet_commands(CLI::App& app, Target& target, int& code) {
@@ -49,10 +87,9 @@ void add_fleet_commands(CLI::App& app, Target& target, int& code) {
     auto& status = *fleet.add_subcommand("status", "who runs what, who holds the lock, what is known to be bad");
     add_target(status, target);
     status.add_flag("--json", options->json, "as JSON");
-    status.add_flag("--watch", options->watch, "again every second");
+    add_watch(status, options->watch);
     status.callback([&target, &code, options] {
-        code = fleet_status(target, options->json ? Output::json : Output::text,
-                            options->watch ? Follow::yes : Follow::no);
+        code = fleet_status(target, options->json ? Output::json : Output::text, options->watch);
     });
     auto& breaking = *fleet.add_subcommand("break-lock", "take the lock away from whoever holds it");
     add_target(breaking, target);

@@ -1,7 +1,7 @@
 // The command line of `weir fleet …`.
 //
 // Thread: the main thread.
-// Lifetime: what is given must outlive the parsing.
+// Lifetime: the arguments must outlive the parsing.
 #pragma once
 
 #include "proxy/cli/commands.h"
@@ -12,10 +12,16 @@ class App;
 
 namespace weir::proxy::cli {
 
-// What every command about a running process takes.
+// Adds the options shared by all commands that need a running process.
 void add_target(CLI::App& command, Target& target);
 
-// `code` gets what the command returns.
+// Adds --watch[=SECONDS]; `interval` must outlive the parsing.
+void add_watch(CLI::App& command, std::optional<std::chrono::milliseconds>& interval);
+
+// Parses the value of an option that is a duration. Throws CLI::ValidationError if it is malformed.
+std::chrono::milliseconds parse_time_option(const std::string& option, const std::string& text);
+
+// `code` receives the exit code of the command.
 void add_fleet_commands(CLI::App& app, Target& target, int& code);
 
 } // namespace weir::proxy::cli

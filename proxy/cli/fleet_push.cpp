@@ -1,10 +1,10 @@
-#include "conf/last_good.h"
-#include "lock/fleet_configs.h"
+#include "conf/store/last_good.h"
+#include "lock/fleet/fleet_configs.h"
 #include "proxy/cli/commands.h"
 #include "proxy/cli/json_text.h"
 #include "proxy/cli/rollout.h"
 #include "proxy/cli/target.h"
-#include "proxy/process.h"
+#include "proxy/process/process.h"
 
 #include <iostream>
 #include <thread>
@@ -19,24 +19,29 @@ namespace {
 
 constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int>(ExitCode::refused);
 constexpr auto glance = std::chrono::milliseconds(200);
-constexpr int most_silent = 100; // looks without an answer
+constexpr std::chrono::seconds max_silence{20}; // without a response
 
 bool is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
 
-// On a terminal the line is for the moment, and goes with the next one.
+// Shows a status line on a terminal; the next one replaces it.
 void show_moment(const std::string& text) {
     if (::isatty(STDERR_FILENO)) std::cerr << "\r\033[K" << text << std::flush;
 }
 
-// Says how a change goes through the fleet until every machine is through with it, or it has been taken back.
+// Prints the progress of a change until every machine has finished it or it was rolled back.
 int watch_rollout(const Admin& admin, const std::string& hash, std::uint64_t version) {
     Rollout rollout(hash, version);
     std::string problem;
-    for (int silent = 0; !rollout.is_over() && silent < most_silent; std::this_thread::sleep_for(glance)) {
-        const auto answer = call_admin(admin.address, admin.token, AdminMethod::get, "/api/v1/fleet");
-        silent = answer.status == 200 ? 0 : silent + 1;
-        problem = answer.error.empty() ? answer.body : answer.error;
-        if (answer.status != 200) continue;
+    auto heard = std::chrono::steady_clock::now();
+    for (; !rollout.is_over(); std::this_thread::sleep_for(glance)) {
+        const auto answer = admin.call(AdminMethod::get, "/api/v1/fleet");
+        const auto now = std::chrono::steady_clock::now();
+        if (answer.status != 200) {
+            problem = reason_of(answer, admin.endpoint);
+            if (now - heard >= max_silence) break;
+            continue;
+        }
+        heard = now;
         const auto steps = rollout.look(json::parse(answer.body).as_object());
         if (!steps.empty()) show_moment("");
         for (const auto& step : steps) std::cout << (is_terminal() ? to_text(step) : to_json_line(step)) << std::endl;
@@ -48,20 +53,16 @@ int watch_rollout(const Admin& admin, const std::string& hash, std::uint64_t ver
     return rollout.went_well() ? done : refused;
 }
 
-// What a push or a rollback was answered.
-int tell_and_watch(const Target& target, const AdminAnswer& answer, Push push) {
-    const auto report = json::parse(answer.body).as_object();
-    if (const auto* error = report.if_contains("error")) {
-        std::cerr << "weir: " << text_of(*error) << "\n";
-        return refused;
-    }
+// Prints the response to a push or a rollback and then follows the change.
+int tell_and_watch(const Target& target, const json::value& answer, Push push) {
+    const auto& report = answer.as_object();
     for (const auto& error : report.at("errors").as_array()) std::cerr << text_of(error) << "\n";
     if (!report.at("errors").as_array().empty()) return refused;
     if (is_terminal())
         for (const auto& change : report.at("changes").as_array()) std::cout << text_of(change.at("text")) << "\n";
     const auto* version = report.if_contains("version");
     const auto hash = text_of(report.at("hash"));
-    if (!version) { // only to see what it would change
+    if (!version) { // a dry run
         if (is_terminal()) std::cout << "nothing is pushed\n";
         else std::cout << json::serialize(report) << "\n";
         return done;
@@ -78,7 +79,7 @@ int tell_and_watch(const Target& target, const AdminAnswer& answer, Push push) {
 
 int fleet_push(const Target& target, const std::string& file, Push push) {
     const auto loaded = conf::load(file);
-    // The machine that is asked checks it, with its own environment; here it only has to be whole.
+    // The machine that receives it validates it, with its own environment; here the files must only be complete.
     const bool whole = loaded.sources.size() == loaded.files.size() &&
                        std::none_of(loaded.errors.begin(), loaded.errors.end(),
                                     [](const conf::Error& error) { return error.path == "include"; });
@@ -94,7 +95,7 @@ int fleet_push(const Target& target, const std::string& file, Push push) {
         return refused;
     }
     Target at = target;
-    if (at.config.empty() && at.admin.empty()) at.config = file;
+    if (at.config.empty() && at.admin.empty()) at.config = file; // the file names the process's address
     const auto* const path = push == Push::dry ? "/api/v1/fleet/push?dry=1" : "/api/v1/fleet/push";
     const auto answer = call(at, AdminMethod::post, path, text);
     return answer ? tell_and_watch(at, *answer, push) : refused;
@@ -110,7 +111,7 @@ int fleet_follow(const Target& target, std::string hash) {
     const auto answer = call(target, AdminMethod::get, "/api/v1/fleet");
     const auto admin = answer ? find_admin(target) : std::nullopt;
     if (!admin) return refused;
-    const auto fleet = json::parse(answer->body).as_object();
+    const auto& fleet = answer->as_object();
     const auto& versions = fleet.at("versions").as_array();
     const auto& changes = fleet.at("changes").as_array();
     std::uint64_t version = 0;
@@ -119,7 +120,7 @@ int fleet_follow(const Target& target, std::string hash) {
         version = versions[0].at("version").to_number<std::uint64_t>();
     }
     std::string found = version ? hash : "";
-    for (const auto& change : changes) { // the last one, or the one whose hash begins so
+    for (const auto& change : changes) { // the last one, or the one with this hash prefix
         const auto known = text_of(change.at("hash"));
         if (found.empty() && !known.empty() && known.starts_with(hash)) found = known;
     }

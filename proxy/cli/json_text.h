@@ -1,4 +1,4 @@
-// Reading what the admin API answers.
+// Helpers to read responses of the admin API.
 //
 // Thread: pure functions.
 // Lifetime: results own their texts.
@@ -12,7 +12,7 @@ namespace weir::proxy::cli {
 
 inline std::string text_of(const boost::json::value& value) { return std::string(value.as_string()); }
 
-// As people name a configuration.
+// The short form of a hash that is shown to people.
 inline std::string brief_hash(const boost::json::value& hash) { return text_of(hash).substr(0, 12); }
 
 } // namespace weir::proxy::cli

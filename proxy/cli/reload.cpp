@@ -1,7 +1,7 @@
 #include "proxy/cli/commands.h"
 #include "proxy/cli/json_text.h"
 #include "proxy/cli/target.h"
-#include "proxy/process.h"
+#include "proxy/process/process.h"
 
 #include <condition_variable>
 #include <iostream>
@@ -17,8 +17,9 @@ namespace json = boost::json;
 namespace {
 
 constexpr auto glance = std::chrono::milliseconds(250);
+constexpr std::chrono::minutes longest_wait{35}; // for a verdict, because the lock and the window may take long
 
-// One line of how a watched change does: "watched for 12 s more: web 3/3, api 1/2".
+// Formats the progress of a canary as one line: "watched for 12 s more: web 3/3, api 1/2".
 std::string progress_line(const json::object& status) {
     const auto* left = status.at("reload").as_object().if_contains("watched_for_ms");
     if (!left) return {};
@@ -32,10 +33,10 @@ std::string progress_line(const json::object& status) {
     return line;
 }
 
-// Shows the progress on a terminal until it goes.
+// Shows the progress on a terminal until it is destroyed.
 class Progress {
 public:
-    explicit Progress(const Target& target) : thread_([this, target] { show(target); }) {}
+    explicit Progress(const Admin& admin) : thread_([this, admin] { show(admin); }) {}
     ~Progress() {
         {
             const std::lock_guard lock(mutex_);
@@ -46,13 +47,11 @@ public:
     }
 
 private:
-    void show(const Target& target) {
-        const auto admin = find_admin(target);
-        if (!admin) return;
+    void show(const Admin& admin) {
         std::unique_lock lock(mutex_);
         while (!ended_.wait_for(lock, glance, [this] { return over_; })) {
             lock.unlock();
-            const auto answer = call_admin(admin->address, admin->token, AdminMethod::get, "/api/v1/status");
+            const auto answer = admin.call(AdminMethod::get, "/api/v1/status");
             if (answer.status == 200)
                 std::cerr << "\r\033[K" << progress_line(json::parse(answer.body).as_object()).substr(0, 100)
                           << std::flush;
@@ -69,6 +68,8 @@ private:
 
 int print_report(const json::object& report) {
     const auto verdict = text_of(report.at("verdict"));
+    if (const auto* warnings = report.if_contains("warnings")) // an older weir sends none
+        for (const auto& warning : warnings->as_array()) std::cerr << "warning: " << text_of(warning) << "\n";
     for (const auto& error : report.at("errors").as_array()) std::cerr << text_of(error) << "\n";
     if (verdict == "applied")
         for (const auto& change : report.at("changes").as_array()) std::cout << text_of(change.at("text")) << "\n";
@@ -80,19 +81,40 @@ int print_report(const json::object& report) {
 
 } // namespace
 
-int reload(const Target& target, WaitFor wait, Insist insist) {
+int reload(const Target& target, WaitFor wait, Force insist) {
     std::string path = "/api/v1/reload?";
     if (wait == WaitFor::verdict) path += "wait=1&";
-    if (insist == Insist::yes) path += "force=1&";
+    if (insist == Force::yes) path += "force=1&";
     path.pop_back();
+    auto admin = find_admin(target);
+    if (!admin) return static_cast<int>(ExitCode::refused);
+    if (wait == WaitFor::verdict && !target.timeout) {
+        // The health check finds a stopped process at once; a live one may take long for its verdict.
+        if (const auto alive = admin->call(AdminMethod::get, "/healthz"); !alive.error.empty()) {
+            std::cerr << "weir: " << alive.error << "\n";
+            return static_cast<int>(ExitCode::refused);
+        }
+    }
     std::optional<Progress> progress;
-    if (wait == WaitFor::verdict && ::isatty(STDERR_FILENO)) progress.emplace(target);
-    const auto answer = call(target, AdminMethod::post, path);
+    if (wait == WaitFor::verdict && ::isatty(STDERR_FILENO)) progress.emplace(*admin);
+    if (wait == WaitFor::verdict) admin->timeout = target.timeout.value_or(longest_wait);
+    const auto report = call(*admin, AdminMethod::post, path);
     progress.reset();
-    if (!answer) return static_cast<int>(ExitCode::refused);
-    if (wait == WaitFor::verdict) return print_report(json::parse(answer->body).as_object());
+    if (!report) return static_cast<int>(ExitCode::refused);
+    if (wait == WaitFor::verdict) return print_report(report->as_object());
     std::cout << "reload requested\n";
     return static_cast<int>(ExitCode::done);
+}
+
+int abort_reload(const Target& target) {
+    auto admin = find_admin(target);
+    if (!admin) return static_cast<int>(ExitCode::refused);
+    const auto report = call(*admin, AdminMethod::post, "/api/v1/reload/abort");
+    if (!report) return static_cast<int>(ExitCode::refused);
+    const auto verdict = text_of(report->at("verdict"));
+    for (const auto& error : report->at("errors").as_array()) std::cout << text_of(error) << "\n";
+    std::cout << verdict << " (hash " << text_of(report->at("hash")).substr(0, 12) << ")\n";
+    return static_cast<int>(verdict == "rolled_back" ? ExitCode::done : ExitCode::refused);
 }
 
 } // namespace weir::proxy::cli

@@ -8,7 +8,7 @@ namespace weir::proxy::cli {
 
 namespace json = boost::json;
 
-// Of its last change to this configuration.
+// Returns the duration of the member's last change to this configuration.
 std::int64_t Rollout::time_of(const std::string& member, const json::object& fleet) const {
     for (const auto& change : fleet.at("changes").as_array()) {
         const auto verdict = text_of(change.at("verdict"));
@@ -19,13 +19,13 @@ std::int64_t Rollout::time_of(const std::string& member, const json::object& fle
     return 0;
 }
 
-// A machine that is through with it: has it in force, and not on trial, or has refused it.
+// Records a member that has finished the change: it refused it, or runs it and its canary window is over.
 void Rollout::note(const json::object& member, const json::object& fleet, std::vector<Step>& steps) {
     const auto name = text_of(member.at("name")), state = text_of(member.at("state"));
     const bool has_it = text_of(member.at("hash")) == hash_;
     const bool refuses = !has_it && text_of(member.at("refused")) == hash_;
     if (state == "watching") waits_for_ = name + " is watching";
-    if (member.at("given").to_number<std::uint64_t>() < version_) return; // what it has and had is of before
+    if (member.at("given").to_number<std::uint64_t>() < version_) return; // its state predates the push
     if ((has_it && state == "watching") || (!has_it && !refuses) || !done_.insert(name).second) return;
     Step step{done_.size(), of_, name, has_it ? "good" : "refused", hash_, "", 0};
     if (has_it) step.took_ms = time_of(name, fleet);
@@ -33,7 +33,7 @@ void Rollout::note(const json::object& member, const json::object& fleet, std::v
     steps.push_back(std::move(step));
 }
 
-// Those that it is for, in the order in which they have changed.
+// Returns the members that the change is for, in the order in which they changed.
 std::vector<json::object> Rollout::members_of(const json::object& fleet) const {
     std::vector<json::object> members;
     for (const auto& member : fleet.at("members").as_array())
@@ -49,16 +49,26 @@ void Rollout::end(std::string why) {
     why_ = std::move(why);
 }
 
+// Names the members that have left without taking the change, because they may return with their old configuration.
+void Rollout::miss_who_left() {
+    std::string missing;
+    for (const auto& name : seen_)
+        if (!done_.contains(name)) missing += (missing.empty() ? "" : ", ") + name, ++failures_;
+    if (failures_ > 0) why_ = "it is not in force on every machine";
+    if (!missing.empty()) why_ += ": " + missing + " was there when it began, and has left without it";
+}
+
 std::vector<Rollout::Step> Rollout::look(const json::object& fleet) {
     std::vector<Step> steps;
     if (is_over_) return steps;
     waits_for_.clear();
     const auto members = members_of(fleet);
     of_ = members.size();
+    for (const auto& member : members) seen_.insert(text_of(member.at("name")));
     for (const auto& bad : fleet.at("known_bad").as_array()) {
         if (text_of(bad.at("hash")) != hash_) continue;
         const auto author = text_of(bad.at("author"));
-        for (const auto& member : members) // those that had it before it was found out
+        for (const auto& member : members) // members that had it before it was found bad
             if (text_of(member.at("hash")) == hash_ && text_of(member.at("name")) != author) note(member, fleet, steps);
         done_.insert(author);
         steps.push_back({done_.size(), of_, author, "bad", hash_, text_of(bad.at("why")), time_of(author, fleet)});
@@ -69,7 +79,7 @@ std::vector<Rollout::Step> Rollout::look(const json::object& fleet) {
     is_over_ = !members.empty() && std::all_of(members.begin(), members.end(), [&](const json::object& member) {
         return done_.contains(text_of(member.at("name"))) || text_of(member.at("state")) == "stopping";
     });
-    if (is_over_ && failures_ > 0) why_ = "it is not in force on every machine";
+    if (is_over_) miss_who_left();
     const auto& versions = fleet.at("versions").as_array();
     const auto newest = versions.empty() ? 0 : versions[0].at("version").to_number<std::uint64_t>();
     if (!is_over_ && version_ > 0 && newest > version_)

@@ -1,11 +1,13 @@
-#include "conf/known_bad.h"
-#include "conf/last_good.h"
-#include "conf/load.h"
-#include "conf/schema.h"
+#include "conf/read/load.h"
+#include "conf/read/schema.h"
+#include "conf/read/token_file.h"
+#include "conf/store/denylist.h"
+#include "conf/store/last_good.h"
+#include "proxy/base/signal_mask.h"
 #include "proxy/cli/commands.h"
-#include "proxy/fleet_question.h"
-#include "proxy/given_mark.h"
-#include "proxy/process.h"
+#include "proxy/fleet/pushed_version.h"
+#include "proxy/fleet/startup_query.h"
+#include "proxy/process/process.h"
 
 #include <boost/json.hpp>
 
@@ -24,7 +26,7 @@ void print_errors(const conf::Loaded& loaded) {
     std::cerr << "weir: " << loaded.errors.size() << (loaded.errors.size() == 1 ? " error\n" : " errors\n");
 }
 
-// Whether weir can keep its state there; says what to do where it cannot.
+// Returns whether weir can keep its state there; otherwise prints an error with advice.
 bool has_state_dir(const std::string& path) {
     std::error_code error;
     std::filesystem::create_directories(path, error);
@@ -35,7 +37,7 @@ bool has_state_dir(const std::string& path) {
     return false;
 }
 
-// A schema for people to read as well.
+// Prints the schema indented, for people.
 void print_indented(std::ostream& out, const boost::json::value& value, const std::string& indent = "") {
     if (!value.is_object() || value.as_object().empty()) {
         out << boost::json::serialize(value);
@@ -51,7 +53,7 @@ void print_indented(std::ostream& out, const boost::json::value& value, const st
     out << indent << "}";
 }
 
-// What is kept of the last configuration that worked, to be run in place of a bad file.
+// Loads the stored last good configuration, to be used in place of an invalid file.
 std::optional<conf::Loaded> load_last_good(const std::string& path, const std::string& state_dir,
                                            const conf::Loaded& bad) {
     std::string why;
@@ -68,19 +70,19 @@ std::optional<conf::Loaded> load_last_good(const std::string& path, const std::s
     }
     std::cerr << "weir: WARNING: the file is bad; starting from the last good configuration (hash "
               << kept->hash.substr(0, 12) << ")\n";
-    good.seen_hash = bad.hash; // only another file is worth a reload
+    good.seen_hash = bad.hash; // only a file that differs from this one triggers a reload
     good.watched = bad.watched;
     return good;
 }
 
-// What a start begins with: the file, or what stands in its place. Unset where there is nothing to begin with.
+// Chooses the configuration to start with: the file, or a replacement. Returns nothing if there is none.
 class Choice {
 public:
     explicit Choice(const Start& start) : start_(start), file_(conf::load(start.config)) {
         const bool can_tell = file_.ok() || start.state_dir.empty();
         state_dir_ = can_tell ? file_.config.process.state_dir : start.state_dir;
         boost::system::error_code error;
-        known_ = conf::KnownBad::read(state_dir_, error);
+        known_ = conf::Denylist::read(state_dir_, error);
         if (error)
             std::cerr << "weir: WARNING: the list of bad configurations in " << state_dir_
                       << " cannot be read, and is not kept on: " << error.message() << "\n";
@@ -102,12 +104,12 @@ public:
     }
 
 private:
-    // Whether it was taken back, here or on another machine. Who cannot be asked has nothing against it.
-    bool is_bad(const std::string& what, const std::string& hash, const lock::FleetOpinion& there) const {
-        // Who insisted once, at a start, did not insist on what an upgrade finds.
+    // Returns whether it was rolled back here or on another machine. A fleet that does not answer counts as no.
+    bool is_bad(const std::string& what, const std::string& hash, const lock::FleetVerdict& there) const {
+        // --force at a start does not apply to the configurations that a hot restart finds.
         if (start_.force && !std::getenv(handover_variable)) return false;
         const auto* here = known_.find(hash);
-        if (here && here->since <= there.forgiven_at) here = nullptr;
+        if (here && here->is_forgiven_by(there.forgiven_fence)) here = nullptr;
         if (here) std::cerr << what << ": this configuration was rolled back: " << here->why << "\n";
         else if (there.bad)
             std::cerr << what << ": " << there.bad->author << " has taken this configuration back: " << there.bad->why
@@ -115,10 +117,12 @@ private:
         return here || there.bad;
     }
 
-    // What was given to the fleet, if it has stood on a machine; the last that worked here, if not, or where that is
-    // bad or cannot be had: what is newer comes under the lock, like any change. Unset where there is neither.
+    // Returns the pushed version if a machine has run it successfully. Otherwise, or if it is bad or unavailable,
+    // returns the last good configuration; newer versions then come as regular changes. Returns nothing if neither
+    // exists.
     std::optional<conf::Loaded> from_fleet() const {
-        const bool ever_given = asked_.given || GivenMark(state_dir_, file_.config.reload.lock.fleet).read().number > 0;
+        const bool ever_given =
+            asked_.given || PushedVersion(state_dir_, file_.config.reload.lock.fleet).read().number > 0;
         if (!ever_given) return std::nullopt;
         std::string why;
         auto given = asked_.given ? conf::last_good_from(asked_.given->text, why) : std::nullopt;
@@ -132,7 +136,7 @@ private:
         return loaded;
     }
 
-    // It may be of a time before the file named this fleet.
+    // It may date from a time before the file named this fleet.
     bool is_of_this_fleet(const conf::Loaded& loaded) const {
         const auto &ours = file_.config.reload, &theirs = loaded.config.reload;
         return theirs.source == ours.source && theirs.lock.type == ours.lock.type &&
@@ -149,8 +153,8 @@ private:
     const Start& start_;
     conf::Loaded file_;
     std::string state_dir_;
-    conf::KnownBad known_;
-    FleetAnswer asked_;
+    conf::Denylist known_;
+    StartupAnswer asked_;
 };
 
 } // namespace
@@ -159,12 +163,16 @@ int run(const Start& start) {
     auto loaded = Choice(start).make();
     if (!loaded) return static_cast<int>(ExitCode::refused);
     if (!has_state_dir(loaded->config.process.state_dir)) return static_cast<int>(ExitCode::refused);
+    block_signals(); // threads leave signals to the main thread
     Process process(start.config, std::move(*loaded));
     return static_cast<int>(process.run());
 }
 
 int check(const std::string& config) {
-    const auto loaded = conf::load(config);
+    auto loaded = conf::load(config);
+    if (loaded.ok())
+        for (const auto& problem : conf::check_token_files(loaded.config))
+            loaded.errors.push_back(loaded.place(problem));
     if (!loaded.ok()) {
         print_errors(loaded);
         return static_cast<int>(ExitCode::refused);

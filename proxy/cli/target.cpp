@@ -1,61 +1,101 @@
 #include "proxy/cli/target.h"
 
-#include "conf/load.h"
+#include "conf/read/load.h"
+#include "conf/read/token_file.h"
 
-#include <fstream>
+#include <boost/json.hpp>
+
 #include <iostream>
 
 namespace weir::proxy::cli {
+
+namespace json = boost::json;
+
 namespace {
 
-std::string first_line(const std::string& path) {
-    std::ifstream in(path);
-    std::string line;
-    std::getline(in, line);
-    return line;
+const json::value* find_error(const json::value& value) {
+    const auto* fields = value.if_object();
+    const auto* error = fields ? fields->if_contains("error") : nullptr;
+    return error && error->is_string() ? error : nullptr;
+}
+
+// Only the admin section matters, so a file with errors elsewhere can still be used.
+std::optional<conf::Admin> read_admin_section(const Target& target) {
+    const auto& path = config_path(target);
+    const auto loaded = conf::load(path);
+    const auto& found = loaded.config.admin.address;
+    if (found && (found->is_unix() || std::get<conf::Address>(found->where).is_set())) return loaded.config.admin;
+    for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
+    if (loaded.hash.empty() || loaded.sources.empty())
+        std::cerr << "weir: which process is meant? Name its configuration (-c FILE), or its admin address (--admin "
+                     "HOST:PORT)\n";
+    else std::cerr << "weir: " << path << " has no admin.address; add admin: {address: \"127.0.0.1:9901\"}\n";
+    return std::nullopt;
 }
 
 } // namespace
 
+AdminAnswer Admin::call(AdminMethod method, const std::string& target, const std::string& body) const {
+    return call_admin(endpoint, {method, target, body, token, timeout});
+}
+
+const std::string& config_path(const Target& target) {
+    static const std::string by_default = default_config;
+    return target.config.empty() ? by_default : target.config;
+}
+
 std::optional<Admin> find_admin(const Target& target) {
     Admin admin;
-    std::string token_file = target.token_file;
+    admin.timeout = target.timeout.value_or(default_timeout);
+    auto token_file = target.token_file;
+    std::string why, key = "--token-file";
     if (!target.admin.empty()) {
-        std::string why;
-        admin.address = conf::AdminAddress::parse(target.admin, why);
+        admin.endpoint = Endpoint::parse(target.admin, why);
         if (!why.empty()) {
             std::cerr << "weir: --admin " << target.admin << ": " << why << "\n";
             return std::nullopt;
         }
-    } else if (!target.config.empty()) {
-        // Only the address is of interest: a file with errors elsewhere still leads to the process.
-        const auto loaded = conf::load(target.config);
-        const auto& found = loaded.config.admin.address;
-        if (!found || !(found->is_unix() || std::get<conf::Address>(found->where).is_set())) {
-            for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
-            std::cerr << "weir: " << target.config
-                      << " has no admin.address; add admin: {address: \"127.0.0.1:9901\"}\n";
-            return std::nullopt;
-        }
-        admin.address = *loaded.config.admin.address;
-        if (token_file.empty()) token_file = loaded.config.admin.token_file;
     } else {
-        std::cerr << "weir: say which process: -c FILE or --admin ADDRESS\n";
-        return std::nullopt;
+        const auto section = read_admin_section(target);
+        if (!section) return std::nullopt;
+        admin.endpoint = *section->address;
+        if (token_file.empty()) {
+            token_file = section->token_file;
+            key = config_path(target) + ": admin.token_file";
+        }
     }
-    if (!token_file.empty()) admin.token = first_line(token_file);
-    return admin;
+    if (!token_file.empty()) admin.token = conf::read_token(token_file, why);
+    if (why.empty()) return admin;
+    std::cerr << "weir: " << key << ": " << why << "\n";
+    return std::nullopt;
 }
 
-std::optional<AdminAnswer> call(const Target& target, AdminMethod method, const std::string& path,
+std::string reason_of(const AdminAnswer& answer, const Endpoint& endpoint) {
+    if (!answer.error.empty()) return answer.error;
+    boost::system::error_code bad;
+    const auto body = json::parse(answer.body, bad);
+    const auto status = "status " + std::to_string(answer.status);
+    if (const auto* error = bad ? nullptr : find_error(body))
+        return std::string(error->as_string()) + (answer.status == 401 ? " (weir: --token-file FILE)" : "");
+    return endpoint.text() + " does not answer as a weir does (" + status + "): is it the admin address of one?";
+}
+
+std::optional<json::value> call(const Admin& admin, AdminMethod method, const std::string& path,
+                                const std::string& body) {
+    const auto answer = admin.call(method, path, body);
+    boost::system::error_code bad;
+    if (answer.error.empty() && (answer.status / 100 == 2 || answer.status == 409)) {
+        auto value = json::parse(answer.body, bad);
+        if (!bad && value.is_structured() && !find_error(value)) return value;
+    }
+    std::cerr << "weir: " << reason_of(answer, admin.endpoint) << "\n";
+    return std::nullopt;
+}
+
+std::optional<json::value> call(const Target& target, AdminMethod method, const std::string& path,
                                 const std::string& body) {
     const auto admin = find_admin(target);
-    if (!admin) return std::nullopt;
-    auto answer = call_admin(admin->address, admin->token, method, path, body);
-    const bool has_verdict = answer.status / 100 == 2 || answer.status == 409;
-    if (answer.error.empty() && has_verdict) return answer;
-    std::cerr << "weir: " << (answer.error.empty() ? "refused: " + answer.body : answer.error + "\n");
-    return std::nullopt;
+    return admin ? call(*admin, method, path, body) : std::nullopt;
 }
 
 } // namespace weir::proxy::cli

@@ -1,7 +1,7 @@
 #include "proxy/http/affinity.h"
 
-#include "balancer/stable_hash.h"
-#include "proxy/http/chars.h"
+#include "balancer/algorithms/stable_hash.h"
+#include "proxy/http1/chars.h"
 
 #include <algorithm>
 
@@ -34,7 +34,7 @@ std::optional<std::uint64_t> hash_key(const conf::Hash& hash, const RequestHead&
     return std::nullopt;
 }
 
-Belonging find_belonging(const PoolSpec& pool, const RequestHead& head, std::uint32_t unix_now) {
+Affinity find_belonging(const PoolSpec& pool, const RequestHead& head, std::uint32_t unix_now) {
     const auto& sticky = *pool.config.sticky;
     const auto text = find_cookie(head, sticky.cookie);
     const auto cookie = text ? balancer::StickyCookie::parse(*text) : std::nullopt;

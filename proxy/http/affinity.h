@@ -1,13 +1,13 @@
-// What ties a request to one backend: the key that the algorithm `hash` goes by, and the sticky cookie.
+// Affinity of a request to one backend: the key of the algorithm `hash`, and the sticky cookie.
 //
 // Thread: pure functions; the clock is an argument.
-// Lifetime: nothing is kept.
+// Lifetime: the functions keep nothing.
 #pragma once
 
 #include "balancer/stickiness.h"
-#include "conf/config.h"
-#include "proxy/http/head.h"
-#include "proxy/snapshot.h"
+#include "conf/model/config.h"
+#include "proxy/http1/head.h"
+#include "proxy/snapshot/snapshot.h"
 
 #include <optional>
 #include <string>
@@ -15,22 +15,23 @@
 
 namespace weir::proxy::http {
 
-// The value of a cookie (RFC 6265 section 5.4), quotes and all; unset where there is none.
+// Returns the value of a cookie (RFC 6265 section 5.4), with its quotes; unset if the request does not have the cookie.
 std::optional<std::string_view> find_cookie(const RequestHead& head, std::string_view name);
 
-// Unset where the request has nothing of the kind: any backend will do.
+// Returns the key for consistent hashing; unset if the request lacks the configured header or cookie.
 std::optional<std::uint64_t> hash_key(const conf::Hash& hash, const RequestHead& head, std::string_view client_ip);
 
 // What the sticky cookie of a request says.
-struct Belonging {
-    std::optional<std::size_t> member; // of the pool
-    bool stale = false;                // it is to be given anew, to the same one
+struct Affinity {
+    std::optional<std::size_t> member; // index in the pool
+    bool stale = false;                // the client should get a fresh cookie for the same member
 };
-Belonging find_belonging(const PoolSpec& pool, const RequestHead& head, std::uint32_t unix_now);
+// Returns an unset member if the request has no valid cookie, or the backend was removed.
+Affinity find_belonging(const PoolSpec& pool, const RequestHead& head, std::uint32_t unix_now);
 
 enum class Scheme { http, https };
 
-// The value of a Set-Cookie field that ties a client to a member.
+// Returns the value of a Set-Cookie field that pins a client to a member.
 std::string make_cookie(const PoolSpec& pool, std::size_t member, std::uint32_t unix_now, Scheme scheme);
 
 } // namespace weir::proxy::http

@@ -1,18 +1,19 @@
 #include "proxy/http/exchange.h"
 
-#include "proxy/http/chars.h"
-#include "proxy/http/relay.h"
+#include "proxy/http/forward_attempt.h"
+#include "proxy/http/forwarded.h"
+#include "proxy/http1/chars.h"
+#include "proxy/http1/keep_alive.h"
+#include "proxy/snapshot/timeouts.h"
 
 #include <algorithm>
 
 namespace weir::proxy::http {
 namespace {
 
-constexpr int client_closed_request = 499; // nginx's word for it, which log readers know
+constexpr int switching_protocols = 101;
 
-constexpr int shortage = 503; // of connect(): this machine is out of descriptors or memory
-
-Trust trust_in(const ClientSide& client) {
+Trust trust_in(const Client& client) {
     if (client.origin == tcp::ProxyOrigin::unknown) return Trust::untrusted;
     const auto& blocks = client.listener->spec->config.trusted_proxies;
     const bool trusted =
@@ -28,8 +29,10 @@ std::uint32_t unix_now() {
 
 } // namespace
 
-Exchange::Exchange(ClientSide& client, const RequestHead& head)
-    : client_(client), context_(client.context), view_(client.listener->view), search_(client) {
+Exchange::Exchange(Client& client, const RequestHead& head)
+    : client_(client), context_(client.context), view_(client.listener->view), spec_(client.listener->spec),
+      traffic_(spec_->unrouted.get()), began_(client.context.loop.now()), trust_(trust_in(client)),
+      selection_(client, this) {
     report_.method = head.method;
     report_.target = head.target;
     report_.host = head.authority;
@@ -37,44 +40,117 @@ Exchange::Exchange(ClientSide& client, const RequestHead& head)
     report_.referer = head.find(FieldId::referer);
     report_.user_agent = head.find(FieldId::user_agent);
     report_.bytes_in = head.length;
+    find_client_address(head);
     failure_ = decide(head);
 }
 
-// All that can be told from the head alone. Returns the status to refuse with, 0 to go on.
-int Exchange::decide(const RequestHead& head) {
+log::AccessRecord Exchange::describe() const {
+    using std::chrono::duration_cast;
+    log::AccessRecord record;
+    record.client = client_ip();
+    record.peer = client_.peer();
+    record.method = report_.method;
+    record.target = report_.target;
+    record.host = report_.host;
+    record.referer = report_.referer;
+    record.user_agent = report_.user_agent;
+    record.listener = spec_->config.name;
+    record.route = report_.route;
+    record.pool = report_.pool;
+    record.backend = report_.backend;
+    record.minor_version = report_.minor_version;
+    record.status = report_.status;
+    record.failure = report_.failure;
+    record.offending = report_.offending;
+    record.received_bytes = report_.bytes_in;
+    record.sent_bytes = report_.bytes_out;
+    record.body_bytes = report_.body_bytes;
+    record.took = duration_cast<log::Microseconds>(Clock::now() - began_);
+    if (report_.connect) record.connect = duration_cast<log::Microseconds>(*report_.connect);
+    if (report_.first_byte) record.first_byte = duration_cast<log::Microseconds>(*report_.first_byte);
+    record.retries = report_.retries;
+    return record;
+}
+
+// The client is the peer of the connection, unless a trusted proxy names another one.
+void Exchange::find_client_address(const RequestHead& head) {
+    client_address_ = client_.address;
+    if (trust_ == Trust::untrusted) return;
+    const auto told = find_client(head, spec_->config.trusted_proxies);
+    if (!told) return;
+    client_address_ = *told;
+    told_ip_ = IpText(*told);
+}
+
+// Decides all that follows from the head alone. Returns the reason to refuse the request, or an empty failure.
+Failure Exchange::decide(const RequestHead& head) {
     const auto framed = request_framing(head);
     const auto options = connection_options(head.fields);
-    const bool keeps = head.minor_version == 1 ? !options.close : options.keep_alive;
+    const bool keeps = !options.close && (head.minor_version == 1 || options.keep_alive);
     framing_ = framed.framing;
     answer_to_ = head.method == "HEAD" ? AnswerTo::head : AnswerTo::other;
     if (!keeps || client_.is_draining() || framed.error) next_ = Connection::close;
-    if (framed.error) return 400;
-    const auto expect = head.find(FieldId::expect);
-    if (!expect.empty() && !same_word(expect, "100-continue")) return 417;
+    if (framed.error) return {FailureReason::bad_request, framed.error};
+    const auto expectation = expectation_of(head.fields);
+    if (expectation == Expectation::unsupported) return {FailureReason::unsupported_expectation};
     const auto& snapshot = *view_->snapshot;
     const auto limit = snapshot.config.limits.body_size.bytes;
-    if (limit && framing_.kind == BodyKind::length && framing_.length > limit) return 413;
-    const auto choice = choose_route(snapshot, *client_.listener->spec, head.authority, head.path);
-    if (choice.pool == no_pool) return 404;
-    search_.begin(view_, *view_->pools[choice.pool]);
-    listener_ = &client_.listener->spec->config;
+    if (limit && framing_.kind == BodyKind::length && framing_.length > limit)
+        return {FailureReason::body_too_large, "Content-Length is over the limit"};
+    const auto choice = choose_route(snapshot, *spec_, head.authority, head.path);
+    if (choice.pool == no_pool) return {FailureReason::no_route};
+    traffic_ = (choice.route ? spec_->traffic[choice.place] : spec_->own_traffic).get();
+    selection_.begin(view_, *view_->pools[choice.pool]);
+    listener_ = &spec_->config;
     route_ = choice.route ? &choice.route->config : nullptr;
-    timeouts_ = choice.route ? &choice.route->timeouts : &view_->snapshot->pools[choice.pool]->timeouts;
+    if (route_) report_.route = route_->name;
     report_.pool = view_->snapshot->pools[choice.pool]->config.name;
-    find_affinity(head);
     idempotent_ = is_idempotent(head.method);
+    expects_continue_ = expectation == Expectation::go_ahead && head.minor_version == 1 && framing_.has_body();
     upgrade_ = requested_upgrade(head, options, framing_);
-    request_head_ = Buffer(context_.heads);
-    if (const auto version = pool().config.send_proxy_protocol; version != conf::ProxyProtocol::none)
-        request_head_.fill(client_.write_proxy_header(request_head_.space().data(), version));
-    // Whoever closes first keeps the port for a minute: better the backend than the one machine in front of them all.
-    const auto to_backend = may_share() ? Connection::keep : Connection::close;
-    write_request(request_head_, head, framing_, {client_.ip, trust_in(client_), "http", to_backend}, upgrade_,
-                  route_ ? route_->request_headers : no_edit);
-    return 0;
+    head_bytes_ = {head.method.data(), static_cast<std::size_t>(client_.in.data() - head.method.data())};
+    prepare(head);
+    return {};
 }
 
-bool Exchange::came_by(const Way& way) const {
+// Computes everything that depends on the pool: a reload may change the pool while the request is queued.
+void Exchange::prepare(const RequestHead& head) {
+    timeouts_ = route_ ? merge_timeouts(pool().timeouts, route_->timeouts) : pool().timeouts;
+    find_affinity(head);
+    write_head(head);
+}
+
+// The worker has parsed other clients' heads since.
+void Exchange::on_pool_changed() {
+    if (const auto* head = read_head_again()) prepare(*head);
+}
+
+// Parses the head again, since the worker has parsed other clients' heads into the same object. Never null in practice.
+const RequestHead* Exchange::read_head_again() {
+    auto& head = context_.request;
+    const HeadLimits passed_before{head_bytes_.size(), head_bytes_.size()};
+    return parse_request(head_bytes_, passed_before, head).status == HeadStatus::complete ? &head : nullptr;
+}
+
+// An HTTP/1.0 request may come without a Host: the backend's own host is used then.
+void Exchange::name_host(std::size_t member) {
+    if (!report_.host.empty()) return;
+    const auto& address = pool().config_of(pool().members[member]).address;
+    const auto host = address.is_unix() ? "localhost" : address.text();
+    if (const auto* head = read_head_again()) write_head(*head, host);
+}
+
+void Exchange::write_head(const RequestHead& head, std::string_view backend_host) {
+    request_head_ = Buffer(context_.heads);
+    if (const auto version = pool().config.send_proxy_protocol; version != conf::ProxyProtocol::none)
+        request_head_.fill(client_.write_proxy_header(request_head_.space().data(), version, client_address_));
+    // The side that closes first keeps the port in TIME_WAIT: better each backend than the proxy in front of them.
+    const auto to_backend = may_share() ? Connection::keep : Connection::close;
+    write_request(request_head_, head, framing_, {client_.ip, trust_, "http", to_backend, client_ip(), backend_host},
+                  upgrade_, route_ ? route_->request_headers : no_edit);
+}
+
+bool Exchange::uses_path(const TrafficPath& way) const {
     return listener_ && way.listener == listener_->name && way.pool == report_.pool &&
            way.route == (route_ ? route_->name : std::string());
 }
@@ -82,19 +158,17 @@ bool Exchange::came_by(const Way& way) const {
 Task<Connection> Exchange::run() {
     if (failure_) co_return co_await answer(failure_);
     context_.budget.count_request(context_.loop.now());
-    failure_ = 503;
+    failure_ = {FailureReason::no_backend};
     co_return co_await try_backends();
 }
 
 Task<Connection> Exchange::try_backends() {
     for (;;) {
-        auto turn = search_.try_turn();
-        if (turn.outcome != Turn::Outcome::chosen) turn = co_await choose_another();
-        if (turn.outcome != Turn::Outcome::chosen) co_return co_await answer(failure_);
-        if (search_.tries() > 1) {
-            ++report_.retries;
-            context_.counters.retries.add();
-        }
+        auto turn = selection_.try_turn();
+        if (turn.outcome != Selection::Outcome::chosen) turn = co_await choose_another();
+        if (turn.outcome != Selection::Outcome::chosen) co_return co_await answer(failure_);
+        name_host(turn.member);
+        cookie_.clear();
         if (pool().config.sticky) keep_client_with(turn.member);
         const auto ended = co_await try_backend(turn.member);
         turn.seat.leave();
@@ -103,12 +177,13 @@ Task<Connection> Exchange::try_backends() {
     }
 }
 
-// Sets `failure_` where none was chosen.
-Task<Turn> Exchange::choose_another() {
-    auto turn = co_await search_.take_turn();
-    if (turn.outcome == Turn::Outcome::client_gone) failure_ = client_closed_request;
-    if (turn.outcome == Turn::Outcome::full) {
-        failure_ = 503;
+// Sets `failure_` if no backend was selected.
+Task<Selection> Exchange::choose_another() {
+    auto turn = co_await selection_.wait_for_slot();
+    if (turn.outcome == Selection::Outcome::client_gone) failure_ = client_left();
+    if (turn.outcome == Selection::Outcome::full || turn.outcome == Selection::Outcome::late) {
+        failure_ = {turn.outcome == Selection::Outcome::full ? FailureReason::queue_full
+                                                             : FailureReason::queue_timeout};
         const auto& queue = pool().config.queue;
         retry_after_ = std::max(std::chrono::seconds(1),
                                 std::chrono::ceil<std::chrono::seconds>(queue ? queue->timeout : conf::Duration(0)));
@@ -116,82 +191,89 @@ Task<Turn> Exchange::choose_another() {
     co_return turn;
 }
 
-// One backend. Sets `failure_` where it was not finished.
+// Tries one backend. Sets `failure_` unless the exchange finished.
 Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
-    auto& link = search_.pool().link(member);
+    auto& link = selection_.pool().link(member);
     report_.backend = link.backend().name();
     link.counters().requests.add();
-    auto ended = co_await try_connection(link, member, search_.tries() == 1 ? Dial::kept_or_new : Dial::anew);
+    if (selection_.tries() > 1) count_retry(link);
+    auto ended = co_await try_connection(link, member, selection_.tries() == 1 ? Dial::kept_or_new : Dial::anew);
     if (ended == Try::stale) {
-        // A kept connection that the backend has just closed says nothing about the backend, and costs no attempt.
-        ++report_.retries;
-        context_.counters.retries.add();
+        // A pooled connection that the backend has just closed says nothing about the backend, and costs no attempt.
+        count_retry(link);
         ended = co_await try_connection(link, member, Dial::anew);
     }
-    if (ended == Try::finished)
-        context_.note_outcome(search_.pool(), member,
-                              report_.status >= 500 ? BackendOutcome::error : BackendOutcome::success);
     co_return ended;
 }
 
 Task<Exchange::Try> Exchange::try_connection(BackendLink& link, std::size_t member, Dial dial) {
     auto connection = co_await obtain(link, dial);
     if (!connection) {
-        if (failure_ == client_closed_request || failure_ == shortage) co_return Try::stopped; // no backend's fault
-        count_failure(link, member, FailedTry::Stage::connecting);
+        const bool backends_fault = cause_of(failure_.reason) == FailureCause::backend;
+        if (!backends_fault && failure_.reason != FailureReason::backend_removed) co_return Try::stopped;
+        count_failure(link, member, FailedTry::Stage::connecting, Blame::backend);
         co_return may_try_again(FailedTry::Stage::connecting) ? Try::failed : Try::stopped;
     }
-    Relay relay(*this, *connection);
+    ForwardAttempt relay(*this, *connection);
     const auto result = co_await relay.run();
+    // A client that stalls, or sends what the backend refuses, can make the backend close the connection.
+    auto blame = relay.is_upload_incomplete() ? Blame::nobody : Blame::backend;
+    failure_ = relay.failure();
+    report_.offending = relay.offending();
     switch (result) {
-    case Relay::Result::finished:
+    case ForwardAttempt::Result::finished:
+        if (blame == Blame::backend && report_.status != switching_protocols) // a switch was counted when it began
+            context_.note_outcome(selection_.pool(), member, outcome_of_status(report_.status));
         if (may_share() && relay.may_reuse()) {
             const auto& keepalive = pool().config.keepalive;
-            link.give_back(std::move(connection), keepalive.max_idle, context_.loop.now() + keepalive.idle_timeout);
+            const IdleStart idle_since{context_.loop.now(), relay.last_heard()};
+            const auto until = keep_until(idle_since, keepalive.idle_timeout, relay.idle_timeout_of_backend());
+            link.release(std::move(connection), keepalive.max_idle, until);
         }
         co_return Try::finished;
-    case Relay::Result::no_answer:
-        failure_ = 502;
-        if (reused_ && may_retry({FailedTry::Stage::sent, idempotent_, framing_.kind == BodyKind::none}))
-            co_return Try::stale;
-        if (!connection->is_cut()) count_failure(link, member, FailedTry::Stage::sent);
+    case ForwardAttempt::Result::no_answer:
+        if (reused_ && may_retry({FailedTry::Stage::sent, idempotent_, !framing_.has_body()})) co_return Try::stale;
+        if (reused_) blame = Blame::nobody; // the backend may have closed it just before the request came
+        if (!connection->is_cut()) count_failure(link, member, FailedTry::Stage::sent, blame);
         co_return may_try_again(FailedTry::Stage::sent) ? Try::failed : Try::stopped;
-    case Relay::Result::bad_answer: failure_ = 502; break;
-    case Relay::Result::slow_answer: failure_ = 504; break;
-    case Relay::Result::slow_client: failure_ = 408; co_return Try::stopped;
-    case Relay::Result::bad_body: failure_ = 400; co_return Try::stopped;
-    case Relay::Result::large_body: failure_ = 413; co_return Try::stopped;
-    case Relay::Result::client_gone: failure_ = client_closed_request; co_return Try::stopped;
-    case Relay::Result::broken_off: failure_ = 0; co_return Try::stopped;
-    case Relay::Result::cut_off: failure_ = 0; break;
+    case ForwardAttempt::Result::slow_client:
+    case ForwardAttempt::Result::bad_body:
+    case ForwardAttempt::Result::large_body:
+    case ForwardAttempt::Result::client_gone:
+    case ForwardAttempt::Result::broken_off: co_return Try::stopped;
+    case ForwardAttempt::Result::slow_answer: blame = Blame::backend; break;
+    case ForwardAttempt::Result::bad_answer:
+    case ForwardAttempt::Result::cut_off: break;
     }
-    count_failure(link, member, FailedTry::Stage::answering);
+    count_failure(link, member, FailedTry::Stage::answering, blame);
     co_return Try::stopped;
 }
 
-// A kept connection or a new one; null, and `failure_` set, where there is none to be had.
+// Returns a pooled connection or a new one. Returns null and sets `failure_` if there is none.
 Task<BackendConnectionPtr> Exchange::obtain(BackendLink& link, Dial dial) {
-    const auto give_up = context_.loop.now() + timeouts_->connect;
+    const auto give_up = context_.loop.now() + timeouts_.connect;
     for (;;) {
         BackendConnectionPtr connection;
-        if (may_share() && dial == Dial::kept_or_new) connection = link.take_idle(); // a second try takes no chances
+        if (may_share() && dial == Dial::kept_or_new) connection = link.acquire(); // a second try needs a new one
         reused_ = connection != nullptr;
         if (connection) {
             connection->socket.set_waker(client_.fiber);
             co_return connection;
         }
         connection = link.make();
+        const auto began = context_.loop.now();
         failure_ = co_await connect(*connection);
-        if (failure_ == 0) co_return connection;
-        if (failure_ != shortage || context_.loop.now() >= give_up) co_return nullptr;
+        if (!failure_) report_.connect = context_.loop.now() - began;
+        if (!failure_) co_return connection;
+        if (failure_.reason != FailureReason::resource_exhausted || context_.loop.now() >= give_up) co_return nullptr;
         connection = nullptr;
         const bool still_there = co_await pause();
-        if (!still_there) failure_ = client_closed_request;
+        if (!still_there) failure_ = client_left();
         if (!still_there) co_return nullptr;
     }
 }
 
-// Out of descriptors: others are about to give some back. False where the client has left meanwhile.
+// Waits for other connections to free file descriptors. Returns false if the client has left.
 Task<bool> Exchange::pause() {
     client_.expire_in(shortage_pause);
     while (!client_.timer.expired()) {
@@ -201,76 +283,102 @@ Task<bool> Exchange::pause() {
     co_return true;
 }
 
-// A connection that began with one client's PROXY header is no one else's.
+// A connection that began with one client's PROXY header must not carry another client's requests.
 bool Exchange::may_share() const { return pool().config.send_proxy_protocol == conf::ProxyProtocol::none; }
 
-// Returns 0 once the connection stands, or the status that says why it does not.
-Task<int> Exchange::connect(BackendConnection& connection) {
+// Returns an empty failure once the connection is established, otherwise the reason.
+Task<Failure> Exchange::connect(BackendConnection& connection) {
     if (const int error = context_.begin_connect(connection, client_.fiber))
-        co_return is_shortage(error) ? shortage : 502;
-    client_.expire_in(timeouts_->connect);
+        co_return Failure{is_shortage(error) ? FailureReason::resource_exhausted : reason_of_connect_error(error),
+                          "connect", error};
+    client_.expire_in(timeouts_.connect);
     while (!connection.socket.writable()) {
         co_await client_.fiber.wait();
-        if (client_.aborted) co_return client_closed_request;
-        if (client_.timer.expired()) co_return 504;
-        if (connection.is_cut()) co_return 502;
-        if (client_.has_left()) co_return client_closed_request;
+        if (client_.aborted) co_return client_left();
+        if (client_.timer.expired()) co_return Failure{FailureReason::connect_timeout};
+        if (connection.is_cut()) co_return Failure{FailureReason::backend_removed, "while connecting"};
+        if (client_.has_left()) co_return client_left();
     }
-    co_return connection.socket.connect_error() ? 502 : 0;
+    if (const int error = connection.socket.connect_error())
+        co_return Failure{reason_of_connect_error(error), "connect", error};
+    co_return Failure{};
+}
+
+Failure Exchange::client_left() const {
+    if (client_.aborted) return {FailureReason::drained, "time ran out before there was a response"};
+    return {FailureReason::client_closed, "before there was a response"};
 }
 
 bool Exchange::may_try_again(FailedTry::Stage stage) {
     const auto& retries = view_->snapshot->config.retries;
-    const bool untouched = framing_.kind == BodyKind::none || stage == FailedTry::Stage::connecting;
-    if (search_.tries() >= retries.attempts || !may_retry({stage, idempotent_, untouched})) return false;
+    const bool untouched = !framing_.has_body() || stage == FailedTry::Stage::connecting;
+    if (selection_.tries() >= retries.attempts || !may_retry({stage, idempotent_, untouched})) return false;
     if (context_.budget.take(context_.loop.now(), retries.budget.value)) return true;
     context_.counters.retries_refused.add();
     return false;
 }
 
-void Exchange::count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage) {
+// With Blame::nobody, the try counts as a failed request but not against the backend's health.
+void Exchange::count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage, Blame blame) {
     link.counters().failures.add();
-    context_.note_outcome(search_.pool(), member, BackendOutcome::error);
+    if (blame == Blame::backend) context_.note_outcome(selection_.pool(), member, BackendOutcome::failure);
+    auto record = describe();
+    record.failure = failure_;
+    if (record.status == 0) record.status = status_of(failure_.reason);
+    context_.record_try(record, *selection_.pool().spec->members[member].backend);
     if (stage == FailedTry::Stage::connecting)
-        search_.pool().balancer.note_connect_failure(member, context_.loop.now());
+        selection_.pool().balancer.note_connect_failure(member, context_.loop.now());
 }
 
-// A tunnel begins: that is a success now, not when it ends.
-void Exchange::note_switch() { context_.note_outcome(search_.pool(), search_.last(), BackendOutcome::success); }
+// A protocol switch counts as a success now, not when the tunnel ends.
+void Exchange::note_switch() {
+    tunnels_ = true;
+    context_.note_outcome(selection_.pool(), selection_.last(), BackendOutcome::success);
+}
+
+// Records that the head of the final response has arrived.
+void Exchange::note_answer_begun(TimePoint asked) {
+    const auto now = context_.loop.now();
+    report_.first_byte = now - began_;
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - asked);
+    traffic_->workers.own(context_.index).response_times.add(took);
+}
 
 void Exchange::find_affinity(const RequestHead& head) {
     const auto& asked = pool();
     std::optional<std::uint64_t> key;
-    if (asked.config.algorithm == conf::Algorithm::hash) key = hash_key(asked.config.hash, head, client_.ip);
-    const auto belonging = asked.config.sticky ? find_belonging(asked, head, unix_now()) : Belonging{};
-    search_.go_by(key, belonging.member);
+    if (asked.config.algorithm == conf::Algorithm::hash) key = hash_key(asked.config.hash, head, client_ip());
+    const auto belonging = asked.config.sticky ? find_belonging(asked, head, unix_now()) : Affinity{};
+    selection_.go_by(key, belonging.member);
     cookie_is_stale_ = belonging.stale;
     if (!asked.config.sticky) return;
     const auto told = head.find(FieldId::x_forwarded_proto);
-    if (same_word(told, "https") && trust_in(client_) == Trust::trusted) scheme_ = Scheme::https;
+    if (same_word(told, "https") && trust_ == Trust::trusted) scheme_ = Scheme::https;
 }
 
-// A client that belongs nowhere, or to a backend that is out, belongs to whoever answers it from now on. One whose
-// backend is merely full is somebody else's guest for once.
+// The backend that serves a client becomes its pinned member if the client had none, or if that one is out of service.
+// If the pinned member is merely full, the client keeps its cookie.
 void Exchange::keep_client_with(std::size_t member) {
-    const auto home = search_.home();
-    const bool guest = home && *home != member && search_.pool().balancer.is_home(*home, context_.loop.now());
-    cookie_.clear();
+    const auto home = selection_.home();
+    const bool guest = home && *home != member && selection_.pool().balancer.is_home(*home, context_.loop.now());
     if (!guest && (home != member || cookie_is_stale_)) cookie_ = make_cookie(pool(), member, unix_now(), scheme_);
 }
 
-// Answers with a page, where the client can still be told.
-Task<Connection> Exchange::answer(int status) {
+// Sends an error page, if the client can still receive one.
+Task<Connection> Exchange::answer(const Failure& failure) {
     const bool begun = report_.status != 0;
-    if (begun || client_.aborted || status == client_closed_request) {
-        if (!begun) report_.status = client_closed_request;
+    report_.failure = failure;
+    if (begun || client_.aborted || failure.reason == FailureReason::client_closed) {
+        if (!begun) report_.status = status_of(failure.reason);
         client_.socket.close(begun ? HowToClose::reset : HowToClose::gracefully);
         co_return Connection::close;
     }
-    report_.status = status;
-    if (framing_.kind != BodyKind::none || status == 408) next_ = Connection::close; // its body is not read
+    const int status = report_.status = status_of(failure.reason);
+    if (framing_.has_body() || status == 408) next_ = Connection::close; // the body is not read
     Buffer page(context_.heads);
-    write_page(page, status, next_, answer_to_ == AnswerTo::head ? PageBody::left_out : PageBody::sent, retry_after_);
+    const auto body = answer_to_ == AnswerTo::head ? PageBody::left_out : PageBody::sent;
+    const auto body_size =
+        write_page(page, {status, next_, body, report_.minor_version, retry_after_, context_.date_now()});
     client_.expire_in(view_->snapshot->config.timeouts.client_idle);
     while (!page.empty()) {
         const iovec part{page.data(), page.size()};
@@ -278,6 +386,7 @@ Task<Connection> Exchange::answer(int status) {
         if (sent.status == IoStatus::failed) co_return Connection::close;
         page.consume(sent.bytes);
         report_.bytes_out += sent.bytes;
+        if (page.empty()) report_.body_bytes = body_size;
         if (page.empty()) break;
         co_await client_.fiber.wait();
         if (client_.aborted || client_.timer.expired()) co_return Connection::close;

@@ -1,20 +1,15 @@
 #include "proxy/http/rewrite.h"
 
-#include "proxy/http/chars.h"
-#include "proxy/http/head_writer.h"
+#include "proxy/http1/chars.h"
+#include "proxy/http1/dropped_fields.h"
+#include "proxy/http1/head_writer.h"
 
 #include <algorithm>
 
 namespace weir::proxy::http {
 namespace {
 
-bool is_named_by_connection(const std::vector<Field>& fields, std::string_view name) {
-    bool named = false;
-    for (const auto& field : fields)
-        if (field.id == FieldId::connection)
-            for_each_element(field.value, [&](std::string_view element) { named = named || same_name(element, name); });
-    return named;
-}
+constexpr int upgrade_required = 426;
 
 // Fields that end at this hop, or that weir writes itself.
 bool is_own(FieldId id) {
@@ -29,42 +24,126 @@ bool is_own(FieldId id) {
     case FieldId::trailer:
     case FieldId::upgrade:
     case FieldId::http2_settings:
+    case FieldId::expect:
     case FieldId::proxy: return true;
     default: return false;
     }
 }
 
-bool is_trust_field(FieldId id) {
+// Fields that say where a request came from; weir writes them itself.
+bool is_origin_field(FieldId id) {
     return id == FieldId::x_forwarded_for || id == FieldId::x_forwarded_proto || id == FieldId::x_forwarded_host ||
-           id == FieldId::x_forwarded_other || id == FieldId::forwarded || id == FieldId::x_real_ip;
+           id == FieldId::x_real_ip;
 }
 
-bool is_edited(const conf::HeaderEdit& edit, std::string_view name) {
-    return std::any_of(edit.set.begin(), edit.set.end(), [&](const auto& f) { return same_name(f.first, name); }) ||
-           std::any_of(edit.remove.begin(), edit.remove.end(), [&](const auto& f) { return same_name(f, name); });
-}
+// Fields that only a trusted proxy may send.
+bool is_trust_field(FieldId id) { return id == FieldId::x_forwarded_other || id == FieldId::forwarded; }
+
+bool is_plain_name(std::string_view name) { return std::all_of(name.begin(), name.end(), is_plain); }
 
 bool passes(const Field& field, Trust trust) {
-    if (field.id == FieldId::other && field.name.find('_') != std::string_view::npos)
-        return identify_alias(field.name) == FieldId::other;
-    if (is_trust_field(field.id)) return trust == Trust::trusted && field.id != FieldId::x_forwarded_for;
-    return !is_own(field.id);
+    if (field.id == FieldId::other) return is_plain_name(field.name) || identify_alias(field.name) == FieldId::other;
+    if (is_trust_field(field.id)) return trust == Trust::trusted;
+    return !is_own(field.id) && !is_origin_field(field.id);
 }
 
-void write_forwarded(HeadWriter& writer, const RequestHead& head, const ClientFacts& client) {
+void drop_named_by_connection(const std::vector<Field>& fields, DroppedFields& dropped) {
+    for (const auto& field : fields) {
+        if (field.id != FieldId::connection) continue;
+        for_each_element(field.value, [&](std::string_view element) {
+            if (!is_origin_field(identify(element))) dropped.drop(element);
+        });
+    }
+}
+
+void drop_edited(const conf::HeaderEdit& edit, DroppedFields& dropped) {
+    for (const auto& [name, value] : edit.set) dropped.drop(name);
+    for (const auto& name : edit.remove) dropped.drop(name);
+}
+
+// Returns the fields that weir does not write because a route sets or removes them.
+FieldIds edited_fields(const conf::HeaderEdit& edit) {
+    FieldIds ids;
+    for (const auto& [name, value] : edit.set) ids.insert(identify_alias(name));
+    for (const auto& name : edit.remove) ids.insert(identify_alias(name));
+    return ids;
+}
+
+void write_origin(HeadWriter& writer, const RequestHead& head, const ClientFacts& client, FieldIds edited) {
     const bool trusted = client.trust == Trust::trusted;
-    writer.put("X-Forwarded-For: ");
-    for (const auto& field : head.fields)
-        if (trusted && field.id == FieldId::x_forwarded_for && !field.value.empty()) writer.put(field.value).put(", ");
-    writer.put(client.ip).put("\r\n");
-    if (!trusted || head.find(FieldId::x_forwarded_proto).empty()) writer.field("X-Forwarded-Proto", client.protocol);
-    if (!head.authority.empty() && (!trusted || head.find(FieldId::x_forwarded_host).empty()))
-        writer.field("X-Forwarded-Host", head.authority);
+    const auto first_of = [](std::string_view told, std::string_view own) { return told.empty() ? own : told; };
+    const auto told = [&](FieldId id) { return trusted ? head.find(id) : std::string_view(); };
+    if (!edited.contains(FieldId::x_forwarded_for)) {
+        writer.put("X-Forwarded-For: ");
+        for (const auto& field : head.fields)
+            if (trusted && field.id == FieldId::x_forwarded_for && !field.value.empty())
+                writer.put(field.value).put(", ");
+        writer.put(client.ip).put("\r\n");
+    }
+    if (!edited.contains(FieldId::x_real_ip)) writer.field("X-Real-IP", first_of(client.client, client.ip));
+    if (!edited.contains(FieldId::x_forwarded_proto))
+        writer.field("X-Forwarded-Proto", first_of(told(FieldId::x_forwarded_proto), client.protocol));
+    const auto host = first_of(told(FieldId::x_forwarded_host), head.authority);
+    if (!host.empty() && !edited.contains(FieldId::x_forwarded_host)) writer.field("X-Forwarded-Host", host);
 }
 
 void write_framing(HeadWriter& writer, const Framing& framing) {
     if (framing.kind == BodyKind::length) writer.put("Content-Length: ").put_number(framing.length).put("\r\n");
     if (framing.kind == BodyKind::chunked) writer.put("Transfer-Encoding: chunked\r\n");
+}
+
+// Replaces control bytes by spaces (RFC 9110 section 5.5) and trims the result.
+void put_clean(HeadWriter& writer, std::string_view text) {
+    const auto is_space = [](char c) { return is_blank(c) || !is_value(c); };
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    while (!text.empty()) {
+        const auto end = std::find_if_not(text.begin(), text.end(), is_value);
+        writer.put({text.begin(), end});
+        text = {end, text.end()};
+        if (text.empty()) return;
+        writer.put(" ");
+        text.remove_prefix(1);
+    }
+}
+
+void write_answer_field(HeadWriter& writer, const ResponseHead& head, const Field& field) {
+    if (!head.has_controls) {
+        writer.field(field.name, field.value);
+        return;
+    }
+    put_clean(writer.put(field.name).put(": "), field.value);
+    writer.put("\r\n");
+}
+
+void write_status_line(HeadWriter& writer, const ResponseHead& head) {
+    writer.put("HTTP/1.1 ").put_number(static_cast<std::uint64_t>(head.status)).put(" ");
+    if (head.has_controls) put_clean(writer, head.reason);
+    else writer.put(head.reason);
+    writer.put("\r\n");
+}
+
+enum class Length { forwarded, left_out };
+
+// Returns true if the field of a backend's response is forwarded to the client.
+bool passes(const Field& field, int status, Length length) {
+    if (field.id == FieldId::content_length) return length == Length::forwarded;
+    if (field.id == FieldId::upgrade) return status == upgrade_required; // RFC 9110 section 15.5.22
+    return !is_own(field.id);
+}
+
+// Writes the Connection field, if there are options for it.
+void write_connection(HeadWriter& writer, std::string_view upgrade, std::string_view persistence) {
+    if (upgrade.empty() && persistence.empty()) return;
+    writer.put("Connection: ").put(upgrade);
+    if (!upgrade.empty() && !persistence.empty()) writer.put(", ");
+    writer.put(persistence).put("\r\n");
+}
+
+std::string_view persistence_of(const ResponseHead& head, const ResponsePlan& plan) {
+    if (head.status < 200) return {};
+    if (plan.connection == Connection::close) return "close";
+    return plan.client_minor == 0 ? "keep-alive" : "";
 }
 
 } // namespace
@@ -83,10 +162,22 @@ ConnectionOptions connection_options(const std::vector<Field>& fields) {
     return options;
 }
 
+Expectation expectation_of(const std::vector<Field>& fields) {
+    auto found = Expectation::none;
+    for (const auto& field : fields) {
+        if (field.id != FieldId::expect) continue;
+        for_each_element(field.value, [&](std::string_view element) {
+            if (!same_word(element, "100-continue")) found = Expectation::unsupported;
+            else if (found == Expectation::none) found = Expectation::go_ahead;
+        });
+    }
+    return found;
+}
+
 std::string_view requested_upgrade(const RequestHead& head, const ConnectionOptions& options, const Framing& framing) {
-    if (!options.upgrade || head.minor_version == 0 || framing.kind != BodyKind::none) return {};
+    if (!options.upgrade || head.minor_version == 0 || framing.has_body()) return {};
     const auto protocol = head.find(FieldId::upgrade);
-    // h2c would carry requests past everything that weir checks; a list could hide it.
+    // h2c would carry requests past everything that weir checks, and a list could hide it.
     if (same_word(protocol, "h2c") || protocol.find(',') != std::string_view::npos) return {};
     return protocol;
 }
@@ -97,40 +188,53 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
     writer.put(head.method).put(" ");
     if (head.path.empty() || head.path.front() == '?') writer.put("/"); // "http://host?query"
     writer.put(head.path).put(" HTTP/1.1\r\n");
-    writer.field("Host", head.authority);
-    const bool named = connection_options(head.fields).names_fields;
-    const bool edited = !edit.set.empty() || !edit.remove.empty();
-    for (const auto& field : head.fields) {
-        if (!passes(field, client.trust)) continue;
-        if (named && is_named_by_connection(head.fields, field.name)) continue;
-        if (edited && is_edited(edit, field.name)) continue;
-        writer.field(field.name, field.value);
+    writer.field("Host", head.authority.empty() ? client.backend_host : head.authority);
+    DroppedFields dropped(head.fields);
+    if (connection_options(head.fields).names_fields) drop_named_by_connection(head.fields, dropped);
+    drop_edited(edit, dropped);
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+        const auto& field = head.fields[i];
+        if (passes(field, client.trust) && !dropped.contains(i)) writer.field(field.name, field.value);
     }
-    write_forwarded(writer, head, client);
+    write_origin(writer, head, client, edited_fields(edit));
     for (const auto& [name, value] : edit.set) writer.field(name, value);
+    // An HTTP/1.0 client cannot receive the interim response (RFC 9110 section 10.1.1).
+    if (head.minor_version == 1 && expectation_of(head.fields) == Expectation::go_ahead)
+        writer.field("Expect", "100-continue");
     write_framing(writer, framing);
-    if (!upgrade.empty()) writer.put("Connection: Upgrade\r\n").field("Upgrade", upgrade);
-    else if (client.to_backend == Connection::close) writer.put("Connection: close\r\n");
+    if (!upgrade.empty()) writer.field("Connection", "Upgrade").field("Upgrade", upgrade);
+    else if (client.to_backend == Connection::close) writer.field("Connection", "close");
     writer.put("\r\n");
 }
 
 void write_response(Buffer& out, const ResponseHead& head, const ResponsePlan& plan) {
     HeadWriter writer(out);
-    writer.put("HTTP/1.1 ").put_number(static_cast<std::uint64_t>(head.status)).put(" ").put(head.reason).put("\r\n");
-    const bool named = connection_options(head.fields).names_fields;
-    // A response to HEAD and a 304 may say how long the body would be.
+    write_status_line(writer, head);
+    DroppedFields dropped(head.fields);
+    if (connection_options(head.fields).names_fields) drop_named_by_connection(head.fields, dropped);
+    // A response to HEAD and a 304 may state how long the body would be.
     const bool tells_length = plan.framing.kind == BodyKind::none && head.status >= 200 && head.status != 204;
-    for (const auto& field : head.fields) {
-        const bool told = field.id == FieldId::content_length && tells_length;
-        if (is_own(field.id) && !told) continue;
-        if (named && is_named_by_connection(head.fields, field.name)) continue;
-        writer.field(field.name, field.value);
+    auto length = tells_length ? Length::forwarded : Length::left_out;
+    bool offers_upgrade = false, has_date = false;
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+        const auto& field = head.fields[i];
+        if (!passes(field, head.status, length)) continue;
+        if (field.id == FieldId::content_length) {
+            length = Length::left_out; // duplicates have the same value
+            writer.put("Content-Length: ").put_number(plan.framing.length).put("\r\n");
+            continue;
+        }
+        if (field.id == FieldId::upgrade) offers_upgrade = true; // forwarded although Connection names it
+        else if (dropped.contains(i)) continue;
+        if (field.id == FieldId::date) has_date = true;
+        write_answer_field(writer, head, field);
     }
+    if (!has_date && head.status >= 200 && !plan.date.empty()) writer.field("Date", plan.date);
     if (!plan.cookie.empty()) writer.field("Set-Cookie", plan.cookie);
     write_framing(writer, plan.framing);
-    if (!plan.upgrade.empty()) writer.put("Connection: Upgrade\r\n").field("Upgrade", plan.upgrade);
-    else if (head.status >= 200 && plan.connection == Connection::close) writer.put("Connection: close\r\n");
-    else if (head.status >= 200 && plan.client_minor == 0) writer.put("Connection: keep-alive\r\n");
+    const bool switches = !plan.upgrade.empty();
+    write_connection(writer, switches || offers_upgrade ? "Upgrade" : "", switches ? "" : persistence_of(head, plan));
+    if (switches) writer.field("Upgrade", plan.upgrade);
     writer.put("\r\n");
 }
 

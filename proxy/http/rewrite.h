@@ -1,13 +1,13 @@
-// The heads that weir sends: always written anew from what was understood, hop-by-hop fields left out (RFC 9110
-// section 7.6.1), framing stated once, X-Forwarded-* set.
+// Writes the heads that weir sends. Heads are always serialized from the parsed message: hop-by-hop fields are left out
+// (RFC 9110 section 7.6.1), framing is stated once, and X-Forwarded-* fields are set.
 //
 // Thread: pure functions.
-// Lifetime: nothing is kept.
+// Lifetime: the functions keep nothing.
 #pragma once
 
-#include "conf/config.h"
-#include "proxy/http/framing.h"
-#include "proxy/http/status.h"
+#include "conf/model/config.h"
+#include "proxy/http1/framing.h"
+#include "proxy/http1/status.h"
 #include "proxy/io/buffer.h"
 
 #include <string_view>
@@ -16,37 +16,49 @@ namespace weir::proxy::http {
 
 enum class Trust { untrusted, trusted };
 
-// What a Connection field says (RFC 9110 section 7.6.1), all its lines together.
+// The options of all Connection fields of a message (RFC 9110 section 7.6.1).
 struct ConnectionOptions {
     bool close = false, keep_alive = false, upgrade = false;
-    bool names_fields = false; // something else stands there: names of fields that end at this hop
+    bool names_fields = false; // there are other options: names of fields that end at this hop
 };
 
+// Returns the options of all Connection fields among `fields`.
 ConnectionOptions connection_options(const std::vector<Field>& fields);
 
 // Where a request came from.
 struct ClientFacts {
     std::string_view ip;       // of the peer
-    Trust trust;               // whether the peer's X-Forwarded-* are believed
+    Trust trust;               // whether the peer's X-Forwarded-* fields are believed
     std::string_view protocol; // "http"
     Connection to_backend = Connection::keep;
+    std::string_view client{};       // address of the client; empty if the peer is the client
+    std::string_view backend_host{}; // the Host field for an HTTP/1.0 request without one
 };
 
-// The protocol that a request asks to switch to, empty where it asks for none that weir would tunnel.
+// What a client expects before it sends its body (RFC 9110 section 10.1.1), from all Expect fields.
+enum class Expectation { none, go_ahead, unsupported }; // go_ahead: 100-continue
+
+// Returns `unsupported` if any expectation is not 100-continue.
+Expectation expectation_of(const std::vector<Field>& fields);
+
+// Returns the protocol that a request asks to switch to; empty if weir would not tunnel it.
 std::string_view requested_upgrade(const RequestHead& head, const ConnectionOptions& options, const Framing& framing);
 
+// Appends the head of a request to a backend to `out`, which grows if necessary.
 void write_request(Buffer& out, const RequestHead& head, const Framing& framing, const ClientFacts& client,
                    std::string_view upgrade, const conf::HeaderEdit& edit);
 
-// How a response goes on to the client.
+// How a response is sent on to the client.
 struct ResponsePlan {
-    Framing framing; // what the client is told; until_close says nothing
+    Framing framing; // what the response says to the client; until_close writes no field
     int client_minor = 1;
     Connection connection = Connection::keep;
-    std::string_view upgrade{}; // set with 101 alone
-    std::string_view cookie{};  // to set
+    std::string_view upgrade{}; // set with 101 only
+    std::string_view cookie{};  // to be set
+    std::string_view date{};    // added to a final response that has no Date
 };
 
+// Appends the head of a response to the client to `out`, which grows if necessary.
 void write_response(Buffer& out, const ResponseHead& head, const ResponsePlan& plan);
 
 } // namespace weir::proxy::http

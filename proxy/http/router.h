@@ -1,10 +1,10 @@
-// Which pool serves a request: the first route that matches, in the file's order, or the listener's own pool.
+// Decides which pool serves a request: the pool of the first matching route in file order, or the listener's own pool.
 //
 // Thread: pure function.
 // Lifetime: the result points into the snapshot.
 #pragma once
 
-#include "proxy/snapshot.h"
+#include "proxy/snapshot/snapshot.h"
 
 #include <string_view>
 
@@ -13,6 +13,7 @@ namespace weir::proxy::http {
 struct RouteChoice {
     std::size_t pool = no_pool;       // no_pool: nothing matches
     const RouteSpec* route = nullptr; // null: the listener's own pool
+    std::size_t place = 0;            // index of the route in the listener
 };
 
 // `authority` is the request's, in any case and with or without a port.

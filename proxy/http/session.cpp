@@ -1,13 +1,15 @@
 #include "proxy/http/session.h"
 
+#include "proxy/http/refused_request.h"
+
 namespace weir::proxy::http {
 namespace {
 
-// How long weir, about to leave, waits for the next request of a client that it has just answered: the answer to that
-// one tells it to come back on another connection. Closed at once, it might be about to ask, and lose the request.
+// How long a draining worker waits for the next request of a client that it has just answered. The response to that
+// request says "close". An immediate close could lose a request that the client is about to send.
 constexpr auto afterthought_time = std::chrono::seconds(1);
 
-// How long a client that was answered early may go on sending: in all, and between two pieces; less when weir leaves.
+// How long a client that was answered early may go on sending: in total, and between two reads; less while draining.
 constexpr auto linger_time = std::chrono::seconds(30);
 constexpr conf::Duration linger_silence = std::chrono::seconds(2), hurried_silence = std::chrono::milliseconds(200);
 
@@ -28,10 +30,13 @@ HeadLimits Session::limits() const {
 
 Task<> Session::run() {
     const bool welcome = co_await receive_proxy_header();
+    if (const auto& failure = proxy_failure()) record_refused(failure, status_of(failure.reason), "", 0, 0);
     while (welcome) {
         const auto head = co_await read_head();
-        if (head.status == HeadStatus::incomplete) break;
-        const auto began = client_.context.loop.now();
+        if (head.status == HeadStatus::incomplete) {
+            record_left();
+            break;
+        }
         if (head.status == HeadStatus::refused) {
             co_await refuse(head);
             break;
@@ -44,12 +49,14 @@ Task<> Session::run() {
             after = co_await exchange.run();
             exchange_ = nullptr;
             told_ = true;
-            record(exchange.report(), began);
+            const auto record = exchange.describe();
+            client_.context.record(record, exchange.traffic());
+            client_.counters().count_outcome(record.failure.reason);
         }
         if (after == Connection::close || !client_.socket.is_open()) break;
         client_.in.drop_held();
         client_.in.compact();
-        if (!client_.in.empty()) { // the next request is here: others have waited meanwhile
+        if (!client_.in.empty()) { // the next request is here already: let other connections run first
             client_.fiber.yield(client_.context.loop);
             co_await client_.fiber.wait();
             if (client_.aborted) break;
@@ -58,10 +65,10 @@ Task<> Session::run() {
     if (told_ && client_.socket.is_open() && !client_.aborted && !client_.socket.at_end()) co_await linger();
 }
 
-// Some clients send an empty line after a body, and none before it is theirs to speak again.
+// Some clients send an empty line after a body. It does not start a new request.
 bool Session::says_nothing() const { return client_.in.empty() || client_.in.view() == "\r\n"; }
 
-// `incomplete`: there is no request and there will be none.
+// Returns `incomplete` if there is no request and there will be none.
 Task<HeadResult> Session::read_head() {
     const auto& timeouts = client_.listener->view->snapshot->config.timeouts;
     idle_ = says_nothing();
@@ -74,7 +81,7 @@ Task<HeadResult> Session::read_head() {
             if (result.status == HeadStatus::complete && client_.in.space().size() < body_room) {
                 client_.in.compact();
                 client_.in.grow(client_.in.size() +
-                                2 * body_room); // the body needs room, and the head must not move then
+                                2 * body_room); // the body needs room, and the head must not move later
                 continue;
             }
             if (result.status != HeadStatus::incomplete) {
@@ -92,7 +99,7 @@ Task<HeadResult> Session::read_head() {
     }
 }
 
-// Reads something; false where the client is gone, late, or not wanted any more.
+// Reads more bytes. Returns false if the client is gone, late, or no longer served.
 Task<bool> Session::wait_for_bytes() {
     for (;;) {
         if (client_.socket.readable()) {
@@ -106,12 +113,11 @@ Task<bool> Session::wait_for_bytes() {
         }
         if (client_.in.empty()) client_.in.release();
         if (idle_ && client_.is_draining()) {
-            // Whoever has just connected or been answered is about to ask, and a request may be on its way here
-            // already.
+            // A client that has just connected or been answered is about to send a request, which may be on its way.
             const auto until = idle_since_ + afterthought_time;
             if (first_) client_.expire_in(newcomer_time);
             else if (client_.context.loop.now() < until) client_.timer.set(until);
-            else if (client_.socket.is_quiet()) co_return false;
+            else if (client_.socket.is_idle()) co_return false;
             else continue;
         }
         co_await client_.fiber.wait();
@@ -119,23 +125,21 @@ Task<bool> Session::wait_for_bytes() {
     }
 }
 
-// Answers what is not a request.
+// Answers a head that is not a legal request.
 Task<> Session::refuse(const HeadResult& result) {
-    ExchangeReport report;
-    report.status = result.code;
     Buffer page(client_.context.heads);
-    write_page(page, result.code, Connection::close, PageBody::sent);
+    const auto body = write_page(page, {.status = result.code, .date = client_.context.date_now()});
     const iovec part{page.data(), page.size()};
-    // A page fits any socket buffer that is not full, and one that is full belongs to a client that reads nothing.
+    // A page fits any socket buffer that is not full, and a full one belongs to a client that reads nothing.
     const auto sent = client_.socket.send({&part, 1});
-    report.bytes_out = sent.bytes;
-    report.bytes_in = client_.in.size();
-    record(report, client_.context.loop.now());
+    const auto offending = result.code == 408 ? std::string() : log::excerpt(client_.in.view(), result.at);
+    record_refused({reason_of_refusal(result.code), result.why}, result.code, offending, sent.bytes,
+                   sent.bytes == page.size() ? body : 0);
     told_ = sent.status == IoStatus::ok;
     co_return;
 }
 
-// Closing with bytes unread would reset the connection, and the client might never see the answer.
+// Closing with unread bytes would reset the connection, and the client might never see the response.
 Task<> Session::linger() {
     client_.socket.finish_sending();
     const auto end = client_.context.loop.now() + linger_time;
@@ -150,16 +154,36 @@ Task<> Session::linger() {
     }
 }
 
-void Session::record(const ExchangeReport& report, TimePoint began) {
-    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
-    auto& counters = client_.counters();
-    counters.count_request(report.status, took);
-    counters.bytes_in.add(report.bytes_in);
-    counters.bytes_out.add(report.bytes_out);
-    client_.context.write_access_line({client_.ip, report.method, report.target, report.host, report.referer,
-                                       report.user_agent, client_.listener->spec->config.name, report.pool,
-                                       report.backend, report.minor_version, report.status, report.bytes_out, took,
-                                       report.retries});
+// Logs a request that had begun when the connection ended: the client left, or the drain time ran out.
+void Session::record_left() {
+    if (idle_ || says_nothing()) return;
+    const auto reason = client_.aborted ? FailureReason::drained : FailureReason::client_closed;
+    record_refused({reason, "within the head of a request"}, status_of(reason), "", 0, 0);
+}
+
+// Logs and counts bytes that did not become a request.
+void Session::record_refused(const Failure& failure, int status, std::string_view offending, std::size_t sent,
+                             std::size_t body) {
+    const auto request = read_refused_request(client_.in.view());
+    log::AccessRecord record;
+    record.client = client_.ip;
+    record.peer = client_.peer();
+    record.method = request.method;
+    record.target = request.target;
+    record.host = request.host;
+    record.referer = request.referer;
+    record.user_agent = request.user_agent;
+    record.minor_version = request.minor_version;
+    const auto spec = client_.listener->spec;
+    record.listener = spec->config.name;
+    record.status = status;
+    record.failure = failure;
+    record.offending = offending;
+    record.received_bytes = client_.in.size();
+    record.sent_bytes = sent;
+    record.body_bytes = body;
+    client_.context.record(record, *spec->unrouted);
+    client_.counters().count_outcome(failure.reason);
 }
 
 } // namespace weir::proxy::http

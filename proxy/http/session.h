@@ -1,4 +1,4 @@
-// A client's HTTP/1 connection: reads one request after the other and has an Exchange answer each.
+// A client's HTTP/1 connection: reads one request after the other and runs an Exchange for each.
 //
 // An idle connection holds no buffer.
 //
@@ -6,9 +6,9 @@
 // Lifetime: owns itself through its coroutine (spawn); the worker's context outlives it.
 #pragma once
 
-#include "proxy/client_session.h"
 #include "proxy/http/exchange.h"
 #include "proxy/io/task.h"
+#include "proxy/worker/client_session.h"
 
 namespace weir::proxy::http {
 
@@ -18,7 +18,11 @@ public:
 
     Task<> run();
     void drain() override;
-    bool came_by(const Way& way) const override { return exchange_ && exchange_->came_by(way); }
+    bool uses_path(const TrafficPath& way) const override { return exchange_ && exchange_->uses_path(way); }
+    Activity activity() const override {
+        if (exchange_) return exchange_->is_tunnel() ? Activity::tunnel : Activity::request;
+        return idle_ ? Activity::idle : Activity::request;
+    }
 
 private:
     Task<HeadResult> read_head();
@@ -26,15 +30,17 @@ private:
     bool says_nothing() const;
     Task<> refuse(const HeadResult& result);
     Task<> linger();
-    void record(const ExchangeReport& report, TimePoint began);
+    void record_left();
+    void record_refused(const Failure& failure, int status, std::string_view offending, std::size_t sent,
+                        std::size_t body);
     HeadLimits limits() const;
 
-    const Exchange* exchange_ = nullptr; // that is under way
+    const Exchange* exchange_ = nullptr; // the exchange that is running
     HeadScan scan_;
     TimePoint idle_since_{};
-    bool idle_ = true;  // between requests, with nothing of the next one read
+    bool idle_ = true;  // between requests: no byte of the next request has been read
     bool first_ = true; // no request has been read yet
-    bool told_ = false; // the client has been answered: it must be able to read that
+    bool told_ = false; // the client has been sent a response and must be able to read it
 };
 
 } // namespace weir::proxy::http

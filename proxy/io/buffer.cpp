@@ -47,13 +47,6 @@ void Buffer::grow(std::size_t bytes) {
     capacity_ = bytes;
 }
 
-bool Buffer::append(std::string_view bytes) {
-    if (bytes.size() > capacity_ - end_) return false;
-    if (!bytes.empty()) std::memcpy(data_ + end_, bytes.data(), bytes.size());
-    end_ += bytes.size();
-    return true;
-}
-
 void Buffer::swap(Buffer& other) noexcept {
     std::swap(pool_, other.pool_);
     std::swap(data_, other.data_);

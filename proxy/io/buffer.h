@@ -1,13 +1,14 @@
-// Bytes on their way, and the pool that their memory comes from.
+// Buffers for bytes in transit, and the pool that their memory comes from.
 //
 // A Buffer is a block with a read position and a write position. Its first bytes may be held: they stay readable while
-// what follows them is filled and consumed (a request's head, while its body passes through).
+// the bytes behind them are filled and consumed (a request's head, while its body is forwarded).
 //
 // Thread: one worker's thread.
 // Lifetime: the pool must outlive its buffers.
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,7 @@ namespace weir::proxy {
 
 class BufferPool {
 public:
-    // `size` bytes a block; at most `keep` free blocks are held back for later.
+    // `size` is the size of a block in bytes; at most `keep` free blocks are kept.
     BufferPool(std::size_t size, std::size_t keep) : size_(size), keep_(keep) {}
     ~BufferPool();
     BufferPool(const BufferPool&) = delete;
@@ -46,7 +47,7 @@ public:
     ~Buffer() { release(); }
 
     bool has_memory() const { return data_ != nullptr; }
-    void release(); // gives the memory back; the buffer is empty
+    void release(); // frees the memory; the buffer is empty
 
     char* data() { return data_ + begin_; }
     std::size_t size() const { return end_ - begin_; }
@@ -56,16 +57,21 @@ public:
     std::span<char> space() { return {data_ + end_, capacity_ - end_}; }
     void fill(std::size_t bytes) { end_ += bytes; }
     void consume(std::size_t bytes) { begin_ += bytes; }
-    // Consumes and keeps them in place: until `drop_held`, `rewind` comes back only to here.
+    // Consumes bytes but keeps them in place: until `drop_held`, `rewind` stops behind them.
     void hold(std::size_t bytes) { held_ = begin_ += bytes; }
     void drop_held() { held_ = 0; }
-    void rewind() { begin_ = end_ = held_; } // of an empty buffer: the space is whole again
-    void compact();                          // moves what is unread to the front, over what is held
+    void rewind() { begin_ = end_ = held_; } // for an empty buffer: makes its whole space usable again
+    void compact();                          // moves unread bytes to the front, over held ones
 
-    // Makes room for `bytes` in all, from the block's start, keeping what is there; earlier views dangle.
+    // Grows the block to `bytes` in total and keeps its contents. Earlier views become invalid.
     void grow(std::size_t bytes);
-    // False where it does not fit.
-    bool append(std::string_view bytes);
+    // Returns false if `bytes` do not fit. Inline, since most texts have a length that the compiler knows.
+    bool append(std::string_view bytes) {
+        if (bytes.size() > capacity_ - end_) return false;
+        if (!bytes.empty()) std::memcpy(data_ + end_, bytes.data(), bytes.size());
+        end_ += bytes.size();
+        return true;
+    }
 
 private:
     void swap(Buffer& other) noexcept;

@@ -1,6 +1,6 @@
 #include "proxy/io/event_loop.h"
 
-#include "proxy/io/fiber.h"
+#include "proxy/io/waiter.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -40,14 +40,14 @@ void EventLoop::dispatch() {
     fetched_ = at_ = 0;
 }
 
-void EventLoop::wake_later(Fiber& fiber) {
+void EventLoop::wake_later(Waiter& fiber) {
     fiber.queued_ = this;
     yielded_.push_back(&fiber);
 }
 
-void EventLoop::forget(Fiber& fiber) {
+void EventLoop::forget(Waiter& fiber) {
     for (auto* list : {&yielded_, &turn_})
-        std::replace(list->begin(), list->end(), &fiber, static_cast<Fiber*>(nullptr));
+        std::replace(list->begin(), list->end(), &fiber, static_cast<Waiter*>(nullptr));
 }
 
 void EventLoop::wake_yielded() {
@@ -62,7 +62,7 @@ void EventLoop::wake_yielded() {
 
 bool EventLoop::add(int fd, EventHandler& handler, Trigger trigger) {
     epoll_event event{};
-    event.events = trigger == Trigger::edge ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET : EPOLLIN;
+    event.events = trigger == Trigger::edge ? EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET : EPOLLIN;
     event.data.ptr = &handler;
     return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
 }
@@ -73,7 +73,7 @@ void EventLoop::remove(int fd, EventHandler& handler) {
         if (events_[i].data.ptr == &handler) events_[i].data.ptr = nullptr;
 }
 
-bool EventLoop::has_news(const EventHandler& handler) const {
+bool EventLoop::has_pending_event(const EventHandler& handler) const {
     for (int i = at_ + 1; i < fetched_; ++i)
         if (events_[i].data.ptr == &handler) return true;
     return false;

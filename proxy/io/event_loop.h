@@ -1,4 +1,4 @@
-// A worker's event loop: epoll, deadlines, and a mailbox for what other threads hand in.
+// A worker's event loop: epoll, timers, and a mailbox for work from other threads.
 //
 // Thread: `post` and `stop` from any thread; everything else on the thread that runs it.
 // Lifetime: must outlive every handler and timer that it knows.
@@ -15,9 +15,9 @@
 
 namespace weir::proxy {
 
-class Fiber;
+class Waiter;
 
-// What has a descriptor in the loop.
+// The owner of a descriptor in the loop.
 class EventHandler {
 public:
     virtual void on_event(std::uint32_t epoll_events) = 0;
@@ -35,25 +35,25 @@ public:
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
 
-    // Runs until `stop`; what was posted before that is run.
+    // Runs until `stop`, including all work that was posted before it.
     void run();
     void stop();
     void post(std::function<void()> work);
 
-    // Both directions are watched for edge, only reading for level.
+    // Watches both directions if edge-triggered, only reading if level-triggered. Returns false, with errno, on error.
     bool add(int fd, EventHandler& handler, Trigger trigger);
-    // No event of this descriptor will reach its handler any more, not even one already fetched.
+    // Stops watching. The handler gets no further event of this descriptor, not even one that was already fetched.
     void remove(int fd, EventHandler& handler);
 
-    // Whether an event of it has been fetched but not been handled yet.
-    bool has_news(const EventHandler& handler) const;
+    // Returns true if an event for the handler has been fetched but not handled yet.
+    bool has_pending_event(const EventHandler& handler) const;
 
-    // For Fiber alone: wakes it once in the next round.
-    void wake_later(Fiber& fiber);
-    void forget(Fiber& fiber);
+    // Used by Waiter only: wakes it once in the next round.
+    void wake_later(Waiter& fiber);
+    void forget(Waiter& fiber);
 
     TimerWheel& timers() { return timers_; }
-    TimePoint now() const { return now_; } // when the events at hand were fetched
+    TimePoint now() const { return now_; } // when the current events were fetched
 
 private:
     class Mailbox final : public EventHandler {
@@ -78,7 +78,7 @@ private:
     TimerWheel timers_;
     epoll_event events_[batch];
     int at_ = 0, fetched_ = 0;
-    std::vector<Fiber*> yielded_, turn_; // waiting for the next round; whose turn it is in this one
+    std::vector<Waiter*> yielded_, turn_; // waiting for the next round; woken in this round
     Mailbox mailbox_{*this};
     std::mutex mutex_; // guards posted_
     std::vector<std::function<void()>> posted_;

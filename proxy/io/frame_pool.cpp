@@ -7,7 +7,7 @@ namespace weir::proxy {
 namespace {
 
 constexpr std::size_t step = 128, classes = 32; // up to 4 KiB; larger blocks go to the heap
-constexpr std::size_t most_kept = 4096;         // blocks of a size that a thread keeps
+constexpr std::size_t most_kept = 4096;         // blocks of one size that a thread keeps
 
 struct Block {
     Block* next;

@@ -1,14 +1,15 @@
-// Memory of coroutine frames and other short-lived blocks of the data path: free lists by size, one set a thread, so
+// Memory for coroutine frames and other short-lived blocks of the data path. Each thread has free lists by size, so
 // that a request in steady state allocates nothing.
 //
-// Thread: each thread has its own lists; a block is freed on the thread that took it.
-// Lifetime: blocks live until freed; what the lists hold is given back when the thread ends.
+// Thread: each thread has its own lists; a block must be freed on the thread that took it.
+// Lifetime: blocks live until freed; the lists free their blocks when the thread ends.
 #pragma once
 
 #include <cstddef>
 
 namespace weir::proxy {
 
+// Allocates a block, and frees one. `bytes` must be the same in both calls.
 void* take_frame(std::size_t bytes);
 void give_frame(void* block, std::size_t bytes) noexcept;
 

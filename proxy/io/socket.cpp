@@ -12,12 +12,12 @@
 namespace weir::proxy {
 namespace {
 
-// What waits in the kernel for a peer, beyond what is on its way; of that there may be any amount. By itself the kernel
-// takes megabytes (tcp_wmem), and from `no_limit` on it may.
+// Limits the unsent bytes that the kernel holds for a peer; bytes in flight are not limited. By default the kernel
+// holds megabytes (tcp_wmem), and from `no_limit` on it may.
 constexpr std::size_t first_credit = 64 * 1024, no_limit = 4 * 1024 * 1024, step = 4;
 
 void limit_unsent(int fd, std::size_t bytes) {
-    const int value = bytes < no_limit ? static_cast<int>(bytes) : 0; // 0: the system's own
+    const int value = bytes < no_limit ? static_cast<int>(bytes) : 0; // 0: the system's default
     ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
 }
 
@@ -27,12 +27,13 @@ bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
     fd_ = fd;
     loop_ = &loop;
     waker_ = &waker;
-    readable_ = hung_up_ = broken_ = said_all_ = false;
+    readable_ = hung_up_ = broken_ = fin_received_ = urgent_ = false;
     sent_ = 0;
     credit_ = first_credit;
     writable_ = true;
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(fd_, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on); // urgent data is read in order (RFC 6093 section 6)
     limit_unsent(fd_, credit_);
     if (loop.add(fd_, *this, Trigger::edge)) return true;
     const int error = errno;
@@ -41,7 +42,7 @@ bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
     return false;
 }
 
-int Socket::connect(EventLoop& loop, const conf::Address& address, Waker& waker) {
+int Socket::connect(EventLoop& loop, const conf::Endpoint& address, Waker& waker) {
     const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return errno;
     sockaddr_storage to;
@@ -52,7 +53,7 @@ int Socket::connect(EventLoop& loop, const conf::Address& address, Waker& waker)
         return error;
     }
     if (!open(loop, fd, waker)) return errno;
-    writable_ = false; // until the connection stands
+    writable_ = false; // until the connection is established
     return 0;
 }
 
@@ -86,7 +87,7 @@ bool Socket::at_end() const {
     return hung_up_ && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
-bool Socket::is_quiet() {
+bool Socket::is_idle() {
     char byte;
     const bool quiet =
         !hung_up_ && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -96,12 +97,13 @@ bool Socket::is_quiet() {
 
 IoResult Socket::receive(std::span<char> into) {
     if (!readable_) return {IoStatus::would_block};
-    assert(!into.empty()); // the kernel's answer would look like the end
+    assert(!into.empty()); // the kernel's 0 would look like the end of the stream
     for (;;) {
         const auto got = ::recv(fd_, into.data(), into.size(), 0);
         if (got > 0) {
-            // Less than asked for: the queue is empty, and the next byte brings an event. After a hang-up none comes.
-            if (static_cast<std::size_t>(got) < into.size() && !hung_up_) readable_ = false;
+            // A short read empties the queue, and the next byte brings an event, except after a hang-up.
+            if (static_cast<std::size_t>(got) < into.size() && !hung_up_ && !urgent_) readable_ = false;
+            if (received_count_) received_count_->add(static_cast<std::uint64_t>(got));
             return {IoStatus::ok, static_cast<std::size_t>(got)};
         }
         if (got == 0) return {IoStatus::end};
@@ -118,11 +120,12 @@ IoResult Socket::send(std::span<const iovec> parts) {
     message.msg_iov = const_cast<iovec*>(parts.data());
     message.msg_iovlen = parts.size();
     for (;;) {
-        // The plain call is cheaper for the kernel to take in.
+        // The plain call costs the kernel less.
         const auto sent = parts.size() == 1 ? ::send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
                                             : ::sendmsg(fd_, &message, MSG_NOSIGNAL);
         if (sent >= 0) {
             sent_ += static_cast<std::uint64_t>(sent);
+            if (sent_count_) sent_count_->add(static_cast<std::uint64_t>(sent));
             return {IoStatus::ok, static_cast<std::size_t>(sent)};
         }
         if (errno == EINTR) continue;
@@ -132,13 +135,13 @@ IoResult Socket::send(std::span<const iovec> parts) {
     }
 }
 
-std::size_t Socket::untaken() const {
+std::size_t Socket::unacked_bytes() const {
     int bytes = 0;
     return ::ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
-void Socket::raise_credit() {
-    while (credit_ < no_limit && sent_ >= step * credit_ && sent_ - untaken() >= step * credit_)
+void Socket::raise_unsent_low_water_mark() {
+    while (credit_ < no_limit && sent_ >= step * credit_ && sent_ - unacked_bytes() >= step * credit_)
         limit_unsent(fd_, credit_ *= step);
 }
 
@@ -146,9 +149,10 @@ void Socket::finish_sending() { ::shutdown(fd_, SHUT_WR); }
 
 void Socket::on_event(std::uint32_t events) {
     if (events & EPOLLERR) broken_ = true;
-    if ((events & EPOLLRDHUP) && !broken_) said_all_ = true;
+    if ((events & EPOLLRDHUP) && !broken_) fin_received_ = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
+    if (events & EPOLLPRI) urgent_ = true;
+    if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) writable_ = true;
     waker_->wake();
 }

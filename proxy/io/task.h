@@ -1,9 +1,9 @@
-// Coroutines of the data path. A Task runs when it is awaited and resumes its caller when it ends; `spawn` starts one
-// on its own. There is no executor, no cancellation and no exception: a coroutine waits only in Fiber::wait, on the
-// thread of its event loop, and is ended by closing what it works on and waking it (docs/adr/0002).
+// Coroutines of the data path. A Task runs when it is awaited and resumes its caller when it ends; `spawn` starts an
+// independent one. There is no executor, no cancellation and no exception. A coroutine waits only in Waiter::wait, on
+// the thread of its event loop. To end it, close what it works on and wake it (docs/adr/0002).
 //
 // Thread: one event loop's thread.
-// Lifetime: a Task owns its frame; a spawned one frees itself at its end.
+// Lifetime: a Task owns its frame; a spawned coroutine frees itself at its end.
 #pragma once
 
 #include "proxy/io/frame_pool.h"

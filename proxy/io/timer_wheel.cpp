@@ -1,6 +1,6 @@
 #include "proxy/io/timer_wheel.h"
 
-#include "proxy/io/fiber.h"
+#include "proxy/io/waiter.h"
 
 #include <algorithm>
 #include <bit>
@@ -16,7 +16,7 @@ constexpr std::uint64_t in_due_list = ~std::uint64_t{0}; // the tick of a timer 
 void Timer::set(TimePoint deadline) {
     expired_ = false;
     deadline_ = std::max(wheel_.tick_of(deadline) + 1, wheel_.now_ + 1);
-    if (tick_ != 0 && tick_ != in_due_list && tick_ <= deadline_) return; // looked at in time where it is
+    if (tick_ != 0 && tick_ != in_due_list && tick_ <= deadline_) return; // the wheel visits its slot in time
     if (tick_ != 0) wheel_.unlink(*this);
     wheel_.link(*this, deadline_);
 }
@@ -33,7 +33,7 @@ std::uint64_t TimerWheel::tick_of(TimePoint time) const {
 }
 
 void TimerWheel::link(Timer& timer, std::uint64_t tick) {
-    // A slot is visited once a turn; what is due later than that is looked at and put back.
+    // The wheel visits each slot once per turn; a timer that is due later is put back then.
     timer.tick_ = std::min(tick, now_ + slots - 1);
     auto& slot = slots_[timer.tick_ % slots];
     timer.previous_ = nullptr;

@@ -1,9 +1,9 @@
-// Deadlines of many connections at the cost of a store: moving one later touches no list, and expiry is coarse.
+// Timers for many connections, each as cheap as a store: setting a later deadline touches no list. Expiry is coarse.
 //
-// A deadline passes at most one tick (16 ms) late and never early. The wheel takes the time as an argument.
+// A timer expires at most one tick (16 ms) late and never early. The wheel takes the time as an argument.
 //
 // Thread: one event loop's thread.
-// Lifetime: a Timer takes itself out when it ends; the wheel must outlive its timers.
+// Lifetime: a Timer removes itself from the wheel in its destructor; the wheel must outlive its timers.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ public:
     Timer(const Timer&) = delete;
     Timer& operator=(const Timer&) = delete;
 
-    // Wakes the waker once `deadline` has passed, instead of at any earlier-set time.
+    // Wakes the waker once `deadline` has passed. Replaces any earlier deadline.
     void set(TimePoint deadline);
     void cancel();
     bool expired() const { return expired_; } // since the last set or cancel
@@ -35,8 +35,8 @@ private:
 
     TimerWheel& wheel_;
     Waker* waker_;
-    Timer *previous_ = nullptr, *next_ = nullptr; // linked into a slot while armed
-    std::uint64_t tick_ = 0;                      // the slot's
+    Timer *previous_ = nullptr, *next_ = nullptr; // linked into a slot while set
+    std::uint64_t tick_ = 0;                      // of its slot
     std::uint64_t deadline_ = 0;
     bool expired_ = false;
 };
@@ -47,10 +47,10 @@ public:
     TimerWheel(const TimerWheel&) = delete;
     TimerWheel& operator=(const TimerWheel&) = delete;
 
-    // Wakes everything that is due at `now`.
+    // Wakes every timer that is due at `now`.
     void advance(TimePoint now);
 
-    // How long nothing will be due; at most one turn of the wheel (about 8 s).
+    // Returns how long no timer will be due; at most one turn of the wheel (about 8 s).
     std::chrono::milliseconds until_next(TimePoint now) const;
 
 private:

@@ -1,5 +1,7 @@
 #include "proxy/log/access_line.h"
 
+#include "proxy/log/utf8.h"
+
 #include <charconv>
 #include <cstring>
 #include <ctime>
@@ -8,7 +10,11 @@ namespace weir::proxy::log {
 namespace {
 
 constexpr std::string_view hex = "0123456789abcdef";
-constexpr std::ptrdiff_t longest_text = 1200; // of one text from outside with its escapes: six of them fit a line
+// Limits of one text with its escapes, so that five texts from outside and the names of the configuration fit a line.
+constexpr std::ptrdiff_t longest_text = 1200, longest_name = 200;
+constexpr std::string_view replacement = "\xef\xbf\xbd"; // U+FFFD
+
+constexpr bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
 class Line {
 public:
@@ -25,66 +31,111 @@ public:
         return put(
             {digits, static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, number).ptr - digits)});
     }
-    // A text from outside, for a quoted place: nothing in it can end the quotation or the line.
-    Line& escaped(std::string_view text, std::string_view escape) {
+    // Puts a text from outside between quotes: nothing in it can end the quotation or the line.
+    Line& quoted(std::string_view text) {
         const char* const limit = at_ + longest_text;
         for (const char c : text) {
-            if (limit - at_ < 6) break;
+            if (limit - at_ < 4) break;
             const auto byte = static_cast<unsigned char>(c);
-            if (byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\') {
-                put({&c, 1});
-            } else {
-                const char code[2] = {hex[byte >> 4], hex[byte & 15]};
-                put(escape).put({code, 2});
-            }
+            if (is_plain(byte)) put({&c, 1});
+            else put_code("\\x", byte);
         }
         return *this;
     }
-    Line& or_dash(std::string_view text) { return text.empty() ? put("-") : escaped(text, "\\x"); }
-    Line& json(std::string_view key, std::string_view text) {
-        return put(",\"").put(key).put("\":\"").escaped(text, "\\u00").put("\"");
+    Line& or_dash(std::string_view text) { return text.empty() ? put("-") : quoted(text); }
+    Line& json(std::string_view key, std::string_view text, std::ptrdiff_t longest = longest_text) {
+        return put(",\"").put(key).put("\":\"").json_text(text, longest).put("\"");
     }
     Line& json(std::string_view key, std::uint64_t number) { return put(",\"").put(key).put("\":").put(number); }
+    // Puts a duration in milliseconds, with microseconds as decimals.
+    Line& json(std::string_view key, std::optional<Microseconds> duration) {
+        put(",\"").put(key).put("\":");
+        if (!duration) return put("null");
+        const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(duration->count(), 0));
+        const char rest[] = {'.', digit(us / 100), digit(us / 10), digit(us)};
+        return put(us / 1000).put({rest, sizeof rest});
+    }
     std::size_t finish() {
         *at_++ = '\n';
         return static_cast<std::size_t>(at_ - start_);
     }
 
 private:
+    static char digit(std::uint64_t number) { return static_cast<char>('0' + number % 10); }
+    void put_code(std::string_view escape, unsigned char byte) {
+        const char code[2] = {hex[byte >> 4], hex[byte & 15]};
+        put(escape).put({code, 2});
+    }
+    // Puts a JSON string (RFC 8259 section 7): UTF-8 is unchanged, other bytes become U+FFFD.
+    Line& json_text(std::string_view text, std::ptrdiff_t longest) {
+        const char* const limit = at_ + longest;
+        while (!text.empty() && limit - at_ >= 6) {
+            const auto byte = static_cast<unsigned char>(text[0]);
+            const auto length = utf8_length(text);
+            const bool control = length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+            if (length == 0) put(replacement);
+            else if (control) put_code("\\u00", static_cast<unsigned char>(text[1]));
+            else if (length == 1 && !is_plain(byte)) put_code("\\u00", byte);
+            else put(text.substr(0, length));
+            text.remove_prefix(std::max<std::size_t>(length, 1));
+        }
+        return *this;
+    }
+
     char *at_, *start_, *end_;
 };
 
+// Writes the request line, or the nearest thing to it if there was no HTTP request.
+void write_request_line(Line& line, const AccessRecord& r) {
+    if (r.protocol == conf::Protocol::tcp) line.put("TCP ").quoted(r.listener);
+    else if (r.method.empty()) line.or_dash(r.target);
+    else line.quoted(r.method).put(" ").quoted(r.target);
+    if (!r.method.empty() && r.minor_version >= 0) line.put(r.minor_version ? " HTTP/1.1" : " HTTP/1.0");
+}
+
 void write_combined(Line& line, const AccessRecord& r, const LineClock& clock) {
     line.put(r.client).put(" - - [").put(clock.combined()).put("] \"");
-    if (r.method.empty()) line.put("-");
-    else
-        line.escaped(r.method, "\\x")
-            .put(" ")
-            .escaped(r.target, "\\x")
-            .put(r.minor_version ? " HTTP/1.1" : " HTTP/1.0");
-    line.put("\" ").put(static_cast<std::uint64_t>(r.status)).put(" ").put(r.bytes);
-    line.put(" \"").or_dash(r.referer).put("\" \"").or_dash(r.user_agent).put("\"");
+    write_request_line(line, r);
+    line.put("\" ").put(static_cast<std::uint64_t>(r.status)).put(" ");
+    if (r.body_bytes) line.put(r.body_bytes);
+    else line.put("-");
+    line.put(" \"").or_dash(r.referer).put("\" \"").or_dash(r.user_agent).put("\" ");
+    line.put(r.failure ? word_of(r.failure.reason) : "-");
 }
 
 void write_json(Line& line, const AccessRecord& r, const LineClock& clock) {
-    line.put("{\"time\":\"").put(clock.iso()).put("\"").json("client", r.client);
-    line.json("method", r.method).json("host", r.host).json("target", r.target);
-    line.json("status", static_cast<std::uint64_t>(r.status)).json("bytes", r.bytes);
-    line.json("duration_us", static_cast<std::uint64_t>(r.took.count()));
-    line.json("listener", r.listener).json("pool", r.pool).json("backend", r.backend).json("retries", r.retries);
-    line.json("referer", r.referer).json("user_agent", r.user_agent).put("}");
+    const bool http = r.protocol == conf::Protocol::http;
+    line.put("{\"time\":\"").put(clock.iso()).put("\"").json("client", r.client).json("peer", r.peer);
+    line.json("protocol", http ? "http" : "tcp");
+    if (http) line.json("method", r.method).json("host", r.host).json("target", r.target);
+    line.json("status", static_cast<std::uint64_t>(r.status));
+    line.json("reason", r.failure ? word_of(r.failure.reason) : std::string_view());
+    if (r.failure) line.json("detail", r.failure.detail, longest_name);
+    line.json("bytes", r.sent_bytes).json("body_bytes", r.body_bytes).json("received_bytes", r.received_bytes);
+    line.json("connect_ms", r.connect).json("first_byte_ms", r.first_byte);
+    line.json("duration_ms", std::optional(r.took));
+    line.json("listener", r.listener, longest_name).json("route", r.route, longest_name);
+    line.json("pool", r.pool, longest_name).json("backend", r.backend, longest_name).json("retries", r.retries);
+    if (http) line.json("referer", r.referer).json("user_agent", r.user_agent);
+    line.put("}");
 }
 
 } // namespace
 
 void LineClock::update(std::chrono::system_clock::time_point now) {
     const auto second = std::chrono::system_clock::to_time_t(now);
-    if (second == second_) return;
-    second_ = second;
-    std::tm utc{};
-    ::gmtime_r(&second, &utc);
-    std::strftime(combined_, sizeof combined_, "%d/%b/%Y:%H:%M:%S +0000", &utc);
-    std::strftime(iso_, sizeof iso_, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    const auto since = now - std::chrono::system_clock::from_time_t(second);
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+    if (second != second_) {
+        second_ = second;
+        std::tm utc{};
+        ::gmtime_r(&second, &utc);
+        std::strftime(combined_, sizeof combined_, "%d/%b/%Y:%H:%M:%S +0000", &utc);
+        std::strftime(iso_, sizeof iso_, "%Y-%m-%dT%H:%M:%S.000Z", &utc);
+    }
+    iso_[20] = static_cast<char>('0' + ms / 100 % 10);
+    iso_[21] = static_cast<char>('0' + ms / 10 % 10);
+    iso_[22] = static_cast<char>('0' + ms % 10);
 }
 
 std::size_t format_line(std::span<char> out, const AccessRecord& record, const LineClock& clock,

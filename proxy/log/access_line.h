@@ -1,44 +1,57 @@
-// One line of the access log: the combined format that every tool reads, or JSON.
+// Formats one line of the access log: the combined format with one more field, or JSON.
 //
 // Thread: pure function; a LineClock belongs to one worker.
 // Lifetime: a record points to what it describes.
 #pragma once
 
-#include "conf/config.h"
+#include "conf/model/config.h"
+#include "proxy/log/failure_reason.h"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 namespace weir::proxy::log {
 
+using Microseconds = std::chrono::microseconds;
+
+// A request, or a whole TCP connection, as the access log and the error log describe it.
 struct AccessRecord {
-    std::string_view client, method, target, host, referer, user_agent; // method empty: no request could be read
-    std::string_view listener, pool, backend;
-    int minor_version = 1;
-    int status = 0;
-    std::uint64_t bytes = 0; // sent to the client, heads included
-    std::chrono::microseconds took{0};
+    std::string_view client, peer; // addresses; they differ if a trusted proxy names the client
+    // Of a request; empty if it could not be read. Without a method, the target is the whole first line.
+    std::string_view method, target, host, referer, user_agent;
+    std::string_view listener, route, pool, backend;
+    conf::Protocol protocol = conf::Protocol::http;
+    int minor_version = 1; // of HTTP/1; -1 if the request had none
+    int status = 0;        // of a TCP connection: 200, or the status that a request would have got
+    Failure failure;
+    std::string_view offending;       // escaped bytes that caused the failure; empty if no bytes did
+    std::uint64_t received_bytes = 0; // from the client, heads included
+    std::uint64_t sent_bytes = 0;     // to the client, heads included
+    std::uint64_t body_bytes = 0;     // part of sent_bytes: without heads and the framing of bodies
+    Microseconds took{0};
+    std::optional<Microseconds> connect, first_byte; // unset if the exchange did not get that far
     std::uint32_t retries = 0;
 };
 
-// The time of a line as text, formatted once a second.
+// The time of a line as text. Formats most of it only once a second.
 class LineClock {
 public:
     void update(std::chrono::system_clock::time_point now);
     std::string_view combined() const { return {combined_, 26}; } // "23/Nov/2026:11:38:00 +0000"
-    std::string_view iso() const { return {iso_, 20}; }           // "2026-11-23T11:38:00Z"
+    std::string_view iso() const { return {iso_, 24}; }           // "2026-11-23T11:38:00.123Z"
 
 private:
     std::int64_t second_ = -1;
     char combined_[32] = "", iso_[32] = "";
 };
 
-// Room that the longest line takes: texts from outside are cut where they are longer than that leaves.
+// Room for the longest line; texts from outside are truncated to fit.
 inline constexpr std::size_t longest_line = 8 * 1024;
 
-// Writes a line with its end into `out`, which holds at least `longest_line` bytes; returns its length.
+// Writes a line with its line end into `out`, which must hold `longest_line` bytes. Returns its length in bytes.
 std::size_t format_line(std::span<char> out, const AccessRecord& record, const LineClock& clock,
                         conf::AccessFormat format);
 

@@ -9,12 +9,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace weir::proxy::log {
 namespace {
 
-// How long a line may wait: together they cost one write. While there are none, nobody is in a hurry.
+// How long a line may wait: lines that wait together cost one write. A quiet log is checked less often.
 constexpr auto pace = std::chrono::milliseconds(50), quiet_pace = std::chrono::milliseconds(200);
 constexpr int quiet_rounds = 20;
 
@@ -43,6 +44,20 @@ AccessLog::Output::~Output() {
     if (fd_ >= 0) ::close(fd_);
 }
 
+std::string find_obstacle(const std::string& output) {
+    if (!output.starts_with('/')) return {};
+    const auto tell = [&] { return output + " cannot be opened: " + std::strerror(errno); };
+    struct stat info {};
+    if (::stat(output.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+        errno = EISDIR;
+        return tell();
+    }
+    if (::access(output.c_str(), W_OK) == 0) return {};
+    if (errno != ENOENT) return tell();
+    const auto folder = output.substr(0, std::max<std::size_t>(output.rfind('/'), 1));
+    return ::access(folder.c_str(), W_OK | X_OK) == 0 ? "" : tell();
+}
+
 std::string AccessLog::Output::open(const std::string& name) {
     name_ = name;
     if (name == "none") return {};
@@ -54,10 +69,10 @@ void AccessLog::use(Output&& output) {
     output_ = output.name_;
     const int old = fd_.load();
     if (output.fd_ >= 0 && old >= 0) {
-        ::dup3(output.fd_, old, O_CLOEXEC); // the writer may be using the old number: the new file goes behind it
+        ::dup3(output.fd_, old, O_CLOEXEC); // the writer may be using the old number, so it must refer to the new file
         return;
     }
-    if (old >= 0) idle_.push_back(old); // likewise
+    if (old >= 0) idle_.push_back(old); // the writer may still be using it
     fd_ = std::exchange(output.fd_, -1);
 }
 
@@ -78,7 +93,7 @@ void AccessLog::run() {
     }
 }
 
-// True where there may be more.
+// Returns true if there may be more to write.
 bool AccessLog::write_out() {
     bool wrote = false;
     for (auto& ring : rings_) {
@@ -91,7 +106,7 @@ bool AccessLog::write_out() {
     return wrote;
 }
 
-// What cannot be written is lost and counted, line by line; traffic goes on.
+// Lines that cannot be written are lost and counted; traffic goes on.
 void AccessLog::write_lines(std::string_view lines) {
     if (fd_ < 0) return;
     if (torn_ && write_some("\n") == 1) torn_ = false;
@@ -102,7 +117,7 @@ void AccessLog::write_lines(std::string_view lines) {
         static_cast<std::uint64_t>(std::count(lines.begin() + static_cast<std::ptrdiff_t>(written), lines.end(), '\n'));
 }
 
-// Returns how much of it went out: less than all only where the output fails, or where weir stops and nobody reads.
+// Returns how many bytes were written: fewer than all if the output fails, or if weir stops and the reader stalls.
 std::size_t AccessLog::write_some(std::string_view bytes) {
     std::size_t done = 0;
     while (done < bytes.size()) {
@@ -110,7 +125,7 @@ std::size_t AccessLog::write_some(std::string_view bytes) {
         if (written >= 0) {
             done += static_cast<std::size_t>(written);
         } else if (errno == EAGAIN) {
-            // Nobody reads at the other end. The rings drop and count meanwhile; a stop does not wait.
+            // The reader at the other end stalls. The rings drop and count lines until it reads; a stop does not wait.
             pollfd wait{fd_, POLLOUT, 0};
             if (::poll(&wait, 1, 200) <= 0 && stopping_) break;
         } else if (errno != EINTR) {

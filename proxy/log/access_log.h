@@ -1,5 +1,5 @@
-// The access log: a ring for each worker, and one thread that writes them out. A slow or full disk, or a pipe that
-// nobody reads, stops that thread alone; the rings fill, and lines are dropped and counted.
+// The access log: one ring for each worker, and one thread that writes them out. A slow or full disk, or a pipe without
+// a reader, stops only that thread; the rings fill up, and lines are dropped and counted.
 //
 // Thread: `ring` for its worker; everything else on the control thread.
 // Lifetime: must outlive the workers.
@@ -19,11 +19,11 @@ namespace weir::proxy::log {
 class AccessLog {
 public:
     explicit AccessLog(std::size_t workers);
-    ~AccessLog(); // writes what is left, as far as that goes at once
+    ~AccessLog(); // writes the remaining lines as far as possible without waiting
 
     Ring& ring(std::size_t worker) { return *rings_[worker]; }
 
-    // An output that is open, but not in use yet: "stdout", "stderr", "none" or a path.
+    // An output that is open but not in use yet: "stdout", "stderr", "none" or a path.
     class Output {
     public:
         Output() = default;
@@ -31,7 +31,7 @@ public:
         Output(const Output&) = delete;
         Output& operator=(const Output&) = delete;
 
-        // Returns what went wrong, empty if nothing.
+        // Returns an error message; empty on success.
         std::string open(const std::string& name);
 
     private:
@@ -40,15 +40,15 @@ public:
         int fd_ = -1;
     };
 
-    // Writes there from now on: nothing can fail any more.
+    // Switches to this output. Cannot fail.
     void use(Output&& output);
-    // Opens the same path again, after it was moved away. Returns what went wrong: the old output stays then.
+    // Opens the same path again after log rotation. Returns an error message and keeps the old output on failure.
     std::string reopen();
 
-    // Lines that the output did not take: a full disk, a pipe that nobody reads at the end.
+    // Returns the number of lines lost because of a full disk or a pipe without a reader.
     std::uint64_t lost() const { return lost_; }
 
-    // Tells the writer that a ring fills up.
+    // Wakes the writer, since a ring is filling up.
     void hurry() { wake_.notify_one(); }
 
 private:
@@ -60,7 +60,7 @@ private:
     std::vector<std::unique_ptr<Ring>> rings_;
     std::string output_ = "none";
     std::atomic<int> fd_{-1};
-    std::vector<int> idle_; // outputs left for "none"
+    std::vector<int> idle_; // previous outputs, replaced by "none"
     std::atomic<bool> stopping_{false};
     std::atomic<std::uint64_t> lost_{0};
     bool torn_ = false; // the output ends in the middle of a line
@@ -68,5 +68,8 @@ private:
     std::condition_variable wake_;
     std::thread thread_;
 };
+
+// Returns why the output could not be opened now, or an empty text if it could. Does not open it.
+std::string find_obstacle(const std::string& output);
 
 } // namespace weir::proxy::log

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t queue_size = 8192;
 
-// The message as a JSON string.
+// Formats the message as a JSON string.
 class JsonMessage final : public spdlog::custom_flag_formatter {
 public:
     void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
@@ -40,7 +40,7 @@ spdlog::level::level_enum level_of(conf::LogLevel level) {
     return spdlog::level::info;
 }
 
-// Writes to stderr, and never waits: what a full pipe does not take is dropped.
+// Writes to stderr and never waits: a line that a full pipe does not take is dropped.
 class NonBlockingSink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
     NonBlockingSink() : fd_(open_stream(STDERR_FILENO)) {}
@@ -78,8 +78,8 @@ void configure_logger(const conf::Logging& logging) {
         spdlog::set_default_logger(std::move(logger));
     }
     spdlog::set_level(level_of(logging.level));
-    // To change the format is to wait for whoever writes a line just now: not for nothing.
-    static std::optional<conf::LogFormat> format; // the logger is the process's own
+    // Setting the format waits for a line that is being written, so it is done only if the format has changed.
+    static std::optional<conf::LogFormat> format; // static, since the logger belongs to the process
     if (std::exchange(format, logging.format) == logging.format) return;
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
     formatter->add_flag<JsonMessage>('*');

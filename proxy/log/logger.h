@@ -1,19 +1,20 @@
-// The error log: what weir says about itself, on stderr. Written by a thread of its own; when nobody reads, old lines
-// are overwritten and nothing waits.
+// The error log: what weir reports about itself, on stderr. A separate thread writes it; if the reader stalls, old
+// lines are overwritten and no other thread waits.
 //
 // Thread: configure on the control thread; spdlog's functions from any thread.
 // Lifetime: until the process ends.
 #pragma once
 
-#include "conf/config.h"
+#include "conf/model/config.h"
 
 #include <exception>
 
 namespace weir::proxy::log {
 
+// Creates the logger on the first call. Sets its level and format on every call.
 void configure_logger(const conf::Logging& logging);
 
-// What a coroutine that nobody waits for ends with: a failure is told, not swallowed.
+// Logs the exception that a detached coroutine ended with, if any.
 void tell_failure(std::exception_ptr failure);
 
 } // namespace weir::proxy::log

@@ -1,4 +1,4 @@
-// A bounded queue of lines from one worker to the log's writer. A full ring drops the line and says so; it never waits.
+// A bounded queue of lines from one worker to the log's writer. A full ring drops the line and never waits.
 //
 // Thread: `reserve` and `commit` on the producer's thread, `peek` and `release` on the consumer's.
 // Lifetime: must outlive both.
@@ -18,20 +18,20 @@ class Ring {
 public:
     explicit Ring(std::size_t capacity = 1u << 20) : capacity_(capacity), bytes_(new char[capacity]) {}
 
-    // `size` contiguous bytes to write a line into; empty where there is no room. Only the last reservation counts.
+    // Returns `size` contiguous bytes for a line; empty if there is no room. Only the last reservation counts.
     std::span<char> reserve(std::size_t size) {
         const auto head = head_.load(std::memory_order_relaxed), tail = tail_.load(std::memory_order_acquire);
         const auto used = head - tail, at = head % capacity_;
         if (capacity_ - at >= size) {
             skip_ = 0;
         } else {
-            skip_ = capacity_ - at; // the end is too short: the line starts over at the front
+            skip_ = capacity_ - at; // the rest of the array is too short: the line goes to the front
         }
         if (used + skip_ + size > capacity_) return {};
         return {bytes_.get() + (head + skip_) % capacity_, size};
     }
 
-    // Hands over the first `size` bytes of what was reserved. True where the consumer should hurry.
+    // Publishes the first `size` bytes of the reservation. Returns true if the ring is more than half full.
     bool commit(std::size_t size) {
         const auto head = head_.load(std::memory_order_relaxed);
         if (skip_ > 0) wrap_.store(head, std::memory_order_relaxed);
@@ -39,12 +39,12 @@ public:
         return head + skip_ + size - tail_.load(std::memory_order_relaxed) > capacity_ / 2;
     }
 
-    // The next contiguous bytes; empty where there are none.
+    // Returns the next contiguous bytes; empty if there are none.
     std::string_view peek() {
         const auto tail = tail_.load(std::memory_order_relaxed), head = head_.load(std::memory_order_acquire);
         if (head == tail) return {};
         const auto wrap = wrap_.load(std::memory_order_relaxed), at = tail % capacity_;
-        if (wrap == tail && at != 0) { // what is left of the end was skipped
+        if (wrap == tail && at != 0) { // the rest of the array was skipped
             tail_.store(tail + capacity_ - at, std::memory_order_release);
             return peek();
         }
@@ -59,10 +59,9 @@ public:
 private:
     const std::size_t capacity_;
     std::unique_ptr<char[]> bytes_;
-    std::size_t skip_ = 0; // the producer's
+    std::size_t skip_ = 0; // used by the producer
     alignas(64) std::atomic<std::uint64_t> head_{0};
-    std::atomic<std::uint64_t> wrap_{
-        ~std::uint64_t{0}}; // the position from which the end of the array was skipped last
+    std::atomic<std::uint64_t> wrap_{~std::uint64_t{0}}; // the position at which the rest of the array was last skipped
     alignas(64) std::atomic<std::uint64_t> tail_{0};
 };
 

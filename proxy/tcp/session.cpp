@@ -1,7 +1,7 @@
 #include "proxy/tcp/session.h"
 
-#include "balancer/stable_hash.h"
-#include "proxy/tcp/tunnel.h"
+#include "balancer/algorithms/stable_hash.h"
+#include "proxy/transfer/tunnel.h"
 
 #include <algorithm>
 
@@ -9,16 +9,44 @@ namespace weir::proxy::tcp {
 
 Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer)
     : ClientSession(context, std::move(listener), peer),
-      search_(client_), way_{client_.listener->spec->config.name, "", client_.listener->spec->config.pool} {
+      selection_(client_), path_{client_.listener->spec->config.name, "", client_.listener->spec->config.pool},
+      spec_(client_.listener->spec), began_(client_.context.loop.now()) {
     const auto& view = client_.listener->view;
-    search_.begin(view, *view->pools[client_.listener->spec->pool]);
+    selection_.begin(view, *view->pools[client_.listener->spec->pool]);
 }
 
 Task<> Session::run() {
+    co_await serve();
+    client_.context.record(describe(), *spec_->own_traffic);
+    client_.counters().count_outcome(failure_.reason);
+}
+
+log::AccessRecord Session::describe() const {
+    using std::chrono::duration_cast;
+    log::AccessRecord record;
+    record.client = client_.ip;
+    record.peer = client_.peer();
+    record.protocol = conf::Protocol::tcp;
+    record.listener = spec_->config.name;
+    record.pool = spec_->config.pool;
+    record.backend = backend_;
+    record.failure = failure_;
+    // An established connection has a success status, however it ended.
+    record.status = connected_ || !failure_ ? 200 : status_of(failure_.reason);
+    record.received_bytes = received_;
+    record.sent_bytes = record.body_bytes = sent_;
+    record.took = duration_cast<log::Microseconds>(Clock::now() - began_);
+    if (connect_) record.connect = duration_cast<log::Microseconds>(*connect_);
+    record.retries = retries_;
+    return record;
+}
+
+Task<> Session::serve() {
     const bool welcome = co_await receive_proxy_header();
     BackendConnectionPtr backend;
-    balancer::Seat seat;
+    balancer::ConnectionSlot seat;
     if (welcome) backend = co_await connect_any(seat);
+    else failure_ = proxy_failure();
     if (!backend) {
         client_.socket.close(HowToClose::reset);
         co_return;
@@ -28,64 +56,98 @@ Task<> Session::run() {
     std::uint64_t own_bytes = 0;
     if (const auto version = pool().config.send_proxy_protocol; version != conf::ProxyProtocol::none) {
         head = Buffer(client_.context.heads);
-        head.fill(client_.write_proxy_header(head.space().data(), version));
+        head.fill(client_.write_proxy_header(head.space().data(), version, client_.address));
         own_bytes = head.size();
         tunnel.send_first(head);
     }
-    co_await tunnel.run(pool().timeouts.tunnel);
-    client_.counters().bytes_in.add(tunnel.sent_to_backend() - std::min(tunnel.sent_to_backend(), own_bytes));
-    client_.counters().bytes_out.add(tunnel.sent_to_client());
+    co_await tunnel.run(pool().timeouts, ClientEnd::half_closes);
+    failure_ = tunnel.failure();
+    received_ = tunnel.sent_to_backend() - std::min(tunnel.sent_to_backend(), own_bytes);
+    sent_ = tunnel.sent_to_client();
+    if (cause_of(failure_.reason) == FailureCause::backend)
+        client_.context.record_try(describe(), *selection_.pool().spec->members[selection_.last()].backend);
 }
 
 // Nothing has been sent yet, so any other member will do; the client's bytes wait in its socket.
-Task<BackendConnectionPtr> Session::connect_any(balancer::Seat& seat) {
-    if (pool().config.algorithm == conf::Algorithm::hash) search_.go_by(balancer::stable_hash(client_.ip), {});
+Task<BackendConnectionPtr> Session::connect_any(balancer::ConnectionSlot& seat) {
+    selection_.go_by(balancer::stable_hash(client_.ip), {}); // a reload may change the algorithm while the client waits
     const auto attempts = client_.listener->view->snapshot->config.retries.attempts;
-    while (search_.tries() < attempts) {
-        auto turn = co_await search_.take_turn();
-        if (turn.outcome != Turn::Outcome::chosen) break;
-        auto& link = search_.pool().link(turn.member);
+    while (selection_.tries() < attempts) {
+        auto turn = co_await selection_.wait_for_slot();
+        if (turn.outcome != Selection::Outcome::chosen) {
+            if (turn.outcome == Selection::Outcome::client_gone) fail(Connected::hopeless, client_left());
+            if (turn.outcome == Selection::Outcome::full) failure_ = {FailureReason::queue_full};
+            if (turn.outcome == Selection::Outcome::late) failure_ = {FailureReason::queue_timeout};
+            if (turn.outcome == Selection::Outcome::nobody && !failure_) failure_ = {FailureReason::no_backend};
+            break;
+        }
+        auto& link = selection_.pool().link(turn.member);
         link.counters().requests.add();
-        if (search_.tries() > 1) client_.context.counters.retries.add();
+        if (selection_.tries() > 1) {
+            ++retries_;
+            client_.context.counters.retries.add();
+            link.counters().retries.add();
+        }
+        backend_ = link.backend().name();
         auto connection = link.make();
+        connection->become_tunnel();
+        const auto began = client_.context.loop.now();
         const auto connected = co_await connect(*connection);
         if (connected == Connected::yes) {
-            client_.context.note_outcome(search_.pool(), turn.member, BackendOutcome::success);
+            failure_ = {};
+            connected_ = true;
+            connect_ = client_.context.loop.now() - began;
+            client_.context.note_outcome(selection_.pool(), turn.member, BackendOutcome::success);
             seat = std::move(turn.seat);
             co_return connection;
         }
         if (connected == Connected::hopeless) break;
         link.counters().failures.add();
-        client_.context.note_outcome(search_.pool(), turn.member, BackendOutcome::error);
-        search_.pool().balancer.note_connect_failure(turn.member, client_.context.loop.now());
+        client_.context.record_try(describe(), *selection_.pool().spec->members[turn.member].backend);
+        client_.context.note_outcome(selection_.pool(), turn.member, BackendOutcome::failure);
+        selection_.pool().balancer.note_connect_failure(turn.member, client_.context.loop.now());
     }
     co_return nullptr;
+}
+
+Session::Connected Session::fail(Connected outcome, const Failure& failure) {
+    failure_ = failure;
+    return outcome;
+}
+
+Failure Session::client_left() const {
+    if (client_.aborted) return {FailureReason::drained, "time ran out before there was a connection to a backend"};
+    return {FailureReason::client_closed, "before there was a connection to a backend"};
 }
 
 Task<Session::Connected> Session::connect(BackendConnection& connection) {
     const auto give_up = client_.context.loop.now() + pool().timeouts.connect;
     int error = client_.context.begin_connect(connection, client_.fiber);
-    while (is_shortage(error) && client_.context.loop.now() < give_up) { // others are about to give some back
+    while (is_shortage(error) && client_.context.loop.now() < give_up) { // other connections will free some
         client_.expire_in(shortage_pause);
         while (!client_.timer.expired()) {
             co_await client_.fiber.wait();
-            if (client_.aborted || client_.socket.broken()) co_return Connected::hopeless;
+            if (client_.aborted || client_.socket.broken()) co_return fail(Connected::hopeless, client_left());
         }
-        if (connection.is_cut()) co_return Connected::no;
+        if (connection.is_cut()) co_return fail(Connected::no, {FailureReason::backend_removed});
         error = client_.context.begin_connect(connection, client_.fiber);
     }
-    if (error) co_return is_shortage(error) ? Connected::hopeless : Connected::no;
+    if (is_shortage(error)) co_return fail(Connected::hopeless, {FailureReason::resource_exhausted, "connect", error});
+    if (error) co_return fail(Connected::no, {reason_of_connect_error(error), "connect", error});
     client_.expire_in(pool().timeouts.connect);
     while (!connection.socket.writable()) {
         co_await client_.fiber.wait();
-        if (client_.aborted) co_return Connected::hopeless;
+        if (client_.aborted) co_return fail(Connected::hopeless, client_left());
         if (client_.socket.broken()) {
             connection.socket.close(HowToClose::reset);
-            co_return Connected::hopeless;
+            co_return fail(Connected::hopeless, client_left());
         }
-        if (client_.timer.expired() || connection.is_cut()) co_return Connected::no;
+        if (client_.timer.expired()) co_return fail(Connected::no, {FailureReason::connect_timeout});
+        if (connection.is_cut()) co_return fail(Connected::no, {FailureReason::backend_removed});
     }
-    co_return connection.socket.connect_error() ? Connected::no : Connected::yes;
+    error = connection.socket.connect_error();
+    if (error) co_return fail(Connected::no, {reason_of_connect_error(error), "connect", error});
+    co_return Connected::yes;
 }
 
 } // namespace weir::proxy::tcp

@@ -1,8 +1,8 @@
-// Beats from anybody: whatever comes in, only one that is signed with the token is taken, and none twice.
+// Beats from untrusted senders: only a beat that is signed with the token is accepted, and only once.
 //
 // Thread: one.
-// Lifetime: the process's.
-#include "proxy/beat_desk.h"
+// Lifetime: that of the process.
+#include "proxy/runtime/heartbeat_receiver.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -27,8 +27,8 @@ struct Desk {
 
     const std::string token = "a token that nobody guesses";
     boost::asio::io_context context;
-    health::Monitor monitor{context, [](const auto&, auto, const auto&) {}};
-    BeatDesk desk{monitor, [](const auto&, const auto&) {}};
+    health::HealthChecker monitor{context, [](const auto&, auto, const auto&) {}};
+    HeartbeatReceiver desk{monitor, [](const auto&, const auto&) {}};
 };
 
 } // namespace
@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static Desk desk;
     const std::string_view body(reinterpret_cast<const char*>(data), size);
     const auto first = desk.desk.take(body);
-    if (first.status == 200 && desk.desk.take(body).status != 409) std::abort(); // it was believed twice
+    if (first.status == 200 && desk.desk.take(body).status != 409) std::abort(); // a replayed beat was accepted
     if (first.status != 200 && first.why.empty()) std::abort();                  // refused without a reason
     return 0;
 }

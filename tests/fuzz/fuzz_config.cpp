@@ -1,6 +1,6 @@
-// A configuration: any text gives a configuration or errors with a place, never a crash; what is valid can be planned.
-#include "conf/load.h"
-#include "conf/plan.h"
+// A configuration: any text yields a configuration or errors, never a crash, and a plan can be made from a valid one.
+#include "conf/plan/plan.h"
+#include "conf/read/load.h"
 
 #include <cstdlib>
 #include <string_view>

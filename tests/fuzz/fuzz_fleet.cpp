@@ -1,9 +1,9 @@
-// What weir reads out of a fleet's servers, where others may have written anything: members, changes, bad
-// configurations and versions. What is taken is the same once written and read again.
+// The records that weir reads from a fleet's servers, where other programs may have written anything: members, changes,
+// bad configurations and versions. A record that is accepted does not change when it is written and read again.
 //
 // Thread: one.
-// Lifetime: the process's.
-#include "lock/fleet_view.h"
+// Lifetime: that of the process.
+#include "lock/fleet/fleet_view.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (RedisReader().feed(text, reply) != ReaderState::has_reply) return 0;
     auto view = view_from(reply, std::chrono::seconds(15));
     auto whole = view;
-    merge(whole, std::move(view)); // the same once more adds nothing
+    merge(whole, std::move(view)); // merging the same view adds nothing
     if (whole.members.size() > reply.items.size() + 4096 || whole.changes.size() > 4096) std::abort();
     return 0;
 }

@@ -1,5 +1,5 @@
-// A PROXY header: read in one piece or byte by byte it ends the same, and addresses that are written anew are the same.
-#include "proxy/tcp/proxy_protocol.h"
+// A PROXY header: parsing it whole and byte by byte gives the same result, and rewriting it preserves its addresses.
+#include "proxy/proxy_protocol/proxy_protocol.h"
 
 #include <cstdlib>
 #include <string_view>

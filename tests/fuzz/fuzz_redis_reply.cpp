@@ -1,5 +1,5 @@
-// A Redis reply: read in one piece or byte by byte, it ends the same.
-#include "lock/redis_reply.h"
+// A Redis reply: parsing it whole and byte by byte gives the same result.
+#include "lock/redis/redis_reply.h"
 
 #include <cstdlib>
 #include <string_view>

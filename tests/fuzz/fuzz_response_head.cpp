@@ -1,5 +1,6 @@
-// A response head: whatever is accepted and written anew is read again with the framing that was meant.
+// A response head: a response that is accepted and rewritten is parsed again with the intended framing.
 #include "proxy/http/rewrite.h"
+#include "proxy/http1/keep_alive.h"
 
 #include <cstdlib>
 #include <string>
@@ -10,6 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string bytes(reinterpret_cast<const char*>(data), size);
     ResponseHead head;
     if (parse_response(bytes, {}, head).status != HeadStatus::complete) return 0;
+    const std::chrono::minutes usual(1);
+    const std::chrono::steady_clock::time_point now(std::chrono::hours(1));
+    if (keep_until({now, now}, usual, keep_alive_timeout(head.fields)) > now + usual) std::abort();
     for (const auto to : {AnswerTo::other, AnswerTo::head}) {
         const auto framed = response_framing(head, to);
         if (framed.error) continue;

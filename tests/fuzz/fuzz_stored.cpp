@@ -1,11 +1,11 @@
-// What weir reads back: the kept configuration, the list of bad ones, and its own cookies. What is taken is written as
-// it was read.
+// Data that weir has written itself: the last good configuration, the denylist, and sticky cookies. Data that is
+// accepted is written again exactly as it was read.
 //
 // Thread: one.
-// Lifetime: the process's.
+// Lifetime: that of the process.
 #include "balancer/stickiness.h"
-#include "conf/known_bad.h"
-#include "conf/last_good.h"
+#include "conf/store/denylist.h"
+#include "conf/store/last_good.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -21,8 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } else if (why.empty()) {
         std::abort();
     }
-    const auto bad = conf::KnownBad::parse(text);
-    if (bad.all().size() > conf::KnownBad::most || conf::KnownBad::parse(bad.text()).all() != bad.all()) std::abort();
+    const auto bad = conf::Denylist::parse(text);
+    if (bad.all().size() > conf::Denylist::most || conf::Denylist::parse(bad.text()).all() != bad.all()) std::abort();
     if (const auto cookie = balancer::StickyCookie::parse(text); cookie && cookie->text() != text) std::abort();
     return 0;
 }

@@ -1,4 +1,4 @@
-// Runs a fuzz target over the files of its corpus, without libFuzzer.
+// Runs a fuzz target on the files of its corpus, without libFuzzer.
 #include <cstdint>
 #include <filesystem>
 #include <fstream>

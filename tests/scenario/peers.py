@@ -1,5 +1,6 @@
 """Both ends of a proxy, scripted: backends that answer as they are told, clients that send what they please, and a
 strict reader of what arrives. Standard library only."""
+import atexit
 import contextlib
 import fcntl
 import os
@@ -9,11 +10,12 @@ import tempfile
 import threading
 import time
 
-PATIENCE = 30  # seconds that a condition may take before a test gives up
+PATIENCE = 60  # seconds that a condition may take on a busy machine, under sanitizers
 
 
 # A byte of it is locked for each port in use; the kernel unlocks it when its process ends.
 _ports = open(os.path.join(tempfile.gettempdir(), f"weir-test-ports-{os.getuid()}"), "a+b")
+atexit.register(_ports.close)
 _taken, _taking = set(), threading.Lock()
 
 
@@ -44,24 +46,41 @@ def eventually(condition, what="the condition", patience=PATIENCE):
         time.sleep(0.01)
 
 
+def is_running(pid):
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(") ", 1)[1][0] != "Z"
+    return False
+
+
 class Backend:
     """A scripted HTTP backend. `script(connection, request)` answers; it may write anything, or close."""
 
-    def __init__(self, script=None, name="b", port=None, host="127.0.0.1"):
-        self.name, self.port, self.host = name, port or free_port(), host
+    def __init__(self, script=None, name="b", port=None, host="127.0.0.1", path=None, backlog=256):
+        self.name, self.host, self.path, self.backlog = name, host, path, backlog  # path: of a unix socket
+        self.port = None if path else port or free_port()
         self.script = script or self.echo
         self.requests, self.connections, self.broken, self.lock = [], [], [], threading.Lock()
         self.open()
 
     def open(self):
-        self.listener = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((self.host, self.port))
-        self.listener.listen(256)
+        self.closed = threading.Event()  # what keeps a connection open without using it waits for this
+        if self.path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(self.path)
+        else:
+            self.listener = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.listener.bind((self.host, self.port))
+        self.listener.listen(self.backlog)
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     @property
     def address(self):
+        if self.path:
+            return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def _accept(self, listener):
@@ -70,10 +89,15 @@ class Backend:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not self.path:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
                 self.connections.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._carry, args=(connection,), daemon=True).start()
+
+    def _carry(self, connection):
+        with connection, contextlib.suppress(OSError):
+            self._serve(connection)
 
     def _serve(self, connection):
         reader = Reader(connection)
@@ -86,13 +110,9 @@ class Backend:
                     with self.lock:
                         self.requests.append(request)
                 self.script(connection, request)
-        except OSError:
-            pass
         except AssertionError as problem:  # not a whole and canonical request: a test may ask
             with self.lock:
                 self.broken.append(str(problem))
-        finally:
-            connection.close()
 
     def echo(self, connection, request):
         body = request["body"] or f"{self.name} {request['target']}".encode()
@@ -100,7 +120,8 @@ class Backend:
         connection.sendall(head if request["method"] == "HEAD" else head + body)
 
     def close(self):
-        """As if the process had been killed."""
+        """As if the process had been killed. Each connection is closed by its own thread."""
+        self.closed.set()
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
@@ -210,7 +231,11 @@ class Client:
         self.sock.settimeout(PATIENCE)
         if receive_buffer:  # how little the kernel takes for a client that does not read
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.sock.connect((host, port))
+        try:
+            self.sock.connect((host, port))
+        except OSError:
+            self.sock.close()
+            raise
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = Reader(self.sock)
 

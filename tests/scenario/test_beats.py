@@ -61,6 +61,37 @@ class Beats(Scenario):
         agent.send_signal(signal.SIGCONT)
         self.proxy.wait_up(1)
 
+    def test_a_weir_that_was_stopped_itself_puts_no_backend_out(self):
+        self.serve(interval="1s")
+        self.agent()
+        self.proxy.wait_up(1)
+        self.proxy.signal(signal.SIGSTOP)
+        time.sleep(4)  # not a guess: longer than the window
+        self.proxy.signal(signal.SIGCONT)
+        checks = self.proxy.backends()["b0"]["checks"]
+        eventually(lambda: self.proxy.backends()["b0"]["checks"] > checks + 2, "it beats on")
+        self.assertEqual([self.proxy.backends()["b0"][key] for key in ("state", "ejections")], ["up", 0])
+
+    def test_beats_that_are_too_far_apart_keep_a_backend_down_and_say_so(self):
+        self.serve(interval="200ms", fall=2, rise=2)
+        sequence = 0
+
+        def beat_when_down():
+            nonlocal sequence
+            sequence += 1
+            self.assertEqual(self.beat(sequence)[0], 200)
+
+        beat_when_down()
+        eventually(lambda: self.proxy.states() == ["down"], "no second beat within 400ms")
+        self.assertEqual(self.proxy.backends()["b0"]["last_failure"], "no beat for 400ms")
+        for _ in range(2):
+            time.sleep(0.6)  # not a guess: the pace of this backend
+            beat_when_down()
+        self.assertEqual(self.proxy.states(), ["down"])
+        self.assertRegex(self.proxy.backends()["b0"]["last_failure"],
+                         r"no beat for 400ms; beats are up to [0-9]+(ms|s) apart: raise interval or fall, or beat more often")
+        self.proxy.wait_logged("stays down: no beat for 400ms; beats are up to")
+
     def test_beats_are_sent_only_while_the_check_succeeds(self):
         self.serve()
         flag, log = os.path.join(self.files.name, "well"), os.path.join(self.files.name, "asked")

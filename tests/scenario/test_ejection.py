@@ -1,5 +1,6 @@
 """What live traffic says of backends: ejected for errors, back on trial, panic, and a slow start."""
 import socket
+import time
 
 from weir_test import Client, Scenario, eventually, free_port, main, web
 
@@ -8,14 +9,14 @@ class Outliers(Scenario):
     """Backends whose probes are fine, or that have none."""
 
     def serve(self, count=3, rules="{consecutive_errors: 3, base_time: 2500ms, max_ejected: 50%}", more="", **kwargs):
-        self.port, self.sick = free_port(), set()
+        self.port, self.sick, self.sick_status = free_port(), set(), "503 Sick"
         self.behind = [self.backend(self.script(f"b{i}"), name=f"b{i}") for i in range(count)]
         listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
         self.proxy = self.weir(web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    outlier_ejection: {rules}\n    {more}"), **kwargs)
 
     def script(self, name):
         def answer(connection, request):
-            status = "500 Sick" if name in self.sick else "200 OK"
+            status = self.sick_status if name in self.sick else "200 OK"
             connection.sendall(f"HTTP/1.1 {status}\r\nX-Backend: {name}\r\nContent-Length: 0\r\n\r\n".encode())
 
         return answer
@@ -28,7 +29,7 @@ class Outliers(Scenario):
         """The verdict comes a moment after the last one: nobody asks meanwhile."""
         asked = 0
         while count > 0:
-            count -= self.ask()[0]["status"] == 500
+            count -= self.ask()[0]["status"] == 503
             asked += 1
             self.assertLess(asked, 100)
 
@@ -52,6 +53,16 @@ class Outliers(Scenario):
         self.assertEqual(self.proxy.backends()["b1"]["outlier_ejections"], 2)
         metrics = self.proxy.metrics()
         self.assertEqual(metrics['weir_backend_outlier_ejections_total{pool="web",backend="b1"}'], 2)
+
+    def test_status_says_since_when_a_backend_is_ejected(self):
+        self.serve(rules="{consecutive_errors: 3, base_time: 1h, max_ejected: 50%}")
+        healthy_since, since = (self.proxy.backends()[name]["since"] for name in ("b0", "b1"))
+        eventually(lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) > since, "the next second")
+        self.sick.add("b1")
+        self.ask_until_errors(3)
+        eventually(lambda: self.state("b1") == "ejected", "it is ejected")
+        self.assertGreater(self.proxy.backends()["b1"]["since"], since)
+        self.assertEqual(self.proxy.backends()["b0"]["since"], healthy_since)
 
     def test_a_success_in_between_begins_the_count_anew(self):
         self.serve(count=2, rules="{consecutive_errors: 3, max_ejected: 100%}", workers=1)

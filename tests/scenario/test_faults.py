@@ -94,7 +94,7 @@ class Slow(Scenario):
 
         port, backend = free_port(), self.backend()
         backend._serve = begin
-        self.weir(web(port, [backend], more="timeouts: {client_idle: 1h, response: 3s}"))
+        self.weir(web(port, [backend], more="timeouts: {client_idle: 1h, stream_idle: 3s}"))
         client = self.client(port)
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
 
@@ -194,6 +194,7 @@ class Leaving(Scenario):
 
         def stall(connection):
             held.append(connection)  # reads nothing, and lives on
+            backend.closed.wait()
 
         backend = self.backend()
         backend._serve = stall
@@ -214,7 +215,7 @@ class Leaving(Scenario):
 
     def test_a_reset_passes_a_tcp_peer_that_stalls(self):
         port, held, backend = free_port(), [], self.backend()
-        backend._serve = held.append
+        backend._serve = lambda connection: (held.append(connection), backend.closed.wait())
         self.weir(f'''
 listeners: {{tcp: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}}}
 pools: {{db: {{backends: ["{backend.address}"]}}}}
@@ -240,7 +241,7 @@ pools: {{db: {{backends: ["{backend.address}"]}}}}
         eventually(lambda: backend.requests, "the backend has it")
         reset(client.sock)
         eventually(lambda: ends, "the backend hears of the end")
-        eventually(lambda: proxy.metrics().get('weir_requests_total{listener="web",code="499"}') == 1, "it is counted")
+        eventually(lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="499"}') == 1, "it is counted")
 
     def test_a_thousand_clients_and_random_aborts_mix_up_no_byte(self):
         port = free_port()

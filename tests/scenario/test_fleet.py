@@ -62,6 +62,14 @@ class Fleet(FleetScenario):
         self.assertIn("has taken this configuration back: pool web: 0 of 1 backends are healthy", done.stderr)
         self.assertIn("insist (--force)", done.stderr)
 
+    def test_a_counter_of_fences_that_is_lost_alone_starts_above_what_was_begun(self):
+        """A machine that had seen none of those changes climbed one by one, and gave up after twenty."""
+        self.members(1, Redis(self))
+        self.redis.call("HSET", "weir:{test}:applied", "fence", "500", "hash", "of another machine")
+        self.redis.call("DEL", "weir:{test}:fence")
+        report = self.fleet[0].reload(self.whole(self.config(0, [self.good], "limits: {header_count: 51}")))
+        self.assertEqual((report["verdict"], report["fence"]), ("applied", 501), report)
+
     def test_the_commands_show_the_fleet_break_its_lock_and_forgive(self):
         self.members(2, Redis(self))
         run = self.run_fleet
@@ -102,7 +110,8 @@ class Fleet(FleetScenario):
         first.signal(signal.SIGCONT)
         eventually(lambda: not first.status()["reload"]["in_progress"], "it wakes up")
         last = first.status()["reload"]["last"]
-        self.assertEqual((last["verdict"], last["errors"]), ("rolled_back", ["the lock was lost before there was a verdict"]))
+        self.assertEqual((last["verdict"], last["cause"]), ("rolled_back", "lock_lost"))
+        self.assertIn("the lock was lost before there was a verdict: it ", last["errors"][0])  # and what happened
         self.assertEqual(first.status()["config"]["hash"], before)
         self.assertEqual(self.view(1)["known_bad"], [])
         self.assertTrue(self.view(1)["drift"])

@@ -1,7 +1,9 @@
 """Health: backends that miss their beats leave, and come back by themselves."""
+import datetime
 import signal
 import socket
 import threading
+import time
 
 from weir_test import WEIR, Scenario, can_connect, eventually, free_port, main, web
 
@@ -32,6 +34,34 @@ class Checks(Scenario):
         metrics = proxy.metrics()
         self.assertEqual(metrics['weir_backend_ejections_total{pool="web",backend="%s"}' % two.address], 1)
         self.assertEqual(metrics['weir_backend_up{pool="web",backend="%s"}' % two.address], 1)
+
+    def test_status_says_how_the_last_check_ended_when_and_how_long_it_took(self):
+        slow = threading.Event()
+
+        def script(connection, request):
+            if slow.is_set():
+                time.sleep(0.05)
+            connection.sendall(f"HTTP/1.1 {'503 Sick' if slow.is_set() else '204 Fine'}\r\n\r\n".encode())
+
+        began = time.time()
+        backend = self.backend(script)
+        proxy = self.weir(web(free_port(), [backend], check=CHECK % ("http", "")))
+        proxy.wait_up(1)
+
+        def last_check():
+            return proxy.backends()[backend.address].get("last_check", {})
+
+        eventually(lambda: last_check().get("result") == "status 204", "the check passed")
+        at = datetime.datetime.fromisoformat(last_check()["at"].replace("Z", "+00:00")).timestamp()
+        self.assertGreaterEqual(at, int(began))
+        self.assertLessEqual(at, time.time())
+        up_since = proxy.backends()[backend.address]["since"]
+        slow.set()
+        eventually(lambda: last_check()["result"] == "status 503", "the check failed")
+        self.assertGreaterEqual(last_check()["duration_ms"], 50)
+        self.assertEqual(proxy.backends()[backend.address]["since"], up_since)  # it is still up
+        backend.close()
+        eventually(lambda: last_check()["result"].startswith("cannot connect"), "the check cannot connect")
 
     def test_tcp_checks_follow_the_port(self):
         one, two, port = self.backend(), self.backend(), free_port()

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 
 from redis_server import Redis, lock, took_turns, waits_for_lock
 from weir_test import Scenario, eventually, free_port, main, web
@@ -101,7 +102,8 @@ class Window(Scenario):
         redis.call("SET", "weir:{test}:lock", "someone else", "PX", "60000")
         eventually(lambda: not proxy.status()["reload"]["in_progress"], "it is over")
         last = proxy.status()["reload"]["last"]
-        self.assertEqual((last["verdict"], last["errors"]), ("rolled_back", ["the lock was lost before there was a verdict"]))
+        self.assertEqual((last["verdict"], last["cause"]), ("rolled_back", "lock_lost"))
+        self.assertIn("the lock was lost before there was a verdict: it ", last["errors"][0])  # and what happened
         self.assertEqual(proxy.status()["config"]["hash"], before)
         self.assertEqual(proxy.status()["reload"]["known_bad"], [])  # which says nothing about the file
         self.assertEqual(redis.call("GET", "weir:{test}:lock"), "someone else")
@@ -192,6 +194,21 @@ class Servers(Scenario):
         self.assertEqual(report["verdict"], "applied")
         fences.append(report["fence"])
         self.assertEqual(fences, sorted(set(fences)))  # they rise; a try that failed may have cost one
+
+    def test_a_server_that_hangs_is_not_waited_for_when_the_others_decide(self):
+        """A change asks some twenty times; each used to take the time limit of the server that hangs, 1 s."""
+        servers, port, backend = [Redis(self) for _ in range(3)], free_port(), self.backend()
+        config = web(port, [backend]) + lock([r.port for r in servers], kind="redlock")
+        proxy, report = self.changes(config, port, backend)
+        self.assertEqual(report["verdict"], "applied")
+        for hung in servers:
+            hung.hang()
+            began = time.monotonic()
+            report = proxy.reload(config + f"limits: {{header_count: {60 + servers.index(hung)}}}\n")
+            self.assertEqual(report["verdict"], "applied", report)
+            self.assertLess(time.monotonic() - began, 8)
+            hung.go_on()
+            eventually(lambda: hung.call("EXISTS", "weir:{test}:lock") == "0", "it has no lease")
 
     def test_sentinels_name_the_master_and_a_failover_that_loses_the_lock_does_no_harm(self):
         master, port, backend = Redis(self), free_port(), self.backend()

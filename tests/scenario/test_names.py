@@ -151,10 +151,44 @@ pools:
         report = self.proxy.reload(self.config(name="slow.test"))
         self.assertEqual(report["verdict"], "refused")
 
-    def test_weir_does_not_start_with_a_name_that_nobody_knows(self):
-        with self.assertRaises(AssertionError) as raised:
-            self.serve(name="nobody.test")
-        self.assertIn('cannot find "nobody.test"', str(raised.exception))
+    def test_weir_starts_without_the_backends_of_a_name_that_cannot_be_found_and_goes_on_looking(self):
+        self.at("127.0.0.1")
+        fixed = self.backend(name="fixed")
+        config = self.config(name="later.test", check="", more="resolve_every: 1m") + f'''
+  lonely: {{backends: [{{name: app, address: "later.test:{self.behind}"}}], algorithm: hash, sticky: {{cookie: who}}}}
+  other: {{backends: ["{fixed.address}"]}}
+routes:
+  - {{match: {{path_prefix: /other}}, pool: other}}
+  - {{match: {{path_prefix: /lonely}}, pool: lonely}}
+'''
+        self.proxy = self.weir(config, wrapper=self.wrapper)
+        self.proxy.wait_logged(r'pools\.web\.backends\[0\]\.address: cannot find "later.test": .*starting without these backends')
+        with Client(self.port) as client:
+            self.assertEqual(client.get("/other")["fields"]["x-backend"], "fixed")
+            self.assertEqual([client.get("/")["status"] for _ in range(3)], [503] * 3)
+            self.assertEqual(client.get("/lonely")["status"], 503)
+        pools = {pool["name"]: pool for pool in self.proxy.status()["pools"]}
+        self.assertEqual(pools["web"]["unresolved"], [f"later.test:{self.behind}"])
+        self.assertEqual((pools["web"]["backends"], pools["other"].get("unresolved")), ([], None))
+        # The name is in force: a reload that keeps it is not refused, one with another unknown name is.
+        self.assertEqual(self.proxy.reload(config + "limits: {header_count: 50}\n")["verdict"], "applied")
+        self.assertEqual(self.proxy.reload(config.replace("later.test", "never.test"))["verdict"], "refused")
+        self.server.table["later.test"] = {"A": ["127.0.0.1"]}
+        self.proxy.wait_up(1)  # at once, not after a minute
+        self.assertEqual(self.answers(), {"127.0.0.1"})
+        pools = {pool["name"]: pool for pool in self.proxy.status()["pools"]}
+        self.assertNotIn("unresolved", pools["web"])
+
+    def test_a_start_from_the_last_good_configuration_goes_on_without_a_name_too(self):
+        self.at("127.0.0.1")
+        self.server.table["app.test"] = {"A": ["127.0.0.1"]}
+        self.serve()
+        self.proxy.wait_up(1)
+        eventually(lambda: any(name.startswith("last-good") for name in os.listdir(self.proxy.state_dir)), "it is kept")
+        self.assertEqual(self.proxy.stop(), 0)
+        del self.server.table["app.test"]
+        self.proxy = self.weir("listeners: {", path=self.proxy.path, state_dir=self.proxy.state_dir, admin_port=self.proxy.admin_port, wrapper=self.wrapper, arguments=("--last-good", "--state-dir", self.proxy.state_dir))
+        self.proxy.wait_logged('cannot find "app.test"')
 
     def test_a_name_server_that_hangs_holds_up_neither_traffic_nor_reloads_nor_a_stop(self):
         self.at("127.0.0.1")

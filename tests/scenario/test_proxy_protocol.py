@@ -91,7 +91,7 @@ timeouts: {{client_header: {header}}}
     def test_a_silent_proxy_does_not_hold_up_a_stop(self):
         for protocol in ("http", "tcp"):
             self.serve(protocol=protocol)
-            self.proxy.write(open(self.proxy.path).read().replace("client_header: 20s", "client_header: 1h"))
+            self.proxy.write(self.proxy.configuration().replace("client_header: 20s", "client_header: 1h"))
             self.assertEqual(self.proxy.reload()["verdict"], "applied")
             silent = self.client(self.port)
             eventually(lambda: self.proxy.metrics()['weir_connections_active{listener="web"}'] == 1, "it is connected")

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from weir_test import SANITIZED, WEIR, Scenario, can_connect, eventually, free_port, web, main
+from weir_test import SANITIZED, WEIR, Scenario, can_connect, eventually, free_port, main, read_file, web
 
 QUIET = "reload: {watch: false, rollback: {window: 20m}}\n"  # nothing is kept meanwhile, which takes a descriptor
 
@@ -50,7 +50,7 @@ class Shortage(Scenario):
             client.send("GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
         eventually(lambda: failures() > 0, "accepting fails")
         begin, before = time.monotonic(), failures()
-        cpu = lambda: sum(int(x) for x in open(f"/proc/{pid}/stat").read().rsplit(") ", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
+        cpu = lambda: sum(int(x) for x in read_file(f"/proc/{pid}/stat").rsplit(") ", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
         spent = cpu()
         while time.monotonic() < begin + 1.5:
             for client in first:

@@ -151,13 +151,13 @@ class Rewriting(Scenario):
         aliases = ("Transfer_Encoding: chunked", "Content_Length: 5", "transfer_ENCODING: x", "X_Forwarded_For: 6.6.6.6", "X-Forwarded_Proto: https", "X_Forwarded_Port: 1", "X_Real_IP: 6.6.6.6", "Http2_Settings: x",
                    "X-Forwarded-Port: 1", "X-Forwarded-Prefix: /admin", "Forwarded: for=6.6.6.6", "X-Real-IP: 6.6.6.6", "Proxy: http://evil", "Proxy_Connection: close")
         fields = self.forwarded(GET + "".join(a + "\r\n" for a in aliases) + "My_Own: kept\r\nTransfer_Encoding_X: kept\r\n\r\n")["fields"]
-        self.assertEqual(set(fields), {"host", "my_own", "transfer_encoding_x", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"})
-        self.assertEqual((fields["x-forwarded-for"], fields["x-forwarded-proto"]), ("127.0.0.1", "http"))
+        self.assertEqual(set(fields), {"host", "my_own", "transfer_encoding_x", "x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-host"})
+        self.assertEqual((fields["x-forwarded-for"], fields["x-real-ip"], fields["x-forwarded-proto"]), ("127.0.0.1", "127.0.0.1", "http"))
 
     def test_extensions_and_trailers_are_dropped(self):
         request = self.forwarded(CHUNKED + '5;a=b;c="d"\r\nhello\r\n0;last\r\nContent-Length: 99\r\nX-Forwarded-For: 6.6.6.6\r\nX-Trailer: t\r\n\r\n')
         self.assertEqual(request["body"], b"hello")
-        self.assertEqual(set(request["fields"]), {"host", "transfer-encoding", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"})
+        self.assertEqual(set(request["fields"]), {"host", "transfer-encoding", "x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-host"})
 
     def test_the_host_is_the_targets(self):
         self.assertEqual(self.forwarded("GET http://shop.example/x?y HTTP/1.1\r\nHost: SHOP.example\r\n\r\n")["fields"]["host"], "shop.example")
@@ -166,7 +166,7 @@ class Rewriting(Scenario):
 
     def test_connection_cannot_take_weirs_own_headers_away(self):
         fields = self.forwarded(GET + "Connection: X-Forwarded-For, X-Real-IP, x-forwarded-proto, X-Forwarded-Host, Host, X-Gone, Content-Length\r\nX-Gone: 1\r\nX-Stays: 1\r\n\r\n")["fields"]
-        self.assertEqual(set(fields), {"host", "x-stays", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"})
+        self.assertEqual(set(fields), {"host", "x-stays", "x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-host"})
 
     def test_h2c_is_stripped_and_not_tunnelled(self):
         for upgrade in ("h2c", "H2C", "h2c, websocket", "websocket, h2c"):
@@ -196,6 +196,7 @@ class Cuts(Scenario):
             client.send(piece)
         answer = client.reader.response(method)
         eventually(lambda: len(self.seen.requests) > count, "the backend has it")
+        del answer["fields"]["date"]  # weir adds it, and it moves on
         return answer, self.seen.requests[-1]
 
     def test_every_cut_gives_the_same_result(self):

@@ -6,6 +6,7 @@ import select
 import socket
 import struct
 import threading
+import time
 
 from weir_test import SANITIZED, Scenario, eventually, free_port, main
 
@@ -13,7 +14,7 @@ CONFIG = '''
 listeners:
   tcp: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}
 pools:
-  db: {{backends: [{backends}], timeouts: {{tunnel: {tunnel}}}}}
+  db: {{backends: [{backends}], timeouts: {{tunnel: {tunnel}, stream_idle: {stream_idle}}}}}
 '''
 
 
@@ -47,10 +48,10 @@ class RawBackend:
 
 
 class Relay(Scenario):
-    def proxy(self, *backends, tunnel="1h", workers=2):
+    def proxy(self, *backends, tunnel="1h", stream_idle="5m", workers=2):
         port = free_port()
         listed = ", ".join(f'"127.0.0.1:{b if isinstance(b, int) else b.port}"' for b in backends)
-        self.running = self.weir(CONFIG.format(port=port, backends=listed, tunnel=tunnel), workers=workers)
+        self.running = self.weir(CONFIG.format(port=port, backends=listed, tunnel=tunnel, stream_idle=stream_idle), workers=workers)
         return port
 
     def test_a_gibibyte_of_random_chunks_arrives_whole(self):
@@ -142,6 +143,49 @@ class Relay(Scenario):
     def test_a_silent_connection_ends_at_its_time(self):
         client = self.client(self.proxy(RawBackend(self, lambda connection: connection.recv(1)), tunnel="300ms"))
         self.assertEqual(client.rest(), b"")
+
+    def test_half_a_connection_may_be_silent_for_stream_idle_and_no_longer(self):
+        ends = []
+
+        def say_nothing(connection):
+            ends.append("heard the end" if connection.recv(1) == b"" else "data")
+            poll = select.poll()
+            poll.register(connection, 0)  # errors and resets alone
+            ends.append("cut" if poll.poll(30000) else "nothing")
+
+        client = self.client(self.proxy(RawBackend(self, say_nothing), stream_idle="1s"))
+        began = time.monotonic()
+        client.sock.shutdown(socket.SHUT_WR)
+        self.assertEqual(client.rest(), b"")
+        self.assertGreater(time.monotonic() - began, 0.9)
+        eventually(lambda: ends == ["heard the end", "cut"], "both ends are over")
+        eventually(lambda: self.running.metrics()['weir_connections_active{listener="tcp"}'] == 0, "weir has forgotten it")
+
+    def test_a_backend_that_has_said_all_bounds_a_client_that_is_silent(self):
+        port = self.proxy(RawBackend(self, lambda connection: (connection.shutdown(socket.SHUT_WR), connection.recv(1))), stream_idle="1s")
+        client = self.client(port)
+        self.assertEqual(client.rest(), b"")  # that is the end of what the backend says
+        eventually(lambda: self.running.metrics()['weir_connections_active{listener="tcp"}'] == 0, "weir has ended the rest")
+
+    def test_half_a_connection_lives_for_as_long_as_it_moves(self):
+        def drip(connection):
+            connection.recv(1)
+            for _ in range(30):  # three times as long as silence may be
+                connection.sendall(b"x")
+                time.sleep(0.1)
+
+        client = self.client(self.proxy(RawBackend(self, drip), stream_idle="1s"))
+        client.sock.shutdown(socket.SHUT_WR)
+        self.assertEqual(client.rest(), b"x" * 30)
+
+    def test_a_whole_connection_may_be_silent_for_longer_than_stream_idle(self):
+        def answer_late(connection):
+            connection.recv(1)
+            time.sleep(1.5)  # three times stream_idle
+            connection.sendall(b"late")
+
+        client = self.client(self.proxy(RawBackend(self, answer_late), stream_idle="500ms"))
+        self.assertEqual(client.send("x").rest(), b"late")
 
     def test_another_backend_is_tried_when_one_refuses(self):
         port = self.proxy(free_port(), RawBackend(self, lambda connection: connection.sendall(b"hi")), workers=1)

@@ -9,15 +9,9 @@ import threading
 import time
 
 import weir_test
+from peers import is_running
 from redis_server import waits_for_lock
-from weir_test import Client, Scenario, eventually, free_port, main, web
-
-
-def is_running(pid):
-    with contextlib.suppress(OSError):
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rsplit(") ", 1)[1][0] != "Z"
-    return False
+from weir_test import Client, Scenario, eventually, free_port, main, read_file, web
 
 
 class Load:
@@ -130,6 +124,7 @@ class Upgrade(Scenario):
         port, backend, dead = free_port(), self.backend(), free_port()
         proxy = self.weir(web(port, [backend, f"127.0.0.1:{dead}"], check="{type: tcp, interval: 1s, timeout: 1s, fall: 1, rise: 1}"))
         eventually(lambda: sorted(proxy.states()) == ["down", "up"], "health is known")
+        since = {name: b["since"] for name, b in proxy.backends().items()}
         load = Load(port)
         self.addCleanup(load.stop)
         eventually(lambda: load.answered > 200, "the load runs")
@@ -139,6 +134,7 @@ class Upgrade(Scenario):
             os.kill(pid, signal.SIGUSR2)
             pid, old = self.upgraded(proxy, pid), pid
             self.assertEqual(sorted(proxy.states()), ["down", "up"])  # it was told
+            self.assertEqual({name: b["since"] for name, b in proxy.backends().items()}, since)
             eventually(lambda: not is_running(old), "the old process is gone")
             eventually(lambda: load.answered > before + 200, "the new process answers")
         load.stop()
@@ -182,27 +178,21 @@ class Upgrade(Scenario):
         self.assertEqual(proxy.process.wait(20), 0)
 
     def test_a_new_process_that_cannot_start_changes_nothing(self):
-        port, backend = free_port(), self.backend()
-        proxy = self.weir(web(port, [backend]))
+        port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
         client = self.client(port)
         self.assertEqual(client.get("/")["status"], 200)
-        good = open(proxy.path).read()
-        with open(proxy.path, "w") as f:
-            f.write("listeners: nonsense\n")
-        proxy.signal(signal.SIGUSR2)
-        eventually(lambda: "has not taken over: it ended before it served (exit status 1); this one goes on" in proxy.log(), "it is told")
-        busy = free_port()
-        with socket.socket() as other:  # a port that another process has
-            other.bind(("127.0.0.1", busy))
-            other.listen()
-            with open(proxy.path, "w") as f:
-                f.write(good.replace("listeners:\n", f'listeners:\n  more: {{address: "127.0.0.1:{busy}", pool: web}}\n'))
+        for ending in ("exit 1", "kill -9 $$"):
+            with open(copy, "w") as f:  # a new binary that does not serve
+                f.write(f"#!/bin/sh\n{ending}\n")
+            os.chmod(copy, 0o755)
             proxy.signal(signal.SIGUSR2)
-            eventually(lambda: proxy.log().count("this one goes on") == 2, "it is told")
+            how = "exit status 1" if ending == "exit 1" else "killed by signal 9"
+            eventually(lambda: f"has not taken over: it ended before it served ({how}); this one goes on" in proxy.log(), "it is told")
         self.assertEqual(client.get("/")["status"], 200)
         self.assertEqual(self.client(port).get("/")["status"], 200)
         self.assertEqual(proxy.status()["pid"], proxy.process.pid)
-        proxy.write(web(port, [backend]) + "limits: {header_count: 50}\n")
+        with open(proxy.path, "a") as f:
+            f.write("limits: {header_count: 50}\n")
         self.assertEqual(proxy.reload()["verdict"], "applied")
 
     def test_the_file_that_is_there_now_is_started_and_a_missing_one_changes_nothing(self):
@@ -224,7 +214,7 @@ class Upgrade(Scenario):
             f.write(f"#!/bin/sh\necho $$ > {copy}.pid\nexec sleep 300\n")
         os.chmod(copy, 0o755)
         proxy.signal(signal.SIGUSR2)
-        pid = int(eventually(lambda: os.path.exists(copy + ".pid") and open(copy + ".pid").read(), "it is started"))
+        pid = int(eventually(lambda: os.path.exists(copy + ".pid") and read_file(copy + ".pid"), "it is started"))
         client = self.client(port)
         self.assertEqual(client.get("/")["status"], 200)
         client.close()
@@ -258,26 +248,17 @@ class Upgrade(Scenario):
         self.assertEqual(busy.reader.response()["body"], b"half")
         self.assertEqual(proxy.process.wait(20), 0)
 
-    def test_an_address_that_overlaps_the_old_one_can_come_with_the_new_process(self):
-        port, backend = free_port(), self.backend()
-        proxy = self.weir(web(port, [backend]))
-        proxy.write(web(port, [backend]).replace("127.0.0.1", "0.0.0.0", 1))
-        proxy.signal(signal.SIGUSR2)
-        self.upgraded(proxy, proxy.process.pid)
-        self.assertEqual(proxy.process.wait(20), 0)
-        for _ in range(20):
-            self.assertEqual(self.client(port).get("/")["status"], 200)
-
-    def test_a_changed_file_workers_and_listeners_come_with_the_new_process(self):
+    def test_listeners_of_a_changed_file_come_with_the_new_process(self):
+        """It is reloaded first: a new process takes what is in force (ADR 0022)."""
         port, gone, more, backend = free_port(), free_port(), free_port(), self.backend()
         two = web(port, [backend]).replace("pools:", f'  other: {{address: "127.0.0.1:%d", pool: web}}\npools:', 1)
         proxy = self.weir(two % gone, workers=3)
-        proxy.workers = 2
         proxy.write(two % more)
         proxy.signal(signal.SIGUSR2)
         self.upgraded(proxy, proxy.process.pid)
-        self.assertEqual((proxy.process.wait(20), proxy.status()["workers"]), (0, 2))
-        for _ in range(30):  # spread over three queues, which two workers empty
+        self.assertEqual((proxy.process.wait(20), proxy.status()["workers"]), (0, 3))
+        self.assertIn("reload applied", proxy.log())
+        for _ in range(30):
             self.assertEqual(self.client(port).get("/")["status"], 200)
         self.assertEqual(self.client(more).get("/")["status"], 200)
         with self.assertRaises(ConnectionRefusedError):
@@ -297,8 +278,8 @@ class Upgrade(Scenario):
         directory = self.weir(web(free_port(), [backend])).directory
         path = os.path.join(directory, "admin.sock")
         proxy = self.weir(web(port, [backend]) + f'admin: {{address: "unix:{path}"}}\n', admin_path=path)
-        good = open(proxy.path).read()
-        with socket.socket() as other:  # a new process that gets as far as taking the socket, and no further
+        good = proxy.configuration()
+        with socket.socket() as other:  # a file that is refused: no new process is started with it
             other.bind(("127.0.0.1", 0))
             other.listen()
             with open(proxy.path, "w") as f:
@@ -313,27 +294,16 @@ class Upgrade(Scenario):
         self.upgraded(proxy, proxy.process.pid)
         self.assertTrue(os.path.exists(path))
 
-    def test_an_admin_socket_that_is_not_wanted_any_more_is_removed(self):
+    def test_an_admin_socket_that_is_not_wanted_any_more_needs_a_restart(self):
+        """A new process takes what is in force, and `admin` is fixed while weir runs (ADR 0022)."""
         port, backend = free_port(), self.backend()
-        for again in (True, False):
-            directory = self.weir(web(free_port(), [backend])).directory
-            path = os.path.join(directory, "admin.sock")
-            proxy = self.weir(web(port, [backend]) + f'admin: {{address: "unix:{path}"}}\n', admin_path=path)
-            proxy.admin_path = None  # from here on over TCP, where there is one
-            if again:
-                proxy.write(web(port, [backend]))
-            else:
-                proxy.write(web(port, [backend]) + "admin: {}\n")
-            proxy.signal(signal.SIGUSR2)
-            self.assertEqual(proxy.process.wait(20), 0)
-            self.assertFalse(os.path.exists(path))
-            if again:
-                pid = self.upgraded(proxy, proxy.process.pid)
-            else:
-                pid = int(proxy.log().rsplit("upgrade: process ", 1)[1].split(" ")[0])
-            self.assertEqual(self.client(port).get("/")["status"], 200)
-            os.kill(pid, signal.SIGTERM)
-            eventually(lambda: not is_running(pid), "the new process ends")
+        directory = self.weir(web(free_port(), [backend])).directory
+        path = os.path.join(directory, "admin.sock")
+        proxy = self.weir(web(port, [backend]) + f'admin: {{address: "unix:{path}"}}\n', admin_path=path)
+        proxy.write(web(port, [backend]) + "admin: {}\n")
+        proxy.signal(signal.SIGUSR2)
+        proxy.wait_logged("upgrade refused: .*needs a restart.*; this one goes on")
+        self.assertEqual(proxy.status()["pid"], proxy.process.pid)
 
     def test_a_reload_that_is_asked_for_meanwhile_is_not_lost(self):
         port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
@@ -351,7 +321,9 @@ class Upgrade(Scenario):
             pass
         self.upgraded(proxy, proxy.process.pid)
         self.assertEqual(proxy.process.wait(20), 0)
-        self.assertNotIn("reload applied", proxy.log())  # the old process has not done it on its own
+        # The first new process found another file than the one in force: that was reloaded, and the start tried again.
+        self.assertIn("the configuration has changed in the meantime: trying again", proxy.log())
+        self.assertIn("reload applied", proxy.log())
         with Client(port) as client:
             self.assertEqual(client.get("/", extra="A: b\r\n" * 60)["status"], 431)
 
@@ -361,10 +333,10 @@ class Upgrade(Scenario):
             manager.settimeout(20)
             manager.bind(os.path.join(directory, "notify"))
             proxy = self.weir(web(free_port(), [self.backend()]), environment={"NOTIFY_SOCKET": os.path.join(directory, "notify")})
-            self.assertEqual(manager.recv(1000), f"READY=1\nMAINPID={proxy.process.pid}".encode())
+            self.assertEqual(manager.recv(1000), f"READY=1\nMAINPID={proxy.process.pid}\nSTATUS=".encode())
             proxy.signal(signal.SIGUSR2)
             pid = self.upgraded(proxy, proxy.process.pid)
-            self.assertEqual(manager.recv(1000), f"READY=1\nMAINPID={pid}".encode())
+            self.assertEqual(manager.recv(1000), f"READY=1\nMAINPID={pid}\nSTATUS=".encode())
 
 
 if __name__ == "__main__":

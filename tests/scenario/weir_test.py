@@ -23,6 +23,11 @@ SOURCE = os.environ.get("WEIR_SOURCE", ".")
 SANITIZED = bool(os.environ.get("WEIR_SANITIZE"))
 
 
+def read_file(path):
+    with open(path) as f:
+        return f.read()
+
+
 class Weir:
     """The real binary, with a configuration in a directory of its own."""
 
@@ -71,10 +76,10 @@ class Weir:
 
     def admin(self, method, target, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=PATIENCE)
-        if self.admin_path:
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.connect(self.admin_path)
         try:
+            if self.admin_path:
+                connection.sock = socket.socket(socket.AF_UNIX)
+                connection.sock.connect(self.admin_path)
             connection.request(method, target, headers=headers or {})
             response = connection.getresponse()
             return response.status, response.read().decode()
@@ -121,16 +126,17 @@ class Weir:
         self.process.send_signal(number)
 
     def log(self):
-        with open(self.errors.name) as f:
-            return f.read()
+        return read_file(self.errors.name)
+
+    def configuration(self):
+        return read_file(self.path)
 
     def wait_logged(self, pattern):
         """The log is written by a thread of its own."""
         eventually(lambda: re.search(pattern, self.log()), f"the log says {pattern}")
 
     def access_log(self):
-        with open(self.access.name) as f:
-            return f.read()
+        return read_file(self.access.name)
 
     def memory(self):
         """Resident kilobytes."""
@@ -210,6 +216,12 @@ class Scenario(unittest.TestCase):
         client = Client(port, **kwargs)
         self.addCleanup(client.close)
         return client
+
+    def folder(self):
+        """A directory that goes with the test."""
+        folder = tempfile.TemporaryDirectory(prefix="weir-test-")
+        self.addCleanup(folder.cleanup)
+        return folder.name
 
     def start(self, *command, **kwargs):
         """A process of the scenario's own."""

@@ -1,42 +1,157 @@
 #!/usr/bin/env python3
-"""Checks what the tree promises: includes only downwards, files of at most 400 lines, headers that say who may call.
+"""Checks what the tree promises: every file is in a room, rooms include only what their row allows, every source is
+listed in its CMakeLists.txt, files have at most 400 lines, headers state who may call them.
 usage: check_tree.py SOURCE_DIR"""
 import pathlib
 import re
 import sys
 
-ALLOWED = {  # folder -> folders that it may include
-    "conf": {"conf"},
-    "lock": {"lock"},
-    "balancer": {"balancer", "conf"},
-    "health": {"health", "balancer", "conf"},
-    "proxy": {"proxy", "health", "balancer", "conf", "lock"},
+# Room -> rooms that it may include, beside itself. A room is listed after the rooms that it includes, so there is no
+# way back. CONTRIBUTING.md has a row for each.
+ROOMS = {
+    "conf/base": [],
+    "conf/model": ["conf/base"],
+    "conf/read": ["conf/base", "conf/model"],
+    "conf/plan": ["conf/model"],
+    "conf/store": ["conf/base", "conf/read"],
+    "conf/watch": ["conf/base"],
+    "lock/lease": [],
+    "lock/redis": ["lock/lease"],
+    "lock/fleet": ["lock/redis"],
+    "balancer/algorithms": ["conf/model"],
+    "balancer": ["conf/model", "balancer/algorithms"],
+    "health/rules": ["conf/model", "balancer"],
+    "health/beats": ["conf/base", "conf/model"],
+    "health/probes": ["conf/model", "health/rules"],
+    "health/monitor": ["conf/model", "balancer", "health/rules", "health/probes"],
+    "proxy/base": ["conf/model"],
+    "proxy/io": ["conf/model", "balancer"],
+    "proxy/log": ["conf/model"],
+    "proxy/http1": ["conf/model", "proxy/io"],
+    "proxy/proxy_protocol": ["conf/model"],
+    "proxy/snapshot": ["conf/model", "balancer/algorithms", "balancer", "proxy/log", "proxy/http1"],
+    "proxy/worker": [
+        "balancer", "proxy/base", "proxy/io", "proxy/log", "proxy/http1", "proxy/proxy_protocol", "proxy/snapshot",
+    ],
+    "proxy/transfer": ["proxy/io", "proxy/http1", "proxy/worker"],
+    "proxy/http": [
+        "conf/model", "balancer/algorithms", "balancer", "proxy/base", "proxy/io", "proxy/http1", "proxy/snapshot",
+        "proxy/worker", "proxy/transfer",
+    ],
+    "proxy/tcp": ["balancer/algorithms", "proxy/io", "proxy/worker", "proxy/transfer"],
+    "proxy/runtime": [
+        "conf/base", "conf/model", "conf/read", "health/rules", "health/beats", "health/monitor", "proxy/base",
+        "proxy/log", "proxy/snapshot", "proxy/worker", "proxy/http", "proxy/tcp",
+    ],
+    "proxy/fleet": ["conf/base", "conf/model", "lock/lease", "lock/redis", "lock/fleet", "proxy/log"],
+    "proxy/reload": [
+        "conf/model", "conf/read", "conf/plan", "conf/store", "conf/watch", "lock/lease", "proxy/base", "proxy/log",
+        "proxy/snapshot", "proxy/runtime", "proxy/fleet",
+    ],
+    "proxy/upgrade": ["health/probes", "proxy/runtime"],
+    "proxy/admin": [
+        "conf/model", "conf/read", "conf/plan", "conf/store", "lock/fleet", "health/probes", "proxy/base",
+        "proxy/http1", "proxy/snapshot", "proxy/http", "proxy/runtime", "proxy/fleet", "proxy/reload",
+    ],
+    "proxy/process": [
+        "conf/read", "proxy/base", "proxy/log", "proxy/runtime", "proxy/reload", "proxy/upgrade", "proxy/admin",
+    ],
+    "proxy/cli": [
+        "conf/model", "conf/read", "conf/plan", "conf/store", "lock/fleet", "proxy/base", "proxy/snapshot",
+        "proxy/fleet", "proxy/reload", "proxy/admin", "proxy/process",
+    ],
+    "proxy/cli/agents": [
+        "conf/model", "conf/read", "health/beats", "health/probes", "proxy/log", "proxy/process", "proxy/cli",
+    ],
+    "proxy/cli/demo": ["conf/model", "proxy/admin", "proxy/process", "proxy/cli"],
 }
+LOOSE = {"proxy/main.cpp"}  # files outside of every room
+# A room, what its files must not mention, and why.
+PURE = [
+    ("balancer", ("boost/asio", "yaml-cpp"), "balancer is pure: no Asio, no YAML"),
+    ("proxy/http1", ("boost/asio", "proxy/io/socket.h", "proxy/io/event_loop.h"), "protocol code moves no bytes"),
+    ("proxy/proxy_protocol", ("boost/asio", "proxy/io/"), "protocol code moves no bytes"),
+    ("health/rules", ("boost/asio",), "rules are pure: time comes as an argument"),
+]
 INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)
+TESTS = re.compile(r"tests/unit/(.+)/[^/]+_test\.cpp$")
+
+
+def room_of(name):
+    """The room of a file: the longest one that its path begins with."""
+    parts = name.split("/")[:-1]
+    room = "/".join(parts)
+    return room if room in ROOMS else None
+
+
+def order_problems():
+    seen = set()
+    for room, allowed in ROOMS.items():
+        for other in allowed:
+            if other not in seen:
+                yield f"check_tree.py: {room} may include {other}, which is not listed before it"
+        seen.add(room)
+
+
+def file_problems(name, text):
+    if name in LOOSE:
+        return
+    room = room_of(name)
+    if room is None:
+        yield f"{name}: is in no room; the rooms are listed in CONTRIBUTING.md and check_tree.py"
+        return
+    for include in INCLUDE.findall(text):
+        other = room_of(include)
+        if other is None:
+            yield f"{name}: includes {include}, which is in no room"
+        elif other != room and other not in ROOMS[room]:
+            yield f"{name}: includes {include}, but {room} may only include {', '.join(ROOMS[room]) or 'itself'}"
+    for pure, words, reason in PURE:
+        if room == pure or room.startswith(pure + "/"):
+            for word in words:
+                if word in text:
+                    yield f"{name}: mentions {word}: {reason}"
+    if re.search(r"#include\s+<yaml-cpp", text) and name != "conf/read/document.cpp":
+        yield f"{name}: yaml-cpp is included by conf/read/document.cpp alone"
+    if len(text.splitlines()) > 400:
+        yield f"{name}: over 400 lines"
+    if name.endswith(".h") and not ("// Thread:" in text and "// Lifetime:" in text):
+        yield f"{name}: does not open with what it is, Thread and Lifetime"
+
+
+def listed(root, top):
+    """The sources that a CMakeLists.txt names, as paths from the root."""
+    path = root / top / "CMakeLists.txt"
+    words = re.findall(r"[\w/]+\.cpp", path.read_text()) if path.exists() else []
+    return {f"{top}/{word}" for word in words}
 
 
 def problems(root):
-    for folder, allowed in ALLOWED.items():
-        files = sorted((root / folder).rglob("*.h")) + sorted((root / folder).rglob("*.cpp"))
-        if not files:
-            yield f"{folder}: no sources"
-        for path in files:
-            text = path.read_text()
-            name = path.relative_to(root)
-            for include in INCLUDE.findall(text):
-                if include.split("/")[0] not in allowed:
-                    yield f"{name}: includes {include}, but {folder} may only include {', '.join(sorted(allowed))}"
-            if folder == "balancer" and ("boost/asio" in text or "yaml-cpp" in text):
-                yield f"{name}: balancer is pure: no Asio, no YAML"
-            if folder == "conf" and "yaml-cpp" in text and "#include" in text and path.name != "document.cpp":
-                if re.search(r"#include\s+<yaml-cpp", text):
-                    yield f"{name}: yaml-cpp is included by document.cpp alone"
-            if len(text.splitlines()) > 400:
-                yield f"{name}: over 400 lines"
-            if path.suffix == ".h" and not ("// Thread:" in text and "// Lifetime:" in text):
-                yield f"{name}: does not open with what it is, Thread and Lifetime"
+    yield from order_problems()
+    tops = sorted({room.split("/")[0] for room in ROOMS})
+    for top in tops:
+        files = sorted(path for path in (root / top).rglob("*") if path.suffix in (".h", ".cpp"))
+        names = [str(path.relative_to(root)) for path in files]
+        for name, path in zip(names, files):
+            yield from file_problems(name, path.read_text())
+        for name in sorted({name for name in names if name.endswith(".cpp")} - listed(root, top)):
+            yield f"{name}: is not listed in {top}/CMakeLists.txt"
+    contributing = (root / "CONTRIBUTING.md").read_text()
+    for room in ROOMS:
+        if not any((root / room).glob("*.h")):
+            yield f"{room}: has no headers"
+        if f"| `{room}/` |" not in contributing:
+            yield f"{room}: has no row in CONTRIBUTING.md"
+    units = [str(path.relative_to(root)) for path in sorted((root / "tests/unit").rglob("*_test.cpp"))]
+    for name in units:
+        match = TESTS.match(name)
+        if not match or match.group(1) not in ROOMS:
+            yield f"{name}: mirrors no room"
+    for name in sorted(set(units) - listed(root, "tests")):
+        yield f"{name}: is not listed in tests/CMakeLists.txt"
 
 
-found = list(problems(pathlib.Path(sys.argv[1])))
-print("\n".join(found) or "the tree is as it should be")
-sys.exit(1 if found else 0)
+if __name__ == "__main__":
+    found = list(problems(pathlib.Path(sys.argv[1])))
+    print("\n".join(found) or "the tree is as it should be")
+    sys.exit(1 if found else 0)

@@ -1,7 +1,7 @@
-// Preloaded into weir: counts what its worker threads allocate, in a file that a test has mapped as well.
+// A library preloaded into weir: counts the allocations of its worker threads in a file that the test maps as well.
 //
-// Thread: any. The count is one for all workers.
-// Lifetime: the process's.
+// Thread: any; all workers share one counter.
+// Lifetime: that of the process.
 #include <atomic>
 #include <cstddef>
 #include <cstdint>

@@ -1,8 +1,8 @@
-// Preloaded into a process: kills it, as a power cut would, at the n-th step of writing a file whose path contains
-// WEIR_KILL_PATH. A write is cut in the middle. WEIR_KILL_AT is n, from 1.
+// A library preloaded into a process: kills it, as a power cut would, at the n-th step of writing a file whose path
+// contains WEIR_KILL_PATH. Each write is split in two, so that it can be cut in the middle. WEIR_KILL_AT is n, from 1.
 //
 // Thread: any.
-// Lifetime: the process's.
+// Lifetime: that of the process.
 #include <csignal>
 #include <cstdarg>
 #include <cstdlib>
@@ -71,7 +71,7 @@ ssize_t write(int fd, const void* bytes, size_t size) {
     const std::lock_guard lock(mutex);
     if (fd != watched) return real(fd, bytes, size);
     step();
-    const auto half = real(fd, bytes, (size + 1) / 2); // the caller goes on with the rest
+    const auto half = real(fd, bytes, (size + 1) / 2); // the caller writes the rest
     step();
     return half;
 }

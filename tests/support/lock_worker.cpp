@@ -1,13 +1,13 @@
-// One process of many that fight for one lock and record changes under it, with pauses that outlast leases. What it did
-// goes to a file, one line for each operation, for tests/scenario/test_history.py to judge.
+// One of many processes that compete for one lock and record changes under it, with pauses that outlast leases. It
+// writes one line per operation to a history file, which tests/scenario/test_history.py checks.
 //
 //   lock_worker URL STATE_DIR HISTORY NAME OPERATIONS SEED
 //
 //   <began ns> <ended ns> <name> <operation> <result> <fence> <hash> <deadline ns>
 //
-// Times are of the machine's one monotonic clock.
-#include "lock/fleet_records.h"
-#include "lock/redis_lock.h"
+// All times are from the machine's monotonic clock.
+#include "lock/fleet/fleet_records.h"
+#include "lock/redis/redis_lock.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -37,14 +37,14 @@ public:
     Worker(const RedisOptions& server, const std::string& state_dir, const char* history, std::string name,
            unsigned seed)
         : name_(std::move(name)), random_(seed), lock_(context_.get_executor(), server, LeaseTerms{"test", ttl, 0},
-                                                       Fences(context_.get_executor(), state_dir)),
+                                                       AsyncFenceStore(context_.get_executor(), state_dir)),
           records_(std::make_shared<RedisQuorum>(context_.get_executor(), std::vector{server}), "test"),
           history_(::open(history, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)) {}
     ~Worker() { ::close(history_); }
 
     bool is_ready() const { return history_ >= 0; }
 
-    // One change from the lease to its end; returns how many operations it took.
+    // Makes one change, from taking the lease to releasing it; returns the number of operations.
     int change() {
         const auto began = Clock::now();
         const auto taken = wait_for(lock_.try_acquire(name_));
@@ -79,14 +79,14 @@ private:
         return *result;
     }
 
-    // Whoever is killed meanwhile has given it back, perhaps: that it was about to is known from here on.
+    // A process killed during the release may have released the lock, so the intent is recorded first.
     Awaitable<boost::system::error_code> release(Lease lease) {
         note(Clock::now(), "giving", {}, lease, "-");
         co_await lock_.release(std::move(lease));
         co_return boost::system::error_code();
     }
 
-    // A pause first: now and then one that the lease does not outlast.
+    // Pauses before the operation, occasionally for longer than the lease.
     template <class Make>
     boost::system::error_code step(const char* operation, const Lease& lease, const std::string& hash, Make make) {
         std::this_thread::sleep_for(pick(30) == 0 ? ttl + milliseconds(pick(80)) : milliseconds(pick(3)));

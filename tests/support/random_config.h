@@ -1,10 +1,10 @@
-// Configurations drawn at random, small enough for two of them to have much in common.
+// Generates random configurations that are small enough for two of them to have much in common.
 //
-// Thread: pure function; randomness is an argument.
-// Lifetime: the result owns everything.
+// Thread: a pure function; randomness is an argument.
+// Lifetime: the result owns what it holds.
 #pragma once
 
-#include "conf/config.h"
+#include "conf/model/config.h"
 
 #include <algorithm>
 #include <random>

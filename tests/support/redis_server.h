@@ -1,10 +1,10 @@
-// Real Redis servers for unit tests, each on a port of its own, ended by its own id; and waiting for coroutines.
+// Real Redis servers for unit tests, each on its own port, and helpers that wait for coroutines.
 //
-// Thread: the test's.
-// Lifetime: a server ends with its object.
+// Thread: that of the test.
+// Lifetime: a server is killed with its object.
 #pragma once
 
-#include "lock/redis_client.h"
+#include "lock/redis/redis_client.h"
 #include "tests/catch.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -42,7 +42,7 @@ inline void pass(asio::io_context& context, milliseconds time) {
     while (!over) context.run_one();
 }
 
-// A directory that goes with it.
+// A temporary directory that is removed with the object.
 struct StateDir {
     explicit StateDir(const std::string& name)
         : path(std::filesystem::temp_directory_path() / ("weir-" + name + "-" + std::to_string(::getpid()))) {
@@ -77,6 +77,7 @@ public:
         ::waitpid(id_, nullptr, 0);
         id_ = -1;
     }
+    void hang() { ::kill(id_, SIGSTOP); } // its socket still accepts connections
     lock::RedisReply call(std::vector<std::string> words) {
         lock::RedisClient client(context_.get_executor(), options());
         const auto reply = wait_for(context_, client.call(std::move(words)));

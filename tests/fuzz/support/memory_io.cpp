@@ -11,7 +11,7 @@ std::vector<std::unique_ptr<Wire>> wires;
 std::vector<int> made_by_weir;
 std::size_t moment = 0;
 proxy::TimePoint clock{std::chrono::hours(1)};
-bool idle = false; // nobody yielded in the last round
+bool idle = false; // no coroutine yielded in the last round
 
 void tell(Wire& at, std::uint32_t events) {
     if (at.socket) static_cast<proxy::EventHandler&>(*at.socket).on_event(events);
@@ -70,13 +70,13 @@ bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
     fd_ = fd;
     loop_ = &loop;
     waker_ = &waker;
-    readable_ = hung_up_ = broken_ = said_all_ = false;
+    readable_ = hung_up_ = broken_ = fin_received_ = urgent_ = false;
     writable_ = true;
     wire(fd).socket = this;
     return true;
 }
 
-int Socket::connect(EventLoop& loop, const conf::Address&, Waker& waker) {
+int Socket::connect(EventLoop& loop, const conf::Endpoint&, Waker& waker) {
     made_by_weir.push_back(make_wire());
     open(loop, made_by_weir.back(), waker);
     return 0;
@@ -98,7 +98,7 @@ bool Socket::at_end() const {
     return hung_up_ && (at.reset || at.read == at.arriving.size());
 }
 
-bool Socket::is_quiet() {
+bool Socket::is_idle() {
     const auto& at = wire(fd_);
     const bool quiet = !hung_up_ && at.read == at.arriving.size();
     readable_ = !quiet;
@@ -125,7 +125,7 @@ IoResult Socket::receive(std::span<char> into) {
 IoResult Socket::send(std::span<const iovec> parts) {
     if (!writable_) return {IoStatus::would_block};
     auto& at = wire(fd_);
-    if (at.closed) std::abort(); // after its own end
+    if (at.closed) std::abort(); // weir must not send after closing its sending side
     if (at.reset) return {IoStatus::failed, 0, EPIPE};
     std::size_t sent = 0;
     at.when.emplace_back(at.sent.size(), moment++);
@@ -141,13 +141,13 @@ IoResult Socket::send(std::span<const iovec> parts) {
     return {IoStatus::would_block};
 }
 
-std::size_t Socket::untaken() const { return 0; }
-void Socket::raise_credit() {}
+std::size_t Socket::unacked_bytes() const { return 0; }
+void Socket::raise_unsent_low_water_mark() {}
 void Socket::finish_sending() { wire(fd_).closed = true; }
 
 void Socket::on_event(std::uint32_t events) {
     if (events & EPOLLERR) broken_ = true;
-    if ((events & EPOLLRDHUP) && !broken_) said_all_ = true;
+    if ((events & EPOLLRDHUP) && !broken_) fin_received_ = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) writable_ = true;
@@ -157,7 +157,7 @@ void Socket::on_event(std::uint32_t events) {
 EventLoop::EventLoop() : now_(clock), timers_(now_) {}
 EventLoop::~EventLoop() = default;
 
-// One round.
+// Runs one round of the loop.
 void EventLoop::run() {
     now_ = clock;
     wake_yielded();
@@ -169,17 +169,17 @@ void EventLoop::stop() {}
 void EventLoop::post(std::function<void()> work) { work(); }
 bool EventLoop::add(int, EventHandler&, Trigger) { return true; }
 void EventLoop::remove(int, EventHandler&) {}
-bool EventLoop::has_news(const EventHandler&) const { return false; }
+bool EventLoop::has_pending_event(const EventHandler&) const { return false; }
 void EventLoop::run_posted() {}
 
-void EventLoop::wake_later(Fiber& fiber) {
+void EventLoop::wake_later(Waiter& fiber) {
     fiber.queued_ = this;
     yielded_.push_back(&fiber);
 }
 
-void EventLoop::forget(Fiber& fiber) {
+void EventLoop::forget(Waiter& fiber) {
     for (auto* list : {&yielded_, &turn_})
-        std::replace(list->begin(), list->end(), &fiber, static_cast<Fiber*>(nullptr));
+        std::replace(list->begin(), list->end(), &fiber, static_cast<Waiter*>(nullptr));
 }
 
 void EventLoop::wake_yielded() {

@@ -1,5 +1,5 @@
-// The data path's sockets and event loop in memory: linked in place of proxy/io/socket.cpp and event_loop.cpp, so that
-// sessions and exchanges run as they are, and a fuzz target decides what arrives when, in which pieces.
+// In-memory sockets and event loop for the data path, linked in place of proxy/io/socket.cpp and event_loop.cpp.
+// Sessions and exchanges run unchanged, and a fuzz target decides which bytes arrive when, and in which pieces.
 //
 // Thread: one.
 // Lifetime: wires live until `clear`.
@@ -16,28 +16,28 @@ namespace weir::memory_io {
 // One connection, seen from weir's peer.
 struct Wire {
     std::string arriving; // what the peer has sent
-    std::size_t read = 0; // how much of it weir has taken
+    std::size_t read = 0; // how many of these bytes weir has read
     bool ended = false, reset = false;
     std::string sent;                                      // what weir has sent
-    std::vector<std::pair<std::size_t, std::size_t>> when; // offsets in `sent`, and the moment of each
+    std::vector<std::pair<std::size_t, std::size_t>> when; // pairs of an offset in `sent` and its moment
     std::size_t window = ~std::size_t{0};                  // how much more weir may send
-    bool closed = false;                                   // by weir, or its sending end
+    bool closed = false;                                   // weir has closed it, or its sending side
     proxy::Socket* socket = nullptr;                       // while weir has it open
 };
 
-// A wire whose descriptor is its number.
+// Creates a wire; its descriptor is its number.
 int make_wire();
 Wire& wire(int descriptor);
-const std::vector<int>& connected(); // wires that weir has connected itself, in order
+const std::vector<int>& connected(); // the wires that weir has opened to backends, in order
 void clear();
 
-// What the peer does; weir is woken.
+// Actions of the peer; each wakes weir.
 void arrive(Wire& at, std::string_view bytes);
 void end(Wire& at);
 void reset(Wire& at);
 void widen(Wire& at, std::size_t bytes);
 
-// Rounds of the loop: until nobody has yielded any more, at a time `later` than before.
+// Advances the clock by `later`, then runs the loop until no coroutine yields any more.
 void run(proxy::EventLoop& loop, std::chrono::milliseconds later = {});
 
 } // namespace weir::memory_io

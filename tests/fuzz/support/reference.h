@@ -1,5 +1,5 @@
-// A reader of HTTP/1 messages that shares no code with weir's: slow, plain, and strict. What it cannot read in exactly
-// one way is `bad`.
+// A parser of HTTP/1 messages that shares no code with weir's: slow, simple and strict. A message that it cannot read
+// in exactly one way is `bad`.
 //
 // Thread: pure functions and values.
 // Lifetime: messages own their texts.
@@ -13,27 +13,27 @@ namespace weir::reference {
 
 enum class Reading { whole, partial, bad };
 
-// legal: what the standard allows and weir promises to accept at most. canonical: how weir itself must write.
+// `legal` is what the standard allows and weir may accept; `canonical` is what weir itself must write.
 enum class Style { legal, canonical };
 
-// How a stream has ended, for bodies that only the end delimits.
+// How a stream has ended; this matters for bodies that only the end delimits.
 enum class Ending { open, ended, broken };
 
 struct Message {
     std::vector<std::string> first; // the words of the first line
     std::vector<std::pair<std::string, std::string>> fields;
     std::string body;
-    std::size_t length = 0; // bytes of the whole message
+    std::size_t length = 0; // size of the whole message in bytes
     bool until_close = false;
-    bool cut = false; // of a request: the head is whole and good, the body is not, or not yet
+    bool cut = false; // for a request: the head is complete and valid, but the body is not
 
-    std::vector<std::string> all(std::string_view name) const; // name in lower case
+    std::vector<std::string> all(std::string_view name) const; // `name` is in lower case
     int status() const { return std::stoi(first[1]); }
 };
 
 Reading read_request(std::string_view bytes, Style style, Message& message);
 
-// `method` is the request's.
+// `method` is that of the request.
 Reading read_response(std::string_view bytes, Style style, std::string_view method, Ending ending, Message& message);
 
 } // namespace weir::reference

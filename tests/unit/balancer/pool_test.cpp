@@ -37,7 +37,7 @@ struct Fixture {
     }
 };
 
-// The chosen member; -1 where there is none.
+// Returns the chosen member, or -1 if there is none.
 int chosen(Pool& pool, std::span<const std::size_t> tried = {}, TimePoint now = start) {
     const auto choice = pool.choose({tried, now});
     return choice.outcome == Choice::Outcome::chosen ? static_cast<int>(choice.member) : -1;
@@ -59,7 +59,7 @@ TEST_CASE("only healthy members are asked while there is one") {
     f.backends[2]->set_verdict(Verdict::unknown);
     CHECK(choose_many(pool, 10) == std::map<int, int>{{0, 10}});
     f.backends[0]->set_verdict(Verdict::down);
-    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 10}}); // better an unknown one than none
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 10}}); // an unknown one is better than none
     f.backends[2]->set_verdict(Verdict::down);
     CHECK(choose_many(pool, 10).empty());
 }
@@ -97,7 +97,7 @@ TEST_CASE("a new pool takes over positions by backend, not by place") {
     CHECK(chosen(old) == 1);
     auto next = f.make_pool({{f.backends[2]}, {f.backends[1]}, {f.backends[0]}});
     next.adopt(old);
-    CHECK(chosen(next) == 0); // the third backend's turn, wherever it stands
+    CHECK(chosen(next) == 0); // the third backend's turn, wherever it is listed
 }
 
 TEST_CASE("the registry finds a backend again by pool, name and address, and forgets what nobody uses") {
@@ -157,7 +157,7 @@ TEST_CASE("a client stays where it belongs, even while that one is drained, but 
     Fixture f(3);
     auto pool = f.make_pool({{f.backends[0]}, {f.backends[1], 1, AdminState::drain}, {f.backends[2]}});
     for (int i = 0; i < 5; ++i) CHECK(pool.choose({{}, start, std::nullopt, 1}).member == 1);
-    CHECK_FALSE(choose_many(pool, 10).contains(1)); // no new ones
+    CHECK_FALSE(choose_many(pool, 10).contains(1)); // no new clients
     const std::size_t tried[] = {1};
     CHECK(pool.choose({tried, start, std::nullopt, 1}).member != 1);
     f.backends[1]->set_ejection(Ejection::ejected);
@@ -179,13 +179,13 @@ TEST_CASE("under the panic threshold every member is asked but those that an ope
     auto pool = f.make_pool(members, settings);
     f.backends[0]->set_verdict(Verdict::down);
     f.backends[1]->set_ejection(Ejection::ejected);
-    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // half is not under half
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // half is not below half
     f.backends[2]->set_verdict(Verdict::unknown);
-    CHECK(choose_many(pool, 10) == std::map<int, int>{{3, 10}}); // one of which nothing is known is not sick
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{3, 10}}); // a member with an unknown verdict is not sick
     f.backends[2]->set_verdict(Verdict::down);
     CHECK(choose_many(pool, 40) == std::map<int, int>{{0, 10}, {1, 10}, {2, 10}, {3, 10}});
     f.backends[2]->set_verdict(Verdict::up);
-    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // and it ends by itself
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // and panic ends automatically
 }
 
 TEST_CASE("there is no panic while a backup is healthy, nor ever without a threshold") {
@@ -226,4 +226,55 @@ TEST_CASE("a choice sees at once what health has written, whatever picture it ha
     CHECK(choose_many(pool, 4) == std::map<int, int>{{1, 4}});
     f.backends[0]->set_verdict(Verdict::up);
     CHECK(choose_many(pool, 4) == std::map<int, int>{{0, 2}, {1, 2}});
+}
+
+namespace {
+
+// An algorithm that takes the first eligible candidate and counts how often it is called.
+class CountingAlgorithm final : public Algorithm {
+public:
+    struct Calls {
+        int choices = 0, refreshes = 0;
+    };
+    explicit CountingAlgorithm(Calls& calls) : calls_(calls) {}
+
+    std::size_t choose(std::span<const Candidate> candidates, const SelectionContext&) override {
+        ++calls_.choices;
+        for (std::size_t i = 0; i < candidates.size(); ++i)
+            if (candidates[i].eligible) return i;
+        return 0;
+    }
+    void refresh(std::span<const Candidate>) override { ++calls_.refreshes; }
+
+private:
+    Calls& calls_;
+};
+
+} // namespace
+
+TEST_CASE("a choice from 400 full backends costs a few passes over them, not one for each") {
+    Fixture f(400);
+    CountingAlgorithm::Calls calls;
+    PoolSettings settings;
+    settings.make = [&calls] { return std::make_unique<CountingAlgorithm>(calls); };
+    std::vector<Member> members;
+    for (const auto& backend : f.backends) members.push_back({.backend = backend, .max_connections = 1});
+    Pool pool(settings, members);
+    std::vector<Choice> held;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        calls = {};
+        held.push_back(pool.choose({{}, start}));
+        REQUIRE(held.back().outcome == Choice::Outcome::chosen);
+        REQUIRE(held.back().member == i); // the first with a free slot
+        REQUIRE(calls.choices <= 2);
+        REQUIRE(calls.refreshes <= 2);
+    }
+    calls = {};
+    CHECK(pool.choose({{}, start}).outcome == Choice::Outcome::full);
+    CHECK(calls.choices == 1);
+    CHECK(calls.refreshes <= 1);
+    held[137] = {Choice::Outcome::nobody}; // its request ends
+    const auto next = pool.choose({{}, start});
+    CHECK(next.outcome == Choice::Outcome::chosen);
+    CHECK(next.member == 137);
 }

@@ -1,5 +1,5 @@
+#include "balancer/connection_slot.h"
 #include "balancer/pool_state.h"
-#include "balancer/seat.h"
 #include "tests/catch.h"
 
 #include <string>
@@ -8,7 +8,7 @@ using namespace weir::balancer;
 
 namespace {
 
-struct Named final : Waiter {
+struct Named final : QueueEntry {
     Named(std::string& calls, char letter, int second) : calls_(calls), letter_(letter) {
         since = TimePoint() + std::chrono::seconds(second);
     }
@@ -54,7 +54,7 @@ TEST_CASE("the one who has waited longest is called, on whichever worker") {
     CHECK(f.state->join(1, early, 9));
     CHECK(f.state->join(0, late, 9));
     f.state->call_next(0);
-    CHECK(f.calls.empty()); // on its own thread
+    CHECK(f.calls.empty()); // it is called on its own thread
     REQUIRE(f.posted.size() == 1);
     CHECK(f.posted[0].first == 1);
     f.posted[0].second();
@@ -62,7 +62,7 @@ TEST_CASE("the one who has waited longest is called, on whichever worker") {
     f.state->leave(1, early);
     f.state->call_next(1);
     CHECK(f.posted.at(1).first == 0);
-    f.state->leave(0, late); // gone before it is called
+    f.state->leave(0, late); // it leaves before it is called
     f.posted[1].second();
     CHECK(f.calls == "e");
 }
@@ -72,9 +72,9 @@ TEST_CASE("whoever becomes the first of its worker is told, though no seat is fr
     Named oldest(f.calls, 'o', 1), first(f.calls, 'f', 2), second(f.calls, 's', 3), third(f.calls, 't', 4);
     CHECK(f.state->join(1, oldest, 9)); // on another worker: calls go there
     for (auto* waiter : {&first, &second, &third}) CHECK(f.state->join(0, *waiter, 9));
-    f.state->leave(0, third); // from behind: nobody leads who did not before
+    f.state->leave(0, third); // from the end: the first entry does not change
     CHECK(second.leads.empty());
-    f.state->leave(0, first); // its time is up, say
+    f.state->leave(0, first); // it has timed out, for example
     CHECK(second.leads == "s");
     f.state->leave(0, second);
     f.state->leave(1, oldest);
@@ -85,17 +85,17 @@ TEST_CASE("a seat that is given back calls the next, and is counted while it is 
     Fixture f;
     Backend backend("p", "b", {}, 2, f.state);
     Named waiter(f.calls, 'w', 1);
-    REQUIRE(backend.take_seat(1));
-    CHECK_FALSE(backend.take_seat(1));
+    REQUIRE(backend.take_slot(1));
+    CHECK_FALSE(backend.take_slot(1));
     {
-        Seat seat(backend, 0, Limited::yes);
+        ConnectionSlot seat(backend, 0, Limited::yes);
         CHECK(backend.total(&BackendCounters::active) == 1);
         CHECK(f.state->join(0, waiter, 1));
-        Seat moved(std::move(seat));
+        ConnectionSlot moved(std::move(seat));
         CHECK(backend.total(&BackendCounters::active) == 1);
     }
     CHECK(f.calls == "w");
     CHECK(backend.total(&BackendCounters::active) == 0);
-    CHECK(backend.take_seat(1));
+    CHECK(backend.take_slot(1));
     f.state->leave(0, waiter);
 }

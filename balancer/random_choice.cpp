@@ -1,9 +1,0 @@
-#include "balancer/random_choice.h"
-
-namespace weir::balancer {
-
-std::size_t RandomChoice::choose(std::span<const Candidate>, const Draw& draw) {
-    return draw_.at(draw.random.below(draw_.total()));
-}
-
-} // namespace weir::balancer

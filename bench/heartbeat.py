@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""The reference responder to heartbeats (tests/scenario/responder.py: one connection at a time, 5 s of pause after each
+answer) under one weir and under two: its backend must never go down.
+
+usage: ./dev bench heartbeat [MINUTES]
+
+Fails if a backend that the settings allow for goes down. Prints, for each weir, the checks and the failures."""
+import os
+import sys
+import threading
+import time
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, f"{ROOT}/tests/scenario")
+os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
+from test_heartbeat import Responders  # noqa: E402
+
+MINUTES = float(sys.argv[1]) if len(sys.argv) > 1 else 5
+STABLE = [("interval: 5s", 1), ("interval: 5s", 2), ("interval: 6s", 1), ("interval: 6s", 2),
+          ("interval: 1s, fall: 12", 1), ("interval: 1s, fall: 12", 2)]
+TOO_SHORT = [("interval: 1s", 1)]
+
+
+class Pauses(Responders):
+    def runTest(self):
+        watched = [(check, count, self.watch(self.responder(5)[1], check, count)) for check, count in STABLE + TOO_SHORT]
+        threading.Event().wait(MINUTES * 60)
+        for check, count, weirs in watched:
+            for weir in weirs:
+                health = self.health(weir)
+                print(f"{check}, weirs: {count}: {health['state']}, checks: {health['checks']}, failed: {health['failed_checks']}, "
+                      f"ejections: {health['ejections']}, {health.get('last_failure', 'never a failure')}", flush=True)
+                if (check, count) in STABLE:
+                    self.assertEqual((health["state"], health["ejections"]), ("up", 0))
+
+
+began = time.monotonic()
+passed = unittest.TextTestRunner().run(Pauses()).wasSuccessful()
+print(f"{time.monotonic() - began:.0f} s")
+sys.exit(0 if passed else 1)

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""How many instructions weir takes for a request, outside the kernel: valgrind counts them. The number hardly depends on
+the machine's load, so that it tells two builds apart that differ by less than what clocks can show.
+
+usage: ./dev bench instructions [--requests N] [--connections C] [WEIR]...
+
+Without a WEIR, the release build is measured. Each runs twice behind the same backend, for N requests over C connections and
+for 3 N: half the difference of the instructions is what N requests take, without what starting and stopping takes.
+
+Rounds of two builds that are interleaved in time: ./dev bench --also WEIR."""
+import argparse
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+from bench import ROOT, WEIR, free_port, wait_for
+
+REQUEST = (b"GET /small?a=b HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: */*\r\n"
+           b"Accept-Language: en\r\nCookie: session=0123456789abcdef\r\n\r\n")
+RESPONSE = (b"HTTP/1.1 200 OK\r\nServer: test\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 128\r\n"
+            b"Connection: keep-alive\r\n\r\n" + b"x" * 128)
+
+
+def serve(listener):
+    """A backend that answers every request with 128 bytes."""
+    def one(connection):
+        with connection:
+            got = b""
+            while piece := connection.recv(65536):
+                got += piece
+                while (end := got.find(b"\r\n\r\n")) >= 0:
+                    got = got[end + 4:]
+                    connection.sendall(RESPONSE)
+    while True:
+        threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
+
+
+def ask(port, requests, connections):
+    clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
+    for _ in range(requests // connections):
+        for client in clients:
+            client.sendall(REQUEST)
+        for client in clients:
+            got = b""
+            while not got.endswith(b"x" * 128):
+                piece = client.recv(65536)
+                assert piece, "weir has closed"
+                got += piece
+            assert got.startswith(b"HTTP/1.1 200"), got
+    for client in clients:
+        client.close()
+
+
+def instructions(weir, backend, requests, connections):
+    """Of a whole run with so many requests."""
+    with tempfile.TemporaryDirectory(prefix="weir-bench-") as d:
+        port = free_port()
+        with open(f"{d}/weir.yaml", "w") as f:
+            f.write(re.sub("    health_check:.*\n", "", WEIR.format(d=d, a=backend, b=backend, port=port, admin=free_port())).replace(
+                f'"127.0.0.1:{backend}", "127.0.0.1:{backend}"', f'"127.0.0.1:{backend}"'))
+        process = subprocess.Popen(["valgrind", "--tool=callgrind", f"--callgrind-out-file={d}/profile", weir, "run", "-c", f"{d}/weir.yaml"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        wait_for(port)
+        ask(port, requests, connections)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate()[1]
+        return int(re.search(r"Collected : (\d+)", said)[1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description="instructions for a request")
+    parser.add_argument("--requests", type=int, default=4000)
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("weir", nargs="*", default=[os.environ.get("WEIR", f"{ROOT}/build/release/weir")])
+    options = parser.parse_args()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    threading.Thread(target=serve, args=(listener,), daemon=True).start()
+    first = None
+    for weir in options.weir:
+        few, many = (instructions(weir, listener.getsockname()[1], n * options.requests, options.connections) for n in (1, 3))
+        each = (many - few) / (2 * options.requests)
+        first = first or each
+        print(f"{weir}: {each:.0f} instructions a request, {each / first:.4f} times the first", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

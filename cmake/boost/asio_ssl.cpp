@@ -1,0 +1,2 @@
+// TLS in Asio, compiled once.
+#include <boost/asio/ssl/impl/src.hpp>

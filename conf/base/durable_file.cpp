@@ -1,0 +1,74 @@
+#include "conf/base/durable_file.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace weir::conf {
+namespace {
+
+using boost::system::error_code;
+
+error_code last_error() { return {errno, boost::system::system_category()}; }
+
+// Writes, syncs and closes the file; a full disk may surface in any of these steps.
+error_code write_synced(const std::string& path, std::string_view content) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return last_error();
+    error_code error;
+    while (!content.empty() && !error) {
+        const auto written = ::write(fd, content.data(), content.size());
+        if (written > 0) content.remove_prefix(static_cast<std::size_t>(written));
+        else if (errno != EINTR) error = last_error();
+    }
+    if (!error && ::fsync(fd) != 0) error = last_error();
+    if (::close(fd) != 0 && !error) error = last_error();
+    return error;
+}
+
+error_code sync_directory(const std::string& path) {
+    const auto slash = path.rfind('/');
+    const auto directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return last_error();
+    const auto error = ::fsync(fd) != 0 ? last_error() : error_code();
+    ::close(fd);
+    return error;
+}
+
+} // namespace
+
+error_code replace_file(const std::string& path, std::string_view content) {
+    const auto aside = path + ".new-" + std::to_string(::getpid()); // other processes may replace the same file
+    auto error = write_synced(aside, content);
+    if (!error && std::rename(aside.c_str(), path.c_str()) != 0) error = last_error();
+    if (error) {
+        ::unlink(aside.c_str());
+        return error;
+    }
+    return sync_directory(path);
+}
+
+std::optional<std::string> read_whole_file(const std::string& path, error_code& error, std::size_t most) {
+    error.clear();
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    std::string text;
+    std::array<char, 16384> piece;
+    for (bool more = fd >= 0; more && text.size() < most;) {
+        const auto got = ::read(fd, piece.data(), std::min(piece.size(), most - text.size()));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) error = last_error();
+        if (got > 0) text.append(piece.data(), static_cast<std::size_t>(got));
+        more = got > 0;
+    }
+    if (fd < 0) error = last_error();
+    else ::close(fd);
+    return error ? std::nullopt : std::optional(std::move(text));
+}
+
+} // namespace weir::conf

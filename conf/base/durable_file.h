@@ -1,0 +1,23 @@
+// Replaces a small file atomically: after a power failure at any moment, either the complete old or the complete new
+// file is there. Writes to a temporary file, syncs it, renames it, and syncs the directory.
+//
+// Thread: one at a time per path; blocks on the disk.
+// Lifetime: keeps nothing.
+#pragma once
+
+#include <boost/system/error_code.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir::conf {
+
+// Replaces `path`. Only the owner may access the new file (mode 0600). Returns an error if any step fails.
+boost::system::error_code replace_file(const std::string& path, std::string_view content);
+
+// Reads at most `most` bytes of a file. On failure, returns nothing and sets `error` (ENOENT for a missing file).
+std::optional<std::string> read_whole_file(const std::string& path, boost::system::error_code& error,
+                                           std::size_t most = std::string::npos);
+
+} // namespace weir::conf

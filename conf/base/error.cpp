@@ -1,0 +1,12 @@
+#include "conf/base/error.h"
+
+namespace weir::conf {
+
+std::string Error::text() const {
+    std::string out = file;
+    if (line > 0) out += ":" + std::to_string(line) + ":" + std::to_string(column);
+    if (!path.empty()) out += ": " + path;
+    return out + ": " + why;
+}
+
+} // namespace weir::conf

@@ -1,0 +1,231 @@
+#include "conf/model/address.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include <arpa/inet.h>
+
+namespace weir::conf {
+namespace {
+
+bool parse_ip(std::string_view text, int& family, std::array<unsigned char, 16>& bytes) {
+    const std::string copy(text);
+    bytes.fill(0);
+    family = copy.find(':') == std::string::npos ? AF_INET : AF_INET6;
+    return inet_pton(family, copy.c_str(), bytes.data()) == 1;
+}
+
+std::string format_ip(int family, const std::array<unsigned char, 16>& bytes) {
+    char out[INET6_ADDRSTRLEN] = "";
+    inet_ntop(family, bytes.data(), out, sizeof out);
+    return out;
+}
+
+// Parses a plain decimal number up to `most`. Returns -1 on failure.
+int parse_number(std::string_view text, int most) {
+    int value = -1;
+    const auto end = text.data() + text.size();
+    const auto result = std::from_chars(text.data(), end, value);
+    if (text.empty() || text.size() > 5 || result.ptr != end || result.ec != std::errc{}) return -1;
+    if (text.size() > 1 && text[0] == '0') return -1;
+    return value < 0 || value > most ? -1 : value;
+}
+
+} // namespace
+
+Address Address::parse(std::string_view text, std::string& why) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos) {
+        why = "an address is IP:port, such as \"10.0.0.11:8080\" or \"[::1]:8080\"; the port is missing";
+        return {};
+    }
+    auto ip = text.substr(0, colon);
+    const bool bracketed = ip.size() >= 2 && ip.front() == '[' && ip.back() == ']';
+    if (bracketed) ip = ip.substr(1, ip.size() - 2);
+    Address address;
+    if (!parse_ip(ip, address.family_, address.bytes_)) {
+        why = ip.empty() ? "the IP address is missing; to listen everywhere write \"0.0.0.0:PORT\" or \"[::]:PORT\""
+                         : "\"" + std::string(ip) + "\" is not an IP address";
+        return {};
+    }
+    if ((address.family_ == AF_INET6) != bracketed) {
+        why = "an IPv6 address stands in brackets: \"[::1]:8080\"";
+        return {};
+    }
+    const int port = parse_number(text.substr(colon + 1), 65535);
+    if (port < 1) {
+        why = "\"" + std::string(text.substr(colon + 1)) + "\" is not a port (1 to 65535)";
+        return {};
+    }
+    address.port_ = static_cast<std::uint16_t>(port);
+    return address;
+}
+
+namespace {
+
+// Returns the path of "unix:/run/app.sock". On failure, returns an empty text and sets `why`.
+std::string parse_socket_path(std::string_view text, std::string& why) {
+    const auto path = text.substr(std::string_view("unix:").size());
+    const bool plain = std::all_of(path.begin(), path.end(), [](unsigned char c) { return c > 0x20 && c != 0x7f; });
+    if (path.size() < 2 || path[0] != '/' || path.back() == '/' || path.size() > max_socket_path || !plain) {
+        why = "a unix socket is \"unix:/absolute/path\" of at most " + std::to_string(max_socket_path) +
+              " bytes, without spaces";
+        return {};
+    }
+    return std::string(path);
+}
+
+// Whether this is a host name (RFC 1123 section 2.1). A numeric last label means a mistyped address.
+bool is_host_name(std::string_view text) {
+    if (text.ends_with('.')) text.remove_suffix(1);
+    if (text.empty() || text.size() > 253) return false;
+    bool numeric = true;
+    std::size_t length = 0; // of the current label
+    for (std::size_t i = 0; i <= text.size(); ++i) {
+        const char c = i < text.size() ? text[i] : '.';
+        if (c == '.') {
+            if (length == 0 || length > 63 || text[i - 1] == '-') return false;
+            if (i < text.size()) numeric = true;
+            length = 0;
+            continue;
+        }
+        const bool digit = c >= '0' && c <= '9', letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!digit && !letter && c != '_' && (c != '-' || length == 0)) return false;
+        numeric = numeric && digit;
+        ++length;
+    }
+    return !numeric;
+}
+
+} // namespace
+
+std::string BackendAddress::text() const {
+    if (is_unix()) return "unix:" + socket_path;
+    return is_name() ? host + ":" + std::to_string(port) : ip.text();
+}
+
+std::string BackendAddress::default_name() const {
+    return is_unix() ? socket_path.substr(socket_path.rfind('/') + 1) : text();
+}
+
+BackendAddress BackendAddress::parse(std::string_view text, std::string& why) {
+    if (text.starts_with("unix:")) {
+        BackendAddress address;
+        address.socket_path = parse_socket_path(text, why);
+        return address;
+    }
+    const auto colon = text.rfind(':');
+    const auto host = text.substr(0, colon);
+    BackendAddress address;
+    if (colon == std::string_view::npos || !is_host_name(host)) {
+        address.ip = Address::parse(text, why);
+        address.port = address.ip.port();
+        if (colon == std::string_view::npos)
+            why =
+                "an address is IP:port or name:port, such as \"10.0.0.11:8080\" or \"app.internal:8080\"; the port is "
+                "missing";
+        return address;
+    }
+    const int port = parse_number(text.substr(colon + 1), 65535);
+    if (port < 1) {
+        why = "\"" + std::string(text.substr(colon + 1)) + "\" is not a port (1 to 65535)";
+        return address;
+    }
+    address.host = host;
+    for (auto& c : address.host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    address.port = static_cast<std::uint16_t>(port);
+    return address;
+}
+
+Address Address::from(const sockaddr* addr) {
+    Address address;
+    if (addr->sa_family == AF_INET) {
+        const auto* in = reinterpret_cast<const sockaddr_in*>(addr);
+        address.family_ = AF_INET;
+        address.port_ = ntohs(in->sin_port);
+        std::memcpy(address.bytes_.data(), &in->sin_addr, 4);
+    } else if (addr->sa_family == AF_INET6) {
+        const auto* in = reinterpret_cast<const sockaddr_in6*>(addr);
+        address.family_ = AF_INET6;
+        address.port_ = ntohs(in->sin6_port);
+        std::memcpy(address.bytes_.data(), &in->sin6_addr, 16);
+    }
+    return address;
+}
+
+bool Address::is_loopback() const {
+    if (family_ == AF_INET) return bytes_[0] == 127;
+    return family_ == AF_INET6 && std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto b) { return b == 0; }) &&
+           bytes_[15] == 1;
+}
+
+std::string Address::ip_text() const { return format_ip(family_, bytes_); }
+
+std::string Address::text() const {
+    const auto port = ":" + std::to_string(port_);
+    return family_ == AF_INET6 ? "[" + ip_text() + "]" + port : ip_text() + port;
+}
+
+socklen_t Address::to_sockaddr(sockaddr_storage& out) const {
+    std::memset(&out, 0, sizeof out);
+    if (family_ == AF_INET6) {
+        auto* in = reinterpret_cast<sockaddr_in6*>(&out);
+        in->sin6_family = AF_INET6;
+        in->sin6_port = htons(port_);
+        std::memcpy(&in->sin6_addr, bytes_.data(), 16);
+        return sizeof *in;
+    }
+    auto* in = reinterpret_cast<sockaddr_in*>(&out);
+    in->sin_family = AF_INET;
+    in->sin_port = htons(port_);
+    std::memcpy(&in->sin_addr, bytes_.data(), 4);
+    return sizeof *in;
+}
+
+Cidr Cidr::parse(std::string_view text, std::string& why) {
+    Cidr block;
+    const auto slash = text.find('/');
+    if (!parse_ip(text.substr(0, slash), block.family, block.bytes)) {
+        why = "\"" + std::string(text) + "\" is not a block of addresses, such as \"10.0.0.0/8\" or \"fd00::/8\"";
+        return {};
+    }
+    const int most = block.family == AF_INET ? 32 : 128;
+    const int prefix = slash == std::string_view::npos ? most : parse_number(text.substr(slash + 1), most);
+    if (prefix < 0) {
+        why = "the prefix length is a number from 0 to " + std::to_string(most);
+        return {};
+    }
+    block.prefix = static_cast<unsigned>(prefix);
+    return block;
+}
+
+bool Cidr::contains(const Address& address) const {
+    static constexpr unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const unsigned char* other = address.bytes().data();
+    int other_family = address.family();
+    if (other_family == AF_INET6 && std::memcmp(other, mapped, sizeof mapped) == 0) {
+        other += sizeof mapped;
+        other_family = AF_INET;
+    }
+    if (other_family != family) return false;
+    const unsigned whole = prefix / 8, rest = prefix % 8;
+    if (std::memcmp(bytes.data(), other, whole) != 0) return false;
+    if (rest == 0) return true;
+    const auto mask = static_cast<unsigned char>(0xff << (8 - rest));
+    return (bytes[whole] & mask) == (other[whole] & mask);
+}
+
+std::string Cidr::text() const { return format_ip(family, bytes) + "/" + std::to_string(prefix); }
+
+AdminAddress AdminAddress::parse(std::string_view text, std::string& why) {
+    if (!text.starts_with("unix:")) return {Address::parse(text, why)};
+    return {parse_socket_path(text, why)};
+}
+
+std::string AdminAddress::text() const {
+    if (const auto* path = std::get_if<std::string>(&where)) return "unix:" + *path;
+    return std::get<Address>(where).text();
+}
+
+} // namespace weir::conf

@@ -1,0 +1,273 @@
+// The configuration as plain values: the meaning of a file after reading, with all defaults filled in.
+//
+// Thread: values; share a `const Config` between threads, never a mutable one.
+// Lifetime: owns all its data.
+#pragma once
+
+#include "conf/model/address.h"
+#include "conf/model/units.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::conf {
+
+enum class Protocol { http, tcp };
+enum class Algorithm { round_robin, least_connections, two_choices, random, hash };
+enum class HashOn { source_ip, header, cookie, path };
+enum class ProxyProtocol { none, v1, v2 };
+enum class AdminState { ready, drain, maint };
+enum class CheckType { http, tcp, heartbeat };
+enum class CheckMode { pull, push };
+enum class OnDown { keep, close };
+enum class LogLevel { debug, info, warn, error };
+enum class LogFormat { text, json };
+enum class AccessFormat { combined, json };
+enum class LockType { local, redis, redlock };
+enum class ConfigSource { file, fleet };
+enum class OnUnavailable { refuse, proceed };
+
+struct Listener {
+    std::string name;
+    Address address;
+    Protocol protocol = Protocol::http;
+    std::string pool;
+    std::vector<Cidr> trusted_proxies;
+    bool accept_proxy_protocol = false; // then required on every connection, and accepted only from trusted_proxies
+    bool operator==(const Listener&) const = default;
+};
+
+struct Match {
+    std::vector<std::string> hosts;
+    std::string path_prefix;
+    std::vector<std::string> listeners;
+    bool operator==(const Match&) const = default;
+};
+
+struct HeaderEdit {
+    std::vector<std::pair<std::string, std::string>> set;
+    std::vector<std::string> remove;
+    bool operator==(const HeaderEdit&) const = default;
+};
+
+// Timeouts that a pool or a route may override.
+struct TimeoutOverrides {
+    std::optional<Duration> connect, response, stream_idle, tunnel;
+    bool operator==(const TimeoutOverrides&) const = default;
+};
+
+struct Route {
+    std::string name;
+    Match match;
+    std::string pool;
+    HeaderEdit request_headers;
+    TimeoutOverrides timeouts;
+    bool operator==(const Route&) const = default;
+};
+
+struct Backend {
+    std::string name; // the address's text if the file gives none
+    BackendAddress address;
+    std::uint32_t weight = 1;
+    AdminState state = AdminState::ready;
+    std::uint32_t max_connections = 0; // 0: no limit
+    bool backup = false;
+    std::uint32_t health_check_port = 0; // 0: the pool's health_check.port
+    bool operator==(const Backend&) const = default;
+};
+
+struct StatusRange {
+    std::uint16_t first = 200, last = 399;
+    bool operator==(const StatusRange&) const = default;
+};
+
+struct HealthCheck {
+    CheckType type = CheckType::http;
+    CheckMode mode = CheckMode::pull; // push: the backends send heartbeats
+    std::string token_file;           // of the senders of heartbeats
+    std::string method = "GET";
+    std::string path = "/";
+    std::string host; // empty: the backend's configured host name or address
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string expect_body; // text that a body must contain; empty: any body passes
+    std::vector<StatusRange> expect_status{StatusRange{}};
+    Duration interval{5000};
+    Duration timeout{0}; // if not configured: 2s, or the interval if that is shorter
+    std::uint32_t fall = 3, rise = 2;
+    std::uint32_t port = 0; // 0: the port of the backend
+    bool operator==(const HealthCheck&) const = default;
+};
+
+struct Keepalive {
+    std::uint32_t max_idle = 10000; // per worker and backend; an upper limit
+    Duration idle_timeout{55000};
+    bool operator==(const Keepalive&) const = default;
+};
+
+// The key of the `hash` algorithm.
+struct Hash {
+    HashOn on = HashOn::source_ip;
+    std::string name; // of the header or cookie
+    bool operator==(const Hash&) const = default;
+};
+
+struct Sticky {
+    std::string cookie = "weir_backend";
+    Duration ttl{0}; // 0: a session cookie
+    bool operator==(const Sticky&) const = default;
+};
+
+struct Queue {
+    std::uint32_t max = 1000;
+    Duration timeout{5000};
+    bool operator==(const Queue&) const = default;
+};
+
+struct OutlierEjection {
+    std::uint32_t consecutive_errors = 5;
+    Duration base_time{30000};
+    Percent max_ejected{50};
+    bool operator==(const OutlierEjection&) const = default;
+};
+
+inline constexpr Duration usual_resolve_every{30000};
+
+struct Pool {
+    std::string name;
+    Algorithm algorithm = Algorithm::round_robin;
+    Hash hash;
+    std::optional<Sticky> sticky;
+    std::vector<Backend> backends;
+    std::optional<Queue> queue;
+    std::optional<HealthCheck> health_check;
+    std::optional<OutlierEjection> outlier_ejection;
+    std::optional<Duration> close_after;   // for removed backends; unset: connections end on their own
+    std::optional<Duration> resolve_every; // for host names among the backend addresses
+    Percent panic_threshold{0};
+    Duration slow_start{0};
+    Keepalive keepalive;
+    TimeoutOverrides timeouts;
+    ProxyProtocol send_proxy_protocol = ProxyProtocol::none;
+    OnDown on_down = OnDown::keep;
+    bool operator==(const Pool&) const = default;
+};
+
+struct Timeouts {
+    Duration client_header{10000}, client_idle{75000}, connect{3000}, response{60000}, stream_idle{300000},
+        tunnel{3600000};
+    bool operator==(const Timeouts&) const = default;
+};
+
+struct Limits {
+    Size header_size{16 * 1024};
+    std::uint32_t header_count = 100;
+    Size body_size{0}; // 0: no limit
+    bool operator==(const Limits&) const = default;
+};
+
+inline constexpr std::uint32_t most_attempts = 16;
+
+struct Retries {
+    std::uint32_t attempts = 2; // number of backends that one request may be tried on
+    Percent budget{20};
+    bool operator==(const Retries&) const = default;
+};
+
+struct Process {
+    Workers workers; // 0: one per core
+    std::uint32_t max_connections = 20000;
+    Duration drain_timeout{30000};
+    std::string state_dir = "/var/lib/weir";
+    bool operator==(const Process&) const = default;
+};
+
+struct Admin {
+    std::optional<AdminAddress> address;
+    std::string token_file;
+    std::string read_token_file;    // a token that permits only requests that change nothing
+    std::vector<std::string> hosts; // accepted host names of requests
+    bool operator==(const Admin&) const = default;
+};
+
+struct AccessLog {
+    std::string output = "stdout"; // stdout | stderr | none | a path
+    AccessFormat format = AccessFormat::combined;
+    bool operator==(const AccessLog&) const = default;
+};
+
+struct Logging {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::text;
+    AccessLog access;
+    bool operator==(const Logging&) const = default;
+};
+
+struct RedisServer {
+    std::string url, username;
+    Secret password;
+    std::string sentinel_username;
+    Secret sentinel_password;
+    std::string ca; // CA certificates to verify a rediss:// server with; empty: those of the system
+    bool operator==(const RedisServer&) const = default;
+};
+
+struct LockSettings {
+    LockType type = LockType::local;
+    std::string fleet = "default";
+    std::string member; // name of this machine in the fleet; empty: its host name
+    Duration ttl{15000}, wait{60000};
+    Parallel parallel;          // machines that change in parallel after the first canary window
+    std::uint32_t replicas = 0; // replicas that must confirm a lease before it counts
+    OnUnavailable on_unavailable = OnUnavailable::refuse;
+    std::vector<RedisServer> servers;
+    bool operator==(const LockSettings&) const = default;
+};
+
+// When a change is rolled back automatically.
+struct Rollback {
+    Duration window{30000};
+    Percent if_healthy_below{50};
+    Percent if_error_rate_above{20};
+    bool operator==(const Rollback&) const = default;
+};
+
+struct Reload {
+    bool watch = true;
+    ConfigSource source = ConfigSource::file;
+    std::optional<Rollback> rollback;
+    LockSettings lock;
+    bool operator==(const Reload&) const = default;
+};
+
+struct Variable {
+    std::string name, value;
+    bool operator==(const Variable&) const = default;
+};
+
+// A value that contains environment variables. It may be a secret, so show only `written`.
+struct Substitution {
+    std::string path;    // "routes[0].request_headers.set.Authorization"
+    std::string written; // as in the file: "Bearer ${TOKEN}"
+    std::string text;    // with the variables expanded
+    std::vector<Variable> variables;
+    bool operator==(const Substitution&) const = default;
+};
+
+struct Config {
+    std::vector<Listener> listeners;
+    std::vector<Route> routes;
+    std::vector<Pool> pools;
+    Timeouts timeouts;
+    Limits limits;
+    Retries retries;
+    Process process;
+    Admin admin;
+    Logging logging;
+    Reload reload;
+    std::vector<Substitution> substitutions;
+    bool operator==(const Config&) const = default;
+};
+
+} // namespace weir::conf

@@ -1,0 +1,185 @@
+// Parses, formats and describes each kind of scalar, with one specialisation of `Scalar` per type.
+//
+// Thread: pure functions.
+// Lifetime: results own their texts.
+#pragma once
+
+#include "conf/base/suggest.h"
+#include "conf/model/config.h"
+
+#include <concepts>
+#include <initializer_list>
+#include <limits>
+
+namespace weir::conf {
+
+// One word of an enumeration. Words without a value are reserved but not supported yet.
+template <class E> struct Word {
+    std::string_view text;
+    std::optional<E> value = std::nullopt;
+};
+
+// A new value of an enumeration needs one line here.
+template <class E> struct Words;
+template <> struct Words<Protocol> {
+    static constexpr Word<Protocol> all[] = {{"http", Protocol::http}, {"tcp", Protocol::tcp}};
+};
+template <> struct Words<Algorithm> {
+    static constexpr Word<Algorithm> all[] = {{"round_robin", Algorithm::round_robin},
+                                              {"least_connections", Algorithm::least_connections},
+                                              {"two_choices", Algorithm::two_choices},
+                                              {"random", Algorithm::random},
+                                              {"hash", Algorithm::hash}};
+};
+template <> struct Words<HashOn> {
+    static constexpr Word<HashOn> all[] = {{"source_ip", HashOn::source_ip},
+                                           {"header", HashOn::header},
+                                           {"cookie", HashOn::cookie},
+                                           {"path", HashOn::path}};
+};
+template <> struct Words<ProxyProtocol> {
+    static constexpr Word<ProxyProtocol> all[] = {
+        {"none", ProxyProtocol::none}, {"v1", ProxyProtocol::v1}, {"v2", ProxyProtocol::v2}};
+};
+template <> struct Words<AdminState> {
+    static constexpr Word<AdminState> all[] = {
+        {"ready", AdminState::ready}, {"drain", AdminState::drain}, {"maint", AdminState::maint}};
+};
+template <> struct Words<CheckType> {
+    static constexpr Word<CheckType> all[] = {
+        {"http", CheckType::http}, {"tcp", CheckType::tcp}, {"heartbeat", CheckType::heartbeat}};
+};
+template <> struct Words<CheckMode> {
+    static constexpr Word<CheckMode> all[] = {{"pull", CheckMode::pull}, {"push", CheckMode::push}};
+};
+template <> struct Words<OnDown> {
+    static constexpr Word<OnDown> all[] = {{"keep", OnDown::keep}, {"close", OnDown::close}};
+};
+template <> struct Words<LogLevel> {
+    static constexpr Word<LogLevel> all[] = {
+        {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warn", LogLevel::warn}, {"error", LogLevel::error}};
+};
+template <> struct Words<LogFormat> {
+    static constexpr Word<LogFormat> all[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
+};
+template <> struct Words<AccessFormat> {
+    static constexpr Word<AccessFormat> all[] = {{"combined", AccessFormat::combined}, {"json", AccessFormat::json}};
+};
+template <> struct Words<LockType> {
+    static constexpr Word<LockType> all[] = {
+        {"local", LockType::local}, {"redis", LockType::redis}, {"redlock", LockType::redlock}};
+};
+template <> struct Words<OnUnavailable> {
+    static constexpr Word<OnUnavailable> all[] = {{"refuse", OnUnavailable::refuse},
+                                                  {"proceed", OnUnavailable::proceed}};
+};
+
+template <> struct Words<ConfigSource> {
+    static constexpr Word<ConfigSource> all[] = {{"file", ConfigSource::file}, {"fleet", ConfigSource::fleet}};
+};
+
+template <class T> struct Scalar;
+
+template <class E>
+requires std::is_enum_v<E>
+struct Scalar<E> {
+    static E parse(std::string_view text, std::string& why) {
+        std::vector<std::string_view> known;
+        for (const auto& word : Words<E>::all) {
+            if (word.text == text && word.value) return *word.value;
+            if (word.text == text) why = "\"" + std::string(text) + "\" is not supported yet";
+            if (word.value) known.push_back(word.text);
+        }
+        if (!why.empty()) return {};
+        why = "\"" + std::string(text) + "\" is none of";
+        for (const auto word : known) why += " " + std::string(word);
+        why += did_you_mean(text, known);
+        return {};
+    }
+    static std::string format(E value) {
+        for (const auto& word : Words<E>::all)
+            if (word.value == value) return std::string(word.text);
+        return {};
+    }
+};
+
+template <> struct Scalar<bool> {
+    static bool parse(std::string_view text, std::string& why) {
+        if (text != "true" && text != "false") why = "write true or false";
+        return text == "true";
+    }
+    static std::string format(bool value) { return value ? "true" : "false"; }
+};
+
+template <> struct Scalar<std::string> {
+    static std::string parse(std::string_view text, std::string&) { return std::string(text); }
+    static std::string format(const std::string& value) { return value; }
+};
+
+// A secret has no `format`: only its fingerprint is shown, by describe().
+template <> struct Scalar<Secret> {
+    static Secret parse(std::string_view text, std::string&) { return {std::string(text)}; }
+};
+
+template <> struct Scalar<Duration> {
+    static Duration parse(std::string_view text, std::string& why) { return parse_duration(text, why); }
+    static std::string format(Duration value) { return conf::format(value); }
+};
+template <> struct Scalar<Size> {
+    static Size parse(std::string_view text, std::string& why) { return parse_size(text, why); }
+    static std::string format(Size value) { return conf::format(value); }
+};
+template <> struct Scalar<Percent> {
+    static Percent parse(std::string_view text, std::string& why) { return parse_percent(text, why); }
+    static std::string format(Percent value) { return conf::format(value); }
+};
+template <> struct Scalar<Workers> {
+    static Workers parse(std::string_view text, std::string& why) { return parse_workers(text, why); }
+    static std::string format(Workers value) { return conf::format(value); }
+};
+
+template <> struct Scalar<Parallel> {
+    static Parallel parse(std::string_view text, std::string& why) { return parse_parallel(text, why); }
+    static std::string format(Parallel value) { return conf::format(value); }
+};
+
+template <> struct Scalar<Address> {
+    static Address parse(std::string_view text, std::string& why) { return Address::parse(text, why); }
+    static std::string format(const Address& value) { return value.text(); }
+};
+template <> struct Scalar<BackendAddress> {
+    static BackendAddress parse(std::string_view text, std::string& why) { return BackendAddress::parse(text, why); }
+    static std::string format(const BackendAddress& value) { return value.text(); }
+};
+template <> struct Scalar<AdminAddress> {
+    static AdminAddress parse(std::string_view text, std::string& why) { return AdminAddress::parse(text, why); }
+    static std::string format(const AdminAddress& value) { return value.text(); }
+};
+template <> struct Scalar<Cidr> {
+    static Cidr parse(std::string_view text, std::string& why) { return Cidr::parse(text, why); }
+    static std::string format(const Cidr& value) { return value.text(); }
+};
+
+template <> struct Scalar<StatusRange> {
+    static StatusRange parse(std::string_view text, std::string& why) {
+        const auto dash = text.find('-');
+        std::string bad;
+        const auto first = parse_whole(text.substr(0, dash), 100, 599, bad);
+        const auto last = dash == std::string_view::npos ? first : parse_whole(text.substr(dash + 1), 100, 599, bad);
+        if (!bad.empty() || last < first)
+            why = "write a status or a range of statuses from 100 to 599: \"200\" or \"200-399\"";
+        return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
+    }
+    static std::string format(StatusRange value) {
+        const auto first = std::to_string(value.first);
+        return value.first == value.last ? first : first + "-" + std::to_string(value.last);
+    }
+};
+
+// A type that is written as one scalar.
+template <class T>
+concept ScalarType = requires(std::string_view text, std::string& why) {
+    { Scalar<T>::parse(text, why) } -> std::same_as<T>;
+};
+
+} // namespace weir::conf

@@ -1,0 +1,142 @@
+#include "conf/model/units.h"
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <optional>
+
+namespace weir::conf {
+namespace {
+
+struct Unit {
+    std::string_view name;
+    std::uint64_t factor;
+};
+
+constexpr std::array<Unit, 5> duration_units{
+    {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+constexpr std::array<Unit, 4> size_units{{{"B", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}}};
+constexpr std::uint64_t longest_ms = 365ull * 86'400'000;
+constexpr std::uint64_t largest_size = 1ull << 50;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Splits "15s" into 15 and "s". Returns nothing if the number is missing, has a leading zero, or is too large.
+std::optional<std::uint64_t> split_number(std::string_view text, std::string_view& unit) {
+    std::size_t digits = 0;
+    while (digits < text.size() && is_digit(text[digits])) ++digits;
+    unit = text.substr(digits);
+    std::uint64_t value = 0;
+    const auto result = std::from_chars(text.data(), text.data() + digits, value);
+    if (digits == 0 || result.ec != std::errc{} || (digits > 1 && text[0] == '0')) return std::nullopt;
+    return value;
+}
+
+template <std::size_t N>
+std::optional<std::uint64_t> scaled(std::uint64_t number, std::string_view unit, const std::array<Unit, N>& units,
+                                    std::uint64_t most) {
+    for (const auto& u : units)
+        if (u.name == unit && number <= most / u.factor) return number * u.factor;
+    return std::nullopt;
+}
+
+std::string quoted(std::string_view text) { return "\"" + std::string(text.substr(0, 40)) + "\""; }
+
+} // namespace
+
+Duration parse_duration(std::string_view text, std::string& why) {
+    std::string_view unit;
+    const auto number = split_number(text, unit);
+    if (number && unit.empty()) {
+        why = "a duration needs a unit: " + std::string(text) + "s or " + std::string(text) + "ms (also m, h, d)";
+        return {};
+    }
+    const auto ms = number ? scaled(*number, unit, duration_units, longest_ms) : std::nullopt;
+    if (ms && *ms == 0) {
+        why = "a duration is more than 0; the shortest is 1ms";
+        return {};
+    }
+    if (!ms) {
+        why =
+            quoted(text) + " is not a duration of at most 365d: write a whole number and ms, s, m, h or d, such as 5s";
+        return {};
+    }
+    return Duration(static_cast<Duration::rep>(*ms));
+}
+
+Size parse_size(std::string_view text, std::string& why) {
+    if (text == "0") return {};
+    std::string_view unit;
+    const auto number = split_number(text, unit);
+    if (number && unit.empty()) {
+        why = "a size needs a unit: " + std::string(text) + "KiB or " + std::string(text) + "B (also MiB, GiB)";
+        return {};
+    }
+    const auto bytes = number ? scaled(*number, unit, size_units, largest_size) : std::nullopt;
+    if (!bytes) {
+        why = quoted(text) + " is not a size: write a whole number and B, KiB, MiB or GiB, such as 16KiB";
+        return {};
+    }
+    return {*bytes};
+}
+
+Percent parse_percent(std::string_view text, std::string& why) {
+    std::string_view unit;
+    const auto number = split_number(text, unit);
+    if (!number || unit != "%" || *number > 100) {
+        why = quoted(text) + " is not a share: write 0% to 100%";
+        return {};
+    }
+    return {static_cast<std::uint32_t>(*number)};
+}
+
+Workers parse_workers(std::string_view text, std::string& why) {
+    if (text == "auto") return {};
+    return {static_cast<std::uint32_t>(parse_whole(text, 1, 256, why))};
+}
+
+Parallel parse_parallel(std::string_view text, std::string& why) {
+    if (!text.ends_with('%')) return {static_cast<std::uint32_t>(parse_whole(text, 1, 1000, why)), {}};
+    const auto share = parse_percent(text, why);
+    if (why.empty() && share.value == 0) why = "at least one at a time: write a number, or 1% to 100%";
+    return {1, share};
+}
+
+std::uint32_t Parallel::of(std::size_t all) const {
+    if (share.value == 0) return count;
+    return std::max(1u, static_cast<std::uint32_t>(all * share.value / 100));
+}
+
+std::uint64_t parse_whole(std::string_view text, std::uint64_t least, std::uint64_t most, std::string& why) {
+    std::string_view rest;
+    const auto number = split_number(text, rest);
+    if (number && rest.empty() && *number >= least && *number <= most) return *number;
+    const bool octal = text.size() > 1 && text[0] == '0' && is_digit(text[1]);
+    why = quoted(text) + " is not a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
+          (octal ? " (leave out the leading zero)" : "");
+    return least;
+}
+
+std::string format(Duration duration) {
+    const auto ms = static_cast<std::uint64_t>(duration.count());
+    for (auto u = duration_units.rbegin(); u != duration_units.rend(); ++u)
+        if (ms >= u->factor && ms % u->factor == 0) return std::to_string(ms / u->factor) + std::string(u->name);
+    return std::to_string(ms) + "ms";
+}
+
+std::string format(Size size) {
+    if (size.bytes == 0) return "0";
+    for (auto u = size_units.rbegin(); u != size_units.rend(); ++u)
+        if (size.bytes % u->factor == 0) return std::to_string(size.bytes / u->factor) + std::string(u->name);
+    return std::to_string(size.bytes) + "B";
+}
+
+std::string format(Percent percent) { return std::to_string(percent.value) + "%"; }
+
+std::string format(Parallel parallel) {
+    return parallel.share.value ? format(parallel.share) : std::to_string(parallel.count);
+}
+
+std::string format(Workers workers) { return workers.count == 0 ? "auto" : std::to_string(workers.count); }
+
+} // namespace weir::conf

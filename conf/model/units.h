@@ -1,0 +1,62 @@
+// Quantities with a required unit: durations ("5s"), sizes ("16KiB"), and percentages ("20%").
+//
+// Thread: pure functions and values.
+// Lifetime: values that own their data.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weir::conf {
+
+using Duration = std::chrono::milliseconds;
+
+struct Size {
+    std::uint64_t bytes = 0;
+    bool operator==(const Size&) const = default;
+};
+
+struct Percent {
+    std::uint32_t value = 0; // 0 to 100
+    bool operator==(const Percent&) const = default;
+};
+
+// A number of worker threads; 0 means `auto`, one per core.
+struct Workers {
+    std::uint32_t count = 0;
+    bool operator==(const Workers&) const = default;
+};
+
+// A degree of parallelism: a number, or a share of all machines. The default is one at a time.
+struct Parallel {
+    std::uint32_t count = 1;
+    Percent share;                           // 0%: use `count`
+    std::uint32_t of(std::size_t all) const; // at least 1
+    bool operator==(const Parallel&) const = default;
+};
+
+// A secret text. It is never shown in logs, status, plans or errors.
+struct Secret {
+    std::string text;
+    bool operator==(const Secret&) const = default;
+};
+
+// Each function parses one scalar. On failure it sets `why` to the reason and the expected form; on success it leaves
+// `why` unchanged. Durations range from 1ms to 365d, with the units ms, s, m, h and d.
+Duration parse_duration(std::string_view text, std::string& why);
+Size parse_size(std::string_view text, std::string& why);
+Percent parse_percent(std::string_view text, std::string& why);
+Workers parse_workers(std::string_view text, std::string& why);
+Parallel parse_parallel(std::string_view text, std::string& why);
+// Parses a plain decimal number from `least` to `most`, without sign, leading zeros or underscores.
+std::uint64_t parse_whole(std::string_view text, std::uint64_t least, std::uint64_t most, std::string& why);
+
+std::string format(Duration duration); // "5s", "1500ms"
+std::string format(Size size);         // "16KiB", "1000"
+std::string format(Percent percent);
+std::string format(Workers workers);
+std::string format(Parallel parallel);
+
+} // namespace weir::conf

@@ -1,0 +1,114 @@
+#include "conf/read/checks.h"
+
+#include <algorithm>
+#include <set>
+
+namespace weir::conf {
+namespace {
+
+void check_backends(const Pool& pool, const std::string& path, Checks& checks) {
+    if (pool.backends.empty()) checks.fail(path, "no backends");
+    std::set<BackendAddress> addresses;
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < pool.backends.size(); ++i) {
+        const auto& backend = pool.backends[i];
+        const auto at = path + ".backends[" + std::to_string(i) + "]";
+        if (!backend.address.is_set()) continue;
+        checks.name(at + ".name", backend.name);
+        if (!addresses.insert(backend.address).second)
+            checks.fail(at + ".address", "duplicate address " + backend.address.text() + " in this pool");
+        else if (!names.insert(backend.name).second)
+            checks.fail(at + ".name", "duplicate name \"" + backend.name + "\" in this pool");
+    }
+    const bool all_backup = !pool.backends.empty() && std::all_of(pool.backends.begin(), pool.backends.end(),
+                                                                  [](const Backend& b) { return b.backup; });
+    if (all_backup)
+        checks.fail(path + ".backends", "every backend is a backup: one at least must be there for all days");
+}
+
+bool is_cookie_name(std::string_view name) {
+    constexpr std::string_view special = "!#$%&'*+-.^_`|~"; // RFC 6265 section 4.1.1
+    return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [&](unsigned char c) {
+        return std::isalnum(c) || special.find(static_cast<char>(c)) != std::string_view::npos;
+    });
+}
+
+void check_hash(const Pool& pool, const std::string& path, Checks& checks) {
+    const auto& hash = pool.hash;
+    if (hash != Hash{} && pool.algorithm != Algorithm::hash)
+        return checks.fail(path + ".hash", "means nothing without algorithm: hash");
+    const bool named = hash.on == HashOn::header || hash.on == HashOn::cookie;
+    if (!named && !hash.name.empty()) return checks.fail(path + ".hash.name", "only a header or a cookie has one");
+    if (named && hash.name.empty())
+        return checks.fail(path + ".hash", "\"name\" is missing: which " +
+                                               std::string(hash.on == HashOn::header ? "header" : "cookie"));
+    if (hash.on == HashOn::header) checks.header_name(path + ".hash.name", hash.name);
+    if (hash.on == HashOn::cookie && !is_cookie_name(hash.name))
+        checks.fail(path + ".hash.name", "\"" + hash.name + "\" is not a cookie's name");
+}
+
+void check_balancing(const Pool& pool, const std::string& path, Checks& checks) {
+    check_hash(pool, path, checks);
+    if (pool.sticky && !is_cookie_name(pool.sticky->cookie))
+        checks.fail(path + ".sticky.cookie", "\"" + pool.sticky->cookie + "\" is not a cookie's name");
+    if (pool.sticky && pool.sticky->ttl.count() % 1000 != 0)
+        checks.fail(path + ".sticky.ttl", "cookies know whole seconds only");
+    const bool limited =
+        std::any_of(pool.backends.begin(), pool.backends.end(), [](const Backend& b) { return b.max_connections > 0; });
+    if (pool.queue && !limited)
+        checks.fail(path + ".queue", "no backend of this pool has max_connections: nothing would ever wait");
+    if (pool.outlier_ejection && pool.outlier_ejection->base_time.count() == 0)
+        checks.fail(path + ".outlier_ejection.base_time", "an ejected backend must be out for some time");
+}
+
+void check_names(const Pool& pool, const std::string& path, Checks& checks) {
+    const auto named =
+        std::find_if(pool.backends.begin(), pool.backends.end(), [](const Backend& b) { return b.address.is_name(); });
+    const bool any = named != pool.backends.end();
+    if (pool.resolve_every && !any)
+        checks.fail(path + ".resolve_every", "means nothing: no backend of this pool has a host name for its address");
+    if (pool.resolve_every && *pool.resolve_every < Duration(1000)) checks.fail(path + ".resolve_every", "at least 1s");
+    if (any && pool.health_check && pool.health_check->mode == CheckMode::push)
+        checks.fail(path + ".backends[" + std::to_string(named - pool.backends.begin()) + "].address",
+                    "a backend that sends beats is one server: write its IP address");
+}
+
+void check_sockets(const Pool& pool, const std::string& path, Checks& checks) {
+    for (std::size_t i = 0; i < pool.backends.size(); ++i) {
+        const auto& backend = pool.backends[i];
+        if (!backend.address.is_unix()) continue;
+        const auto at = path + ".backends[" + std::to_string(i) + "]";
+        if (backend.health_check_port != 0) checks.fail(at + ".health_check_port", "a unix socket has no port");
+        else if (pool.health_check && pool.health_check->port != 0)
+            checks.fail(path + ".health_check.port",
+                        "backend " + backend.name + " is a unix socket, which has no port");
+    }
+}
+
+// Rejects settings that require HTTP in pools of TCP listeners.
+void check_tcp_use(const Config& config, const Listener& listener, Checks& checks) {
+    const auto pool =
+        std::find_if(config.pools.begin(), config.pools.end(), [&](const Pool& p) { return p.name == listener.pool; });
+    if (listener.protocol != Protocol::tcp || pool == config.pools.end()) return;
+    const auto why = ": listener " + listener.name + " uses this pool with protocol: tcp";
+    if (pool->sticky) checks.fail("pools." + pool->name + ".sticky", "cookies need HTTP" + why);
+    if (pool->algorithm == Algorithm::hash && pool->hash.on != HashOn::source_ip)
+        checks.fail("pools." + pool->name + ".hash.on", "only source_ip can be told from a TCP connection" + why);
+}
+
+} // namespace
+
+void check_pools(const Config& config, Checks& checks) {
+    for (const auto& pool : config.pools) {
+        const auto path = "pools." + pool.name;
+        checks.name(path, pool.name);
+        check_backends(pool, path, checks);
+        check_names(pool, path, checks);
+        check_sockets(pool, path, checks);
+        check_health(pool, path, checks);
+        check_balancing(pool, path, checks);
+    }
+    for (const auto& listener : config.listeners) check_tcp_use(config, listener, checks);
+}
+
+} // namespace weir::conf

@@ -1,0 +1,34 @@
+#include "conf/read/checks.h"
+
+#include "conf/base/suggest.h"
+
+#include <algorithm>
+
+namespace weir::conf {
+
+void Checks::fail(const std::string& path, std::string why) {
+    context_.fail(find_place(context_.positions, path), path, std::move(why));
+}
+
+void Checks::name(const std::string& path, const std::string& name) {
+    const auto legal = [](unsigned char c) {
+        return std::isalnum(c) || std::string_view("-_.:[]").find(static_cast<char>(c)) != std::string_view::npos;
+    };
+    if (name.empty() || name.size() > 128 || !std::all_of(name.begin(), name.end(), legal))
+        fail(path, "a name has 1 to 128 letters, digits, '-', '_', '.' or ':'");
+}
+
+bool Checks::header_name(const std::string& path, std::string_view name) {
+    const auto legal = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; };
+    if (!name.empty() && std::all_of(name.begin(), name.end(), legal)) return true;
+    fail(path, "\"" + std::string(name) + "\" is not a header name");
+    return false;
+}
+
+void Checks::known(const std::string& path, const char* what, const std::string& name,
+                   const std::vector<std::string_view>& known) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+        fail(path, std::string("unknown ") + what + " \"" + name + "\"" + did_you_mean(name, known));
+}
+
+} // namespace weir::conf

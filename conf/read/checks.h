@@ -1,0 +1,39 @@
+// Shared by all checks of a configuration: error reporting and common syntax checks.
+//
+// Thread: one thread at a time.
+// Lifetime: the context must outlive it.
+#pragma once
+
+#include "conf/read/binder.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::conf {
+
+class Checks {
+public:
+    explicit Checks(BindContext& context) : context_(context) {}
+
+    // Reports an error at a path such as "pools.web.queue".
+    void fail(const std::string& path, std::string why);
+    // Checks a name defined by the configuration: of a listener, a pool or a backend.
+    void name(const std::string& path, const std::string& name);
+    // Checks a header name (RFC 9110 section 5.1), limited to characters that every server accepts.
+    bool header_name(const std::string& path, std::string_view name);
+    void known(const std::string& path, const char* what, const std::string& name,
+               const std::vector<std::string_view>& known);
+
+private:
+    BindContext& context_;
+};
+
+// Checks the pools and their uses in routes and listeners.
+void check_pools(const Config& config, Checks& checks);
+// Checks the health check of a pool; `path` is the pool's path.
+void check_health(const Pool& pool, const std::string& path, Checks& checks);
+// Checks the reload settings: the canary window, the lock and its servers.
+void check_reload(const Config& config, Checks& checks);
+
+} // namespace weir::conf

@@ -1,0 +1,98 @@
+#include "conf/read/expand.h"
+
+#include <cctype>
+#include <cstdlib>
+
+namespace weir::conf {
+namespace {
+
+constexpr int max_depth = 8; // of nested defaults
+
+bool is_name(std::string_view name) {
+    if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0]))) return false;
+    for (const unsigned char c : name)
+        if (!std::isalnum(c) && c != '_') return false;
+    return true;
+}
+
+// Returns the position of the "}" that closes the "${" at `open`, or npos.
+std::size_t find_close(std::string_view text, std::size_t open) {
+    std::size_t depth = 0;
+    for (std::size_t i = open; i < text.size(); ++i) {
+        const auto two = text.substr(i, 2);
+        if (two == "$$") ++i;
+        else if (two == "${") ++depth, ++i;
+        else if (text[i] == '}' && --depth == 0) return i;
+    }
+    return std::string_view::npos;
+}
+
+class Expander {
+public:
+    Expander(const Lookup& lookup, std::string& why) : lookup_(lookup), why_(why) {}
+
+    void expand(std::string_view text, int depth) {
+        for (std::size_t i = 0; i < text.size();) {
+            if (text[i] != '$') {
+                out_.text += text[i++];
+                continue;
+            }
+            const char next = i + 1 < text.size() ? text[i + 1] : '\0';
+            const auto end = next == '{' ? find_close(text, i) : std::string_view::npos;
+            if (next == '$') {
+                out_.text += '$';
+                i += 2;
+            } else if (end != std::string_view::npos) {
+                expand_variable(text.substr(i + 2, end - i - 2), depth);
+                i = end + 1;
+            } else {
+                why_ = next == '{' ? "\"${\" is not closed"
+                                   : "a lone \"$\": write $$ for a dollar sign, ${NAME} for a variable";
+                return;
+            }
+        }
+    }
+
+    Expanded take() { return std::move(out_); }
+
+private:
+    // `inside` is the text between "${" and "}".
+    void expand_variable(std::string_view inside, int depth) {
+        const auto split = inside.find(":-");
+        const std::string name(inside.substr(0, split));
+        if (!is_name(name)) {
+            why_ = "\"${" + std::string(inside) + "}\" does not name an environment variable";
+            return;
+        }
+        const auto value = lookup_(name);
+        if (split != std::string_view::npos && (!value || value->empty())) {
+            if (depth == max_depth) why_ = "defaults in defaults: at most " + std::to_string(max_depth) + " levels";
+            else expand(inside.substr(split + 2), depth + 1);
+            return;
+        }
+        if (!value)
+            why_ = "the environment variable " + name + " is not set; set it, or give a default: ${" + name + ":-…}";
+        if (!value || value->empty()) return;
+        out_.text += *value;
+        out_.variables.push_back({name, *value});
+    }
+
+    const Lookup& lookup_;
+    std::string& why_;
+    Expanded out_;
+};
+
+} // namespace
+
+Expanded expand(std::string_view text, const Lookup& lookup, std::string& why) {
+    Expander expander(lookup, why);
+    expander.expand(text, 0);
+    return expander.take();
+}
+
+std::optional<std::string> from_environment(const std::string& name) {
+    const char* value = std::getenv(name.c_str());
+    return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+} // namespace weir::conf

@@ -1,0 +1,59 @@
+#include "conf/read/token_file.h"
+
+#include "conf/base/durable_file.h"
+
+#include <boost/system/errc.hpp>
+
+namespace weir::conf {
+namespace {
+
+constexpr std::size_t min_length = 16, max_bytes = 64 * 1024;
+
+std::string read_token_at(const std::string& path, const std::string& key, std::vector<Problem>& problems) {
+    if (path.empty()) return {};
+    std::string why;
+    auto token = read_token(path, why);
+    if (!why.empty()) problems.push_back({key, why});
+    return token;
+}
+
+} // namespace
+
+std::string read_token(const std::string& path, std::string& why) {
+    boost::system::error_code error;
+    const auto text = read_whole_file(path, error, max_bytes);
+    const auto needed = "a token of at least " + std::to_string(min_length) + " characters in its first line";
+    if (!text) {
+        if (error == boost::system::errc::no_such_file_or_directory)
+            why = "there is no file " + path + "; create it, with " + needed;
+        else why = path + " cannot be read: " + error.message() + "; let this user read it";
+        return {};
+    }
+    auto line = text->substr(0, text->find('\n'));
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.size() >= min_length) return line;
+    if (text->empty()) why = path + " is empty; write " + needed;
+    else if (line.empty()) why = "the first line of " + path + " is empty; write " + needed;
+    else why = "the token in " + path + " has only " + std::to_string(line.size()) + " characters; write " + needed;
+    return {};
+}
+
+AdminTokens read_admin_tokens(const Admin& admin, std::vector<Problem>& problems) {
+    AdminTokens tokens{read_token_at(admin.token_file, "admin.token_file", problems),
+                       read_token_at(admin.read_token_file, "admin.read_token_file", problems)};
+    if (!tokens.full.empty() && tokens.full == tokens.read)
+        problems.push_back({"admin.read_token_file", "holds the same token as token_file, which permits everything; "
+                                                     "write another one"});
+    return tokens;
+}
+
+std::vector<Problem> check_token_files(const Config& config) {
+    std::vector<Problem> problems;
+    read_admin_tokens(config.admin, problems);
+    for (const auto& pool : config.pools)
+        if (pool.health_check && pool.health_check->mode == CheckMode::push)
+            read_token_at(pool.health_check->token_file, "pools." + pool.name + ".health_check.token_file", problems);
+    return problems;
+}
+
+} // namespace weir::conf

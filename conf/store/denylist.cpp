@@ -1,0 +1,81 @@
+#include "conf/store/denylist.h"
+
+#include "conf/base/durable_file.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace weir::conf {
+namespace {
+
+std::string path_in(const std::string& state_dir) { return state_dir + "/known-bad"; }
+
+bool is_hash(std::string_view text) {
+    return text.size() == 64 && std::all_of(text.begin(), text.end(),
+                                            [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+// Reads "fence:N " at the beginning of a reason and returns the rest; lists of earlier versions have no fence.
+std::string take_fence(std::string_view text, std::uint64_t& fence) {
+    constexpr std::string_view mark = "fence:";
+    if (!text.starts_with(mark)) return std::string(text);
+    const auto* const last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data() + mark.size(), last, fence);
+    if (error == std::errc{} && end != last && *end == ' ') return std::string(end + 1, last);
+    fence = 0;
+    return std::string(text);
+}
+
+} // namespace
+
+Denylist Denylist::read(const std::string& state_dir, boost::system::error_code& error) {
+    const auto text = read_whole_file(path_in(state_dir), error);
+    if (error == boost::system::errc::no_such_file_or_directory) error.clear();
+    return text ? parse(*text) : Denylist();
+}
+
+Denylist Denylist::parse(std::string_view text) {
+    Denylist known;
+    while (!text.empty()) {
+        const auto line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        const auto first = line.find(' '), second = first == line.npos ? line.npos : line.find(' ', first + 1);
+        DeniedConfig bad{std::string(line.substr(0, first)), 0, 0, ""};
+        if (second == line.npos || !is_hash(bad.hash)) continue;
+        const auto [end, error] = std::from_chars(line.data() + first + 1, line.data() + second, bad.since);
+        if (error != std::errc{} || end != line.data() + second) continue;
+        bad.why = take_fence(line.substr(second + 1), bad.fence);
+        known.add(std::move(bad));
+    }
+    return known;
+}
+
+std::string Denylist::text() const {
+    std::string out;
+    for (const auto& bad : all_)
+        out +=
+            bad.hash + " " + std::to_string(bad.since) + " fence:" + std::to_string(bad.fence) + " " + bad.why + "\n";
+    return out;
+}
+
+boost::system::error_code Denylist::save(const std::string& state_dir) const {
+    return replace_file(path_in(state_dir), text());
+}
+
+const DeniedConfig* Denylist::find(std::string_view hash) const {
+    const auto it = std::find_if(all_.begin(), all_.end(), [&](const auto& b) { return b.hash == hash; });
+    return it == all_.end() ? nullptr : &*it;
+}
+
+void Denylist::add(DeniedConfig bad) {
+    forget(bad.hash);
+    std::replace(bad.why.begin(), bad.why.end(), '\n', ' ');
+    all_.push_back(std::move(bad));
+    if (all_.size() > most) all_.erase(all_.begin());
+}
+
+bool Denylist::forget(std::string_view hash) {
+    return std::erase_if(all_, [&](const auto& b) { return b.hash == hash; }) > 0;
+}
+
+} // namespace weir::conf

@@ -1,0 +1,47 @@
+// The denylist: hashes of configurations that were rolled back. They are refused until they change or an operator uses
+// --force. Stored in `state_dir`, one line each: hash, Unix time, "fence:N", reason.
+//
+// Thread: one at a time; reading and saving block on the disk.
+// Lifetime: owns its data.
+#pragma once
+
+#include <boost/system/error_code.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::conf {
+
+struct DeniedConfig {
+    std::string hash;
+    std::int64_t since = 0;  // Unix time
+    std::uint64_t fence = 0; // the highest fence that this machine knew at the time
+    std::string why;         // on one line
+    // Whether a fleet has unbanned it since. `forgiven` was the last fence at that time; 0: the fleet never did. Unlike
+    // clocks, fences have one order on all machines.
+    bool is_forgiven_by(std::uint64_t forgiven) const { return forgiven > 0 && fence <= forgiven; }
+    bool operator==(const DeniedConfig&) const = default;
+};
+
+class Denylist {
+public:
+    static constexpr std::size_t most = 100; // older entries are dropped
+
+    // Reads the stored list. Malformed lines are skipped, because a damaged list must not prevent a start.
+    static Denylist read(const std::string& state_dir, boost::system::error_code& error);
+    static Denylist parse(std::string_view text);
+    std::string text() const;
+    boost::system::error_code save(const std::string& state_dir) const;
+
+    const DeniedConfig* find(std::string_view hash) const;
+    void add(DeniedConfig bad);
+    bool forget(std::string_view hash); // whether it was listed
+    const std::vector<DeniedConfig>& all() const { return all_; }
+
+private:
+    std::vector<DeniedConfig> all_; // oldest first
+};
+
+} // namespace weir::conf

@@ -1,0 +1,44 @@
+// Stores the last good configuration in `state_dir`: the texts of its files, so that weir can start from them if the
+// files on disk have become invalid. Environment variables are expanded only when it is loaded.
+//
+//   weir last-good 1
+//   sha256 <of everything that follows, in hex>
+//   hash <of the configuration>
+//   file <bytes> <path>           followed by the bytes; once per file, the main file first
+//
+// Thread: one at a time; blocks on the disk.
+// Lifetime: a store keeps only its path.
+#pragma once
+
+#include "conf/read/load.h"
+
+#include <boost/system/error_code.hpp>
+
+#include <string>
+#include <vector>
+
+namespace weir::conf {
+
+struct LastGood {
+    std::string hash;
+    std::vector<SourceFile> files;
+};
+
+std::string to_text(const LastGood& good);
+// Parses a stored configuration. If any byte differs from what was written, returns nothing and sets `why`.
+std::optional<LastGood> last_good_from(std::string_view text, std::string& why);
+
+class LastGoodStore {
+public:
+    // Each main file has its own store, because several processes may share a state_dir.
+    LastGoodStore(const std::string& state_dir, const std::string& main_file);
+
+    boost::system::error_code save(const LastGood& good) const;
+    std::optional<LastGood> read(std::string& why) const;
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+} // namespace weir::conf

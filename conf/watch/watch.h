@@ -1,0 +1,69 @@
+// Reports when one of a set of files may have changed, in whatever way: written in place, replaced by a rename, or
+// reached through a symbolic link that was changed. It watches directories, never the files themselves.
+//
+// inotify reports changes at once. `refresh` polls for the others (file_stamps.h), and for all of them while inotify is
+// not available. A report is only a hint: the reader compares what it reads.
+//
+// Thread: one thread at a time. Blocks only for directory look-ups and one stat per file.
+// Lifetime: owns its inotify descriptor.
+#pragma once
+
+#include "conf/watch/file_stamps.h"
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+struct inotify_event;
+
+namespace weir::conf {
+
+enum class Watched { changed, quiet };
+enum class WatchMode { inotify, polling };
+
+class FileWatch {
+public:
+    FileWatch();
+    ~FileWatch();
+    FileWatch(const FileWatch&) = delete;
+    FileWatch& operator=(const FileWatch&) = delete;
+
+    int descriptor() const { return fd_; } // readable when events are pending; -1 while polling
+
+    WatchMode mode() const { return fd_ < 0 ? WatchMode::polling : WatchMode::inotify; }
+    // Describes what inotify cannot watch at the moment, with advice; empty if there is no problem.
+    const std::string& problem() const { return problem_; }
+    // Whether a file was modified and its writer has not closed it yet.
+    bool has_writer() const { return !writing_.empty(); }
+    // Forgets the writers, after the caller has waited long enough for them.
+    void forget_writers() { writing_.clear(); }
+
+    // Watches the directories of these files, or file patterns, and of every symbolic link on the way. Returns
+    // `changed` if something is newly watched, which may have changed since it was read.
+    Watched set_files(const std::vector<std::string>& files);
+
+    // Reads and handles the pending inotify events.
+    Watched read_events();
+
+    // Polls for directories that have disappeared or returned, for changes that inotify did not report, and for inotify
+    // to become available. Call it about once a second.
+    Watched refresh();
+
+private:
+    void open();
+    void update();
+    void take(const inotify_event& event);
+    bool matters(const inotify_event& event) const;
+
+    int fd_ = -1;
+    std::string problem_;
+    FileStamps stamps_;
+    std::set<std::pair<int, std::string>> writing_; // watch descriptor and name
+    std::vector<std::string> files_;
+    std::map<std::string, int> directories_;     // directory → watch descriptor
+    std::map<int, std::set<std::string>> names_; // watch descriptor → entries or patterns to watch
+};
+
+} // namespace weir::conf

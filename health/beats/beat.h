@@ -1,0 +1,80 @@
+// Beats that backends push to weir: their contents, their signature, and the check against replays.
+//
+// A beat is signed with HMAC-SHA256 under the pool's token, over these lines, each ended by a line feed: pool, backend,
+// sequence, time, weight (0: not specified), drain (0 or 1). The signature is in lower-case hex.
+//
+// Thread: values, used by one thread at a time; clocks are arguments.
+// Lifetime: values that own what they hold.
+#pragma once
+
+#include "conf/model/units.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace weir::health {
+
+struct Beat {
+    std::string pool, backend;
+    std::uint64_t sequence = 0; // rises with every beat of a backend
+    std::int64_t time_ms = 0;   // by the sender's clock
+    std::uint32_t weight = 0;   // the weight that the backend asks for; 0: the configured weight
+    bool drain = false;         // the backend asks for no new clients
+};
+
+// Returns this machine's wall-clock time in Unix milliseconds, the unit of `time_ms`.
+std::int64_t wall_ms();
+
+// A token prepared for signing, because preparing it costs more than a signature.
+class BeatKey {
+public:
+    explicit BeatKey(std::string token);
+    ~BeatKey();
+    BeatKey(BeatKey&&) noexcept;
+    BeatKey& operator=(BeatKey&&) noexcept;
+
+    std::string sign(const Beat& beat) const;
+    // Returns whether the signature is valid; compares in constant time.
+    bool has_signed(const Beat& beat, std::string_view signature) const;
+
+    bool operator==(const BeatKey& other) const { return token_ == other.token_; }
+
+private:
+    struct Context;
+    std::string token_;
+    std::unique_ptr<Context> context_;
+};
+
+// Rejects replayed and delayed beats of one backend. Clock jumps on either machine do no harm: the first beat is
+// checked against this machine's clock, and every later one against the time that has passed since. The first beat must
+// have been sent after the guard was created, because earlier beats may be replays.
+class ReplayGuard {
+public:
+    using Steady = std::chrono::steady_clock::time_point;
+    explicit ReplayGuard(Steady now) : began_(now) {}
+    static constexpr std::chrono::milliseconds tolerance{60'000};
+
+    enum class Answer { accepted, replayed, off_time };
+
+    // Checks one beat. `wall_ms` is this machine's wall clock, `now` its monotonic clock.
+    Answer take(const Beat& beat, Steady now, std::int64_t wall_ms);
+
+    std::uint64_t last_sequence() const { return last_sequence_; }
+    // Returns whether every beat seen so far is too old to be replayed, so that the guard may be discarded.
+    bool is_spent(Steady now) const { return now - std::max(began_, last_) > 3 * tolerance; }
+    // Returns the time that a beat sent now should carry. A sender with a different clock continues from there.
+    std::int64_t expected_ms(Steady now, std::int64_t wall_ms) const;
+
+private:
+    Steady began_, last_{}; // `last_` is when a beat was last accepted
+    bool known_ = false;
+    std::uint64_t last_sequence_ = 0;
+    std::int64_t first_ms_ = 0; // the time in the first beat, and `first_`, when it arrived
+    Steady first_{};
+};
+
+} // namespace weir::health

@@ -1,0 +1,81 @@
+// Checks every backend of a configuration and is the only writer of verdicts.
+//
+// Thread: the control thread.
+// Lifetime: the io_context must outlive the checker; coroutines that it started end soon after `stop` and hold what
+// they use.
+#pragma once
+
+#include "balancer/backend.h"
+#include "conf/model/config.h"
+#include "health/monitor/record.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::health {
+
+// A backend and its check. A backend without a check counts as up.
+struct Target {
+    balancer::BackendPtr backend;
+    std::optional<conf::HealthCheck> check;
+    conf::ProxyProtocol proxy_protocol =
+        conf::ProxyProtocol::none; // the PROXY protocol version that the backend's own port expects
+};
+
+// The initial health record of a backend, beside the verdict.
+struct Inherited {
+    Progress progress;
+    std::chrono::system_clock::time_point since = std::chrono::system_clock::now(); // when the verdict last changed
+};
+
+class HealthChecker {
+public:
+    using OnVerdict = Record::OnVerdict;
+
+    HealthChecker(boost::asio::io_context& context, OnVerdict on_verdict, Record::OnAdvice on_advice = nullptr);
+    ~HealthChecker();
+    HealthChecker(const HealthChecker&) = delete;
+    HealthChecker& operator=(const HealthChecker&) = delete;
+
+    // Records that a backend has sent a beat. Ignored if the backend does not have a push check.
+    void beat(const balancer::Backend& backend);
+
+    // Sets the health of a backend that is known from elsewhere: from another process, or from a configuration that
+    // comes back. It takes effect at once, checks in flight are discarded, and the next `watch` starts with it.
+    void inherit(const balancer::BackendPtr& backend, Verdict verdict, const Inherited& inherited);
+
+    // Replaces the backends to check. A backend whose check is unchanged continues undisturbed, with its progress; one
+    // whose check has changed keeps its verdict until new results change it.
+    void watch(const std::vector<Target>& targets);
+    void stop() { watch({}); }
+
+    // Returns the health of a backend; null if the backend is not watched.
+    const Health* find(const balancer::Backend& backend) const;
+
+private:
+    struct Watcher;
+    enum class Leaving { replaced, gone }; // whether the backend is still watched, with another check, or no more
+
+    static void stop(Watcher& watcher, Leaving leaving);
+    void start(Watcher& watcher, Watcher* before);
+    double next_phase();
+
+    boost::asio::io_context& context_;
+    OnVerdict on_verdict_;
+    Record::OnAdvice on_advice_;
+    std::shared_ptr<std::mt19937> random_;
+    double phase_;         // the phase of the last watcher
+    bool started_ = false; // set after the first `watch`; backends added later start slowly
+    std::unordered_map<const balancer::Backend*, std::shared_ptr<Watcher>> watchers_;
+    std::unordered_map<const balancer::Backend*, Inherited> inherited_; // kept until the next `watch`
+};
+
+} // namespace weir::health

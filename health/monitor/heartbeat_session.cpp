@@ -1,0 +1,125 @@
+#include "health/monitor/heartbeat_session.h"
+
+#include "health/probes/deadline.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace weir::health {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+
+HeartbeatSession::HeartbeatSession(CheckInputs inputs)
+    : inputs_(std::move(inputs)), next_timer_(*inputs_.context), silence_timer_(*inputs_.context),
+      heartbeat_(inputs_.check.interval, inputs_.check.fall, Clock::now(), inputs_.phase) {}
+
+void HeartbeatSession::start() {
+    if (inputs_.record->backend().verdict() != Verdict::down) watch_silence();
+    asio::co_spawn(*inputs_.context, run(shared_from_this()), asio::detached);
+}
+
+void HeartbeatSession::stop() {
+    stopped_ = true;
+    next_timer_.cancel();
+    silence_timer_.cancel();
+    boost::system::error_code ignored;
+    if (socket_) socket_->close(ignored);
+}
+
+bool HeartbeatSession::take_over(const CheckInputs& next) {
+    const bool same_question = next.check.type == conf::CheckType::heartbeat &&
+                               next.check.mode == conf::CheckMode::pull && next.address() == inputs_.address() &&
+                               next.proxy_header() == inputs_.proxy_header();
+    if (stopped_ || !same_question) return false;
+    inputs_ = next;
+    const auto asked = heartbeat_.asked();
+    heartbeat_ = Heartbeat(next.check.interval, next.check.fall, Clock::now(), next.phase);
+    if (socket_) heartbeat_.ask(asked);
+    else next_timer_.cancel(); // the time of the next heartbeat has changed
+    silence_timer_.cancel();
+    watching_ = false;
+    if (inputs_.record->backend().verdict() != Verdict::down) watch_silence();
+    return true;
+}
+
+asio::awaitable<void> HeartbeatSession::run(std::shared_ptr<HeartbeatSession> self) {
+    while (!self->stopped_) {
+        self->next_timer_.expires_at(self->heartbeat_.next());
+        co_await self->next_timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (self->stopped_) break;
+        if (Clock::now() < self->heartbeat_.next()) continue; // the heartbeat was postponed
+        const auto began = Clock::now();
+        self->heartbeat_.ask(began);
+        const auto ended = co_await self->ask();
+        self->socket_ = nullptr;
+        if (!self->stopped_) self->take(ended, Clock::now() - began);
+    }
+}
+
+// The timeout limits only the connection attempt; interval and fall determine how long a responder may take.
+asio::awaitable<HeartbeatSession::Ended> HeartbeatSession::ask() {
+    Socket socket(*inputs_.context);
+    socket_ = &socket;
+    auto connected = co_await connect_probe(socket, inputs_.address(), inputs_.proxy_header(), inputs_.check.timeout);
+    if (connected.failure) {
+        const auto cause = connected.timed_out ? Ended::Cause::timeout : Ended::Cause::peer;
+        co_return Ended{std::move(*connected.failure), cause};
+    }
+    Deadline deadline(socket, heartbeat_.max_wait());
+    auto result = co_await probe_.talk(socket, inputs_.address());
+    if (result.outcome != ProbeOutcome::failed || !deadline.passed()) co_return Ended{std::move(result)};
+    co_return Ended{{ProbeOutcome::failed, "no answer within " + conf::format(heartbeat_.max_wait())},
+                    Ended::Cause::timeout};
+}
+
+void HeartbeatSession::take(const Ended& ended, Clock::duration duration) {
+    const auto now = Clock::now();
+    if (ended.result.outcome == ProbeOutcome::passed) return take_ok(duration);
+    if (ended.result.outcome == ProbeOutcome::inconclusive) {
+        heartbeat_.take_shortage(now, inputs_.roll());
+        return inputs_.record->take(ended.result, duration);
+    }
+    if (ended.cause == Ended::Cause::peer) {
+        heartbeat_.take_miss(now, inputs_.roll());
+        return inputs_.record->take(ended.result, duration);
+    }
+    heartbeat_.take_nothing(now, inputs_.roll());
+    inputs_.record->take({ProbeOutcome::inconclusive, ended.result.text}, duration);
+}
+
+void HeartbeatSession::take_ok(Clock::duration duration) {
+    const auto sign = heartbeat_.take_ok(Clock::now(), inputs_.roll());
+    auto& record = *inputs_.record;
+    record.take({ProbeOutcome::passed, "OK"}, duration, sign == Silence::Sign::in_time ? Row::goes_on : Row::begins);
+    if (record.backend().verdict() != Verdict::down && !watching_) watch_silence();
+    if (record.backend().verdict() == Verdict::down && heartbeat_.silence().slow_pace())
+        record.advise(describe_silence());
+}
+
+std::string HeartbeatSession::describe_silence() const {
+    const auto& silence = heartbeat_.silence();
+    auto text = "no OK for " + conf::format(silence.window());
+    if (const auto pace = silence.slow_pace())
+        text += "; answers take up to " + conf::format(*pace) + ": raise interval or fall";
+    return text;
+}
+
+// An OK only records its time, so that it costs no timer; the timer checks that time when it expires.
+void HeartbeatSession::watch_silence() {
+    watching_ = true;
+    silence_timer_.expires_at(heartbeat_.silence().deadline());
+    silence_timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
+        if (error || self->stopped_) return;
+        auto& silence = self->heartbeat_.silence();
+        self->watching_ = false;
+        if (self->inputs_.record->backend().verdict() == Verdict::down)
+            return; // take_ok() restarts the timer once the backend is up
+        if (!silence.has_passed(Clock::now())) return self->watch_silence();
+        self->inputs_.record->take_silence(self->describe_silence(), silence.window());
+    });
+}
+
+} // namespace weir::health

@@ -1,0 +1,65 @@
+// Ejects backends that fail live requests and brings them back on probation: the first error after that ejects them
+// again. It is the only writer of ejections; the HealthChecker writes verdicts.
+//
+// Thread: the control thread; workers post their reports to it.
+// Lifetime: the io_context must outlive the detector.
+#pragma once
+
+#include "balancer/backend.h"
+#include "health/rules/outlier.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::health {
+
+// The backends of a pool, and the rules for ejecting them.
+struct OutlierPool {
+    std::vector<balancer::BackendPtr> backends;
+    std::optional<conf::OutlierEjection> rules;
+};
+
+class OutlierDetector {
+public:
+    // Called after each change. `time` is how long the backend is ejected, or 0 if it is back.
+    using OnChange = std::function<void(const balancer::BackendPtr&, conf::Duration time)>;
+
+    OutlierDetector(boost::asio::io_context& context, OnChange on_change)
+        : context_(context), on_change_(std::move(on_change)) {}
+    ~OutlierDetector();
+    OutlierDetector(const OutlierDetector&) = delete;
+    OutlierDetector& operator=(const OutlierDetector&) = delete;
+
+    // Replaces the pools to watch. An ejected backend stays ejected, unless its pool no longer has rules.
+    void watch(const std::vector<OutlierPool>& pools);
+
+    // Called if live traffic has seen as many errors in a row as the rules allow; ejects the backend if the rules
+    // permit.
+    void report(const balancer::BackendPtr& backend);
+
+    // Brings an ejected backend back, not on probation, because the errors were not its fault.
+    void uneject(const balancer::Backend& backend);
+
+    // Returns how often a backend has been ejected so far.
+    std::uint64_t ejections(const balancer::Backend& backend) const;
+
+    // Returns when a backend was last ejected or brought back; unset if it never was.
+    std::optional<std::chrono::system_clock::time_point> last_change(const balancer::Backend& backend) const;
+
+private:
+    struct EjectedHost;
+
+    void come_back(EjectedHost& suspect);
+
+    boost::asio::io_context& context_;
+    OnChange on_change_;
+    std::unordered_map<const balancer::Backend*, std::shared_ptr<EjectedHost>> ejected_;
+    std::unordered_map<const balancer::Backend*, std::shared_ptr<const OutlierPool>> pools_;
+};
+
+} // namespace weir::health

@@ -1,0 +1,43 @@
+#include "health/monitor/probe_session.h"
+
+#include "health/rules/schedule.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace weir::health {
+
+namespace asio = boost::asio;
+
+void ProbeSession::start() { asio::co_spawn(*inputs_.context, run(shared_from_this()), asio::detached); }
+
+void ProbeSession::stop() {
+    stopped_ = true;
+    timer_.cancel();
+}
+
+asio::awaitable<void> ProbeSession::run(std::shared_ptr<ProbeSession> self) {
+    using Clock = std::chrono::steady_clock;
+    const auto& inputs = self->inputs_;
+    const auto interval = inputs.check.interval;
+    const auto address = inputs.address();
+    auto next = Clock::now() + first_delay(interval, inputs.phase);
+    double jitter = 0;
+    for (bool first = true; !self->stopped_; first = false) {
+        self->timer_.expires_at(next);
+        co_await self->timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (self->stopped_) break;
+        const auto before = std::exchange(jitter, first ? 0 : inputs.roll());
+        next += first ? second_delay(interval, inputs.phase) : next_delay(interval, before, jitter);
+        const auto began = Clock::now();
+        next = std::max(next, began); // the weir process may have been suspended
+        const auto result = co_await run_probe(*self->probe_, address, inputs.proxy_header(), inputs.check.timeout);
+        if (!self->stopped_) inputs.record->take(result, Clock::now() - began);
+    }
+}
+
+} // namespace weir::health

@@ -1,0 +1,31 @@
+// Probes a backend once per interval, for checks of the types http and tcp.
+//
+// Thread: the control thread.
+// Lifetime: the same as CheckSession.
+#pragma once
+
+#include "health/monitor/check_session.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace weir::health {
+
+class ProbeSession final : public CheckSession, public std::enable_shared_from_this<ProbeSession> {
+public:
+    explicit ProbeSession(CheckInputs inputs)
+        : inputs_(std::move(inputs)), timer_(*inputs_.context), probe_(make_probe(inputs_.check)) {}
+
+    void start() override;
+    void stop() override;
+
+private:
+    static boost::asio::awaitable<void> run(std::shared_ptr<ProbeSession> self);
+
+    const CheckInputs inputs_;
+    boost::asio::steady_timer timer_;
+    const std::unique_ptr<Probe> probe_;
+    bool stopped_ = false;
+};
+
+} // namespace weir::health

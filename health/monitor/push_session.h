@@ -1,0 +1,34 @@
+// Waits for the beats that a backend sends. The backend is down if `fall` intervals pass without a beat.
+//
+// Thread: the control thread.
+// Lifetime: the same as CheckSession.
+#pragma once
+
+#include "health/monitor/check_session.h"
+#include "health/rules/silence.h"
+
+#include <boost/asio/steady_timer.hpp>
+
+namespace weir::health {
+
+class PushSession final : public CheckSession, public std::enable_shared_from_this<PushSession> {
+public:
+    explicit PushSession(CheckInputs inputs);
+
+    // A backend that another process or check knew as up is expected to beat. Any other stays unknown or down until its
+    // first beat.
+    void start() override;
+    void stop() override;
+    void beat() override;
+
+private:
+    void listen();
+    std::string describe_silence() const;
+
+    const CheckInputs inputs_;
+    boost::asio::steady_timer timer_;
+    Silence silence_;
+    bool listening_ = false, stopped_ = false;
+};
+
+} // namespace weir::health

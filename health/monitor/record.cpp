@@ -1,0 +1,43 @@
+#include "health/monitor/record.h"
+
+#include <utility>
+
+namespace weir::health {
+
+void Record::take(const ProbeResult& result, std::chrono::steady_clock::duration duration, Row row) {
+    note(result, duration);
+    if (row == Row::begins) health.progress.passes = 0;
+    decide(thresholds_.observe(backend_->verdict(), health.progress, result.outcome));
+}
+
+void Record::take_silence(std::string reason, std::chrono::steady_clock::duration duration) {
+    note({ProbeOutcome::failed, std::move(reason)}, duration);
+    health.progress = {0, thresholds_.fall};
+    decide(Verdict::down);
+}
+
+void Record::advise(std::string advice) {
+    health.why = std::move(advice);
+    if (!std::exchange(advised_, true) && on_advice_) on_advice_(backend_, health.why);
+}
+
+void Record::note(const ProbeResult& result, std::chrono::steady_clock::duration duration) {
+    ++health.checks;
+    health.last_check = {std::chrono::system_clock::now(), duration, result.text};
+    if (result.outcome != ProbeOutcome::passed) health.why = result.text;
+    if (result.outcome == ProbeOutcome::failed) ++health.failed_checks;
+}
+
+void Record::decide(Verdict verdict) {
+    const auto before = backend_->verdict();
+    if (verdict == before) return;
+    advised_ = false;
+    if (verdict == Verdict::down) ++health.ejections;
+    const bool comes = before == Verdict::down || arrival_ == Arrival::later;
+    if (verdict == Verdict::up && comes) backend_->set_ramp_start(std::chrono::steady_clock::now());
+    health.since = std::chrono::system_clock::now();
+    backend_->set_verdict(verdict);
+    on_verdict_(backend_, before, health);
+}
+
+} // namespace weir::health

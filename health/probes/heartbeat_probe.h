@@ -1,0 +1,17 @@
+// Passes if the backend answers `heartbeat` with `OK`. The responder may close the connection after the answer or keep
+// it.
+//
+// Thread: the control thread.
+// Lifetime: the same as Probe.
+#pragma once
+
+#include "health/probes/probe.h"
+
+namespace weir::health {
+
+class HeartbeatProbe final : public Probe {
+public:
+    boost::asio::awaitable<ProbeResult> talk(Socket& socket, const conf::Endpoint& address) override;
+};
+
+} // namespace weir::health

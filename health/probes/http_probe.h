@@ -1,0 +1,30 @@
+// Passes if a request is answered with an expected status and, if the check names one, with a body that contains an
+// expected text. Only the first 64 KiB of the body are searched; the body is not read if no text is expected.
+//
+// Thread: the control thread.
+// Lifetime: the same as Probe.
+#pragma once
+
+#include "health/probes/probe.h"
+
+#include <string>
+
+namespace weir::health {
+
+class HttpProbe final : public Probe {
+public:
+    static constexpr std::size_t max_body = 64 * 1024;
+
+    explicit HttpProbe(conf::HealthCheck check) : check_(std::move(check)) {}
+
+    boost::asio::awaitable<ProbeResult> talk(Socket& socket, const conf::Endpoint& address) override;
+
+private:
+    class Response;
+
+    bool expects(unsigned status) const;
+
+    const conf::HealthCheck check_;
+};
+
+} // namespace weir::health

@@ -1,0 +1,58 @@
+// One check of one backend. Each kind of probe is a pair of files and a line in the factory; thresholds.h decides what
+// the result means for the backend.
+//
+// Thread: the control thread; nothing blocks.
+// Lifetime: a probe must outlive the coroutines that it started.
+#pragma once
+
+#include "conf/model/config.h"
+#include "conf/model/endpoint.h"
+#include "health/rules/thresholds.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir::health {
+
+struct ProbeResult {
+    ProbeOutcome outcome;
+    std::string text; // a short description of the answer, or of the failure
+};
+
+using Socket = boost::asio::generic::stream_protocol::socket; // TCP or unix
+
+class Probe {
+public:
+    virtual ~Probe() = default;
+
+    // Runs the probe over a connected socket. The caller closes the socket when the timeout expires, so every operation
+    // fails then.
+    virtual boost::asio::awaitable<ProbeResult> talk(Socket& socket, const conf::Endpoint& address) = 0;
+};
+
+std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check);
+
+// Returns the PROXY header for a connection of weir's own to a backend that requires one; empty for
+// ProxyProtocol::none.
+std::string_view own_proxy_header(conf::ProxyProtocol version);
+
+// The result of connecting; `failure` is unset if the connection was established.
+struct ProbeConnection {
+    std::optional<ProbeResult> failure;
+    bool timed_out = false;
+};
+
+// Connects and sends `header`, within `timeout`.
+boost::asio::awaitable<ProbeConnection> connect_probe(Socket& socket, conf::Endpoint address, std::string_view header,
+                                                      conf::Duration timeout);
+
+// Connects, sends `header` and runs the probe, within `timeout` in total.
+boost::asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Endpoint address, std::string_view header,
+                                              conf::Duration timeout);
+
+} // namespace weir::health

@@ -1,0 +1,16 @@
+// Passes if the backend accepts a connection.
+//
+// Thread: the control thread.
+// Lifetime: the same as Probe.
+#pragma once
+
+#include "health/probes/probe.h"
+
+namespace weir::health {
+
+class TcpProbe final : public Probe {
+public:
+    boost::asio::awaitable<ProbeResult> talk(Socket& socket, const conf::Endpoint& address) override;
+};
+
+} // namespace weir::health

@@ -1,0 +1,222 @@
+#include "lock/fleet/fleet_records.h"
+
+#include "lock/fleet/fleet_view.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace weir::lock {
+namespace {
+
+// Members are a hash of texts, and a sorted set of the times of their last heartbeats by the server's clock.
+constexpr const char* tell_script = R"(
+local now = redis.call('TIME')
+local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], ms, ARGV[1])
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ms - tonumber(ARGV[3]))) do
+  redis.call('HDEL', KEYS[1], name)
+  redis.call('ZREM', KEYS[2], name)
+end
+local newest = redis.call('LINDEX', KEYS[4], 0)
+return {tonumber(redis.call('GET', KEYS[3]) or '0'), newest or '', redis.call('GET', KEYS[5]) or ''}
+)";
+
+constexpr const char* leave_script = R"(
+redis.call('HDEL', KEYS[1], ARGV[1])
+return redis.call('ZREM', KEYS[2], ARGV[1])
+)";
+
+// Returns 1, or 0 if the change comes too late. A parallel change must follow one that has passed its canary window.
+constexpr const char* begin_script = R"(
+local last = redis.call('HMGET', KEYS[1], 'fence', 'hash', 'stood')
+local fence, known = tonumber(ARGV[1]), tonumber(last[1] or '0')
+if fence < known or (fence == known and last[2] ~= ARGV[2]) then return 0 end
+if ARGV[4] == 'beside' and (last[2] ~= ARGV[2] or last[3] ~= '1') then return 0 end
+if last[2] ~= ARGV[2] then redis.call('HDEL', KEYS[1], 'stood') end
+redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'hash', ARGV[2])
+redis.call('LPUSH', KEYS[2], ARGV[3])
+redis.call('LTRIM', KEYS[2], 0, 49)
+return 1
+)";
+
+// Returns the same. Parallel changes end in any order: what counts is that the last change begun is of the same
+// configuration and that none of them found it bad. A server that missed the beginning learns of it here.
+constexpr const char* finish_script = R"(
+local last = redis.call('HMGET', KEYS[1], 'fence', 'hash')
+local fence, known = tonumber(ARGV[1]), tonumber(last[1] or '0')
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])
+  redis.call('HSET', KEYS[5], ARGV[2], math.max(fence, known))
+  redis.call('HDEL', KEYS[6], ARGV[2])
+  redis.call('ZREM', KEYS[4], ARGV[2])
+elseif tonumber(redis.call('HGET', KEYS[5], ARGV[2]) or '-1') >= fence then
+  return 0
+end
+if known >= fence and last[2] ~= ARGV[2] then return 0 end
+if known < fence then redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'hash', ARGV[2]) end
+if ARGV[4] == '' then
+  redis.call('HSET', KEYS[1], 'stood', '1')
+  redis.call('HDEL', KEYS[3], ARGV[2])
+  redis.call('HDEL', KEYS[5], ARGV[2])
+  redis.call('ZADD', KEYS[4], ARGV[1], ARGV[2])
+  redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -51)
+else
+  redis.call('HDEL', KEYS[1], 'stood')
+end
+redis.call('LPUSH', KEYS[2], ARGV[3])
+redis.call('LTRIM', KEYS[2], 0, 49)
+return 1
+)";
+
+constexpr const char* opinion_script = R"(
+return {redis.call('HGET', KEYS[1], ARGV[1]) or '', tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or '0')}
+)";
+
+// The server remembers for a month that the configuration was unbanned, so that machines that were offline learn of it.
+constexpr const char* forgive_script = R"(
+local fence = math.max(1, tonumber(redis.call('GET', KEYS[4]) or '0'), tonumber(redis.call('HGET', KEYS[5], 'fence') or '0'))
+redis.call('HSET', KEYS[3], ARGV[1], string.format('%.0f', fence))
+redis.call('EXPIRE', KEYS[3], 2592000)
+redis.call('HDEL', KEYS[2], ARGV[1])
+return redis.call('HDEL', KEYS[1], ARGV[1])
+)";
+
+// The keys of further slots are those of the first slot with the slot number appended.
+constexpr const char* break_script = R"(
+local there = redis.call('DEL', KEYS[1], KEYS[3])
+for _, place in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+  there = there + redis.call('DEL', KEYS[1] .. ':' .. place, KEYS[3] .. ':' .. place)
+end
+redis.call('LPUSH', KEYS[2], ARGV[1])
+redis.call('LTRIM', KEYS[2], 0, 49)
+return there > 0 and 1 or 0
+)";
+
+// Returns the highest fence that was begun, and whether that change was of this configuration and passed its canary
+// window.
+constexpr const char* stood_script = R"(
+local last = redis.call('HMGET', KEYS[1], 'fence', 'hash', 'stood')
+return {tonumber(last[1] or '0'), last[2] == ARGV[1] and last[3] == '1' and 1 or 0}
+)";
+
+} // namespace
+
+std::string key_prefix(const std::string& fleet) { return "weir:{" + fleet + "}:"; }
+
+FleetRecords::FleetRecords(std::shared_ptr<RedisQuorum> servers, const std::string& fleet)
+    : prefix_(key_prefix(fleet)), servers_(std::move(servers)) {}
+
+Awaitable<Result<HeartbeatReply>> FleetRecords::tell(FleetMember member) {
+    const std::vector<std::string> words{
+        tell_script,     "5",         key("members"), key("seen"),     key("fence"),
+        key("versions"), key("lock"), member.name,    to_text(member), std::to_string(member_life.count())};
+    const auto replies = co_await servers_->run(words, Urgency::when_due);
+    if (!replies) co_return replies.error();
+    HeartbeatReply news;
+    std::vector<FleetVersion> versions;
+    std::map<std::string, std::size_t> holders;
+    for (const auto& reply : *replies) {
+        if (reply.items.size() != 3) continue;
+        ++holders[holder_of(reply.items[2].text)];
+        news.fence = std::max(news.fence, static_cast<std::uint64_t>(reply.items[0].number));
+        if (auto version = version_from(reply.items[1].text)) versions.push_back(std::move(*version));
+    }
+    news.newest = newest_of(versions);
+    // A token on a minority of the servers belongs to an attempt that failed, or to a lease that is being released.
+    for (const auto& [holder, count] : holders)
+        if (count > replies->size() / 2) news.holder = holder;
+    co_return news;
+}
+
+Awaitable<boost::system::error_code> FleetRecords::leave(std::string name) {
+    const std::vector<std::string> words{leave_script, "2", key("members"), key("seen"), name};
+    const auto left = co_await servers_->count(words);
+    co_return left ? boost::system::error_code() : left.error();
+}
+
+Awaitable<boost::system::error_code> FleetRecords::begin(FleetChange change, Going going) {
+    change.verdict = "begun";
+    const std::vector<std::string> words{begin_script,
+                                         "2",
+                                         key("applied"),
+                                         key("changes"),
+                                         std::to_string(change.fence),
+                                         change.hash,
+                                         to_text(change),
+                                         going == Going::beside ? "beside" : "first"};
+    co_return co_await servers_->agree(words);
+}
+
+Awaitable<boost::system::error_code> FleetRecords::finish(FleetChange change) {
+    std::string bad;
+    if (change.verdict == "bad") bad = to_text(FleetBad{change.hash, change.why, change.member, change.at});
+    const std::vector<std::string> words{finish_script,
+                                         "6",
+                                         key("applied"),
+                                         key("changes"),
+                                         key("bad"),
+                                         key("stood"),
+                                         key("bad_fences"),
+                                         key("forgiven"),
+                                         std::to_string(change.fence),
+                                         change.hash,
+                                         to_text(change),
+                                         bad};
+    co_return co_await servers_->agree(words);
+}
+
+Awaitable<Result<FleetVerdict>> FleetRecords::opinion(std::string hash) {
+    const std::vector<std::string> words{opinion_script, "2", key("bad"), key("forgiven"), hash};
+    const auto replies = co_await servers_->run(words);
+    if (!replies) co_return replies.error();
+    FleetVerdict opinion;
+    for (const auto& reply : *replies) {
+        if (reply.items.size() != 2) continue;
+        if (!opinion.bad) opinion.bad = bad_from(reply.items[0].text);
+        opinion.forgiven_fence = std::max(opinion.forgiven_fence,
+                                          static_cast<std::uint64_t>(std::max<std::int64_t>(0, reply.items[1].number)));
+    }
+    if (opinion.bad) opinion.forgiven_fence = 0;
+    co_return opinion;
+}
+
+Awaitable<bool> FleetRecords::has_stood(std::string hash) {
+    const std::vector<std::string> words{stood_script, "1", key("applied"), hash};
+    const auto replies = co_await servers_->run(words);
+    if (!replies) co_return false;
+    std::pair<std::int64_t, bool> last{-1, false}; // from the server with the highest fence
+    for (const auto& reply : *replies)
+        if (reply.items.size() == 2)
+            last = std::max(last, std::pair(reply.items[0].number, reply.items[1].number == 1));
+    co_return last.second;
+}
+
+Awaitable<Result<std::uint64_t>> FleetRecords::forgive(std::string hash) {
+    const std::vector<std::string> words{forgive_script,  "5",          key("bad"),     key("bad_fences"),
+                                         key("forgiven"), key("fence"), key("applied"), hash};
+    co_return co_await servers_->count(words);
+}
+
+Awaitable<Result<FleetView>> FleetRecords::view() {
+    const std::vector<std::string> words{view_script,    "9",         key("lock"), key("since"),   key("fence"),
+                                         key("members"), key("seen"), key("bad"),  key("changes"), key("versions"),
+                                         key("places")};
+    const auto replies = co_await servers_->run(words);
+    if (!replies) co_return replies.error();
+    FleetView view;
+    for (const auto& reply : *replies) merge(view, view_from(reply, member_life));
+    std::sort(view.members.begin(), view.members.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    std::sort(view.bad.begin(), view.bad.end(), [](const auto& a, const auto& b) { return a.since > b.since; });
+    co_return view;
+}
+
+Awaitable<Result<std::uint64_t>> FleetRecords::break_lock(FleetChange note) {
+    note.verdict = "broken";
+    const std::vector<std::string> words{break_script, "4",           key("lock"),  key("changes"),
+                                         key("since"), key("places"), to_text(note)};
+    co_return co_await servers_->count(words);
+}
+
+} // namespace weir::lock

@@ -1,0 +1,92 @@
+// The records that the machines of a fleet exchange: members and what they run, bad configurations, and changes.
+//
+// Thread: values.
+// Lifetime: values that own what they hold.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::lock {
+
+struct FleetMember {
+    std::string name, version, hash;
+    std::uint64_t fence = 0;    // of the change that applied its configuration
+    std::string state;          // "serving", "watching", "stopping"
+    std::uint32_t healthy = 0;  // percentage of its backends that are healthy
+    std::uint64_t given = 0;    // the number of the pushed version that it read last
+    bool takes_given = false;   // whether it takes its configuration from the fleet instead of its own file
+    std::string refused, why;   // the hash of the last configuration and the error, if it refused that configuration
+    std::int64_t silent_ms = 0; // time since its last heartbeat
+};
+
+struct FleetBad {
+    std::string hash, why, author; // `author` is the member that rolled it back
+    std::int64_t since = 0;        // Unix time
+};
+
+// Whether a fleet considers a configuration bad.
+struct FleetVerdict {
+    std::optional<FleetBad> bad;
+    // If not 0, the configuration was unbanned: it may be tried again if it was found bad under this fence or a lower
+    // one.
+    std::uint64_t forgiven_fence = 0;
+};
+
+struct FleetChange {
+    std::uint64_t fence = 0;
+    std::string hash, member;
+    std::string verdict; // "begun", "good", "bad", "broken" (the lock, by an operator), "pushed"
+    std::string why;
+    std::int64_t at = 0; // Unix time
+    std::int64_t took_ms = 0;
+};
+
+// A configuration that was pushed to the fleet.
+struct FleetVersion {
+    std::uint64_t number = 0; // from 1; rises with each push
+    std::string hash, author; // `author` is the member that received the push
+    std::int64_t at = 0;      // Unix time
+
+    // Two versions can have the same number; the hash distinguishes them.
+    bool is_same(const FleetVersion& other) const { return number == other.number && hash == other.hash; }
+};
+
+// The reply to a member's heartbeat.
+struct HeartbeatReply {
+    std::uint64_t fence = 0; // the highest fence that the servers remember
+    FleetVersion newest;     // its number is 0 if no version was ever pushed
+    std::string holder;      // the holder of the lock; empty if it is free
+};
+
+struct FleetView {
+    std::vector<FleetMember> members; // sorted by name
+    std::vector<FleetBad> bad;
+    std::vector<FleetChange> changes;   // newest first
+    std::vector<FleetVersion> versions; // newest first
+    std::string holder;                 // the holder of the lock; empty if it is free
+    std::int64_t held_for_ms = 0, lease_left_ms = 0;
+    std::vector<std::string> beside; // the holders of further slots of the lock
+    std::uint64_t fence = 0;         // the highest fence of any lease
+};
+
+// Returns the newest of the versions that several servers hold: the one with the highest number and, among versions
+// with that number, the one that most servers hold.
+FleetVersion newest_of(const std::vector<FleetVersion>& versions);
+
+// Conversion to the text that the servers store, and back. The parsers return an unset value if the text is invalid.
+std::string to_text(const FleetMember& member);
+std::string to_text(const FleetBad& bad);
+std::string to_text(const FleetChange& change);
+std::string to_text(const FleetVersion& version);
+std::optional<FleetMember> member_from(std::string_view text);
+std::optional<FleetBad> bad_from(std::string_view text);
+std::optional<FleetChange> change_from(std::string_view text);
+std::optional<FleetVersion> version_from(std::string_view text);
+
+} // namespace weir::lock

@@ -1,0 +1,96 @@
+#include "lock/lease/acquire.h"
+
+#include "lock/lease/backoff.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace weir::lock {
+
+namespace asio = boost::asio;
+
+Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
+                                 std::function<double()> dice, std::function<bool()> is_over) {
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    const auto give_up = Clock::now() + wait;
+    for (unsigned attempt = 1;; ++attempt) {
+        auto result = co_await lock.try_acquire(holder);
+        if (result) co_return result;
+        const auto delay = backoff(attempt, dice());
+        if (Clock::now() + delay >= give_up || (is_over && is_over())) {
+            if (result.error() == LockError::held) co_return LockError::timed_out;
+            co_return result.error();
+        }
+        pause.expires_after(delay);
+        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (is_over && is_over()) co_return LockError::timed_out;
+    }
+}
+
+struct LeaseRenewer::State {
+    State(std::shared_ptr<Lock> owner, asio::any_io_executor executor, Lease mine)
+        : lock(std::move(owner)), lease(std::move(mine)), timer(executor) {}
+    std::shared_ptr<Lock> lock;
+    Lease lease;
+    asio::steady_timer timer;
+    std::string problem; // the error of the last renewal, if it failed
+    bool stopped = false, lost = false, renewing = false;
+};
+
+LeaseRenewer::LeaseRenewer(std::shared_ptr<Lock> lock, asio::any_io_executor executor, Lease lease)
+    : state_(std::make_shared<State>(std::move(lock), executor, std::move(lease))) {
+    asio::co_spawn(executor, keep(state_), asio::detached);
+}
+
+LeaseRenewer::~LeaseRenewer() {
+    state_->stopped = true;
+    state_->timer.cancel();
+}
+
+bool LeaseRenewer::is_held() const { return !state_->lost && Clock::now() < state_->lease.deadline; }
+
+std::string LeaseRenewer::loss() const {
+    if (is_held()) return {};
+    if (state_->lost) return "it had expired when it was to be renewed, or it was broken or taken over";
+    if (state_->problem.empty()) return "it expired before it was renewed: this process was suspended or held up";
+    return "it expired because it could not be renewed: " + state_->problem;
+}
+
+std::uint64_t LeaseRenewer::fence() const { return state_->lease.fence; }
+
+unsigned LeaseRenewer::place() const { return state_->lease.place; }
+
+Awaitable<void> LeaseRenewer::keep(std::shared_ptr<State> state) {
+    const auto ttl = state->lock->ttl();
+    auto due = state->lease.deadline - 2 * ttl / 3; // counted from when the lease was requested
+    while (!state->stopped && !state->lost) {
+        state->timer.expires_at(due);
+        co_await state->timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (state->stopped) break;
+        state->renewing = true;
+        const auto error = co_await state->lock->renew(state->lease);
+        state->renewing = false;
+        if (error == LockError::lost) state->lost = true;
+        state->problem = error ? state->lock->last_problem() : std::string();
+        if (error && state->problem.empty()) state->problem = error.message();
+        due = error ? Clock::now() + ttl / 6 : state->lease.deadline - 2 * ttl / 3;
+    }
+}
+
+Awaitable<void> LeaseRenewer::release() {
+    // This object may be destroyed while the coroutine runs, so the coroutine holds the state.
+    const auto state = state_;
+    state->stopped = true;
+    state->timer.cancel();
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    while (state->renewing) { // a renewal in flight would race with the release
+        pause.expires_after(std::chrono::milliseconds(5));
+        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    co_await state->lock->release(state->lease);
+}
+
+} // namespace weir::lock

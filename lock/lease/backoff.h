@@ -1,0 +1,32 @@
+// Computes pauses between attempts.
+//
+// Thread: values; one thread at a time.
+// Lifetime: values that hold only numbers.
+#pragma once
+
+#include <chrono>
+
+namespace weir::lock {
+
+// Returns the pause after the failure of attempt number `attempt` (from 1). It starts at 25 ms and doubles up to
+// `longest`; half of it is jitter drawn by `dice` (0 to 1), so that waiting callers do not retry in step.
+std::chrono::milliseconds backoff(unsigned attempt, double dice,
+                                  std::chrono::milliseconds longest = std::chrono::milliseconds(400));
+
+// Schedules reconnection attempts to a server: immediately after a success, with exponential backoff after failures.
+class Reconnect {
+public:
+    using Clock = std::chrono::steady_clock;
+    static constexpr std::chrono::milliseconds longest{1000};
+
+    bool may_try(Clock::time_point now) const { return now >= not_before_; }
+    Clock::duration left(Clock::time_point now) const { return not_before_ - now; }
+    void failed(Clock::time_point now, double dice) { not_before_ = now + backoff(++failures_, dice, longest); }
+    void succeeded() { *this = {}; }
+
+private:
+    unsigned failures_ = 0; // in a row
+    Clock::time_point not_before_{};
+};
+
+} // namespace weir::lock

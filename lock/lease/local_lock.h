@@ -1,0 +1,31 @@
+// The lock that the processes of one machine share: flock on a file in `state_dir`, with the fence beside it. It needs
+// no server, and the kernel releases it when the process that holds it dies.
+//
+// Thread: the control thread; disk access runs on the executor of the fence store.
+// Lifetime: holds the file open while the lock is held; must outlive the coroutines that it started.
+#pragma once
+
+#include "lock/lease/async_fence_store.h"
+
+namespace weir::lock {
+
+class LocalLock final : public Lock {
+public:
+    explicit LocalLock(AsyncFenceStore fences) : fences_(std::move(fences)) {}
+    ~LocalLock() override;
+    LocalLock(const LocalLock&) = delete;
+    LocalLock& operator=(const LocalLock&) = delete;
+
+    Awaitable<Result<Lease>> try_acquire(std::string holder) override;
+    Awaitable<boost::system::error_code> renew(Lease& lease) override;
+    Awaitable<void> release(Lease lease) override;
+    std::chrono::milliseconds ttl() const override { return std::chrono::hours(1); }
+    std::string last_problem() const override { return problem_; }
+
+private:
+    const AsyncFenceStore fences_;
+    std::string problem_;
+    int fd_ = -1;
+};
+
+} // namespace weir::lock

@@ -1,0 +1,39 @@
+// A lock with several slots. Any caller may take the first slot; the others are for callers that may hold the lock in
+// parallel at this moment.
+//
+// Thread: the control thread.
+// Lifetime: one lease at a time; must outlive the coroutines that it started.
+#pragma once
+
+#include "lock/lease/lock.h"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace weir::lock {
+
+class ParallelSlots final : public Lock {
+public:
+    using Make = std::function<std::unique_ptr<Lock>(unsigned place)>; // slots count from 1
+    using Count = std::function<Awaitable<unsigned>()>;
+
+    // `count` is called each time the first slot is taken; it returns how many slots the caller may try.
+    ParallelSlots(Make make, Count count);
+
+    Awaitable<Result<Lease>> try_acquire(std::string holder) override;
+    Awaitable<boost::system::error_code> renew(Lease& lease) override { return held().renew(lease); }
+    Awaitable<void> release(Lease lease) override { return held().release(std::move(lease)); }
+    std::chrono::milliseconds ttl() const override { return places_[0]->ttl(); }
+    std::string last_problem() const override { return places_[held_]->last_problem(); }
+
+private:
+    Lock& held() { return *places_[held_]; }
+
+    const Make make_;
+    const Count count_;
+    std::vector<std::unique_ptr<Lock>> places_;
+    std::size_t held_ = 0; // the index of the slot that is held or was tried last
+};
+
+} // namespace weir::lock

@@ -1,0 +1,81 @@
+// A connection to one Redis server, or to the master that Sentinels name. It is opened on the first call and reopened
+// after an error, with backoff if the server cannot be reached. Every step has a timeout; passwords never appear in a
+// message.
+//
+// Thread: the control thread. Calls may overlap; they are sent in the order in which they were made.
+// Lifetime: must outlive the coroutines that it started.
+#pragma once
+
+#include "lock/lease/backoff.h"
+#include "lock/lease/lock.h"
+#include "lock/redis/call_queue.h"
+#include "lock/redis/redis_reply.h"
+#include "lock/redis/redis_stream.h"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir::lock {
+
+struct RedisOptions {
+    std::string url, username, password;     // for the server, or for the master that a Sentinel names
+    std::chrono::milliseconds timeout{1000}; // for connecting, and for each command
+    std::string ca;                          // a file of CA certificates, for TLS; empty: the system's
+    std::vector<std::string> sentinels;      // the URLs of all Sentinels, if `url` is one of them
+    std::string sentinel_username = {}, sentinel_password = {}; // for the Sentinels themselves
+};
+
+class RedisClient {
+public:
+    RedisClient(boost::asio::any_io_executor executor, RedisOptions options);
+
+    // Sends one command. After an error it is unknown whether the server carried out the command. If the reply says
+    // that this server cannot serve (it is loading, is a replica, or requires a password), the connection is closed.
+    Awaitable<Result<RedisReply>> call(std::vector<std::string> words);
+
+    // Cancels the backoff: the next call tries to connect at once.
+    void hurry() { again_.succeeded(); }
+    void close() { stream_.close(); }
+    // Returns how many connections have been opened. A changed number means a new connection, perhaps to a server that
+    // was restarted since.
+    std::uint64_t connections() const { return connections_; }
+    bool is_connected() const { return stream_.is_open(); }
+    const std::string& url() const { return options_.url; }
+    const std::string& problem() const { return problem_; } // the last error, with the URL
+    // Describes what the client is waiting for, with the URL: "redis://…: connecting for 400 ms" or "redis://…: no
+    // answer for 2 s". Returns the last error if no call is in flight.
+    std::string state() const;
+
+private:
+    enum class Step { none, connecting, asking };
+
+    Awaitable<Result<RedisReply>> call_alone(std::vector<std::string> words);
+    Awaitable<boost::system::error_code> reconnect();
+    Awaitable<boost::system::error_code> connect();
+    Awaitable<boost::system::error_code> find_master(RedisAddress& address);
+    Awaitable<boost::system::error_code> log_in(const std::string& username, const std::string& password);
+    Awaitable<boost::system::error_code> command(const std::vector<std::string>& words);
+    Awaitable<Result<RedisReply>> exchange(const std::vector<std::string>& words);
+    boost::system::error_code fail(std::string why);
+    void begin(Step step);
+
+    RedisOptions options_;
+    std::string problem_;
+    RedisStream stream_;
+    RedisReader reader_;
+    std::uint64_t connections_ = 0;
+    CallQueue queue_;
+    Step step_ = Step::none;
+    Clock::time_point step_began_{};
+    Reconnect again_;
+};
+
+// Returns the text of an error reply such as "-LOADING …" or "-NOAUTH …" with a hint on how to fix it.
+std::string explain(const std::string& error);
+// Returns whether the error is about the server's state, so that a retry later or on another server may succeed.
+bool is_about_server(const std::string& error);
+
+} // namespace weir::lock

@@ -1,0 +1,52 @@
+// Leases on one Redis server: SET NX PX with a token, and a counter as the fence. A lease is extended or released only
+// if its token is still stored. Each operation is one script and therefore atomic.
+//
+// Thread: the control thread.
+// Lifetime: must outlive the coroutines that it started.
+#pragma once
+
+#include "lock/redis/redis_client.h"
+
+namespace weir::lock {
+
+struct LeaseTerms {
+    std::string fleet = "default";
+    std::chrono::milliseconds ttl{15000};
+    std::uint32_t replicas = 0; // how many replicas must have a lease before it counts
+    unsigned place = 1;         // the slot, if the lock has several (ParallelSlots)
+};
+
+class RedisLeases {
+public:
+    RedisLeases(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms);
+
+    // Takes the lock and returns a fence above `floor`. Fails with `held` if another holder has the lock, and with
+    // `unavailable` if it is unknown whether the lock was taken.
+    Awaitable<Result<std::uint64_t>> take(std::string token, std::uint64_t floor);
+    // Extends the lease by its time to live. Fails with `lost` if the token is no longer stored.
+    Awaitable<Result<std::uint64_t>> extend(std::string token);
+    Awaitable<Result<std::uint64_t>> release(std::string token);
+    // Raises the counter: every later lease gets a fence above `fence`.
+    Awaitable<Result<std::uint64_t>> raise_fence(std::uint64_t fence);
+
+    const std::string& problem() const { return problem_; } // describes the last `unavailable` error
+    std::string state() const { return client_.state(); }   // of the request in flight
+
+private:
+    Awaitable<Result<RedisReply>> run(std::vector<std::string> words);
+    Awaitable<boost::system::error_code> wait_for_replicas();
+    boost::system::error_code fail(std::string why);
+    std::string key(const char* name) const { return "weir:{" + terms_.fleet + "}:" + name; }
+    // The key of this slot.
+    std::string own_key(const char* name) const {
+        return key(name) + (terms_.place > 1 ? ":" + std::to_string(terms_.place) : "");
+    }
+    std::string ttl() const { return std::to_string(terms_.ttl.count()); }
+
+    const LeaseTerms terms_;
+    const RedisOptions server_;
+    std::string problem_;
+    RedisClient client_;
+};
+
+} // namespace weir::lock

@@ -1,0 +1,35 @@
+// The lock that machines share through one Redis server, or through the master that Sentinels name.
+//
+// The fence also rises above the highest fence on this machine's disk, so that a server that lost its data cannot make
+// it go backwards here.
+//
+// Thread: the control thread.
+// Lifetime: must outlive the coroutines that it started.
+#pragma once
+
+#include "lock/lease/async_fence_store.h"
+#include "lock/redis/redis_leases.h"
+
+namespace weir::lock {
+
+class RedisLock final : public Lock {
+public:
+    RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms, AsyncFenceStore fences);
+
+    Awaitable<Result<Lease>> try_acquire(std::string holder) override;
+    Awaitable<boost::system::error_code> renew(Lease& lease) override;
+    Awaitable<void> release(Lease lease) override;
+    std::chrono::milliseconds ttl() const override { return ttl_; }
+    std::string last_problem() const override { return problem_; }
+
+private:
+    const std::chrono::milliseconds ttl_;
+    const AsyncFenceStore fences_;
+    RedisLeases leases_;
+    std::string problem_;
+};
+
+// Returns a unique token: the holder's name and 128 random bits.
+std::string make_token(const std::string& holder);
+
+} // namespace weir::lock

@@ -1,0 +1,49 @@
+// One reply of a Redis server as a value. hiredis's reader parses the bytes.
+//
+// Thread: values; a reader belongs to one connection.
+// Lifetime: values that own what they hold.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct redisReader;
+
+namespace weir::lock {
+
+struct RedisReply {
+    enum class Type { nil, text, number, error, list };
+
+    Type type = Type::nil;
+    std::string text; // set for text and error
+    std::int64_t number = 0;
+    std::vector<RedisReply> items;
+};
+
+enum class ReaderState { needs_more, has_reply, broken };
+
+// Parses replies from bytes as they arrive. A reply may have at most 1 MiB and a list at most 4096 elements; lists nest
+// at most seven deep (hiredis's own limit).
+class RedisReader {
+public:
+    RedisReader();
+
+    ReaderState feed(std::string_view bytes, RedisReply& reply);
+
+private:
+    struct Free {
+        void operator()(redisReader* reader) const;
+    };
+
+    std::unique_ptr<redisReader, Free> reader_;
+    std::size_t fed_ = 0; // bytes since the last whole reply
+};
+
+// Returns the command in the format of the Redis protocol.
+std::string format_command(const std::vector<std::string>& words);
+
+} // namespace weir::lock

@@ -1,0 +1,150 @@
+#include "lock/redis/redis_stream.h"
+
+#include "lock/redis/time_text.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <array>
+#include <optional>
+
+namespace weir::lock {
+
+namespace asio = boost::asio;
+using Socket = asio::ip::tcp::socket;
+
+namespace {
+
+constexpr auto token = asio::as_tuple(asio::use_awaitable);
+
+// Closes the socket and cancels the look-up when the timeout expires.
+class TimeLimit {
+public:
+    TimeLimit(Socket& socket, asio::ip::tcp::resolver* resolver, std::chrono::milliseconds time)
+        : timer_(socket.get_executor(), time) {
+        timer_.async_wait([alive = alive_, passed = passed_, &socket, resolver](boost::system::error_code error) {
+            if (error || !*alive) return;
+            *passed = true;
+            boost::system::error_code ignored;
+            socket.close(ignored);
+            if (resolver) resolver->cancel();
+        });
+    }
+    bool passed() const { return *passed_; }
+    ~TimeLimit() { *alive_ = false; }
+    TimeLimit(const TimeLimit&) = delete;
+    TimeLimit& operator=(const TimeLimit&) = delete;
+
+private:
+    asio::steady_timer timer_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true), passed_ = std::make_shared<bool>(false);
+};
+
+std::string last_ssl_reason(const boost::system::error_code& error) {
+    return error.category() == asio::error::get_ssl_category() ? error.message() : "the connection broke off";
+}
+
+} // namespace
+
+struct RedisStream::Link {
+    explicit Link(const asio::any_io_executor& executor) : socket(executor) {}
+
+    Socket socket;
+    asio::ssl::context context{asio::ssl::context::tls_client};
+    std::optional<asio::ssl::stream<Socket&>> tls;
+};
+
+RedisStream::RedisStream(asio::any_io_executor executor, std::chrono::milliseconds timeout)
+    : executor_(std::move(executor)), timeout_(timeout) {}
+
+RedisStream::~RedisStream() = default;
+
+bool RedisStream::is_open() const { return link_ && link_->socket.is_open(); }
+
+void RedisStream::close() {
+    boost::system::error_code ignored;
+    if (link_) link_->socket.close(ignored);
+}
+
+Awaitable<std::string> RedisStream::open(RedisAddress address, std::string ca) {
+    link_ = std::make_unique<Link>(executor_);
+    auto why = co_await connect(address);
+    if (!why.empty() || address.kind != RedisAddress::Kind::tls) co_return why;
+    auto& context = link_->context;
+    boost::system::error_code error;
+    if (ca.empty()) context.set_default_verify_paths(error);
+    else context.load_verify_file(ca, error);
+    if (error) co_return "ca: " + ca + ": " + error.message();
+    auto& tls = link_->tls.emplace(link_->socket, context);
+    tls.set_verify_mode(asio::ssl::verify_peer, error);
+    tls.set_verify_callback(asio::ssl::host_name_verification(address.host), error);
+    ::SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+               const_cast<char*>(
+                   address.host.c_str())); // what the macro SSL_set_tlsext_host_name does, without its C-style casts
+    const TimeLimit limit(link_->socket, nullptr, timeout_);
+    const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, token);
+    if (limit.passed()) co_return "no TLS handshake within " + to_words(timeout_);
+    if (failed) co_return "no TLS: " + last_ssl_reason(failed);
+    co_return "";
+}
+
+Awaitable<std::string> RedisStream::connect(const RedisAddress& address) {
+    auto& socket = link_->socket;
+    asio::ip::tcp::resolver resolver(executor_);
+    const TimeLimit limit(socket, &resolver, timeout_);
+    const auto [unresolved, endpoints] = co_await resolver.async_resolve(address.host, address.port, token);
+    if (unresolved) co_return "cannot find " + address.host + ": " + unresolved.message();
+    boost::system::error_code error;
+    for (const auto& endpoint : endpoints) {
+        if (limit.passed()) break; // resolving the name took all the time
+        socket = Socket(executor_);
+        const auto [failed] = co_await socket.async_connect(endpoint.endpoint(), token);
+        error = failed;
+        if (!error || limit.passed()) break;
+    }
+    if (limit.passed()) co_return "cannot connect within " + to_words(timeout_);
+    if (error) co_return "cannot connect: " + error.message();
+    socket.set_option(asio::ip::tcp::no_delay(true), error);
+    co_return "";
+}
+
+Awaitable<std::string> RedisStream::write(std::string_view bytes) {
+    const TimeLimit limit(link_->socket, nullptr, timeout_);
+    boost::system::error_code error;
+    if (link_->tls) {
+        const auto [failed, sent] = co_await asio::async_write(*link_->tls, asio::buffer(bytes), token);
+        error = failed;
+    } else {
+        const auto [failed, sent] = co_await asio::async_write(link_->socket, asio::buffer(bytes), token);
+        error = failed;
+    }
+    co_return error ? "cannot send: " + error.message() : "";
+}
+
+Awaitable<std::string> RedisStream::read(std::string& into) {
+    const TimeLimit limit(link_->socket, nullptr, timeout_);
+    std::array<char, 4096> bytes;
+    boost::system::error_code error;
+    std::size_t got = 0;
+    if (link_->tls) {
+        const auto [failed, size] = co_await link_->tls->async_read_some(asio::buffer(bytes), token);
+        error = failed, got = size;
+    } else {
+        const auto [failed, size] = co_await link_->socket.async_read_some(asio::buffer(bytes), token);
+        error = failed, got = size;
+    }
+    if (limit.passed()) co_return "no answer for " + to_words(timeout_);
+    if (error) co_return "no answer: " + error.message();
+    into.append(bytes.data(), got);
+    co_return "";
+}
+
+} // namespace weir::lock

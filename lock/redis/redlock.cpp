@@ -1,0 +1,124 @@
+#include "lock/redis/redlock.h"
+
+#include "lock/redis/redis_lock.h"
+
+#include <algorithm>
+
+namespace weir::lock {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// The allowance for clocks that run at different speeds: one per cent of the time, plus 2 ms.
+std::chrono::milliseconds drift_of(std::chrono::milliseconds ttl) { return ttl / 100 + std::chrono::milliseconds(2); }
+
+// Holds the server: it may answer after the lock is destroyed.
+Awaitable<Result<std::uint64_t>> ask_one(std::shared_ptr<RedisLeases> server,
+                                         std::function<Awaitable<Result<std::uint64_t>>(RedisLeases&)> ask) {
+    auto question = ask(*server);
+    co_return co_await std::move(question);
+}
+
+} // namespace
+
+Redlock::Redlock(asio::any_io_executor executor, std::vector<RedisOptions> servers, const LeaseTerms& terms,
+                 AsyncFenceStore fences)
+    : executor_(executor), ttl_(terms.ttl), fences_(std::move(fences)) {
+    for (auto& server : servers) servers_.push_back(std::make_shared<RedisLeases>(executor, std::move(server), terms));
+}
+
+Clock::time_point Redlock::deadline_from(Clock::time_point began) const { return began + ttl_ - drift_of(ttl_); }
+
+boost::system::error_code Redlock::fail(const Votes& votes) {
+    problem_ = std::to_string(votes.yes + votes.no) + " of " + std::to_string(servers_.size()) +
+               " servers answer: " + votes.problem;
+    return LockError::unavailable;
+}
+
+Redlock::Votes Redlock::count(const Gathered<Result<std::uint64_t>>& answers) const {
+    Votes votes;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        const auto& answer = answers[i];
+        if (answer && *answer) {
+            ++votes.yes;
+            votes.fence = std::max(votes.fence, **answer);
+        } else if (answer && (answer->error() == LockError::held || answer->error() == LockError::lost)) {
+            ++votes.no;
+        } else {
+            votes.problem += votes.problem.empty() ? "" : "; ";
+            votes.problem += answer ? servers_[i]->problem() : servers_[i]->state();
+        }
+    }
+    return votes;
+}
+
+// Queries all servers in parallel. Once the others decide, a server that hangs gets only the grace period of `gather`.
+// The coroutines are created beforehand: g++ 12 destroys temporaries of an expression with co_await twice.
+Awaitable<Redlock::Votes> Redlock::ask_all(Question ask) {
+    std::vector<Awaitable<Result<std::uint64_t>>> questions;
+    for (const auto& server : servers_) questions.push_back(ask_one(server, ask));
+    const auto is_decided = [this](const Gathered<Result<std::uint64_t>>& answers) {
+        const auto votes = count(answers);
+        return is_majority(votes.yes) || is_majority(votes.no);
+    };
+    const auto answers = co_await gather<Result<std::uint64_t>>(executor_, std::move(questions), is_decided);
+    co_return count(answers);
+}
+
+Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
+    const auto floor = co_await fences_.read();
+    if (!floor) {
+        problem_ = "the fence in state_dir: " + floor.error().message();
+        co_return LockError::unavailable;
+    }
+    const auto began = Clock::now();
+    Lease lease{0, make_token(holder), deadline_from(began)};
+    const Question take = [token = lease.token, least = *floor](RedisLeases& server) {
+        return server.take(token, least);
+    };
+    const auto taken = co_await ask_all(take);
+    bool stands = is_majority(taken.yes);
+    Votes raised;
+    if (stands) { // before the lease counts, so that the next holder gets a higher fence
+        lease.fence = taken.fence;
+        const Question raise = [fence = lease.fence](RedisLeases& server) { return server.raise_fence(fence); };
+        raised = co_await ask_all(raise);
+        stands = is_majority(raised.yes) && Clock::now() < lease.deadline;
+    }
+    boost::system::error_code unwritten;
+    if (stands) unwritten = co_await fences_.raise(lease.fence);
+    if (stands && !unwritten) co_return lease;
+    co_await release(lease);
+    if (stands) problem_ = "the fence in state_dir: " + unwritten.message();
+    if (stands) co_return LockError::unavailable;
+    if (is_majority(taken.yes) && !is_majority(raised.yes)) co_return fail(raised);
+    if (is_majority(taken.yes)) {
+        problem_ = "the servers took longer to answer than a lease lives (reload.lock.ttl)";
+        co_return LockError::unavailable;
+    }
+    // If a majority can answer, other machines hold the lock or compete for it at this moment.
+    if (is_majority(taken.yes + taken.no)) co_return LockError::held;
+    co_return fail(taken);
+}
+
+Awaitable<boost::system::error_code> Redlock::renew(Lease& lease) {
+    const auto began = Clock::now();
+    const Question extend = [token = lease.token](RedisLeases& server) { return server.extend(token); };
+    const auto votes = co_await ask_all(extend);
+    if (is_majority(votes.yes)) {
+        lease.deadline = deadline_from(began);
+        co_return boost::system::error_code();
+    }
+    if (is_majority(votes.no)) co_return LockError::lost;
+    co_return fail(votes);
+}
+
+Awaitable<void> Redlock::release(Lease lease) {
+    const auto problem = problem_;
+    const Question release = [token = lease.token](RedisLeases& server) { return server.release(token); };
+    co_await ask_all(release);
+    problem_ = problem;
+}
+
+} // namespace weir::lock

@@ -1,0 +1,184 @@
+#include "proxy/admin/heartbeat_connections.h"
+
+#include "proxy/admin/message.h"
+#include "proxy/http/rewrite.h"
+#include "proxy/http1/framing.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace weir::proxy::admin {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto pace = std::chrono::milliseconds(25); // the longest delay of a heartbeat, to handle several together
+constexpr auto idle_time = std::chrono::minutes(2);
+constexpr auto sweep_interval = std::chrono::seconds(10);
+constexpr http::HeadLimits limits{};
+
+} // namespace
+
+std::string to_body(const BeatAnswer& answer) {
+    if (answer.status == 200) return "{}\n";
+    boost::json::object body{{"error", answer.why}};
+    if (answer.status == 409) { // the sender resumes from these values
+        body["last_sequence"] = answer.last_sequence;
+        body["time"] = answer.time_ms;
+    }
+    return boost::json::serialize(body) + "\n";
+}
+
+// A sender with a valid signature keeps its connection: its heartbeat was accepted, or it learns how to resume.
+static bool is_from_a_sender(const BeatAnswer& answer) { return answer.status == 200 || answer.status == 409; }
+
+std::string to_response(const BeatAnswer& answer) {
+    const auto body = to_body(answer);
+    const char* reason = answer.status == 200 ? "OK" : "Refused";
+    return "HTTP/1.1 " + std::to_string(answer.status) + " " + reason + "\r\n" +
+           (is_from_a_sender(answer) ? "" : "Connection: close\r\n") + "Date: " + current_date() +
+           "\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
+    State(asio::io_context& control, OnBeat beat, OnOther other)
+        : on_beat(std::move(beat)), on_other(std::move(other)), timer(control) {}
+    ~State() {
+        if (poll >= 0) ::close(poll);
+    }
+
+    enum class After { keep, close, hand_back };
+
+    struct Line {
+        int descriptor;
+        Clock::time_point used; // time of last use
+    };
+
+    // Polling is cheaper than waking the thread for each heartbeat. The timer runs while there are connections.
+    void look_later() {
+        if (looking || lines.empty()) return;
+        looking = true;
+        timer.expires_after(pace);
+        timer.async_wait([self = shared_from_this()](auto error) {
+            self->looking = false;
+            if (error) return;
+            const auto now = Clock::now();
+            self->answer_all(now);
+            if (now - self->swept > sweep_interval) self->close_idle(now - idle_time);
+            self->look_later();
+        });
+    }
+
+    void answer_all(Clock::time_point now) {
+        well = to_response({}); // refreshes its Date field
+        std::array<epoll_event, 256> events;
+        for (int rounds = 0; rounds < 16; ++rounds) { // bounded, so that other work gets its turn
+            const int ready = ::epoll_wait(poll, events.data(), static_cast<int>(events.size()), 0);
+            for (int i = 0; i < ready; ++i)
+                answer(*static_cast<Line*>(events[static_cast<std::size_t>(i)].data.ptr), now);
+            if (ready < static_cast<int>(events.size())) break;
+        }
+    }
+
+    void answer(Line& line, Clock::time_point now) {
+        const int descriptor = line.descriptor;
+        const auto got = ::recv(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        line.used = now;
+        const std::string_view text(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+        const auto after = text.empty() ? After::close : answer_text(descriptor, text);
+        if (after == After::keep) return;
+        remove(descriptor);
+        if (after == After::hand_back) on_other(descriptor, std::string(text));
+        else ::close(descriptor);
+    }
+
+    // Answers exactly one complete request; hands everything else back.
+    After answer_text(int descriptor, std::string_view text) {
+        http::HeadScan scan;
+        const auto read = http::parse_request(text, limits, head, scan);
+        if (read.status != http::HeadStatus::complete) return After::hand_back;
+        const auto framed = http::request_framing(head);
+        if (framed.error || framed.framing.kind != http::BodyKind::length) return After::hand_back;
+        if (text.size() - head.length != framed.framing.length) return After::hand_back;
+        if (!head.find(http::FieldId::expect).empty() || head.minor_version == 0) return After::hand_back;
+        const auto result = on_beat(head, text.substr(head.length));
+        if (!result) return After::hand_back;
+        const auto response = result->status == 200 ? std::string() : to_response(*result);
+        const std::string_view out = result->status == 200 ? well : response;
+        const auto sent = ::send(descriptor, out.data(), out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        const bool closes = !is_from_a_sender(*result) || http::connection_options(head.fields).close;
+        return sent == static_cast<ssize_t>(out.size()) && !closes ? After::keep : After::close;
+    }
+
+    void remove(int descriptor) {
+        ::epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, nullptr);
+        lines.erase(descriptor);
+    }
+
+    void close_idle(Clock::time_point since) {
+        swept = Clock::now();
+        std::vector<int> idle;
+        for (const auto& [descriptor, line] : lines)
+            if (line.used <= since) idle.push_back(descriptor);
+        for (const int descriptor : idle) {
+            remove(descriptor);
+            ::close(descriptor);
+        }
+    }
+
+    OnBeat on_beat;
+    OnOther on_other;
+    const int poll = ::epoll_create1(EPOLL_CLOEXEC); // an epoll set of its own
+    asio::steady_timer timer;
+    bool looking = false;
+    Clock::time_point swept = Clock::now();
+    std::string well;                    // the response to an accepted heartbeat
+    std::unordered_map<int, Line> lines; // keyed by descriptor; `poll` points into it
+    http::RequestHead head;              // scratch space
+    std::array<char, 8 * 1024> bytes;    // scratch space
+};
+
+HeartbeatConnections::HeartbeatConnections(asio::io_context& control, OnBeat on_beat, OnOther on_other)
+    : state_(std::make_shared<State>(control, std::move(on_beat), std::move(on_other))) {}
+
+HeartbeatConnections::~HeartbeatConnections() {
+    state_->close_idle(Clock::time_point::max());
+    state_->timer.cancel();
+}
+
+bool HeartbeatConnections::add(int descriptor) {
+    auto& line = state_->lines[descriptor] = {descriptor, Clock::now()};
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = &line;
+    const bool added = ::epoll_ctl(state_->poll, EPOLL_CTL_ADD, descriptor, &event) == 0;
+    if (!added) state_->lines.erase(descriptor);
+    state_->look_later();
+    return added;
+}
+
+std::size_t HeartbeatConnections::size() const { return state_->lines.size(); }
+
+void HeartbeatConnections::close_all() {
+    state_->answer_all(Clock::now());
+    state_->close_idle(Clock::time_point::max());
+}
+
+} // namespace weir::proxy::admin

@@ -1,0 +1,53 @@
+// The connections over which backends send heartbeats. There may be thousands, each with a few bytes per second. They
+// are polled together, at most forty times a second, so that a heartbeat costs one read and one write, but no wake-up
+// of the control thread.
+//
+// A connection is added after its first heartbeat, and handed back when it sends any other request.
+//
+// Thread: the control thread.
+// Lifetime: the io_context must outlive it; its timer ends soon after `close_all`.
+#pragma once
+
+#include "proxy/http1/head.h"
+#include "proxy/runtime/heartbeat_receiver.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir::proxy::admin {
+
+class HeartbeatConnections {
+public:
+    // Returns the answer to a request, or nothing if it is not a heartbeat that can be answered here.
+    using OnBeat = std::function<std::optional<BeatAnswer>(const http::RequestHead& head, std::string_view body)>;
+    // Takes a connection back, together with the bytes read from it.
+    using OnOther = std::function<void(int descriptor, std::string bytes)>;
+
+    HeartbeatConnections(boost::asio::io_context& control, OnBeat on_beat, OnOther on_other);
+    ~HeartbeatConnections();
+    HeartbeatConnections(const HeartbeatConnections&) = delete;
+    HeartbeatConnections& operator=(const HeartbeatConnections&) = delete;
+
+    // Takes an idle, non-blocking connection. Returns false on failure; the caller then keeps the descriptor.
+    bool add(int descriptor);
+    std::size_t size() const;
+
+    // Answers pending heartbeats and closes all connections.
+    void close_all();
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+// Returns the HTTP response for an answer.
+std::string to_response(const BeatAnswer& answer);
+// Returns the body of that response.
+std::string to_body(const BeatAnswer& answer);
+
+} // namespace weir::proxy::admin

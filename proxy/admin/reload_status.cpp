@@ -1,0 +1,174 @@
+#include "proxy/admin/reload_status.h"
+
+#include "conf/model/scalar.h"
+#include "proxy/admin/status.h"
+#include "proxy/base/iso_time.h"
+#include "proxy/fleet/lock_factory.h"
+#include "proxy/snapshot/override_fates.h"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+namespace weir::proxy::admin {
+
+namespace json = boost::json;
+using std::chrono::system_clock;
+
+namespace {
+
+const char* word(ReloadVerdict verdict) {
+    switch (verdict) {
+    case ReloadVerdict::applied: return "applied";
+    case ReloadVerdict::unchanged: return "unchanged";
+    case ReloadVerdict::refused: return "refused";
+    case ReloadVerdict::rolled_back: return "rolled_back";
+    case ReloadVerdict::stuck: return "stuck";
+    }
+    return "";
+}
+
+const char* word(RollbackCause cause) {
+    switch (cause) {
+    case RollbackCause::none: return "";
+    case RollbackCause::worse: return "worse";
+    case RollbackCause::aborted: return "aborted";
+    case RollbackCause::newer_file: return "newer_file";
+    case RollbackCause::lock_lost: return "lock_lost";
+    case RollbackCause::overtaken: return "overtaken";
+    }
+    return "";
+}
+
+json::value hash_or_null(const std::string& hash) { return hash.empty() ? json::value() : json::value(hash); }
+
+std::int64_t milliseconds_until(system_clock::time_point time) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(time - system_clock::now());
+    return std::max<std::int64_t>(left.count(), 0);
+}
+
+json::object watch_status(const ConfigChange& changer) {
+    if (!changer.watches_files() || changer.takes_from_fleet()) return {{"mode", "off"}};
+    const auto& files = changer.files();
+    json::object out{{"mode", files.mode() == conf::WatchMode::inotify ? "inotify" : "polling"},
+                     {"waits_for_writer", files.are_being_written()}};
+    if (!files.problem().empty()) out["problem"] = files.problem();
+    return out;
+}
+
+json::array denylist(const Reloader& reloader) {
+    json::array denied;
+    for (const auto& config : reloader.changer().store().bad())
+        denied.push_back({{"hash", config.hash}, {"since", to_iso(config.since)}, {"why", config.why}});
+    return denied;
+}
+
+} // namespace
+
+json::object to_json(const PendingReload& pending) {
+    json::object out{{"hash", hash_or_null(pending.hash)}, {"reason", pending.reason},     {"trigger", pending.trigger},
+                     {"since", to_iso(pending.since)},     {"attempts", pending.attempts}, {"next_try", nullptr},
+                     {"next_try_in_ms", nullptr}};
+    if (!pending.next_try) return out;
+    out["next_try"] = to_iso(*pending.next_try);
+    out["next_try_in_ms"] = milliseconds_until(*pending.next_try);
+    return out;
+}
+
+json::object to_json(const ReloadReport& report) {
+    json::array errors(report.errors.begin(), report.errors.end());
+    json::array warnings(report.warnings.begin(), report.warnings.end());
+    auto changes = to_json(report.plan)["changes"].as_array();
+    json::object out{{"verdict", word(report.verdict)},
+                     {"trigger", report.trigger},
+                     {"at", to_iso(report.at)},
+                     {"took_ms", report.took.count()},
+                     {"hash", report.hash},
+                     {"fence", report.fence},
+                     {"errors", std::move(errors)},
+                     {"warnings", std::move(warnings)},
+                     {"changes", std::move(changes)}};
+    if (report.cause != RollbackCause::none) out["cause"] = word(report.cause);
+    return out;
+}
+
+json::object to_json(const ReloadPreview& preview) {
+    const auto& report = preview.report;
+    auto out = to_json(report.plan);
+    out["verdict"] = word(report.verdict);
+    out["hash"] = report.hash;
+    out["errors"] = json::array(report.errors.begin(), report.errors.end());
+    out["denylisted"] = preview.is_denylisted;
+    out["overrides"] = to_json(preview.overrides);
+    out["notes"] = json::array(preview.notes.begin(), preview.notes.end());
+    return out;
+}
+
+json::array to_json(const std::vector<OverrideFate>& fates) {
+    const char* kinds[] = {"stays", "moves", "ends"};
+    json::array out;
+    for (const auto& fate : fates)
+        out.push_back({{"pool", fate.pool},
+                       {"backend", fate.backend},
+                       {"fate", kinds[static_cast<int>(fate.kind)]},
+                       {"to", fate.kind == OverrideFate::Kind::moves ? fate.to_pool + "/" + fate.to : ""},
+                       {"text", fate.text()}});
+    return out;
+}
+
+json::object reload_status(const Reloader& reloader, const Runtime& runtime) {
+    json::object out{{"in_progress", reloader.in_progress()},
+                     {"last", to_json(reloader.last())},
+                     {"pending", nullptr},
+                     {"window", nullptr},
+                     {"watch", watch_status(reloader.changer())},
+                     {"denylist", denylist(reloader)},
+                     {"known_bad", denylist(reloader)}}; // the deprecated name
+    if (const auto& pending = reloader.pending()) out["pending"] = to_json(*pending);
+    if (const auto left = reloader.changer().window().left()) {
+        out["watched_for_ms"] = left->count();
+        out["window"] = {{"hash", runtime.snapshot()->hash},
+                         {"left_ms", std::max<std::int64_t>(left->count(), 0)},
+                         {"ends_at", to_iso(system_clock::now() + *left)}};
+    }
+    return out;
+}
+
+json::object lock_status(const conf::LockSettings& lock, const ConfigChange& changer) {
+    json::object out{{"type", conf::Scalar<conf::LockType>::format(lock.type)},
+                     {"fleet", lock.fleet},
+                     {"held", changer.lock_use() == LockUse::held},
+                     {"waiting", changer.lock_use() == LockUse::waiting}};
+    const auto& fleet = changer.fleet();
+    const bool is_own = changer.lock_use() == LockUse::held;
+    const auto& holder = fleet.lock_holder();
+    out["fence"] = std::max(fleet.fence(), changer.in_force().fence);
+    out["holder"] = nullptr;
+    if (is_own) out["holder"] = fleet.records() ? fleet.name() : "this process";
+    else if (!holder.empty()) out["holder"] = holder;
+    if (!fleet.records()) return out;
+    out["member"] = member_name(lock);
+    out["reachable"] = fleet.is_reachable();
+    out["heard_at"] = fleet.heard() ? json::value(to_iso(*fleet.heard())) : json::value();
+    out["fence_alarms"] = fleet.fence_alarms();
+    json::array servers;
+    for (const auto& server : fleet.servers())
+        servers.push_back({{"url", server.url}, {"persistence", lock::to_word(server.persistence)}});
+    out["servers"] = std::move(servers);
+    if (!fleet.problem().empty()) out["problem"] = fleet.problem();
+    return out;
+}
+
+json::array overrides_status(const Runtime& runtime) {
+    json::array out;
+    for (const auto& [who, order] : runtime.adjustments().operator_overrides.all()) {
+        json::object entry{{"pool", who.first}, {"backend", who.second}, {"address", order.address.text()}};
+        if (order.state) entry["state"] = conf::Scalar<conf::AdminState>::format(*order.state);
+        if (order.weight) entry["weight"] = *order.weight;
+        entry["in_force"] = is_order_in_force(runtime.snapshot()->config, who.first, who.second, order);
+        out.push_back(std::move(entry));
+    }
+    return out;
+}
+
+} // namespace weir::proxy::admin

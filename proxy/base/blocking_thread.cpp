@@ -1,0 +1,17 @@
+#include "proxy/base/blocking_thread.h"
+
+#include <boost/asio/post.hpp>
+
+#include <future>
+#include <memory>
+
+namespace weir::proxy {
+
+bool BlockingThread::wait_idle(std::chrono::milliseconds patience) {
+    const auto done = std::make_shared<std::promise<void>>(); // shared: the thread may get to it after this returns
+    const auto rest = done->get_future();
+    boost::asio::post(pool_, [done] { done->set_value(); });
+    return rest.wait_for(patience) == std::future_status::ready;
+}
+
+} // namespace weir::proxy

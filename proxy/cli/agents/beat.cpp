@@ -1,0 +1,76 @@
+#include "conf/read/token_file.h"
+#include "proxy/cli/agents/beat_check.h"
+#include "proxy/cli/agents/beat_sender.h"
+#include "proxy/log/logger.h"
+#include "proxy/process/process.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <csignal>
+#include <iostream>
+#include <memory>
+
+namespace weir::proxy::cli {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto token = asio::as_tuple(asio::use_awaitable);
+
+asio::awaitable<void> beat_for_ever(asio::io_context& context, BeatSender& sender, BeatCheck& check,
+                                    const BeatOptions& options, int& code) {
+    asio::steady_timer timer(context);
+    std::string last = "not yet";
+    for (auto next = std::chrono::steady_clock::now();; next += options.interval) {
+        timer.expires_at(next = std::max(next, std::chrono::steady_clock::now()));
+        co_await timer.async_wait(token);
+        const bool well = co_await check.run(options.interval);
+        bool taken = false;
+        if (well) taken = co_await sender.send(options.interval);
+        const auto state = !well ? "the check fails: no beats" : taken ? "beating" : sender.why();
+        if (state != last) std::cerr << "beat: " << sender.to() << ": " << state << std::endl;
+        last = state;
+        if (options.once) {
+            code = static_cast<int>(taken ? ExitCode::done : ExitCode::refused);
+            co_return context.stop();
+        }
+    }
+}
+
+} // namespace
+
+int beat(const BeatOptions& options) {
+    std::string why;
+    const auto secret = conf::read_token(options.token_file, why);
+    if (!why.empty()) {
+        std::cerr << "weir: --token-file: " << why << "\n";
+        return static_cast<int>(ExitCode::refused);
+    }
+    asio::io_context context(1);
+    std::vector<std::unique_ptr<BeatSender>> senders;
+    std::vector<std::unique_ptr<BeatCheck>> checks;
+    int code = static_cast<int>(ExitCode::done);
+    for (const auto& to : options.to) {
+        auto endpoint = Endpoint::parse(to, why);
+        if (!why.empty()) {
+            std::cerr << "weir: --to " << to << ": " << why << "\n";
+            return static_cast<int>(ExitCode::usage);
+        }
+        senders.push_back(std::make_unique<BeatSender>(context, std::move(endpoint), options, secret));
+        checks.push_back(std::make_unique<BeatCheck>(context, options.check));
+        asio::co_spawn(context, beat_for_ever(context, *senders.back(), *checks.back(), options, code),
+                       log::tell_failure);
+    }
+    asio::signal_set signals(context, SIGTERM, SIGINT);
+    signals.async_wait([&](boost::system::error_code, int) { context.stop(); });
+    ::signal(SIGPIPE, SIG_IGN);
+    context.run();
+    return code;
+}
+
+} // namespace weir::proxy::cli

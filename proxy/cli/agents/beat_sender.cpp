@@ -1,0 +1,116 @@
+#include "proxy/cli/agents/beat_sender.h"
+
+#include "health/probes/deadline.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/json.hpp>
+
+namespace weir::proxy::cli {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+namespace json = boost::json;
+
+namespace {
+
+constexpr auto token = asio::as_tuple(asio::use_awaitable);
+
+constexpr std::chrono::seconds lookup_time{5};
+
+asio::awaitable<Endpoint::Sockets> resolve(Endpoint endpoint, std::string& why) {
+    co_return endpoint.resolve(lookup_time, why);
+}
+
+} // namespace
+
+BeatSender::BeatSender(asio::io_context& context, Endpoint endpoint, const BeatOptions& options,
+                       const std::string& secret)
+    : socket_(context), endpoint_(std::move(endpoint)), options_(options), key_(secret) {}
+
+asio::awaitable<bool> BeatSender::send(std::chrono::milliseconds time) {
+    health::Deadline<Socket> deadline(socket_, time);
+    bool taken = co_await send_once();
+    if (!taken && retry_ && !deadline.passed())
+        taken = co_await send_once(); // the connection was stale, or the sequence number was lost
+    co_return taken;
+}
+
+asio::awaitable<bool> BeatSender::send_once() {
+    retry_ = socket_.is_open();
+    if (!socket_.is_open()) {
+        buffer_.clear();
+        if (auto why = co_await connect(); !why.empty()) co_return fail("cannot connect: " + why);
+    }
+    http::request<http::string_body> request(http::verb::post, "/api/v1/beat", 11);
+    request.set(http::field::host, endpoint_.host_field());
+    request.body() = make_body();
+    request.prepare_payload();
+    const auto [unsent, _] = co_await http::async_write(socket_, request, token);
+    if (unsent) co_return fail("cannot send: " + unsent.message());
+    http::response<http::string_body> response;
+    const auto [unread, __] = co_await http::async_read(socket_, buffer_, response, token);
+    if (unread) co_return fail("no answer: " + unread.message());
+    boost::system::error_code ignored;
+    if (!response.keep_alive()) socket_.close(ignored);
+    if (response.result_int() == 200) co_return true;
+    take_refusal(response.result_int(), response.body());
+    co_return false;
+}
+
+asio::awaitable<std::string> BeatSender::connect() {
+    std::string why;
+    const auto endpoints = co_await asio::co_spawn(lookups_, resolve(endpoint_, why), asio::use_awaitable);
+    boost::system::error_code error, ignored;
+    for (const auto& endpoint : endpoints) {
+        std::tie(error) = co_await socket_.async_connect(endpoint, token);
+        if (!error) co_return "";
+        socket_.close(ignored);
+    }
+    co_return endpoints.empty() ? why : error.message();
+}
+
+std::string BeatSender::make_body() {
+    const health::Beat beat{options_.pool, options_.backend, ++sequence_, now_ms(), options_.weight, options_.drain};
+    return json::serialize(json::object{{"pool", beat.pool},
+                                        {"backend", beat.backend},
+                                        {"sequence", beat.sequence},
+                                        {"time", beat.time_ms},
+                                        {"weight", beat.weight},
+                                        {"drain", beat.drain},
+                                        {"signature", key_.sign(beat)}});
+}
+
+// A refusal with status 409 contains the sequence number and the time to resume from.
+void BeatSender::take_refusal(unsigned status, const std::string& body) {
+    boost::system::error_code error;
+    const auto value = json::parse(body, error);
+    const auto* fields = error ? nullptr : value.if_object();
+    const auto* why = fields ? fields->if_contains("error") : nullptr;
+    why_ = "refused with " + std::to_string(status) +
+           (why && why->is_string() ? ": " + std::string(why->as_string()) : "");
+    retry_ = status == 409 && fields && fields->contains("last_sequence") && fields->contains("time");
+    if (!retry_) return;
+    sequence_ = std::max(sequence_, fields->at("last_sequence").to_number<std::uint64_t>());
+    clock_ms_ = fields->at("time").to_number<std::int64_t>();
+    began_ = std::chrono::steady_clock::now();
+}
+
+// The time by a steady clock, which never jumps.
+std::int64_t BeatSender::now_ms() const {
+    return clock_ms_ +
+           std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_).count();
+}
+
+bool BeatSender::fail(std::string why) {
+    why_ = std::move(why);
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    return false;
+}
+
+} // namespace weir::proxy::cli

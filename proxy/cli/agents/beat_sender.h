@@ -1,0 +1,56 @@
+// Sends a backend's heartbeats to one weir over a persistent connection.
+//
+// Thread: the context's.
+// Lifetime: the io_context and the options must outlive it.
+#pragma once
+
+#include "health/beats/beat.h"
+#include "proxy/cli/commands.h"
+#include "proxy/cli/endpoint.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+
+#include <chrono>
+#include <string>
+
+namespace weir::proxy::cli {
+
+class BeatSender {
+public:
+    BeatSender(boost::asio::io_context& context, Endpoint endpoint, const BeatOptions& options,
+               const std::string& token);
+
+    // Sends one heartbeat. Returns whether weir accepted it within `time`.
+    boost::asio::awaitable<bool> send(std::chrono::milliseconds time);
+
+    const std::string& why() const { return why_; } // the last failure
+    std::string to() const { return endpoint_.text(); }
+
+private:
+    using Socket = boost::asio::generic::stream_protocol::socket;
+
+    boost::asio::awaitable<bool> send_once();
+    boost::asio::awaitable<std::string> connect(); // returns an error, or empty
+    std::string make_body();
+    void take_refusal(unsigned status, const std::string& body);
+    std::int64_t now_ms() const;
+    bool fail(std::string why);
+
+    boost::asio::thread_pool lookups_{1}; // resolves names without blocking other senders
+    Socket socket_;
+    const Endpoint endpoint_;
+    const BeatOptions& options_;
+    const health::BeatKey key_;
+    boost::beast::flat_buffer buffer_;
+    std::int64_t clock_ms_ = health::wall_ms(); // at `began_`
+    std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+    std::uint64_t sequence_ = static_cast<std::uint64_t>(clock_ms_); // above the numbers of earlier runs
+    std::string why_;
+    bool retry_ = false;
+};
+
+} // namespace weir::proxy::cli

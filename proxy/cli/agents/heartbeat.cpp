@@ -1,0 +1,98 @@
+#include "conf/model/address.h"
+#include "health/probes/deadline.h"
+#include "proxy/cli/commands.h"
+#include "proxy/process/process.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <array>
+#include <csignal>
+#include <iostream>
+
+namespace weir::proxy::cli {
+
+namespace asio = boost::asio;
+using Tcp = asio::ip::tcp;
+
+namespace {
+
+constexpr auto token = asio::as_tuple(asio::use_awaitable);
+constexpr auto patience = std::chrono::minutes(5);
+constexpr int most_askers = 256;
+
+// Answers every `heartbeat` with `OK`; any other input ends the connection.
+asio::awaitable<void> answer(Tcp::socket socket, std::shared_ptr<int> askers) {
+    constexpr std::string_view question = "heartbeat";
+    health::Deadline<Tcp::socket> deadline(socket, patience);
+    ++*askers;
+    std::string got;
+    std::array<char, 64> bytes;
+    for (bool good = true; good;) {
+        const auto [error, size] = co_await socket.async_read_some(asio::buffer(bytes), token);
+        if (error) break;
+        got.append(bytes.data(), size);
+        while (good && got.size() >= question.size()) {
+            good = got.starts_with(question);
+            got.erase(0, question.size());
+            while (!got.empty() && (got[0] == '\r' || got[0] == '\n')) got.erase(0, 1);
+            if (!good) break;
+            const auto [unsent, _] = co_await asio::async_write(socket, asio::buffer("OK", 2), token);
+            good = !unsent;
+            deadline.extend(patience);
+        }
+    }
+    --*askers;
+}
+
+asio::awaitable<void> listen_for_askers(Tcp::acceptor& acceptor) {
+    const auto askers = std::make_shared<int>(0);
+    asio::steady_timer pause(acceptor.get_executor());
+    for (;;) {
+        auto [error, socket] = co_await acceptor.async_accept(token);
+        if (!acceptor.is_open()) co_return;
+        if (!error && *askers < most_askers) {
+            asio::co_spawn(acceptor.get_executor(), answer(std::move(socket), askers), asio::detached);
+            continue;
+        }
+        pause.expires_after(std::chrono::milliseconds(10));
+        co_await pause.async_wait(token);
+    }
+}
+
+} // namespace
+
+int heartbeat(const std::string& listen) {
+    std::string why;
+    const auto address = conf::Address::parse(listen, why);
+    if (!why.empty()) {
+        std::cerr << "weir: --listen " << listen << ": " << why << "\n";
+        return static_cast<int>(ExitCode::usage);
+    }
+    asio::io_context context(1);
+    Tcp::acceptor acceptor(context);
+    boost::system::error_code error;
+    const Tcp::endpoint endpoint(asio::ip::make_address(address.ip_text()), address.port());
+    acceptor.open(endpoint.protocol(), error);
+    if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+    if (!error) acceptor.bind(endpoint, error);
+    if (!error) acceptor.listen(64, error);
+    if (error) {
+        std::cerr << "weir: cannot listen on " << listen << ": " << error.message() << "\n";
+        return static_cast<int>(ExitCode::refused);
+    }
+    asio::signal_set signals(context, SIGTERM, SIGINT);
+    signals.async_wait([&](boost::system::error_code, int) { context.stop(); });
+    asio::co_spawn(context, listen_for_askers(acceptor), asio::detached);
+    std::cout << "heartbeat: answering on " << listen << std::endl;
+    context.run();
+    return static_cast<int>(ExitCode::done);
+}
+
+} // namespace weir::proxy::cli

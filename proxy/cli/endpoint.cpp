@@ -1,0 +1,100 @@
+#include "proxy/cli/endpoint.h"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <netdb.h>
+
+namespace weir::proxy::cli {
+
+namespace asio = boost::asio;
+
+namespace {
+
+struct Lookup {
+    std::mutex mutex;
+    std::condition_variable ended;
+    bool has_ended = false;
+    std::vector<conf::Address> found;
+    std::string error;
+};
+
+void look_up(const std::string& host, std::uint16_t port, Lookup& lookup) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_ADDRCONFIG;
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+    std::vector<conf::Address> addresses;
+    for (auto* each = found; each; each = each->ai_next) {
+        auto address = conf::Address::from(each->ai_addr);
+        address.set_port(port);
+        if (address.is_set()) addresses.push_back(address);
+    }
+    if (found) ::freeaddrinfo(found);
+    const std::lock_guard lock(lookup.mutex);
+    lookup.found = std::move(addresses);
+    if (code != 0) lookup.error = ::gai_strerror(code);
+    lookup.has_ended = true;
+    lookup.ended.notify_all();
+}
+
+asio::generic::stream_protocol::endpoint to_endpoint(const conf::Address& address) {
+    auto ip = asio::ip::make_address(address.ip_text());
+    // A weir that listens on all addresses is reached through the loopback address.
+    if (ip.is_unspecified())
+        ip = ip.is_v4() ? asio::ip::address(asio::ip::address_v4::loopback()) : asio::ip::address_v6::loopback();
+    return asio::ip::tcp::endpoint(ip, address.port());
+}
+
+} // namespace
+
+Endpoint::Endpoint(const conf::AdminAddress& address) {
+    if (address.is_unix()) unix_path_ = std::get<std::string>(address.where);
+    else address_ = std::get<conf::Address>(address.where);
+}
+
+Endpoint Endpoint::parse(std::string_view text, std::string& why) {
+    Endpoint endpoint;
+    if (text.starts_with("unix:")) return Endpoint(conf::AdminAddress::parse(text, why));
+    if (text.starts_with("https://")) {
+        why = "the admin API speaks no TLS: write http://, or the address alone";
+        return endpoint;
+    }
+    if (text.starts_with("http://")) text.remove_prefix(7);
+    if (text.ends_with('/')) text.remove_suffix(1);
+    endpoint.address_ = conf::BackendAddress::parse(text, why);
+    if (!why.empty()) why = "write IP:PORT, NAME:PORT or unix:/PATH, such as 127.0.0.1:9901 (" + why + ")";
+    return endpoint;
+}
+
+// The look-up runs on a thread of its own, which is abandoned at the timeout: getaddrinfo cannot be cancelled.
+Endpoint::Sockets Endpoint::resolve(std::chrono::milliseconds timeout, std::string& error) const {
+    if (!unix_path_.empty()) return {asio::local::stream_protocol::endpoint(unix_path_)};
+    if (!address_.is_name()) return {to_endpoint(address_.ip)};
+    const auto lookup = std::make_shared<Lookup>();
+    std::thread([lookup, host = address_.host, port = address_.port] { look_up(host, port, *lookup); }).detach();
+    std::unique_lock lock(lookup->mutex);
+    if (!lookup->ended.wait_for(lock, timeout, [&] { return lookup->has_ended; })) {
+        error = "the name " + address_.host + " could not be looked up in time";
+        return {};
+    }
+    Sockets endpoints;
+    for (const auto& address : lookup->found) endpoints.push_back(to_endpoint(address));
+    if (endpoints.empty())
+        error = "the name " + address_.host + " cannot be found" +
+                (lookup->error.empty() ? "" : " (" + lookup->error + ")");
+    return endpoints;
+}
+
+std::string Endpoint::host_field() const { return unix_path_.empty() ? address_.text() : "localhost"; }
+
+std::string Endpoint::text() const { return unix_path_.empty() ? address_.text() : "unix:" + unix_path_; }
+
+} // namespace weir::proxy::cli

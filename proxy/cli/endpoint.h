@@ -1,0 +1,42 @@
+// The address of an admin API: a unix socket, an IP address, or a host name that is resolved on use.
+//
+// Thread: any.
+// Lifetime: values.
+#pragma once
+
+#include "conf/model/address.h"
+
+#include <boost/asio/generic/stream_protocol.hpp>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::proxy::cli {
+
+class Endpoint {
+public:
+    using Sockets = std::vector<boost::asio::generic::stream_protocol::endpoint>;
+
+    Endpoint() = default;
+    Endpoint(const conf::AdminAddress& address);
+
+    // Parses "10.0.0.5:9901", "weir.internal:9901", either of them after "http://", or "unix:/path". On failure, sets
+    // `why` to the reason.
+    static Endpoint parse(std::string_view text, std::string& why);
+
+    // Returns the addresses to connect to, in order. Blocks for at most `timeout`. On failure, returns an empty list
+    // and sets `error`.
+    Sockets resolve(std::chrono::milliseconds timeout, std::string& error) const;
+
+    // Returns the value of a request's Host field.
+    std::string host_field() const;
+    std::string text() const;
+
+private:
+    std::string unix_path_; // empty: `address_` is used
+    conf::BackendAddress address_;
+};
+
+} // namespace weir::proxy::cli

@@ -1,0 +1,69 @@
+#include "proxy/cli/watch.h"
+
+#include "conf/model/units.h"
+#include "proxy/base/iso_time.h"
+#include "proxy/cli/json_text.h"
+#include "proxy/process/process.h"
+
+#include <csignal>
+#include <iostream>
+#include <thread>
+
+#include <unistd.h>
+
+namespace weir::proxy::cli {
+
+namespace json = boost::json;
+using std::chrono::system_clock;
+
+namespace {
+
+constexpr const char* clear_screen = "\033[H\033[2J";
+
+// The response to one request, or the error.
+struct Answer {
+    json::value value; // null: no response
+    std::string error;
+};
+
+Answer ask(const Admin& admin, const std::string& path) {
+    const auto response = admin.call(AdminMethod::get, path);
+    if (response.error.empty() && response.status == 200) {
+        boost::system::error_code bad;
+        auto value = json::parse(response.body, bad);
+        if (!bad && value.is_object()) return {std::move(value), ""};
+    }
+    return {nullptr, reason_of(response, admin.endpoint)};
+}
+
+} // namespace
+
+int watch(const Target& target, const std::string& path, Output output, std::chrono::milliseconds interval,
+          const std::function<std::string(const json::object&)>& to_text) {
+    const auto admin = find_admin(target);
+    if (!admin) return static_cast<int>(ExitCode::refused);
+    std::signal(SIGINT, [](int) { ::_exit(static_cast<int>(ExitCode::done)); });
+    const bool redraws = output == Output::text && ::isatty(STDOUT_FILENO);
+    const auto pace = "every " + conf::format(std::chrono::duration_cast<conf::Duration>(interval));
+    std::string last_answer;
+    for (bool first = true; std::cout; first = false) {
+        const auto answer = ask(*admin, path);
+        const auto now = to_iso(system_clock::now());
+        if (output == Output::json) {
+            if (answer.error.empty()) std::cout << json::serialize(answer.value) << std::endl;
+            else std::cerr << "weir: " << answer.error << "\n";
+        } else {
+            std::cout << (redraws ? clear_screen : first ? "" : "\n") << now << ", " << pace << "\n";
+            if (answer.error.empty()) std::cout << to_text(answer.value.as_object());
+            else
+                std::cout << "weir: " << answer.error << "; it is asked again"
+                          << (last_answer.empty() ? "" : ", and answered last at " + last_answer) << "\n";
+            std::cout << std::flush;
+        }
+        if (answer.error.empty()) last_answer = now;
+        std::this_thread::sleep_for(interval);
+    }
+    return static_cast<int>(ExitCode::refused);
+}
+
+} // namespace weir::proxy::cli

@@ -1,0 +1,275 @@
+#include "proxy/fleet/fleet_agent.h"
+
+#include "proxy/fleet/lock_factory.h"
+#include "proxy/log/logger.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <ctime>
+#include <deque>
+#include <random>
+#include <set>
+#include <utility>
+
+namespace weir::proxy {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using std::chrono::milliseconds;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds usual_pace = lock::FleetRecords::member_life / 3;
+constexpr milliseconds pace_of_versions{1000}; // if configurations come from the fleet
+constexpr std::size_t most_untold = 50;
+
+// Clients for the fleet's servers; null if there is no fleet.
+struct Link {
+    std::shared_ptr<lock::RedisQuorum> servers;
+    std::shared_ptr<lock::FleetRecords> records;
+    std::shared_ptr<lock::FleetConfigs> configs;
+    conf::Reload settings;
+};
+
+// The last state that the servers reported.
+struct Contact {
+    bool reachable = false, alarmed = false;
+    std::string problem, holder;
+    std::optional<std::chrono::system_clock::time_point> heard;
+    std::uint64_t fence = 0, alarms = 0;
+};
+
+// The fence watermark on this machine's disk; a hung disk delays only this query.
+struct Floor {
+    std::uint64_t fence = 0;
+    bool asked = false; // a query is in progress
+};
+
+// Pushed configurations: the newest one, and the last one whose outcome on this machine is known.
+struct Given {
+    lock::FleetVersion newest, settled;
+};
+
+} // namespace
+
+struct FleetAgent::State {
+    State(asio::io_context& context, About what) : control(context), about(std::move(what)), timer(context) {}
+
+    asio::io_context& control;
+    const About about;
+    Link link;
+    Contact contact;
+    Floor floor;
+    bool asks_persistence = false;   // a query is in progress
+    std::set<std::string> forgetful; // servers without persistence; logged once
+    Given given;
+    asio::steady_timer timer;                            // of the next heartbeat
+    std::uint64_t round = 0;                             // of `follow`
+    bool stopped = false, leaving = false, news = false; // news: arrived during a heartbeat
+    Clock::time_point began;                             // the change in progress
+    std::deque<lock::FleetChange> untold;
+    std::mt19937 random{std::random_device{}()};
+};
+
+FleetAgent::FleetAgent(asio::io_context& control, About about)
+    : state_(std::make_shared<State>(control, std::move(about))) {}
+
+FleetAgent::~FleetAgent() { stop(Presence::goes_on); }
+
+bool FleetAgent::is_reachable() const { return state_->contact.reachable; }
+const std::string& FleetAgent::problem() const { return state_->contact.problem; }
+std::uint64_t FleetAgent::fence_alarms() const { return state_->contact.alarms; }
+const std::string& FleetAgent::lock_holder() const { return state_->contact.holder; }
+std::optional<std::chrono::system_clock::time_point> FleetAgent::heard() const { return state_->contact.heard; }
+std::string FleetAgent::name() const { return member_name(state_->link.settings.lock); }
+std::vector<lock::RedisQuorum::Server> FleetAgent::servers() const {
+    return state_->link.servers ? state_->link.servers->servers() : std::vector<lock::RedisQuorum::Server>();
+}
+std::uint64_t FleetAgent::fence() const { return state_->contact.fence; }
+const lock::FleetVersion& FleetAgent::newest() const { return state_->given.newest; }
+void FleetAgent::settle(const lock::FleetVersion& version) { state_->given.settled = version; }
+bool FleetAgent::has_left() const { return !state_->leaving; }
+std::shared_ptr<lock::FleetRecords> FleetAgent::records() const { return state_->link.records; }
+std::shared_ptr<lock::FleetConfigs> FleetAgent::configs() const { return state_->link.configs; }
+
+void FleetAgent::tell_soon() {
+    state_->news = true;
+    state_->timer.cancel();
+}
+
+void FleetAgent::stop(Presence presence) {
+    if (std::exchange(state_->stopped, true)) return;
+    ++state_->round;
+    state_->timer.cancel();
+    if (presence == Presence::goes_on || !state_->link.records) return;
+    state_->leaving = true;
+    asio::co_spawn(state_->control, leave(state_), log::tell_failure);
+}
+
+asio::awaitable<void> FleetAgent::leave(std::shared_ptr<State> state) {
+    const auto records = state->link.records;
+    const auto error = co_await records->leave(member_name(state->link.settings.lock));
+    if (error) spdlog::info("fleet: this machine could not be taken off the list: {}", records->problem());
+    state->leaving = false;
+}
+
+void FleetAgent::follow(const conf::Reload& settings) {
+    if (state_->stopped) return;
+    const auto& before = state_->link.settings.lock;
+    const bool as_before = settings.lock == before;
+    const bool moved = state_->round > 0 && (settings.lock.type != before.type || settings.lock.fleet != before.fleet ||
+                                             settings.lock.servers != before.servers);
+    if (moved) state_->contact.alarmed = true; // other servers have lower fences; no data was lost
+    state_->link.settings = settings;
+    if (state_->link.records && as_before) return tell_soon();
+    ++state_->round;
+    state_->timer.cancel();
+    state_->link.servers.reset();
+    state_->link.records.reset();
+    state_->link.configs.reset();
+    state_->given = {state_->about.known(settings.lock.fleet), {}};
+    state_->untold.clear(); // they belong to another fleet
+    state_->contact.fence = 0;
+    state_->contact.holder.clear();
+    state_->contact.heard.reset();
+    if (settings.lock.type == conf::LockType::local) return;
+    const auto servers =
+        std::make_shared<lock::RedisQuorum>(state_->control.get_executor(), lock_servers(settings.lock));
+    state_->link.servers = servers;
+    state_->link.records = std::make_shared<lock::FleetRecords>(servers, settings.lock.fleet);
+    state_->link.configs = std::make_shared<lock::FleetConfigs>(servers, settings.lock.fleet);
+    asio::co_spawn(state_->control, live(state_, state_->round), log::tell_failure);
+}
+
+// Sends heartbeats, with jittered pauses so that the machines of a fleet do not synchronise.
+asio::awaitable<void> FleetAgent::live(std::shared_ptr<State> state, std::uint64_t round) {
+    while (state->round == round) {
+        state->news = false;
+        if (!std::exchange(state->floor.asked, true))
+            asio::co_spawn(state->control, learn_floor(state), [state](const std::exception_ptr& failure) {
+                state->floor.asked = false;
+                log::tell_failure(failure);
+            });
+        co_await tell(*state);
+        if (state->round != round) co_return;
+        if (state->contact.reachable && !std::exchange(state->asks_persistence, true))
+            asio::co_spawn(state->control, learn_persistence(state), [state](const std::exception_ptr& failure) {
+                state->asks_persistence = false;
+                log::tell_failure(failure);
+            });
+        if (state->news) continue;
+        const auto pace = state->link.settings.source == conf::ConfigSource::fleet ? pace_of_versions : usual_pace;
+        const auto share = std::uniform_real_distribution<double>(0.5, 1)(state->random);
+        const auto pause = std::chrono::duration_cast<milliseconds>(pace * share);
+        state->timer.expires_after(state->contact.reachable ? pause : std::min(pause, milliseconds(2000)));
+        co_await state->timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+}
+
+asio::awaitable<void> FleetAgent::learn_floor(std::shared_ptr<State> state) {
+    state->floor.fence = co_await state->about.floor();
+}
+
+asio::awaitable<void> FleetAgent::learn_persistence(std::shared_ptr<State> state) {
+    const auto servers = state->link.servers;
+    if (!servers) co_return; // the fleet was left in the meantime
+    co_await servers->learn_persistence();
+    for (const auto& server : servers->servers()) {
+        if (server.persistence != lock::Persistence::none) state->forgetful.erase(server.url);
+        else if (state->forgetful.insert(server.url).second)
+            spdlog::warn(
+                "fleet: {} keeps no data over a restart (appendonly no, save \"\"): a restart loses the fences "
+                "and the rolled-back configurations of the fleet; set appendonly yes",
+                server.url);
+    }
+}
+
+asio::awaitable<void> FleetAgent::tell(State& state) {
+    const auto records = state.link.records;
+    const auto floor = state.floor.fence; // read before the servers reply, because it may rise while they do
+    auto member = state.about.facts();
+    member.name = member_name(state.link.settings.lock);
+    const auto news = co_await records->tell(std::move(member));
+    if (!news) state.contact.problem = records->problem();
+    if (!news && std::exchange(state.contact.reachable, false))
+        spdlog::warn("fleet: cannot be reached: {}", state.contact.problem);
+    if (!news || state.stopped || records != state.link.records) co_return;
+    if (!std::exchange(state.contact.reachable, true))
+        spdlog::info("fleet {}: in touch", state.link.settings.lock.fleet);
+    state.contact.problem.clear();
+    take_news(state, *news, floor);
+    while (!state.untold.empty()) {
+        const auto change = state.untold.front();
+        const auto told = co_await records->finish(change);
+        if (told == lock::LockError::unavailable || records != state.link.records) co_return;
+        if (!state.untold.empty()) state.untold.pop_front();
+    }
+}
+
+void FleetAgent::take_news(State& state, const lock::HeartbeatReply& news, std::uint64_t floor) {
+    state.contact.fence = news.fence;
+    state.contact.holder = news.holder;
+    state.contact.heard = std::chrono::system_clock::now();
+    const bool went_back = news.fence < floor;
+    if (went_back && !std::exchange(state.contact.alarmed, true)) {
+        ++state.contact.alarms;
+        spdlog::error("fleet: the fence went back: the servers remember {}, this machine {}; their data was lost or "
+                      "restored. It rises above both with the next change",
+                      news.fence, floor);
+    }
+    if (!went_back) state.contact.alarmed = false;
+    if (news.newest.number < state.given.newest.number) return; // the servers have lost data
+    state.given.newest = news.newest;
+    if (state.given.newest.number > 0 && !state.given.newest.is_same(state.given.settled)) state.about.on_version();
+}
+
+asio::awaitable<lock::FleetVerdict> FleetAgent::opinion(std::string hash) {
+    const auto records = state_->link.records;
+    if (!records) co_return lock::FleetVerdict();
+    const auto opinion = co_await records->opinion(std::move(hash));
+    co_return opinion ? *opinion : lock::FleetVerdict();
+}
+
+asio::awaitable<unsigned> FleetAgent::places(std::string hash) {
+    const auto records = state_->link.records;
+    const auto parallel = state_->link.settings.lock.parallel;
+    if (!records || parallel == conf::Parallel{}) co_return 1;
+    const auto stood = co_await records->has_stood(std::move(hash));
+    if (!stood) co_return 1;
+    if (parallel.share.value == 0) co_return parallel.count;
+    const auto view = co_await records->view();
+    co_return view ? parallel.of(view->members.size()) : 1;
+}
+
+asio::awaitable<error_code> FleetAgent::begin(std::uint64_t fence, std::string hash, lock::Going going) {
+    state_->began = Clock::now();
+    const auto records = state_->link.records;
+    if (!records) co_return error_code();
+    lock::FleetChange change{fence, std::move(hash), name(), "begun", "", std::time(nullptr), 0};
+    const auto error = co_await records->begin(std::move(change), going);
+    if (error) state_->contact.problem = records->problem();
+    co_return error;
+}
+
+asio::awaitable<error_code> FleetAgent::finish(lock::FleetChange change) {
+    const auto state = state_;
+    const auto records = state->link.records;
+    if (!records) co_return error_code();
+    change.member = member_name(state->link.settings.lock);
+    change.at = std::time(nullptr);
+    change.took_ms = std::chrono::duration_cast<milliseconds>(Clock::now() - state->began).count();
+    const auto error = co_await records->finish(change);
+    tell_soon(); // the running configuration has changed, too
+    if (error != lock::LockError::unavailable) co_return error;
+    state->untold.push_back(std::move(change));
+    if (state->untold.size() > most_untold) state->untold.pop_front();
+    co_return error_code();
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,28 @@
+// Stores the version of the newest pushed configuration that this machine has seen, so that servers that lose their
+// data cannot make it forget that one was pushed.
+//
+// Thread: one at a time; blocks on the disk.
+// Lifetime: keeps only the path.
+#pragma once
+
+#include "lock/fleet/fleet_types.h"
+
+#include <boost/system/error_code.hpp>
+
+#include <string>
+
+namespace weir::proxy {
+
+class PushedVersion {
+public:
+    PushedVersion(const std::string& state_dir, const std::string& fleet) : path_(state_dir + "/given-" + fleet) {}
+
+    // Returns the stored version; its number is 0 if there is none or it is malformed.
+    lock::FleetVersion read() const;
+    boost::system::error_code write(const lock::FleetVersion& version) const;
+
+private:
+    std::string path_;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,32 @@
+// The statuses that weir answers with itself, and their pages.
+//
+// Thread: pure functions.
+// Lifetime: texts are static.
+#pragma once
+
+#include "proxy/io/buffer.h"
+
+#include <chrono>
+#include <string_view>
+
+namespace weir::proxy::http {
+
+std::string_view reason_of(int status); // "Bad Gateway"; "Unknown" for a status that weir never sends
+
+enum class Connection { keep, close };
+enum class PageBody { sent, left_out }; // left out in a response to HEAD
+
+// A response that weir generates itself.
+struct Page {
+    int status;
+    Connection connection = Connection::close;
+    PageBody body = PageBody::sent;
+    int client_minor = 1;                // an HTTP/1.0 client is told explicitly that its connection is kept
+    std::chrono::seconds retry_after{0}; // 0: no Retry-After
+    std::string_view date{};             // empty: no Date
+};
+
+// Writes a whole response: a head and one line of text. Returns the length of the body in bytes.
+std::size_t write_page(Buffer& out, const Page& page);
+
+} // namespace weir::proxy::http

@@ -1,0 +1,328 @@
+#include "proxy/process/process.h"
+
+#include "proxy/base/signal_mask.h"
+#include "proxy/base/version.h"
+#include "proxy/log/logger.h"
+#include "proxy/process/systemd_notify.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace weir::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto token = asio::as_tuple(asio::use_awaitable);
+constexpr auto time_to_end = std::chrono::seconds(10); // after the last connection, to release locks and write files
+constexpr int most_upgrade_tries = 3;                  // while the configuration keeps changing
+constexpr std::string_view container_ends =
+    "this process is PID 1: when it ends, its container ends, and the new process with it; replace the container";
+
+// Raises the descriptor limit as far as the system allows, and returns it.
+std::uint64_t raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    const auto before = std::exchange(limit.rlim_cur, limit.rlim_max);
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before;
+}
+
+// Limits max_connections to the descriptors available: each client may need a second one for its backend.
+conf::Process fit_descriptors(const conf::Config& config) {
+    auto process = config.process;
+    std::size_t backends = 0;
+    for (const auto& pool : config.pools) backends += pool.backends.size(); // all may be checked at once
+    const auto own = 64 + backends + config.listeners.size() * Runtime::worker_count(process);
+    const auto limit = raise_descriptor_limit();
+    const auto affordable = limit > own + 2 ? (limit - own) / 2 : 1;
+    process.max_connections = static_cast<std::uint32_t>(std::min<std::uint64_t>(process.max_connections, affordable));
+    return process;
+}
+
+} // namespace
+
+Process::Process(std::string path, conf::Loaded loaded)
+    : path_(std::move(path)), loaded_(std::move(loaded)), signals_(control_, SIGHUP, SIGTERM, SIGINT),
+      process_(fit_descriptors(loaded_.config)), drain_timer_(control_),
+      watch_(control_, [this] { files_may_have_changed(); }), runtime_(control_, process_),
+      changer_(control_, runtime_, path_, process_.state_dir, watch_), reloader_(control_, changer_),
+      watchdog_(control_, runtime_.workers()) {
+    signals_.add(SIGQUIT);
+    signals_.add(SIGUSR1);
+    signals_.add(SIGUSR2);
+}
+
+Process::~Process() = default;
+
+void Process::files_may_have_changed() {
+    if (!runtime_.snapshot()) return;
+    if (runtime_.snapshot()->config.reload.watch) reloader_.request_if_changed("watch");
+    else if (!changer_.takes_from_fleet()) reloader_.note_files();
+}
+
+ExitCode Process::run() {
+    ::signal(SIGPIPE, SIG_IGN);
+    log::configure_logger(loaded_.config.logging);
+    if (const auto wanted = loaded_.config.process.max_connections; process_.max_connections < wanted)
+        spdlog::warn("process.max_connections: the limit on open files allows {} clients at a time, not {}; raise it "
+                     "(ulimit -n, LimitNOFILE=)",
+                     process_.max_connections, wanted);
+    asio::co_spawn(control_, start(), [this](std::exception_ptr failure) {
+        if (!failure) return;
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& e) {
+            spdlog::error("cannot start: {}", e.what());
+        }
+        end(ExitCode::refused);
+    });
+    allow_signals();
+    control_.run();
+    block_signals(); // a late signal does not change how the process ends
+    runtime_.stop();
+    const bool rests = changer_.wait_idle();
+    if (!rests) spdlog::error("stopping: a disk does not answer, and is waited for no longer");
+    spdlog::shutdown();
+    if (!rests) std::_Exit(static_cast<int>(code_)); // files on disk are either complete or absent
+    return code_;
+}
+
+asio::awaitable<void> Process::start() {
+    const auto admin = loaded_.config.admin;
+    std::vector<conf::Problem> problems;
+    auto tokens = conf::read_admin_tokens(admin, problems);
+    if (!problems.empty()) {
+        for (const auto& problem : problems) spdlog::error("cannot start: {}", loaded_.tell(problem));
+        end(ExitCode::refused);
+        co_return;
+    }
+    auto channel = HotRestartChannel::from_environment();
+    HotRestartState handover;
+    if (channel.is_open()) handover = channel.receive();
+    if (!handover.config_hash.empty() && handover.config_hash != loaded_.hash) {
+        spdlog::error("cannot start: the configuration on disk (hash {}) is not the one in force (hash {})",
+                      loaded_.hash.substr(0, 12), handover.config_hash.substr(0, 12));
+        end(ExitCode::refused);
+        co_return;
+    }
+    runtime_.inherit(handover);
+    if (const auto error = open_admin(admin, handover, std::move(tokens)); !error.empty()) {
+        spdlog::error("cannot start: admin.address: {}", error);
+        end(ExitCode::refused);
+        co_return;
+    }
+    const auto errors = co_await reloader_.start(std::move(loaded_));
+    if (!errors.empty()) {
+        for (const auto& error : errors) spdlog::error("cannot start: {}", error);
+        end(ExitCode::refused);
+        co_return;
+    }
+    if (admin_) admin_->start();
+    asio::co_spawn(control_, handle_signals(), log::tell_failure);
+    watch_.start();
+    // The file may have been edited before the watch began; the fleet agent reports pushed versions itself.
+    if (runtime_.snapshot()->config.reload.source == conf::ConfigSource::file) files_may_have_changed();
+    const auto& snapshot = *runtime_.snapshot();
+    spdlog::info("weir {} serves {} (hash {}), pid {}, {} workers", version, path_, snapshot.hash.substr(0, 12),
+                 ::getpid(), runtime_.counters().size());
+    for (const auto& listener : snapshot.listeners)
+        spdlog::info("  listening on {} ({})", listener->config.address.text(), listener->config.name);
+    if (admin.address) spdlog::info("  admin API on {}", admin.address->text());
+    auto unused = runtime_.unused();
+    if (!handover.admin_address.empty() && handover.admin < 0) unused.push_back("admin");
+    co_await succeed(std::move(channel), std::move(unused));
+}
+
+// The last step of a start or of a hot restart: afterwards this process is the one that serves.
+asio::awaitable<void> Process::succeed(HotRestartChannel channel, std::vector<std::string> unused) {
+    if (channel.is_open()) {
+        if (api_) api_->set_upgrading(true);
+        channel.tell_ready(unused);
+        const auto consent = co_await channel.wait_for_decision(control_);
+        if (api_) api_->set_upgrading(false);
+        if (consent == TakeoverDecision::no) {
+            spdlog::warn("upgrade: the old process is to stop, and so does this one");
+            begin_stop();
+            co_return;
+        }
+        reloader_.request_if_changed("upgrade"); // the file may have been edited during the takeover
+    }
+    notify_ready();
+    watchdog_.start();
+}
+
+// Opens the admin API. Returns an error, or empty. Closes an inherited socket that has another address.
+std::string Process::open_admin(const conf::Admin& admin, HotRestartState& handover, conf::AdminTokens tokens) {
+    const bool same = admin.address && handover.admin >= 0 && handover.admin_address == admin.address->text();
+    if (handover.admin >= 0 && !same) ::close(std::exchange(handover.admin, -1));
+    if (!admin.address) return {};
+    api_ = std::make_unique<admin::Api>(runtime_, reloader_,
+                                        admin::AccessRules{*admin.address, admin.hosts, std::move(tokens)});
+    admin_ = std::make_unique<admin::Server>(control_, *api_);
+    return same ? admin_->take_over(*admin.address, handover.admin) : admin_->listen(*admin.address);
+}
+
+asio::awaitable<void> Process::handle_signals() {
+    for (;;) {
+        const auto [error, number] = co_await signals_.async_wait(token);
+        if (error) co_return;
+        switch (number) {
+        case SIGHUP: reloader_.request("signal"); break;
+        case SIGUSR1:
+            if (const auto failed = runtime_.access_log().reopen(); !failed.empty())
+                spdlog::error("access log: {}", failed);
+            else spdlog::info("access log reopened");
+            break;
+        case SIGUSR2:
+            if (!upgrade_ && !stopping_) asio::co_spawn(control_, upgrade_binary(), log::tell_failure);
+            break;
+        default: stop_signal();
+        }
+    }
+}
+
+void Process::stop_signal() {
+    if (std::exchange(told_to_stop_, true)) {
+        spdlog::warn("second signal: stopping at once");
+        return end(ExitCode::cut_off);
+    }
+    if (stopping_) spdlog::info("another process has taken over: this one is finishing already");
+    else {
+        notify_stopping(runtime_.snapshot()->config.process.drain_timeout + time_to_end);
+        begin_stop();
+    }
+}
+
+asio::awaitable<void> Process::upgrade_binary() {
+    spdlog::info("upgrade: starting the program anew");
+    upgrade_ = std::make_unique<Upgrade>(control_);
+    std::string error;
+    try {
+        error = co_await hand_over();
+    } catch (const std::exception& e) { // out of memory or descriptors
+        error = e.what();
+    }
+    end_upgrade(error);
+}
+
+// If files change while the new process starts, reloads them and retries. Returns why the new process does not serve.
+asio::awaitable<std::string> Process::hand_over() {
+    if (::getpid() == 1) co_return std::string(container_ends);
+    for (int tries = 1;; ++tries) {
+        auto error = co_await reloader_.settle_files();
+        if (!error.empty() || stopping_) co_return error;
+        reloader_.hold();
+        error = co_await start_successor();
+        if (error.empty() && !stopping_) error = co_await upgrade_->confirm();
+        if (error.empty() || stopping_ || tries == most_upgrade_tries) co_return error;
+        const auto now = co_await changer_.peek();
+        if (now.hash == changer_.hash_in_force()) co_return error;
+        spdlog::warn("upgrade: {}; the configuration has changed in the meantime: trying again", error);
+        if (api_) api_->set_upgrading(false);
+        upgrade_ = std::make_unique<Upgrade>(control_);
+        reloader_.resume();
+    }
+}
+
+void Process::end_upgrade(const std::string& error) {
+    const auto done = std::move(upgrade_);
+    if (error.empty() && !stopping_) {
+        spdlog::info("upgrade: process {} has taken over", done->process());
+        watchdog_.stop(); // the new process is the main one now
+        std::set<int> kept;
+        for (const auto& [address, sockets] : runtime_.sockets().all())
+            if (!done->unused().contains(address.text())) kept.insert(sockets.begin(), sockets.end());
+        if (admin_ && !done->unused().contains("admin")) admin_->leave();
+        begin_stop(kept);
+    } else {
+        const bool started = done->process() >= 0;
+        const auto reason = error.empty() ? std::string("weir is stopping") : error;
+        spdlog::error("{}: {}; this one {}",
+                      started ? "upgrade: the new process has not taken over" : "upgrade refused", reason,
+                      stopping_ ? "stops" : "goes on");
+        if (api_) api_->set_upgrading(false);
+        if (!stopping_) { // the new process may have notified systemd already
+            const auto to =
+                started ? "the upgrade to process " + std::to_string(done->process()) : std::string("the upgrade");
+            notify_ready(to + " failed: " + reason);
+        }
+    }
+    reloader_.resume();
+}
+
+// Starts the new process. Returns why it does not serve.
+asio::awaitable<std::string> Process::start_successor() {
+    asio::steady_timer pause(control_);
+    while (reloader_.in_progress()) { // the new process must find a stable configuration
+        pause.expires_after(std::chrono::milliseconds(20));
+        co_await pause.async_wait(token);
+    }
+    if (stopping_) co_return "weir is stopping";
+    if (api_) api_->set_upgrading(true); // not earlier, because a reload may take long
+    auto handover = runtime_.hand_over();
+    if (admin_) {
+        handover.admin = admin_->descriptor();
+        handover.admin_address = runtime_.snapshot()->config.admin.address->text();
+    }
+    co_return co_await upgrade_->run(handover);
+}
+
+void Process::begin_stop(const std::set<int>& kept_by_another) {
+    stopping_ = true;
+    watch_.stop();
+    reloader_.close(kept_by_another.empty() ? Presence::ends : Presence::goes_on);
+    if (upgrade_) upgrade_->abandon();
+    if (api_ && kept_by_another.empty()) api_->set_draining();
+    const auto limit = runtime_.snapshot()->config.process.drain_timeout;
+    runtime_.workers().count_open([limit](const OpenWork& open) {
+        spdlog::info("stopping: {} open; what is left in {} (process.drain_timeout) is cut", format(open),
+                     conf::format(limit));
+    });
+    runtime_.workers().drain(kept_by_another, [this] { end(ExitCode::done); });
+    drain_timer_.expires_after(limit);
+    drain_timer_.async_wait([this, limit](boost::system::error_code error) {
+        if (!error && !ended_) cut_off(limit);
+    });
+}
+
+void Process::cut_off(conf::Duration limit) {
+    runtime_.workers().count_open([this, limit](const OpenWork& open) {
+        if (ended_) return;
+        spdlog::warn("stopping: cutting {} still open after {} (process.drain_timeout)", format(open),
+                     conf::format(limit));
+        end(ExitCode::cut_off);
+    });
+}
+
+void Process::end(ExitCode code) {
+    if (std::exchange(ended_, true)) return; // the first end determines the exit code
+    code_ = code;
+    reloader_.close(Presence::ends);
+    if (upgrade_) upgrade_->abandon();
+    if (admin_) admin_->stop();
+    asio::co_spawn(control_, finish(), asio::detached);
+}
+
+// A reload in progress releases its lock and the fleet is notified first; others would have to wait for both to expire.
+asio::awaitable<void> Process::finish() {
+    asio::steady_timer pause(control_);
+    const auto& fleet = changer_.fleet();
+    for (int i = 0; i < 100 && (reloader_.in_progress() || !fleet.has_left()); ++i) {
+        pause.expires_after(std::chrono::milliseconds(20));
+        co_await pause.async_wait(token);
+    }
+    control_.stop();
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,69 @@
+// A serving weir process from its first configuration to its end: signals, file watch, admin API and graceful stop.
+//
+// Thread: the control thread, which is the thread that calls `run`.
+// Lifetime: one per process.
+#pragma once
+
+#include "conf/read/load.h"
+#include "conf/read/token_file.h"
+#include "proxy/admin/server.h"
+#include "proxy/process/watchdog.h"
+#include "proxy/reload/config_watch.h"
+#include "proxy/reload/reloader.h"
+#include "proxy/runtime/runtime.h"
+#include "proxy/upgrade/upgrade.h"
+
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <memory>
+#include <set>
+#include <string>
+
+namespace weir::proxy {
+
+enum class ExitCode { done = 0, refused = 1, usage = 2, cut_off = 3 };
+
+class Process {
+public:
+    // `loaded` must be valid.
+    Process(std::string path, conf::Loaded loaded);
+    ~Process();
+
+    ExitCode run();
+
+private:
+    boost::asio::awaitable<void> start();
+    boost::asio::awaitable<void> handle_signals();
+    void files_may_have_changed();
+    boost::asio::awaitable<void> upgrade_binary();
+    boost::asio::awaitable<std::string> hand_over();
+    boost::asio::awaitable<std::string> start_successor();
+    void end_upgrade(const std::string& error);
+    boost::asio::awaitable<void> succeed(HotRestartChannel channel, std::vector<std::string> unused);
+    void stop_signal();
+    std::string open_admin(const conf::Admin& admin, HotRestartState& handover, conf::AdminTokens tokens);
+    void begin_stop(const std::set<int>& kept_by_another = {});
+    void cut_off(conf::Duration limit);
+    void end(ExitCode code);
+    boost::asio::awaitable<void> finish();
+
+    boost::asio::io_context control_{1};
+    std::string path_;
+    conf::Loaded loaded_;
+    ExitCode code_ = ExitCode::done;
+    bool stopping_ = false, told_to_stop_ = false, ended_ = false;
+    std::unique_ptr<Upgrade> upgrade_; // in progress
+    boost::asio::signal_set signals_;
+    const conf::Process process_; // limited by the descriptors available
+    boost::asio::steady_timer drain_timer_;
+    ConfigWatch watch_;
+    Runtime runtime_;
+    ConfigChange changer_;
+    Reloader reloader_;
+    Watchdog watchdog_;
+    std::unique_ptr<admin::Api> api_;
+    std::unique_ptr<admin::Server> admin_;
+};
+
+} // namespace weir::proxy

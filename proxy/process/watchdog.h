@@ -1,0 +1,39 @@
+// Sends regular watchdog reports (WATCHDOG=1) to systemd if the unit sets WatchdogSec. A report requires the control
+// thread and an answer from the event loop of every worker: if one of them hangs, systemd restarts the process.
+//
+// Thread: the control thread.
+// Lifetime: the io_context and the workers must outlive it.
+#pragma once
+
+#include "proxy/runtime/worker_group.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <optional>
+
+namespace weir::proxy {
+
+class Watchdog {
+public:
+    // Reads WATCHDOG_USEC and WATCHDOG_PID from the environment.
+    Watchdog(boost::asio::io_context& control, WorkerGroup& workers);
+
+    // Starts reporting. Only the main process of the service may report: a process that is being replaced would hide
+    // that the new one hangs.
+    void start();
+    void stop();
+
+private:
+    boost::asio::awaitable<void> report();
+
+    boost::asio::io_context& control_;
+    WorkerGroup& workers_;
+    boost::asio::steady_timer timer_;
+    std::optional<std::chrono::microseconds> timeout_;
+    bool runtime_ = false;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,26 @@
+// What a reload needs to know about the configuration files on disk.
+//
+// Thread: the control thread.
+// Lifetime: must outlive the objects that use it.
+#pragma once
+
+#include "conf/watch/watch.h"
+
+#include <string>
+#include <vector>
+
+namespace weir::proxy {
+
+class ConfigFiles {
+public:
+    virtual ~ConfigFiles() = default;
+    // Sets the files that were read, and the file patterns, to watch from now on.
+    virtual void set_files(const std::vector<std::string>& files) = 0;
+    // Whether a program appears to be writing one of the files at the moment.
+    virtual bool are_being_written() const = 0;
+    virtual conf::WatchMode mode() const = 0;
+    // Describes what cannot be watched at the moment, with advice; empty if all files are watched.
+    virtual const std::string& problem() const = 0;
+};
+
+} // namespace weir::proxy

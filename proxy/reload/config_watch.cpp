@@ -1,0 +1,103 @@
+#include "proxy/reload/config_watch.h"
+
+#include "proxy/log/logger.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace weir::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto token = asio::as_tuple(asio::use_awaitable);
+constexpr auto refresh_interval = std::chrono::seconds(1);
+
+} // namespace
+
+ConfigWatch::ConfigWatch(asio::io_context& control, std::function<void()> on_change)
+    : control_(control), on_change_(std::move(on_change)), descriptor_(control), timer_(control), rest_(control) {
+    adopt_descriptor();
+}
+
+ConfigWatch::~ConfigWatch() {
+    if (descriptor_.is_open()) descriptor_.release(); // `files_` closes it
+}
+
+void ConfigWatch::adopt_descriptor() {
+    boost::system::error_code error;
+    if (files_.descriptor() >= 0 && !descriptor_.is_open()) descriptor_.assign(files_.descriptor(), error);
+    if (started_ && descriptor_.is_open()) asio::co_spawn(control_, follow(), log::tell_failure);
+}
+
+void ConfigWatch::set_files(const std::vector<std::string>& files) {
+    if (files_.set_files(files) == conf::Watched::changed && started_ && !stopped_) asio::post(control_, on_change_);
+}
+
+void ConfigWatch::start() {
+    started_ = true;
+    log_problem();
+    adopt_descriptor();
+    asio::co_spawn(control_, refresh(), log::tell_failure);
+}
+
+void ConfigWatch::stop() {
+    stopped_ = true;
+    rest_.cancel();
+}
+
+asio::awaitable<void> ConfigWatch::follow() {
+    while (descriptor_.is_open() && !stopped_) {
+        const auto [error] = co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, token);
+        if (error) co_return;
+        // Changes to unrelated files, such as logs or temporary copies, are ignored.
+        if (files_.read_events() == conf::Watched::changed) settle(files_.has_writer() ? Writer::open : Writer::closed);
+    }
+}
+
+// Polls, because directories may appear and disappear (mounts, checkouts) and some changes raise no event.
+asio::awaitable<void> ConfigWatch::refresh() {
+    while (!stopped_) {
+        timer_.expires_after(refresh_interval);
+        co_await timer_.async_wait(token);
+        const auto mode = files_.mode();
+        const auto seen = files_.refresh();
+        if (files_.mode() != mode) adopt_descriptor();
+        log_problem();
+        if (seen == conf::Watched::changed) settle(files_.has_writer() ? Writer::open : Writer::unknown);
+    }
+}
+
+void ConfigWatch::settle(Writer writer) {
+    if (stopped_) return;
+    settling_.note(Settling::Clock::now(), writer);
+    wait_for_rest();
+}
+
+void ConfigWatch::wait_for_rest() {
+    rest_.expires_at(*settling_.due());
+    rest_.async_wait([this](boost::system::error_code error) {
+        if (error || stopped_ || !settling_.due()) return;
+        if (*settling_.due() > Settling::Clock::now()) return wait_for_rest();
+        if (files_.has_writer())
+            spdlog::warn("the configuration is read though a program still has a file of it open for writing");
+        settling_.done();
+        files_.forget_writers();
+        on_change_();
+    });
+}
+
+void ConfigWatch::log_problem() {
+    if (files_.problem() == told_problem_) return;
+    told_problem_ = files_.problem();
+    if (told_problem_.empty()) spdlog::info("the configuration's files are watched with inotify again");
+    else spdlog::warn("{}; the configuration's files are looked at every second instead", told_problem_);
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,75 @@
+// The outcome of a reload.
+//
+// Thread: values.
+// Lifetime: values that own their data.
+#pragma once
+
+#include "conf/plan/plan.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir::proxy {
+
+enum class ReloadVerdict {
+    applied,     // the new configuration is in force
+    unchanged,   // the file is equivalent to the configuration in force
+    refused,     // nothing changed
+    rolled_back, // it was worse; the previous configuration is in force again
+    stuck,       // it was worse, and the rollback failed
+};
+
+// Why a change was rolled back.
+enum class RollbackCause {
+    none,       // it was not rolled back
+    worse,      // the canary window found a regression
+    aborted,    // an operator ended the window (weir reload --abort)
+    newer_file, // a newer configuration appeared within the window
+    lock_lost,  // the lease was lost within the window
+    overtaken,  // another machine of the fleet made a later change within the window
+};
+
+// Whether a refused change is tried again automatically.
+enum class RetryDecision {
+    none,    // no: the configuration itself is refused
+    locally, // yes: a port, a host name or a file of this machine was the obstacle
+    all,     // yes: the lock or the fleet was the obstacle, not the configuration
+};
+
+struct ReloadReport {
+    ReloadVerdict verdict = ReloadVerdict::unchanged;
+    std::vector<std::string> errors; // why it was refused or rolled back
+    conf::Plan plan;                 // what it changed, or would have changed
+    std::string trigger;             // "signal", "watch", "command", "fleet", "start", "upgrade"
+    std::string hash;
+    std::uint64_t fence = 0; // 0 without a lock
+    bool lock_failed = false;
+    RetryDecision retry = RetryDecision::none;
+    RollbackCause cause = RollbackCause::none;
+    std::chrono::milliseconds took{0};
+    std::vector<std::string> warnings; // what an operator should know about an applied change
+    std::chrono::system_clock::time_point at = std::chrono::system_clock::now();
+
+    // Whether the outcome says nothing about the configuration, on this machine or another.
+    bool is_for_now() const { return retry == RetryDecision::all; }
+    // Whether this configuration is refused from now on, here and in the fleet.
+    bool is_denylisted() const { return cause == RollbackCause::worse || cause == RollbackCause::aborted; }
+    bool is_success() const { return verdict == ReloadVerdict::applied || verdict == ReloadVerdict::unchanged; }
+    void refuse_for_now(std::string reason) {
+        retry = RetryDecision::all;
+        refuse(std::move(reason));
+    }
+    // Refuses the change because of an obstacle on this machine that may go away.
+    void refuse_here(std::string reason) {
+        if (retry == RetryDecision::none) retry = RetryDecision::locally;
+        refuse(std::move(reason));
+    }
+    void refuse(std::string why) {
+        verdict = ReloadVerdict::refused;
+        errors.push_back(std::move(why));
+    }
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,77 @@
+// Keeps track of a configuration on disk that is not in force: the reason, and the time of the next try.
+//
+// Temporary obstacles (a lock, a server, a port, a host name) are retried with growing pauses until the configuration
+// is in force, refused for its content, or replaced.
+//
+// Thread: the control thread.
+// Lifetime: calls `retry` until `stop`.
+#pragma once
+
+#include "proxy/reload/config_change.h"
+#include "proxy/reload/reload_report.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace weir::proxy {
+
+struct PendingReload {
+    std::string hash; // hash of the configuration that is not in force
+    std::string reason, trigger;
+    Force insist = Force::no;
+    unsigned attempts = 0; // attempts made so far
+    std::chrono::system_clock::time_point since;
+    std::optional<std::chrono::system_clock::time_point> next_try; // unset: not before the file changes or on request
+};
+
+// Pauses of 2 s, 4 s and so on, up to one minute.
+class RetryPauses {
+public:
+    std::chrono::milliseconds next();
+    void reset() { pause_ = first; }
+
+private:
+    static constexpr std::chrono::milliseconds first{2000}, longest{60'000};
+    std::chrono::milliseconds pause_ = first;
+};
+
+// Returns what is pending after a reload ended with `report`, if anything; `before` was pending until then.
+std::optional<PendingReload> pending_after(const ReloadReport& report, Force insist,
+                                           const std::optional<PendingReload>& before);
+
+class ReloadRetry {
+public:
+    ReloadRetry(boost::asio::io_context& control, std::function<void()> retry)
+        : timer_(control), retry_(std::move(retry)) {}
+
+    // Records how a reload ended. `repeated` means that the fleet agent repeats the trigger until it succeeds.
+    enum class Repeated { no, yes };
+    void note(const ReloadReport& report, Force insist, Repeated repeated);
+    // Records that the files on disk have this hash, are not in force, and were not read by a reload yet.
+    void note_unread(std::string hash, std::string trigger, std::string reason);
+    // Records that the files on disk are in force.
+    void clear();
+    // Stops retrying until a reload is requested.
+    void give_up(std::string reason);
+    // Retries one second later.
+    void postpone() { arm(std::chrono::seconds(1)); }
+    void stop();
+
+    const std::optional<PendingReload>& pending() const { return pending_; }
+
+private:
+    void arm(std::chrono::milliseconds pause);
+
+    boost::asio::steady_timer timer_;
+    std::function<void()> retry_;
+    RetryPauses pauses_;
+    std::optional<PendingReload> pending_;
+    bool stopped_ = false;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,197 @@
+#include "proxy/reload/reloader.h"
+
+#include "proxy/log/logger.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto token = asio::as_tuple(asio::use_awaitable);
+constexpr auto never = asio::steady_timer::time_point::max();
+constexpr auto glance = std::chrono::milliseconds(50);
+
+void write_to_log(const ReloadReport& report) {
+    const auto hash = report.hash.substr(0, 12);
+    switch (report.verdict) {
+    case ReloadVerdict::applied:
+        spdlog::info("reload applied: {} changes, hash {}, fence {}, {} ms", report.plan.changes.size(), hash,
+                     report.fence, report.took.count());
+        for (const auto& change : report.plan.changes) spdlog::info("  {}", change.text());
+        break;
+    case ReloadVerdict::unchanged:
+        spdlog::info("reload: the file means what is in force already (hash {})", hash);
+        break;
+    case ReloadVerdict::refused: spdlog::error("reload refused, the running configuration stays"); break;
+    case ReloadVerdict::rolled_back:
+        spdlog::error("reload rolled back, the configuration before it is in force again (hash {}{})", hash,
+                      report.is_denylisted() ? " is on the denylist: it is refused until it changes" : "");
+        break;
+    case ReloadVerdict::stuck:
+        spdlog::critical("reload: it makes things worse and cannot be rolled back (hash {})", hash);
+        break;
+    }
+    for (const auto& error : report.errors) spdlog::error("  {}", error);
+}
+
+} // namespace
+
+Reloader::Reloader(asio::io_context& control, ConfigChange& changer)
+    : control_(control), changer_(changer), wanted_(control, never), finished_(control, never),
+      retry_(control, [this] { retry(); }) {
+    asio::co_spawn(control, work(), log::tell_failure);
+    changer_.on_given([this] { take_given(); });
+}
+
+// The fleet agent calls this with every heartbeat reply until the pushed version is settled here.
+void Reloader::take_given() {
+    const bool newer = running_now_ && changer_.window().is_open() && changer_.is_newer_given();
+    if (newer ? asked_ == answering_ : !running_now_ && asked_ == answered_) request("fleet");
+}
+
+asio::awaitable<std::vector<std::string>> Reloader::start(conf::Loaded loaded) {
+    const auto hash = loaded.hash, seen = loaded.seen_hash;
+    auto errors = co_await changer_.start(std::move(loaded));
+    last_ = {ReloadVerdict::applied, errors, {}, "start", hash};
+    if (!seen.empty() && seen != hash)
+        retry_.note_unread(seen, "start", "the file was refused at the start; weir runs the last good configuration");
+    co_return errors;
+}
+
+void Reloader::request(std::string trigger, Force insist) { ask(std::move(trigger), insist, false, false); }
+
+void Reloader::request_if_changed(std::string trigger) { ask(std::move(trigger), Force::no, true, false); }
+
+void Reloader::retry() {
+    if (changer_.files().are_being_written()) retry_.postpone(); // half a file must not be applied
+    else ask(pending()->trigger, pending()->insist, false, true);
+}
+
+void Reloader::ask(std::string trigger, Force insist, bool only_if_changed, bool only_retry) {
+    if (wish_.trigger.empty() || (wish_.trigger != "command" && !only_retry)) wish_.trigger = std::move(trigger);
+    if (insist == Force::yes) wish_.insist = insist;
+    wish_.only_if_changed = wish_.only_if_changed && only_if_changed;
+    wish_.only_retry = wish_.only_retry && only_retry;
+    ++asked_;
+    wanted_.cancel();
+    if (running_now_ && !std::exchange(looking_, true)) asio::co_spawn(control_, look_for_newer(), log::tell_failure);
+}
+
+asio::awaitable<ReloadReport> Reloader::request_and_wait(std::string trigger, Force insist) {
+    request(std::move(trigger), insist);
+    const auto mine = asked_;
+    while (answered_ < mine) co_await finished_.async_wait(token);
+    co_return last_;
+}
+
+asio::awaitable<std::optional<ReloadReport>> Reloader::abort() {
+    if (!running_now_ || !changer_.abort()) co_return std::nullopt;
+    const auto mine = answering_;
+    while (answered_ < mine) co_await finished_.async_wait(token);
+    co_return last_;
+}
+
+void Reloader::note_files() { asio::co_spawn(control_, look_at_files(), log::tell_failure); }
+
+asio::awaitable<void> Reloader::look_at_files() {
+    const auto loaded = co_await changer_.peek();
+    if (running_now_ || closed_ || loaded.hash.empty()) co_return;
+    if (loaded.ok() && loaded.hash == changer_.hash_in_force()) retry_.clear();
+    else if (!pending() || pending()->hash != loaded.hash)
+        retry_.note_unread(loaded.hash, "watch", "the file has changed, and reload.watch is off: run weir reload");
+}
+
+asio::awaitable<std::string> Reloader::settle_files() {
+    while (running_now_) co_await finished_.async_wait(token);
+    const auto loaded = co_await changer_.peek();
+    if (loaded.ok() && loaded.hash == changer_.hash_in_force()) co_return "";
+    if (changer_.takes_from_fleet() && loaded.hash.empty()) co_return ""; // the new process decides
+    const auto refusal = [hash = loaded.hash.substr(0, 12)](const std::string& reason) {
+        return "the configuration on disk (hash " + hash + ") is not in force: " + reason;
+    };
+    const auto& known = pending();
+    if (known && known->attempts > 0 && known->hash == loaded.hash && changer_.has_seen(loaded))
+        co_return refusal(known->reason);
+    const auto report = co_await request_and_wait("upgrade");
+    if (report.is_success()) co_return "";
+    co_return refusal(report.errors.empty() ? "it was refused" : report.errors[0]);
+}
+
+asio::awaitable<void> Reloader::look_for_newer() {
+    asio::steady_timer pause(control_);
+    auto looked = answering_;
+    while (running_now_ && !closed_ && asked_ != answering_) {
+        if (looked != asked_ && changer_.window().is_open()) {
+            looked = asked_;
+            co_await changer_.end_window_if_newer(wish_.insist);
+        }
+        pause.expires_after(glance);
+        co_await pause.async_wait(token);
+    }
+    looking_ = false;
+}
+
+asio::awaitable<void> Reloader::work() {
+    for (;;) {
+        if (asked_ == answered_ || held_) {
+            co_await wanted_.async_wait(token);
+            continue;
+        }
+        answering_ = asked_;
+        running_now_ = true;
+        std::string failed;
+        try {
+            co_await answer();
+        } catch (const std::exception& e) { // out of memory or threads
+            failed = e.what();
+        }
+        if (!failed.empty()) {
+            ReloadReport report;
+            report.trigger = "retry";
+            report.refuse_here("internal error: " + failed);
+            finish(report, Force::no);
+        }
+        running_now_ = false;
+        answered_ = answering_;
+        finished_.cancel();
+    }
+}
+
+asio::awaitable<void> Reloader::answer() {
+    auto wish = std::exchange(wish_, {});
+    const auto began = std::chrono::steady_clock::now();
+    auto loaded = co_await changer_.load(wish.insist);
+    // The watch reports only that the files may have changed.
+    if (wish.only_if_changed && changer_.has_seen(loaded)) co_return;
+    // Without reload.watch only the known configuration is retried, because the file may be in the middle of an edit.
+    if (wish.only_retry && !changer_.watches_files() && pending() && pending()->hash != loaded.hash)
+        co_return retry_.give_up("the file has changed since it was refused, and reload.watch is off: run weir reload");
+    auto report = co_await changer_.change(std::move(loaded), std::move(wish.trigger), wish.insist);
+    report.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+    finish(report, wish.insist);
+}
+
+void Reloader::finish(const ReloadReport& report, Force insist) {
+    auto& count = report.verdict == ReloadVerdict::applied       ? counts_.applied
+                  : report.verdict == ReloadVerdict::unchanged   ? counts_.unchanged
+                  : report.verdict == ReloadVerdict::rolled_back ? counts_.rolled_back
+                  : report.verdict == ReloadVerdict::stuck       ? counts_.stuck
+                                                                 : counts_.refused;
+    ++count;
+    counts_.lock_failures += report.lock_failed;
+    write_to_log(report);
+    last_ = report;
+    const bool repeated = report.is_for_now() && changer_.is_brought_by_fleet();
+    retry_.note(report, insist, repeated ? ReloadRetry::Repeated::yes : ReloadRetry::Repeated::no);
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,89 @@
+#include "proxy/reload/state_store.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <ctime>
+
+namespace weir::proxy {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+asio::awaitable<error_code> save_good(conf::LastGoodStore store, conf::LastGood good) { co_return store.save(good); }
+
+// Reads the list first, because other processes may share the directory. If it cannot be read, it is left unchanged.
+template <class Change> error_code change_list(const std::string& state_dir, Change change) {
+    error_code error;
+    auto all = conf::Denylist::read(state_dir, error);
+    if (error) return error;
+    change(all);
+    return all.save(state_dir);
+}
+
+asio::awaitable<error_code> add_bad(std::string state_dir, conf::DeniedConfig bad) {
+    co_return change_list(state_dir, [&](auto& all) { all.add(std::move(bad)); });
+}
+
+asio::awaitable<error_code> forget_bad(std::string state_dir, std::string hash) {
+    co_return change_list(state_dir, [&](auto& all) { all.forget(hash); });
+}
+
+asio::awaitable<error_code> keep_there(PushedVersion mark, lock::FleetVersion given) { co_return mark.write(given); }
+
+void tell(const char* what, const error_code& error) {
+    if (error) spdlog::error("state_dir: {} cannot be kept: {}", what, error.message());
+}
+
+} // namespace
+
+StateStore::StateStore(std::string state_dir, const std::string& main_file)
+    : state_dir_(std::move(state_dir)), good_(state_dir_, main_file), fences_(disk_.executor(), state_dir_) {
+    error_code told_at_start;
+    bad_ = conf::Denylist::read(state_dir_, told_at_start);
+}
+
+asio::awaitable<void> StateStore::record_good(conf::LastGood good) {
+    const auto hash = good.hash;
+    const auto kept = co_await asio::co_spawn(disk_.executor(), save_good(good_, std::move(good)), asio::use_awaitable);
+    tell("the last good configuration", kept);
+    co_await forgive(hash);
+}
+
+asio::awaitable<void> StateStore::forgive(std::string hash) {
+    if (!bad_.forget(hash)) co_return;
+    const auto forgotten = co_await asio::co_spawn(disk_.executor(), forget_bad(state_dir_, hash), asio::use_awaitable);
+    tell("the list of bad configurations", forgotten);
+}
+
+asio::awaitable<void> StateStore::record_bad(std::string hash, std::string why) {
+    const auto fence = co_await floor();
+    const conf::DeniedConfig bad{std::move(hash), std::time(nullptr), fence, std::move(why)};
+    bad_.add(bad);
+    const auto kept = co_await asio::co_spawn(disk_.executor(), add_bad(state_dir_, bad), asio::use_awaitable);
+    tell("the list of bad configurations", kept);
+}
+
+asio::awaitable<std::uint64_t> StateStore::floor() const {
+    const auto fence = co_await fences_.read();
+    co_return fence ? *fence : 0;
+}
+
+asio::awaitable<std::string> StateStore::admit(std::uint64_t fence, std::string hash) {
+    const auto error = co_await fences_.admit(fence, std::move(hash));
+    if (error == lock::LockError::lost)
+        co_return "this machine has made a later change: this one's fence, " + std::to_string(fence) + ", is too low";
+    co_return error ? "the fence in state_dir: " + error.message() : std::string();
+}
+
+asio::awaitable<void> StateStore::keep_given(std::string fleet, lock::FleetVersion version) {
+    const PushedVersion mark(state_dir_, fleet);
+    const auto kept =
+        co_await asio::co_spawn(disk_.executor(), keep_there(mark, std::move(version)), asio::use_awaitable);
+    tell("the number of the fleet's configuration", kept);
+}
+
+} // namespace weir::proxy

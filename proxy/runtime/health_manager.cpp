@@ -1,0 +1,153 @@
+#include "proxy/runtime/health_manager.h"
+
+#include <spdlog/spdlog.h>
+
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+namespace weir::proxy {
+namespace {
+
+std::string name_of(const balancer::Backend& backend) { return backend.pool() + "/" + backend.name(); }
+
+std::tuple<std::string, std::string, std::string> identity_of(const balancer::Backend& backend) {
+    return {backend.pool(), backend.name(), backend.address().text()};
+}
+
+// Returns the pool's health check with the backend's own settings filled in.
+health::Target target_of(const PoolSpec& pool, const MemberSpec& member) {
+    health::Target target{member.backend, pool.config.health_check, pool.config.send_proxy_protocol};
+    if (!target.check) return target;
+    auto& check = *target.check;
+    const auto& config = pool.config_of(member);
+    if (config.health_check_port) check.port = config.health_check_port;
+    if (check.host.empty() && config.address.is_name())
+        check.host = config.address.host + ":" + std::to_string(check.port ? check.port : config.address.port);
+    return target;
+}
+
+bool is_same_check(const health::Target& one, const health::Target& other) {
+    return one.check == other.check && one.proxy_protocol == other.proxy_protocol;
+}
+
+} // namespace
+
+HealthManager::HealthManager(boost::asio::io_context& control, OnOut on_out)
+    : on_out_(std::move(on_out)),
+      checker_(
+          control,
+          [this](const auto& backend, auto before, const auto& health) { on_verdict(backend, before, health); },
+          [](const auto& backend, const auto& advice) {
+              spdlog::warn("backend {} stays down: {}", name_of(*backend), advice);
+          }),
+      outlier_detector_(control, [this](const auto& backend, auto time) { on_ejection(backend, time); }) {}
+
+void HealthManager::update(const Snapshot& now) {
+    std::vector<health::Target> targets;
+    std::set<const balancer::Backend*> used;
+    std::vector<health::OutlierPool> pools;
+    for (const auto& pool : now.pools) {
+        auto& outliers = pools.emplace_back(health::OutlierPool{{}, pool->config.outlier_ejection});
+        for (const auto& member : pool->members) {
+            used.insert(member.backend.get());
+            targets.push_back(target_of(*pool, member));
+            if (outliers.rules && member.state == conf::AdminState::ready) outliers.backends.push_back(member.backend);
+        }
+    }
+    for (const auto& pool : standby_ ? standby_->pools : decltype(now.pools){}) {
+        auto& outliers = pools.emplace_back(health::OutlierPool{{}, pool->config.outlier_ejection});
+        for (const auto& member : pool->members) {
+            if (used.contains(member.backend.get())) continue;
+            targets.push_back(target_of(*pool, member));
+            outliers.backends.push_back(member.backend);
+        }
+    }
+    checker_.watch(targets);
+    outlier_detector_.watch(pools);
+}
+
+void HealthManager::stand_by(SnapshotPtr previous, const Snapshot& now) {
+    standby_notes_ = previous ? notes(*previous) : std::vector<HealthRecord>();
+    ejected_before_.clear();
+    for (const auto& pool : previous ? previous->pools : decltype(now.pools){})
+        for (const auto& member : pool->members)
+            if (member.backend->ejection() == balancer::Ejection::ejected) ejected_before_.insert(member.backend.get());
+    const auto ended = std::exchange(standby_, std::move(previous));
+    if (ended && !standby_) update(now);
+}
+
+// Backends whose check did not change have newer records than those saved at the change.
+void HealthManager::restore(const Snapshot& now) {
+    using Targets = std::map<std::tuple<std::string, std::string, std::string>, health::Target>;
+    const auto targets_of = [](const Snapshot& snapshot) {
+        Targets targets;
+        for (const auto& pool : snapshot.pools)
+            for (const auto& member : pool->members)
+                targets.emplace(identity_of(*member.backend), target_of(*pool, member));
+        return targets;
+    };
+    const auto here = targets_of(now), before = standby_ ? targets_of(*standby_) : Targets{};
+    for (auto& note : standby_notes_) {
+        const auto new_one = here.find({note.pool, note.name, note.address});
+        const auto old_one = before.find({note.pool, note.name, note.address});
+        if (new_one == here.end()) continue; // it was in the standby only, and was checked throughout
+        if (old_one != before.end() && is_same_check(new_one->second, old_one->second)) continue;
+        inherited_.push_back(std::move(note));
+    }
+    standby_notes_.clear();
+}
+
+void HealthManager::uneject(const Snapshot& now) {
+    if (!standby_) return; // no record of which backends were ejected before
+    for (const auto& pool : now.pools)
+        for (const auto& member : pool->members)
+            if (!ejected_before_.contains(member.backend.get())) outlier_detector_.uneject(*member.backend);
+}
+
+void HealthManager::take_inherited(const Snapshot& next) {
+    if (inherited_.empty()) return;
+    std::map<std::tuple<std::string, std::string, std::string>, const HealthRecord*> known;
+    for (const auto& note : inherited_) known[{note.pool, note.name, note.address}] = &note;
+    for (const auto& pool : next.pools)
+        for (const auto& member : pool->members) {
+            const auto it = known.find(identity_of(*member.backend));
+            if (it == known.end()) continue;
+            const auto& note = *it->second;
+            checker_.inherit(member.backend, note.verdict, {note.progress, note.since});
+        }
+    inherited_.clear();
+}
+
+std::vector<HealthRecord> HealthManager::notes(const Snapshot& snapshot) const {
+    std::vector<HealthRecord> notes;
+    for (const auto& pool : snapshot.pools)
+        for (const auto& member : pool->members) {
+            const auto& backend = *member.backend;
+            if (const auto* health = checker_.find(backend))
+                notes.push_back({backend.pool(), backend.name(), backend.address().text(), backend.verdict(),
+                                 health->progress, health->since});
+        }
+    return notes;
+}
+
+void HealthManager::on_ejection(const balancer::BackendPtr& backend, conf::Duration time) {
+    if (time.count() == 0) return spdlog::info("backend {} is back on trial", name_of(*backend));
+    on_out_(backend);
+    spdlog::warn("backend {} fails requests: ejected for {}", name_of(*backend), conf::format(time));
+}
+
+void HealthManager::on_verdict(const balancer::BackendPtr& backend, health::Verdict before,
+                               const health::Health& health) {
+    if (backend->verdict() == health::Verdict::down) {
+        on_out_(backend);
+        spdlog::warn("backend {} is down: {}", name_of(*backend), health.why);
+    } else if (before == health::Verdict::down) {
+        spdlog::info("backend {} is up again", name_of(*backend));
+    } else {
+        spdlog::debug("backend {} is up", name_of(*backend));
+    }
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,66 @@
+// Owns the health checker and the outlier detector and keeps them in step with the configuration in force. Also keeps
+// the health records that a rollback or a hot restart needs.
+//
+// Thread: the control thread.
+// Lifetime: the io_context must outlive it.
+#pragma once
+
+#include "health/monitor/health_checker.h"
+#include "health/monitor/outlier_detector.h"
+#include "proxy/runtime/hot_restart_state.h"
+#include "proxy/snapshot/snapshot.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <set>
+#include <vector>
+
+namespace weir::proxy {
+
+class HealthManager {
+public:
+    // Called when a backend goes down or is ejected; the callee closes idle connections to it.
+    using OnOut = std::function<void(const balancer::BackendPtr&)>;
+
+    HealthManager(boost::asio::io_context& control, OnOut on_out);
+
+    // Watches the backends of the configuration in force and of the standby.
+    void update(const Snapshot& now);
+    void stop() { checker_.stop(); }
+
+    // Keeps watching the backends of `previous`, because a rollback may restore it. Null ends the standby.
+    void stand_by(SnapshotPtr previous, const Snapshot& now);
+    const SnapshotPtr& standby() const { return standby_; }
+    // Called before a rollback to the standby: saves its health records for the backends that `now` checks differently.
+    void restore(const Snapshot& now);
+    // Called after a rollback: returns the backends to service that live traffic ejected since the change.
+    void uneject(const Snapshot& now);
+
+    // Sets the health records of another process, for the first configuration to take over.
+    void inherit(std::vector<HealthRecord> notes) { inherited_ = std::move(notes); }
+    // Applies the inherited records to the backends of `next`.
+    void take_inherited(const Snapshot& next);
+    void forget_inherited() { inherited_.clear(); }
+    // Returns the health records of the backends of `snapshot`.
+    std::vector<HealthRecord> notes(const Snapshot& snapshot) const;
+
+    // Reports that a backend has failed as many requests in a row as its pool allows.
+    void report(const balancer::BackendPtr& backend) { outlier_detector_.report(backend); }
+    health::HealthChecker& monitor() { return checker_; }
+    const health::HealthChecker& monitor() const { return checker_; }
+    const health::OutlierDetector& ejector() const { return outlier_detector_; }
+
+private:
+    void on_verdict(const balancer::BackendPtr& backend, health::Verdict before, const health::Health& health);
+    void on_ejection(const balancer::BackendPtr& backend, conf::Duration time);
+
+    OnOut on_out_;
+    health::HealthChecker checker_;
+    health::OutlierDetector outlier_detector_;
+    SnapshotPtr standby_;
+    std::vector<HealthRecord> standby_notes_, inherited_;
+    std::set<const balancer::Backend*> ejected_before_; // ejected backends of `standby_` at its start
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,78 @@
+// Receives heartbeats: parses them, verifies their signatures, and passes on what they report.
+//
+// Thread: the control thread.
+// Lifetime: the health checker and whatever `on_wish` uses must outlive it.
+#pragma once
+
+#include "conf/base/error.h"
+#include "health/beats/beat.h"
+#include "health/monitor/health_checker.h"
+#include "proxy/snapshot/runtime_overrides.h"
+#include "proxy/snapshot/snapshot.h"
+
+#include <boost/json/fwd.hpp>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace weir::proxy {
+
+// Tokens of the pools whose backends send heartbeats, keyed by pool name.
+using BeatTokens = std::map<std::string, std::string>;
+
+// Reads the token files; adds a problem to `errors` for each file that cannot be read.
+BeatTokens read_beat_tokens(const conf::Config& config, std::vector<conf::Problem>& errors);
+
+struct BeatAnswer {
+    int status = 200;
+    std::string why;                 // the reason for a refusal
+    std::uint64_t last_sequence = 0; // with status 409: the last accepted sequence number
+    std::int64_t time_ms = 0;        // with status 409: the time that the sender's clock should show
+};
+
+class HeartbeatReceiver {
+public:
+    // Called with the override that a backend asks for, when it changes and at the first heartbeat after an update.
+    using OnWish = std::function<void(const balancer::BackendPtr&, const Override&)>;
+
+    HeartbeatReceiver(health::HealthChecker& monitor, OnWish on_wish)
+        : checker_(monitor), on_wish_(std::move(on_wish)) {}
+
+    // Replaces the known backends. Heartbeats of `standby` (may be null) count, too: a rollback may restore it.
+    void update(const Snapshot& now, const SnapshotPtr& standby, BeatTokens tokens);
+    // Stops accepting heartbeats of the standby.
+    void forget_standby(const Snapshot& now);
+    // Ignores override requests until the next update, because they would arrive between two configurations.
+    void hold_wishes() { held_ = true; }
+
+    // Handles one heartbeat. `body` is a JSON object with "pool", "backend", "sequence", "time" and "signature";
+    // "weight" and "drain" are optional.
+    BeatAnswer take(std::string_view body);
+
+private:
+    struct Sender {
+        balancer::BackendPtr backend;               // null: only a standby backend has the name
+        balancer::BackendPtr standby;               // null: no standby, or the same backend
+        std::shared_ptr<const health::BeatKey> key; // the pool's
+        health::ReplayGuard* ledger = nullptr;      // points into `ledgers_`
+        std::optional<Override> wish = {};          // the last override that was passed on
+    };
+    using Keys = std::map<std::string, std::shared_ptr<const health::BeatKey>>;
+    using Senders = std::unordered_map<std::string, Sender>;
+
+    void register_client(Senders& senders, const Snapshot& snapshot, const Keys& keys,
+                         balancer::BackendPtr Sender::*as);
+
+    health::HealthChecker& checker_;
+    OnWish on_wish_;
+    Keys keys_;       // keyed by pool
+    Senders senders_; // keyed by pool/backend
+    bool held_ = false;
+    // Keyed by pool/backend. They outlive their backends, so that old heartbeats cannot be replayed to a restored one.
+    std::unordered_map<std::string, health::ReplayGuard> ledgers_;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,114 @@
+#include "proxy/runtime/listen_sockets.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace weir::proxy {
+namespace {
+
+constexpr int backlog = 4096; // the kernel's own limit (somaxconn) may be lower
+
+enum class Sharing { alone, with_workers };
+
+// Returns a bound socket, or -1 and sets errno.
+int bind_socket(const conf::Address& address, Sharing sharing) {
+    const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (sharing == Sharing::with_workers) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (address.family() == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    sockaddr_storage raw;
+    const auto length = address.to_sockaddr(raw);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&raw), length) == 0) return fd;
+    const int error = errno;
+    ::close(fd);
+    errno = error;
+    return -1;
+}
+
+} // namespace
+
+ListenSockets::Prepared::~Prepared() {
+    for (const auto& [_, sockets] : bound_)
+        for (const int fd : sockets) ::close(fd);
+}
+
+// Returns whether another socket of this process uses the port: "0.0.0.0:80" and "127.0.0.1:80" conflict.
+bool ListenSockets::shares_port(const conf::Address& address, const Prepared& prepared) const {
+    const auto same_port = [&](const auto& entry) { return entry.first.port() == address.port(); };
+    const auto any = [&](const auto& sockets) { return std::any_of(sockets.begin(), sockets.end(), same_port); };
+    return any(sockets_) || any(inherited_) || any(prepared.bound_);
+}
+
+std::vector<int> ListenSockets::take_inherited(const conf::Address& address) {
+    const auto it = inherited_.find(address);
+    if (it == inherited_.end()) return {};
+    auto sockets = std::move(it->second);
+    inherited_.erase(it);
+    return sockets;
+}
+
+// Binds one socket per worker for the address, in `prepared`. Returns errno, or 0 on success.
+int ListenSockets::bind_for(const conf::Address& address, Prepared& prepared) {
+    if (!shares_port(address, prepared)) {
+        // With SO_REUSEPORT, a port of another weir process would look free; a plain bind detects the conflict.
+        const int alone = bind_socket(address, Sharing::alone);
+        if (alone < 0) return errno;
+        ::close(alone);
+    }
+    auto& sockets = prepared.bound_[address] = take_inherited(address);
+    while (sockets.size() < workers_) {
+        const int fd = bind_socket(address, Sharing::with_workers);
+        if (fd < 0) return errno;
+        sockets.push_back(fd);
+    }
+    return 0;
+}
+
+void ListenSockets::listen(Prepared& prepared) {
+    for (const auto& [address, sockets] : prepared.bound_)
+        for (const int fd : sockets)
+            if (::listen(fd, backlog) != 0) {
+                prepared.failures.push_back({address, errno});
+                break;
+            }
+}
+
+std::vector<conf::Address> ListenSockets::unused() const {
+    std::vector<conf::Address> addresses;
+    for (const auto& [address, _] : inherited_) addresses.push_back(address);
+    return addresses;
+}
+
+ListenSockets::Prepared ListenSockets::prepare(const std::vector<conf::Address>& addresses) {
+    Prepared prepared;
+    prepared.wanted_ = addresses;
+    for (const auto& address : addresses)
+        if (!sockets_.contains(address))
+            if (const int error = bind_for(address, prepared)) prepared.failures.push_back({address, error});
+    return prepared;
+}
+
+std::vector<int> ListenSockets::descriptors(const conf::Address& address, std::size_t worker) const {
+    const auto& sockets = sockets_.at(address);
+    std::vector<int> own;
+    for (auto i = worker; i < sockets.size(); i += workers_) own.push_back(sockets[i]);
+    return own;
+}
+
+void ListenSockets::commit(Prepared&& prepared) {
+    sockets_.merge(prepared.bound_);
+    prepared.bound_.clear();
+    std::erase_if(sockets_, [&](const auto& entry) {
+        return std::find(prepared.wanted_.begin(), prepared.wanted_.end(), entry.first) == prepared.wanted_.end();
+    });
+    for (const auto& [_, sockets] : inherited_) // of listeners that the configuration no longer has
+        for (const int fd : sockets) ::close(fd);
+    inherited_.clear();
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,107 @@
+// What is in force: connects the configuration, the workers, the health checks and the logs.
+//
+// Thread: the control thread.
+// Lifetime: lives as long as the process serves.
+#pragma once
+
+#include "conf/base/error.h"
+#include "proxy/base/async_mutex.h"
+#include "proxy/log/access_log.h"
+#include "proxy/runtime/connection_reaper.h"
+#include "proxy/runtime/health_manager.h"
+#include "proxy/runtime/heartbeat_receiver.h"
+#include "proxy/runtime/host_resolver.h"
+#include "proxy/runtime/hot_restart_state.h"
+#include "proxy/runtime/listen_sockets.h"
+#include "proxy/runtime/worker_group.h"
+#include "proxy/snapshot/snapshot_builder.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace weir::proxy {
+
+class Runtime {
+public:
+    // Returns the number of workers: as configured, or one per core.
+    static std::size_t worker_count(const conf::Process& process);
+
+    // Process settings are fixed at construction.
+    Runtime(boost::asio::io_context& control, const conf::Process& process);
+    ~Runtime();
+
+    // Sets the state of the old process; called before the first `apply`.
+    void inherit(HotRestartState handover);
+    // Returns the state for a new process: the sockets, the health records and the runtime overrides.
+    HotRestartState hand_over() const;
+    // Returns the inherited sockets that the first configuration did not use.
+    const std::vector<std::string>& unused() const { return unused_; }
+
+    // Resolves the host names of a configuration that are not known yet, which may take seconds. Returns a problem for
+    // each name that cannot be resolved. `apply` then does not wait for the names.
+    boost::asio::awaitable<std::vector<conf::Problem>> find_names(const conf::Config& config);
+    // The resolved hosts. `forget_names` drops those that the configuration in force does not use.
+    const AddressBook& addresses() const { return names_.addresses(); }
+    void forget_names() { names_.watch({&snapshot_->config}); }
+    // Returns the problems that would prevent a valid configuration from being applied now. It resolves the host names
+    // and briefly binds the new addresses without listening; nothing else changes.
+    boost::asio::awaitable<std::vector<conf::Problem>> find_obstacles(const conf::Config& config);
+    // Applies a valid configuration atomically. Returns the problems that prevented it; empty on success.
+    boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
+
+    // Sets a runtime override for a backend, or for all addresses of its host name; it persists across reloads until it
+    // is cleared. Returns false if there is no such backend. Completes when every worker uses it.
+    boost::asio::awaitable<bool> set_override(std::string pool, std::string backend,
+                                              std::function<void(Override&)> edit);
+    const RuntimeOverrides& adjustments() const { return overrides_; }
+    // Called when a change is final: drops the overrides of backends that are not in the configuration.
+    void end_overrides();
+    BeatAnswer take_beat(std::string_view body) { return beats_.take(body); }
+
+    // Keeps watching the backends of the previous configuration, because a rollback may restore it. Null ends this.
+    void stand_by(SnapshotPtr previous);
+    // Called before a rollback: restores the health records of the previous configuration's backends.
+    void restore_health() { health_.restore(*snapshot_); }
+    // Called after a rollback: returns backends to service that were ejected since the change.
+    void uneject() { health_.uneject(*snapshot_); }
+
+    const SnapshotPtr& snapshot() const { return snapshot_; }
+    const HealthManager& health() const { return health_; }
+    const std::vector<WorkerCounters>& counters() const { return counters_; }
+    log::AccessLog& access_log() { return access_log_; }
+    const log::AccessLog& access_log() const { return access_log_; }
+    WorkerGroup& workers() { return workers_; }
+    const ListenSockets& sockets() const { return sockets_; }
+    void stop();
+
+private:
+    boost::asio::awaitable<void> adopt(SnapshotPtr next);
+    boost::asio::awaitable<void> rebuild();
+    void rebuild_soon();
+    void on_out(const balancer::BackendPtr& backend);
+    void close_tunnels_now(const Snapshot& before);
+    void forget_wishes(const conf::Config& next);
+    void on_wish(const balancer::BackendPtr& backend, const Override& wish);
+
+    boost::asio::io_context& control_;
+    std::vector<WorkerCounters> counters_;
+    log::AccessLog access_log_;
+    ListenSockets sockets_;
+    SnapshotBuilder builder_;
+    RuntimeOverrides overrides_;
+    HostResolver names_;
+    SnapshotPtr snapshot_;
+    AsyncMutex mutex_; // serialises changes of the snapshot
+    HealthManager health_;
+    HeartbeatReceiver beats_;
+    WorkerGroup workers_;
+    ConnectionReaper reaper_;
+    std::vector<std::string> unused_;
+    bool rebuild_asked_ = false;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,222 @@
+#include "proxy/runtime/worker.h"
+
+#include "proxy/base/signal_mask.h"
+#include "proxy/http/session.h"
+#include "proxy/tcp/session.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace weir::proxy {
+namespace {
+
+constexpr int accepts_at_a_time = 64;
+constexpr auto breather = std::chrono::milliseconds(100); // after running out of descriptors
+
+} // namespace
+
+// One listening socket in the event loop.
+class Worker::Acceptor final : public EventHandler, public Waker {
+public:
+    Acceptor(Worker& worker, int fd) : fd_(fd), worker_(worker), timer_(worker.loop.timers(), *this) { resume(); }
+    ~Acceptor() {
+        pause();
+        ::close(fd_);
+    }
+
+    int descriptor() const { return fd_; }
+    std::shared_ptr<WorkerListener> listener = std::make_shared<WorkerListener>();
+
+    void pause() {
+        if (active_) worker_.loop.remove(fd_, *this);
+        active_ = false;
+    }
+    void resume() {
+        if (!active_) active_ = worker_.loop.add(fd_, *this, Trigger::level);
+    }
+    void take_a_breath() {
+        pause();
+        timer_.set(worker_.loop.now() + breather);
+    }
+
+private:
+    void on_event(std::uint32_t) override { worker_.accept_from(*this, accepts_at_a_time); }
+    void wake() override {
+        if (!worker_.paused_) resume();
+    }
+
+    const int fd_;
+    bool active_ = false;
+    Worker& worker_;
+    Timer timer_;
+};
+
+Worker::Worker(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, std::size_t max_connections,
+               OnErrors on_errors)
+    : WorkerContext(number, access_log, own), max_connections_(max_connections), on_errors_(std::move(on_errors)) {}
+
+Worker::~Worker() {
+    stop();
+    join();
+}
+
+void Worker::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+void Worker::start() {
+    thread_ = std::thread([this] {
+        ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index)).c_str());
+        block_signals(); // only the control thread handles signals
+        loop.run();
+    });
+}
+
+void Worker::adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std::function<void()> done) {
+    loop.post([this, snapshot = std::move(snapshot), sockets = std::move(sockets), done = std::move(done)]() mutable {
+        const auto began = Clock::now();
+        view = views_.build(std::move(snapshot), view);
+        if (phase == Phase::serving) update_listeners(sockets); // a draining worker has closed its own
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
+        counters.longest_adoption_us.raise_to(static_cast<std::uint64_t>(took.count()));
+        done();
+    });
+}
+
+void Worker::update_listeners(const std::vector<ListenSocket>& sockets, const std::set<int>& kept_by_another) {
+    std::unordered_map<int, std::unique_ptr<Acceptor>> now;
+    for (const auto& socket : sockets) {
+        auto& acceptor = now[socket.fd];
+        if (const auto it = acceptors_.find(socket.fd); it != acceptors_.end()) acceptor = std::move(it->second);
+        else acceptor = std::make_unique<Acceptor>(*this, socket.fd);
+        const auto& listeners = view->snapshot->listeners;
+        const auto spec = std::find_if(listeners.begin(), listeners.end(),
+                                       [&](const auto& l) { return l->config.name == socket.name; });
+        acceptor->listener->spec = *spec;
+        acceptor->listener->view = view;
+    }
+    bool left = false;
+    for (auto& [fd, acceptor] : acceptors_) {
+        if (!acceptor) continue;
+        left = true;
+        // The clients in the accept queue expect an answer, and closing the socket would reset them.
+        if (!kept_by_another.contains(fd)) accept_from(*acceptor, std::numeric_limits<int>::max());
+        acceptor->listener->phase = Phase::draining;
+    }
+    acceptors_ = std::move(now);
+    for (auto* connection = left ? connections : nullptr; connection;) {
+        auto* next = connection->next;
+        connection->drain(); // wakes idle connections, so that those of removed listeners close
+        connection = next;
+    }
+}
+
+void Worker::accept_from(Acceptor& acceptor, int most) {
+    for (int i = 0; i < most; ++i) {
+        if (connection_count >= max_connections_) return pause_accepting();
+        sockaddr_storage from{};
+        socklen_t length = sizeof from;
+        const int fd =
+            ::accept4(acceptor.descriptor(), reinterpret_cast<sockaddr*>(&from), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            start_session(fd, acceptor.listener, conf::Address::from(reinterpret_cast<const sockaddr*>(&from)));
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+        if (errno == EINTR || errno == ECONNABORTED) continue;
+        counters.accept_failures.add();
+        return acceptor.take_a_breath(); // out of descriptors or memory: pause instead of spinning
+    }
+}
+
+void Worker::start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer) {
+    WorkerContext& context = *this;
+    if (listener->spec->config.protocol == conf::Protocol::tcp) {
+        auto session = std::make_unique<tcp::Session>(context, listener, peer);
+        if (session->open(fd)) spawn(std::move(session));
+    } else {
+        auto session = std::make_unique<http::Session>(context, listener, peer);
+        if (session->open(fd)) spawn(std::move(session));
+    }
+}
+
+void Worker::pause_accepting() {
+    paused_ = true;
+    for (auto& [_, acceptor] : acceptors_)
+        if (acceptor) acceptor->pause();
+}
+
+void Worker::on_room() {
+    if (paused_ && connection_count < max_connections_) {
+        paused_ = false;
+        for (auto& [_, acceptor] : acceptors_)
+            if (acceptor) acceptor->resume();
+    }
+    if (drained_ && connection_count == 0) std::exchange(drained_, nullptr)();
+}
+
+void Worker::close_idle_to(balancer::BackendPtr backend) {
+    loop.post([this, backend = std::move(backend)] { views_.close_idle(*backend); });
+}
+
+void Worker::cut_tunnels_to(balancer::BackendPtr backend) {
+    loop.post([this, backend = std::move(backend)] { views_.cut_tunnels(*backend); });
+}
+
+void Worker::cut(balancer::BackendPtr backend) {
+    loop.post([this, backend = std::move(backend)] { views_.cut(*backend); });
+}
+
+void Worker::cut(TrafficPath way) {
+    loop.post([this, way = std::move(way)] {
+        for (auto* connection = connections; connection;) {
+            auto* next = connection->next; // abort() frees at most this connection
+            if (connection->uses_path(way)) connection->abort();
+            connection = next;
+        }
+    });
+}
+
+void Worker::drain(std::set<int> kept_by_another, std::function<void()> drained) {
+    loop.post([this, kept = std::move(kept_by_another), drained = std::move(drained)]() mutable {
+        phase = Phase::draining;
+        update_listeners({}, kept);
+        drained_ = std::move(drained);
+        on_room();
+    });
+}
+
+void Worker::count_open(std::function<void(const OpenWork&)> counted) {
+    loop.post([this, counted = std::move(counted)] {
+        OpenWork work;
+        for (const auto* connection = connections; connection; connection = connection->next)
+            work.add(connection->activity());
+        counted(work);
+    });
+}
+
+void Worker::end_all() {
+    drained_ = nullptr;
+    for (auto* connection = connections; connection;) {
+        auto* next = connection->next; // abort() frees at most this connection
+        connection->abort();
+        connection = next;
+    }
+    views_.close_all_idle();
+    view = nullptr;
+}
+
+void Worker::stop() {
+    loop.post([this] {
+        acceptors_.clear();
+        end_all();
+    });
+    loop.stop();
+}
+
+} // namespace weir::proxy

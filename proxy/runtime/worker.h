@@ -1,0 +1,79 @@
+// One worker thread: it accepts from its own sockets, serves its own connections, and shares no state.
+//
+// Thread: start, the posting functions and the destructor run on the control thread; posted work runs on the worker's.
+// Lifetime: the access log and the counters must outlive it.
+#pragma once
+
+#include "proxy/worker/worker_context.h"
+
+#include <functional>
+#include <set>
+#include <thread>
+#include <unordered_map>
+
+namespace weir::proxy {
+
+// A listening socket of a worker; the control thread binds one for each listener.
+struct ListenSocket {
+    int fd;
+    std::string name; // name of the listener in the snapshot
+};
+
+class Worker final : private WorkerContext {
+public:
+    // Called on the worker's thread when a backend has failed as many requests in a row as its pool allows.
+    using OnErrors = std::function<void(const balancer::BackendPtr&)>;
+
+    Worker(std::size_t index, log::AccessLog& log, WorkerCounters& counters, std::size_t max_connections,
+           OnErrors on_errors);
+    ~Worker();
+
+    void start();
+
+    // Switches to a new configuration. Sockets that are no longer in `sockets` are closed after their queued clients
+    // were accepted. Calls `done` on the worker's thread when the configuration is in force.
+    void adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std::function<void()> done);
+
+    // Closes idle connections to a backend that is down or ejected.
+    void close_idle_to(balancer::BackendPtr backend);
+    // Ends the tunnels to a backend that is down or ejected, if its pool closes tunnels then.
+    void cut_tunnels_to(balancer::BackendPtr backend);
+    // Ends every connection to a backend whose time limit has passed.
+    void cut(balancer::BackendPtr backend);
+    // Ends every connection that came through a removed traffic path.
+    void cut(TrafficPath way);
+
+    // Stops accepting and ends each connection as soon as no data is lost; calls `drained` when the last one is gone.
+    // Clients in accept queues are still served, except in queues that another process keeps emptying.
+    void drain(std::set<int> kept_by_another, std::function<void()> drained);
+    // Calls `counted` on the worker's thread with the open connections and requests.
+    void count_open(std::function<void(const OpenWork&)> counted);
+    // Runs `work` on the worker's thread.
+    void run(std::function<void()> work) { loop.post(std::move(work)); }
+
+    // Ends every connection now and then the thread; `join` waits for its end.
+    void stop();
+    void join();
+
+private:
+    class Acceptor;
+
+    void update_listeners(const std::vector<ListenSocket>& sockets, const std::set<int>& kept_by_another = {});
+    void accept_from(Acceptor& acceptor, int most);
+    void start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer);
+    void pause_accepting();
+    void on_room() override;
+    void report_errors(const balancer::BackendPtr& backend) override { on_errors_(backend); }
+    bool spare_idle() override { return views_.close_all_idle() > 0; }
+    void end_all();
+
+    const std::size_t max_connections_;
+    const OnErrors on_errors_;
+    WorkerViewBuilder views_{loop, index};
+    std::unordered_map<int, std::unique_ptr<Acceptor>> acceptors_; // keyed by descriptor
+    bool paused_ = false;
+    std::function<void()> drained_;
+    std::thread thread_;
+};
+
+} // namespace weir::proxy

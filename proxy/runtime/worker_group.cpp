@@ -1,0 +1,104 @@
+#include "proxy/runtime/worker_group.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace weir::proxy {
+
+namespace asio = boost::asio;
+
+// Calls `done` on the control thread after one arrival from each worker.
+struct WorkerGroup::Countdown {
+    Countdown(asio::io_context& context, std::size_t count, std::function<void()> then)
+        : control(context), left(count), done(std::move(then)) {}
+
+    asio::io_context& control;
+    std::size_t left; // accessed on the control thread only
+    std::function<void()> done;
+
+    static std::function<void()> arrival(std::shared_ptr<Countdown> self) {
+        return [self] {
+            asio::post(self->control, [self] {
+                if (--self->left == 0) self->done();
+            });
+        };
+    }
+};
+
+WorkerGroup::WorkerGroup(asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
+                         std::vector<WorkerCounters>& counters, Worker::OnErrors on_errors)
+    : control_(control) {
+    const auto share = (max_connections + count - 1) / count;
+    const auto report = [&control, on_errors = std::move(on_errors)](const balancer::BackendPtr& backend) {
+        asio::post(control, [on_errors, backend] { on_errors(backend); });
+    };
+    for (std::size_t i = 0; i < count; ++i)
+        workers_.push_back(std::make_unique<Worker>(i, log, counters[i], share, report));
+    for (auto& worker : workers_) worker->start();
+}
+
+asio::awaitable<void> WorkerGroup::adopt(SnapshotPtr snapshot, const ListenSockets& sockets) {
+    auto all = std::make_shared<asio::steady_timer>(control_, asio::steady_timer::time_point::max());
+    const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), [all] { all->cancel(); });
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        std::vector<ListenSocket> own;
+        for (const auto& listener : snapshot->listeners)
+            for (const int fd : sockets.descriptors(listener->config.address, i))
+                own.push_back({fd, listener->config.name});
+        workers_[i]->adopt(snapshot, std::move(own), Countdown::arrival(countdown));
+    }
+    co_await all->async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+asio::awaitable<void> WorkerGroup::wait_for_all() {
+    auto all = std::make_shared<asio::steady_timer>(control_, asio::steady_timer::time_point::max());
+    const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), [all] { all->cancel(); });
+    for (auto& worker : workers_) worker->run(Countdown::arrival(countdown));
+    co_await all->async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+void WorkerGroup::close_idle_to(const balancer::BackendPtr& backend) {
+    for (auto& worker : workers_) worker->close_idle_to(backend);
+}
+
+void WorkerGroup::cut_tunnels_to(const balancer::BackendPtr& backend) {
+    for (auto& worker : workers_) worker->cut_tunnels_to(backend);
+}
+
+void WorkerGroup::cut(const balancer::BackendPtr& backend) {
+    for (auto& worker : workers_) worker->cut(backend);
+}
+
+void WorkerGroup::cut(const TrafficPath& way) {
+    for (auto& worker : workers_) worker->cut(way);
+}
+
+void WorkerGroup::count_open(std::function<void(const OpenWork&)> counted) {
+    struct Sum {
+        OpenWork work;
+        std::size_t missing; // workers that have not answered yet
+    };
+    const auto sum = std::make_shared<Sum>(Sum{{}, workers_.size()}); // accessed on the control thread only
+    for (auto& worker : workers_)
+        worker->count_open([&control = control_, sum, counted](const OpenWork& work) {
+            asio::post(control, [sum, counted, work] {
+                sum->work += work;
+                if (--sum->missing == 0) counted(sum->work);
+            });
+        });
+}
+
+void WorkerGroup::drain(const std::set<int>& kept_by_another, std::function<void()> drained) {
+    const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), std::move(drained));
+    for (auto& worker : workers_) worker->drain(kept_by_another, Countdown::arrival(countdown));
+}
+
+void WorkerGroup::stop() {
+    for (auto& worker : workers_) worker->stop();
+    for (auto& worker : workers_) worker->join(); // workers post to each other until the last one has ended
+    workers_.clear();
+}
+
+} // namespace weir::proxy

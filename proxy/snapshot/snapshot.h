@@ -1,0 +1,68 @@
+// One immutable runtime configuration: the control thread builds it and every worker reads it.
+//
+// Thread: immutable once built.
+// Lifetime: shared; an exchange keeps the snapshot that it began with.
+#pragma once
+
+#include "balancer/algorithms/algorithm.h"
+#include "balancer/backend.h"
+#include "conf/model/config.h"
+#include "proxy/snapshot/route_index.h"
+#include "proxy/snapshot/stats.h"
+#include "proxy/snapshot/traffic_stats.h"
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::proxy {
+
+struct MemberSpec {
+    balancer::BackendPtr backend;
+    std::size_t config; // index into PoolSpec::config.backends
+    std::uint32_t weight;
+    conf::AdminState state; // in force: runtime overrides take precedence over the configuration
+    bool operator==(const MemberSpec&) const = default;
+};
+
+struct PoolSpec {
+    conf::Pool config;
+    conf::Timeouts timeouts; // the global timeouts with the pool's own applied
+    std::vector<MemberSpec> members;
+    balancer::AlgorithmMaker algorithm;
+    std::unordered_map<std::uint64_t, std::size_t> marks; // value in a sticky cookie → member
+
+    const conf::Backend& config_of(const MemberSpec& member) const { return config.backends[member.config]; }
+};
+
+struct RouteSpec {
+    conf::Route config;
+    std::size_t pool; // index into Snapshot::pools
+    conf::Timeouts timeouts;
+};
+
+inline constexpr std::size_t no_pool = ~std::size_t{0};
+
+struct ListenerSpec {
+    conf::Listener config;
+    std::size_t pool = no_pool;      // if no route matches
+    std::vector<std::size_t> routes; // indexes into Snapshot::routes, in file order
+    http::RouteIndex route_index;    // finds the first of them that matches
+    std::shared_ptr<ListenerStats> stats;
+    std::vector<std::shared_ptr<TrafficStats>> traffic;  // one for each of `routes`
+    std::shared_ptr<TrafficStats> own_traffic, unrouted; // of its own pool; of requests without a pool
+};
+
+struct Snapshot {
+    std::uint64_t generation = 0;
+    conf::Config config;
+    std::string hash;
+    std::vector<std::shared_ptr<const ListenerSpec>> listeners;
+    std::vector<RouteSpec> routes;
+    std::vector<std::shared_ptr<const PoolSpec>> pools; // a pool that did not change is the same object as before
+};
+
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+} // namespace weir::proxy

@@ -1,0 +1,120 @@
+#include "proxy/snapshot/snapshot_builder.h"
+
+#include "balancer/stickiness.h"
+#include "proxy/snapshot/timeouts.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace weir::proxy {
+namespace {
+
+bool leads_from(const conf::Route& route, const std::string& listener) {
+    const auto& only = route.match.listeners;
+    return only.empty() || std::find(only.begin(), only.end(), listener) != only.end();
+}
+
+} // namespace
+
+std::vector<MemberSpec> SnapshotBuilder::find_members(const conf::Pool& pool, const BuildInputs& now) {
+    std::vector<MemberSpec> members;
+    const auto add = [&](std::size_t i, const std::string& name, const conf::Endpoint& address) {
+        const auto [state, weight] = now.adjustments.effective_state(pool.name, pool.backends[i], name);
+        members.push_back({backends_.find_or_make(pool.name, name, address), i, weight, state});
+    };
+    for (std::size_t i = 0; i < pool.backends.size(); ++i) {
+        const auto& backend = pool.backends[i];
+        if (backend.address.is_unix()) {
+            add(i, backend.name, conf::Endpoint::at_socket(backend.address.socket_path));
+            continue;
+        }
+        if (!backend.address.is_name()) {
+            add(i, backend.name, backend.address.ip);
+            continue;
+        }
+        const auto found = now.addresses.find(backend.address.host);
+        for (auto address : found == now.addresses.end() ? std::vector<conf::Address>() : found->second) {
+            address.set_port(backend.address.port);
+            add(i, backend.name + "@" + address.ip_text(), address);
+        }
+    }
+    return members;
+}
+
+std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& pool, const conf::Timeouts& global,
+                                                            const BuildInputs& now,
+                                                            const std::shared_ptr<const PoolSpec>& known) {
+    const auto timeouts = merge_timeouts(global, pool.timeouts);
+    auto members = find_members(pool, now);
+    if (known && known->config == pool && known->timeouts == timeouts && known->members == members) return known;
+    std::vector<balancer::Entry> entries;
+    auto spec = std::make_shared<PoolSpec>(PoolSpec{pool, timeouts, std::move(members), nullptr, {}});
+    for (std::size_t i = 0; i < spec->members.size(); ++i) {
+        const auto& member = spec->members[i];
+        entries.push_back({member.backend->name(), member.weight});
+        if (pool.sticky) spec->marks[balancer::sticky_mark(pool.name, member.backend->name())] = i;
+    }
+    spec->algorithm = balancer::prepare_algorithm(pool.algorithm, entries);
+    return spec;
+}
+
+std::shared_ptr<ListenerStats> SnapshotBuilder::stats_of(const std::string& listener) {
+    auto& known = stats_[listener];
+    if (auto stats = known.lock()) return stats;
+    auto made = std::make_shared<ListenerStats>(workers_);
+    known = made;
+    return made;
+}
+
+std::shared_ptr<TrafficStats> SnapshotBuilder::traffic_on(TrafficPath path) {
+    auto& known = traffic_[path];
+    if (auto stats = known.lock()) return stats;
+    auto made = std::make_shared<TrafficStats>(std::move(path), workers_);
+    known = made;
+    return made;
+}
+
+SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const BuildInputs& now,
+                                   const SnapshotPtr& old) {
+    auto snapshot = std::make_shared<Snapshot>();
+    snapshot->generation = old ? old->generation + 1 : 1;
+    snapshot->hash = std::move(hash);
+    std::unordered_map<std::string, std::shared_ptr<const PoolSpec>> known;
+    if (old)
+        for (const auto& pool : old->pools) known[pool->config.name] = pool;
+    std::unordered_map<std::string, std::size_t> pool_index;
+    for (const auto& pool : config.pools) {
+        pool_index[pool.name] = snapshot->pools.size();
+        snapshot->pools.push_back(build_pool(pool, config.timeouts, now, known[pool.name]));
+    }
+    for (const auto& route : config.routes) {
+        const auto pool = pool_index.at(route.pool);
+        snapshot->routes.push_back({route, pool, merge_timeouts(snapshot->pools[pool]->timeouts, route.timeouts)});
+    }
+    for (const auto& listener : config.listeners) {
+        auto spec = std::make_shared<ListenerSpec>();
+        spec->config = listener;
+        spec->stats = stats_of(listener.name);
+        spec->unrouted = traffic_on({listener.name, "", ""});
+        if (!listener.pool.empty()) spec->pool = pool_index.at(listener.pool);
+        if (!listener.pool.empty()) spec->own_traffic = traffic_on({listener.name, "", listener.pool});
+        for (std::size_t i = 0; i < config.routes.size(); ++i) {
+            const auto& route = config.routes[i];
+            if (!leads_from(route, listener.name)) continue;
+            spec->routes.push_back(i);
+            spec->traffic.push_back(traffic_on({listener.name, route.name, route.pool}));
+        }
+        spec->route_index = http::RouteIndex(config.routes, spec->routes);
+        snapshot->listeners.push_back(std::move(spec));
+    }
+    snapshot->config = std::move(config);
+    return snapshot;
+}
+
+void SnapshotBuilder::prune() {
+    backends_.prune();
+    std::erase_if(stats_, [](const auto& entry) { return entry.second.expired(); });
+    std::erase_if(traffic_, [](const auto& entry) { return entry.second.expired(); });
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,48 @@
+// Builds snapshots: resolves names to indexes, and finds the existing state of backends and counters.
+//
+// Thread: the control thread.
+// Lifetime: keeps the registries that carry state over reloads; snapshots share what they use.
+#pragma once
+
+#include "balancer/registry.h"
+#include "proxy/snapshot/runtime_overrides.h"
+#include "proxy/snapshot/snapshot.h"
+
+#include <map>
+
+namespace weir::proxy {
+
+// The resolved addresses of the host names in the configuration.
+using AddressBook = std::map<std::string, std::vector<conf::Address>>;
+
+// What a snapshot depends on besides the configuration.
+struct BuildInputs {
+    RuntimeOverrides adjustments;
+    AddressBook addresses;
+};
+
+class SnapshotBuilder {
+public:
+    SnapshotBuilder(std::size_t workers, balancer::PoolState::RunOn run_on)
+        : workers_(workers), backends_(workers, std::move(run_on)) {}
+
+    // Builds a snapshot from a valid `config`. Reuses what did not change since `old`. Changes nothing but registries.
+    SnapshotPtr build(conf::Config config, std::string hash, const BuildInputs& now, const SnapshotPtr& old);
+
+    // Removes state that no snapshot uses any more.
+    void prune();
+
+private:
+    std::vector<MemberSpec> find_members(const conf::Pool& pool, const BuildInputs& now);
+    std::shared_ptr<const PoolSpec> build_pool(const conf::Pool& pool, const conf::Timeouts& global,
+                                               const BuildInputs& now, const std::shared_ptr<const PoolSpec>& known);
+    std::shared_ptr<ListenerStats> stats_of(const std::string& listener);
+    std::shared_ptr<TrafficStats> traffic_on(TrafficPath path);
+
+    std::size_t workers_;
+    balancer::Registry backends_;
+    std::map<std::string, std::weak_ptr<ListenerStats>> stats_;
+    std::map<TrafficPath, std::weak_ptr<TrafficStats>> traffic_;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,57 @@
+// What the workers count for each listener. Every worker writes its own block; a scrape adds them up.
+//
+// Thread: a block has one writer; any thread may read.
+// Lifetime: shared by the snapshots that know the listener; a reload that keeps the listener's name keeps the counts.
+#pragma once
+
+#include "balancer/backend.h"
+#include "proxy/log/failure_reason.h"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace weir::proxy {
+
+using balancer::Counter;
+
+// Returns true if weir itself refused the request for a reason that a configuration change can cause. Malformed
+// requests are refused under any configuration, and failures of a backend count for its pool.
+inline bool is_refusal(FailureReason reason) {
+    switch (reason) {
+    case FailureReason::request_header_too_large:
+    case FailureReason::body_too_large:
+    case FailureReason::bad_proxy_header:
+    case FailureReason::no_route:
+    case FailureReason::no_backend:
+    case FailureReason::queue_full:
+    case FailureReason::queue_timeout:
+    case FailureReason::resource_exhausted: return true;
+    default: return false;
+    }
+}
+
+struct alignas(64) ListenerCounters {
+    Counter connections, active, bytes_in, bytes_out, proxy_headers_refused;
+    Counter outcomes; // requests and TCP connections that have ended
+    Counter refused;  // outcomes that weir itself refused (is_refusal)
+
+    // Counts one request or TCP connection that has ended.
+    void count_outcome(FailureReason reason) {
+        outcomes.add();
+        if (is_refusal(reason)) refused.add();
+    }
+};
+
+struct ListenerStats {
+    explicit ListenerStats(std::size_t count) : workers(count) {}
+    std::vector<ListenerCounters> workers;
+};
+
+// What a worker counts about itself.
+struct alignas(64) WorkerCounters {
+    Counter retries, retries_refused, log_lines_dropped, accept_failures, shortages;
+    Counter longest_adoption_us; // time to adopt a configuration, during which no connection is served
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,48 @@
+// The old process's side of a hot restart: starts the new program, hands over its state (hot_restart_state.h), and may
+// exit once the new process serves. If the new process fails to start, this one keeps serving.
+//
+// Thread: the control thread; nothing blocks.
+// Lifetime: must outlive its coroutines.
+#pragma once
+
+#include "proxy/runtime/hot_restart_state.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <set>
+#include <string>
+
+#include <sys/types.h>
+
+namespace weir::proxy {
+
+class Upgrade {
+public:
+    explicit Upgrade(boost::asio::io_context& control) : control_(control), channel_(control) {}
+
+    // Starts the program of this process's command line, as it is on disk now, and waits until it serves. Returns the
+    // error; empty if it serves and waits for `confirm`.
+    boost::asio::awaitable<std::string> run(const HotRestartState& handover);
+    // Lets the new process go on. Completes when the service manager knows the new process. Returns the error, if any.
+    boost::asio::awaitable<std::string> confirm();
+    // Called when weir stops: tells the new process to stop as well.
+    void abandon();
+
+    pid_t process() const { return process_; } // of the new process
+    // What the new process does not use: addresses of listeners, and "admin".
+    const std::set<std::string>& unused() const { return unused_; }
+
+private:
+    boost::asio::awaitable<std::string> converse(const HotRestartState& handover);
+    boost::asio::awaitable<std::string> end_process();
+
+    boost::asio::io_context& control_;
+    boost::asio::posix::stream_descriptor channel_;
+    pid_t process_ = -1;
+    bool serves_ = false, told_to_go_ = false;
+    std::set<std::string> unused_;
+};
+
+} // namespace weir::proxy

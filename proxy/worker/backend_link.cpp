@@ -1,0 +1,108 @@
+#include "proxy/worker/backend_link.h"
+
+namespace weir::proxy {
+namespace {
+
+constexpr auto fresh = std::chrono::milliseconds(50);
+
+constexpr int max_trimmed = 2; // surplus connections closed per request: few, but more than come back
+
+} // namespace
+
+BackendConnection::BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link)
+    : link_(std::move(link)), timer_(loop.timers(), *this) {
+    link_->counters().connections.add();
+    next_ = link_->all_;
+    if (next_) next_->previous_ = this;
+    link_->all_ = this;
+    ++link_->open_;
+    link_->note_use();
+}
+
+BackendConnection::~BackendConnection() {
+    link_->counters().connections.subtract();
+    --link_->open_;
+    (previous_ ? previous_->next_ : link_->all_) = next_;
+    if (next_) next_->previous_ = previous_;
+}
+
+void BackendConnection::wake() {
+    // A late write event is no reason to close the connection.
+    if (timer_.expired() || socket.readable() || socket.hung_up()) link_->drop(*this);
+}
+
+BackendConnectionPtr BackendLink::acquire() {
+    while (auto connection = idle_.take_newest()) {
+        connection->is_idle_ = false;
+        connection->timer_.cancel();
+        counters_.idle.subtract();
+        if (connection->keep_until_ <= loop_.now()) continue; // a busy worker may see its timer late
+        // An unread event may be a FIN, or bytes that would be taken for the next response. Events from before this
+        // round have been handled; another look costs a system call, which pays only after a while.
+        const bool seen = loop_.now() - connection->idle_since_ < fresh && !loop_.has_pending_event(connection->socket);
+        if (!seen && !connection->socket.is_idle()) continue;
+        note_use();
+        return connection;
+    }
+    return nullptr;
+}
+
+void BackendLink::release(BackendConnectionPtr connection, std::size_t max_idle, TimePoint until) {
+    note_use(); // it may have been in use for longer than the peak remembers
+    if (retired_ || max_idle == 0 || until <= loop_.now() || backend_->verdict() == balancer::Verdict::down) return;
+    if (!connection->in.empty() || connection->socket.hung_up()) return;
+    if (connection->socket.readable() && !connection->socket.is_idle()) return;
+    connection->in.release();
+    connection->tunnel_ = false; // the backend did not agree to the upgrade
+    connection->socket.set_waker(*connection);
+    connection->timer_.set(until);
+    connection->keep_until_ = until;
+    connection->idle_since_ = loop_.now();
+    connection->is_idle_ = true;
+    counters_.idle.add();
+    idle_.push(std::move(connection));
+    trim(max_idle);
+}
+
+void BackendLink::trim(std::size_t max_idle) {
+    const auto needed = peak_.read(loop_.now());
+    for (int i = 0; i < max_trimmed && open_ > needed && !idle_.empty(); ++i) {
+        counters_.idle.subtract();
+        idle_.take_oldest();
+    }
+    for (; idle_.size() > max_idle; idle_.take_oldest()) counters_.idle.subtract();
+}
+
+std::size_t BackendLink::close_idle() {
+    const auto count = idle_.size();
+    counters_.idle.subtract(count);
+    while (idle_.take_newest()) {}
+    return count;
+}
+
+void BackendLink::cut_all() {
+    close_idle();
+    cut(Which::all);
+}
+
+void BackendLink::cut_tunnels() { cut(Which::tunnels); }
+
+void BackendLink::cut(Which which) {
+    for (auto* connection = all_; connection;) {
+        if (connection->cut_ || (which == Which::tunnels && !connection->tunnel_)) {
+            connection = connection->next_;
+            continue;
+        }
+        connection->cut_ = true;
+        connection->socket.wake_user(); // this may free the connection, or any other
+        connection = all_;
+    }
+}
+
+void BackendLink::drop(BackendConnection& connection) {
+    if (!connection.is_idle_) return;
+    const auto doomed = idle_.take(connection);
+    counters_.idle.subtract();
+}
+
+} // namespace weir::proxy

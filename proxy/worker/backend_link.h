@@ -1,0 +1,94 @@
+// One worker's connections to one backend. The link holds the idle connections and closes them if the backend closes
+// them, sends unexpected bytes, or their keep-alive time is over.
+//
+// It keeps as many idle as were recently in use at once (recent_peak.h): a steady load opens and closes none.
+//
+// Thread: one worker's thread.
+// Lifetime: a link lives as long as a view or an exchange uses it; the event loop must outlive it.
+#pragma once
+
+#include "balancer/backend.h"
+#include "proxy/base/recent_peak.h"
+#include "proxy/io/buffer.h"
+#include "proxy/io/socket.h"
+#include "proxy/io/timer_wheel.h"
+#include "proxy/worker/idle_connections.h"
+
+#include <memory>
+
+namespace weir::proxy {
+
+class BackendLink;
+
+// A connection to a backend. In use, it wakes its user's Waiter; idle, it handles its own events.
+class BackendConnection final : public Waker {
+public:
+    BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link);
+    ~BackendConnection();
+
+    Socket socket;
+    Buffer in; // read but not used yet
+
+    BackendLink& link() { return *link_; }
+    // Returns true if the connection must be closed now, whatever it carries: its user must stop.
+    bool is_cut() const { return cut_; }
+    // Marks the connection as a tunnel: it carries, or will carry, TCP or an upgraded protocol.
+    void become_tunnel() { tunnel_ = true; }
+
+private:
+    friend class BackendLink;
+    friend class IdleConnections;
+    void wake() override; // while idle: an unexpected event or the keep-alive timeout
+
+    std::shared_ptr<BackendLink> link_;
+    Timer timer_;
+    TimePoint idle_since_{}, keep_until_{};
+    bool cut_ = false, tunnel_ = false, is_idle_ = false;
+    BackendConnection *previous_ = nullptr, *next_ = nullptr; // in the link's list of all connections
+    BackendConnection *older_ = nullptr, *newer_ = nullptr;   // in the list of idle connections
+};
+
+class BackendLink : public std::enable_shared_from_this<BackendLink> {
+public:
+    BackendLink(EventLoop& loop, balancer::BackendPtr backend, std::size_t worker)
+        : loop_(loop), backend_(std::move(backend)), counters_(backend_->counters(worker)) {}
+
+    std::uint64_t used_in = 0; // the last view that uses the link, for its WorkerViewBuilder
+
+    const balancer::Backend& backend() const { return *backend_; }
+    balancer::BackendCounters& counters() { return counters_; }
+
+    // Returns the most recently used idle connection; null if there is none.
+    BackendConnectionPtr acquire();
+    BackendConnectionPtr make() { return std::make_unique<BackendConnection>(loop_, shared_from_this()); }
+
+    // Keeps a connection until `until` for another request. Closes the oldest idle connections if there are more than
+    // the load of the last minute needs, or more than `max_idle`.
+    void release(BackendConnectionPtr connection, std::size_t max_idle, TimePoint until);
+    std::size_t close_idle(); // returns how many
+    // Closes every connection, in use or idle.
+    void cut_all();
+    // Closes every tunnel; requests go on until they are answered.
+    void cut_tunnels();
+    // The backend was removed from the configuration: the link keeps no connection from now on.
+    void retire() { retired_ = true, close_idle(); }
+
+private:
+    friend class BackendConnection;
+    enum class Which { all, tunnels };
+    void cut(Which which);
+    void drop(BackendConnection& connection);
+    void note_use() { peak_.note(open_ - idle_.size(), loop_.now()); }
+    void trim(std::size_t max_idle);
+
+    EventLoop& loop_;
+    balancer::BackendPtr backend_;
+    balancer::BackendCounters& counters_;
+    IdleConnections idle_;
+    RecentPeak peak_; // of the connections in use
+    BackendConnection* all_ = nullptr;
+    std::size_t open_ = 0; // number of connections
+    bool retired_ = false;
+};
+
+} // namespace weir::proxy

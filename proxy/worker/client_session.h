@@ -1,0 +1,43 @@
+// The base of all client connections, whatever the protocol: counted, in its worker's list, and closed at its end.
+//
+// Thread: one worker's thread.
+// Lifetime: a session owns itself through its coroutine (spawn); the worker's context outlives it.
+#pragma once
+
+#include "proxy/io/task.h"
+#include "proxy/worker/client.h"
+
+namespace weir::proxy {
+
+// How long a client that has just connected may take to send something once weir or the listener is draining.
+inline constexpr conf::Duration newcomer_time = std::chrono::seconds(1);
+
+class ClientSession : public ClientConnection {
+public:
+    ClientSession(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer);
+    ~ClientSession() override;
+
+    // Takes the accepted descriptor. Returns false if the event loop cannot watch it.
+    bool open(int fd) {
+        client_.socket.count_bytes(client_.counters().bytes_in, client_.counters().bytes_out);
+        return client_.socket.open(client_.context.loop, fd, client_.fiber);
+    }
+    void abort() override;
+
+protected:
+    // Reads the PROXY header at the start of the connection, if the listener expects one; the bytes behind it stay in
+    // the client's buffer. Returns false if there is no legal header from a trusted peer in time.
+    Task<bool> receive_proxy_header();
+
+    // Why no PROXY header was received; empty if the client sent nothing at all.
+    const Failure& proxy_failure() const { return proxy_failure_; }
+
+    Client client_;
+
+private:
+    Task<bool> read_proxy_header();
+
+    Failure proxy_failure_;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,54 @@
+"""A machine of a scenario's own: the files of this one, with changes that nobody else sees and that go with it. It has
+its own network, processes and /run as well. Needs root."""
+import contextlib
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+import sys
+
+INSIDE = "WEIR_PRIVATE_MACHINE"
+FOLDERS = ("/etc", "/usr", "/var")
+libc = ctypes.CDLL(None, use_errno=True)
+UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def why_not():
+    """Why there cannot be one, or None."""
+    if os.environ.get(INSIDE):
+        return None
+    if os.geteuid() != 0:
+        return "needs root"
+    probe = "mount -t tmpfs none /mnt && mkdir /mnt/a /mnt/b && mount -t overlay none -o lowerdir=/etc,upperdir=/mnt/a,workdir=/mnt/b /etc"
+    done = subprocess.run([*UNSHARE, "sh", "-c", probe], capture_output=True, text=True)
+    return None if done.returncode == 0 else f"no private mounts here: {done.stderr.strip()}"
+
+
+def enter():
+    """Runs this program again inside of one."""
+    os.environ[INSIDE] = "yes"
+    os.execvp(UNSHARE[0], [*UNSHARE, sys.executable, "-B", *sys.argv])
+
+
+def mount(source, target, kind, flags=0, data=""):
+    if libc.mount(source.encode(), target.encode(), kind.encode(), flags, data.encode()) != 0:
+        raise OSError(ctypes.get_errno(), f"mount {target}: {os.strerror(ctypes.get_errno())}")
+
+
+def prepare():
+    """To be called once, inside: after it, what is written to the system is kept in memory."""
+    mount("tmpfs", "/mnt", "tmpfs")
+    for folder in FOLDERS:
+        aside = "/mnt" + folder
+        os.makedirs(aside + "/upper")
+        os.makedirs(aside + "/work")
+        mount("overlay", folder, "overlay", 0, f"lowerdir={folder},upperdir={aside}/upper,workdir={aside}/work")
+    mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
+    os.makedirs("/run/lock")
+    with socket.socket() as s:  # a new network has its loopback interface down
+        request = struct.pack("16sh14x", b"lo", 0x1)
+        fcntl.ioctl(s, 0x8914, request)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink("/usr/sbin/policy-rc.d")

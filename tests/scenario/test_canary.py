@@ -1,0 +1,119 @@
+"""What weir refuses itself speaks against a change, if it did not refuse that before."""
+import threading
+
+from weir_test import Client, Scenario, eventually, free_port, main, web
+
+
+class Load:
+    """A client that asks the same all the time, each time on a connection of its own if it has to."""
+
+    def __init__(self, test, port, target="/", extra="", body=b"", connect=False):
+        self.statuses, self.over = [], threading.Event()
+        self.port, self.request, self.connect = port, f"{'POST' if body else 'GET'} {target} HTTP/1.1\r\nHost: a\r\n{extra}".encode(), connect
+        self.request += (f"Content-Length: {len(body)}\r\n".encode() if body else b"") + b"\r\n" + body
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        test.addCleanup(self.stop)
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                with Client(self.port) as client:
+                    while not self.over.is_set():
+                        client.send(self.request)
+                        answer = client.reader.response()
+                        if not answer:
+                            break
+                        self.statuses.append(answer["status"])
+                        if answer["fields"].get("connection") == "close" or self.connect:
+                            break
+            except OSError:
+                self.statuses.append(None)
+
+    def stop(self):
+        self.over.set()
+        self.thread.join()
+
+
+class Refusals(Scenario):
+    def serve(self, more="", routes=""):
+        self.port, self.good = free_port(), self.backend(name="good")
+        self.proxy = self.weir(self.config(more, routes))
+        self.before = self.proxy.status()["config"]["hash"]
+
+    def config(self, more="", routes=""):
+        default = "" if routes else ", pool: web"
+        return f'''listeners: {{web: {{address: "127.0.0.1:{self.port}"{default}}}}}
+pools: {{web: {{backends: ["{self.good.address}"]}}, other: {{backends: ["{self.good.address}"]}}}}
+{routes}{more}reload: {{watch: false, rollback: {{window: 10m}}}}
+'''
+
+    def assert_rolled_back(self, config, load, status):
+        eventually(lambda: load.statuses.count(200) > 50, "it is served before")
+        report = self.proxy.reload(config)
+        self.assertEqual((report["verdict"], report.get("cause")), ("rolled_back", "worse"))
+        self.assertRegex(report["errors"][0], r"listener web: weir itself refuses \d+% of its requests, \d+% before")
+        self.assertIn(status, load.statuses)
+        self.assertEqual(self.proxy.status()["config"]["hash"], self.before)
+        self.assertEqual([bad["hash"] for bad in self.proxy.status()["reload"]["denylist"]], [report["hash"]])
+        served = len(load.statuses)
+        eventually(lambda: 200 in load.statuses[served:], "it is served again")
+
+    def test_a_route_that_is_gone_and_answers_404_is_rolled_back(self):
+        both = "routes:\n  - {name: api, match: {path_prefix: /api}, pool: web}\n  - {name: shop, match: {path_prefix: /shop}, pool: other}\n"
+        self.serve(routes=both)
+        load = Load(self, self.port, "/shop/1")
+        self.assert_rolled_back(self.config(routes=both.replace("/shop}", "/shap}")), load, 404)
+
+    def test_a_pool_whose_backends_are_all_in_maintenance_is_rolled_back(self):
+        self.serve()
+        load = Load(self, self.port)
+        maint = self.config().replace(f'web: {{backends: ["{self.good.address}"]', f'web: {{backends: [{{address: "{self.good.address}", state: maint}}]', 1)
+        self.assert_rolled_back(maint, load, 503)
+
+    def test_a_limit_that_is_too_low_and_answers_431_is_rolled_back(self):
+        self.serve()
+        load = Load(self, self.port, extra="A: b\r\n" * 60)
+        self.assert_rolled_back(self.config("limits: {header_count: 50}\n"), load, 431)
+
+    def test_a_body_limit_that_is_too_low_and_answers_413_is_rolled_back(self):
+        self.serve()
+        load = Load(self, self.port, body=b"x" * 2000)
+        self.assert_rolled_back(self.config("limits: {body_size: 1000B}\n"), load, 413)
+
+    def test_tcp_clients_that_get_no_backend_any_more_roll_it_back(self):
+        port, good = free_port(), self.backend(name="good")
+        config = f'''listeners: {{web: {{address: "127.0.0.1:{port}", protocol: tcp, pool: web}}}}
+pools: {{web: {{backends: ["{good.address}"]}}}}
+reload: {{watch: false, rollback: {{window: 10m}}}}
+'''
+        proxy = self.weir(config)
+        load = Load(self, port, connect=True)
+        eventually(lambda: load.statuses.count(200) > 50, "it is served before")
+        report = proxy.reload(config.replace(f'"{good.address}"', f'{{address: "{good.address}", state: maint}}'))
+        self.assertEqual((report["verdict"], report.get("cause")), ("rolled_back", "worse"))
+        self.assertIn("listener web: weir itself refuses", report["errors"][0])
+
+    def test_what_weir_refused_before_the_change_as_well_is_not_held_against_it(self):
+        self.serve()
+        load = Load(self, self.port, extra="A: b\r\n" * 200)  # more than the limit all along
+        eventually(lambda: load.statuses.count(431) > 100, "it is refused before")
+        self.proxy.write(self.config("limits: {header_count: 90}\n"))
+        self.proxy.admin("POST", "/api/v1/reload")
+        window = eventually(lambda: self.proxy.status()["reload"]["window"], "it is watched")
+        refused = len(load.statuses)
+        eventually(lambda: len(load.statuses) > refused + 200, "many more are refused")
+        self.assertEqual(self.proxy.status()["reload"]["window"]["hash"], window["hash"])
+
+    def test_malformed_requests_count_for_no_rollback(self):
+        self.serve()
+        self.proxy.write(self.config("limits: {header_count: 90}\n"))
+        self.proxy.admin("POST", "/api/v1/reload")
+        window = eventually(lambda: self.proxy.status()["reload"]["window"], "it is watched")
+        load = Load(self, self.port, extra="Content-Length: x\r\n")
+        eventually(lambda: load.statuses.count(400) > 100, "they are refused")
+        self.assertEqual(self.proxy.status()["reload"]["window"]["hash"], window["hash"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""What docs/fleet.md shows is what works: its first example on three machines, and the rights that Redis has to give."""
+import os
+import re
+import subprocess
+import tempfile
+
+from fleet_test import FleetScenario
+from redis_server import Redis
+from weir_test import WEIR, Scenario, eventually, free_port, main
+
+SOURCE = os.environ.get("WEIR_SOURCE", ".")
+
+
+def document():
+    with open(os.path.join(SOURCE, "docs/fleet.md")) as f:
+        return f.read()
+
+
+def put_in(text, changes):
+    """Every replacement must find its place: an example that has changed is to be looked at."""
+    for old, new in changes.items():
+        assert old in text, f"{old} not in {text}"
+        text = text.replace(old, new)
+    return text
+
+
+class Example(FleetScenario):
+    def example(self, backend):
+        """The first one of the document, with this test's ports; what differs by machine comes from the environment."""
+        text = document().split("```yaml\n")[1].split("```")[0]
+        return put_in(text, {
+            "0.0.0.0:80": "127.0.0.1:${PORT}",
+            '"10.0.0.11:8080", "10.0.0.12:8080"': f'"{getattr(backend, "address", backend)}"',
+            "interval: 2s": "interval: 200ms, timeout: 200ms, fall: 2, rise: 1",
+            "window: 30s": f"window: {self.window}",
+            "redis://10.0.0.5:6379/0": f"redis://127.0.0.1:{self.redis.port}/0",
+            "/var/lib/weir": '"${STATE}"',
+            "127.0.0.1:9901": "127.0.0.1:${ADMIN}",
+        })
+
+    def write_example(self, backend):
+        for weir in self.fleet:
+            weir.write(self.example(backend))
+
+    def test_a_bad_change_of_the_first_example_runs_on_one_of_three_machines_only(self):
+        self.redis, self.fleet, self.window = Redis(self), [], "1s"
+        self.redis.call("CONFIG", "SET", "requirepass", "a-long-secret")
+        good = self.backend(name="good")
+        for i in range(3):
+            state = tempfile.TemporaryDirectory()
+            self.addCleanup(state.cleanup)
+            admin = free_port()
+            environment = {"PORT": str(free_port()), "NAME": f"lb-{i}", "STATE": state.name, "ADMIN": str(admin), "REDIS_PASSWORD": "a-long-secret"}
+            self.fleet.append(Scenario.weir(self, self.example(good), environment=environment, admin_port=admin, state_dir=state.name, watch=True))
+        eventually(lambda: [m["name"] for m in self.view()["members"]] == ["lb-0", "lb-1", "lb-2"], "all are there")
+        self.assertEqual(len(self.hashes()), 1)
+        other = self.backend(name="other")
+        self.write_example(other)
+        eventually(lambda: self.counts("applied") == [1] * 3, "a good change reaches all")
+        before = self.hashes()
+        self.window = "20s"
+        self.write_example(f"127.0.0.1:{free_port()}")
+        eventually(lambda: sum(self.counts("rolled_back")) == 1 and sum(self.counts("refused")) >= 2, "all have a verdict")
+        self.assertEqual((self.counts("applied"), self.hashes()), ([1] * 3, before))
+        begun = [c for c in self.view()["changes"] if c["hash"] not in before and c["verdict"] == "begun" and c["fence"] > 3]
+        self.assertEqual(len(begun), 1, begun)  # two have never run it
+
+    def test_a_member_that_is_written_out_is_refused_with_the_remedy(self):
+        self.redis, self.window = Redis(self), "1s"
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "weir.yaml")
+            with open(path, "w") as f:
+                f.write(put_in(self.example("127.0.0.1:1"), {'"${NAME:-}"': "lb-01"}))
+            environment = dict(os.environ, PORT="1", STATE=directory, ADMIN="2", REDIS_PASSWORD="a-long-secret")
+            done = subprocess.run([WEIR, "check", "-c", path], capture_output=True, text=True, env=environment, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"weir\.yaml:\d+:\d+: reload\.lock\.member: \"lb-01\" would make this file another one on each machine")
+        self.assertIn('"${NAME}"', done.stderr)
+
+
+class Rights(FleetScenario):
+    def grant(self, block=0):
+        """The rights of the document: what weir needs, or with 1 what is optional."""
+        lines = re.findall(r"^```\n((?:ACL SETUSER .*\n)+)```$", document(), re.M)[block].splitlines()
+        for line in lines:
+            self.assertEqual(self.redis.call(*line.split()), "OK")
+
+    def members_as(self, count, **kwargs):
+        self.more_keys = ", username: weir, password: a-long-secret}"
+        return self.members(count, self.redis, **kwargs)
+
+    def config(self, i, backends, more=""):
+        url = f'redis://127.0.0.1:{self.redis.port}/0"'
+        return super().config(i, backends, more).replace(url + "}", url + self.more_keys)
+
+    def test_the_documented_rights_are_enough_for_everything(self):
+        self.redis = Redis(self)
+        replica = Redis(self, arguments=("--replicaof", "127.0.0.1", str(self.redis.port)))
+        eventually(lambda: "master_link_status:up" in replica.call("INFO", "replication"), "it follows")
+        self.grant()
+        self.members_as(2, source="fleet", more=", replicas: 1")
+        new = self.backend(name="new")
+        with tempfile.TemporaryDirectory() as directory:
+            def push(backend):
+                path = os.path.join(directory, "weir.yaml")
+                with open(path, "w") as f:
+                    f.write(self.whole(self.config(0, [backend])))
+                return self.run_fleet("push", path)
+
+            done = push(new)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            with self.long_window():
+                self.assertEqual(push(f"127.0.0.1:{free_port()}").returncode, 1)  # it is rolled back
+            for words in (("rollback",), ("status",), ("break-lock", "--yes"), ("forgive", self.view()["known_bad"][0]["hash"])):
+                done = self.run_fleet(*words)
+                self.assertNotIn("NOPERM", done.stdout + done.stderr)
+                self.assertNotIn("ACL", done.stdout + done.stderr)
+        self.assertEqual([weir.stop() for weir in self.fleet], [0, 0])
+        self.assertEqual(self.redis.call("ACL", "LOG"), "")  # nothing was ever denied
+
+    def test_rights_that_are_missing_are_told_with_where_to_find_them(self):
+        self.redis, port, backend = Redis(self), free_port(), self.backend()
+        self.grant()
+        self.members_as(1)
+        self.redis.call("ACL", "SETUSER", "weir", "-eval")
+        report = self.fleet[0].reload(self.whole(self.config(0, [self.good], "limits: {header_count: 51}")))
+        self.assertEqual(report["verdict"], "refused")
+        self.assertIn("docs/fleet.md lists the rights", report["errors"][0])
+
+    def persistence(self):
+        return [server["persistence"] for server in self.fleet[0].status()["lock"]["servers"]]
+
+    def reconnects(self):
+        """Its connections are cut; returns when it has told of itself on a new one."""
+        before = self.redis.call("CLIENT", "LIST")
+        old = set(re.findall(r"^id=(\d+) .*user=weir", before, re.M))
+        self.redis.call("CLIENT", "KILL", "USER", "weir")
+        eventually(lambda: set(re.findall(r"^id=(\d+) .* user=weir", self.redis.call("CLIENT", "LIST"), re.M)) - old, "it has a new connection")
+
+    def asked(self, path):
+        with open(path, encoding="latin-1") as f:
+            return sum("acl_check_cmd" in line for line in f)
+
+    def test_without_the_optional_right_nothing_is_denied_and_nothing_is_said(self):
+        self.redis = Redis(self)
+        self.grant()
+        path = self.redis.monitor(self)
+        self.members_as(1)
+        eventually(lambda: self.asked(path), "it has asked what it may do")
+        for header_count in (51, 52):
+            self.reconnects()
+            report = self.fleet[0].reload(self.whole(self.config(0, [self.good], f"limits: {{header_count: {header_count}}}")))
+            self.assertEqual(report["verdict"], "applied")
+        self.assertEqual(self.persistence(), ["unknown"])
+        self.assertEqual(self.redis.call("ACL", "LOG"), "")
+        self.assertNotRegex(self.fleet[0].log(), "NOPERM|keeps no data")
+
+    def test_a_server_that_keeps_no_data_is_told_once_with_the_optional_right(self):
+        self.redis = Redis(self)  # appendonly no, save ""
+        self.grant()
+        self.grant(1)
+        path = self.redis.monitor(self)
+        self.members_as(1)
+        self.fleet[0].wait_logged("keeps no data over a restart")
+        self.assertEqual(self.persistence(), ["none"])
+        self.assertIn(str(self.redis.port), self.fleet[0].status()["lock"]["servers"][0]["url"])
+        self.reconnects()
+        eventually(lambda: self.asked(path) == 2, "it asks again: the server may be another one")
+        self.redis.call("CONFIG", "SET", "appendonly", "yes")
+        self.reconnects()
+        eventually(lambda: self.persistence() == ["append_only_file"], "it keeps its data now")
+        self.assertEqual(len(re.findall("keeps no data", self.fleet[0].log())), 1)
+        self.assertEqual(self.redis.call("ACL", "LOG"), "")
+
+    def test_servers_that_keep_their_data_are_shown_and_not_warned_of(self):
+        for right, arguments, persistence in (("+config|get", ("--appendonly", "yes"), "append_only_file"), ("+config|get", ("--save", "3600 1"), "snapshots"),
+                                              ("+info", ("--appendonly", "yes"), "append_only_file"), ("+info", (), "unknown")):
+            with self.subTest(right, arguments=arguments):
+                self.redis = Redis(self, arguments=arguments)
+                self.grant()
+                self.assertEqual(self.redis.call("ACL", "SETUSER", "weir", right), "OK")
+                path = self.redis.monitor(self)
+                self.members_as(1)
+                eventually(lambda: self.asked(path), "it has asked what it may do")
+                if persistence != "unknown":
+                    eventually(lambda: self.persistence() == [persistence], f"it is {persistence}")
+                self.assertEqual(self.fleet[0].stop(), 0)
+                self.assertNotIn("keeps no data", self.fleet[0].log())
+                self.assertEqual(self.redis.call("ACL", "LOG"), "")
+
+
+if __name__ == "__main__":
+    main()

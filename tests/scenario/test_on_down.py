@@ -1,0 +1,157 @@
+"""What becomes of long connections when their backend goes down (on_down), and of peers that have gone without a word."""
+import socket
+import threading
+
+from weir_test import Scenario, eventually, free_port, main
+
+
+class Long(Scenario):
+    """Two backends that echo; each has a health port of its own, which may be closed."""
+
+    def echo(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        self.listeners.append(listener)
+
+        def serve(connection):
+            with connection:
+                while data := connection.recv(4096):
+                    if data.startswith(b"GET /slow"):
+                        self.gate.wait(30)
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
+                    elif data.startswith(b"GET "):
+                        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                    else:
+                        connection.sendall(data)
+
+        def accept():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return listener.getsockname()[1]
+
+    def serve(self, on_down, protocol="tcp", count=2):
+        self.gate, self.listeners, self.port = threading.Event(), [], free_port()
+        self.addCleanup(self.gate.set)
+        self.health = [self.backend() for _ in range(count)]
+        listed = ", ".join(f'{{name: b{i}, address: "127.0.0.1:{self.echo()}", health_check_port: {health.port}}}' for i, health in enumerate(self.health))
+        self.proxy = self.weir(f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web}}}}
+pools:
+  web:
+    backends: [{listed}]
+    health_check: {{type: http, interval: 200ms, timeout: 200ms, fall: 10, rise: 1}}
+    {on_down}
+""", workers=1)
+        self.proxy.wait_up(count)
+
+    def connect(self, count=2):
+        clients = [self.client(self.port) for _ in range(count)]
+        for client in clients:
+            self.assertEqual(self.says(client), b"hello")
+        return clients
+
+    @staticmethod
+    def says(client):
+        client.send("hello")
+        return client.sock.recv(100)
+
+    def put_down(self, number):
+        self.health[number].close()
+        eventually(lambda: self.proxy.backends()[f"b{number}"]["state"] == "down", f"b{number} is down")
+
+    def connect_quietly(self):
+        with socket.create_connection(("127.0.0.1", self.port)):
+            return True
+
+    def stop_listening(self, port):
+        next(listener for listener in self.listeners if listener.getsockname()[1] == port).shutdown(socket.SHUT_RDWR)
+
+    def test_tcp_connections_to_a_backend_that_goes_down_are_closed_at_once_where_the_pool_says_so(self):
+        self.serve("on_down: close")
+        first, second = self.connect()
+        self.put_down(1)
+        self.assertEqual(second.rest(), b"")
+        self.assertEqual(self.says(first), b"hello")
+        again = self.connect(1)[0]  # a client that connects again is served by the other
+        self.health[1].open()
+        self.proxy.wait_up(2)
+        self.assertEqual(self.says(again), b"hello")  # and stays there when the first is back
+        self.assertEqual([b["active"] for b in self.proxy.backends().values()], [2, 0])
+
+    def test_tcp_connections_are_kept_by_default(self):
+        self.serve("on_down: keep")
+        clients = self.connect()
+        self.put_down(1)
+        for client in clients:
+            self.assertEqual(self.says(client), b"hello")
+
+    def test_a_reload_that_says_so_closes_those_to_backends_that_are_down_already(self):
+        self.serve("on_down: keep")
+        first, second = self.connect()
+        self.put_down(1)
+        self.assertEqual(self.says(second), b"hello")
+        with open(self.proxy.path) as f:
+            config = f.read()
+        self.proxy.reload(config.replace("on_down: keep", "on_down: close"))
+        self.assertEqual(second.rest(), b"")
+        self.assertEqual(self.says(first), b"hello")
+
+    def test_upgraded_connections_are_closed_and_requests_are_finished(self):
+        self.serve("on_down: close", "http", count=1)
+        slow, tunnel, late = self.client(self.port), self.client(self.port), self.client(self.port)
+        self.assertEqual(tunnel.get("/ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101)
+        self.assertEqual(self.says(tunnel), b"hello")
+        slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        # An upgrade that is asked for, but not agreed to yet, is a tunnel too: it would begin at a backend that is down.
+        late.send("GET /slow-ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        eventually(lambda: self.proxy.backends()["b0"]["active"] == 3, "all three are under way")
+        self.put_down(0)
+        self.assertEqual(tunnel.rest(), b"")
+        self.assertIn(late.reader.response()["status"], (502, 503))
+        self.gate.set()
+        self.assertEqual(slow.reader.response()["body"], b"slow")
+
+    def test_a_backend_that_live_traffic_ejects_loses_them_too(self):
+        self.serve("on_down: close\n    outlier_ejection: {consecutive_errors: 1, base_time: 1h}")
+        first, second = self.connect()
+        backends = self.proxy.backends()
+        dead = int(backends["b1"]["address"].rsplit(":", 1)[1])
+        self.stop_listening(dead)
+        eventually(lambda: self.connect_quietly() and self.proxy.backends()["b1"]["state"] == "ejected", "it refuses, and is ejected")
+        self.assertEqual(second.rest(), b"")
+        self.assertEqual(self.says(first), b"hello")
+
+    def test_the_kernel_looks_for_peers_that_have_gone_without_a_word(self):
+        self.serve("")
+        clients = self.connect()
+        weir, backends = self.port, {int(b["address"].rsplit(":", 1)[1]) for b in self.proxy.backends().values()}
+        timers = eventually(lambda: keepalive_timers(weir, backends), "weir's sockets are idle")
+        self.assertEqual(timers, {"client": 2, "backend": 2})
+        self.assertEqual([self.says(client) for client in clients], [b"hello"] * 2)
+
+
+def keepalive_timers(weir, backends):
+    """How many of weir's established sockets have a keepalive timer; nothing while one waits for an acknowledgement."""
+    found = {"client": 0, "backend": 0}
+    with open("/proc/net/tcp") as table:
+        next(table)
+        for line in table:
+            _, local, remote, state, _, timer, *_ = line.split()
+            if state != "01":
+                continue
+            local, remote = int(local.split(":")[1], 16), int(remote.split(":")[1], 16)
+            side = "client" if local == weir else "backend" if remote in backends else None
+            if side and timer.startswith("01"):
+                return None
+            if side and timer.startswith("02"):
+                found[side] += 1
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What a client can bring about puts no backend out, and counts for no rollback."""
+import socket
+import threading
+
+from weir_test import Client, Scenario, eventually, free_port, main, web
+
+RULES = "{consecutive_errors: 3, base_time: 1h, max_ejected: 100%}"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Provoked(Scenario):
+    def serve(self, script, more="", workers=1):
+        self.port = free_port()
+        self.behind = self.backend(script)
+        pool = web(self.port, [self.behind], more=more).replace("    backends", f"    outlier_ejection: {RULES}\n    backends")
+        self.proxy = self.weir(pool, workers=workers)
+
+    def ask(self, data, count=1):
+        statuses = []
+        for _ in range(count):
+            with Client(self.port) as client:
+                answer = client.send(data).reader.response(data.split(" ")[0])
+                statuses.append(answer and answer["status"])
+        return statuses
+
+    def counted(self):
+        """What speaks against the backend, for the canary; and its state, a moment after the last verdict."""
+        metrics = self.proxy.metrics()
+        return metrics['weir_backend_errors_total{pool="web",backend="%s"}' % self.behind.address], self.proxy.states()
+
+    def test_statuses_that_a_request_can_ask_for_do_not_eject(self):
+        self.serve(lambda c, r: c.sendall(f"HTTP/1.1 {r['target'][1:]} Status\r\nContent-Length: 0\r\n\r\n".encode()))
+        for status, errors in ((501, 0), (505, 0), (500, 10), (599, 20)):
+            self.assertEqual(self.ask(f"GET /{status} HTTP/1.1\r\nHost: a\r\n\r\n", 10), [status] * 10)
+            self.assertEqual(self.counted(), (errors, ["up"]), status)
+        self.ask("GET /503 HTTP/1.1\r\nHost: a\r\n\r\n", 3)
+        eventually(lambda: self.proxy.states() == ["ejected"], "what says that a server cannot serve ejects")
+
+    def test_posts_that_are_lost_on_kept_connections_do_not_eject(self):
+        gate, served = threading.Barrier(6), []
+
+        def script(connection, request):
+            if request["method"] == "POST" and connection in served:
+                connection.shutdown(socket.SHUT_RDWR)
+                raise OSError("closed when the request came")
+            served.append(connection)
+            if request["method"] == "GET":
+                gate.wait(30)
+            connection.sendall(OK)
+
+        self.serve(script)
+        askers = [threading.Thread(target=self.ask, args=("GET / HTTP/1.1\r\nHost: a\r\n\r\n",)) for _ in range(6)]
+        for asker in askers:
+            asker.start()
+        for asker in askers:
+            asker.join()
+        eventually(lambda: self.proxy.backends()[self.behind.address]["idle"] == 6, "six connections are kept")
+        self.assertEqual(self.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", 6), [502] * 6)
+        self.assertEqual(self.counted(), (0, ["up"]))
+        self.assertEqual(self.proxy.backends()[self.behind.address]["failures"], 6)  # they are counted as what they are
+
+    def serve_raw(self, answer):
+        """A backend that reads what has been sent, answers with these bytes, and closes."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def run():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    received = b""
+                    while not received.endswith(b"but these" if b"Content-Length" in received else b"\r\n\r\n"):
+                        received += connection.recv(65536)
+                    connection.sendall(answer)
+
+        threading.Thread(target=run, daemon=True).start()
+        self.port, address = free_port(), f"127.0.0.1:{listener.getsockname()[1]}"
+        self.proxy = self.weir(web(self.port, [address]).replace("    backends", f"    outlier_ejection: {RULES}\n    backends"))
+
+    def test_uploads_that_stall_until_the_backend_closes_do_not_eject(self):
+        self.serve_raw(b"")
+        self.assertEqual(self.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nbut these", 6), [502] * 6)
+        self.assertEqual(self.proxy.states(), ["up"])
+        self.ask("POST / HTTP/1.1\r\nHost: a\r\n\r\n", 3)
+        eventually(lambda: self.proxy.states() == ["ejected"], "a request that was sent whole is owed an answer")
+
+    def test_gateway_statuses_in_answer_to_half_an_upload_do_not_eject(self):
+        self.serve_raw(b"HTTP/1.1 504 Upload\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        self.assertEqual(self.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nbut these", 6), [504] * 6)
+        self.assertEqual(self.proxy.states(), ["up"])
+
+    def test_an_upload_that_stalls_for_too_long_is_the_clients_own_fault(self):
+        self.serve(lambda c, r: c.sendall(OK), more="timeouts: {client_idle: 1s}")
+        self.assertEqual(self.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nbut these", 4), [408] * 4)
+        self.assertEqual(self.counted(), (0, ["up"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""The check of the tree fails on what it forbids.
+usage: test_check_tree.py SOURCE_DIR"""
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(sys.argv.pop())
+CHECK = SOURCE / "tests/support/check_tree.py"
+HEADER = "// A type.\n//\n// Thread: any.\n// Lifetime: a value.\n#pragma once\n"
+
+
+class Misplaced(unittest.TestCase):
+    def setUp(self):
+        self.tree = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for name in ("conf", "lock", "balancer", "health", "proxy", "tests/unit"):
+            shutil.copytree(SOURCE / name, self.tree / name)
+        for name in ("CONTRIBUTING.md", "tests/CMakeLists.txt"):
+            shutil.copy(SOURCE / name, self.tree / name)
+
+    def check(self):
+        done = subprocess.run([sys.executable, "-B", CHECK, self.tree], capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    def put(self, name, text):
+        (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.tree / name).write_text(text)
+
+    def assert_found(self, *words):
+        code, out = self.check()
+        self.assertEqual(code, 1, out)
+        self.assertTrue(any(all(word in line for word in words) for line in out.splitlines()), out)
+
+    def test_the_tree_as_it_is_passes(self):
+        self.assertEqual(self.check(), (0, "the tree is as it should be\n"))
+
+    def test_a_file_outside_of_every_room_is_found(self):
+        self.put("proxy/loose.h", HEADER)
+        self.assert_found("proxy/loose.h", "is in no room")
+
+    def test_a_folder_that_is_not_a_room_is_found(self):
+        self.put("proxy/misc/thing.h", HEADER)
+        self.assert_found("proxy/misc/thing.h", "is in no room")
+
+    def test_an_include_against_the_order_of_the_rooms_is_found(self):
+        self.put("proxy/io/thing.h", HEADER + '#include "proxy/http/session.h"\n')
+        self.assert_found("proxy/io/thing.h", "includes proxy/http/session.h")
+
+    def test_a_source_that_cmake_does_not_list_is_found(self):
+        self.put("lock/redis/thing.cpp", "")
+        self.assert_found("lock/redis/thing.cpp", "is not listed")
+
+    def test_a_unit_test_that_mirrors_no_room_is_found(self):
+        self.put("tests/unit/proxy/thing_test.cpp", "")
+        self.assert_found("tests/unit/proxy/thing_test.cpp", "mirrors no room")
+
+    def test_protocol_code_that_moves_bytes_is_found(self):
+        self.put("proxy/http1/thing.h", HEADER + '#include "proxy/io/socket.h"\n')
+        self.assert_found("proxy/http1/thing.h", "protocol code moves no bytes")
+
+    def test_a_room_without_a_row_in_contributing_is_found(self):
+        text = (self.tree / "CONTRIBUTING.md").read_text()
+        self.put("CONTRIBUTING.md", text.replace("| `proxy/tcp/` |", "| proxy/tcp |"))
+        self.assert_found("proxy/tcp", "has no row")
+
+    def test_a_header_that_does_not_name_its_thread_is_found(self):
+        self.put("conf/base/thing.h", "#pragma once\n")
+        self.assert_found("conf/base/thing.h", "Thread and Lifetime")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,73 @@
+#include "conf/read/load.h"
+#include "tests/catch.h"
+
+#include <optional>
+
+using namespace weir::conf;
+
+namespace {
+
+// The errors of a pool with this health check, one a line.
+std::string errors_of(const std::string& check, const std::string& backend = "\"127.0.0.1:9001\"") {
+    const auto text = "listeners: {web: {address: \"127.0.0.1:8080\", pool: web}}\npools:\n  web:\n    backends: [" +
+                      backend + "]\n    health_check: {" + check + "}\n";
+    std::string out;
+    for (const auto& error : load_text(text, "weir.yaml", [](const auto&) { return std::nullopt; }).errors)
+        out += error.text() + "\n";
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("a health check may ask in any way that HTTP knows") {
+    CHECK(errors_of("method: HEAD, host: \"app.example.com:8443\", headers: {X-Probe: \"1\", Authorization: Bearer x}")
+              .empty());
+    CHECK(errors_of("method: POST, expect_body: \"\\\"ready\\\": true\", expect_status: [200]").empty());
+    CHECK(errors_of("host: \"[::1]:80\"").empty());
+    CHECK(errors_of("type: tcp", "{address: \"127.0.0.1:9001\", health_check_port: 9002}").empty());
+}
+
+TEST_CASE("a health check that could not work as written is refused with its place and the remedy") {
+    struct Row {
+        const char *check, *error;
+    };
+    const Row rows[] = {
+        {"method: \"G ET\"", "pools.web.health_check.method: \"G ET\" is not a method"},
+        {"method: \"\"", "pools.web.health_check.method: \"\" is not a method"},
+        {"method: get", "write it in upper case, such as GET"},
+        {"method: CONNECT", "CONNECT opens a tunnel"},
+        {"host: \"a b\"", "pools.web.health_check.host: \"a b\" is not a host"},
+        {"host: \"a\\r\\nX: y\"", "is not a host"},
+        {"headers: {Host: x}", "pools.web.health_check.headers.Host: write it as \"host\" of the health check"},
+        {"headers: {content-length: \"3\"}", "weir sets this header itself"},
+        {"headers: {Transfer-Encoding: chunked}", "weir sets this header itself"},
+        {"headers: {Connection: keep-alive}", "weir sets this header itself"},
+        {"headers: {\"a b\": x}", "\"a b\" is not a header name"},
+        {"headers: {X: \"a\\r\\nY: b\"}", "one line without control characters"},
+        {"headers: {X-A: \"1\", x-a: \"2\"}", "given twice"},
+        {"method: HEAD, expect_body: ok", "the response to a HEAD has no body: use method: GET"},
+        {"expect_status: []", "no status would ever pass"},
+        {"path: \"/a b\"", "a path begins with \"/\" and has no spaces"},
+        {"type: tcp, path: /x", "pools.web.health_check.path: means nothing without type: http"},
+        {"type: tcp, method: HEAD", "pools.web.health_check.method: means nothing without type: http"},
+        {"type: heartbeat, host: a", "pools.web.health_check.host: means nothing without type: http"},
+        {"type: heartbeat, headers: {X: a}", "pools.web.health_check.headers: means nothing without type: http"},
+        {"type: tcp, expect_body: a", "pools.web.health_check.expect_body: means nothing without type: http"},
+        {"type: tcp, expect_status: [200]", "pools.web.health_check.expect_status: means nothing without type: http"},
+        {"type: heartbeat, mode: push, token_file: /t, port: 3", "pools.web.health_check.port: means nothing"},
+        {"interval: 1s, timeout: 2s", "longer than the interval"},
+        {"type: heartbeat, interval: 365d, fall: 2", "pools.web.health_check.fall: interval × fall is how long"},
+        {"type: heartbeat, mode: push, token_file: /t, interval: 100d, fall: 1000", "at most 365d"},
+    };
+    for (const auto& row : rows) {
+        INFO(row.check);
+        CHECK_THAT(errors_of(row.check), Catch::Contains(row.error) && Catch::Contains("weir.yaml:5:"));
+    }
+    CHECK_THAT(errors_of("expect_body: \"" + std::string(1025, 'x') + "\""), Catch::Contains("at most 1024 bytes"));
+}
+
+TEST_CASE("a port of a backend's own for a check that asks no port is refused") {
+    const std::string backend = "{address: \"127.0.0.1:9001\", health_check_port: 9002}";
+    CHECK_THAT(errors_of("type: heartbeat, mode: push, token_file: /t", backend),
+               Catch::Contains("pools.web.backends[0].health_check_port: means nothing with mode: push"));
+}

@@ -1,0 +1,136 @@
+#include "conf/base/durable_file.h"
+#include "conf/store/denylist.h"
+#include "conf/store/last_good.h"
+#include "tests/catch.h"
+
+#include <filesystem>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace weir::conf;
+
+namespace {
+
+struct Directory {
+    Directory() {
+        char name[] = "/tmp/weir-store-XXXXXX";
+        REQUIRE(::mkdtemp(name));
+        path = name;
+    }
+    ~Directory() { std::filesystem::remove_all(path); }
+    std::string path;
+};
+
+const LastGood good{"0123abcd",
+                    {{"/etc/weir.yaml", "include: [conf.d/*.yaml]\n"}, {"/etc/conf.d/a b.yaml", "x: \0y\n\n"}}};
+
+} // namespace
+
+TEST_CASE("the last good configuration is read as it was kept") {
+    const Directory directory;
+    const LastGoodStore store(directory.path, "/etc/weir.yaml");
+    CHECK(store.path() != LastGoodStore(directory.path, "/etc/other.yaml").path());
+    std::string why;
+    CHECK_FALSE(store.read(why));
+    CHECK(why.find("No such file") != std::string::npos);
+    REQUIRE_FALSE(store.save(good));
+    const auto read = store.read(why);
+    REQUIRE(read);
+    CHECK(read->hash == good.hash);
+    REQUIRE(read->files.size() == 2);
+    CHECK(read->files[1].path == good.files[1].path);
+    CHECK(read->files[1].text == good.files[1].text);
+    struct stat info {};
+    REQUIRE(::stat(store.path().c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("no byte of the store may change, and none may be missing") {
+    const auto text = to_text(good);
+    std::string why;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        auto other = text;
+        other[i] ^= 1;
+        CHECK_FALSE(last_good_from(other, why));
+        CHECK_FALSE(last_good_from(text.substr(0, i), why));
+        CHECK_FALSE(why.empty());
+    }
+    CHECK(last_good_from(text, why));
+    CHECK(why.empty());
+}
+
+TEST_CASE("a kept configuration is loaded from memory alone, with what it includes") {
+    const std::vector<SourceFile> files{
+        {"/nowhere/weir.yaml", "include: [conf.d/*.yaml]\nlisteners: {a: {address: \"127.0.0.1:1\", pool: p}}\n"},
+        {"/nowhere/conf.d/p.yaml", "pools: {p: {backends: [\"127.0.0.1:2\"]}}\n"}};
+    const auto loaded = load_sources(files);
+    REQUIRE(loaded.ok());
+    CHECK(loaded.config.pools.at(0).name == "p");
+    CHECK(loaded.files.size() == 2);
+    const auto again = load_sources(loaded.sources);
+    CHECK(again.hash == loaded.hash);
+    CHECK_FALSE(load_sources({files[0]}).ok());
+}
+
+TEST_CASE("bad configurations are remembered with their reasons, the oldest are forgotten") {
+    const Directory directory;
+    Denylist known;
+    for (int i = 0; i < 105; ++i) known.add({std::string(63, 'a') + "0123456789"[i % 10], i, 0, "why\nof it"});
+    CHECK(known.all().size() == 10); // one for each hash
+    for (int i = 0; i < 105; ++i) {
+        auto hash = std::to_string(i);
+        known.add({std::string(64 - hash.size(), 'b') + hash, 1000 + i, 0, "pool web: worse"});
+    }
+    CHECK(known.all().size() == Denylist::most);
+    CHECK_FALSE(known.find(std::string(63, 'b') + "0"));
+    REQUIRE_FALSE(known.save(directory.path));
+    boost::system::error_code error;
+    const auto read = Denylist::read(directory.path, error);
+    CHECK_FALSE(error);
+    CHECK(read.all() == known.all());
+    CHECK(read.find(std::string(61, 'b') + "104")->since == 1104);
+}
+
+TEST_CASE("a list of bad configurations that cannot be read is not an empty one") {
+    const Directory directory;
+    boost::system::error_code error;
+    CHECK(Denylist::read(directory.path, error).all().empty());
+    CHECK_FALSE(error); // there is none yet
+    std::filesystem::create_directory(directory.path + "/known-bad");
+    Denylist::read(directory.path, error);
+    CHECK(error == boost::system::errc::is_a_directory);
+}
+
+TEST_CASE("a damaged list of bad configurations loses the damaged lines alone") {
+    const std::string hash(64, 'c');
+    const auto known = Denylist::parse("\nnonsense\n" + hash + "\n" + hash + " x why\n" + std::string(64, 'd') +
+                                       " 5 yes\n" + hash + " 7 fence:12 a reason");
+    REQUIRE(known.all().size() == 2);
+    CHECK(known.all()[1] == DeniedConfig{hash, 7, 12, "a reason"});
+}
+
+TEST_CASE("a file that cannot be replaced is told, and stays") {
+    const Directory directory;
+    const auto path = directory.path + "/file";
+    REQUIRE_FALSE(replace_file(path, "old"));
+    REQUIRE(::mkdir((path + ".new-" + std::to_string(::getpid())).c_str(), 0700) == 0); // in the way
+    CHECK(replace_file(path, "new"));
+    boost::system::error_code error;
+    CHECK(read_whole_file(path, error) == "old");
+    CHECK_FALSE(read_whole_file(directory.path + "/none", error));
+    CHECK(error == boost::system::errc::no_such_file_or_directory);
+}
+
+TEST_CASE("whether a fleet has forgiven a configuration is told by fences, not by two clocks") {
+    const DeniedConfig bad{std::string(64, 'c'), 2'000'000'000, 12, "a reason"}; // by a clock that is far ahead
+    CHECK_FALSE(bad.is_forgiven_by(0));
+    CHECK_FALSE(bad.is_forgiven_by(11)); // it was found bad once more
+    CHECK(bad.is_forgiven_by(12));
+    Denylist known;
+    known.add(bad);
+    CHECK(Denylist::parse(known.text()).all() == std::vector{bad});
+    const auto older = Denylist::parse(std::string(64, 'd') + " 5 fence:x is broken"); // of an earlier version
+    REQUIRE(older.all().size() == 1);
+    CHECK((older.all()[0].fence == 0 && older.all()[0].why == "fence:x is broken"));
+}

@@ -1,0 +1,91 @@
+#include "health/beats/beat.h"
+#include "tests/catch.h"
+
+using namespace weir::health;
+using namespace std::chrono_literals;
+using Answer = ReplayGuard::Answer;
+
+namespace {
+
+constexpr std::int64_t wall = 1'790'000'000'000;
+const ReplayGuard::Steady start{1h};
+
+Beat beat(std::uint64_t sequence, std::chrono::milliseconds later) {
+    return {"p", "b", sequence, wall + later.count()};
+}
+
+} // namespace
+
+TEST_CASE("a beat is signed over all that it says") {
+    const Beat one{"web", "web1", 7, wall, 3, true};
+    // printf 'web\nweb1\n7\n1790000000000\n3\n1\n' | openssl dgst -sha256 -hmac 0123456789abcdef
+    const BeatKey key("0123456789abcdef");
+    for (int again = 0; again < 3; ++again) // a key is used again and again
+        CHECK(key.sign(one) == "ca97323a376455cab9852fb217887f39c63677534ca00ba79757a6e824a8304f");
+    CHECK(key.has_signed(one, key.sign(one)));
+    CHECK_FALSE(BeatKey("0123456789abcdeg").has_signed(one, key.sign(one)));
+    CHECK_FALSE(key.has_signed(one, ""));
+    for (const auto& other : {Beat{"wob", "web1", 7, wall, 3, true}, Beat{"web", "web2", 7, wall, 3, true},
+                              Beat{"web", "web1", 8, wall, 3, true}, Beat{"web", "web1", 7, wall + 1, 3, true},
+                              Beat{"web", "web1", 7, wall, 4, true}, Beat{"web", "web1", 7, wall, 3, false}})
+        CHECK(key.sign(other) != key.sign(one));
+}
+
+TEST_CASE("beats rise: a replayed one, and one from before, are refused") {
+    ReplayGuard ledger(start - 1h);
+    CHECK(ledger.take(beat(5, 0s), start, wall) == Answer::accepted);
+    CHECK(ledger.take(beat(5, 0s), start + 1s, wall + 1000) == Answer::replayed);
+    CHECK(ledger.take(beat(4, 1s), start + 1s, wall + 1000) == Answer::replayed);
+    CHECK(ledger.take(beat(6, 1s), start + 1s, wall + 1000) == Answer::accepted);
+    CHECK(ledger.last_sequence() == 6);
+}
+
+TEST_CASE("a beat that was held back is refused") {
+    ReplayGuard ledger(start - 1h);
+    CHECK(ledger.take(beat(1, 0s), start, wall) == Answer::accepted);
+    CHECK(ledger.take(beat(2, 1s), start + 62s, wall + 62'000) == Answer::off_time);
+    CHECK(ledger.take(beat(3, 61s), start + 62s, wall + 62'000) == Answer::accepted);
+    CHECK(ledger.take(beat(4, 3h), start + 63s, wall + 63'000) == Answer::off_time);
+}
+
+TEST_CASE("the first beat is judged by this machine's clock") {
+    CHECK(ReplayGuard(start - 1h).take(beat(1, 59s), start, wall) == Answer::accepted);
+    CHECK(ReplayGuard(start - 1h).take(beat(1, -59s), start, wall) == Answer::accepted);
+    CHECK(ReplayGuard(start - 1h).take(beat(1, 61s), start, wall) == Answer::off_time);
+    CHECK(ReplayGuard(start - 1h).take(beat(1, -1h), start, wall) == Answer::off_time);
+    CHECK(ReplayGuard(start - 1h).expected_ms(start, wall) == wall);
+}
+
+TEST_CASE("a clock that jumps an hour here, either way, changes nothing") {
+    for (const std::int64_t jump : {3'600'000, -3'600'000}) {
+        ReplayGuard ledger(start - 1h);
+        CHECK(ledger.take(beat(1, 0s), start, wall) == Answer::accepted);
+        for (int i = 2; i < 200; ++i) {
+            const auto passed = std::chrono::seconds(i);
+            CHECK(ledger.take(beat(static_cast<std::uint64_t>(i), passed), start + passed, wall + jump) ==
+                  Answer::accepted);
+        }
+        CHECK(ledger.expected_ms(start + 200s, wall + jump) == wall + 200'000);
+    }
+}
+
+TEST_CASE("a first beat of the millisecond in which the ledger began is not from before") {
+    // It began at 0.2 ms of a millisecond, the beat was made at 0.9, and comes at 1.1.
+    CHECK(ReplayGuard(start).take(beat(1, 0s), start + 900us, wall + 1) == Answer::accepted);
+    CHECK(ReplayGuard(start).take(beat(1, -1s), start + 900us, wall + 1) == Answer::off_time);
+}
+
+TEST_CASE("a first beat from before the ledger began is refused: it may have been played before, to another process") {
+    CHECK(ReplayGuard(start - 5s).take(beat(1, -6s), start, wall) == Answer::off_time);
+    CHECK(ReplayGuard(start - 5s).take(beat(1, -4s), start, wall) == Answer::accepted);
+    ReplayGuard ledger(start - 5s); // a clock that is set back meanwhile: no harm
+    CHECK(ledger.take(beat(1, -1h), start, wall - 3'600'000) == Answer::accepted);
+}
+
+TEST_CASE("a ledger is kept for as long as a beat that it has seen could be played again") {
+    ReplayGuard ledger(start);
+    CHECK_FALSE(ledger.is_spent(start + 120s));
+    CHECK(ledger.take(beat(1, 120s), start + 120s, wall + 120'000) == Answer::accepted);
+    CHECK_FALSE(ledger.is_spent(start + 240s));
+    CHECK(ledger.is_spent(start + 360s));
+}

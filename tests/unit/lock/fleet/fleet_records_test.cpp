@@ -1,0 +1,276 @@
+// What a fleet keeps on its servers, against real ones.
+#include "lock/fleet/fleet_configs.h"
+#include "lock/fleet/fleet_records.h"
+#include "lock/redis/redis_lock.h"
+#include "tests/support/redis_server.h"
+
+using namespace weir::lock;
+using namespace weir::tests;
+
+namespace {
+
+struct Bench {
+    explicit Bench(std::size_t count = 1) {
+        for (std::size_t i = 0; i < count; ++i) servers.push_back(std::make_unique<RedisServer>(context));
+        std::vector<RedisOptions> options;
+        for (const auto& server : servers) options.push_back(server->options());
+        const auto quorum = std::make_shared<RedisQuorum>(context.get_executor(), options);
+        records = std::make_unique<FleetRecords>(quorum, "t");
+        configs = std::make_unique<FleetConfigs>(quorum, "t");
+    }
+    boost::system::error_code begin(std::uint64_t fence, const std::string& hash) {
+        return wait_for(context, records->begin({fence, hash, "lb-1", "", "", 5, 0}));
+    }
+    boost::system::error_code finish(std::uint64_t fence, const std::string& hash, const std::string& verdict) {
+        return wait_for(context, records->finish({fence, hash, "lb-1", verdict, verdict == "bad" ? "why" : "", 6, 0}));
+    }
+    std::uint64_t push(const std::string& hash) {
+        const auto pushed = wait_for(context, configs->push({0, hash, "lb-1", 7}, "text of " + hash));
+        return pushed ? *pushed : 0;
+    }
+    FleetView view() { return *wait_for(context, records->view()); }
+
+    asio::io_context context;
+    std::vector<std::unique_ptr<RedisServer>> servers;
+    std::unique_ptr<FleetRecords> records;
+    std::unique_ptr<FleetConfigs> configs;
+};
+
+} // namespace
+
+TEST_CASE("a change with a lower fence is refused, and so is a second configuration under one fence") {
+    for (const std::size_t count : {1u, 3u}) {
+        Bench bench(count);
+        CHECK_FALSE(bench.begin(5, "aaa"));
+        CHECK(bench.begin(4, "bbb") == LockError::lost);
+        CHECK(bench.begin(5, "bbb") == LockError::lost);
+        CHECK_FALSE(bench.begin(5, "aaa")); // the very same, told again
+        CHECK_FALSE(bench.finish(5, "aaa", "good"));
+        CHECK_FALSE(bench.begin(7, "ccc"));
+        CHECK(bench.finish(5, "aaa", "good") == LockError::lost); // somebody has changed the fleet since
+        CHECK_FALSE(bench.finish(7, "ccc", "bad"));
+    }
+}
+
+TEST_CASE("a bad configuration is known to be bad whatever the fence, until it is forgiven or proves good") {
+    Bench bench;
+    CHECK_FALSE(bench.begin(1, "aaa"));
+    CHECK_FALSE(bench.begin(2, "bbb"));
+    CHECK(bench.finish(1, "aaa", "bad") == LockError::lost);
+    const auto opinion = [&](const char* hash) { return *wait_for(bench.context, bench.records->opinion(hash)); };
+    const auto bad = opinion("aaa").bad;
+    REQUIRE(bad);
+    CHECK((bad->why == "why" && bad->author == "lb-1" && bad->since == 6));
+    CHECK_FALSE(opinion("bbb").bad);
+    CHECK(opinion("aaa").forgiven_fence == 0);
+    CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 1);
+    CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 0);
+    CHECK((opinion("aaa").forgiven_fence == 2 && !opinion("aaa").bad)); // for those that have it on their own list
+    CHECK_FALSE(bench.finish(2, "bbb", "bad"));
+    CHECK_FALSE(bench.begin(3, "bbb")); // somebody insists
+    CHECK_FALSE(bench.finish(3, "bbb", "good"));
+    CHECK(bench.view().bad.empty());
+}
+
+TEST_CASE("a member that tells of itself learns who holds the lock, if a majority of the servers knows the holder") {
+    for (const std::size_t count : {1u, 3u}) {
+        Bench bench(count);
+        const auto holder = [&] {
+            return wait_for(bench.context, bench.records->tell({"lb-1", "1.0", "aaa", 3, "serving", 80}))->holder;
+        };
+        CHECK(holder().empty());
+        for (const auto& server : bench.servers) server->call({"SET", "weir:{t}:lock", "lb-2:77:00ff", "PX", "60000"});
+        CHECK(holder() == "lb-2:77");
+        for (std::size_t i = 0; i < bench.servers.size(); ++i)
+            bench.servers[i]->call({"SET", "weir:{t}:lock", "lb-" + std::to_string(i) + ":1:0", "PX", "60000"});
+        CHECK(holder() == (count == 1 ? "lb-0:1" : ""));
+    }
+}
+
+TEST_CASE("the view shows members, changes from the newest on, and who holds the lock") {
+    Bench bench;
+    for (const char* name : {"lb-2", "lb-1"})
+        CHECK(wait_for(bench.context, bench.records->tell({name, "1.0", "aaa", 3, "serving", 80, 0})).has_value());
+    for (std::uint64_t i = 1; i <= 60; ++i) CHECK_FALSE(bench.begin(i, "aaa"));
+    bench.servers[0]->call({"SET", "weir:{t}:lock", "lb-1:77:00ff", "PX", "9000"});
+    bench.servers[0]->call({"SET", "weir:{t}:fence", "60"});
+    auto view = bench.view();
+    REQUIRE(view.members.size() == 2);
+    CHECK((view.members[0].name == "lb-1" && view.members[0].healthy == 80 && view.members[0].fence == 3));
+    CHECK(view.members[0].silent_ms < 5000);
+    REQUIRE(view.changes.size() == 50); // and no more
+    CHECK(view.changes[0].fence == 60);
+    CHECK((view.holder == "lb-1:77" && view.lease_left_ms > 0 && view.fence == 60));
+    CHECK_FALSE(wait_for(bench.context, bench.records->leave("lb-2")));
+    CHECK(bench.view().members.size() == 1);
+    CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", "", "stuck", 9, 0})) == 1);
+    view = bench.view();
+    CHECK(view.holder.empty());
+    CHECK((view.changes[0].verdict == "broken" && view.changes[0].why == "stuck"));
+}
+
+TEST_CASE("what others have written there and is none of ours is left out") {
+    Bench bench;
+    bench.servers[0]->call({"HSET", "weir:{t}:members", "x", "nonsense"});
+    bench.servers[0]->call({"ZADD", "weir:{t}:seen", "9999999999999", "x"});
+    bench.servers[0]->call({"HSET", "weir:{t}:bad", "h", "{\"hash\": 5}"});
+    bench.servers[0]->call({"LPUSH", "weir:{t}:changes", "[]", "{\"fence\": -1}"});
+    const auto view = bench.view();
+    CHECK((view.members.empty() && view.bad.empty() && view.changes.empty()));
+    bench.servers[0]->call({"DEL", "weir:{t}:bad"});
+    bench.servers[0]->call({"SET", "weir:{t}:bad", "a text"});
+    CHECK(wait_for(bench.context, bench.records->view()).error() == LockError::unavailable);
+    CHECK(bench.records->problem().find("WRONGTYPE") != std::string::npos);
+}
+
+TEST_CASE("a majority of several servers decides, and one that is gone takes nothing away") {
+    Bench bench(3);
+    CHECK_FALSE(bench.begin(1, "aaa"));
+    CHECK_FALSE(bench.finish(1, "aaa", "bad"));
+    bench.servers[0]->kill();
+    CHECK(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
+    CHECK_FALSE(bench.begin(2, "bbb"));
+    CHECK(bench.begin(1, "aaa") == LockError::lost);
+    CHECK(bench.view().changes.size() == 3);
+    bench.servers[1]->kill();
+    CHECK(bench.begin(3, "ccc") == LockError::unavailable);
+}
+
+TEST_CASE("a configuration has stood once a machine has found it good, until another one begins or it turns out bad") {
+    for (const std::size_t count : {1u, 3u}) {
+        Bench bench(count);
+        const auto stood = [&](const char* hash) { return wait_for(bench.context, bench.records->has_stood(hash)); };
+        CHECK_FALSE(bench.begin(1, "aaa"));
+        CHECK_FALSE(stood("aaa"));
+        CHECK_FALSE(bench.finish(1, "aaa", "good"));
+        CHECK(stood("aaa"));
+        CHECK_FALSE(stood("bbb"));
+        // Two follow side by side, and end in any order.
+        CHECK_FALSE(bench.begin(2, "aaa"));
+        CHECK_FALSE(bench.begin(3, "aaa"));
+        CHECK_FALSE(bench.finish(3, "aaa", "good"));
+        CHECK_FALSE(bench.finish(2, "aaa", "good"));
+        CHECK(stood("aaa"));
+        CHECK_FALSE(bench.begin(4, "aaa"));
+        CHECK_FALSE(bench.finish(4, "aaa", "bad"));
+        CHECK_FALSE(stood("aaa"));
+        CHECK_FALSE(bench.begin(5, "bbb"));
+        CHECK_FALSE(bench.finish(5, "bbb", "good"));
+        CHECK_FALSE(bench.begin(6, "ccc"));
+        CHECK_FALSE(stood("bbb"));
+        if (count > 1) bench.servers[2]->kill();
+        CHECK_FALSE(bench.finish(6, "ccc", "good"));
+        CHECK(stood("ccc"));
+    }
+}
+
+TEST_CASE("configurations that are given to a fleet are numbered, and the last good one can be found again") {
+    for (const std::size_t count : {1u, 3u}) {
+        Bench bench(count);
+        CHECK_FALSE(*wait_for(bench.context, bench.configs->newest()));
+        CHECK(bench.push("aaa") == 1);
+        CHECK(bench.push("bbb") == 2);
+        CHECK(bench.push("ccc") == 3);
+        const auto newest = *wait_for(bench.context, bench.configs->newest());
+        REQUIRE(newest);
+        CHECK((newest->version.number == 3 && newest->version.hash == "ccc" && newest->text == "text of ccc"));
+        const auto told = wait_for(bench.context, bench.records->tell({"lb-1", "1.0", "aaa", 3, "serving", 80}));
+        CHECK(told->newest.number == 3);
+        const auto last_good = [&] { return *wait_for(bench.context, bench.configs->last_good()); };
+        CHECK_FALSE(last_good()); // none has stood yet
+        CHECK_FALSE(bench.begin(1, "aaa"));
+        CHECK_FALSE(bench.finish(1, "aaa", "good"));
+        CHECK_FALSE(bench.begin(2, "bbb"));
+        CHECK_FALSE(bench.finish(2, "bbb", "good"));
+        CHECK(last_good()->version.hash == "bbb");
+        CHECK_FALSE(bench.begin(3, "bbb"));
+        CHECK_FALSE(bench.finish(3, "bbb", "bad"));
+        CHECK(last_good()->version.hash == "aaa");
+        CHECK(last_good()->text == "text of aaa");
+        CHECK(bench.push("aaa") == 4);
+        CHECK_FALSE(last_good()); // it is the newest itself
+        CHECK(bench.view().changes[0].verdict == "pushed");
+        CHECK(bench.view().versions.size() == 4);
+    }
+}
+
+TEST_CASE("of configurations given to a fleet the last ten are kept, and their numbers never go back") {
+    Bench bench;
+    for (int i = 1; i <= 12; ++i) CHECK(bench.push("h" + std::to_string(i)) == static_cast<std::uint64_t>(i));
+    CHECK(bench.view().versions.size() == 10);
+    CHECK(bench.servers[0]->call({"HLEN", "weir:{t}:texts"}).number == 10);
+    bench.servers[0]->call({"FLUSHALL"});
+    const auto pushed = wait_for(bench.context, bench.configs->push({12, "new", "lb-1", 7}, "text"));
+    CHECK(*pushed == 13); // the machine had heard of 12
+    const std::string stale = "{\"version\":20,\"hash\":\"x\",\"author\":\"y\",\"at\":1}";
+    bench.servers[0]->call({"LPUSH", "weir:{t}:versions", stale}); // its text is missing
+    CHECK_FALSE(*wait_for(bench.context, bench.configs->newest()));
+}
+
+TEST_CASE("one of those who go side by side finds it bad: what the others find does not wash it clean") {
+    Bench bench;
+    CHECK_FALSE(bench.begin(5, "aaa"));
+    CHECK_FALSE(bench.begin(6, "aaa"));
+    CHECK_FALSE(bench.begin(7, "aaa"));
+    CHECK_FALSE(bench.finish(6, "aaa", "bad"));
+    CHECK(bench.finish(5, "aaa", "good") == LockError::lost);
+    CHECK(bench.finish(7, "aaa", "good") == LockError::lost);
+    CHECK(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
+    CHECK_FALSE(wait_for(bench.context, bench.records->has_stood("aaa")));
+    CHECK_FALSE(bench.begin(8, "aaa")); // somebody insists
+    CHECK_FALSE(bench.finish(8, "aaa", "good"));
+    CHECK_FALSE(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
+}
+
+TEST_CASE("whoever goes beside others has to do what they do, once it has stood") {
+    Bench bench;
+    const auto beside = [&](std::uint64_t fence, const char* hash) {
+        return wait_for(bench.context, bench.records->begin({fence, hash, "lb-2", "", "", 5, 0}, Going::beside));
+    };
+    CHECK(beside(1, "aaa") == LockError::lost);
+    CHECK_FALSE(bench.begin(2, "aaa"));
+    CHECK(beside(3, "aaa") == LockError::lost);
+    CHECK_FALSE(bench.finish(2, "aaa", "good"));
+    CHECK_FALSE(beside(4, "aaa"));
+    CHECK(beside(5, "bbb") == LockError::lost);
+    CHECK_FALSE(bench.begin(6, "bbb"));
+    CHECK(beside(7, "aaa") == LockError::lost);
+}
+
+TEST_CASE("a server that was away while a change began does not hold its end against it") {
+    Bench bench;
+    CHECK_FALSE(bench.finish(3, "aaa", "good")); // as such a server sees it
+    CHECK(bench.begin(2, "bbb") == LockError::lost);
+    CHECK(bench.finish(3, "bbb", "good") == LockError::lost);
+    CHECK(wait_for(bench.context, bench.records->has_stood("aaa")));
+}
+
+TEST_CASE("of configurations that were given at one moment, the one that most servers hold is the newest") {
+    const FleetVersion a{4, "a", "", 0}, b{4, "b", "", 0}, old{3, "c", "", 0};
+    CHECK(newest_of({}).number == 0);
+    CHECK(newest_of({b, a, a}).hash == "a");
+    CHECK(newest_of({old, old, a}).hash == "a");
+    CHECK(newest_of({a, b}).hash == "b"); // and of as many, one and the same everywhere
+    CHECK(newest_of({b, a}).hash == "b");
+}
+
+TEST_CASE("a push that a majority does not take leaves nothing behind") {
+    Bench bench(3);
+    for (std::size_t i : {0u, 1u})
+        bench.servers[i]->call({"LPUSH", "weir:{t}:versions", to_text(FleetVersion{9, "x", "y", 1})});
+    bench.servers[2]->call({"LPUSH", "weir:{t}:versions", to_text(FleetVersion{5, "x", "y", 1})});
+    CHECK(bench.push("aaa") == 0); // no text is there that would tell it of 9
+    CHECK(bench.servers[2]->call({"LLEN", "weir:{t}:versions"}).number == 1);
+}
+
+TEST_CASE("breaking a lock breaks all its places, and the view shows who held them") {
+    Bench bench;
+    StateDir state("places");
+    RedisLock lock(bench.context.get_executor(), bench.servers[0]->options(), LeaseTerms{"t", milliseconds(9000), 0, 3},
+                   AsyncFenceStore(bench.context.get_executor(), state.path));
+    REQUIRE(wait_for(bench.context, lock.try_acquire("lb-3:7")).has_value());
+    CHECK(bench.view().beside == std::vector<std::string>{"lb-3:7"});
+    CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", "", "stuck", 9, 0})) == 1);
+    CHECK(bench.view().beside.empty());
+    CHECK(bench.servers[0]->call({"EXISTS", "weir:{t}:lock:3"}).number == 0);
+}

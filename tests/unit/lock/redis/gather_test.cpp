@@ -1,0 +1,78 @@
+#include "lock/redis/gather.h"
+
+#include "tests/catch.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+
+using namespace weir::lock;
+namespace asio = boost::asio;
+
+namespace {
+
+// Answers `value` once `gate` is cancelled.
+Awaitable<Result<int>> answer(std::shared_ptr<asio::steady_timer> gate, int value) {
+    if (gate) co_await gate->async_wait(asio::as_tuple(asio::use_awaitable));
+    co_return value;
+}
+
+std::size_t count(const Gathered<Result<int>>& answers) {
+    return static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(), [](const auto& a) { return !!a; }));
+}
+
+} // namespace
+
+TEST_CASE("a server that hangs is not waited for when enough have answered, and its late answer harms nothing") {
+    asio::io_context context;
+    const auto gate = std::make_shared<asio::steady_timer>(context, asio::steady_timer::time_point::max());
+    Gathered<Result<int>> got;
+    asio::co_spawn(
+        context,
+        [&]() -> Awaitable<void> {
+            std::vector<Awaitable<Result<int>>> works;
+            works.push_back(answer(nullptr, 1));
+            works.push_back(answer(gate, 2));
+            works.push_back(answer(nullptr, 3));
+            got = co_await gather<Result<int>>(context.get_executor(), std::move(works),
+                                               [](const auto& answers) { return count(answers) >= 2; });
+            gate->cancel();
+        },
+        [](std::exception_ptr failure) { CHECK_FALSE(failure); });
+    context.run(); // ends, as all works do
+    REQUIRE(got.size() == 3);
+    CHECK(**got[0] == 1);
+    CHECK_FALSE(got[1]);
+    CHECK(**got[2] == 3);
+}
+
+TEST_CASE("all are waited for while they do not decide, and an exception of one is thrown") {
+    asio::io_context context;
+    const auto gate = std::make_shared<asio::steady_timer>(context, asio::steady_timer::time_point::max());
+    std::size_t answered = 0;
+    bool thrown = false;
+    const auto ask = [&](std::vector<Awaitable<Result<int>>> works) -> Awaitable<void> {
+        const auto got =
+            co_await gather<Result<int>>(context.get_executor(), std::move(works), [](const auto&) { return false; });
+        answered += count(got);
+    };
+    std::vector<Awaitable<Result<int>>> works;
+    works.push_back(answer(nullptr, 1));
+    works.push_back(answer(gate, 2));
+    asio::co_spawn(context, ask(std::move(works)), [](std::exception_ptr failure) { CHECK_FALSE(failure); });
+    context.poll();
+    CHECK(answered == 0);
+    gate->cancel();
+    context.run();
+    CHECK(answered == 2);
+    context.restart();
+    std::vector<Awaitable<Result<int>>> bad;
+    bad.push_back([]() -> Awaitable<Result<int>> {
+        throw std::runtime_error("no memory");
+        co_return 0;
+    }());
+    asio::co_spawn(context, ask(std::move(bad)), [&](std::exception_ptr failure) { thrown = failure != nullptr; });
+    context.run();
+    CHECK(thrown);
+}

@@ -1,0 +1,258 @@
+#include "proxy/http/rewrite.h"
+#include "tests/catch.h"
+
+#include <cctype>
+#include <string>
+
+using namespace weir::proxy::http;
+using weir::proxy::Buffer;
+using weir::proxy::BufferPool;
+
+namespace {
+
+std::string rewritten(const std::string& bytes, Trust trust = Trust::untrusted,
+                      const weir::conf::HeaderEdit& edit = {}) {
+    RequestHead head;
+    REQUIRE(parse_request(bytes, {}, head).status == HeadStatus::complete);
+    const auto framed = request_framing(head);
+    REQUIRE(framed.error == nullptr);
+    BufferPool pool(64, 4); // smaller than any head: the buffer has to grow
+    Buffer out(pool);
+    const auto upgrade = requested_upgrade(head, connection_options(head.fields), framed.framing);
+    write_request(out, head, framed.framing, {"10.9.8.7", trust, "http"}, upgrade, edit);
+    return std::string(out.view());
+}
+
+std::string get(const std::string& fields) { return rewritten("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
+
+std::size_t count(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+    return found;
+}
+
+std::string lower_dashed(std::string text) {
+    for (auto& c : text) c = c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string answered(const std::string& bytes, ResponsePlan plan) {
+    ResponseHead head;
+    REQUIRE(parse_response(bytes, {}, head).status == HeadStatus::complete);
+    BufferPool pool(4096, 4);
+    Buffer out(pool);
+    write_response(out, head, plan);
+    return std::string(out.view());
+}
+
+} // namespace
+
+TEST_CASE("a request is written anew with its forwarding headers") {
+    CHECK(rewritten("GET /x?y HTTP/1.1\r\nHost: a.b\r\nAccept:  */* \r\n\r\n") ==
+          "GET /x?y HTTP/1.1\r\nHost: a.b\r\nAccept: */*\r\nX-Forwarded-For: 10.9.8.7\r\nX-Real-IP: "
+          "10.9.8.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a.b\r\n\r\n");
+    CHECK(has(rewritten("GET http://a.b?y HTTP/1.0\r\n\r\n"), "GET /?y HTTP/1.1\r\nHost: a.b\r\n"));
+    CHECK(has(rewritten("POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 007\r\n\r\n"), "\r\nContent-Length: 7\r\n"));
+    CHECK(has(rewritten("POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding: CHUNKED\r\n\r\n"),
+              "\r\nTransfer-Encoding: chunked\r\n"));
+}
+
+TEST_CASE("hop-by-hop fields end here") {
+    const auto text = get("Connection: close, X-Drop\r\nX-Drop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nTrailer: "
+                          "x\r\nProxy-Connection: keep-alive\r\n"
+                          "Proxy: evil\r\nHTTP2-Settings: x\r\nX-Keep: 2\r\n");
+    for (const char* gone : {"X-Drop", "Keep-Alive", "TE:", "Trailer", "Proxy", "HTTP2", "Connection"}) {
+        INFO(gone);
+        CHECK_FALSE(has(text, gone));
+    }
+    CHECK(has(text, "X-Keep: 2\r\n"));
+}
+
+TEST_CASE("naming weir's own headers in Connection does not remove them") {
+    const auto text = get("Connection: X-Forwarded-For, Host\r\nX-Forwarded-For: 1.2.3.4\r\n");
+    CHECK(has(text, "X-Forwarded-For: 10.9.8.7\r\n"));
+    CHECK(has(text, "Host: a\r\n"));
+    CHECK_FALSE(has(text, "1.2.3.4"));
+}
+
+TEST_CASE("X-Forwarded headers are believed from trusted proxies alone") {
+    const std::string request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n"
+                                "X-Forwarded-Host: shop\r\nForwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\n\r\n";
+    const auto untrusted = rewritten(request);
+    CHECK(
+        has(untrusted,
+            "X-Forwarded-For: 10.9.8.7\r\nX-Real-IP: 10.9.8.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\n"));
+    CHECK_FALSE(has(untrusted, "1.2.3.4"));
+    const auto trusted = rewritten(request, Trust::trusted);
+    CHECK(has(trusted, "X-Forwarded-For: 1.2.3.4, 10.9.8.7\r\n"));
+    CHECK(has(trusted, "X-Forwarded-Proto: https\r\n"));
+    CHECK(has(trusted, "X-Forwarded-Host: shop\r\n"));
+    CHECK_FALSE(has(trusted, "X-Forwarded-Proto: http\r\n"));
+}
+
+TEST_CASE("X-Real-IP is the client's address, once, whatever the client sends under that name") {
+    for (const auto trust : {Trust::untrusted, Trust::trusted}) {
+        const auto text = rewritten("GET / HTTP/1.1\r\nHost: a\r\nX-Real-IP: 1.1.1.1\r\nx-real-ip: 2.2.2.2\r\n"
+                                    "X_Real_IP: 3.3.3.3\r\nX_REAL-ip: 4.4.4.4\r\n\r\n",
+                                    trust);
+        CHECK(has(text, "X-Real-IP: 10.9.8.7\r\n"));
+        for (const char* forged : {"1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4"}) CHECK_FALSE(has(text, forged));
+    }
+}
+
+TEST_CASE("underscored aliases of framing and trust headers are dropped") {
+    const auto text =
+        get("Transfer_Encoding: chunked\r\nContent_Length: 5\r\nX_Forwarded_For: 1.2.3.4\r\nMy_Header: 1\r\n");
+    CHECK_FALSE(has(text, "Transfer_Encoding"));
+    CHECK_FALSE(has(text, "Content_Length"));
+    CHECK_FALSE(has(text, "X_Forwarded_For"));
+    CHECK(has(text, "My_Header: 1\r\n"));
+}
+
+TEST_CASE("a route sets and removes headers") {
+    const auto text = rewritten("GET / HTTP/1.1\r\nHost: a\r\nX-Api: client\r\nX-Debug: 1\r\n\r\n", Trust::untrusted,
+                                {{{"X-Api", "v1"}}, {"x-debug"}});
+    CHECK(has(text, "X-Api: v1\r\n"));
+    CHECK_FALSE(has(text, "client"));
+    CHECK_FALSE(has(text, "X-Debug"));
+}
+
+TEST_CASE("an upgrade is passed on, but h2c and ones with a body are not") {
+    CHECK(
+        has(get("Connection: Upgrade\r\nUpgrade: websocket\r\n"), "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+    CHECK_FALSE(has(get("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"), "pgrade"));
+    CHECK_FALSE(has(get("Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n"), "pgrade"));
+    CHECK_FALSE(has(get("Upgrade: websocket\r\n"), "pgrade"));
+    CHECK_FALSE(
+        has(rewritten("POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 1\r\n\r\n"),
+            "pgrade"));
+}
+
+TEST_CASE("a response is written anew") {
+    CHECK(answered("HTTP/1.1 200 Fine\r\nServer: x\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\n",
+                   {{BodyKind::length, 5}}) == "HTTP/1.1 200 Fine\r\nServer: x\r\nContent-Length: 5\r\n\r\n");
+    CHECK(has(answered("HTTP/1.0 200 OK\r\n\r\n", {{BodyKind::chunked}}), "Transfer-Encoding: chunked\r\n"));
+    CHECK(has(answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", {{BodyKind::length, 5}, 1, Connection::close}),
+              "Connection: close\r\n"));
+    CHECK(has(answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", {{BodyKind::length, 5}, 0}),
+              "Connection: keep-alive\r\n"));
+    CHECK(
+        has(answered("HTTP/1.1 304 Not\r\nContent-Length: 5\r\n\r\n", {{BodyKind::none, 5}}), "Content-Length: 5\r\n"));
+    CHECK_FALSE(has(answered("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", {}), "Content-Length"));
+    CHECK(has(answered("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+                       {{}, 1, Connection::close, "websocket"}),
+              "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+}
+
+TEST_CASE("what a route sets arrives once, under every alias that a CGI backend reads as the same name") {
+    for (const std::string alias : {"X-Api", "X_Api", "x_api", "X.Api", "X!Api", "X~API", "x-API"}) {
+        INFO(alias);
+        const auto text =
+            rewritten("GET / HTTP/1.1\r\nHost: a\r\n" + alias + ": client\r\nX-Apis: 1\r\nXApi: 2\r\n\r\n",
+                      Trust::trusted, {{{"X-Api", "v1"}}, {}});
+        CHECK_FALSE(has(text, "client"));
+        CHECK(count(text, "X-Api: v1\r\n") == 1);
+        CHECK(has(text, "X-Apis: 1\r\n"));
+        CHECK(has(text, "XApi: 2\r\n"));
+        CHECK_FALSE(has(
+            rewritten("GET / HTTP/1.1\r\nHost: a\r\n" + alias + ": client\r\n\r\n", Trust::untrusted, {{}, {"x_Api"}}),
+            "client"));
+    }
+}
+
+TEST_CASE("a route's value takes the place of the one that weir sets itself") {
+    for (const auto trust : {Trust::untrusted, Trust::trusted}) {
+        for (const char* name : {"X-Forwarded-For", "X-Forwarded-Proto", "x-forwarded-host", "X_Forwarded_Proto",
+                                 "X-Real-IP", "Forwarded"}) {
+            INFO(name);
+            const auto text = rewritten(
+                std::string("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: client\r\n"
+                            "X-Forwarded-Host: client\r\nX-Real-IP: client\r\nForwarded: client\r\n\r\n"),
+                trust, {{{name, "mine"}}, {}});
+            const auto wanted = lower_dashed(name);
+            CHECK(count(lower_dashed(text), "\r\n" + wanted + ": ") == 1);
+            CHECK(has(text, std::string(name) + ": mine\r\n"));
+            const auto without = rewritten("GET / HTTP/1.1\r\nHost: a\r\n\r\n", trust, {{}, {name}});
+            CHECK_FALSE(has(lower_dashed(without), "\r\n" + wanted + ": "));
+            CHECK(count(without, "X-Forwarded-") == (wanted.starts_with("x-forwarded-") ? 2 : 3));
+        }
+    }
+}
+
+TEST_CASE("a trusted proxy's empty or repeated X-Forwarded fields are forwarded once") {
+    const auto text =
+        rewritten("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto:\r\nX-Forwarded-Host: b\r\nX-Forwarded-Host: c\r\n"
+                  "Connection: X-Forwarded-Host\r\n\r\n",
+                  Trust::trusted);
+    CHECK(count(text, "X-Forwarded-Proto: ") == 1);
+    CHECK(has(text, "X-Forwarded-Proto: http\r\n"));
+    CHECK(count(text, "X-Forwarded-Host: ") == 1);
+    CHECK(has(text, "X-Forwarded-Host: b\r\n"));
+}
+
+TEST_CASE("a field that Connection names is dropped in every spelling, and as often as it comes") {
+    const auto text =
+        get("X-Gone: 1\r\nx_gone: 2\r\nConnection: keep-alive, X-GONE ,, x-other\r\nX-Gone: 3\r\nConnection: Other\r\n"
+            "Other: 4\r\nX-Stays: 5\r\n");
+    for (const char* gone : {"X-Gone", "x_gone", "Other", "Connection"}) CHECK_FALSE(has(text, gone));
+    CHECK(has(text, "X-Stays: 5\r\n"));
+}
+
+TEST_CASE("an upgrade with Content-Length: 0 is an upgrade") {
+    const auto text = rewritten(
+        "POST /attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n");
+    CHECK(has(text, "Content-Length: 0\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"));
+    CHECK_FALSE(has(
+        rewritten(
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        "pgrade"));
+}
+
+TEST_CASE("Expect is forwarded once, and only what weir understands") {
+    const auto expectation = [](const std::string& fields) {
+        const auto text = "POST / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"; // the head points into it
+        RequestHead head;
+        REQUIRE(parse_request(text, {}, head).status == HeadStatus::complete);
+        return expectation_of(head.fields);
+    };
+    CHECK(expectation("") == Expectation::none);
+    CHECK(expectation("Expect:\r\n") == Expectation::none);
+    CHECK(expectation("Expect: 100-Continue\r\n") == Expectation::go_ahead);
+    CHECK(expectation("Expect: 100-continue\r\nExpect: 100-continue\r\n") == Expectation::go_ahead);
+    for (const char* fields :
+         {"Expect: x\r\n", "Expect: 100-continue\r\nExpect: x\r\n", "Expect: x\r\nExpect: 100-continue\r\n",
+          "Expect: 100-continue, x\r\n", "Expect:\r\nExpect: x\r\n"})
+        CHECK(expectation(fields) == Expectation::unsupported);
+    CHECK(count(get("Expect: 100-continue\r\nexpect: 100-continue\r\n"), "Expect: 100-continue\r\n") == 1);
+    CHECK_FALSE(
+        has(rewritten("POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"), "xpect"));
+}
+
+TEST_CASE("a final response gets a Date if it has none, and 426 keeps its Upgrade") {
+    const std::string_view date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    ResponsePlan plan{{BodyKind::length, 0}};
+    plan.date = date;
+    const auto dated = answered("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", plan);
+    CHECK(has(dated, "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"));
+    CHECK_FALSE(has(answered("HTTP/1.1 200 OK\r\ndate: yesterday\r\nContent-Length: 0\r\n\r\n", plan), "1994"));
+    CHECK_FALSE(has(answered("HTTP/1.1 103 Early Hints\r\n\r\n", {{}, 1, Connection::keep, {}, {}, date}), "1994"));
+    plan.connection = Connection::close;
+    const auto required = answered(
+        "HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.0\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n", plan);
+    CHECK(has(required, "\r\nUpgrade: TLS/1.0\r\n"));
+    CHECK(count(required, "Connection: Upgrade, close\r\n") == 1);
+    CHECK_FALSE(
+        has(answered("HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n", plan),
+            "pgrade"));
+}
+
+TEST_CASE("control bytes of a backend become spaces, and a repeated length is said once") {
+    const auto text =
+        answered("HTTP/1.1 200 O\x01K\r\nA: \x02 b\x7f\x1b[2Jc \x03\r\nB: d\r\nC: \x04\r\nContent-Length: 5\r\n\r\n",
+                 {{BodyKind::length, 5}});
+    CHECK(text == "HTTP/1.1 200 O K\r\nA: b  [2Jc\r\nB: d\r\nC: \r\nContent-Length: 5\r\n\r\n");
+    CHECK(answered("HTTP/1.1 304 Not\r\nContent-Length: 5, 5\r\nContent-Length: 5\r\n\r\n", {{BodyKind::none, 5}}) ==
+          "HTTP/1.1 304 Not\r\nContent-Length: 5\r\n\r\n");
+}

@@ -1,0 +1,171 @@
+#include "proxy/log/access_line.h"
+#include "proxy/log/ring.h"
+#include "tests/catch.h"
+
+#include <boost/json.hpp>
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <thread>
+
+using namespace weir::proxy::log;
+using weir::conf::AccessFormat;
+
+namespace {
+
+std::string line_of(const AccessRecord& record, AccessFormat format) {
+    LineClock clock;
+    clock.update(std::chrono::system_clock::time_point(std::chrono::milliseconds(1795433880007)));
+    std::array<char, longest_line> out;
+    return {out.data(), format_line(out, record, clock, format)};
+}
+
+AccessRecord sample() {
+    AccessRecord record;
+    record.client = "10.0.0.1";
+    record.method = "GET";
+    record.target = "/x?y";
+    record.host = "a.b";
+    record.user_agent = "curl/8";
+    record.status = 200;
+    record.sent_bytes = 200;
+    record.body_bytes = 123;
+    record.took = std::chrono::microseconds(456);
+    record.pool = "web";
+    return record;
+}
+
+} // namespace
+
+TEST_CASE("the combined line is the one that log readers know") {
+    CHECK(line_of(sample(), AccessFormat::combined) ==
+          "10.0.0.1 - - [23/Nov/2026:11:38:00 +0000] \"GET /x?y HTTP/1.1\" 200 123 \"-\" \"curl/8\" -\n");
+    AccessRecord none;
+    none.client = "10.0.0.1";
+    none.status = 400;
+    none.failure = {weir::proxy::FailureReason::bad_request};
+    CHECK(line_of(none, AccessFormat::combined) ==
+          "10.0.0.1 - - [23/Nov/2026:11:38:00 +0000] \"-\" 400 - \"-\" \"-\" bad_request\n");
+    none.target = "\x16\x03 x";
+    CHECK(line_of(none, AccessFormat::combined).find(" \"\\x16\\x03 x\" 400 ") != std::string::npos);
+}
+
+TEST_CASE("nothing from outside can end a quotation or a line") {
+    auto record = sample();
+    const std::string evil = "a\"b\\c\n\x1b\xff";
+    record.user_agent = evil;
+    const auto line = line_of(record, AccessFormat::combined);
+    CHECK(line.find("a\\x22b\\x5cc\\x0a\\x1b\\xff\" -\n") != std::string::npos);
+    const auto json = boost::json::parse(line_of(record, AccessFormat::json)).as_object();
+    CHECK(json.at("user_agent").as_string() == "a\"b\\c\n\x1b\xef\xbf\xbd"); // U+FFFD for bytes that are not UTF-8
+}
+
+TEST_CASE("the JSON line has milliseconds, the peer, and UTF-8 as it came") {
+    auto record = sample();
+    record.peer = "10.0.0.5";
+    record.target = "/\xc3\xa4\xf0\x9f\x98\x80\xc2\x85"; // the last one is a control character
+    record.first_byte = std::chrono::microseconds(12'034);
+    const auto line = line_of(record, AccessFormat::json);
+    CHECK(line.find("\"/\xc3\xa4\xf0\x9f\x98\x80\\u0085\"") != std::string::npos);
+    const auto json = boost::json::parse(line).as_object();
+    CHECK(json.at("time").as_string() == "2026-11-23T11:38:00.007Z");
+    CHECK(json.at("client").as_string() == "10.0.0.1");
+    CHECK(json.at("peer").as_string() == "10.0.0.5");
+    CHECK(json.at("duration_ms").as_double() == 0.456);
+    CHECK(json.at("first_byte_ms").as_double() == 12.034);
+    CHECK(json.at("connect_ms").is_null());
+    CHECK(json.at("reason").as_string() == "");
+    CHECK(json.at("body_bytes").as_int64() == 123);
+}
+
+TEST_CASE("a TCP connection has a line of its own") {
+    AccessRecord record;
+    record.client = "10.0.0.1";
+    record.protocol = weir::conf::Protocol::tcp;
+    record.listener = "db";
+    record.status = 502;
+    record.failure = {weir::proxy::FailureReason::connect_refused, "connect"};
+    CHECK(line_of(record, AccessFormat::combined) ==
+          "10.0.0.1 - - [23/Nov/2026:11:38:00 +0000] \"TCP db\" 502 - \"-\" \"-\" connect_refused\n");
+    const auto json = boost::json::parse(line_of(record, AccessFormat::json)).as_object();
+    CHECK(json.at("protocol").as_string() == "tcp");
+    CHECK(json.at("reason").as_string() == "connect_refused");
+    CHECK_FALSE(json.contains("method"));
+}
+
+TEST_CASE("the longest texts fit a line") {
+    auto record = sample();
+    const std::string huge(100000, '\xff');
+    record.target = record.host = record.referer = record.user_agent = record.method = huge;
+    record.listener = record.route = record.pool = record.backend = huge;
+    record.failure = {weir::proxy::FailureReason::bad_request, "a reason"};
+    for (const auto format : {AccessFormat::combined, AccessFormat::json}) {
+        const auto line = line_of(record, format);
+        CHECK(line.size() <= longest_line);
+        CHECK(line.back() == '\n');
+        if (format == AccessFormat::json) CHECK(boost::json::parse(line).is_object());
+    }
+}
+
+TEST_CASE("the ring gives every line once and in order, or says that it is full") {
+    Ring ring(1000);
+    std::string expected, got;
+    const auto drain = [&] {
+        for (auto bytes = ring.peek(); !bytes.empty(); bytes = ring.peek()) {
+            got += bytes;
+            ring.release(bytes.size());
+        }
+    };
+    int dropped = 0;
+    for (int i = 0; i < 5000; ++i) {
+        const std::string line(static_cast<std::size_t>(1 + i * 7 % 97), static_cast<char>('a' + i % 26));
+        const auto room = ring.reserve(120);
+        if (room.empty()) {
+            ++dropped;
+            drain();
+            continue;
+        }
+        std::memcpy(room.data(), line.data(), line.size());
+        ring.commit(line.size());
+        expected += line;
+        if (i % 97 == 0) drain();
+    }
+    drain();
+    CHECK(got == expected);
+    CHECK(dropped > 0);
+}
+
+TEST_CASE("the ring holds between two threads") {
+    Ring ring(4096);
+    constexpr std::uint64_t count = 200000;
+    std::thread producer([&] {
+        for (std::uint64_t i = 0; i < count;) {
+            const auto room = ring.reserve(64);
+            if (room.empty()) {
+                std::this_thread::yield();
+                continue;
+            }
+            std::memcpy(room.data(), &i, sizeof i);
+            ring.commit(sizeof i);
+            ++i;
+        }
+    });
+    std::uint64_t next = 0;
+    std::string pending;
+    while (next < count) {
+        const auto bytes = ring.peek();
+        pending += bytes;
+        ring.release(bytes.size());
+        std::size_t at = 0;
+        for (; at + 8 <= pending.size(); at += 8) {
+            std::uint64_t value;
+            std::memcpy(&value, pending.data() + at, 8);
+            if (value != next++) break;
+        }
+        pending.erase(0, at);
+        if (bytes.empty()) std::this_thread::yield();
+    }
+    producer.join();
+    CHECK(next == count);
+}

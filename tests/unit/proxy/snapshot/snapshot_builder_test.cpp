@@ -1,0 +1,120 @@
+#include "proxy/snapshot/snapshot_builder.h"
+#include "tests/catch.h"
+#include "tests/support/random_config.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+using namespace weir;
+using namespace weir::proxy;
+
+namespace {
+
+using Identity = std::tuple<std::string, std::string, std::string>;
+
+std::map<Identity, balancer::BackendPtr> backends_of(const Snapshot& snapshot) {
+    std::map<Identity, balancer::BackendPtr> out;
+    for (const auto& pool : snapshot.pools)
+        for (const auto& member : pool->members)
+            out[{pool->config.name, member.backend->name(), member.backend->address().text()}] = member.backend;
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("for any two configurations, what the edit did not touch is the very same thing at run time") {
+    std::mt19937 random(5);
+    int same_pools = 0, same_backends = 0;
+    for (int i = 0; i < 500; ++i) {
+        SnapshotBuilder builder(2, nullptr);
+        const auto before = tests::random_config(random);
+        auto after = tests::random_config(random);
+        for (auto& pool : after.pools) // a reload leaves most pools unchanged
+            for (const auto& other : before.pools)
+                if (pool.name == other.name && random() % 2) pool = other;
+        const auto old = builder.build(before, "1", {}, nullptr);
+        const auto now = builder.build(after, "2", {}, old);
+        for (const auto& pool : now->pools) {
+            const auto it = std::find_if(old->pools.begin(), old->pools.end(),
+                                         [&](const auto& p) { return p->config.name == pool->config.name; });
+            const bool untouched = it != old->pools.end() && (*it)->config == pool->config;
+            REQUIRE(untouched == (it != old->pools.end() && *it == pool));
+            same_pools += untouched;
+        }
+        const auto had = backends_of(*old);
+        for (const auto& [who, backend] : backends_of(*now)) {
+            const auto it = had.find(who);
+            if (it != had.end()) REQUIRE(it->second == backend);
+            same_backends += it != had.end();
+            for (const auto& [other, ptr] : had) REQUIRE((ptr == backend) == (other == who));
+        }
+        for (const auto& listener : now->listeners)
+            for (const auto& other : old->listeners)
+                REQUIRE((listener->stats == other->stats) == (listener->config.name == other->config.name));
+    }
+    CHECK(same_pools > 10);
+    CHECK(same_backends > 1000);
+}
+
+TEST_CASE("what is changed at run time stands over the file and makes a pool another one") {
+    std::mt19937 random(1);
+    auto config = tests::random_config(random);
+    while (config.pools[0].backends.empty()) config = tests::random_config(random);
+    SnapshotBuilder builder(1, nullptr);
+    const auto& backend = config.pools[0].backends[0];
+    BuildInputs adjusted;
+    adjusted.adjustments.operator_overrides.set("p0", backend.name, {conf::AdminState::maint, 77});
+    const auto plain = builder.build(config, "1", {}, nullptr), changed = builder.build(config, "1", adjusted, plain);
+    CHECK(changed->pools[0] != plain->pools[0]);
+    CHECK(changed->pools[0]->members[0].weight == 77);
+    CHECK(changed->pools[0]->members[0].state == conf::AdminState::maint);
+    CHECK(changed->pools[0]->members[0].backend == plain->pools[0]->members[0].backend);
+    CHECK(changed->pools[0]->config == config.pools[0]);
+    CHECK(builder.build(config, "1", adjusted, changed)->pools[0] == changed->pools[0]);
+    CHECK(builder.build(config, "1", {}, changed)->pools[0]->members == plain->pools[0]->members);
+}
+
+TEST_CASE("what a backend wishes makes the file stricter, never looser, and an operator has the last word") {
+    using conf::AdminState;
+    RuntimeOverrides adjustments;
+    const auto effective_state = [&](AdminState state) {
+        conf::Backend backend;
+        backend.name = "b";
+        backend.weight = 5;
+        backend.state = state;
+        return adjustments.effective_state("p", backend, "b");
+    };
+    adjustments.agent_overrides.set("p", "b", {AdminState::drain, 9});
+    CHECK(effective_state(AdminState::ready) == std::pair(AdminState::drain, 9u));
+    CHECK(effective_state(AdminState::maint) == std::pair(AdminState::maint, 9u));
+    adjustments.operator_overrides.set("p", "b", {AdminState::ready, std::nullopt});
+    CHECK(effective_state(AdminState::maint) == std::pair(AdminState::ready, 9u));
+}
+
+TEST_CASE("a name becomes a backend for each of its addresses, and each keeps its state") {
+    conf::Config config;
+    auto& pool = config.pools.emplace_back();
+    pool.name = "p";
+    std::string why;
+    pool.backends.push_back({"app", conf::BackendAddress::parse("App.test:80", why), 3});
+    REQUIRE(why.empty());
+    SnapshotBuilder builder(1, nullptr);
+    const auto one = conf::Address::parse("10.0.0.1:9", why), two = conf::Address::parse("[fd00::1]:9", why);
+    BuildInputs now{{}, {{"app.test", {one, two}}}};
+    now.adjustments.operator_overrides.set("p", "app", {std::nullopt, 7});
+    now.adjustments.operator_overrides.set("p", "app@fd00::1", {conf::AdminState::drain, std::nullopt});
+    const auto first = builder.build(config, "1", now, nullptr);
+    const auto& members = first->pools[0]->members;
+    REQUIRE(members.size() == 2);
+    CHECK(members[0].backend->name() == "app@10.0.0.1");
+    CHECK(members[0].backend->address().text() == "10.0.0.1:80");
+    CHECK(members[1].backend->address().text() == "[fd00::1]:80");
+    CHECK(members[0].weight == 7);
+    CHECK(members[1].state == conf::AdminState::drain); // its own override goes before the one for all
+    CHECK(members[1].weight == 3);
+    now.addresses["app.test"] = {two};
+    const auto second = builder.build(config, "1", now, first);
+    REQUIRE(second->pools[0]->members.size() == 1);
+    CHECK(second->pools[0]->members[0].backend == members[1].backend);
+}
