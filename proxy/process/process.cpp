@@ -132,7 +132,7 @@ asio::awaitable<void> Process::start() {
     asio::co_spawn(control_, handle_signals(), log::tell_failure);
     watch_.start();
     // The file may have been edited before the watch began; the fleet agent reports pushed versions itself.
-    if (runtime_.snapshot()->config.reload.source == conf::ConfigSource::file) files_may_have_changed();
+    if (runtime_.snapshot()->config.reload.source == conf::ConfigSource::file) watch_.check_soon();
     const auto& snapshot = *runtime_.snapshot();
     spdlog::info("weir {} serves {} (hash {}), pid {}, {} workers", version, path_, snapshot.hash.substr(0, 12),
                  ::getpid(), runtime_.counters().size());

@@ -4,7 +4,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
@@ -37,8 +36,10 @@ void ConfigWatch::adopt_descriptor() {
 }
 
 void ConfigWatch::set_files(const std::vector<std::string>& files) {
-    if (files_.set_files(files) == conf::Watched::changed && started_ && !stopped_) asio::post(control_, on_change_);
+    if (files_.set_files(files) == conf::Watched::changed && started_) check_soon();
 }
+
+void ConfigWatch::check_soon() { settle(files_.has_writer() ? Writer::open : Writer::closed); }
 
 void ConfigWatch::start() {
     started_ = true;

@@ -33,6 +33,8 @@ public:
     conf::WatchMode mode() const override { return files_.mode(); }
     const std::string& problem() const override { return files_.problem(); }
     void start();
+    // Calls `on_change` once the files are at rest, as after an edit, because they may have been edited unseen.
+    void check_soon();
     void stop();
 
 private:

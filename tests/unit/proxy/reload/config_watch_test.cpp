@@ -42,7 +42,27 @@ TEST_CASE("what is watched newly may have changed since it was read") {
     control.poll();
     CHECK(calls == 0);
     watch.set_files({directory / "weir.yaml", directory / "conf.d/*.yaml"});
-    control.poll();
+    while (calls == 0) control.run_one();
     CHECK(calls == 1);
+    fs::remove_all(directory);
+}
+
+TEST_CASE("a file that is being written when the watch starts is not read before its writer has closed it") {
+    const auto directory = fs::temp_directory_path() / ("weir-config-watch-test-" + std::to_string(::getpid()));
+    fs::create_directories(directory);
+    boost::asio::io_context control;
+    int calls = 0;
+    proxy::ConfigWatch watch(control, [&] { ++calls; });
+    watch.set_files({directory / "weir.yaml"});
+    std::ofstream writer(directory / "weir.yaml");
+    writer << "half" << std::flush;
+    watch.start();
+    watch.check_soon();
+    control.poll();
+    CHECK(calls == 0);
+    CHECK(watch.are_being_written());
+    writer.close();
+    while (calls == 0) control.run_one();
+    CHECK_FALSE(watch.are_being_written());
     fs::remove_all(directory);
 }
