@@ -23,8 +23,15 @@ TOKEN = b"a token that nobody guesses"
 def request(backend, sequence):
     at = int(time.time() * 1000)
     text = f"web\n{backend}\n{sequence}\n{at}\n0\n0\n".encode()
-    body = json.dumps({"pool": "web", "backend": backend, "sequence": sequence, "time": at,
-                       "signature": hmac.new(TOKEN, text, hashlib.sha256).hexdigest()})
+    body = json.dumps(
+        {
+            "pool": "web",
+            "backend": backend,
+            "sequence": sequence,
+            "time": at,
+            "signature": hmac.new(TOKEN, text, hashlib.sha256).hexdigest(),
+        }
+    )
     return f"POST /api/v1/beat HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
@@ -44,12 +51,14 @@ def main():
         token.write(TOKEN.decode() + "\n")
         token.flush()
         listed = "".join(f'      - {{name: b{i}, address: "127.1.{i // 250}.{i % 250 + 1}:9"}}\n' for i in range(count))
-        weir = Weir(f"""listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}
+        weir = Weir(
+            f"""listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}
 pools:
   web:
     health_check: {{type: heartbeat, mode: push, interval: 1s, fall: 3, token_file: {token.name}}}
     backends:
-{listed}""")
+{listed}"""
+        )
         try:
             senders = [socket.create_connection(("127.0.0.1", weir.admin_port)) for _ in range(count)]
             ready = select.epoll()
@@ -84,8 +93,10 @@ pools:
             idle = (cpu(weir.process.pid) - idle) / 2
         finally:
             weir.close()
-    print(f"{count} backends, one beat a second each, for {seconds} s: {100 * took / seconds:.2f} % of a core, "
-          f"{1e6 * took / seconds / count:.1f} µs a beat (without beats: {100 * idle:.2f} %)")
+    print(
+        f"{count} backends, one beat a second each, for {seconds} s: {100 * took / seconds:.2f} % of a core, "
+        f"{1e6 * took / seconds / count:.1f} µs a beat (without beats: {100 * idle:.2f} %)"
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TICK = os.sysconf("SC_CLK_TCK")
 PROXY_CORE, LOAD_CORE = 0, 1
 
-ORIGIN = '''
+ORIGIN = """
 daemon off; worker_processes 1; pid {d}/origin{n}.pid; error_log {d}/origin{n}.log; {user}
 events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 3600s; sendfile on;
@@ -32,8 +32,8 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 3600s; s
   server {{ listen 127.0.0.1:{port} reuseport backlog=4096;
     location /small {{ return 200 "{body}"; }}
     location / {{ root {d}; }} }} }}
-'''
-NGINX = '''
+"""
+NGINX = """
 daemon off; worker_processes 1; pid {d}/nginx.pid; error_log {d}/nginx.log; {user}
 events {{ worker_connections 8192; }}
 http {{ access_log {d}/nginx-access.log combined buffer=64k flush=1s; keepalive_requests 100000000; proxy_http_version 1.1;
@@ -41,8 +41,8 @@ http {{ access_log {d}/nginx-access.log combined buffer=64k flush=1s; keepalive_
   upstream origins {{ server 127.0.0.1:{a}; server 127.0.0.1:{b}; keepalive 256; keepalive_requests 100000000; }}
   server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ proxy_pass http://origins; proxy_set_header Connection "";
     proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto http; }} }} }}
-'''
-HAPROXY = '''
+"""
+HAPROXY = """
 global
   maxconn 8192
   nbthread 1
@@ -62,8 +62,8 @@ backend origins
   http-reuse always
   server a 127.0.0.1:{a}
   server b 127.0.0.1:{b}
-'''
-WEIR = '''
+"""
+WEIR = """
 listeners:
   web: {{address: "127.0.0.1:{port}", pool: web}}
 pools:
@@ -74,7 +74,7 @@ pools:
 process: {{workers: 1, state_dir: {d}/state}}
 admin: {{address: "127.0.0.1:{admin}"}}
 logging: {{access: {{output: {d}/weir-access.log}}}}
-'''
+"""
 
 
 def free_port():
@@ -159,7 +159,9 @@ class Stage:
             f.write(text)
 
     def run(self, core, *command):
-        process = subprocess.Popen(["taskset", "-c", str(core), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            ["taskset", "-c", str(core), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         self.processes.append(process)
         return process.pid
 
@@ -182,7 +184,18 @@ def milliseconds(text):
 
 def measure(pid, port, path, connections, seconds, headers):
     before = cpu_seconds(pid)
-    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", *headers, f"http://127.0.0.1:{port}{path}"]
+    command = [
+        "taskset",
+        "-c",
+        str(LOAD_CORE),
+        "wrk",
+        "--latency",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        *headers,
+        f"http://127.0.0.1:{port}{path}",
+    ]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     user, system = (now - then for now, then in zip(cpu_seconds(pid), before))
     requests = int(re.search(r"(\d+) requests in", out)[1])
@@ -209,15 +222,21 @@ CASES = {
 
 def report(case, results, connections):
     print(f"\n{CASES[case][2]}, {connections} connections; medians of {len(results['weir'])} interleaved rounds")
-    print(f"{'':10}{'requests/s':>12}{'CPU µs/req':>12}{'user':>8}{'system':>8}{'p50 ms':>9}{'p99 ms':>9}{'× floor':>9}{'× weir':>9}")
+    print(
+        f"{'':10}{'requests/s':>12}{'CPU µs/req':>12}{'user':>8}{'system':>8}{'p50 ms':>9}{'p99 ms':>9}{'× floor':>9}{'× weir':>9}"
+    )
     median = lambda name, key: statistics.median(r[key] for r in results[name])
     for name in results:
         ratio = lambda other: statistics.median(r["us"] / o["us"] for r, o in zip(results[name], results[other]))
         bad = sum(r["bad"] for r in results[name])
-        print(f"{name:10}{median(name, 'rps'):12.0f}{median(name, 'us'):12.2f}{median(name, 'user'):8.2f}{median(name, 'system'):8.2f}{median(name, 'p50'):9.2f}{median(name, 'p99'):9.2f}"
-              f"{ratio('floor'):9.2f}{ratio('weir'):9.2f}" + (f"  {bad} failed" if bad else ""))
+        print(
+            f"{name:10}{median(name, 'rps'):12.0f}{median(name, 'us'):12.2f}{median(name, 'user'):8.2f}{median(name, 'system'):8.2f}{median(name, 'p50'):9.2f}{median(name, 'p99'):9.2f}"
+            f"{ratio('floor'):9.2f}{ratio('weir'):9.2f}" + (f"  {bad} failed" if bad else "")
+        )
     better = min(("nginx", "haproxy"), key=lambda name: median(name, "us"))
-    share = statistics.median(w["us"] / min(n["us"], h["us"]) for w, n, h in zip(results["weir"], results["nginx"], results["haproxy"]))
+    share = statistics.median(
+        w["us"] / min(n["us"], h["us"]) for w, n, h in zip(results["weir"], results["nginx"], results["haproxy"])
+    )
     print(f"weir costs {share:.2f} × the better of nginx and HAProxy ({better})")
     return share
 
@@ -228,7 +247,9 @@ def main():
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--case", choices=CASES, action="append")
-    parser.add_argument("--max-ratio", type=float, help="exit with 1 where weir costs more than that times the better of the two")
+    parser.add_argument(
+        "--max-ratio", type=float, help="exit with 1 where weir costs more than that times the better of the two"
+    )
     parser.add_argument("--also", action="append", default=[], metavar="WEIR", help="another build of weir beside it")
     options = parser.parse_args()
     names = [os.path.basename(path) for path in options.also]
@@ -245,7 +266,11 @@ def main():
             for i in range(options.rounds):
                 for name, (pid, port) in stage.proxies.items():
                     results[name].append(measure(pid, port, path, options.connections, options.seconds, headers))
-                print(f"round {i + 1}/{options.rounds}: " + ", ".join(f"{n} {r[-1]['us']:.2f}" for n, r in results.items()), flush=True)
+                print(
+                    f"round {i + 1}/{options.rounds}: "
+                    + ", ".join(f"{n} {r[-1]['us']:.2f}" for n, r in results.items()),
+                    flush=True,
+                )
             worst = max(worst, report(case, results, options.connections))
     finally:
         stage.close()

@@ -24,7 +24,9 @@ class Ejection(Scenario):
         backends = [self.demo_backend(f"b{i}") for i in range(3)]
         port = free_port()
         check = "{type: http, interval: 200ms, timeout: 150ms, fall: 3, rise: 2}"
-        proxy = self.weir(web(port, [f"127.0.0.1:{p}" for _, p in backends], check=check, more="timeouts: {response: 60s}"))
+        proxy = self.weir(
+            web(port, [f"127.0.0.1:{p}" for _, p in backends], check=check, more="timeouts: {response: 60s}")
+        )
         proxy.wait_up(3)
         failed, asked, stop = [0], [0], threading.Event()
 
@@ -68,5 +70,6 @@ class Ejection(Scenario):
 
 if __name__ == "__main__":
     import unittest
+
     result = unittest.TextTestRunner().run(Ejection())
     sys.exit(0 if result.wasSuccessful() else 1)

@@ -17,20 +17,31 @@ os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
 from test_heartbeat import Responders  # noqa: E402
 
 MINUTES = float(sys.argv[1]) if len(sys.argv) > 1 else 5
-STABLE = [("interval: 5s", 1), ("interval: 5s", 2), ("interval: 6s", 1), ("interval: 6s", 2),
-          ("interval: 1s, fall: 12", 1), ("interval: 1s, fall: 12", 2)]
+STABLE = [
+    ("interval: 5s", 1),
+    ("interval: 5s", 2),
+    ("interval: 6s", 1),
+    ("interval: 6s", 2),
+    ("interval: 1s, fall: 12", 1),
+    ("interval: 1s, fall: 12", 2),
+]
 TOO_SHORT = [("interval: 1s", 1)]
 
 
 class Pauses(Responders):
     def runTest(self):
-        watched = [(check, count, self.watch(self.responder(5)[1], check, count)) for check, count in STABLE + TOO_SHORT]
+        watched = [
+            (check, count, self.watch(self.responder(5)[1], check, count)) for check, count in STABLE + TOO_SHORT
+        ]
         threading.Event().wait(MINUTES * 60)
         for check, count, weirs in watched:
             for weir in weirs:
                 health = self.health(weir)
-                print(f"{check}, weirs: {count}: {health['state']}, checks: {health['checks']}, failed: {health['failed_checks']}, "
-                      f"ejections: {health['ejections']}, {health.get('last_failure', 'never a failure')}", flush=True)
+                print(
+                    f"{check}, weirs: {count}: {health['state']}, checks: {health['checks']}, failed: {health['failed_checks']}, "
+                    f"ejections: {health['ejections']}, {health.get('last_failure', 'never a failure')}",
+                    flush=True,
+                )
                 if (check, count) in STABLE:
                     self.assertEqual((health["state"], health["ejections"]), ("up", 0))
 

@@ -20,22 +20,28 @@ import threading
 
 from bench import ROOT, WEIR, free_port, wait_for
 
-REQUEST = (b"GET /small?a=b HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: */*\r\n"
-           b"Accept-Language: en\r\nCookie: session=0123456789abcdef\r\n\r\n")
-RESPONSE = (b"HTTP/1.1 200 OK\r\nServer: test\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 128\r\n"
-            b"Connection: keep-alive\r\n\r\n" + b"x" * 128)
+REQUEST = (
+    b"GET /small?a=b HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: */*\r\n"
+    b"Accept-Language: en\r\nCookie: session=0123456789abcdef\r\n\r\n"
+)
+RESPONSE = (
+    b"HTTP/1.1 200 OK\r\nServer: test\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 128\r\n"
+    b"Connection: keep-alive\r\n\r\n" + b"x" * 128
+)
 
 
 def serve(listener):
     """A backend that answers every request with 128 bytes."""
+
     def one(connection):
         with connection:
             got = b""
             while piece := connection.recv(65536):
                 got += piece
                 while (end := got.find(b"\r\n\r\n")) >= 0:
-                    got = got[end + 4:]
+                    got = got[end + 4 :]
                     connection.sendall(RESPONSE)
+
     while True:
         threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
 
@@ -61,9 +67,17 @@ def instructions(weir, backend, requests, connections):
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as d:
         port = free_port()
         with open(f"{d}/weir.yaml", "w") as f:
-            f.write(re.sub("    health_check:.*\n", "", WEIR.format(d=d, a=backend, b=backend, port=port, admin=free_port())).replace(
-                f'"127.0.0.1:{backend}", "127.0.0.1:{backend}"', f'"127.0.0.1:{backend}"'))
-        process = subprocess.Popen(["valgrind", "--tool=callgrind", f"--callgrind-out-file={d}/profile", weir, "run", "-c", f"{d}/weir.yaml"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            f.write(
+                re.sub(
+                    "    health_check:.*\n", "", WEIR.format(d=d, a=backend, b=backend, port=port, admin=free_port())
+                ).replace(f'"127.0.0.1:{backend}", "127.0.0.1:{backend}"', f'"127.0.0.1:{backend}"')
+            )
+        process = subprocess.Popen(
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={d}/profile", weir, "run", "-c", f"{d}/weir.yaml"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         wait_for(port)
         ask(port, requests, connections)
         process.send_signal(signal.SIGTERM)
@@ -81,7 +95,9 @@ def main():
     threading.Thread(target=serve, args=(listener,), daemon=True).start()
     first = None
     for weir in options.weir:
-        few, many = (instructions(weir, listener.getsockname()[1], n * options.requests, options.connections) for n in (1, 3))
+        few, many = (
+            instructions(weir, listener.getsockname()[1], n * options.requests, options.connections) for n in (1, 3)
+        )
         each = (many - few) / (2 * options.requests)
         first = first or each
         print(f"{weir}: {each:.0f} instructions a request, {each / first:.4f} times the first", flush=True)

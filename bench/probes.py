@@ -25,12 +25,14 @@ def main():
     listener.listen(4096)
     listener.setblocking(False)
     listed = ", ".join(f'"127.1.{i // 250}.{i % 250 + 1}:{port}"' for i in range(count))
-    weir = Weir(f"""listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}
+    weir = Weir(
+        f"""listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}
 pools:
   web:
     health_check: {{type: tcp, interval: 1s, timeout: 900ms}}
     backends: [{listed}]
-""")
+"""
+    )
     seen = collections.Counter()
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
@@ -46,7 +48,9 @@ pools:
     weir.close()
     whole = [seen[s] for s in range(1, seconds + 1)]
     mean = sum(whole) / len(whole)
-    print(f"{count} backends, one probe a second each, for {seconds} s: {min(whole)} to {max(whole)} a second, mean {mean:.0f}, most {max(whole) / mean:.3f} times that")
+    print(
+        f"{count} backends, one probe a second each, for {seconds} s: {min(whole)} to {max(whole)} a second, mean {mean:.0f}, most {max(whole) / mean:.3f} times that"
+    )
     sys.exit(max(whole) > 1.2 * mean)
 
 

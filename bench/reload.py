@@ -8,7 +8,9 @@ import statistics
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "scenario"))
-os.environ.setdefault("WEIR", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "build", "release", "weir"))
+os.environ.setdefault(
+    "WEIR", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "build", "release", "weir")
+)
 from weir_test import Client, Weir, free_port  # noqa: E402
 
 POOLS, BACKENDS = 100, 100
@@ -20,7 +22,10 @@ def config(port, round_):
     for p in range(POOLS):
         net = 128 + p % 100 if round_ % 5 == 0 and p % 10 == 9 else p
         lines += [f"  p{p}:", "    health_check: {type: tcp, interval: 60s}", "    backends:"]
-        lines += [f'      - {{name: b{b}, address: "127.{net}.{b}.1:9", weight: {1 + round_ % 7 if b % 10 == 0 else 1}}}' for b in range(BACKENDS)]
+        lines += [
+            f'      - {{name: b{b}, address: "127.{net}.{b}.1:9", weight: {1 + round_ % 7 if b % 10 == 0 else 1}}}'
+            for b in range(BACKENDS)
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -41,8 +46,10 @@ def main():
     finally:
         weir.close()
     half = memory[len(memory) // 2 :]
-    print(f"{POOLS * BACKENDS} backends in {POOLS} pools, {reloads} reloads: load, validate, plan and apply took "
-          f"{statistics.median(took):.0f} ms (median), {max(took)} ms (most)")
+    print(
+        f"{POOLS * BACKENDS} backends in {POOLS} pools, {reloads} reloads: load, validate, plan and apply took "
+        f"{statistics.median(took):.0f} ms (median), {max(took)} ms (most)"
+    )
     print(f"a worker was kept for {stall:.1f} ms at most, the first configuration included")
     print(f"memory: {memory[0]} KiB after the first, {half[0]} KiB half way, {half[-1]} KiB at the end")
 

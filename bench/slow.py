@@ -57,12 +57,15 @@ class Slow(Scenario):
 
     def serve(self):
         port = free_port()
-        proxy = self.weir(f'''
+        proxy = self.weir(
+            f"""
 listeners: {{web: {{address: "127.0.0.1:{port}", pool: small}}}}
 routes: [{{match: {{path_prefix: /large}}, pool: large}}]
 pools: {{small: {{backends: ["127.0.0.1:{self.small}"]}}, large: {{backends: ["127.0.0.1:{self.large}"]}}}}
 timeouts: {{client_header: 5s, client_idle: 5s}}
-''', workers=1)
+""",
+            workers=1,
+        )
         proxy.port = port
         return proxy
 
@@ -73,12 +76,14 @@ timeouts: {{client_header: 5s, client_idle: 5s}}
             f.write(bytes(4 << 20))
         user = "user root;" if os.getuid() == 0 else ""
         with open(f"{directory}/nginx.conf", "w") as f:
-            f.write(f'''daemon off; master_process off; pid {directory}/nginx.pid; error_log {directory}/nginx.log; {user}
+            f.write(
+                f"""daemon off; master_process off; pid {directory}/nginx.pid; error_log {directory}/nginx.log; {user}
 events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 100000000;
   client_body_temp_path {directory}/t; proxy_temp_path {directory}/t; fastcgi_temp_path {directory}/t; uwsgi_temp_path {directory}/t; scgi_temp_path {directory}/t;
   server {{ listen 127.0.0.1:{port} backlog=4096 sndbuf=64k; location /large {{ root {directory}; }} }} }}
-''')
+"""
+            )
         self.start(*ELSEWHERE, "nginx", "-c", f"{directory}/nginx.conf")
         eventually(lambda: can_connect(port), "nginx answers")
         return port
@@ -98,8 +103,25 @@ http {{ access_log off; keepalive_requests 100000000;
         how long it took, and the memory that each cost: weir's and the kernel's."""
         before, kernel = target.memory(), kernel_memory()
         path = "/large" if mode == "reading" else "/"
-        attacker = subprocess.Popen([*ELSEWHERE, "slowhttptest", "-c", str(CONNECTIONS), "-r", "500", "-l", "60", "-p", "5", *options, "-u", f"http://127.0.0.1:{target.port}{path}"],
-                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        attacker = subprocess.Popen(
+            [
+                *ELSEWHERE,
+                "slowhttptest",
+                "-c",
+                str(CONNECTIONS),
+                "-r",
+                "500",
+                "-l",
+                "60",
+                "-p",
+                "5",
+                *options,
+                "-u",
+                f"http://127.0.0.1:{target.port}{path}",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         begin = time.monotonic()
         peak, busy, most, most_kernel = 0, [], 0, 0
         try:
@@ -121,20 +143,30 @@ http {{ access_log off; keepalive_requests 100000000;
         calm = p99(calm + self.latencies(3000))
         here = all_of(busy)
         there = all_of([(n, times) for n, times in busy if n > 0.9 * most])
-        codes = {k.split('code="')[1][:3]: int(v) for k, v in self.proxy.metrics().items() if k.startswith("weir_requests_total")}
-        print(f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; p99 of another client on the quiet machine {calm:.3f} ms; while all are there {p99(there):.3f} ms, "
-              f"{p99(there) / calm:.2f} times that; from the first to the last {p99(here):.3f} ms, {p99(here) / calm:.2f} times that and {p99(here) / p99(elsewhere):.2f} times what it is beside such an attack "
-              f"on another weir (the slowest of {len(here)} requests {max(here) * 1000:.0f} ms); at most {kib:.1f} KiB a connection, and {kernel_kib:.0f} KiB in the kernel for all its sockets "
-              f"(attacker's, weir's, backend's); answers so far {codes}", flush=True)
+        codes = {
+            k.split('code="')[1][:3]: int(v)
+            for k, v in self.proxy.metrics().items()
+            if k.startswith("weir_requests_total")
+        }
+        print(
+            f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; p99 of another client on the quiet machine {calm:.3f} ms; while all are there {p99(there):.3f} ms, "
+            f"{p99(there) / calm:.2f} times that; from the first to the last {p99(here):.3f} ms, {p99(here) / calm:.2f} times that and {p99(here) / p99(elsewhere):.2f} times what it is beside such an attack "
+            f"on another weir (the slowest of {len(here)} requests {max(here) * 1000:.0f} ms); at most {kib:.1f} KiB a connection, and {kernel_kib:.0f} KiB in the kernel for all its sockets "
+            f"(attacker's, weir's, backend's); answers so far {codes}",
+            flush=True,
+        )
 
     def compare_options(self):
         calm = self.latencies(5000)
         elsewhere, _, _ = self.send_options(self.other)
         here, requests, cpu = self.send_options(self.proxy)
         calm = p95(calm + self.latencies(5000))
-        print(f"options: {OPTION_CLIENTS} clients, {requests} requests of {len(option_request())} bytes, {cpu / requests * 1e6:.0f} µs of CPU each; p95 of another client on the quiet machine {calm:.3f} ms; "
-              f"beside them {p95(here):.3f} ms, {p95(here) / calm:.2f} times that and {p95(here) / p95(elsewhere):.2f} times what it is beside such clients of another weir "
-              f"(the slowest of {len(here)} requests {max(here) * 1000:.0f} ms)", flush=True)
+        print(
+            f"options: {OPTION_CLIENTS} clients, {requests} requests of {len(option_request())} bytes, {cpu / requests * 1e6:.0f} µs of CPU each; p95 of another client on the quiet machine {calm:.3f} ms; "
+            f"beside them {p95(here):.3f} ms, {p95(here) / calm:.2f} times that and {p95(here) / p95(elsewhere):.2f} times what it is beside such clients of another weir "
+            f"(the slowest of {len(here)} requests {max(here) * 1000:.0f} ms)",
+            flush=True,
+        )
 
     def send_options(self, target):
         """Laborious requests to `target`. What the client at ours sees then, how many were answered, and target's CPU time."""
@@ -142,7 +174,20 @@ http {{ access_log off; keepalive_requests 100000000;
         with open(script, "w") as f:
             f.write(f"local text = {json.dumps(option_request())}\nfunction request() return text end\n")
         before = cpu_seconds(target.process.pid)
-        attackers = subprocess.Popen([*ELSEWHERE, "wrk", "-t1", f"-c{OPTION_CLIENTS}", f"-d{OPTION_SECONDS}s", "-s", script, f"http://127.0.0.1:{target.port}/"], stdout=subprocess.PIPE, text=True)
+        attackers = subprocess.Popen(
+            [
+                *ELSEWHERE,
+                "wrk",
+                "-t1",
+                f"-c{OPTION_CLIENTS}",
+                f"-d{OPTION_SECONDS}s",
+                "-s",
+                script,
+                f"http://127.0.0.1:{target.port}/",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         busy = []
         while attackers.poll() is None:
             busy += self.latencies(50)
@@ -163,7 +208,11 @@ def active(proxy):
 def kernel_memory():
     """KiB that all TCP sockets of the machine hold."""
     with open("/proc/net/sockstat") as f:
-        return next(int(line.rsplit(" ", 1)[1]) for line in f if line.startswith("TCP:")) * os.sysconf("SC_PAGE_SIZE") / 1024
+        return (
+            next(int(line.rsplit(" ", 1)[1]) for line in f if line.startswith("TCP:"))
+            * os.sysconf("SC_PAGE_SIZE")
+            / 1024
+        )
 
 
 def all_of(phases):

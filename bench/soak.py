@@ -34,7 +34,16 @@ class Soak(Scenario):
             self.good()
         baseline, memory = self.proxy.descriptors(), []
         jobs = [self.good, self.good, self.upload, self.pipeline, self.slow]
-        threads = [threading.Thread(target=self.repeat, args=(job,)) for job in jobs] + [threading.Thread(target=self.repeat, args=(job, pause)) for job, pause in ((self.abort, 0.01), (self.abort, 0.01), (self.nonsense, 0.02), (self.reload, 2), (self.kill, 10))]
+        threads = [threading.Thread(target=self.repeat, args=(job,)) for job in jobs] + [
+            threading.Thread(target=self.repeat, args=(job, pause))
+            for job, pause in (
+                (self.abort, 0.01),
+                (self.abort, 0.01),
+                (self.nonsense, 0.02),
+                (self.reload, 2),
+                (self.kill, 10),
+            )
+        ]
         for thread in threads:
             thread.start()
         end, begin = time.monotonic() + MINUTES * 60, time.monotonic()
@@ -42,17 +51,30 @@ class Soak(Scenario):
             time.sleep(min(5, MINUTES * 3))
             memory.append((time.monotonic() - begin, self.proxy.memory()))
             if len(memory) % 12 == 0:
-                print(f"{memory[-1][0] / 60:5.1f} min: {memory[-1][1]} KiB, {self.proxy.descriptors()} descriptors, {self.counts}", flush=True)
+                print(
+                    f"{memory[-1][0] / 60:5.1f} min: {memory[-1][1]} KiB, {self.proxy.descriptors()} descriptors, {self.counts}",
+                    flush=True,
+                )
         self.over.set()
         for thread in threads:
             thread.join()
         self.proxy.reload(self.config(1))
         self.proxy.wait_up(4)
-        eventually(lambda: self.proxy.metrics()['weir_connections_active{listener="web"}'] == 0, "all clients are gone", patience=90)
-        eventually(lambda: self.proxy.descriptors() - sum(b["idle"] for b in self.proxy.backends().values()) <= baseline, "descriptors are back", patience=90)
-        slope = self.slope(memory[len(memory) // 2:])
-        print(f"{self.counts}\n{len(self.failures)} failed {self.failures[:5]}\nmemory: {slope:+.1f} KiB a minute over the second half, {memory[0][1]} to {memory[-1][1]} KiB; "
-              f"descriptors {baseline} at first, {self.proxy.descriptors()} at the end, of which idle to backends {sum(b['idle'] for b in self.proxy.backends().values())}")
+        eventually(
+            lambda: self.proxy.metrics()['weir_connections_active{listener="web"}'] == 0,
+            "all clients are gone",
+            patience=90,
+        )
+        eventually(
+            lambda: self.proxy.descriptors() - sum(b["idle"] for b in self.proxy.backends().values()) <= baseline,
+            "descriptors are back",
+            patience=90,
+        )
+        slope = self.slope(memory[len(memory) // 2 :])
+        print(
+            f"{self.counts}\n{len(self.failures)} failed {self.failures[:5]}\nmemory: {slope:+.1f} KiB a minute over the second half, {memory[0][1]} to {memory[-1][1]} KiB; "
+            f"descriptors {baseline} at first, {self.proxy.descriptors()} at the end, of which idle to backends {sum(b['idle'] for b in self.proxy.backends().values())}"
+        )
         self.assertEqual(self.failures, [])
         self.assertLess(slope, 64)
 
@@ -61,7 +83,11 @@ class Soak(Scenario):
         """Kilobytes a minute, by least squares."""
         n = len(points)
         mean_t, mean_m = sum(t for t, _ in points) / n, sum(m for _, m in points) / n
-        return 60 * sum((t - mean_t) * (m - mean_m) for t, m in points) / max(sum((t - mean_t) ** 2 for t, _ in points), 1e-9)
+        return (
+            60
+            * sum((t - mean_t) * (m - mean_m) for t, m in points)
+            / max(sum((t - mean_t) ** 2 for t, _ in points), 1e-9)
+        )
 
     def config(self, number):
         more = f"timeouts: {{client_header: 2s, client_idle: 2s}}\nlimits: {{header_count: {90 + number % 10}}}"
@@ -108,7 +134,7 @@ class Soak(Scenario):
     def abort(self):
         with Client(self.port) as client:
             request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + bytes(100_000)
-            client.send(request[:random.randrange(1, len(request))])
+            client.send(request[: random.randrange(1, len(request))])
             if random.random() < 0.5:
                 client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 

@@ -88,7 +88,9 @@ class Systemd:
         with connection:
             arguments = json.loads(b"".join(iter(lambda: connection.recv(65536), b"")))
             self.calls.append(arguments)
-            options = dict(re.fullmatch(r"--([\w-]+)=?(.*)", a).groups() for a in arguments if a.startswith("--") and a != "--")
+            options = dict(
+                re.fullmatch(r"--([\w-]+)=?(.*)", a).groups() for a in arguments if a.startswith("--") and a != "--"
+            )
             verb, *_ = [a for a in arguments if not a.startswith("--")]
             try:
                 code, output = getattr(self, "do_" + verb.replace("-", "_"))(options)
@@ -105,7 +107,11 @@ class Systemd:
         account = pwd.getpwnam(unit["User"][-1])
         unit_sandbox.make_directories(unit, account.pw_uid, account.pw_gid)
         # The process is the one that becomes the command: WATCHDOG_PID is its own.
-        environment = {"PATH": os.defpath, "NOTIFY_SOCKET": NOTIFY, "WATCHDOG_USEC": str(seconds(unit["WatchdogSec"][-1]) * 1000000)}
+        environment = {
+            "PATH": os.defpath,
+            "NOTIFY_SOCKET": NOTIFY,
+            "WATCHDOG_USEC": str(seconds(unit["WatchdogSec"][-1]) * 1000000),
+        }
         wrapped = ["/bin/sh", "-c", 'WATCHDOG_PID=$$ exec "$@"', "sh", *unit_sandbox.command_line(unit, command)]
         return subprocess.Popen(wrapped, env=environment, cwd="/", start_new_session=True, **kwargs)
 
@@ -121,7 +127,12 @@ class Systemd:
         return (0, "") if self.ready else (1, f"the service ended with {process.poll()}: {self.journal()}\n")
 
     def do_reload(self, _):
-        process = self.spawn(shlex.split(read_unit(self.path)["ExecReload"][-1]), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = self.spawn(
+            shlex.split(read_unit(self.path)["ExecReload"][-1]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         output = process.communicate(timeout=PATIENCE)[0]
         return process.returncode, output
 

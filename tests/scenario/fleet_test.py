@@ -15,7 +15,12 @@ class FleetScenario(Scenario):
 
     def members(self, count, redis, window="2s", **kwargs):
         self.good = self.backend(name="good")
-        self.redis, self.window, self.more, self.source = redis, window, kwargs.pop("more", ""), kwargs.pop("source", "file")
+        self.redis, self.window, self.more, self.source = (
+            redis,
+            window,
+            kwargs.pop("more", ""),
+            kwargs.pop("source", "file"),
+        )
         self.ports = [free_port() for _ in range(count)]
         self.fleet = []
         for i in range(count):
@@ -26,7 +31,13 @@ class FleetScenario(Scenario):
     def config(self, i, backends, more=""):
         """The same text on every machine but for its port, which comes from the environment there."""
         lines = web("${PORT}", backends, CHECK, more)
-        return lines + lock(self.redis.port, ', member: "${NAME}"' + self.more, watch=f"true, source: {self.source}", rollback=f"rollback: {{window: {self.window}}}, ", wait=self.wait)
+        return lines + lock(
+            self.redis.port,
+            ', member: "${NAME}"' + self.more,
+            watch=f"true, source: {self.source}",
+            rollback=f"rollback: {{window: {self.window}}}, ",
+            wait=self.wait,
+        )
 
     def weir(self, config, **kwargs):
         i = kwargs.pop("index", len(self.fleet))
@@ -38,8 +49,15 @@ class FleetScenario(Scenario):
             self.addCleanup(state.cleanup)
             state_dir = state.name
         environment.update(STATE=state_dir, ADMIN=str(free_port()))
-        return super().weir(config + "process: {workers: 1, state_dir: \"${STATE}\", drain_timeout: 5s}\nadmin: {address: \"127.0.0.1:${ADMIN}\"}\n",
-                            environment=environment, admin_port=int(environment["ADMIN"]), state_dir=state_dir, watch=True, **kwargs)
+        return super().weir(
+            config
+            + 'process: {workers: 1, state_dir: "${STATE}", drain_timeout: 5s}\nadmin: {address: "127.0.0.1:${ADMIN}"}\n',
+            environment=environment,
+            admin_port=int(environment["ADMIN"]),
+            state_dir=state_dir,
+            watch=True,
+            **kwargs,
+        )
 
     @contextlib.contextmanager
     def long_window(self, window="20s"):
@@ -53,7 +71,10 @@ class FleetScenario(Scenario):
             weir.write(self.whole(self.config(i, backends, more)))
 
     def whole(self, config):
-        return config + "process: {workers: 1, state_dir: \"${STATE}\", drain_timeout: 5s}\nadmin: {address: \"127.0.0.1:${ADMIN}\"}\n"
+        return (
+            config
+            + 'process: {workers: 1, state_dir: "${STATE}", drain_timeout: 5s}\nadmin: {address: "127.0.0.1:${ADMIN}"}\n'
+        )
 
     def again(self, i, config, **kwargs):
         """A machine that was stopped starts once more, with what it has on its disk."""
@@ -63,6 +84,7 @@ class FleetScenario(Scenario):
 
     def view(self, member=0):
         """A server that is silent for a moment is asked again."""
+
         def ask():
             status, body = self.fleet[member].admin("GET", "/api/v1/fleet")
             return status == 200 and json.loads(body)
@@ -81,4 +103,6 @@ class FleetScenario(Scenario):
     def run_fleet(self, *words, member=0):
         """`weir fleet …` at one of the machines."""
         at = f"127.0.0.1:{self.fleet[member].admin_port}"
-        return subprocess.run([WEIR, "fleet", *words, "--admin", at], capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            [WEIR, "fleet", *words, "--admin", at], capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL
+        )

@@ -181,7 +181,9 @@ class Reader:
         for line in lines:
             name, value = line.split(": ", 1) if ": " in line else (line.rstrip(":"), "")
             assert name and not name[0].isspace(), f"not canonical: {line!r}"
-            assert name.lower() not in ("content-length", "transfer-encoding", "host") or name.lower() not in fields, line
+            assert (
+                name.lower() not in ("content-length", "transfer-encoding", "host") or name.lower() not in fields
+            ), line
             fields.setdefault(name.lower(), value)
         assert not ("content-length" in fields and "transfer-encoding" in fields), "two framings"
         return first, fields

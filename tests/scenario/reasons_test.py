@@ -9,9 +9,11 @@ JSON = "logging: {access: {format: json}}\n"
 
 def says(answer):
     """A backend that answers with these bytes and closes."""
+
     def script(connection, _request):
         connection.sendall(answer)
         connection.shutdown(socket.SHUT_RDWR)
+
     return script
 
 
@@ -22,13 +24,19 @@ def hangs(connection, _request):
 class ReasonScenario(Scenario):
     def start(self, backends, more="", listeners="", **kwargs):
         self.port = free_port()
-        self.proxy = self.weir(web(self.port, backends, more=JSON + more) if not listeners else listeners + JSON + more, workers=1, **kwargs)
+        self.proxy = self.weir(
+            web(self.port, backends, more=JSON + more) if not listeners else listeners + JSON + more,
+            workers=1,
+            **kwargs,
+        )
 
     def lines(self):
         return [json.loads(line) for line in self.proxy.access_log().splitlines()]
 
     def line(self, number=0):
-        return eventually(lambda: len(self.lines()) > number and self.lines()[number], f"line {number} of the access log")
+        return eventually(
+            lambda: len(self.lines()) > number and self.lines()[number], f"line {number} of the access log"
+        )
 
     def counted(self, reason, pool="web", count=1, listener="web"):
         key = f'weir_failures_total{{listener="{listener}",pool="{pool}",route="",reason="{reason}"}}'

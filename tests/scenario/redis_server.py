@@ -21,7 +21,19 @@ class Redis:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.directory.name, "dump.rdb"))
         own = ("--port", "0", "--tls-port", str(self.port), *self.tls) if self.tls else ("--port", str(self.port))
-        self.process = self.test.start("redis-server", *own, "--bind", "127.0.0.1", "--dir", self.directory.name, "--save", "", "--appendonly", "no", *self.arguments)
+        self.process = self.test.start(
+            "redis-server",
+            *own,
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            self.directory.name,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            *self.arguments,
+        )
         eventually(lambda: can_connect(self.port), "redis answers")
 
     def kill(self):
@@ -65,14 +77,22 @@ class Redis:
 
 def lock(servers, more="", watch="false", kind="redis", ttl="6s", wait="20s", rollback=""):
     """The reload section for a fleet called `test`."""
-    urls = ", ".join(f'{{url: "{s if isinstance(s, str) else f"redis://127.0.0.1:{s}/0"}"}}' for s in (servers if isinstance(servers, list) else [servers]))
-    return f'reload: {{watch: {watch}, {rollback}lock: {{type: {kind}, fleet: test, ttl: {ttl}, wait: {wait}, servers: [{urls}]{more}}}}}\n'
+    urls = ", ".join(
+        f'{{url: "{s if isinstance(s, str) else f"redis://127.0.0.1:{s}/0"}"}}'
+        for s in (servers if isinstance(servers, list) else [servers])
+    )
+    return f"reload: {{watch: {watch}, {rollback}lock: {{type: {kind}, fleet: test, ttl: {ttl}, wait: {wait}, servers: [{urls}]{more}}}}}\n"
 
 
 def took_turns(test, redis, events, least):
     """Whoever took the lock gave it back before the next one had it, every time; `least` did. An attempt that was given up
     when its answer was late may have been made all the same."""
-    eventually(lambda: len(events()) >= 2 * least and len(events()) % 2 == 0 and redis.call("EXISTS", "weir:{test}:lock") == "0", "the last one has given its lock back")
+    eventually(
+        lambda: len(events()) >= 2 * least
+        and len(events()) % 2 == 0
+        and redis.call("EXISTS", "weir:{test}:lock") == "0",
+        "the last one has given its lock back",
+    )
     seen = events()
     test.assertEqual(seen, ["INCR", "DEL"] * (len(seen) // 2))
 

@@ -28,10 +28,10 @@ class OffLoopback(Scenario):
                 f.write(text + "\n")
         backend, self.admin_port = self.backend(), free_port()
         check = f"{{type: heartbeat, mode: push, interval: 1s, fall: 3, token_file: {files['beats']}}}"
-        config = f'''listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}
+        config = f"""listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}
 pools: {{web: {{backends: [{{name: b0, address: "{backend.address}"}}], health_check: {check}}}}}
 admin: {{address: "0.0.0.0:{self.admin_port}", token_file: {files["token"]}, read_token_file: {files["read"]}, hosts: [metrics.example]}}
-'''
+"""
         self.proxy = self.weir(config, admin_port=self.admin_port)
 
     def connect(self):
@@ -113,7 +113,10 @@ admin: {{address: "0.0.0.0:{self.admin_port}", token_file: {files["token"]}, rea
 class Loopback(Scenario):
     def test_names_on_loopback_come_from_the_list(self):
         port = free_port()
-        proxy = self.weir(web(free_port(), [self.backend()]) + f'admin: {{address: "127.0.0.1:{port}", hosts: [weir.internal]}}\n', admin_port=port)
+        proxy = self.weir(
+            web(free_port(), [self.backend()]) + f'admin: {{address: "127.0.0.1:{port}", hosts: [weir.internal]}}\n',
+            admin_port=port,
+        )
         self.assertEqual(proxy.admin("GET", "/metrics", {"Host": f"weir.internal:{port}"})[0], 200)
         self.assertEqual(proxy.admin("GET", "/metrics", {"Host": f"evil.example:{port}"})[0], 421)
 

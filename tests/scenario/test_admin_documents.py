@@ -12,9 +12,29 @@ from redis_server import Redis
 from weir_test import SOURCE, Scenario, eventually, free_port, main, read_file
 
 DOCUMENT = os.path.join(SOURCE, "docs/admin-api.md")
-TOKENS = {"/etc/weir/admin.token": "a-token-that-may-do-everything", "/etc/weir/metrics.token": "a-token-that-only-reads", "/etc/weir/jobs.token": "a-token-for-the-jobs-pool"}
-OPTIONAL = {"last_failure", "last_check", "since", "cause", "queue", "unresolved", "host", "override", "wish", "problem", "watched_for_ms",
-            "checks", "failed_checks", "ejections", "passes_in_a_row", "failures_in_a_row"}  # of backends that were not checked yet
+TOKENS = {
+    "/etc/weir/admin.token": "a-token-that-may-do-everything",
+    "/etc/weir/metrics.token": "a-token-that-only-reads",
+    "/etc/weir/jobs.token": "a-token-for-the-jobs-pool",
+}
+OPTIONAL = {
+    "last_failure",
+    "last_check",
+    "since",
+    "cause",
+    "queue",
+    "unresolved",
+    "host",
+    "override",
+    "wish",
+    "problem",
+    "watched_for_ms",
+    "checks",
+    "failed_checks",
+    "ejections",
+    "passes_in_a_row",
+    "failures_in_a_row",
+}  # of backends that were not checked yet
 BAD = "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9"
 
 
@@ -28,7 +48,9 @@ def examples(text):
         fields = dict(line.split(": ", 1) for line in head.splitlines()[1:])
         answer, _, shown = response.partition("\n\n")
         told = dict(line.split(": ", 1) for line in answer.splitlines()[1:])
-        yield method, target, fields, body.strip(), int(answer.split(" ")[1]), answer.splitlines()[0].split(" ", 2)[2], told["Content-Type"], shown
+        yield method, target, fields, body.strip(), int(answer.split(" ")[1]), answer.splitlines()[0].split(" ", 2)[
+            2
+        ], told["Content-Type"], shown
 
 
 def problems(shown, got, where=""):
@@ -57,26 +79,43 @@ class Documents(Scenario):
                 f.write(token + "\n")
             config = config.replace(path, here)
         self.redis, self.admin_port = Redis(self), free_port()
-        for old, new in (("127.0.0.1:8081", self.backend().address), ("127.0.0.1:8082", self.backend().address), ("127.0.0.1:8080", f"127.0.0.1:{free_port()}"),
-                         ("127.0.0.1:6379", f"127.0.0.1:{self.redis.port}"), ("127.0.0.1:9901", f"127.0.0.1:{self.admin_port}")):
+        for old, new in (
+            ("127.0.0.1:8081", self.backend().address),
+            ("127.0.0.1:8082", self.backend().address),
+            ("127.0.0.1:8080", f"127.0.0.1:{free_port()}"),
+            ("127.0.0.1:6379", f"127.0.0.1:{self.redis.port}"),
+            ("127.0.0.1:9901", f"127.0.0.1:{self.admin_port}"),
+        ):
             self.assertIn(old, config)
             config = config.replace(old, new)
         self.proxy = self.weir(config, admin_port=self.admin_port)
-        self.redis.call("HSET", "weir:{prod}:bad", BAD, json.dumps({"hash": BAD, "why": "web was sick", "author": "lb-2", "since": 1}))
+        self.redis.call(
+            "HSET",
+            "weir:{prod}:bad",
+            BAD,
+            json.dumps({"hash": BAD, "why": "web was sick", "author": "lb-2", "since": 1}),
+        )
         self.redis.call("SET", "weir:{prod}:fence", "7")
         return text
 
     def ask(self, method, target, fields, body):
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=60)
         try:
-            connection.request(method, target, body=body or None, headers={k: v for k, v in fields.items() if k not in ("Host", "Content-Length")})
+            connection.request(
+                method,
+                target,
+                body=body or None,
+                headers={k: v for k, v in fields.items() if k not in ("Host", "Content-Length")},
+            )
             response = connection.getresponse()
             return response, response.read().decode()
         finally:
             connection.close()
 
     def status(self):
-        return json.loads(self.ask("GET", "/api/v1/status", {"Authorization": f"Bearer {TOKENS['/etc/weir/metrics.token']}"}, "")[1])
+        return json.loads(
+            self.ask("GET", "/api/v1/status", {"Authorization": f"Bearer {TOKENS['/etc/weir/metrics.token']}"}, "")[1]
+        )
 
     def is_checked(self):
         status = self.status()
@@ -87,7 +126,17 @@ class Documents(Scenario):
         beat = json.loads(body)
 
         def sign():
-            text = "".join(f"{value}\n" for value in (beat["pool"], beat["backend"], beat["sequence"], beat["time"], beat["weight"], int(beat["drain"])))
+            text = "".join(
+                f"{value}\n"
+                for value in (
+                    beat["pool"],
+                    beat["backend"],
+                    beat["sequence"],
+                    beat["time"],
+                    beat["weight"],
+                    int(beat["drain"]),
+                )
+            )
             return hmac.new(TOKENS["/etc/weir/jobs.token"].encode(), text.encode(), hashlib.sha256).hexdigest()
 
         self.assertEqual(beat["signature"], sign())
@@ -110,9 +159,13 @@ class Documents(Scenario):
                 body = self.bundle()
             response, got = self.ask(method, target, fields, body)
             where = f"{method} {target}: {got}"
-            self.assertEqual((response.status, response.reason, response.getheader("Content-Type")), (status, reason, kind), where)
+            self.assertEqual(
+                (response.status, response.reason, response.getheader("Content-Type")), (status, reason, kind), where
+            )
             self.assertEqual(response.getheader("Cache-Control"), "no-store", where)
-            self.assertLess(abs(email.utils.parsedate_to_datetime(response.getheader("Date")).timestamp() - time.time()), 60, where)
+            self.assertLess(
+                abs(email.utils.parsedate_to_datetime(response.getheader("Date")).timestamp() - time.time()), 60, where
+            )
             if kind == "application/json":
                 self.assertEqual(list(problems(json.loads(shown), json.loads(got))), [], where)
                 if status != 200:

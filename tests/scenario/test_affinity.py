@@ -16,7 +16,10 @@ class Sticky(Scenario):
         self.proxy = self.weir(self.config(pool), **kwargs)
 
     def config(self, pool="sticky: {cookie: home}", states=None):
-        listed = ", ".join(f'{{name: {b.name}, address: "{b.address}", state: {(states or {}).get(b.name, "ready")}}}' for b in self.behind)
+        listed = ", ".join(
+            f'{{name: {b.name}, address: "{b.address}", state: {(states or {}).get(b.name, "ready")}}}'
+            for b in self.behind
+        )
         check = "health_check: {type: http, interval: 200ms, timeout: 200ms, fall: 20, rise: 1}"
         return f'listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}\npools:\n  web:\n    {pool}\n    {check}\n    backends: [{listed}]\n'
 
@@ -43,7 +46,9 @@ class Sticky(Scenario):
 
         all_at_home()
         self.behind.reverse()  # another order in the file
-        self.assertEqual(self.proxy.reload(self.config("algorithm: random\n    sticky: {cookie: home}"))["verdict"], "applied")
+        self.assertEqual(
+            self.proxy.reload(self.config("algorithm: random\n    sticky: {cookie: home}"))["verdict"], "applied"
+        )
         all_at_home()
         self.proxy.stop()
         self.proxy = self.weir(self.config())
@@ -83,7 +88,9 @@ class Sticky(Scenario):
         self.port = free_port()
         self.behind = [self.backend(name="one"), self.backend(name="two")]
         listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
-        self.proxy = self.weir(web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    sticky: {{cookie: home}}"), workers=1)
+        self.proxy = self.weir(
+            web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    sticky: {{cookie: home}}"), workers=1
+        )
         answer = self.ask()
         mine, home = cookie_of(answer), answer["fields"]["x-backend"]
         backend = next(b for b in self.behind if b.name == home)
@@ -110,7 +117,9 @@ class Sticky(Scenario):
         self.assertIn("Max-Age=3600", self.ask()["fields"]["set-cookie"])
         aged = cookie_of(self.ask())[:-8] + "00000001"
         self.assertIn("set-cookie", self.ask(aged)["fields"])
-        self.assertNotIn("Secure", self.ask(extra="X-Forwarded-Proto: https\r\n")["fields"]["set-cookie"])  # who says so?
+        self.assertNotIn(
+            "Secure", self.ask(extra="X-Forwarded-Proto: https\r\n")["fields"]["set-cookie"]
+        )  # who says so?
         self.proxy.reload(self.config("sticky: {}").replace("pool: web}", "pool: web, trusted_proxies: [127.0.0.1]}"))
         self.assertIn("; Secure", self.ask(extra="X-Forwarded-Proto: https\r\n")["fields"]["set-cookie"])
 
@@ -119,16 +128,20 @@ class Hash(Scenario):
     def serve(self, hash_by):
         self.port = free_port()
         behind = [self.backend(name=f"b{i}") for i in range(4)]
-        self.weir(web(self.port, behind).replace("    backends", f"    algorithm: hash\n    hash: {hash_by}\n    backends"))
+        self.weir(
+            web(self.port, behind).replace("    backends", f"    algorithm: hash\n    hash: {hash_by}\n    backends")
+        )
 
     def ask(self, path="/", extra=""):
         with Client(self.port) as client:
             return client.get(path, extra=extra)["fields"]["x-backend"]
 
     def test_by_header_cookie_path_and_address(self):
-        for by, request in (("{on: header, name: X-User}", lambda i: ("/", f"x-user: {i}\r\n")),
-                            ("{on: cookie, name: id}", lambda i: ("/", f"Cookie: id={i}\r\n")),
-                            ("{on: path}", lambda i: (f"/{i}?{i}", ""))):
+        for by, request in (
+            ("{on: header, name: X-User}", lambda i: ("/", f"x-user: {i}\r\n")),
+            ("{on: cookie, name: id}", lambda i: ("/", f"Cookie: id={i}\r\n")),
+            ("{on: path}", lambda i: (f"/{i}?{i}", "")),
+        ):
             self.serve(by)
             homes = {i: self.ask(*request(i)) for i in range(40)}
             self.assertEqual(len(set(homes.values())), 4)
@@ -150,7 +163,9 @@ class Limits(Scenario):
         self.gate, self.lock, self.now, self.most = threading.Semaphore(0), threading.Lock(), {}, {}
         self.behind = [self.backend(self.slow, name=f"b{i}") for i in range(count)]
         listed = ", ".join(f'{{address: "{b.address}", max_connections: {limit}}}' for b in self.behind)
-        self.proxy = self.weir(web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    {pool}"), workers=workers)
+        self.proxy = self.weir(
+            web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    {pool}"), workers=workers
+        )
 
     def slow(self, connection, request):
         peer = connection.getsockname()[1]
@@ -199,7 +214,7 @@ class Limits(Scenario):
         order = [int(r["target"][1:]) for r in self.behind[0].requests if r["target"] != "/held"]
         self.assertEqual(sorted(order), list(range(20)))
         # The first of each worker also looks by itself now and then, and may find a seat whose call is on its way.
-        early = [n for i, n in enumerate(order) if any(m < n for m in order[i + 1:])]
+        early = [n for i, n in enumerate(order) if any(m < n for m in order[i + 1 :])]
         self.assertLessEqual(len(early), 4, order)
         self.assertEqual(max(self.most.values()), 1)
         self.assertEqual(self.length(), 0)
@@ -251,10 +266,13 @@ class Limits(Scenario):
         waiting = [self.begin(f"/{i}") for i in range(3)]
         eventually(lambda: self.length() == 3, "they wait")
         other = self.backend(name="other")
-        config = web(self.port, []).replace("backends: []", f'''backends:
+        config = web(self.port, []).replace(
+            "backends: []",
+            f"""backends:
       - {{address: "{self.behind[0].address}", max_connections: 1}}
       - {{address: "{other.address}", max_connections: 1}}
-    queue: {{max: 10, timeout: 10m}}''')
+    queue: {{max: 10, timeout: 10m}}""",
+        )
         self.assertEqual(self.proxy.reload(config)["verdict"], "applied")
         for client in waiting:
             self.assertEqual(client.reader.response()["fields"]["x-backend"], "other")
@@ -265,7 +283,11 @@ class Limits(Scenario):
         self.serve(limit=0, count=1)
         held = [self.begin() for _ in range(2)]
         eventually(lambda: self.busy() == 2, "both are in flight")
-        self.proxy.reload(web(self.port, []).replace("backends: []", f'backends: [{{address: "{self.behind[0].address}", max_connections: 2}}]'))
+        self.proxy.reload(
+            web(self.port, []).replace(
+                "backends: []", f'backends: [{{address: "{self.behind[0].address}", max_connections: 2}}]'
+            )
+        )
         self.assertEqual(self.begin().reader.response()["status"], 503)
         self.gate.release(3)
         for client in held:
@@ -275,9 +297,11 @@ class Limits(Scenario):
     def test_tcp_connections_wait_as_well(self):
         self.port = free_port()
         behind = self.backend(name="b")
-        self.proxy = self.weir(f"""listeners: {{db: {{address: "127.0.0.1:{self.port}", protocol: tcp, pool: web}}}}
+        self.proxy = self.weir(
+            f"""listeners: {{db: {{address: "127.0.0.1:{self.port}", protocol: tcp, pool: web}}}}
 pools: {{web: {{backends: [{{address: "{behind.address}", max_connections: 1}}], queue: {{max: 5, timeout: 30s}}}}}}
-""")
+"""
+        )
         first, second = self.client(self.port), None
         self.assertEqual(first.get("/1")["status"], 200)
         second = self.client(self.port)
@@ -291,7 +315,11 @@ class Backups(Scenario):
     def test_a_backup_serves_only_while_no_other_does(self):
         port, one, backup = free_port(), self.backend(name="one"), self.backend(name="backup")
         check = "{type: http, interval: 200ms, timeout: 200ms, fall: 20, rise: 1}"
-        proxy = self.weir(web(port, [one, backup], check).replace(f'"{backup.address}"', f'{{address: "{backup.address}", backup: true}}'))
+        proxy = self.weir(
+            web(port, [one, backup], check).replace(
+                f'"{backup.address}"', f'{{address: "{backup.address}", backup: true}}'
+            )
+        )
         proxy.wait_up(2)
 
         def serves():

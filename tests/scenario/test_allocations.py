@@ -20,7 +20,11 @@ class SteadyState(Scenario):
         counter.flush()
         library = os.path.join(os.environ["WEIR_BUILD"], "tests", "libcount_allocations.so")
         port, backend = free_port(), self.demo_backend("b")[1]
-        weir = self.weir(web(port, [f"127.0.0.1:{backend}"]), workers=1, environment={"LD_PRELOAD": library, "WEIR_ALLOCATIONS": counter.name})
+        weir = self.weir(
+            web(port, [f"127.0.0.1:{backend}"]),
+            workers=1,
+            environment={"LD_PRELOAD": library, "WEIR_ALLOCATIONS": counter.name},
+        )
         page = mmap.mmap(counter.fileno(), 8)
         self.addCleanup(page.close)
 

@@ -4,6 +4,7 @@ import threading
 
 from weir_test import Client, Scenario, eventually, free_port, main, web
 
+
 class Answers(Scenario):
     """What a backend may say, and what becomes of it."""
 
@@ -29,21 +30,35 @@ class Answers(Scenario):
         self.assertEqual(answer["body"], b"all of it")
 
     def test_head_204_and_304_have_no_body(self):
-        self.assertEqual(self.ask("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")["fields"]["content-length"], "5")
+        self.assertEqual(
+            self.ask("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")["fields"][
+                "content-length"
+            ],
+            "5",
+        )
         for status in ("204 No Content", "304 Not Modified"):
             self.ask(f"HTTP/1.1 {status}\r\n\r\n")
             self.seen.script = self.seen.echo
             self.assertEqual(self.last.get("/next")["body"], b"b /next")
 
     def test_chunks_are_written_anew(self):
-        self.assertEqual(self.ask("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n02\r\nde\r\n0\r\nT: u\r\n\r\n")["body"], b"abcde")
+        self.assertEqual(
+            self.ask(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n02\r\nde\r\n0\r\nT: u\r\n\r\n"
+            )["body"],
+            b"abcde",
+        )
 
     def test_interim_answers_pass_and_a_flood_of_them_is_502(self):
-        self.seen.script = lambda c, r: c.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        self.seen.script = lambda c, r: c.sendall(
+            b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        )
         client = self.client(self.port)
         self.assertEqual(client.get("/")["status"], 103)
         self.assertEqual(client.reader.response()["body"], b"ok")
-        self.seen.script = lambda c, r: c.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        self.seen.script = lambda c, r: c.sendall(
+            b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        )
         client = self.client(self.port)
         statuses = [client.get("/")["status"]]
         while statuses[-1] < 200:
@@ -52,15 +67,51 @@ class Answers(Scenario):
 
     def test_an_answer_that_is_not_http_or_has_two_readings_is_502(self):
         ok = "HTTP/1.1 200 OK\r\n"
-        for nonsense in ("SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", ok + "Content-Length: 0\n\r\n", ok + "A: b\r c\r\n\r\n", ok + "A: b\r\n c\r\n\r\n", ok + " A: b\r\n\r\n", ok + "A : b\r\n\r\n",
-                         ok + "A\r\n\r\n", ok + ": b\r\n\r\n", ok + "A: \0\r\n\r\n", ok + "A\0: b\r\n\r\n",
-                         ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", ok + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                         ok + "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n", ok + "Content-Length: +1\r\n\r\na", ok + "Content-Length: 1, 2\r\n\r\na", ok + "Content-Length: 1,\r\n\r\na", ok + "Content-Length: \r\n\r\n",
-                         ok + "Content-Length: 18446744073709551617\r\n\r\na", ok + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", ok + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", ok + "Transfer-Encoding: \r\n\r\n",
-                         "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "A: " + "b" * 20000 + "\r\n\r\n", ok + "A: b\r\n" * 101 + "\r\n", ok + "A: " + "b" * 200000,
-                         "HTTP/1.1 99 Low\r\n\r\n", "HTTP/1.1 600 High\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 20x OK\r\n\r\n", "HTTP/1.1 -200 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1\t200 OK\r\n\r\n",
-                         "HTTP/1.1200 OK\r\n\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.2 200 OK\r\n\r\n", "http/1.1 200 OK\r\n\r\n", "\r\nHTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 O\0K\r\n\r\n", "ICY 200 OK\r\n\r\n",
-                         "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\nnonsense\r\n\r\n", ""):
+        for nonsense in (
+            "SSH-2.0-OpenSSH\r\n\r\n",
+            "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+            ok + "Content-Length: 0\n\r\n",
+            ok + "A: b\r c\r\n\r\n",
+            ok + "A: b\r\n c\r\n\r\n",
+            ok + " A: b\r\n\r\n",
+            ok + "A : b\r\n\r\n",
+            ok + "A\r\n\r\n",
+            ok + ": b\r\n\r\n",
+            ok + "A: \0\r\n\r\n",
+            ok + "A\0: b\r\n\r\n",
+            ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            ok + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            ok + "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
+            ok + "Content-Length: +1\r\n\r\na",
+            ok + "Content-Length: 1, 2\r\n\r\na",
+            ok + "Content-Length: 1,\r\n\r\na",
+            ok + "Content-Length: \r\n\r\n",
+            ok + "Content-Length: 18446744073709551617\r\n\r\na",
+            ok + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+            ok + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            ok + "Transfer-Encoding: \r\n\r\n",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            ok + "A: " + "b" * 20000 + "\r\n\r\n",
+            ok + "A: b\r\n" * 101 + "\r\n",
+            ok + "A: " + "b" * 200000,
+            "HTTP/1.1 99 Low\r\n\r\n",
+            "HTTP/1.1 600 High\r\n\r\n",
+            "HTTP/1.1 2000 OK\r\n\r\n",
+            "HTTP/1.1 20x OK\r\n\r\n",
+            "HTTP/1.1 -200 OK\r\n\r\n",
+            "HTTP/1.1  200 OK\r\n\r\n",
+            "HTTP/1.1\t200 OK\r\n\r\n",
+            "HTTP/1.1200 OK\r\n\r\n",
+            "HTTP/2 200\r\n\r\n",
+            "HTTP/1.2 200 OK\r\n\r\n",
+            "http/1.1 200 OK\r\n\r\n",
+            "\r\nHTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 O\0K\r\n\r\n",
+            "ICY 200 OK\r\n\r\n",
+            "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\nnonsense\r\n\r\n",
+            "",
+        ):
             with self.subTest(nonsense=nonsense[:60]):
                 answer = self.ask(nonsense)
                 while answer["status"] == 100:
@@ -76,7 +127,15 @@ class Answers(Scenario):
 
     def test_what_goes_wrong_after_the_head_aborts_the_answer(self):
         chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        for body in ("5\r\nhelloXX\r\n0\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "5\r\nhello\r\n-1\r\n\r\n", "5\nhello\n0\n\n", "5\r\nhello\r\n0\r\nX\0\r\n\r\n", "5;" + "a" * 20000 + "\r\nhello\r\n0\r\n\r\n", "1" * 17 + "\r\n"):
+        for body in (
+            "5\r\nhelloXX\r\n0\r\n\r\n",
+            "0x5\r\nhello\r\n0\r\n\r\n",
+            "5\r\nhello\r\n-1\r\n\r\n",
+            "5\nhello\n0\n\n",
+            "5\r\nhello\r\n0\r\nX\0\r\n\r\n",
+            "5;" + "a" * 20000 + "\r\nhello\r\n0\r\n\r\n",
+            "1" * 17 + "\r\n",
+        ):
             self.seen.script = lambda connection, _, text=chunked + body: connection.sendall(text.encode())
             with Client(self.port) as client:
                 client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -88,8 +147,14 @@ class Answers(Scenario):
         self.assertEqual(self.proxy.backends()[self.seen.address]["idle"], 0)
 
     def test_an_answer_that_breaks_off_never_looks_complete(self):
-        for answer in ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"):
-            self.seen.script = lambda connection, _, text=answer: (connection.sendall(text.encode()), connection.shutdown(socket.SHUT_RDWR))
+        for answer in (
+            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        ):
+            self.seen.script = lambda connection, _, text=answer: (
+                connection.sendall(text.encode()),
+                connection.shutdown(socket.SHUT_RDWR),
+            )
             client = self.client(self.port)
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             data = client.rest()
@@ -99,9 +164,15 @@ class Answers(Scenario):
 
     def test_surplus_bytes_are_no_ones_answer(self):
         evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
-        for method, answer, body in (("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"), ("GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", b"ok"),
-                                     ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 44\r\n\r\n", b""), ("GET", b"HTTP/1.1 204 No Content\r\n\r\n", b""), ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\n", b"")):
+        for method, answer, body in (
+            ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+            ("GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", b"ok"),
+            ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 44\r\n\r\n", b""),
+            ("GET", b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+            ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\n", b""),
+        ):
             for later in (False, True):  # in the same packet, or when the connection has become idle
+
                 def script(connection, _):
                     connection.sendall(answer if later else answer + evil)
                     if later:
@@ -206,8 +277,6 @@ class Answers(Scenario):
         for _ in range(5):
             self.assertEqual(len(client.get("/")["body"]), len(body))
         self.assertEqual(len(self.seen.connections), 1)
-
-
 
 
 if __name__ == "__main__":

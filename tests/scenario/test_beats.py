@@ -31,8 +31,15 @@ class Beats(Scenario):
     def beat(self, sequence, at=None, token=TOKEN, backend="b0", pool="web", weight=0, drain=False, forged=None):
         at = int(time.time() * 1000) if at is None else at
         text = f"{pool}\n{backend}\n{sequence}\n{at}\n{weight}\n{int(drain)}\n"
-        body = {"pool": pool, "backend": backend, "sequence": sequence, "time": at, "weight": weight, "drain": drain,
-                "signature": hmac.new(token.encode(), text.encode(), hashlib.sha256).hexdigest()}
+        body = {
+            "pool": pool,
+            "backend": backend,
+            "sequence": sequence,
+            "time": at,
+            "weight": weight,
+            "drain": drain,
+            "signature": hmac.new(token.encode(), text.encode(), hashlib.sha256).hexdigest(),
+        }
         return self.post(json.dumps({**body, **(forged or {})}))
 
     def post(self, body):
@@ -45,8 +52,21 @@ class Beats(Scenario):
             connection.close()
 
     def agent(self, *arguments, backend="b0"):
-        return self.start(WEIR, "beat", "--to", f"http://127.0.0.1:{self.proxy.admin_port}/", "--pool", "web", "--backend", backend,
-                          "--token-file", self.token_file, "--interval", "100ms", *arguments)
+        return self.start(
+            WEIR,
+            "beat",
+            "--to",
+            f"http://127.0.0.1:{self.proxy.admin_port}/",
+            "--pool",
+            "web",
+            "--backend",
+            backend,
+            "--token-file",
+            self.token_file,
+            "--interval",
+            "100ms",
+            *arguments,
+        )
 
     def test_a_backend_is_unknown_until_it_beats_up_while_it_does_and_down_when_it_stops(self):
         self.serve(count=2, interval="1s")
@@ -88,8 +108,10 @@ class Beats(Scenario):
             time.sleep(0.6)  # not a guess: the pace of this backend
             beat_when_down()
         self.assertEqual(self.proxy.states(), ["down"])
-        self.assertRegex(self.proxy.backends()["b0"]["last_failure"],
-                         r"no beat for 400ms; beats are up to [0-9]+(ms|s) apart: raise interval or fall, or beat more often")
+        self.assertRegex(
+            self.proxy.backends()["b0"]["last_failure"],
+            r"no beat for 400ms; beats are up to [0-9]+(ms|s) apart: raise interval or fall, or beat more often",
+        )
         self.proxy.wait_logged("stays down: no beat for 400ms; beats are up to")
 
     def test_beats_are_sent_only_while_the_check_succeeds(self):
@@ -111,7 +133,17 @@ class Beats(Scenario):
 
     def test_once_says_how_it_went(self):
         self.serve()
-        common = ("--to", f"127.0.0.1:{self.proxy.admin_port}", "--pool", "web", "--token-file", self.token_file, "--interval", "10s", "--once")
+        common = (
+            "--to",
+            f"127.0.0.1:{self.proxy.admin_port}",
+            "--pool",
+            "web",
+            "--token-file",
+            self.token_file,
+            "--interval",
+            "10s",
+            "--once",
+        )
         self.assertEqual(self.proxy.command("beat", *common, "--backend", "b0")[0], 0)
         code, _, err = self.proxy.command("beat", *common, "--backend", "b9")
         self.assertEqual(code, 1)
@@ -128,7 +160,14 @@ class Beats(Scenario):
         self.assertEqual(self.beat(2, forged={"signature": "0" * 64})[0], 403)
         for changed in ({"backend": "b1"}, {"sequence": 9}, {"time": 5}, {"weight": 7}, {"drain": True}):
             self.assertEqual(self.beat(2, forged=changed)[0], 403, changed)
-        for nonsense in ("", "[]", "{}", "{" * 1000, json.dumps({"pool": 5}), '{"pool": "web", "backend": "b0", "sequence": -1, "time": 1, "signature": "x"}'):
+        for nonsense in (
+            "",
+            "[]",
+            "{}",
+            "{" * 1000,
+            json.dumps({"pool": 5}),
+            '{"pool": "web", "backend": "b0", "sequence": -1, "time": 1, "signature": "x"}',
+        ):
             self.assertEqual(self.post(nonsense)[0], 400, nonsense)
         self.assertEqual(self.beat(2, backend="b9")[0], 404)
 
@@ -162,7 +201,9 @@ class Beats(Scenario):
         eventually(lambda: self.proxy.states() == ["up", "drain"], "it is drained")
         self.assertEqual(shares(20), {"b0": 20})
         self.assertEqual(self.proxy.backends()["b1"]["wish"], {"state": "drain"})
-        self.assertEqual(self.proxy.admin("POST", "/api/v1/backends/web/b1?state=ready")[0], 200)  # an operator has the last word
+        self.assertEqual(
+            self.proxy.admin("POST", "/api/v1/backends/web/b1?state=ready")[0], 200
+        )  # an operator has the last word
         self.assertEqual(self.proxy.states(), ["up", "up"])
         self.assertEqual(self.beat(3, backend="b1")[0], 200)
 
@@ -171,7 +212,14 @@ class Beats(Scenario):
         self.agent()
         self.proxy.wait_up(1)
         rules = "reload: {watch: false, rollback: {window: 20s}}\n"
-        gone = web(self.port, [f"127.0.0.1:{free_port()}"], "{type: tcp, interval: 200ms, timeout: 200ms, fall: 30, rise: 1}") + rules
+        gone = (
+            web(
+                self.port,
+                [f"127.0.0.1:{free_port()}"],
+                "{type: tcp, interval: 200ms, timeout: 200ms, fall: 30, rise: 1}",
+            )
+            + rules
+        )
         refused = self.proxy.backends()["b0"]["ejections"]
         report = self.proxy.reload(gone)  # it takes longer than two missing beats
         self.assertEqual(report["verdict"], "rolled_back")
@@ -234,7 +282,9 @@ class Beats(Scenario):
         self.assertEqual(self.proxy.reload(self.config + "limits: {header_count: 50}\n")["verdict"], "applied")
         self.assertEqual(self.proxy.states(), ["drain"])
         other = self.backend(name="other")  # a new server under the old name
-        self.assertEqual(self.proxy.reload(self.config.replace(self.behind[0].address, other.address))["verdict"], "applied")
+        self.assertEqual(
+            self.proxy.reload(self.config.replace(self.behind[0].address, other.address))["verdict"], "applied"
+        )
         self.assertEqual(self.proxy.states(), ["unknown"])
         self.assertEqual(self.beat(2)[0], 200)
         self.proxy.wait_up(1)

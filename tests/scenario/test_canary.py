@@ -9,7 +9,11 @@ class Load:
 
     def __init__(self, test, port, target="/", extra="", body=b"", connect=False):
         self.statuses, self.over = [], threading.Event()
-        self.port, self.request, self.connect = port, f"{'POST' if body else 'GET'} {target} HTTP/1.1\r\nHost: a\r\n{extra}".encode(), connect
+        self.port, self.request, self.connect = (
+            port,
+            f"{'POST' if body else 'GET'} {target} HTTP/1.1\r\nHost: a\r\n{extra}".encode(),
+            connect,
+        )
         self.request += (f"Content-Length: {len(body)}\r\n".encode() if body else b"") + b"\r\n" + body
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
@@ -43,10 +47,10 @@ class Refusals(Scenario):
 
     def config(self, more="", routes=""):
         default = "" if routes else ", pool: web"
-        return f'''listeners: {{web: {{address: "127.0.0.1:{self.port}"{default}}}}}
+        return f"""listeners: {{web: {{address: "127.0.0.1:{self.port}"{default}}}}}
 pools: {{web: {{backends: ["{self.good.address}"]}}, other: {{backends: ["{self.good.address}"]}}}}
 {routes}{more}reload: {{watch: false, rollback: {{window: 10m}}}}
-'''
+"""
 
     def assert_rolled_back(self, config, load, status):
         eventually(lambda: load.statuses.count(200) > 50, "it is served before")
@@ -68,7 +72,11 @@ pools: {{web: {{backends: ["{self.good.address}"]}}, other: {{backends: ["{self.
     def test_a_pool_whose_backends_are_all_in_maintenance_is_rolled_back(self):
         self.serve()
         load = Load(self, self.port)
-        maint = self.config().replace(f'web: {{backends: ["{self.good.address}"]', f'web: {{backends: [{{address: "{self.good.address}", state: maint}}]', 1)
+        maint = self.config().replace(
+            f'web: {{backends: ["{self.good.address}"]',
+            f'web: {{backends: [{{address: "{self.good.address}", state: maint}}]',
+            1,
+        )
         self.assert_rolled_back(maint, load, 503)
 
     def test_a_limit_that_is_too_low_and_answers_431_is_rolled_back(self):
@@ -83,10 +91,10 @@ pools: {{web: {{backends: ["{self.good.address}"]}}, other: {{backends: ["{self.
 
     def test_tcp_clients_that_get_no_backend_any_more_roll_it_back(self):
         port, good = free_port(), self.backend(name="good")
-        config = f'''listeners: {{web: {{address: "127.0.0.1:{port}", protocol: tcp, pool: web}}}}
+        config = f"""listeners: {{web: {{address: "127.0.0.1:{port}", protocol: tcp, pool: web}}}}
 pools: {{web: {{backends: ["{good.address}"]}}}}
 reload: {{watch: false, rollback: {{window: 10m}}}}
-'''
+"""
         proxy = self.weir(config)
         load = Load(self, port, connect=True)
         eventually(lambda: load.statuses.count(200) > 50, "it is served before")

@@ -11,10 +11,13 @@ class Behind(Scenario):
         self.port = free_port()
         self.backends = backends or [self.backend()]
         listed = ", ".join(f'"{b.address}"' for b in self.backends)
-        self.proxy = self.weir(f'''listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web, trusted_proxies: [{trusted}]}}}}
+        self.proxy = self.weir(
+            f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web, trusted_proxies: [{trusted}]}}}}
 pools: {{web: {{backends: [{listed}]{pool}}}}}
 logging: {{access: {{format: json}}}}
-''', workers=1)
+""",
+            workers=1,
+        )
 
     def lines(self, count):
         eventually(lambda: self.proxy.access_log().count("\n") == count, f"{count} lines")
@@ -23,9 +26,14 @@ logging: {{access: {{format: json}}}}
     def test_a_kept_connection_of_a_proxy_carries_many_clients(self):
         self.start()
         proxy = self.client(self.port)
-        chains = [("X-Forwarded-For: 203.0.113.7\r\n", "203.0.113.7"), ("", "127.0.0.1"), ("X-Forwarded-For: 1.1.1.1, 203.0.113.8, 10.0.0.3\r\n", "203.0.113.8"),
-                  ("Forwarded: for=\"[2001:db8::1]:80\";proto=https\r\n", "2001:db8::1"), ("X-Forwarded-For: 203.0.113.9, unknown\r\n", "127.0.0.1"),
-                  ("X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 203.0.113.10:443\r\n", "203.0.113.10")]
+        chains = [
+            ("X-Forwarded-For: 203.0.113.7\r\n", "203.0.113.7"),
+            ("", "127.0.0.1"),
+            ("X-Forwarded-For: 1.1.1.1, 203.0.113.8, 10.0.0.3\r\n", "203.0.113.8"),
+            ('Forwarded: for="[2001:db8::1]:80";proto=https\r\n', "2001:db8::1"),
+            ("X-Forwarded-For: 203.0.113.9, unknown\r\n", "127.0.0.1"),
+            ("X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 203.0.113.10:443\r\n", "203.0.113.10"),
+        ]
         for fields, _ in chains:
             self.assertEqual(proxy.get("/", extra=fields)["status"], 200)
         self.assertEqual([line["client"] for line in self.lines(len(chains))], [client for _, client in chains])
@@ -37,9 +45,15 @@ logging: {{access: {{format: json}}}}
     def test_others_are_not_believed(self):
         self.start(trusted="192.0.2.1")
         raw = []
-        self.backends[0].script = lambda connection, request: (raw.append(request), self.backends[0].echo(connection, request))
+        self.backends[0].script = lambda connection, request: (
+            raw.append(request),
+            self.backends[0].echo(connection, request),
+        )
         client = self.client(self.port)
-        client.get("/", extra="X-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\nX-Real-IP: 203.0.113.7\r\nX_Real_IP: 203.0.113.7\r\n")
+        client.get(
+            "/",
+            extra="X-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\nX-Real-IP: 203.0.113.7\r\nX_Real_IP: 203.0.113.7\r\n",
+        )
         self.assertEqual(self.lines(1)[0]["client"], "127.0.0.1")
         fields = raw[0]["fields"]
         self.assertEqual((fields["x-real-ip"], fields["x-forwarded-for"]), ("127.0.0.1", "127.0.0.1"))
@@ -71,9 +85,12 @@ logging: {{access: {{format: json}}}}
 
         threading.Thread(target=serve, daemon=True).start()
         port = free_port()
-        self.weir(f'''listeners: {{web: {{address: "127.0.0.1:{port}", pool: web, trusted_proxies: [127.0.0.1]}}}}
+        self.weir(
+            f"""listeners: {{web: {{address: "127.0.0.1:{port}", pool: web, trusted_proxies: [127.0.0.1]}}}}
 pools: {{web: {{backends: ["127.0.0.1:{listening.getsockname()[1]}"], send_proxy_protocol: {version}}}}}
-''', workers=1)
+""",
+            workers=1,
+        )
         self.assertEqual(self.client(port).get("/", extra=fields)["status"], 200)
         return got[0], port
 
@@ -87,10 +104,13 @@ pools: {{web: {{backends: ["127.0.0.1:{listening.getsockname()[1]}"], send_proxy
 
     def test_the_address_of_a_proxy_header_is_the_client_and_the_connections_the_peer(self):
         port, backend = free_port(), self.backend()
-        self.proxy = self.weir(f'''listeners: {{web: {{address: "127.0.0.1:{port}", pool: web, accept_proxy_protocol: true, trusted_proxies: [127.0.0.1, 10.0.0.0/8]}}}}
+        self.proxy = self.weir(
+            f"""listeners: {{web: {{address: "127.0.0.1:{port}", pool: web, accept_proxy_protocol: true, trusted_proxies: [127.0.0.1, 10.0.0.0/8]}}}}
 pools: {{web: {{backends: ["{backend.address}"]}}}}
 logging: {{access: {{format: json}}}}
-''', workers=1)
+""",
+            workers=1,
+        )
         first = self.client(port).send("PROXY TCP4 203.0.113.5 192.0.2.1 1 2\r\n")
         first.get("/", extra="X-Forwarded-For: 1.1.1.1\r\n")
         second = self.client(port).send("PROXY TCP4 10.0.0.9 192.0.2.1 1 2\r\n")

@@ -8,9 +8,33 @@ import unittest
 
 from weir_test import SANITIZED, Scenario, WEIR, free_port, main, web
 
-COMMANDS = [["run"], ["check"], ["schema"], ["version"], ["plan"], ["reload"], ["status"], ["drain"], ["maint"], ["ready"], ["clear"],
-            ["weight"], ["heartbeat"], ["beat"], ["demo"], ["demo-backend"], ["help"], ["fleet"], ["fleet", "status"], ["fleet", "break-lock"],
-            ["fleet", "forgive"], ["fleet", "push"], ["fleet", "rollback"], ["fleet", "follow"], ["completion"]]
+COMMANDS = [
+    ["run"],
+    ["check"],
+    ["schema"],
+    ["version"],
+    ["plan"],
+    ["reload"],
+    ["status"],
+    ["drain"],
+    ["maint"],
+    ["ready"],
+    ["clear"],
+    ["weight"],
+    ["heartbeat"],
+    ["beat"],
+    ["demo"],
+    ["demo-backend"],
+    ["help"],
+    ["fleet"],
+    ["fleet", "status"],
+    ["fleet", "break-lock"],
+    ["fleet", "forgive"],
+    ["fleet", "push"],
+    ["fleet", "rollback"],
+    ["fleet", "follow"],
+    ["completion"],
+]
 
 
 def command(*args, **kwargs):
@@ -31,13 +55,24 @@ class Usage(Scenario):
             self.assertEqual(command("help", *words)[0], 0, words)
 
     def test_no_command_is_missing_from_that_list(self):
-        listed = [line.split()[0] for line in command("--help")[1].split("Subcommands:")[1].splitlines() if line.strip() and line.startswith("  ") and line[2] != " "]
+        listed = [
+            line.split()[0]
+            for line in command("--help")[1].split("Subcommands:")[1].splitlines()
+            if line.strip() and line.startswith("  ") and line[2] != " "
+        ]
         self.assertEqual(sorted(listed), sorted(words[0] for words in COMMANDS if len(words) == 1))
 
     def test_the_version_and_bad_usage(self):
         self.assertEqual(command("--version"), command("version"))
-        for args in ((), ("nonsense",), ("help", "nonsense"), ("fleet",), ("status", "--timeout", "5"), ("weight", "web/a", "0"),
-                     ("beat", "--to", "https://a:1", "--pool", "p", "--backend", "b", "--token-file", WEIR)):
+        for args in (
+            (),
+            ("nonsense",),
+            ("help", "nonsense"),
+            ("fleet",),
+            ("status", "--timeout", "5"),
+            ("weight", "web/a", "0"),
+            ("beat", "--to", "https://a:1", "--pool", "p", "--backend", "b", "--token-file", WEIR),
+        ):
             self.assertEqual(command(*args)[0], 2, args)
 
 
@@ -50,7 +85,13 @@ class Process(Scenario):
         self.serve()
         self.proxy.signal(signal.SIGSTOP)
         try:
-            for words in (["status"], ["drain", "web/a"], ["reload"], ["reload", "--wait"], ["plan", "-c", self.proxy.path]):
+            for words in (
+                ["status"],
+                ["drain", "web/a"],
+                ["reload"],
+                ["reload", "--wait"],
+                ["plan", "-c", self.proxy.path],
+            ):
                 began = time.monotonic()
                 code, _, err = command(*words, "--admin", self.at, "--timeout", "300ms")
                 self.assertEqual(code, 1, words)
@@ -85,9 +126,17 @@ class Tokens(Scenario):
         self.addCleanup(folder.cleanup)
         path, config = os.path.join(folder.name, "token"), os.path.join(folder.name, "weir.yaml")
         with open(config, "w") as f:
-            f.write(web(free_port(), [self.backend()]) + f'admin: {{address: "127.0.0.1:{free_port()}", token_file: {path}}}\n')
+            f.write(
+                web(free_port(), [self.backend()])
+                + f'admin: {{address: "127.0.0.1:{free_port()}", token_file: {path}}}\n'
+            )
         told = []
-        for prepare in (lambda: None, lambda: os.mkdir(path), lambda: (os.rmdir(path), open(path, "w").close()), lambda: self.fill(path, "short\n")):
+        for prepare in (
+            lambda: None,
+            lambda: os.mkdir(path),
+            lambda: (os.rmdir(path), open(path, "w").close()),
+            lambda: self.fill(path, "short\n"),
+        ):
             prepare()
             code, _, err = command("check", "-c", config)
             self.assertEqual(code, 1)

@@ -27,7 +27,8 @@ class Install(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.fake)
         self.script("apt-get", FAKE_APT)
         self.script("dpkg-query", "#!/bin/sh\nexit 1\n")
-        self.script("clang-format", "#!/bin/sh\n")
+        for formatter in ("clang-format", "black"):
+            self.script(formatter, "#!/bin/sh\n")
         self.script("sudo", '#!/bin/sh\nexec "$@"\n')  # for those who are not root
 
     def script(self, name, text):
@@ -36,8 +37,14 @@ class Install(unittest.TestCase):
         os.chmod(f.name, 0o755)
 
     def start(self):
-        process = subprocess.Popen([os.path.join(SOURCE, "dev"), "format", "--check"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-                                   env=dict(os.environ, PATH=f"{self.fake}:{os.environ['PATH']}", FAKE=self.fake))
+        process = subprocess.Popen(
+            [os.path.join(SOURCE, "dev"), "format", "--check"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env=dict(os.environ, PATH=f"{self.fake}:{os.environ['PATH']}", FAKE=self.fake),
+        )
 
         def end():
             if process.poll() is None:
@@ -81,7 +88,12 @@ class Install(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("systemctl"), "systemctl is not installed")
     def test_systemctl_starts_nothing_while_it_is_offline(self):
-        done = subprocess.run(["systemctl", "start", "weir-test-of-dev.service"], env=dict(os.environ, SYSTEMD_OFFLINE="1"), capture_output=True, text=True)
+        done = subprocess.run(
+            ["systemctl", "start", "weir-test-of-dev.service"],
+            env=dict(os.environ, SYSTEMD_OFFLINE="1"),
+            capture_output=True,
+            text=True,
+        )
         self.assertEqual((done.returncode, done.stderr), (0, "Running in chroot, ignoring command 'start'\n"))
 
     def test_a_policy_that_is_there_stays_and_one_like_that_of_an_earlier_dev_is_named(self):

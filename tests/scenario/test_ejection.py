@@ -12,7 +12,12 @@ class Outliers(Scenario):
         self.port, self.sick, self.sick_status = free_port(), set(), "503 Sick"
         self.behind = [self.backend(self.script(f"b{i}"), name=f"b{i}") for i in range(count)]
         listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
-        self.proxy = self.weir(web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    outlier_ejection: {rules}\n    {more}"), **kwargs)
+        self.proxy = self.weir(
+            web(self.port, []).replace(
+                "backends: []", f"backends: [{listed}]\n    outlier_ejection: {rules}\n    {more}"
+            ),
+            **kwargs,
+        )
 
     def script(self, name):
         def answer(connection, request):
@@ -91,21 +96,30 @@ class Outliers(Scenario):
 
     def test_a_data_port_that_refuses_ejects_though_the_health_port_is_fine(self):
         health = self.backend(name="health")
-        self.serve(rules="{consecutive_errors: 2, base_time: 1h, max_ejected: 50%}",
-                   more=f"health_check: {{type: http, port: {health.port}, interval: 200ms, timeout: 200ms}}")
+        self.serve(
+            rules="{consecutive_errors: 2, base_time: 1h, max_ejected: 50%}",
+            more=f"health_check: {{type: http, port: {health.port}, interval: 200ms, timeout: 200ms}}",
+        )
         self.proxy.wait_up(3)
         self.behind[2].close()
-        eventually(lambda: {a["status"] for a in self.ask(3)} == {200} and self.state("b2") == "ejected", "it is ejected")
+        eventually(
+            lambda: {a["status"] for a in self.ask(3)} == {200} and self.state("b2") == "ejected", "it is ejected"
+        )
 
     def test_a_backend_that_accepts_and_never_answers_is_ejected(self):
         silent = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(silent.close)
         good, self.port = self.backend(name="good"), free_port()
-        self.proxy = self.weir(web(self.port, []).replace("backends: []", f'''backends:
+        self.proxy = self.weir(
+            web(self.port, []).replace(
+                "backends: []",
+                f"""backends:
       - {{name: good, address: "{good.address}"}}
       - {{name: silent, address: "127.0.0.1:{silent.getsockname()[1]}"}}
     timeouts: {{response: 2s}}
-    outlier_ejection: {{consecutive_errors: 2, base_time: 1h}}'''))
+    outlier_ejection: {{consecutive_errors: 2, base_time: 1h}}""",
+            )
+        )
         statuses = []
         while self.state("silent") != "ejected":
             statuses += [a["status"] for a in self.ask(2, "POST")]
@@ -131,7 +145,11 @@ class Outliers(Scenario):
         self.assertTrue(all(ask().startswith(b"HTTP/1.1 200") for _ in range(6)))
 
     def test_the_last_one_that_is_healthy_is_not_ejected(self):
-        self.serve(count=2, rules="{consecutive_errors: 2, base_time: 1h}", more="health_check: {type: tcp, interval: 200ms, timeout: 200ms, fall: 2, rise: 1}")
+        self.serve(
+            count=2,
+            rules="{consecutive_errors: 2, base_time: 1h}",
+            more="health_check: {type: tcp, interval: 200ms, timeout: 200ms, fall: 2, rise: 1}",
+        )
         self.proxy.wait_up(2)
         self.behind[1].close()
         eventually(lambda: self.state("b1") == "down", "the other is out")
@@ -141,12 +159,14 @@ class Outliers(Scenario):
 
     def test_tcp_pools_too(self):
         good, self.port, dead = self.backend(name="good"), free_port(), free_port()
-        self.proxy = self.weir(f"""listeners: {{db: {{address: "127.0.0.1:{self.port}", protocol: tcp, pool: web}}}}
+        self.proxy = self.weir(
+            f"""listeners: {{db: {{address: "127.0.0.1:{self.port}", protocol: tcp, pool: web}}}}
 pools:
   web:
     backends: [{{name: good, address: "{good.address}"}}, {{name: dead, address: "127.0.0.1:{dead}"}}]
     outlier_ejection: {{consecutive_errors: 1, base_time: 1h}}
-""")
+"""
+        )
 
         def try_it():
             with Client(self.port) as client:
@@ -174,7 +194,9 @@ class Shares(Scenario):
         def script(name):
             def answer(connection, request):
                 bad = request["target"] == "/healthz" and name in self.sick
-                connection.sendall(f"HTTP/1.1 {'503 Sick' if bad else '200 OK'}\r\nX-Backend: {name}\r\nContent-Length: 0\r\n\r\n".encode())
+                connection.sendall(
+                    f"HTTP/1.1 {'503 Sick' if bad else '200 OK'}\r\nX-Backend: {name}\r\nContent-Length: 0\r\n\r\n".encode()
+                )
 
             return answer
 
@@ -246,7 +268,9 @@ class Shares(Scenario):
             connection.sendall(f"HTTP/1.1 {'503 Sick' if bad else '200 OK'}\r\nContent-Length: 0\r\n\r\n".encode())
 
         flapping = self.backend(flaps)
-        proxy = self.weir(web(port, [flapping], "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 20, rise: 20}"))
+        proxy = self.weir(
+            web(port, [flapping], "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 20, rise: 20}")
+        )
         proxy.wait_up(1)
         begin = count[0]
 

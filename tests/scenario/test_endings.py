@@ -36,11 +36,16 @@ class Endings(ReasonScenario):
                 connection.recv(100)
                 connection.sendall(b"hello")
                 serve(connection)
+
         threading.Thread(target=accept, daemon=True).start()
         port = free_port()
-        self.start(None, more, listeners=f'''listeners: {{web: {{address: "127.0.0.1:{port}", protocol: tcp, pool: web}}}}
+        self.start(
+            None,
+            more,
+            listeners=f"""listeners: {{web: {{address: "127.0.0.1:{port}", protocol: tcp, pool: web}}}}
 pools: {{web: {{backends: ["127.0.0.1:{listener.getsockname()[1]}"]}}}}
-''')
+""",
+        )
         self.port = port
 
     def folder(self):
@@ -84,6 +89,7 @@ pools: {{web: {{backends: ["127.0.0.1:{listener.getsockname()[1]}"]}}}}
             connection.sendall(SWITCHED)
             go.wait(30)
             reset(connection)
+
         self.start([self.backend(script)])
         client = self.upgrade()
         go.set()
@@ -96,6 +102,7 @@ pools: {{web: {{backends: ["127.0.0.1:{listener.getsockname()[1]}"]}}}}
         def script(connection, request):
             connection.sendall(SWITCHED if request["target"] == "/chat" else BEGUN)
             connection.recv(1)
+
         self.start([self.backend(script)])
         reset(self.begin().sock)
         self.ended(200, "client_closed")
@@ -111,7 +118,10 @@ pools: {{web: {{backends: ["127.0.0.1:{listener.getsockname()[1]}"]}}}}
         self.tcp(lambda connection: connection.recv(1), "timeouts: {tunnel: 300ms}\n")
         self.speak().rest()
         self.assertIn("neither side", self.ended(200, "tunnel_idle")["detail"])
-        self.tcp(lambda connection: connection.recv(1) or connection.recv(1) or self.held.append(connection), "timeouts: {stream_idle: 300ms, tunnel: 1h}\n")
+        self.tcp(
+            lambda connection: connection.recv(1) or connection.recv(1) or self.held.append(connection),
+            "timeouts: {stream_idle: 300ms, tunnel: 1h}\n",
+        )
         self.held = []
         client = self.speak()
         client.sock.shutdown(socket.SHUT_WR)
@@ -122,20 +132,26 @@ pools: {{web: {{backends: ["127.0.0.1:{listener.getsockname()[1]}"]}}}}
         def script(connection, request):
             connection.sendall({"/": b"", "/chat": SWITCHED, "/begun": BEGUN}[request["target"]])
             connection.recv(1)
-        self.start([self.backend(script)], f"process: {{workers: 1, state_dir: {self.folder()}, drain_timeout: 300ms}}\n")
+
+        self.start(
+            [self.backend(script)], f"process: {{workers: 1, state_dir: {self.folder()}, drain_timeout: 300ms}}\n"
+        )
         self.client(self.port).send(GET)
         self.upgrade()
         self.client(self.port).send(GET.replace("/ ", "/begun ")).reader.until(b"begun")
         eventually(lambda: next(iter(self.proxy.backends().values()))["active"] == 3, "all are under way")
         self.proxy.signal(signal.SIGTERM)
         self.proxy.process.wait(60)
-        self.assertEqual({(line["target"], line["status"], line["reason"]) for line in self.lines()},
-                         {("/", 503, "drained"), ("/chat", 101, "drained"), ("/begun", 200, "drained")})
+        self.assertEqual(
+            {(line["target"], line["status"], line["reason"]) for line in self.lines()},
+            {("/", 503, "drained"), ("/chat", 101, "drained"), ("/begun", 200, "drained")},
+        )
 
     def test_what_a_reload_cuts_because_the_backend_has_left(self):
         def script(connection, _request):
             connection.sendall(BEGUN)
             connection.recv(1)
+
         self.port, closing = free_port(), "    close_after: 100ms\n" + JSON
         self.proxy = self.weir(web(self.port, [self.backend(script)], more=closing), workers=1)
         client = self.begin()
@@ -173,7 +189,10 @@ pools: {{web: {{backends: ["127.0.0.1:{listener.getsockname()[1]}"]}}}}
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
             while True:
                 connection.sendall(b"x" * 65536)
-        self.start([self.backend(hangs), self.backend(script)], "timeouts: {client_idle: 500ms}\nretries: {attempts: 1}\n")
+
+        self.start(
+            [self.backend(hangs), self.backend(script)], "timeouts: {client_idle: 500ms}\nretries: {attempts: 1}\n"
+        )
         slow = self.client(self.port).send("POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nonly this")
         self.assertEqual(slow.reader.response()["status"], 408)
         self.ended(408, "client_timeout")

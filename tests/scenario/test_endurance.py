@@ -19,11 +19,25 @@ class Endurance(Scenario):
         sockets = self.backend(self.websocket, name="ws")
 
         def config(round_):
-            weights = ", ".join(f'{{name: g{i}, address: "127.0.0.1:{p}", weight: {1 + (round_ + i) % 3}}}' for i, p in enumerate(good))
-            text = web(port, []).replace("backends: []", f"""backends: [{weights}, {{name: down, address: "{down.address}"}}]
-    health_check: {{type: http, path: /healthz, interval: 300ms, timeout: 300ms, fall: 10, rise: 1000}}""")
-            route = "routes: [{match: {path_prefix: /ws}, pool: ws}]\n" if round_ % 2 else f"routes: [{{match: {{path_prefix: /ws}}, pool: ws}}, {{match: {{path_prefix: /r{round_}}}, pool: web}}]\n"
-            return text + f'  ws: {{backends: ["{sockets.address}"]}}\n' + route + f"limits: {{header_count: {100 + round_ % 7}}}\n"
+            weights = ", ".join(
+                f'{{name: g{i}, address: "127.0.0.1:{p}", weight: {1 + (round_ + i) % 3}}}' for i, p in enumerate(good)
+            )
+            text = web(port, []).replace(
+                "backends: []",
+                f"""backends: [{weights}, {{name: down, address: "{down.address}"}}]
+    health_check: {{type: http, path: /healthz, interval: 300ms, timeout: 300ms, fall: 10, rise: 1000}}""",
+            )
+            route = (
+                "routes: [{match: {path_prefix: /ws}, pool: ws}]\n"
+                if round_ % 2
+                else f"routes: [{{match: {{path_prefix: /ws}}, pool: ws}}, {{match: {{path_prefix: /r{round_}}}, pool: web}}]\n"
+            )
+            return (
+                text
+                + f'  ws: {{backends: ["{sockets.address}"]}}\n'
+                + route
+                + f"limits: {{header_count: {100 + round_ % 7}}}\n"
+            )
 
         proxy = self.weir(config(0))
         proxy.wait_up(4)
@@ -46,7 +60,9 @@ class Endurance(Scenario):
                 socket_client.send(f"echo {i:04}")
                 self.assertEqual(socket_client.reader.exactly(9), b"echo %04d" % i)
                 now = proxy.backends()["down"]
-                self.assertEqual((now["state"], now["ejections"], now["passes_in_a_row"]), ("down", begin["ejections"], 0))
+                self.assertEqual(
+                    (now["state"], now["ejections"], now["passes_in_a_row"]), ("down", begin["ejections"], 0)
+                )
                 self.assertGreaterEqual(now["failures_in_a_row"], failed)  # never begun anew
                 failed = now["failures_in_a_row"]
                 memory.append(proxy.memory())
@@ -61,8 +77,10 @@ class Endurance(Scenario):
         if not SANITIZED:  # which hold back what is freed
             half = len(memory) // 2
             self.assertLess(max(memory[half:]) - max(memory[:half]), 4096)
-        print(f"{answered[0]} requests, {len(failures)} failed, {SECONDS} reloads, {failed} failed probes in a row, "
-              f"memory {memory[0]} → {memory[-1]} KiB")
+        print(
+            f"{answered[0]} requests, {len(failures)} failed, {SECONDS} reloads, {failed} failed probes in a row, "
+            f"memory {memory[0]} → {memory[-1]} KiB"
+        )
 
     @staticmethod
     def websocket(connection, request):

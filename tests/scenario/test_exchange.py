@@ -28,8 +28,14 @@ class Leaving(Scenario):
         port, backend = free_port(), self.backend(stream)
         config = f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n' + limited(backend)
         proxy = self.weir(config)
-        ways = {"closes": lambda c: c.sock.close(), "ends its side": lambda c: c.sock.shutdown(socket.SHUT_WR),
-                "ends its side with a request in the pipeline": lambda c: (c.send(GET.format("more")), c.sock.shutdown(socket.SHUT_WR))}
+        ways = {
+            "closes": lambda c: c.sock.close(),
+            "ends its side": lambda c: c.sock.shutdown(socket.SHUT_WR),
+            "ends its side with a request in the pipeline": lambda c: (
+                c.send(GET.format("more")),
+                c.sock.shutdown(socket.SHUT_WR),
+            ),
+        }
         for way, leave in ways.items():
             with self.subTest(way=way):
                 ends.clear()
@@ -109,7 +115,9 @@ class Pools(Scenario):
 
     def test_an_idle_connection_is_closed_before_the_backend_says_that_it_closes_it(self):
         answer = b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=%d\r\nContent-Length: 2\r\n\r\nok"
-        port, backend = free_port(), self.backend(lambda connection, request: connection.sendall(answer % int(request["target"][1:])))
+        port, backend = free_port(), self.backend(
+            lambda connection, request: connection.sendall(answer % int(request["target"][1:]))
+        )
         proxy = self.weir(web(port, [backend]), workers=1)
         client = self.client(port)
         idle = lambda: proxy.backends()[backend.address]["idle"]
@@ -158,8 +166,10 @@ class Pools(Scenario):
 
         port, backend = free_port(), self.backend()
         backend._serve = serve
-        config = lambda version: (f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n    send_proxy_protocol: {version}\n'
-                                  f'    queue: {{max: 5, timeout: 20s}}\n    backends: [{{name: b0, address: "{backend.address}", max_connections: 1}}]\n')
+        config = lambda version: (
+            f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n    send_proxy_protocol: {version}\n'
+            f'    queue: {{max: 5, timeout: 20s}}\n    backends: [{{name: b0, address: "{backend.address}", max_connections: 1}}]\n'
+        )
         proxy = self.weir(config(before), workers=1)
         first, second = self.client(port).send(GET.format("slow")), self.client(port)
         self.assertTrue(asked.wait(30))
@@ -182,13 +192,18 @@ class Queued(Scenario):
         self.addCleanup(release.set)
 
         def script(backend):
-            return lambda connection, request: (request["target"] == "/slow" and release.wait(300), backend.echo(connection, request))
+            return lambda connection, request: (
+                request["target"] == "/slow" and release.wait(300),
+                backend.echo(connection, request),
+            )
 
         behind = [self.backend(name=f"b{i}") for i in range(4)]
         for backend in behind:
             backend.script = script(backend)
-        config = lambda pool, most: (f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n{pool}    queue: {{max: 50, timeout: 10m}}\n    backends:\n' +
-                                     "".join(f'      - {{name: {b.name}, address: "{b.address}", max_connections: {most}}}\n' for b in behind))
+        config = lambda pool, most: (
+            f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n{pool}    queue: {{max: 50, timeout: 10m}}\n    backends:\n'
+            + "".join(f'      - {{name: {b.name}, address: "{b.address}", max_connections: {most}}}\n' for b in behind)
+        )
         proxy = self.weir(config(after, 50), workers=1)
         expected = [self.client(port).send(r).reader.response()["fields"]["x-backend"] for r in requests]
         proxy.reload(config(before, 1))
@@ -202,21 +217,27 @@ class Queued(Scenario):
 
     def test_a_request_that_waits_while_the_algorithm_becomes_hash_is_chosen_by_its_key(self):
         requests = [f"GET / HTTP/1.1\r\nHost: a\r\nX-User: user-{i}\r\n\r\n" for i in range(12)]
-        expected, queued = self.serve("    algorithm: round_robin\n", "    algorithm: hash\n    hash: {on: header, name: X-User}\n", requests)
+        expected, queued = self.serve(
+            "    algorithm: round_robin\n", "    algorithm: hash\n    hash: {on: header, name: X-User}\n", requests
+        )
         self.assertGreater(len(set(expected)), 1)
         self.assertEqual(queued, expected)
 
     def test_a_request_that_waits_while_the_hash_goes_by_something_else_is_chosen_by_that(self):
         requests = [f"GET /{i} HTTP/1.1\r\nHost: a\r\n\r\n" for i in range(12)]
-        expected, queued = self.serve("    algorithm: hash\n    hash: {on: source_ip}\n", "    algorithm: hash\n    hash: {on: path}\n", requests)
+        expected, queued = self.serve(
+            "    algorithm: hash\n    hash: {on: source_ip}\n", "    algorithm: hash\n    hash: {on: path}\n", requests
+        )
         self.assertGreater(len(set(expected)), 1)
         self.assertEqual(queued, expected)
 
     def test_a_request_that_waits_while_the_pool_becomes_sticky_goes_where_its_cookie_says(self):
         behind = [self.backend(name=f"b{i}") for i in range(4)]
         port, cookies = free_port(), []
-        self.weir(f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n    sticky: {{cookie: who}}\n    backends:\n' +
-                  "".join(f'      - {{name: {b.name}, address: "{b.address}"}}\n' for b in behind))
+        self.weir(
+            f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n    sticky: {{cookie: who}}\n    backends:\n'
+            + "".join(f'      - {{name: {b.name}, address: "{b.address}"}}\n' for b in behind)
+        )
         for _ in range(12):  # the mark in a cookie goes by the names of pool and backend
             cookies.append(self.client(port).get("/")["fields"]["set-cookie"].split(";")[0])
         requests = [f"GET / HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\n\r\n" for cookie in cookies]
@@ -232,13 +253,19 @@ class Drains(Scenario):
             connection.recv(1)
 
         port, backend = free_port(), self.backend(switch)
-        proxy = self.weir(web(port, [backend]) + f"process: {{workers: 2, drain_timeout: 1s, state_dir: {self.folder()}}}\n")
+        proxy = self.weir(
+            web(port, [backend]) + f"process: {{workers: 2, drain_timeout: 1s, state_dir: {self.folder()}}}\n"
+        )
         for _ in range(2):
-            self.assertEqual(self.client(port).get("/", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101)
+            self.assertEqual(
+                self.client(port).get("/", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101
+            )
         proxy.signal(signal.SIGTERM)
         self.assertEqual(proxy.process.wait(30), 3)
         proxy.wait_logged(re.escape("stopping: 0 requests, 2 tunnels and 0 TCP connections open; what is left in 1s"))
-        proxy.wait_logged(re.escape("stopping: cutting 0 requests, 2 tunnels and 0 TCP connections still open after 1s"))
+        proxy.wait_logged(
+            re.escape("stopping: cutting 0 requests, 2 tunnels and 0 TCP connections still open after 1s")
+        )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,9 @@ class Slow(Scenario):
 
     def serve(self, script=None, idle="3s"):
         self.port, self.seen = free_port(), self.backend(script)
-        self.proxy = self.weir(web(self.port, [self.seen], more=f"timeouts: {{client_header: 3s, client_idle: {idle}}}"))
+        self.proxy = self.weir(
+            web(self.port, [self.seen], more=f"timeouts: {{client_header: 3s, client_idle: {idle}}}")
+        )
 
     def active(self):
         return self.proxy.metrics()['weir_connections_active{listener="web"}']
@@ -73,7 +75,10 @@ class Slow(Scenario):
 
     def test_slow_bodies_get_408(self):
         self.serve()
-        for begin, drop in ((b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"x"), (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n")):
+        for begin, drop in (
+            (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"x"),
+            (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        ):
             for told in self.drip(begin, drop):
                 self.assertTrue(told.startswith(b"HTTP/1.1 408 "), told)
         self.assertEqual([r for r in self.seen.requests if r["method"] == "POST"], [])
@@ -108,12 +113,19 @@ class Slow(Scenario):
             except OSError:
                 return "reset"
 
-        eventually(lambda: client.sock.recv(1000, socket.MSG_DONTWAIT) if select.select([client.sock], [], [], 0)[0] else None, "the head is there")
+        eventually(
+            lambda: client.sock.recv(1000, socket.MSG_DONTWAIT) if select.select([client.sock], [], [], 0)[0] else None,
+            "the head is there",
+        )
         self.assertEqual(eventually(cut, "the rest is waited for no longer"), "reset")
 
     def test_a_reader_that_gets_on_is_not_cut(self):
         size = 20_000_000
-        self.serve(lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)))
+        self.serve(
+            lambda connection, _: connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+            )
+        )
         for _ in range(3):
             got, pause = self.read_slowly(size)
             if got >= size or pause < 1:  # a reader that was held up itself proves nothing
@@ -139,7 +151,11 @@ class Slow(Scenario):
 
     def test_slow_readers_are_cut_and_cost_little(self):
         large = b"HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n" + bytes(20000000)
-        self.serve(lambda connection, request: self.seen.echo(connection, request) if request["target"] == "/good" else connection.sendall(large))
+        self.serve(
+            lambda connection, request: self.seen.echo(connection, request)
+            if request["target"] == "/good"
+            else connection.sendall(large)
+        )
         self.ask_good()
         before = self.proxy.memory()
         clients = []
@@ -160,14 +176,21 @@ class Slow(Scenario):
             self.ask_good()
             return left == 0
 
-        eventually(lambda: self.proxy.metrics()['weir_connections_total{listener="web"}'] > len(clients), "all have come")
+        eventually(
+            lambda: self.proxy.metrics()['weir_connections_total{listener="web"}'] > len(clients), "all have come"
+        )
         eventually(all_cut, "all are cut")
         if not SANITIZED:
             self.assertLess(max(largest) - before, len(clients) * 160)  # kilobytes
 
     def test_the_kernel_holds_little_for_a_reader_that_takes_nothing_and_gives_it_all_when_it_reads(self):
         size = 8_000_000
-        self.serve(lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)), idle="60s")
+        self.serve(
+            lambda connection, _: connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+            ),
+            idle="60s",
+        )
         client = self.client(self.port, receive_buffer=4096)
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         seen = []
@@ -216,10 +239,12 @@ class Leaving(Scenario):
     def test_a_reset_passes_a_tcp_peer_that_stalls(self):
         port, held, backend = free_port(), [], self.backend()
         backend._serve = lambda connection: (held.append(connection), backend.closed.wait())
-        self.weir(f'''
+        self.weir(
+            f"""
 listeners: {{tcp: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}}}
 pools: {{db: {{backends: ["{backend.address}"]}}}}
-''')
+"""
+        )
         for resetting in ("client", "backend"):
             held.clear()
             client = self.client(port)
@@ -241,7 +266,10 @@ pools: {{db: {{backends: ["{backend.address}"]}}}}
         eventually(lambda: backend.requests, "the backend has it")
         reset(client.sock)
         eventually(lambda: ends, "the backend hears of the end")
-        eventually(lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="499"}') == 1, "it is counted")
+        eventually(
+            lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="499"}') == 1,
+            "it is counted",
+        )
 
     def test_a_thousand_clients_and_random_aborts_mix_up_no_byte(self):
         port = free_port()
@@ -274,12 +302,12 @@ pools: {{db: {{backends: ["{backend.address}"]}}}}
                     if seed.random() < 0.5:
                         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data))
                         for at in range(0, len(data), 20000):
-                            writer.write(data[at:at + 20000])
+                            writer.write(data[at : at + 20000])
                             await writer.drain()
                     else:
                         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
                         for at in range(0, len(data), 7000):
-                            piece = data[at:at + 7000]
+                            piece = data[at : at + 7000]
                             writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                             await writer.drain()
                         writer.write(b"0\r\n\r\n")
@@ -310,10 +338,13 @@ pools: {{db: {{backends: ["{backend.address}"]}}}}
                     for _ in range(2):
                         size = seed.choice((0, 0, 100, 30000))
                         body = (token * (size // len(token) + 1)).encode()[:size]
-                        request = f"{'POST' if size else 'GET'} /{token} HTTP/1.1\r\nHost: a\r\n{f'Content-Length: {size}' if size else 'A: b'}\r\n\r\n".encode() + body
+                        request = (
+                            f"{'POST' if size else 'GET'} /{token} HTTP/1.1\r\nHost: a\r\n{f'Content-Length: {size}' if size else 'A: b'}\r\n\r\n".encode()
+                            + body
+                        )
                         fate = seed.random()
                         if fate < 0.08:  # the client breaks off in its request, or in the answer
-                            writer.write(request[:seed.randrange(len(request))])
+                            writer.write(request[: seed.randrange(len(request))])
                         else:
                             writer.write(request)
                             if fate < 0.2:

@@ -28,7 +28,9 @@ class Fleet(FleetScenario):
         self.assertEqual(len({c["member"] for c in changes}), 5)
         with self.long_window():
             self.write([f"127.0.0.1:{free_port()}"])  # every backend in it is dead
-        eventually(lambda: sum(self.counts("rolled_back")) == 1 and len(self.refusers(before)) == 4, "all have a verdict")
+        eventually(
+            lambda: sum(self.counts("rolled_back")) == 1 and len(self.refusers(before)) == 4, "all have a verdict"
+        )
         self.assertEqual(self.counts("applied"), [1] * 5)
         self.assertEqual(self.hashes(), good)
         begun = [c for c in self.view()["changes"] if c["hash"] not in good and c["verdict"] == "begun"]
@@ -40,7 +42,11 @@ class Fleet(FleetScenario):
             with Client(port) as client:
                 self.assertEqual(client.get("/")["fields"]["x-backend"], "good")
         for weir in self.refusers(before):
-            eventually(lambda w=weir: f"{bad[0]['author']} has taken this configuration back" in w.status()["reload"]["last"]["errors"][0], "it says why")
+            eventually(
+                lambda w=weir: f"{bad[0]['author']} has taken this configuration back"
+                in w.status()["reload"]["last"]["errors"][0],
+                "it says why",
+            )
         self.start_with_the_bad_file()
         self.assertEqual(self.redis.call("EXISTS", "weir:{test}:lock"), "0")
 
@@ -75,7 +81,9 @@ class Fleet(FleetScenario):
         run = self.run_fleet
         shown = run("status")
         self.assertEqual(shown.returncode, 0, shown.stderr)
-        self.assertRegex(shown.stdout, r"lock free, fence 0\nMEMBER .*\nlb-0 +0\.\d+\.\d+ +[0-9a-f]{12} +0 +serving +100%\nlb-1 ")
+        self.assertRegex(
+            shown.stdout, r"lock free, fence 0\nMEMBER .*\nlb-0 +0\.\d+\.\d+ +[0-9a-f]{12} +0 +serving +100%\nlb-1 "
+        )
         told = json.loads(run("status", "--json").stdout)
         self.assertEqual(([m["name"] for m in told["members"]], told["drift"]), (["lb-0", "lb-1"], False))
         self.assertEqual(run("break-lock").returncode, 1)  # nobody can be asked
@@ -105,7 +113,9 @@ class Fleet(FleetScenario):
         self.assertTrue(held["holder"].startswith("lb-0:"))
         first.signal(signal.SIGSTOP)
         eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "its lease runs out")
-        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 70}")).replace("window: 1m", "window: 2s"))
+        second.write(
+            self.whole(self.config(1, [self.good], "limits: {header_count: 70}")).replace("window: 1m", "window: 2s")
+        )
         eventually(lambda: self.counts_of(second, "applied") == 1, "the other one changes")
         first.signal(signal.SIGCONT)
         eventually(lambda: not first.status()["reload"]["in_progress"], "it wakes up")
@@ -130,11 +140,15 @@ class Fleet(FleetScenario):
         eventually(lambda: "watched_for_ms" in first.status()["reload"], "it is watched")
         first.process.kill()
         first.process.wait()
-        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 60}")).replace("window: 1m", "window: 2s"))
+        second.write(
+            self.whole(self.config(1, [self.good], "limits: {header_count: 60}")).replace("window: 1m", "window: 2s")
+        )
         eventually(lambda: self.counts_of(second, "applied") == 1, "the other one gets the lock and changes")
         self.assertEqual(second.status()["config"]["fence"], 2)
         eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left")
-        eventually(lambda: [m["name"] for m in self.view(1)["members"]] == ["lb-1"], "nobody counts on the dead one", 40)
+        eventually(
+            lambda: [m["name"] for m in self.view(1)["members"]] == ["lb-1"], "nobody counts on the dead one", 40
+        )
 
     def test_a_redis_that_is_restarted_empty_is_an_alarm_and_heals(self):
         self.members(2, Redis(self), window="2s")
@@ -146,7 +160,12 @@ class Fleet(FleetScenario):
         with Client(port) as client:
             self.assertEqual(client.get("/")["status"], 200)
         self.redis.start()
-        eventually(lambda: [w.metrics()["weir_fleet_fence_alarms_total"] for w in self.fleet] == [1, 1] or [w.status()["lock"] for w in self.fleet] and sum(w.metrics()["weir_fleet_fence_alarms_total"] for w in self.fleet) == 2, "the alarm is given")
+        eventually(
+            lambda: [w.metrics()["weir_fleet_fence_alarms_total"] for w in self.fleet] == [1, 1]
+            or [w.status()["lock"] for w in self.fleet]
+            and sum(w.metrics()["weir_fleet_fence_alarms_total"] for w in self.fleet) == 2,
+            "the alarm is given",
+        )
         self.fleet[0].wait_logged("the fence went back")
         self.write([self.good], "limits: {header_count: 61}")
         eventually(lambda: self.counts("applied") == [2, 2], "both have changed again")

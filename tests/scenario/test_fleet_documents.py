@@ -28,15 +28,18 @@ class Example(FleetScenario):
     def example(self, backend):
         """The first one of the document, with this test's ports; what differs by machine comes from the environment."""
         text = document().split("```yaml\n")[1].split("```")[0]
-        return put_in(text, {
-            "0.0.0.0:80": "127.0.0.1:${PORT}",
-            '"10.0.0.11:8080", "10.0.0.12:8080"': f'"{getattr(backend, "address", backend)}"',
-            "interval: 2s": "interval: 200ms, timeout: 200ms, fall: 2, rise: 1",
-            "window: 30s": f"window: {self.window}",
-            "redis://10.0.0.5:6379/0": f"redis://127.0.0.1:{self.redis.port}/0",
-            "/var/lib/weir": '"${STATE}"',
-            "127.0.0.1:9901": "127.0.0.1:${ADMIN}",
-        })
+        return put_in(
+            text,
+            {
+                "0.0.0.0:80": "127.0.0.1:${PORT}",
+                '"10.0.0.11:8080", "10.0.0.12:8080"': f'"{getattr(backend, "address", backend)}"',
+                "interval: 2s": "interval: 200ms, timeout: 200ms, fall: 2, rise: 1",
+                "window: 30s": f"window: {self.window}",
+                "redis://10.0.0.5:6379/0": f"redis://127.0.0.1:{self.redis.port}/0",
+                "/var/lib/weir": '"${STATE}"',
+                "127.0.0.1:9901": "127.0.0.1:${ADMIN}",
+            },
+        )
 
     def write_example(self, backend):
         for weir in self.fleet:
@@ -50,8 +53,23 @@ class Example(FleetScenario):
             state = tempfile.TemporaryDirectory()
             self.addCleanup(state.cleanup)
             admin = free_port()
-            environment = {"PORT": str(free_port()), "NAME": f"lb-{i}", "STATE": state.name, "ADMIN": str(admin), "REDIS_PASSWORD": "a-long-secret"}
-            self.fleet.append(Scenario.weir(self, self.example(good), environment=environment, admin_port=admin, state_dir=state.name, watch=True))
+            environment = {
+                "PORT": str(free_port()),
+                "NAME": f"lb-{i}",
+                "STATE": state.name,
+                "ADMIN": str(admin),
+                "REDIS_PASSWORD": "a-long-secret",
+            }
+            self.fleet.append(
+                Scenario.weir(
+                    self,
+                    self.example(good),
+                    environment=environment,
+                    admin_port=admin,
+                    state_dir=state.name,
+                    watch=True,
+                )
+            )
         eventually(lambda: [m["name"] for m in self.view()["members"]] == ["lb-0", "lb-1", "lb-2"], "all are there")
         self.assertEqual(len(self.hashes()), 1)
         other = self.backend(name="other")
@@ -60,9 +78,13 @@ class Example(FleetScenario):
         before = self.hashes()
         self.window = "20s"
         self.write_example(f"127.0.0.1:{free_port()}")
-        eventually(lambda: sum(self.counts("rolled_back")) == 1 and sum(self.counts("refused")) >= 2, "all have a verdict")
+        eventually(
+            lambda: sum(self.counts("rolled_back")) == 1 and sum(self.counts("refused")) >= 2, "all have a verdict"
+        )
         self.assertEqual((self.counts("applied"), self.hashes()), ([1] * 3, before))
-        begun = [c for c in self.view()["changes"] if c["hash"] not in before and c["verdict"] == "begun" and c["fence"] > 3]
+        begun = [
+            c for c in self.view()["changes"] if c["hash"] not in before and c["verdict"] == "begun" and c["fence"] > 3
+        ]
         self.assertEqual(len(begun), 1, begun)  # two have never run it
 
     def test_a_member_that_is_written_out_is_refused_with_the_remedy(self):
@@ -72,9 +94,14 @@ class Example(FleetScenario):
             with open(path, "w") as f:
                 f.write(put_in(self.example("127.0.0.1:1"), {'"${NAME:-}"': "lb-01"}))
             environment = dict(os.environ, PORT="1", STATE=directory, ADMIN="2", REDIS_PASSWORD="a-long-secret")
-            done = subprocess.run([WEIR, "check", "-c", path], capture_output=True, text=True, env=environment, timeout=60)
+            done = subprocess.run(
+                [WEIR, "check", "-c", path], capture_output=True, text=True, env=environment, timeout=60
+            )
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"weir\.yaml:\d+:\d+: reload\.lock\.member: \"lb-01\" would make this file another one on each machine")
+        self.assertRegex(
+            done.stderr,
+            r"weir\.yaml:\d+:\d+: reload\.lock\.member: \"lb-01\" would make this file another one on each machine",
+        )
         self.assertIn('"${NAME}"', done.stderr)
 
 
@@ -101,6 +128,7 @@ class Rights(FleetScenario):
         self.members_as(2, source="fleet", more=", replicas: 1")
         new = self.backend(name="new")
         with tempfile.TemporaryDirectory() as directory:
+
             def push(backend):
                 path = os.path.join(directory, "weir.yaml")
                 with open(path, "w") as f:
@@ -111,7 +139,12 @@ class Rights(FleetScenario):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             with self.long_window():
                 self.assertEqual(push(f"127.0.0.1:{free_port()}").returncode, 1)  # it is rolled back
-            for words in (("rollback",), ("status",), ("break-lock", "--yes"), ("forgive", self.view()["known_bad"][0]["hash"])):
+            for words in (
+                ("rollback",),
+                ("status",),
+                ("break-lock", "--yes"),
+                ("forgive", self.view()["known_bad"][0]["hash"]),
+            ):
                 done = self.run_fleet(*words)
                 self.assertNotIn("NOPERM", done.stdout + done.stderr)
                 self.assertNotIn("ACL", done.stdout + done.stderr)
@@ -135,7 +168,10 @@ class Rights(FleetScenario):
         before = self.redis.call("CLIENT", "LIST")
         old = set(re.findall(r"^id=(\d+) .*user=weir", before, re.M))
         self.redis.call("CLIENT", "KILL", "USER", "weir")
-        eventually(lambda: set(re.findall(r"^id=(\d+) .* user=weir", self.redis.call("CLIENT", "LIST"), re.M)) - old, "it has a new connection")
+        eventually(
+            lambda: set(re.findall(r"^id=(\d+) .* user=weir", self.redis.call("CLIENT", "LIST"), re.M)) - old,
+            "it has a new connection",
+        )
 
     def asked(self, path):
         with open(path, encoding="latin-1") as f:
@@ -149,7 +185,9 @@ class Rights(FleetScenario):
         eventually(lambda: self.asked(path), "it has asked what it may do")
         for header_count in (51, 52):
             self.reconnects()
-            report = self.fleet[0].reload(self.whole(self.config(0, [self.good], f"limits: {{header_count: {header_count}}}")))
+            report = self.fleet[0].reload(
+                self.whole(self.config(0, [self.good], f"limits: {{header_count: {header_count}}}"))
+            )
             self.assertEqual(report["verdict"], "applied")
         self.assertEqual(self.persistence(), ["unknown"])
         self.assertEqual(self.redis.call("ACL", "LOG"), "")
@@ -173,8 +211,12 @@ class Rights(FleetScenario):
         self.assertEqual(self.redis.call("ACL", "LOG"), "")
 
     def test_servers_that_keep_their_data_are_shown_and_not_warned_of(self):
-        for right, arguments, persistence in (("+config|get", ("--appendonly", "yes"), "append_only_file"), ("+config|get", ("--save", "3600 1"), "snapshots"),
-                                              ("+info", ("--appendonly", "yes"), "append_only_file"), ("+info", (), "unknown")):
+        for right, arguments, persistence in (
+            ("+config|get", ("--appendonly", "yes"), "append_only_file"),
+            ("+config|get", ("--save", "3600 1"), "snapshots"),
+            ("+info", ("--appendonly", "yes"), "append_only_file"),
+            ("+info", (), "unknown"),
+        ):
             with self.subTest(right, arguments=arguments):
                 self.redis = Redis(self, arguments=arguments)
                 self.grant()

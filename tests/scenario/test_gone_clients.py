@@ -30,12 +30,14 @@ class GoneClients(Scenario):
             self.behind.echo(connection, request)
 
         self.port, self.behind = free_port(), self.backend(script)
-        self.proxy = self.weir(f'''listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web}}}}
+        self.proxy = self.weir(
+            f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web}}}}
 pools:
   web:
     backends: [{{name: b0, address: "{self.behind.address}", max_connections: 1}}]
 {pool}{more}
-''')
+"""
+        )
 
     def length(self):
         return self.proxy.status()["pools"][0]["queue"]["length"]
@@ -45,7 +47,9 @@ pools:
 
     def logged(self, target):
         """The statuses of this target's lines in the access log."""
-        return [line.split('"')[2].split()[:2] for line in self.proxy.access_log().splitlines() if f" {target} " in line]
+        return [
+            line.split('"')[2].split()[:2] for line in self.proxy.access_log().splitlines() if f" {target} " in line
+        ]
 
     def test_one_that_leaves_before_anything_was_sent_is_logged_as_499(self):
         for way, leave in WAYS.items():

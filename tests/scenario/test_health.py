@@ -104,7 +104,9 @@ class Checks(Scenario):
                     connection.sendall(b"OK\r\n" if len(asked) % 2 else b"OK")
 
         threading.Thread(target=respond, daemon=True).start()
-        proxy = self.weir(web(free_port(), [self.backend()], check=CHECK % ("heartbeat", f", port: {listener.getsockname()[1]}")))
+        proxy = self.weir(
+            web(free_port(), [self.backend()], check=CHECK % ("heartbeat", f", port: {listener.getsockname()[1]}"))
+        )
         proxy.wait_up(1)
         eventually(lambda: len(asked) > 5, "it is asked again and again")
         self.assertEqual(set(asked), {b"heartbeat"})

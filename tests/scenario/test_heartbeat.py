@@ -137,10 +137,12 @@ class DeadResponders(Responders):
         def reset(connection):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
-        ways = {"cannot connect: Connection refused": free_port(),
-                "no answer: Connection reset by peer": self.answer_one(reset),
-                "no answer: End of file": self.answer_one(lambda connection: None),
-                "answered something other than OK": self.answer_one(lambda connection: connection.sendall(b"KO"))}
+        ways = {
+            "cannot connect: Connection refused": free_port(),
+            "no answer: Connection reset by peer": self.answer_one(reset),
+            "no answer: End of file": self.answer_one(lambda connection: None),
+            "answered something other than OK": self.answer_one(lambda connection: connection.sendall(b"KO")),
+        }
         for why, port in ways.items():
             weir = self.watch(port, "interval: 1h, timeout: 10s, fall: 1")[0]  # no deadline comes into it
             eventually(lambda: self.health(weir)["state"] == "down", f"down: {why}")

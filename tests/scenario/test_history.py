@@ -97,7 +97,15 @@ class History(Scenario):
         def begin(i):
             state = os.path.join(directory.name, f"state-{i}")
             os.makedirs(state, exist_ok=True)
-            return self.start(WORKER, f"redis://127.0.0.1:{port}", state, paths[i], f"p{i}", str(operations - done(i)), str(dice.randrange(10**6)))
+            return self.start(
+                WORKER,
+                f"redis://127.0.0.1:{port}",
+                state,
+                paths[i],
+                f"p{i}",
+                str(operations - done(i)),
+                str(dice.randrange(10**6)),
+            )
 
         workers = [begin(i) for i in range(5)]
         kills = stops = 0
@@ -142,21 +150,29 @@ class History(Scenario):
         self.assertEqual(violations(history, events), [])
         count = collections.Counter((o.operation, o.result) for o in history if o.operation != "giving")
         self.assertGreater(min(kills, stops), 3)
-        self.assertGreater(count["begin", "3"] + count["renew", "3"], 10, count)  # leases were lost, and it was found out
+        self.assertGreater(
+            count["begin", "3"] + count["renew", "3"], 10, count
+        )  # leases were lost, and it was found out
         self.assertGreater(sum(e.kind == "good" for e in events), 100)
         print(f"\n{count.total()} operations, {len(events)} records, {kills} kills, {stops} stops: {dict(count)}")
 
     def test_a_lock_that_does_not_compare_tokens_is_found_out(self):
-        history, events, *_ = self.fight(400, lambda word: word.replace(b"if redis.call('GET', KEYS[1]) == ARGV[1] then", b"if true then"))
+        history, events, *_ = self.fight(
+            400, lambda word: word.replace(b"if redis.call('GET', KEYS[1]) == ARGV[1] then", b"if true then")
+        )
         self.assertIn("lease", {v.split(":")[0] for v in violations(history, events)})
 
     def test_a_renewal_that_only_says_that_it_renews_is_found_out(self):
-        history, events, *_ = self.fight(400, lambda word: word.replace(b"return redis.call('PEXPIRE', KEYS[1], ARGV[2])", b"return 1"))
+        history, events, *_ = self.fight(
+            400, lambda word: word.replace(b"return redis.call('PEXPIRE', KEYS[1], ARGV[2])", b"return 1")
+        )
         self.assertIn("lease", {v.split(":")[0] for v in violations(history, events)})
 
     def test_records_that_do_not_compare_fences_are_found_out(self):
-        broken = {b"if fence < known or (fence == known and last[2] ~= ARGV[2]) then return 0 end": b"",
-                  b"if known >= fence and last[2] ~= ARGV[2] then return 0 end": b""}
+        broken = {
+            b"if fence < known or (fence == known and last[2] ~= ARGV[2]) then return 0 end": b"",
+            b"if known >= fence and last[2] ~= ARGV[2] then return 0 end": b"",
+        }
 
         def rewrite(word):
             for whole, part in broken.items():

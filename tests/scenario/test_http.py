@@ -7,7 +7,13 @@ from weir_test import SANITIZED, Scenario, eventually, free_port, main, web
 class Messages(Scenario):
     def setUp(self):
         self.port, self.seen = free_port(), self.backend()
-        self.proxy = self.weir(web(self.port, [self.seen], more='timeouts: {client_header: 3s, client_idle: 3s, response: 60s}\nlimits: {body_size: 1MiB}'))
+        self.proxy = self.weir(
+            web(
+                self.port,
+                [self.seen],
+                more="timeouts: {client_header: 3s, client_idle: 3s, response: 60s}\nlimits: {body_size: 1MiB}",
+            )
+        )
 
     def test_a_get_is_answered_on_a_connection_that_is_kept(self):
         client = self.client(self.port)
@@ -21,14 +27,20 @@ class Messages(Scenario):
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         self.assertEqual(client.reader.response()["body"], body)
         pieces = b"".join(b"%x;ext=1\r\n" % len(p) + p + b"\r\n" for p in (body[:7], body[7:70000], body[70000:]))
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\nTrailer: x\r\n\r\n")
+        client.send(
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\nTrailer: x\r\n\r\n"
+        )
         self.assertEqual(client.reader.response()["body"], body)
         self.assertEqual(client.get("/after")["status"], 200)
         self.assertEqual(len(self.seen.connections), 1)
 
     def test_forwarding_headers(self):
         client = self.client(self.port)
-        client.get("/", host="shop.example:8080", extra="X-Forwarded-For: 6.6.6.6\r\nConnection: X-Gone\r\nX-Gone: 1\r\nTE: trailers\r\n")
+        client.get(
+            "/",
+            host="shop.example:8080",
+            extra="X-Forwarded-For: 6.6.6.6\r\nConnection: X-Gone\r\nX-Gone: 1\r\nTE: trailers\r\n",
+        )
         fields = self.seen.requests[-1]["fields"]
         self.assertEqual(fields["x-forwarded-for"], "127.0.0.1")
         self.assertEqual(fields["x-forwarded-proto"], "http")
@@ -70,7 +82,9 @@ class Messages(Scenario):
         self.assertEqual(client.rest(), b"")  # and had nothing more to say
 
     def test_a_reader_that_stalls_is_cut_and_holds_no_memory(self):
-        self.seen.script = lambda c, r: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 268435456\r\n\r\n" + bytes(256 << 20))
+        self.seen.script = lambda c, r: c.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 268435456\r\n\r\n" + bytes(256 << 20)
+        )
         before = self.proxy.memory()
         client = self.client(self.port)
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -84,7 +98,11 @@ class Messages(Scenario):
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n")
         self.assertEqual(client.reader.response()["status"], 413)
         client = self.client(self.port)
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n110000\r\n" + b"x" * 0x110000 + b"\r\n0\r\n\r\n")
+        client.send(
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n110000\r\n"
+            + b"x" * 0x110000
+            + b"\r\n0\r\n\r\n"
+        )
         self.assertEqual(client.reader.response()["status"], 413)
 
     def test_large_heads_are_414_and_431(self):
@@ -110,7 +128,9 @@ class Upgrades(Scenario):
     def test_a_websocket_becomes_a_tunnel(self):
         def script(connection, request):
             self.assertEqual(request["fields"]["upgrade"], "websocket")
-            connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nfirst")
+            connection.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nfirst"
+            )
             while data := connection.recv(1000):
                 connection.sendall(data.upper())
 
@@ -138,7 +158,8 @@ class Routes(Scenario):
     def test_hosts_paths_and_listeners_choose_the_pool(self):
         port, port6 = free_port(), free_port()
         api, shop, rest = self.backend(name="api"), self.backend(name="shop"), self.backend(name="rest")
-        self.weir(f'''
+        self.weir(
+            f"""
 listeners:
   web: {{address: "127.0.0.1:{port}", pool: rest}}
   six: {{address: "[::1]:{port6}"}}
@@ -149,10 +170,16 @@ pools:
   api: {{backends: ["{api.address}"]}}
   shop: {{backends: ["{shop.address}"]}}
   rest: {{backends: ["{rest.address}"]}}
-''')
+"""
+        )
         client = self.client(port)
-        for host, path, expected in (("api.example", "/v1/x", "api"), ("EU.API.example:80", "/v1/", "api"), ("api.example", "/v2", "rest"),
-                                     ("shop.example", "/", "shop"), ("other", "/", "rest")):
+        for host, path, expected in (
+            ("api.example", "/v1/x", "api"),
+            ("EU.API.example:80", "/v1/", "api"),
+            ("api.example", "/v2", "rest"),
+            ("shop.example", "/", "shop"),
+            ("other", "/", "rest"),
+        ):
             self.assertEqual(client.get(path, host=host, extra="X-Debug: 1\r\n")["fields"]["x-backend"], expected)
         self.assertEqual(api.requests[0]["fields"]["x-api"], "v1")
         self.assertNotIn("x-debug", api.requests[0]["fields"])

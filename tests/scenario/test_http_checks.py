@@ -21,15 +21,23 @@ class HttpChecks(Scenario):
         return next(iter(self.proxy.backends().values()))
 
     def wait_result(self, result, state):
-        eventually(lambda: self.health()["state"] == state and self.health()["last_check"]["result"] == result, f"{state}: {result}")
+        eventually(
+            lambda: self.health()["state"] == state and self.health()["last_check"]["result"] == result,
+            f"{state}: {result}",
+        )
 
     def test_the_request_is_as_the_file_says(self):
-        self.watch(lambda r: b"HTTP/1.1 204 Fine\r\n\r\n", 'method: OPTIONS, host: "shop.example.com", headers: {X-Probe: "1", User-Agent: mine}')
+        self.watch(
+            lambda r: b"HTTP/1.1 204 Fine\r\n\r\n",
+            'method: OPTIONS, host: "shop.example.com", headers: {X-Probe: "1", User-Agent: mine}',
+        )
         self.proxy.wait_up(1)
         request = self.asked[0]
         self.assertEqual(request["method"], "OPTIONS")
         fields = {name: request["fields"][name] for name in ("host", "x-probe", "user-agent", "connection")}
-        self.assertEqual(fields, {"host": "shop.example.com", "x-probe": "1", "user-agent": "mine", "connection": "close"})
+        self.assertEqual(
+            fields, {"host": "shop.example.com", "x-probe": "1", "user-agent": "mine", "connection": "close"}
+        )
 
     def test_a_virtual_host_that_is_checked_by_its_name_is_up(self):
         def answer(request):
@@ -47,13 +55,17 @@ class HttpChecks(Scenario):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
         backend, health = self.backend(script), self.backend(script)
-        listed = f'''    backends: [{{name: b, address: "localhost:{backend.port}", health_check_port: {health.port}}}]'''
+        listed = (
+            f"""    backends: [{{name: b, address: "localhost:{backend.port}", health_check_port: {health.port}}}]"""
+        )
         proxy = self.weir(web(free_port(), [], CHECK % "method: GET").replace("    backends: []", listed))
         eventually(lambda: "up" in proxy.states(), "it is up")
         self.assertEqual(set(asked), {("/healthz", f"localhost:{health.port}")})
 
     def test_a_port_that_changes_concerns_its_backend_alone(self):
-        sick = self.backend(lambda connection, request: connection.sendall(b"HTTP/1.1 503 Sick\r\nContent-Length: 0\r\n\r\n"))
+        sick = self.backend(
+            lambda connection, request: connection.sendall(b"HTTP/1.1 503 Sick\r\nContent-Length: 0\r\n\r\n")
+        )
         one, two = self.backend(), self.backend()
         listed = f'    backends: [{{name: one, address: "{one.address}", health_check_port: {one.port}}}, {{name: two, address: "{two.address}"}}]'
         config = web(free_port(), [], CHECK % "method: GET").replace("    backends: []", listed)
@@ -73,14 +85,20 @@ class HttpChecks(Scenario):
 
     def test_a_body_with_a_length_must_contain_the_text(self):
         self.body = b'{"ready": false}'
-        self.watch(lambda r: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(self.body), self.body), "expect_body: '\"ready\": true'")
-        self.wait_result('status 200, but its body does not contain what expect_body asks for', "down")
+        self.watch(
+            lambda r: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(self.body), self.body),
+            "expect_body: '\"ready\": true'",
+        )
+        self.wait_result("status 200, but its body does not contain what expect_body asks for", "down")
         self.body = b'{"name": "b", "ready": true}'
         self.wait_result("status 200", "up")
 
     def test_a_text_is_found_over_the_borders_of_chunks(self):
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in (b"all is re", b"a", b"dy here"))
-        self.watch(lambda r: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n", "expect_body: is ready")
+        self.watch(
+            lambda r: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n",
+            "expect_body: is ready",
+        )
         self.proxy.wait_up(1)
 
     def test_a_body_that_ends_with_the_connection_is_searched(self):
@@ -93,13 +111,19 @@ class HttpChecks(Scenario):
 
     def test_the_first_64_kib_of_a_body_are_searched(self):
         self.before = 64 * 1024 - 5
-        self.watch(lambda r: b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + (b" " * self.before + b"ready").ljust(100000), "expect_body: ready")
+        self.watch(
+            lambda r: b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+            + (b" " * self.before + b"ready").ljust(100000),
+            "expect_body: ready",
+        )
         self.proxy.wait_up(1)
         self.before += 1
-        self.wait_result('status 200, but the first 64KiB of its body do not contain what expect_body asks for', "down")
+        self.wait_result("status 200, but the first 64KiB of its body do not contain what expect_body asks for", "down")
 
     def test_a_text_that_has_come_is_enough_though_the_body_goes_on(self):
-        self.watch(lambda r: b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nready, and more to come", "expect_body: ready")
+        self.watch(
+            lambda r: b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nready, and more to come", "expect_body: ready"
+        )
         self.proxy.wait_up(1)
 
     def test_the_status_counts_before_the_body(self):
@@ -112,10 +136,16 @@ class HttpChecks(Scenario):
             raise OSError("closes")
 
         self.watch(answer, "expect_body: ready")
-        eventually(lambda: self.health()["state"] == "down" and "its body broke off" in self.health()["last_failure"], "it is down")
+        eventually(
+            lambda: self.health()["state"] == "down" and "its body broke off" in self.health()["last_failure"],
+            "it is down",
+        )
 
     def test_an_interim_answer_is_not_the_answer(self):
-        self.watch(lambda r: b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "method: GET")
+        self.watch(
+            lambda r: b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            "method: GET",
+        )
         self.wait_result("status 200", "up")
 
 

@@ -13,7 +13,9 @@ BUILD = os.environ.get("WEIR_BUILD", "build/dev")
 
 
 def run(*command, code=0, **kwargs):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, **kwargs)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, **kwargs
+    )
     if code is not None and done.returncode != code:
         raise AssertionError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}")
     return done.stdout
@@ -52,10 +54,20 @@ class Installed(unittest.TestCase):
 class Layout(Installed):
     def test_everything_that_a_service_needs_is_put_in_place(self):
         self.install()
-        for name in ("/usr/sbin/weir", "/usr/lib/systemd/system/weir.service", "/usr/lib/sysusers.d/weir.conf", "/etc/weir/weir.yaml",
-                     "/etc/logrotate.d/weir", "/usr/share/man/man8/weir.8", "/usr/share/man/man5/weir.yaml.5", "/usr/share/doc/weir/LICENSE",
-                     "/usr/share/doc/weir/configuration.md", "/usr/share/bash-completion/completions/weir",
-                     "/usr/share/zsh/site-functions/_weir", "/usr/share/fish/vendor_completions.d/weir.fish"):
+        for name in (
+            "/usr/sbin/weir",
+            "/usr/lib/systemd/system/weir.service",
+            "/usr/lib/sysusers.d/weir.conf",
+            "/etc/weir/weir.yaml",
+            "/etc/logrotate.d/weir",
+            "/usr/share/man/man8/weir.8",
+            "/usr/share/man/man5/weir.yaml.5",
+            "/usr/share/doc/weir/LICENSE",
+            "/usr/share/doc/weir/configuration.md",
+            "/usr/share/bash-completion/completions/weir",
+            "/usr/share/zsh/site-functions/_weir",
+            "/usr/share/fish/vendor_completions.d/weir.fish",
+        ):
             self.assertTrue(os.path.getsize(self.path(name)) > 0, name)
 
     def test_the_configuration_works_as_it_is_and_says_what_can_be_changed(self):
@@ -65,12 +77,21 @@ class Layout(Installed):
 
     def test_what_its_comments_suggest_can_be_uncommented(self):
         self.install()
-        text = re.sub(r"^( *)# (?=(web6|health_check|routes|timeouts|process|reload|- \"|- \{|  - name|    match|    pool|  rollback)\b)", r"\1", self.read("/etc/weir/weir.yaml"), flags=re.M)
+        text = re.sub(
+            r"^( *)# (?=(web6|health_check|routes|timeouts|process|reload|- \"|- \{|  - name|    match|    pool|  rollback)\b)",
+            r"\1",
+            self.read("/etc/weir/weir.yaml"),
+            flags=re.M,
+        )
         text = re.sub(r"^( *)# (?=- [\"{])", r"\1", text, flags=re.M)
-        text = re.sub(r"^# (  rollback:|  - name:|    match:|    pool:)", r"\1", text, flags=re.M).replace("    pool: api", "    pool: web")
+        text = re.sub(r"^# (  rollback:|  - name:|    match:|    pool:)", r"\1", text, flags=re.M).replace(
+            "    pool: api", "    pool: web"
+        )
         with open(self.path("/changed.yaml"), "w") as f:
             f.write(text)
-        self.assertIn(": ok (2 listeners, 1 routes, 1 pools, 3 backends", run(WEIR, "check", "-c", self.path("/changed.yaml")))
+        self.assertIn(
+            ": ok (2 listeners, 1 routes, 1 pools, 3 backends", run(WEIR, "check", "-c", self.path("/changed.yaml"))
+        )
 
     def test_a_second_installation_keeps_the_configuration_that_is_there(self):
         self.install()
@@ -80,24 +101,45 @@ class Layout(Installed):
         self.assertTrue(self.read("/etc/weir/weir.yaml").endswith("# mine\n"))
 
     def test_the_unit_names_the_program_and_the_configuration_of_its_prefix(self):
-        for prefix, sbin, etc in (("/usr", "/usr/sbin", "/etc"), ("/usr/local", "/usr/local/sbin", "/etc"), ("/opt/weir/", "/opt/weir/sbin", "/opt/weir/etc")):
+        for prefix, sbin, etc in (
+            ("/usr", "/usr/sbin", "/etc"),
+            ("/usr/local", "/usr/local/sbin", "/etc"),
+            ("/opt/weir/", "/opt/weir/sbin", "/opt/weir/etc"),
+        ):
             self.install(prefix)
             unit = self.read(os.path.normpath(prefix) + "/lib/systemd/system/weir.service")
             self.assertIn(f"ExecStart={sbin}/weir run --last-good -c {etc}/weir/weir.yaml\n", unit)
             self.assertIn(f"ExecReload={sbin}/weir reload --wait -c {etc}/weir/weir.yaml\n", unit)
-            self.assertTrue(os.path.exists(self.path(f"{sbin}/weir")) and os.path.exists(self.path(f"{etc}/weir/weir.yaml")))
+            self.assertTrue(
+                os.path.exists(self.path(f"{sbin}/weir")) and os.path.exists(self.path(f"{etc}/weir/weir.yaml"))
+            )
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_the_sandbox_exposes_less_than_2_5(self):
         self.install()
-        told = run("systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=25", self.path("/usr/lib/systemd/system/weir.service"))
+        told = run(
+            "systemd-analyze",
+            "security",
+            "--no-pager",
+            "--offline=true",
+            "--threshold=25",
+            self.path("/usr/lib/systemd/system/weir.service"),
+        )
         self.assertRegex(told, r"Overall exposure level for weir.service: [0-2]\.\d")
 
 
 class InStep(Installed):
     def test_the_manual_page_has_every_command_and_option(self):
         self.install()
-        page = run("man", "--warnings", "-E", "UTF-8", "-l", self.path("/usr/share/man/man8/weir.8"), env=dict(os.environ, MANWIDTH="200", MAN_KEEP_FORMATTING=""))
+        page = run(
+            "man",
+            "--warnings",
+            "-E",
+            "UTF-8",
+            "-l",
+            self.path("/usr/share/man/man8/weir.8"),
+            env=dict(os.environ, MANWIDTH="200", MAN_KEEP_FORMATTING=""),
+        )
         self.assertNotIn("warning", page)
         for path, options, names in commands():
             if path and not names:
@@ -114,10 +156,22 @@ class InStep(Installed):
 
     def test_bash_completes_every_command_and_option(self):
         self.install()
-        script = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weir; printf "%s\\n" "${COMPREPLY[@]}"'
+        script = (
+            'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weir; printf "%s\\n" "${COMPREPLY[@]}"'
+        )
 
         def complete(*words):
-            return set(run("bash", "-c", script, "bash", self.path("/usr/share/bash-completion/completions/weir"), "weir", *words).split())
+            return set(
+                run(
+                    "bash",
+                    "-c",
+                    script,
+                    "bash",
+                    self.path("/usr/share/bash-completion/completions/weir"),
+                    "weir",
+                    *words,
+                ).split()
+            )
 
         for path, options, names in commands():
             self.assertEqual(complete(*path, "-"), options, path)
@@ -125,7 +179,21 @@ class InStep(Installed):
                 self.assertEqual(complete(*path, ""), set(names), path)
         self.assertEqual(complete("--config", "run", "st"), {"status"})  # "run" is the name of a file here
         self.assertEqual(complete("rel"), {"reload"})
-        self.assertIn("README.md", run("bash", "-c", script, "bash", self.path("/usr/share/bash-completion/completions/weir"), "weir", "check", "-c", "READ", cwd=SOURCE))
+        self.assertIn(
+            "README.md",
+            run(
+                "bash",
+                "-c",
+                script,
+                "bash",
+                self.path("/usr/share/bash-completion/completions/weir"),
+                "weir",
+                "check",
+                "-c",
+                "READ",
+                cwd=SOURCE,
+            ),
+        )
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh_reads_the_completion_and_finds_every_command_in_it(self):
@@ -135,7 +203,14 @@ class InStep(Installed):
         defined = set(run("zsh", "-fc", 'compdef() { :; }; source "$1"; print -l ${(k)functions}', "zsh", file).split())
         for path, options, names in commands():
             self.assertIn("_".join(("_weir", *path)), defined)
-            body = run("zsh", "-fc", 'compdef() { :; }; source "$1"; _arguments() { print -l -- "$@" }; $2', "zsh", file, "_".join(("_weir", *path)))
+            body = run(
+                "zsh",
+                "-fc",
+                'compdef() { :; }; source "$1"; _arguments() { print -l -- "$@" }; $2',
+                "zsh",
+                file,
+                "_".join(("_weir", *path)),
+            )
             self.assertLessEqual(options, set(re.findall(r"(?:^|\))(--?[\w-]+)\[", body, re.M)), path)
 
     @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
@@ -145,7 +220,13 @@ class InStep(Installed):
         os.makedirs(home)
 
         def complete(*words):
-            shown = run("fish", "--no-config", "-c", f"source {file}; complete -C {json.dumps(' '.join(('weir', *words)))}", env=dict(os.environ, HOME=home))
+            shown = run(
+                "fish",
+                "--no-config",
+                "-c",
+                f"source {file}; complete -C {json.dumps(' '.join(('weir', *words)))}",
+                env=dict(os.environ, HOME=home),
+            )
             return {line.split("\t")[0] for line in shown.splitlines()}
 
         for path, options, names in commands():

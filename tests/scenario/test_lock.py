@@ -22,9 +22,13 @@ class Together(Scenario):
         seen = []
         for i in range(20):
             for weir, port in weirs:
-                weir.write(web(port, [backend]) + lock(redis.port, watch="true") + f"limits: {{header_count: {101 + i}}}\n")
+                weir.write(
+                    web(port, [backend]) + lock(redis.port, watch="true") + f"limits: {{header_count: {101 + i}}}\n"
+                )
             for weir, _ in weirs:
-                eventually(lambda w=weir: w.metrics()['weir_reloads_total{verdict="applied"}'] == i + 1, f"edit {i} is applied")
+                eventually(
+                    lambda w=weir: w.metrics()['weir_reloads_total{verdict="applied"}'] == i + 1, f"edit {i} is applied"
+                )
             fences = sorted(weir.status()["config"]["fence"] for weir, _ in weirs)
             # Each took the lock of its own: two fences, both higher than all before.
             self.assertEqual(len(set(fences)), 2)
@@ -39,7 +43,9 @@ class Together(Scenario):
         redis, backend, port = Redis(self), self.backend(), free_port()
         proxy = self.weir(web(port, [backend]) + lock(redis.port, watch="true", wait="300ms"))
         redis.call("SET", "weir:{test}:lock", "someone", "PX", "600000")
-        proxy.write(web(port, [backend]) + lock(redis.port, watch="true", wait="300ms") + "limits: {header_count: 50}\n")
+        proxy.write(
+            web(port, [backend]) + lock(redis.port, watch="true", wait="300ms") + "limits: {header_count: 50}\n"
+        )
         eventually(lambda: proxy.metrics()['weir_reloads_total{verdict="refused"}'] >= 1, "it is refused for now")
         proxy.wait_logged("held by others")
         redis.call("DEL", "weir:{test}:lock")
@@ -63,7 +69,9 @@ class Together(Scenario):
         redis.call("SET", "weir:{test}:lock", "someone")
         config = web(port, [backend]) + lock(redis.port).replace("wait: 20s", "wait: 300ms")
         proxy = self.weir(config)
-        self.assertEqual(proxy.reload(config + "limits: {header_count: 50}\n")["errors"], ["lock held by others for too long"])
+        self.assertEqual(
+            proxy.reload(config + "limits: {header_count: 50}\n")["errors"], ["lock held by others for too long"]
+        )
         self.assertEqual(redis.call("GET", "weir:{test}:lock"), "someone")  # and it is left alone
 
     def test_a_restored_redis_cannot_make_the_fence_go_back(self):
@@ -81,12 +89,16 @@ class Together(Scenario):
         redis.call("CONFIG", "SET", "requirepass", "hunter2hunter2")
         right = lock(redis.port).replace('/0"}', '/0", password: "${REDIS_PASSWORD}"}')
         proxy = self.weir(web(port, [backend]) + right, environment={"REDIS_PASSWORD": "hunter2hunter2"})
-        self.assertEqual(proxy.reload(web(port, [backend]) + right + "limits: {header_count: 50}\n")["verdict"], "applied")
+        self.assertEqual(
+            proxy.reload(web(port, [backend]) + right + "limits: {header_count: 50}\n")["verdict"], "applied"
+        )
         wrong = right.replace("${REDIS_PASSWORD}", "hunter3hunter3").replace("wait: 20s", "wait: 100ms")
         proxy.reload(web(port, [backend]) + wrong)
         report = proxy.reload(web(port, [backend]) + wrong + "limits: {header_count: 51}\n")
         self.assertIn("AUTH refused", report["errors"][0])
-        self.assertNotIn("hunter", str(report) + proxy.log() + str(proxy.status()) + proxy.admin("GET", "/api/v1/config")[1])
+        self.assertNotIn(
+            "hunter", str(report) + proxy.log() + str(proxy.status()) + proxy.admin("GET", "/api/v1/config")[1]
+        )
 
 
 class Window(Scenario):
@@ -124,19 +136,82 @@ class Servers(Scenario):
         path = lambda name: os.path.join(files.name, name)
         run = lambda *args: subprocess.run(["openssl", *args], check=True, capture_output=True)
         for name in ("ca", "other"):
-            run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}", "-keyout", path(f"{name}.key"), "-out", path(f"{name}.pem"))
+            run(
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                f"/CN={name}",
+                "-keyout",
+                path(f"{name}.key"),
+                "-out",
+                path(f"{name}.pem"),
+            )
         with open(path("names"), "w") as f:
             f.write("subjectAltName=DNS:localhost\n")
-        run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout", path("redis.key"), "-out", path("redis.csr"))
-        run("x509", "-req", "-in", path("redis.csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-CAcreateserial", "-days", "2", "-extfile", path("names"), "-out", path("redis.pem"))
+        run(
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-subj",
+            "/CN=localhost",
+            "-keyout",
+            path("redis.key"),
+            "-out",
+            path("redis.csr"),
+        )
+        run(
+            "x509",
+            "-req",
+            "-in",
+            path("redis.csr"),
+            "-CA",
+            path("ca.pem"),
+            "-CAkey",
+            path("ca.key"),
+            "-CAcreateserial",
+            "-days",
+            "2",
+            "-extfile",
+            path("names"),
+            "-out",
+            path("redis.pem"),
+        )
         return path
 
     def test_tls_with_a_certificate_that_is_verified(self):
         path, port, backend = self.certificates(), free_port(), self.backend()
-        redis = Redis(self, tls=("--tls-cert-file", path("redis.pem"), "--tls-key-file", path("redis.key"), "--tls-ca-cert-file", path("ca.pem"), "--tls-auth-clients", "no"))
-        for host, ca, problem in (("localhost", "ca.pem", ""), ("localhost", "other.pem", "no TLS: certificate verify failed"),
-                                  ("127.0.0.1", "ca.pem", "no TLS: certificate verify failed"), ("localhost", "none.pem", "ca: ")):
-            config = web(port, [backend]) + lock([]).replace("wait: 20s", "wait: 300ms" if problem else "wait: 20s").replace("servers: []", f'servers: [{{url: "rediss://{host}:{redis.port}", ca: {path(ca)}}}]')
+        redis = Redis(
+            self,
+            tls=(
+                "--tls-cert-file",
+                path("redis.pem"),
+                "--tls-key-file",
+                path("redis.key"),
+                "--tls-ca-cert-file",
+                path("ca.pem"),
+                "--tls-auth-clients",
+                "no",
+            ),
+        )
+        for host, ca, problem in (
+            ("localhost", "ca.pem", ""),
+            ("localhost", "other.pem", "no TLS: certificate verify failed"),
+            ("127.0.0.1", "ca.pem", "no TLS: certificate verify failed"),
+            ("localhost", "none.pem", "ca: "),
+        ):
+            config = web(port, [backend]) + lock([]).replace(
+                "wait: 20s", "wait: 300ms" if problem else "wait: 20s"
+            ).replace("servers: []", f'servers: [{{url: "rediss://{host}:{redis.port}", ca: {path(ca)}}}]')
             proxy, report = self.changes(config, port, backend)
             self.assertEqual(report["verdict"], "refused" if problem else "applied", report)
             if problem:
@@ -220,14 +295,23 @@ class Servers(Scenario):
         for i in range(3):
             path, at = os.path.join(files.name, f"sentinel-{i}.conf"), free_port()
             with open(path, "w") as f:
-                f.write(f"port {at}\nbind 127.0.0.1\ndir {files.name}\nsentinel monitor weir 127.0.0.1 {master.port} 2\n"
-                        "requirepass open-sesame\nsentinel sentinel-pass open-sesame\n"
-                        "sentinel down-after-milliseconds weir 800\nsentinel failover-timeout weir 4000\n")
+                f.write(
+                    f"port {at}\nbind 127.0.0.1\ndir {files.name}\nsentinel monitor weir 127.0.0.1 {master.port} 2\n"
+                    "requirepass open-sesame\nsentinel sentinel-pass open-sesame\n"
+                    "sentinel down-after-milliseconds weir 800\nsentinel failover-timeout weir 4000\n"
+                )
             self.start("redis-server", path, "--sentinel")
             sentinels.append(at)
         for at in sentinels:
-            ask = lambda at=at: subprocess.run(["redis-cli", "-p", str(at), "-a", "open-sesame", "--no-auth-warning", "SENTINEL", "MASTER", "weir"], capture_output=True, text=True).stdout
-            eventually(lambda: "num-other-sentinels\n2\n" in ask() and "num-slaves\n1\n" in ask(), "they know each other and the replica")
+            ask = lambda at=at: subprocess.run(
+                ["redis-cli", "-p", str(at), "-a", "open-sesame", "--no-auth-warning", "SENTINEL", "MASTER", "weir"],
+                capture_output=True,
+                text=True,
+            ).stdout
+            eventually(
+                lambda: "num-other-sentinels\n2\n" in ask() and "num-slaves\n1\n" in ask(),
+                "they know each other and the replica",
+            )
         config = web(port, [backend]) + lock([f"sentinel://127.0.0.1:{at}/weir" for at in sentinels])
         proxy, report = self.changes(config.replace("wait: 20s", "wait: 300ms"), port, backend)
         self.assertIn("NOAUTH", report["errors"][0])
@@ -303,13 +387,17 @@ class WithoutRedis(Scenario):
 class Local(Scenario):
     def test_two_weirs_with_one_state_directory_take_turns(self):
         backend, state = self.backend(), os.path.join(self.weir(web(free_port(), [self.backend()])).directory, "shared")
-        weirs = [(self.weir(web(port, [backend]), state_dir=state, watch=True), port) for port in (free_port(), free_port())]
+        weirs = [
+            (self.weir(web(port, [backend]), state_dir=state, watch=True), port) for port in (free_port(), free_port())
+        ]
         fences = []
         for i in range(5):
             for weir, port in weirs:
                 weir.write(web(port, [backend]) + f"limits: {{header_count: {101 + i}}}\n")
             for weir, _ in weirs:
-                eventually(lambda w=weir: w.metrics()['weir_reloads_total{verdict="applied"}'] == i + 1, "it is applied")
+                eventually(
+                    lambda w=weir: w.metrics()['weir_reloads_total{verdict="applied"}'] == i + 1, "it is applied"
+                )
             fences += sorted(weir.status()["config"]["fence"] for weir, _ in weirs)
         self.assertEqual(fences, list(range(1, 11)))
 

@@ -30,7 +30,12 @@ class Faults(Scenario):
             state = directory.name
         admin = free_port()
         own = {"NAME": name, "PORT": str(port), "REDIS": str(redis_port), "STATE": state, "ADMIN": str(admin)}
-        return self.weir(self.text(backend, 50, rollback), state_dir=state, admin_port=admin, environment={**own, **(environment or {})})
+        return self.weir(
+            self.text(backend, 50, rollback),
+            state_dir=state,
+            admin_port=admin,
+            environment={**own, **(environment or {})},
+        )
 
     def text(self, backend, count, rollback=""):
         """The same for every machine: what differs stands in its environment."""
@@ -105,10 +110,25 @@ class Faults(Scenario):
         }
         cases = [(mark, when) for mark in steps.values() for when in ("before", "after")]
         with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
-            told = dict(zip([(name, when) for name in steps for when in ("before", "after")], pool.map(lambda case: self.killed_at(*case), cases)))
-        self.assertEqual({told[step] for step in (("lease", "before"), ("lease", "after"), ("opinion", "after"), ("begin", "before"))}, {None})
-        self.assertEqual({told[step] for step in (("begin", "after"), ("renewal", "before"), ("finish", "before"))}, {"begun"})
-        self.assertEqual({told[step] for step in (("finish", "after"), ("release", "before"), ("release", "after"))}, {"good"})
+            told = dict(
+                zip(
+                    [(name, when) for name in steps for when in ("before", "after")],
+                    pool.map(lambda case: self.killed_at(*case), cases),
+                )
+            )
+        self.assertEqual(
+            {
+                told[step]
+                for step in (("lease", "before"), ("lease", "after"), ("opinion", "after"), ("begin", "before"))
+            },
+            {None},
+        )
+        self.assertEqual(
+            {told[step] for step in (("begin", "after"), ("renewal", "before"), ("finish", "before"))}, {"begun"}
+        )
+        self.assertEqual(
+            {told[step] for step in (("finish", "after"), ("release", "before"), ("release", "after"))}, {"good"}
+        )
 
     def killed_at(self, mark, when):
         """Kills the first machine when a command is on its way; returns the last thing that the fleet heard of it."""

@@ -14,7 +14,11 @@ class Moves(Scenario):
         return report["fence"]
 
     def config(self, redis, header_count):
-        return web(self.port, [self.origin]) + lock(redis.port, wait="300ms", watch=f"false, source: {self.source}") + f"limits: {{header_count: {header_count}}}\n"
+        return (
+            web(self.port, [self.origin])
+            + lock(redis.port, wait="300ms", watch=f"false, source: {self.source}")
+            + f"limits: {{header_count: {header_count}}}\n"
+        )
 
     def force(self):
         return self.proxy.command("reload", "--wait", "--force", "--admin", f"127.0.0.1:{self.proxy.admin_port}")
@@ -86,10 +90,20 @@ class Moves(Scenario):
         self.assertIn("refused", out)
 
     def test_a_move_by_force_that_makes_things_worse_is_taken_back(self):
-        self.a, self.b, self.port, self.origin, self.source = Redis(self), Redis(self), free_port(), self.backend(), "file"
+        self.a, self.b, self.port, self.origin, self.source = (
+            Redis(self),
+            Redis(self),
+            free_port(),
+            self.backend(),
+            "file",
+        )
+
         def config(redis, backend):
             check = "{type: http, path: /healthz, interval: 100ms, timeout: 100ms, fall: 1, rise: 1}"
-            return web(self.port, [backend], check) + lock(redis.port, wait="300ms", rollback="rollback: {window: 1m}, ")
+            return web(self.port, [backend], check) + lock(
+                redis.port, wait="300ms", rollback="rollback: {window: 1m}, "
+            )
+
         self.proxy = self.weir(config(self.a, self.origin))
         before = self.proxy.status()["config"]["hash"]
         self.a.kill()

@@ -11,13 +11,13 @@ GET = "GET / HTTP/1.1\r\nHost: a\r\n"
 
 
 def routed(port, backend, edit):
-    return f'''listeners:
+    return f"""listeners:
   web: {{address: "127.0.0.1:{port}"}}
 routes:
   - {{pool: web, request_headers: {edit}}}
 pools:
   web: {{backends: ["{backend.address}"]}}
-'''
+"""
 
 
 class FromClients(Scenario):
@@ -27,15 +27,20 @@ class FromClients(Scenario):
 
     def test_an_upgrade_with_content_length_0_becomes_a_tunnel(self):
         """Java's WebSocket client, docker attach and kubectl exec send the length."""
+
         def script(connection, request):
-            self.assertEqual((request["fields"].get("upgrade"), request["fields"].get("connection")), ("tcp", "Upgrade"))
+            self.assertEqual(
+                (request["fields"].get("upgrade"), request["fields"].get("connection")), ("tcp", "Upgrade")
+            )
             connection.sendall(b"HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\n")
             while data := connection.recv(1000):
                 connection.sendall(data.upper())
 
         self.seen.script = script
         client = self.client(self.port)
-        client.send("POST /attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n")
+        client.send(
+            "POST /attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
+        )
         self.assertEqual(client.reader.response()["status"], 101)
         client.send("hello")
         self.assertEqual(client.reader.exactly(5), b"HELLO")
@@ -49,24 +54,40 @@ class FromClients(Scenario):
 
     def test_a_page_of_weirs_own_keeps_a_connection_without_a_body(self):
         port = free_port()
-        self.weir(web(port, [self.seen]).replace(", pool: web}", "}") + "routes: [{match: {path_prefix: /there}, pool: web}]\n")
+        self.weir(
+            web(port, [self.seen]).replace(", pool: web}", "}")
+            + "routes: [{match: {path_prefix: /there}, pool: web}]\n"
+        )
         client = self.client(port)
         for method in ("GET", "PUT", "HEAD"):
             answer = client.get("/", method=method, extra="Content-Length: 0\r\n")
             self.assertEqual((answer["status"], answer["fields"].get("connection")), (404, None))
 
     def test_every_expectation_counts(self):
-        for lines in ("Expect: 100-continue\r\nExpect: x\r\n", "Expect: x\r\nExpect: 100-continue\r\n", "Expect: 100-continue, x\r\n", "Expect:\r\nExpect: x\r\n"):
+        for lines in (
+            "Expect: 100-continue\r\nExpect: x\r\n",
+            "Expect: x\r\nExpect: 100-continue\r\n",
+            "Expect: 100-continue, x\r\n",
+            "Expect:\r\nExpect: x\r\n",
+        ):
             with Client(self.port) as client:
                 self.assertEqual(client.get("/", extra=lines)["status"], 417, lines)
         client = self.client(self.port)
-        client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        client.send(
+            "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        )
         self.assertEqual(client.reader.response()["status"], 100)
         self.assertEqual(client.send("ok").reader.response()["body"], b"ok")
 
     def test_a_target_with_the_default_port_agrees_with_a_host_without_it(self):
         client = self.client(self.port)
-        for target, host in (("http://h:80/", "h"), ("http://h/", "H:80"), ("http://h./", "h"), ("https://h:443/", "h"), ("http://h:/", "h")):
+        for target, host in (
+            ("http://h:80/", "h"),
+            ("http://h/", "H:80"),
+            ("http://h./", "h"),
+            ("https://h:443/", "h"),
+            ("http://h:/", "h"),
+        ):
             self.assertEqual(client.get(target, host=host)["status"], 200, (target, host))
             self.assertEqual(self.seen.requests[-1]["fields"]["host"], target.split("/")[2])
         for target, host in (("http://h:443/", "h"), ("https://h:80/", "h"), ("http://h:81/", "h"), ("http://h/", "g")):
@@ -76,7 +97,9 @@ class FromClients(Scenario):
     def test_chunk_extensions_must_match_the_grammar(self):
         def post(line):
             with Client(self.port) as client:
-                client.send(f"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{line}\r\nhello\r\n0\r\n\r\n")
+                client.send(
+                    f"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{line}\r\nhello\r\n0\r\n\r\n"
+                )
                 return client.reader.response()
 
         for line in ("5;a", "5;a=b", "5 ; a = b;c", '5;a="b; \\" c"', '5;a="";b="x"'):
@@ -114,7 +137,9 @@ class OldClients(Scenario):
     def test_kept_connections_are_said_to_be_kept(self):
         """`ab -k` waits for the end of a connection that is not."""
         port, seen = free_port(), self.backend()
-        self.weir(web(port, [seen]).replace(", pool: web}", "}") + 'routes: [{match: {path_prefix: /there}, pool: web}]\n')
+        self.weir(
+            web(port, [seen]).replace(", pool: web}", "}") + "routes: [{match: {path_prefix: /there}, pool: web}]\n"
+        )
         client = self.client(port)
         for target, status in (("/there", 200), ("/missing", 404), ("/missing", 404), ("/there", 200)):
             answer = self.ask(client, f"GET {target} HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
@@ -132,7 +157,9 @@ class OldClients(Scenario):
             seen.script = lambda connection, _, head=head: connection.sendall(f"HTTP/1.1 {head}\r\n".encode())
             answer = self.ask(client, "GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
             self.assertEqual(answer["fields"]["connection"], "keep-alive", head)
-        seen.script = lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+        seen.script = lambda connection, _: connection.sendall(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+        )
         answer = self.ask(client, "GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
         self.assertEqual((answer["body"], answer["fields"]["connection"]), (b"ok", "close"))
 
@@ -149,8 +176,13 @@ class FromBackends(Scenario):
 
     def test_what_has_one_reading_only_is_served_and_forwarded_canonically(self):
         ok, chunked = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        for answer in (chunked + "2  \r\nok\r\n0 \t\r\n\r\n", chunked + "2 ;[\r\nok\r\n0;\r\n\r\n", chunked + "2;\x01\r\nok\r\n0\r\nT: \x02\r\n\r\n",
-                       ok + "Content-Length: 2\r\nContent-Length: 2\r\n\r\nok", ok + "Content-Length: 2, 02\r\n\r\nok"):
+        for answer in (
+            chunked + "2  \r\nok\r\n0 \t\r\n\r\n",
+            chunked + "2 ;[\r\nok\r\n0;\r\n\r\n",
+            chunked + "2;\x01\r\nok\r\n0\r\nT: \x02\r\n\r\n",
+            ok + "Content-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+            ok + "Content-Length: 2, 02\r\n\r\nok",
+        ):
             with self.subTest(answer=answer):
                 for _ in range(2):  # on the same connection
                     self.assertEqual(self.ask(answer)["body"], b"ok")
@@ -159,7 +191,15 @@ class FromBackends(Scenario):
     def test_control_bytes_in_values_reach_no_client(self):
         answer = self.ask("HTTP/1.1 200 O\x01K\r\nA: \x02 b\x1b[2J\x7fc\r\nB: \x03\r\nContent-Length: 2\r\n\r\nok")
         self.assertEqual((answer["fields"]["a"], answer["fields"]["b"], answer["body"]), ("b [2J c", "", b"ok"))
-        for bad in ("A: \0", "A: b\rc", "A: b\nC: d", "A\x01: b", "Content-Length\x01: 2", "Content-Length: 2\x01", "Content-Length: 2, 3"):
+        for bad in (
+            "A: \0",
+            "A: b\rc",
+            "A: b\nC: d",
+            "A\x01: b",
+            "Content-Length\x01: 2",
+            "Content-Length: 2\x01",
+            "Content-Length: 2, 3",
+        ):
             self.assertEqual(self.ask(f"HTTP/1.1 200 OK\r\n{bad}\r\n\r\nok")["status"], 502, bad)
 
     def test_a_switch_to_another_protocol_than_was_asked_for_is_502(self):
@@ -170,8 +210,12 @@ class FromBackends(Scenario):
         self.assertEqual(self.ask(switch + "Upgrade: WebSocket\r\n\r\n", ask)["status"], 101)
 
     def test_426_says_which_protocol_is_required(self):
-        answer = self.ask("HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.2\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n")
-        self.assertEqual((answer["status"], answer["fields"]["upgrade"], answer["fields"]["connection"]), (426, "TLS/1.2", "Upgrade"))
+        answer = self.ask(
+            "HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.2\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n"
+        )
+        self.assertEqual(
+            (answer["status"], answer["fields"]["upgrade"], answer["fields"]["connection"]), (426, "TLS/1.2", "Upgrade")
+        )
         answer = self.ask("HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n")
         self.assertNotIn("upgrade", answer["fields"])
 
@@ -221,6 +265,7 @@ class Edits(Scenario):
 
     def values(self, lines, name):
         """Of every field that a CGI program reads as this one."""
+
         def fold(text):
             return re.sub("[^a-z0-9]", "_", text.lower())
 
@@ -228,25 +273,53 @@ class Edits(Scenario):
 
     def test_what_is_set_is_what_arrives_once_whatever_the_client_sends(self):
         aliases = "".join(f"{name}: client\r\n" for name in ("X-Api", "X_Api", "x_api", "X.Api", "X_API"))
-        lines = self.arriving("{set: {X-Api: v1}, remove: [X-Debug]}", aliases + "X_Debug: 1\r\nX-Debug: 2\r\nX-Other: 3\r\n")
-        self.assertEqual((self.values(lines, "X-Api"), self.values(lines, "X-Debug"), self.values(lines, "X-Other")), (["v1"], [], ["3"]))
+        lines = self.arriving(
+            "{set: {X-Api: v1}, remove: [X-Debug]}", aliases + "X_Debug: 1\r\nX-Debug: 2\r\nX-Other: 3\r\n"
+        )
+        self.assertEqual(
+            (self.values(lines, "X-Api"), self.values(lines, "X-Debug"), self.values(lines, "X-Other")),
+            (["v1"], [], ["3"]),
+        )
 
     def test_what_weir_sets_itself_can_be_set_and_removed(self):
         sent = "X-Forwarded-Proto: client\r\nX_Forwarded_Proto: client\r\nX-Forwarded-For: 9.9.9.9\r\nX-Real-IP: client\r\nForwarded: for=9.9.9.9\r\n"
         for trusted in (False, True):
-            lines = self.arriving("{set: {X-Forwarded-Proto: https, X-Real-IP: '1.2.3.4', Forwarded: for=_me}, remove: [X-Forwarded-Host, x_forwarded_for]}", sent, trusted)
-            self.assertEqual([self.values(lines, n) for n in ("X-Forwarded-Proto", "X-Real-IP", "Forwarded", "X-Forwarded-Host", "X-Forwarded-For")],
-                             [["https"], ["1.2.3.4"], ["for=_me"], [], []])
+            lines = self.arriving(
+                "{set: {X-Forwarded-Proto: https, X-Real-IP: '1.2.3.4', Forwarded: for=_me}, remove: [X-Forwarded-Host, x_forwarded_for]}",
+                sent,
+                trusted,
+            )
+            self.assertEqual(
+                [
+                    self.values(lines, n)
+                    for n in ("X-Forwarded-Proto", "X-Real-IP", "Forwarded", "X-Forwarded-Host", "X-Forwarded-For")
+                ],
+                [["https"], ["1.2.3.4"], ["for=_me"], [], []],
+            )
 
     def test_check_refuses_what_would_break_the_message(self):
-        for name in ("Host", "Content_Length", "Transfer-Encoding", "Connection", "TE", "Upgrade", "Keep-Alive", "Trailer", "Expect"):
+        for name in (
+            "Host",
+            "Content_Length",
+            "Transfer-Encoding",
+            "Connection",
+            "TE",
+            "Upgrade",
+            "Keep-Alive",
+            "Trailer",
+            "Expect",
+        ):
             weir_file = os.path.join("/tmp", f"weir-messages-{os.getpid()}.yaml")
             self.addCleanup(lambda path=weir_file: os.path.exists(path) and os.unlink(path))
             with open(weir_file, "w") as f:
-                f.write(f'listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}\nroutes:\n  - {{pool: web, request_headers: {{set: {{{name}: x}}}}}}\npools: {{web: {{backends: ["127.0.0.1:1"]}}}}\n')
+                f.write(
+                    f'listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}\nroutes:\n  - {{pool: web, request_headers: {{set: {{{name}: x}}}}}}\npools: {{web: {{backends: ["127.0.0.1:1"]}}}}\n'
+                )
             done = subprocess.run([WEIR, "check", "-c", weir_file], capture_output=True, text=True)
             self.assertNotEqual(done.returncode, 0, name)
-            self.assertIn(f"routes[0].request_headers.set.{name}: weir sets this header itself", done.stdout + done.stderr)
+            self.assertIn(
+                f"routes[0].request_headers.set.{name}: weir sets this header itself", done.stdout + done.stderr
+            )
 
 
 class Retries(Scenario):

@@ -8,20 +8,22 @@ from weir_test import Scenario, eventually, free_port, main
 
 class Metrics(Scenario):
     def config(self, more=""):
-        return f'''listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}
+        return f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}
 routes:
   - {{name: api, match: {{path_prefix: /api/}}, pool: api}}
 {more}pools:
   web: {{backends: ["{self.web.address}"]}}
   api: {{backends: ["{self.api.address}"]}}
-'''
+"""
 
     def setUp(self):
         self.port, self.web, self.api = free_port(), self.backend(name="w"), self.backend(name="a")
         self.proxy = self.weir(self.config())
 
     def requests(self, pool, route):
-        return self.proxy.metrics().get(f'weir_requests_total{{listener="web",pool="{pool}",route="{route}",code="200"}}', 0)
+        return self.proxy.metrics().get(
+            f'weir_requests_total{{listener="web",pool="{pool}",route="{route}",code="200"}}', 0
+        )
 
     def test_requests_are_counted_by_listener_pool_and_route_and_kept_over_reloads(self):
         client = self.client(self.port)
@@ -41,12 +43,16 @@ routes:
         def script(connection, request):
             time.sleep(slow)  # the backend's own time, which is what is measured
             self.api.echo(connection, request)
+
         self.api.script = script
         client = self.client(self.port)
         client.get("/api/x")
         client.get("/")
         count = 'weir_backend_response_seconds_count{{pool="{}"}}'
-        eventually(lambda: all(self.proxy.metrics().get(count.format(pool)) == 1 for pool in ("api", "web")), "both are counted")
+        eventually(
+            lambda: all(self.proxy.metrics().get(count.format(pool)) == 1 for pool in ("api", "web")),
+            "both are counted",
+        )
         metrics = self.proxy.metrics()
         self.assertGreaterEqual(metrics['weir_backend_response_seconds_sum{pool="api"}'], slow)
         self.assertEqual(metrics['weir_backend_response_seconds_bucket{pool="api",le="0.25"}'], 0)
@@ -63,10 +69,14 @@ routes:
             self.assertEqual(metrics["process_max_fds"], int(re.search(r"Max open files +(\d+)", f.read())[1]))
         with open(f"/proc/{self.proxy.process.pid}/stat") as f:
             ticks = int(f.read().rsplit(")", 1)[1].split()[19])
-        self.assertAlmostEqual(metrics["process_start_time_seconds"], boot + ticks / os.sysconf("SC_CLK_TCK"), delta=0.01)
+        self.assertAlmostEqual(
+            metrics["process_start_time_seconds"], boot + ticks / os.sysconf("SC_CLK_TCK"), delta=0.01
+        )
         before = metrics["process_cpu_seconds_total"]
         client = self.client(self.port)
-        eventually(lambda: client.get("/") and self.proxy.metrics()["process_cpu_seconds_total"] > before, "it uses time")
+        eventually(
+            lambda: client.get("/") and self.proxy.metrics()["process_cpu_seconds_total"] > before, "it uses time"
+        )
 
     def test_times_are_told_to_the_millisecond(self):
         begin = time.time()

@@ -45,10 +45,10 @@ class NameServer:
                 return
             labels, at = [], 12
             while query[at]:
-                labels.append(query[at + 1:at + 1 + query[at]].decode())
+                labels.append(query[at + 1 : at + 1 + query[at]].decode())
                 at += 1 + query[at]
-            question = query[12:at + 5]
-            kind = TYPES.get(struct.unpack(">H", query[at + 1:at + 3])[0])
+            question = query[12 : at + 5]
+            kind = TYPES.get(struct.unpack(">H", query[at + 1 : at + 3])[0])
             self.asked += 1
             entry = self.table.get(".".join(labels).lower(), {})
             if entry is None:
@@ -84,13 +84,13 @@ class Names(Scenario):
             self.hosts[host] = self.backend(name=host, port=self.behind, host=host)
 
     def config(self, name="app.test", check=CHECK, more="resolve_every: 1s"):
-        return f'''listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}
+        return f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}
 pools:
   web:
     backends: [{{name: app, address: "{name}:{self.behind}"}}]
     {check}
     {more}
-'''
+"""
 
     def serve(self, **kwargs):
         self.proxy = self.weir(self.config(**kwargs), wrapper=self.wrapper)
@@ -128,7 +128,12 @@ pools:
         self.server.table["app.test"] = {"A": ["127.0.0.1", "127.0.0.2"]}
         self.serve()
         self.proxy.wait_up(2)
-        for rcode, entry in ((0, {}), (2, {"A": ["127.0.0.9"]}), (3, {}), (0, None)):  # empty, server failure, no such name, silence
+        for rcode, entry in (
+            (0, {}),
+            (2, {"A": ["127.0.0.9"]}),
+            (3, {}),
+            (0, None),
+        ):  # empty, server failure, no such name, silence
             self.server.rcode, self.server.table["app.test"] = rcode, entry
             asked = self.server.asked
             eventually(lambda: self.server.asked > asked + 2, "it has been asked")
@@ -145,7 +150,10 @@ pools:
         self.proxy.wait_up(1)
         report = self.proxy.reload(self.config(name="ap.test"))
         self.assertEqual(report["verdict"], "refused")
-        self.assertRegex(report["errors"][0], r'weir.yaml:4:\d+: pools.web.backends\[0\].address: cannot find "ap.test": .*look at its spelling')
+        self.assertRegex(
+            report["errors"][0],
+            r'weir.yaml:4:\d+: pools.web.backends\[0\].address: cannot find "ap.test": .*look at its spelling',
+        )
         self.assertEqual(self.answers(), {"127.0.0.1"})
         self.server.table["slow.test"] = None
         report = self.proxy.reload(self.config(name="slow.test"))
@@ -154,15 +162,20 @@ pools:
     def test_weir_starts_without_the_backends_of_a_name_that_cannot_be_found_and_goes_on_looking(self):
         self.at("127.0.0.1")
         fixed = self.backend(name="fixed")
-        config = self.config(name="later.test", check="", more="resolve_every: 1m") + f'''
+        config = (
+            self.config(name="later.test", check="", more="resolve_every: 1m")
+            + f"""
   lonely: {{backends: [{{name: app, address: "later.test:{self.behind}"}}], algorithm: hash, sticky: {{cookie: who}}}}
   other: {{backends: ["{fixed.address}"]}}
 routes:
   - {{match: {{path_prefix: /other}}, pool: other}}
   - {{match: {{path_prefix: /lonely}}, pool: lonely}}
-'''
+"""
+        )
         self.proxy = self.weir(config, wrapper=self.wrapper)
-        self.proxy.wait_logged(r'pools\.web\.backends\[0\]\.address: cannot find "later.test": .*starting without these backends')
+        self.proxy.wait_logged(
+            r'pools\.web\.backends\[0\]\.address: cannot find "later.test": .*starting without these backends'
+        )
         with Client(self.port) as client:
             self.assertEqual(client.get("/other")["fields"]["x-backend"], "fixed")
             self.assertEqual([client.get("/")["status"] for _ in range(3)], [503] * 3)
@@ -187,7 +200,14 @@ routes:
         eventually(lambda: any(name.startswith("last-good") for name in os.listdir(self.proxy.state_dir)), "it is kept")
         self.assertEqual(self.proxy.stop(), 0)
         del self.server.table["app.test"]
-        self.proxy = self.weir("listeners: {", path=self.proxy.path, state_dir=self.proxy.state_dir, admin_port=self.proxy.admin_port, wrapper=self.wrapper, arguments=("--last-good", "--state-dir", self.proxy.state_dir))
+        self.proxy = self.weir(
+            "listeners: {",
+            path=self.proxy.path,
+            state_dir=self.proxy.state_dir,
+            admin_port=self.proxy.admin_port,
+            wrapper=self.wrapper,
+            arguments=("--last-good", "--state-dir", self.proxy.state_dir),
+        )
         self.proxy.wait_logged('cannot find "app.test"')
 
     def test_a_name_server_that_hangs_holds_up_neither_traffic_nor_reloads_nor_a_stop(self):
@@ -199,7 +219,9 @@ routes:
         asked = self.server.asked
         eventually(lambda: self.server.asked > asked, "a look-up is under way")
         self.assertEqual(self.answers(), {"127.0.0.1"})
-        self.assertEqual(self.proxy.reload(self.config() + "limits: {header_count: 50}\n")["verdict"], "applied")  # a name in use is not asked for again
+        self.assertEqual(
+            self.proxy.reload(self.config() + "limits: {header_count: 50}\n")["verdict"], "applied"
+        )  # a name in use is not asked for again
         asked = self.server.asked
         eventually(lambda: self.server.asked > asked, "a look-up is under way")
         self.assertEqual(self.proxy.stop(), 0)
@@ -209,7 +231,9 @@ routes:
         self.server.table["app.test"] = {"A": ["127.0.0.1", "127.0.0.2"]}
         self.serve(check="")
         self.proxy.wait_up(2)
-        change = lambda who, what: self.assertEqual(self.proxy.admin("POST", f"/api/v1/backends/web/{who}?{what}")[0], 200)
+        change = lambda who, what: self.assertEqual(
+            self.proxy.admin("POST", f"/api/v1/backends/web/{who}?{what}")[0], 200
+        )
         change("app@127.0.0.1", "state=drain")
         self.assertEqual(self.answers(), {"127.0.0.2"})
         change("app@127.0.0.1", "state=file")

@@ -7,7 +7,7 @@ import tempfile
 
 from weir_test import SANITIZED, Scenario, can_connect, eventually, free_port, main, web
 
-NGINX = '''
+NGINX = """
 daemon off; master_process off; pid {d}/pid; error_log {d}/error.log;
 events {{}}
 http {{
@@ -19,7 +19,7 @@ http {{
     location /upload/ {{ dav_methods PUT; create_full_put_path on; alias {d}/www/up/; }}
   }}
 }}
-'''
+"""
 
 
 class LargeBodies(Scenario):
@@ -58,7 +58,15 @@ class LargeBodies(Scenario):
         self.assertEqual(self.digest_of(out), self.digest)
 
     def test_a_large_chunked_upload_arrives_whole(self):
-        done = self.curl("-X", "PUT", "-T", self.file, "-H", "Transfer-Encoding: chunked", f"http://127.0.0.1:{self.port}/upload/there")
+        done = self.curl(
+            "-X",
+            "PUT",
+            "-T",
+            self.file,
+            "-H",
+            "Transfer-Encoding: chunked",
+            f"http://127.0.0.1:{self.port}/upload/there",
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.digest_of(os.path.join(self.directory, "www", "up", "there")), self.digest)
 

@@ -20,7 +20,9 @@ class Long(Scenario):
                         self.gate.wait(30)
                         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
                     elif data.startswith(b"GET "):
-                        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                        connection.sendall(
+                            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+                        )
                     else:
                         connection.sendall(data)
 
@@ -39,14 +41,20 @@ class Long(Scenario):
         self.gate, self.listeners, self.port = threading.Event(), [], free_port()
         self.addCleanup(self.gate.set)
         self.health = [self.backend() for _ in range(count)]
-        listed = ", ".join(f'{{name: b{i}, address: "127.0.0.1:{self.echo()}", health_check_port: {health.port}}}' for i, health in enumerate(self.health))
-        self.proxy = self.weir(f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web}}}}
+        listed = ", ".join(
+            f'{{name: b{i}, address: "127.0.0.1:{self.echo()}", health_check_port: {health.port}}}'
+            for i, health in enumerate(self.health)
+        )
+        self.proxy = self.weir(
+            f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web}}}}
 pools:
   web:
     backends: [{listed}]
     health_check: {{type: http, interval: 200ms, timeout: 200ms, fall: 10, rise: 1}}
     {on_down}
-""", workers=1)
+""",
+            workers=1,
+        )
         self.proxy.wait_up(count)
 
     def connect(self, count=2):
@@ -122,7 +130,10 @@ pools:
         backends = self.proxy.backends()
         dead = int(backends["b1"]["address"].rsplit(":", 1)[1])
         self.stop_listening(dead)
-        eventually(lambda: self.connect_quietly() and self.proxy.backends()["b1"]["state"] == "ejected", "it refuses, and is ejected")
+        eventually(
+            lambda: self.connect_quietly() and self.proxy.backends()["b1"]["state"] == "ejected",
+            "it refuses, and is ejected",
+        )
         self.assertEqual(second.rest(), b"")
         self.assertEqual(self.says(first), b"hello")
 

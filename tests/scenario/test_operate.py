@@ -40,7 +40,9 @@ class RunTime(Scenario):
     def test_drain_maint_ready_and_clear_by_command(self):
         self.serve()
         out = self.command("drain", "web/two")
-        self.assertIn("web/two: drain, weight 1 (the file says ready, weight 1; weir clear web/two goes back to that)", out)
+        self.assertIn(
+            "web/two: drain, weight 1 (the file says ready, weight 1; weir clear web/two goes back to that)", out
+        )
         self.assertEqual(self.shares(), {"one": 20})
         self.assertEqual(self.proxy.states(), ["up", "drain"])
         self.command("maint", "web/two")
@@ -87,9 +89,16 @@ class RunTime(Scenario):
 
     def test_nonsense_is_refused_and_changes_nothing(self):
         self.serve()
-        for target, status in (("web/three?state=drain", 404), ("wob/one?state=drain", 404), ("web?state=drain", 404),
-                               ("web/one?state=dran", 400), ("web/one?weight=0", 400), ("web/one?weight=257", 400), ("web/one", 400),
-                               ("web/one?weight=2&state=x", 400)):
+        for target, status in (
+            ("web/three?state=drain", 404),
+            ("wob/one?state=drain", 404),
+            ("web?state=drain", 404),
+            ("web/one?state=dran", 400),
+            ("web/one?weight=0", 400),
+            ("web/one?weight=257", 400),
+            ("web/one", 400),
+            ("web/one?weight=2&state=x", 400),
+        ):
             self.assertEqual(self.proxy.admin("POST", "/api/v1/backends/" + target)[0], status, target)
         self.assertEqual(self.proxy.admin("GET", "/api/v1/backends/web/one?state=drain")[0], 404)
         self.assertEqual(self.proxy.states(), ["up", "up"])
@@ -109,7 +118,7 @@ class OpenConnections(Scenario):
 
     def config(self, with_echo=True):
         first = f'{{name: echo, address: "{self.echo.address}"}}, ' if with_echo else ""
-        return f'''listeners:
+        return f"""listeners:
   web: {{address: "127.0.0.1:{self.port}", pool: web}}
   tcp: {{address: "127.0.0.1:{self.tcp}", protocol: tcp, pool: web}}
 pools:
@@ -117,7 +126,7 @@ pools:
     backends: [{first}{{name: other, address: "{self.other.address}", backup: {str(with_echo).lower()}}}]
     {self.close_after}
 process: {{workers: 2, state_dir: {self.proxy.state_dir if hasattr(self, "proxy") else "STATE"}, drain_timeout: {self.drain_timeout}}}
-'''
+"""
 
     def weir(self, config, **kwargs):
         state = tempfile.TemporaryDirectory()

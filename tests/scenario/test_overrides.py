@@ -12,17 +12,20 @@ class Overrides(Scenario):
 
     def config(self, pool="web", **backends):
         listed = ", ".join(f'{{name: {name}, address: "{backend.address}"}}' for name, backend in backends.items())
-        return f'''listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: {pool}}}}}
+        return f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: {pool}}}}}
 pools: {{{pool}: {{backends: [{listed}]}}}}
 reload: {{watch: false{self.rollback}}}
-'''
+"""
 
     def change(self, *words):
         code, out, err = self.proxy.command(*words, "-c", self.proxy.path)
         return code, out + err
 
     def overrides(self):
-        return [(o["pool"], o["backend"], o["address"], o.get("state"), o.get("weight"), o["in_force"]) for o in self.proxy.status()["overrides"]]
+        return [
+            (o["pool"], o["backend"], o["address"], o.get("state"), o.get("weight"), o["in_force"])
+            for o in self.proxy.status()["overrides"]
+        ]
 
     def applied(self, config):
         report = self.proxy.reload(config)
@@ -76,7 +79,9 @@ reload: {{watch: false{self.rollback}}}
         self.serve()
         self.change("drain", "web/b2")
         self.applied(self.config(b2=self.one, b1=self.two))
-        self.assertEqual({name: b["state"] == "drain" for name, b in self.proxy.backends().items()}, {"b1": True, "b2": False})
+        self.assertEqual(
+            {name: b["state"] == "drain" for name, b in self.proxy.backends().items()}, {"b1": True, "b2": False}
+        )
 
     def test_a_change_that_is_rolled_back_brings_the_override_back(self):
         self.serve(rollback=", rollback: {window: 10m}")

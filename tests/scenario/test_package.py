@@ -18,11 +18,28 @@ from weir_test import PATIENCE, SANITIZED, SOURCE, Backend, Client, Scenario, ev
 BUILD = os.path.abspath(os.environ.get("WEIR_BUILD", "build/dev"))
 UNIT, CONFIG, LOG = "/lib/systemd/system/weir.service", "/etc/weir/weir.yaml", "/var/log/weir/access.log"
 POLICY = "/usr/sbin/policy-rc.d"
-TOOLS = ("dpkg-buildpackage", "dh", "lintian", "fakeroot", "systemd-sysusers", "systemd-analyze", "setpriv", "logrotate")
+TOOLS = (
+    "dpkg-buildpackage",
+    "dh",
+    "lintian",
+    "fakeroot",
+    "systemd-sysusers",
+    "systemd-analyze",
+    "setpriv",
+    "logrotate",
+)
 
 
 def run(*command, code=0, **kwargs):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=4 * PATIENCE, **kwargs)
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=4 * PATIENCE,
+        **kwargs,
+    )
     if done.returncode != code:
         raise AssertionError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}")
     return done.stdout
@@ -108,7 +125,15 @@ class Package(Scenario):
     def setUpClass(cls):
         cls.directory = tempfile.mkdtemp(prefix="weir-package-")
         cls.addClassCleanup(shutil.rmtree, cls.directory)
-        told = run(os.path.join(SOURCE, "dev"), "package", "--from", BUILD, "--to", cls.directory, env=dict(os.environ, DEB_BUILD_OPTIONS="noautodbgsym"))
+        told = run(
+            os.path.join(SOURCE, "dev"),
+            "package",
+            "--from",
+            BUILD,
+            "--to",
+            cls.directory,
+            env=dict(os.environ, DEB_BUILD_OPTIONS="noautodbgsym"),
+        )
         cls.package = told.splitlines()[-1]
         cls.newer = repack(cls.package, "0.1.1", change_configuration)
         cls.systemd = Systemd("weir", UNIT)
@@ -128,7 +153,9 @@ class Package(Scenario):
 
     def tell_if_failed(self):
         if has_failed(self):
-            print("--- systemctl", *self.systemd.calls, "--- journal", self.systemd.journal(), sep="\n", file=sys.stderr)
+            print(
+                "--- systemctl", *self.systemd.calls, "--- journal", self.systemd.journal(), sep="\n", file=sys.stderr
+            )
 
     def serves(self):
         with Client(80) as client:
@@ -145,7 +172,9 @@ class Package(Scenario):
         self.assertTrue(account.pw_shell.endswith("nologin"), account)
         state = dict(re.findall(r"(?m)^(\w+):\t(.*)$", read(f"/proc/{self.systemd.main}/status")))
         self.assertEqual(state["Uid"].split(), [str(account.pw_uid)] * 4)
-        self.assertEqual({int(state[key], 16) for key in ("CapEff", "CapBnd", "CapAmb")}, {1 << 10})  # low ports, and nothing else
+        self.assertEqual(
+            {int(state[key], 16) for key in ("CapEff", "CapBnd", "CapAmb")}, {1 << 10}
+        )  # low ports, and nothing else
         self.assertEqual((state["NoNewPrivs"], state["Seccomp"]), ("1", "2"))
         self.assertEqual(os.readlink(f"/proc/{self.systemd.main}/exe"), "/usr/sbin/weir")
         self.assertEqual(run("systemctl", "is-enabled", "weir.service"), "enabled\n")
@@ -153,7 +182,12 @@ class Package(Scenario):
         eventually(lambda: "GET /" in read(LOG), "the request is in the access log")
         for path, owner in ((LOG, account.pw_uid), ("/var/lib/weir", account.pw_uid), (CONFIG, 0)):
             self.assertEqual(os.stat(path).st_uid, owner, path)
-        eventually(lambda: any(sender == self.systemd.main and "WATCHDOG" in report for sender, report in self.systemd.reports), "a report to the watchdog")
+        eventually(
+            lambda: any(
+                sender == self.systemd.main and "WATCHDOG" in report for sender, report in self.systemd.reports
+            ),
+            "a report to the watchdog",
+        )
 
     def test_systemctl_reload_applies_an_edit_and_fails_with_the_reason(self):
         self.install()

@@ -18,7 +18,11 @@ class PendingScenario(Scenario):
         return self.reload()["pending"]
 
     def wait_in_force(self, file_hash):
-        eventually(lambda: self.proxy.status()["config"]["hash"] == file_hash and not self.reload()["in_progress"], "the file on disk is in force", 60)
+        eventually(
+            lambda: self.proxy.status()["config"]["hash"] == file_hash and not self.reload()["in_progress"],
+            "the file on disk is in force",
+            60,
+        )
         self.assertIsNone(self.pending())
 
     def wait_pending(self):
@@ -39,7 +43,9 @@ class LostLease(PendingScenario):
         self.assertNotEqual(self.hash, self.before)
 
     def wait_lost(self, how):
-        last = eventually(lambda: self.reload()["last"]["verdict"] == "rolled_back" and self.reload()["last"], "it is rolled back")
+        last = eventually(
+            lambda: self.reload()["last"]["verdict"] == "rolled_back" and self.reload()["last"], "it is rolled back"
+        )
         self.assertEqual(last["cause"], "lock_lost")
         self.assertIn("the lock was lost before there was a verdict: ", last["errors"][0])
         self.assertRegex(last["errors"][0], how)
@@ -67,7 +73,9 @@ class LostLease(PendingScenario):
 
     def test_a_lock_that_an_operator_breaks_only_delays_a_good_change(self):
         self.watched("5s")
-        code, out, err = self.proxy.command("fleet", "break-lock", "--yes", "--why", "a test", "--admin", f"127.0.0.1:{self.proxy.admin_port}")
+        code, out, err = self.proxy.command(
+            "fleet", "break-lock", "--yes", "--why", "a test", "--admin", f"127.0.0.1:{self.proxy.admin_port}"
+        )
         self.assertEqual(code, 0, out + err)
         self.wait_lost("broken or taken over")
         self.wait_in_force(self.hash)
@@ -122,7 +130,9 @@ class Retries(PendingScenario):
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             holder.bind(("127.0.0.1", busy))
             holder.listen()
-            self.proxy.write(config.replace("pools:", f'  other: {{address: "127.0.0.1:{busy}", pool: web}}\npools:', 1))
+            self.proxy.write(
+                config.replace("pools:", f'  other: {{address: "127.0.0.1:{busy}", pool: web}}\npools:', 1)
+            )
             pending = self.wait_pending()
             self.assertIn("cannot listen on", pending["reason"])
         self.wait_in_force(pending["hash"])

@@ -19,7 +19,13 @@ class PlanScenario(Scenario):
 
     def plan(self, *words, environment=None, path=None):
         """Exit code, what is printed, and the errors: of a command that has none of the process's environment."""
-        done = subprocess.run([WEIR, "plan", "-c", path or self.proxy.path, *words], capture_output=True, text=True, timeout=120, env=environment or dict(os.environ))
+        done = subprocess.run(
+            [WEIR, "plan", "-c", path or self.proxy.path, *words],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=environment or dict(os.environ),
+        )
         return done.returncode, done.stdout, done.stderr
 
     def planned(self, config, **kwargs):
@@ -53,7 +59,10 @@ class Refusals(PlanScenario):
 
     def test_a_file_that_is_wrong_is_refused_with_every_error(self):
         self.serve()
-        self.refused(self.config + "limits: {nonsense: 1}\nretries: {budget: 3}\n", rf"(?s){self.proxy.path}:\d+:\d+: limits: unknown key \"nonsense\".*retries.budget")
+        self.refused(
+            self.config + "limits: {nonsense: 1}\nretries: {budget: 3}\n",
+            rf"(?s){self.proxy.path}:\d+:\d+: limits: unknown key \"nonsense\".*retries.budget",
+        )
         self.assertEqual(self.proxy.status()["reload"]["last"]["trigger"], "start")
 
     def test_an_address_that_cannot_be_bound_is_found_and_nothing_listens_there_afterwards(self):
@@ -62,7 +71,10 @@ class Refusals(PlanScenario):
         with socket.socket() as holder:
             holder.bind(("127.0.0.1", busy))
             holder.listen()
-            self.refused(self.listener(busy), rf"listeners.other.address: cannot listen on 127.0.0.1:{busy}: Address already in use")
+            self.refused(
+                self.listener(busy),
+                rf"listeners.other.address: cannot listen on 127.0.0.1:{busy}: Address already in use",
+            )
         code, out, _ = self.planned(self.listener(free))
         self.assertEqual((code, out), (0, "+ listener other (starts to accept connections)\n"))
         with socket.socket() as other:  # without SO_REUSEADDR: nothing of weir's is left there
@@ -72,9 +84,21 @@ class Refusals(PlanScenario):
         self.serve()
         name = self.config.replace(self.one.address, "no-such-name.invalid:80")
         self.refused(name, r"pools.web.backends\[0\].address: cannot find \"no-such-name.invalid\"")
-        self.refused(self.config + "logging: {access: {output: /nowhere/access.log}}\n", "logging.access.output: /nowhere/access.log cannot be opened")
-        self.refused(self.config + "logging: {access: {output: /tmp}}\n", "logging.access.output: /tmp cannot be opened: Is a directory")
-        self.refused(self.config.replace("    backends", "    health_check: {type: heartbeat, mode: push, token_file: /nowhere/token}\n    backends"), "health_check.token_file")
+        self.refused(
+            self.config + "logging: {access: {output: /nowhere/access.log}}\n",
+            "logging.access.output: /nowhere/access.log cannot be opened",
+        )
+        self.refused(
+            self.config + "logging: {access: {output: /tmp}}\n",
+            "logging.access.output: /tmp cannot be opened: Is a directory",
+        )
+        self.refused(
+            self.config.replace(
+                "    backends",
+                "    health_check: {type: heartbeat, mode: push, token_file: /nowhere/token}\n    backends",
+            ),
+            "health_check.token_file",
+        )
         path = os.path.join(self.folder(), "access.log")
         self.assertEqual(self.planned(self.config + f"logging: {{access: {{output: {path}}}}}\n")[0], 0)
         self.assertFalse(os.path.exists(path))
@@ -84,16 +108,29 @@ class Refusals(PlanScenario):
         self.serve()
         state = self.folder()
         process = f"process: {{workers: 3, state_dir: {state}, drain_timeout: 10s}}\n"
-        out = self.refused(self.config + process, r"process: ~ process: workers 2 → 3, state_dir \S+ → \S+ \(needs a restart\)")
-        self.assertIn("    worker threads are started once, with the process; what is kept in the old directory is not moved: the fence, the denylist", out)
-        self.assertIn("note: a restart of weir applies what needs one: open connections have 10s (process.drain_timeout) to finish", out)
+        out = self.refused(
+            self.config + process, r"process: ~ process: workers 2 → 3, state_dir \S+ → \S+ \(needs a restart\)"
+        )
+        self.assertIn(
+            "    worker threads are started once, with the process; what is kept in the old directory is not moved: the fence, the denylist",
+            out,
+        )
+        self.assertIn(
+            "note: a restart of weir applies what needs one: open connections have 10s (process.drain_timeout) to finish",
+            out,
+        )
         self.assertIn("a reload would be refused: what needs a restart cannot be changed while weir runs\n", out)
         self.assertEqual(os.listdir(state), [])
 
     def test_the_state_of_a_backend_is_said_in_words(self):
         self.serve()
-        for state, words in (("drain", "gets no new clients; those that a sticky cookie ties to it stay"), ("maint", "gets no new requests; connections that are still open after process.drain_timeout are ended")):
-            out = self.planned(self.config.replace(f'"{self.one.address}"', f'{{address: "{self.one.address}", state: {state}}}', 1))[1]
+        for state, words in (
+            ("drain", "gets no new clients; those that a sticky cookie ties to it stay"),
+            ("maint", "gets no new requests; connections that are still open after process.drain_timeout are ended"),
+        ):
+            out = self.planned(
+                self.config.replace(f'"{self.one.address}"', f'{{address: "{self.one.address}", state: {state}}}', 1)
+            )[1]
             self.assertRegex(out, rf"~ backend web/\S+: state ready → {state} \({words}")
         self.assertEqual(self.proxy.backends()[self.one.address]["file"]["state"], "ready")
 
@@ -101,23 +138,29 @@ class Refusals(PlanScenario):
 class Circumstances(PlanScenario):
     def test_variables_are_those_of_the_running_process(self):
         self.serve(environment={"LIMIT": "50"})
-        wanted = self.config + "limits: {header_count: \"${LIMIT}\"}\n"
+        wanted = self.config + 'limits: {header_count: "${LIMIT}"}\n'
         code, out, err = self.planned(wanted)  # the command has no such variable
         self.assertEqual((code, err), (0, ""))
         self.assertRegex(out, r"^~ limits: header_count 100 → \$\{LIMIT\} \(sha256:[0-9a-f]{12}\)\n$")
         self.assertEqual(self.plan(environment=dict(os.environ, LIMIT="nonsense"))[:2], (0, out))
         self.assertEqual(self.proxy.reload()["verdict"], "applied")
         self.assertEqual(self.plan(environment=dict(os.environ, LIMIT="60"))[1], "nothing would change\n")
-        self.refused(self.config + "limits: {header_count: \"${NOT_THERE}\"}\n", "NOT_THERE is not set", environment=dict(os.environ, NOT_THERE="50"))
+        self.refused(
+            self.config + 'limits: {header_count: "${NOT_THERE}"}\n',
+            "NOT_THERE is not set",
+            environment=dict(os.environ, NOT_THERE="50"),
+        )
 
     def test_includes_are_read_by_the_running_process_also_by_its_variables(self):
         self.serve(environment={"PART": "one"})
         for name, count in (("one", 50), ("two", 60)):
             with open(os.path.join(self.proxy.directory, f"{name}.yaml"), "w") as f:
                 f.write(f"limits: {{header_count: {count}}}\n")
-        wanted = "include: [\"${PART}.yaml\"]\n" + self.config
+        wanted = 'include: ["${PART}.yaml"]\n' + self.config
         for environment in (None, dict(os.environ, PART="two")):
-            self.assertEqual(self.planned(wanted, environment=environment)[:2], (0, "~ limits: header_count 100 → 50\n"))
+            self.assertEqual(
+                self.planned(wanted, environment=environment)[:2], (0, "~ limits: header_count 100 → 50\n")
+            )
 
     def test_another_file_is_sent_with_all_that_it_includes(self):
         self.serve()
@@ -138,11 +181,16 @@ class Circumstances(PlanScenario):
         redis.call("SET", "weir:{test}:lock", "lb-2:77:0", "PX", "600000")
         code, out, _ = self.planned(self.config + MORE)
         self.assertEqual(code, 0)
-        self.assertIn("note: the lock is held by lb-2:77: a reload waits for it, for at most 20s (reload.lock.wait)\n", out)
+        self.assertIn(
+            "note: the lock is held by lb-2:77: a reload waits for it, for at most 20s (reload.lock.wait)\n", out
+        )
         self.assertEqual(redis.call("GET", "weir:{test}:lock"), "lb-2:77:0")
         redis.kill()
         self.refused(self.config + MORE, "the servers of the lock do not answer: .*; a reload waits for them for 20s")
-        self.refused(self.config.replace(f":{redis.port}/", f":{free_port()}/"), "the servers of the lock do not answer: .*weir reload --force")
+        self.refused(
+            self.config.replace(f":{redis.port}/", f":{free_port()}/"),
+            "the servers of the lock do not answer: .*weir reload --force",
+        )
         self.assertEqual(self.planned(self.config), (0, "nothing would change\n", ""))
 
     def test_what_the_fleet_knows_to_be_bad_is_told(self):
@@ -150,7 +198,12 @@ class Circumstances(PlanScenario):
         self.serve(more=lock(redis.port, wait="20s"))
         self.proxy.write(self.config + MORE)
         digest = subprocess.run(["sha256sum", self.proxy.path], capture_output=True, text=True).stdout.split()[0]
-        redis.call("HSET", "weir:{test}:bad", digest, json.dumps({"hash": digest, "why": "it made web sick", "author": "lb-9", "since": 1}))
+        redis.call(
+            "HSET",
+            "weir:{test}:bad",
+            digest,
+            json.dumps({"hash": digest, "why": "it made web sick", "author": "lb-9", "since": 1}),
+        )
         out = self.refused(self.config + MORE, "lb-9 has taken this configuration back at .*: it made web sick")
         self.assertIn("without --force", out)
         self.assertEqual(self.proxy.status()["reload"]["denylist"], [])
@@ -162,7 +215,10 @@ class Circumstances(PlanScenario):
             self.assertEqual(self.planned(self.listener(free_port()) + MORE)[0], 0)
         self.assertLess(self.proxy.descriptors(), before + 5)
         status = self.proxy.status()
-        self.assertEqual((status["config"]["generation"], status["reload"]["last"]["trigger"], len(status["listeners"])), (1, "start", 1))
+        self.assertEqual(
+            (status["config"]["generation"], status["reload"]["last"]["trigger"], len(status["listeners"])),
+            (1, "start", 1),
+        )
 
 
 class NoProcess(PlanScenario):
@@ -172,14 +228,20 @@ class NoProcess(PlanScenario):
         self.proxy.stop()
         code, out, err = self.planned(self.config + "limits: {header_count: 60}\n")
         self.assertEqual((code, err), (0, ""))
-        self.assertRegex(out, r"^~ limits: header_count 50 → 60\nnote: no weir answers at .*refused: compared with the last configuration that worked, by this command and its environment\n$")
+        self.assertRegex(
+            out,
+            r"^~ limits: header_count 50 → 60\nnote: no weir answers at .*refused: compared with the last configuration that worked, by this command and its environment\n$",
+        )
         self.proxy.write(self.config + "limits: {nonsense: 60}\n")
         self.assertEqual(self.plan()[0], 1)
 
     def test_where_nothing_ever_ran_everything_is_new(self):
         path = os.path.join(self.folder(), "weir.yaml")
         with open(path, "w") as f:
-            f.write(web(free_port(), [self.backend()]) + f'process: {{state_dir: {self.folder()}}}\nadmin: {{address: "127.0.0.1:{free_port()}"}}\n')
+            f.write(
+                web(free_port(), [self.backend()])
+                + f'process: {{state_dir: {self.folder()}}}\nadmin: {{address: "127.0.0.1:{free_port()}"}}\n'
+            )
         code, out, _ = self.plan(path=path)
         self.assertEqual(code, 0)
         self.assertIn("+ listener web", out)
@@ -195,7 +257,10 @@ class Rights(PlanScenario):
             with open(tokens[name], "w") as f:
                 f.write(f"a token that is {name}\n")
         admin = free_port()
-        self.serve(more=f'admin: {{address: "127.0.0.1:{admin}", token_file: {tokens["full"]}, read_token_file: {tokens["read"]}}}\n', admin_port=admin)
+        self.serve(
+            more=f'admin: {{address: "127.0.0.1:{admin}", token_file: {tokens["full"]}, read_token_file: {tokens["read"]}}}\n',
+            admin_port=admin,
+        )
         self.proxy.write(self.config + MORE)
         self.assertEqual(self.plan()[:2], (0, "~ limits: header_count 100 → 50\n"))
         for command in ("plan", "reload"):
@@ -205,7 +270,9 @@ class Rights(PlanScenario):
         self.assertEqual(self.proxy.admin("POST", "/api/v1/plan")[0], 401)
         headers = {"Authorization": "Bearer a token that is full"}
         status, body = self.proxy.admin("POST", "/api/v1/plan", headers)  # no body: the file that a reload would read
-        self.assertEqual((status, [c["text"] for c in json.loads(body)["changes"]]), (200, ["~ limits: header_count 100 → 50"]))
+        self.assertEqual(
+            (status, [c["text"] for c in json.loads(body)["changes"]]), (200, ["~ limits: header_count 100 → 50"])
+        )
 
 
 if __name__ == "__main__":

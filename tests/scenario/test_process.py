@@ -24,17 +24,25 @@ class Commands(Scenario):
         return path
 
     def test_check_tells_every_error_with_its_place(self):
-        path = self.file('listeners:\n  web: {address: "127.0.0.1:1", pool: wbe}\npools:\n  web: {backends: ["127.0.0.1:2"], wieght: 3}\n')
+        path = self.file(
+            'listeners:\n  web: {address: "127.0.0.1:1", pool: wbe}\npools:\n  web: {backends: ["127.0.0.1:2"], wieght: 3}\n'
+        )
         for args in (("check", "-c", path), ("-t", "-c", path), ("run", "-c", path)):
             code, out, err = command(*args)
             self.assertEqual((code, out), (1, ""))
-            self.assertIn(f'{path}:2:', err)
+            self.assertIn(f"{path}:2:", err)
             self.assertIn('did you mean "web"?', err)
             self.assertIn(f'{path}:4:36: pools.web: unknown key "wieght"', err)
             self.assertIn("2 errors", err)
 
     def test_check_of_a_good_file(self):
-        code, out, _ = command("check", "-c", self.file('listeners: {web: {address: "127.0.0.1:1", pool: web}}\npools: {web: {backends: ["127.0.0.1:2"]}}\n'))
+        code, out, _ = command(
+            "check",
+            "-c",
+            self.file(
+                'listeners: {web: {address: "127.0.0.1:1", pool: web}}\npools: {web: {backends: ["127.0.0.1:2"]}}\n'
+            ),
+        )
         self.assertEqual(code, 0)
         self.assertRegex(out, r"ok \(1 listeners, 0 routes, 1 pools, 1 backends; hash [0-9a-f]{12}\)")
 
@@ -47,7 +55,7 @@ class Commands(Scenario):
         code, _, err = command("status", "--admin", f"127.0.0.1:{free_port()}")
         self.assertEqual(code, 1)
         self.assertIn("no weir answers at", err)
-        self.assertEqual(command("status", "-c", self.file("admin: {address: \"localhost:1\"}\n"))[0], 1)
+        self.assertEqual(command("status", "-c", self.file('admin: {address: "localhost:1"}\n'))[0], 1)
         port = self.backend().port
         self.assertEqual(command("status", "--admin", f"127.0.0.1:{port}")[0], 1)  # another web server
 
@@ -55,7 +63,10 @@ class Commands(Scenario):
         self.assertRegex(command("version")[1], r"^weir \d+\.\d+\.\d+\n$")
         schema = json.loads(command("schema")[1])
         self.assertIn("listeners", schema["properties"])
-        self.assertEqual(schema["properties"]["reload"]["properties"]["lock"]["properties"]["type"]["enum"], ["local", "redis", "redlock"])
+        self.assertEqual(
+            schema["properties"]["reload"]["properties"]["lock"]["properties"]["type"]["enum"],
+            ["local", "redis", "redlock"],
+        )
 
     def test_status_for_people_and_programs(self):
         backend, port = self.backend(), free_port()
@@ -66,7 +77,10 @@ class Commands(Scenario):
         self.assertRegex(out, rf"{backend.address}\s+{backend.address}\s+up\s+1\s+0")
         code, out, _ = proxy.command("status", "--json", "--admin", f"127.0.0.1:{proxy.admin_port}")
         status = json.loads(out)
-        self.assertEqual(status["config"]["hash"], subprocess.run(["sha256sum", proxy.path], capture_output=True, text=True).stdout.split()[0])
+        self.assertEqual(
+            status["config"]["hash"],
+            subprocess.run(["sha256sum", proxy.path], capture_output=True, text=True).stdout.split()[0],
+        )
         self.assertEqual(status["pools"][0]["backends"][0]["state"], "up")
 
     def test_a_busy_port_at_the_start_is_1(self):
@@ -122,7 +136,9 @@ class Signals(Scenario):
     def test_a_drain_that_runs_out_of_time_is_3(self):
         backend, port = self.slow(), free_port()
         directory = self.weir(web(free_port(), [backend])).directory
-        proxy = self.weir(web(port, [backend]) + f"process: {{workers: 2, state_dir: {directory}/other, drain_timeout: 300ms}}\n")
+        proxy = self.weir(
+            web(port, [backend]) + f"process: {{workers: 2, state_dir: {directory}/other, drain_timeout: 300ms}}\n"
+        )
         client = self.client(port)
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         eventually(lambda: backend.requests, "the request is there")
@@ -179,7 +195,9 @@ class Signals(Scenario):
         eventually(lambda: "/two" in read(path), "the line is in the new file")
         self.assertNotIn("/two", read(path + ".1"))
         line = json.loads(read(path))
-        self.assertEqual((line["status"], line["pool"], line["backend"], line["listener"]), (200, "web", backend.address, "web"))
+        self.assertEqual(
+            (line["status"], line["pool"], line["backend"], line["listener"]), (200, "web", backend.address, "web")
+        )
 
 
 class Seeing(Scenario):
@@ -191,7 +209,10 @@ class Seeing(Scenario):
         self.client(port).send("nonsense\r\n\r\n").rest()
         eventually(lambda: proxy.access_log().count("\n") == 2, "both lines are written")
         first, second = proxy.access_log().splitlines()
-        self.assertRegex(first, r'^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /x\?y HTTP/1\.1" 200 \d+ "http://r/" "te\\x22st" -$')
+        self.assertRegex(
+            first,
+            r'^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /x\?y HTTP/1\.1" 200 \d+ "http://r/" "te\\x22st" -$',
+        )
         self.assertRegex(second, r'^127\.0\.0\.1 - - \[[^]]+\] "nonsense" 400 \d+ "-" "-" bad_request$')
 
     def test_a_log_pipe_that_nobody_reads_stops_no_one(self):
@@ -202,7 +223,10 @@ class Seeing(Scenario):
         path = os.path.join(directory, "piped.yaml")
         admin = free_port()
         with open(path, "w") as f:
-            f.write(web(port, [backend]) + f'process: {{workers: 1, state_dir: {directory}/p}}\nadmin: {{address: "127.0.0.1:{admin}"}}\n')
+            f.write(
+                web(port, [backend])
+                + f'process: {{workers: 1, state_dir: {directory}/p}}\nadmin: {{address: "127.0.0.1:{admin}"}}\n'
+            )
         process = subprocess.Popen([WEIR, "run", "-c", path], stdout=write, stderr=write)
         os.close(write)
         self.addCleanup(process.wait)
@@ -227,7 +251,10 @@ class Seeing(Scenario):
         for _ in range(5):
             client.get("/")
         client.get("/", extra="Expect: x\r\n")
-        eventually(lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="",route="",code="417"}') == 1, "all are counted")
+        eventually(
+            lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="",route="",code="417"}') == 1,
+            "all are counted",
+        )
         text = proxy.admin("GET", "/metrics")[1]
         for line in text.splitlines():
             self.assertRegex(line, r'^(# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? [-+.e\d]+)$')
@@ -235,7 +262,9 @@ class Seeing(Scenario):
         self.assertEqual(metrics['weir_requests_total{listener="web",pool="web",route="",code="200"}'], 5)
         self.assertEqual(metrics['weir_requests_total{listener="web",pool="",route="",code="417"}'], 1)
         self.assertEqual(metrics['weir_request_duration_seconds_count{listener="web",pool="web",route=""}'], 5)
-        self.assertEqual(metrics['weir_request_duration_seconds_bucket{listener="web",pool="web",route="",le="+Inf"}'], 5)
+        self.assertEqual(
+            metrics['weir_request_duration_seconds_bucket{listener="web",pool="web",route="",le="+Inf"}'], 5
+        )
         self.assertEqual(metrics['weir_connections_active{listener="web"}'], 1)
         self.assertEqual(metrics[f'weir_backend_requests_total{{pool="web",backend="{backend.address}"}}'], 5)
         self.assertEqual(metrics["weir_reload_last_success"], 1)
@@ -259,7 +288,10 @@ class Seeing(Scenario):
             f.write("0123456789abcdef\n")
         for address, extra in ((f"unix:{directory}/admin.sock", ""), (f"0.0.0.0:{admin}", f", token_file: {token}")):
             with open(path, "w") as f:
-                f.write(web(port, [backend]) + f'process: {{workers: 1, state_dir: {directory}/u}}\nadmin: {{address: "{address}"{extra}}}\n')
+                f.write(
+                    web(port, [backend])
+                    + f'process: {{workers: 1, state_dir: {directory}/u}}\nadmin: {{address: "{address}"{extra}}}\n'
+                )
             process = self.start(WEIR, "run", "-c", path)
             eventually(lambda: command("status", "-c", path)[0] == 0, "it answers")
             self.assertEqual(command("reload", "--wait", "-c", path)[0], 0)
@@ -272,7 +304,10 @@ class Seeing(Scenario):
     def test_more_connections_than_allowed_wait_their_turn(self):
         port, backend = free_port(), self.backend()
         directory = self.weir(web(free_port(), [backend])).directory
-        self.weir(web(port, [backend]) + f"process: {{workers: 1, max_connections: 2, state_dir: {directory}/m, drain_timeout: 10s}}\n")
+        self.weir(
+            web(port, [backend])
+            + f"process: {{workers: 1, max_connections: 2, state_dir: {directory}/m, drain_timeout: 10s}}\n"
+        )
         first, second, third = (self.client(port) for _ in range(3))
         self.assertEqual(first.get("/")["status"], 200)
         self.assertEqual(second.get("/")["status"], 200)
@@ -315,7 +350,9 @@ class Documents(Scenario):
         for name in ("README.md", "docs/configuration.md", "docs/fleet.md"):
             with open(os.path.join(SOURCE, name)) as f:
                 text = f.read()
-            for line in re.findall(r"^\s*(?:build/release/)?weir ([a-z-]+)", "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S)), re.M):
+            for line in re.findall(
+                r"^\s*(?:build/release/)?weir ([a-z-]+)", "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S)), re.M
+            ):
                 self.assertEqual(command(line, "--help")[0], 0, line)
 
 

@@ -12,7 +12,9 @@ class Provoked(Scenario):
     def serve(self, script, more="", workers=1):
         self.port = free_port()
         self.behind = self.backend(script)
-        pool = web(self.port, [self.behind], more=more).replace("    backends", f"    outlier_ejection: {RULES}\n    backends")
+        pool = web(self.port, [self.behind], more=more).replace(
+            "    backends", f"    outlier_ejection: {RULES}\n    backends"
+        )
         self.proxy = self.weir(pool, workers=workers)
 
     def ask(self, data, count=1):
@@ -78,7 +80,9 @@ class Provoked(Scenario):
 
         threading.Thread(target=run, daemon=True).start()
         self.port, address = free_port(), f"127.0.0.1:{listener.getsockname()[1]}"
-        self.proxy = self.weir(web(self.port, [address]).replace("    backends", f"    outlier_ejection: {RULES}\n    backends"))
+        self.proxy = self.weir(
+            web(self.port, [address]).replace("    backends", f"    outlier_ejection: {RULES}\n    backends")
+        )
 
     def test_uploads_that_stall_until_the_backend_closes_do_not_eject(self):
         self.serve_raw(b"")

@@ -46,19 +46,26 @@ class ProxiedBackend(Backend):
 class Receiving(Scenario):
     def serve(self, trusted="127.0.0.0/8", protocol="http", backend=None, header="20s"):
         self.port, self.seen = free_port(), backend or self.backend()
-        self.proxy = self.weir(f'''
+        self.proxy = self.weir(
+            f"""
 listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web, trusted_proxies: [{trusted}], accept_proxy_protocol: true}}}}
 pools: {{web: {{backends: ["{self.seen.address}"]}}}}
 timeouts: {{client_header: {header}}}
-''', workers=1)
+""",
+            workers=1,
+        )
 
     def refused(self):
         return self.proxy.metrics()['weir_proxy_headers_refused_total{listener="web"}']
 
     def test_the_address_that_is_told_is_the_clients(self):
         self.serve()
-        for header, ip in ((b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\n", "203.0.113.7"), (b"PROXY TCP6 2001:db8::7 ::1 4444 80\r\n", "2001:db8::7"),
-                           (v2(("203.0.113.8", 5), ("192.0.2.1", 80)), "203.0.113.8"), (v2(("203.0.113.8", 5), ("192.0.2.1", 80), more=b"\x02\0\x01x"), "203.0.113.8")):
+        for header, ip in (
+            (b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\n", "203.0.113.7"),
+            (b"PROXY TCP6 2001:db8::7 ::1 4444 80\r\n", "2001:db8::7"),
+            (v2(("203.0.113.8", 5), ("192.0.2.1", 80)), "203.0.113.8"),
+            (v2(("203.0.113.8", 5), ("192.0.2.1", 80), more=b"\x02\0\x01x"), "203.0.113.8"),
+        ):
             client = self.client(self.port)
             client.send(header)
             for _ in range(2):  # it counts for the whole connection
@@ -82,7 +89,9 @@ timeouts: {{client_header: {header}}}
         self.serve()
         for extra in (4000, 8000, 15000):
             for size in (1000, 4000, 9000, 16000):
-                header = v2(("203.0.113.7", 5), ("192.0.2.1", 80), more=b"\x20" + struct.pack("!H", extra) + bytes(extra))
+                header = v2(
+                    ("203.0.113.7", 5), ("192.0.2.1", 80), more=b"\x20" + struct.pack("!H", extra) + bytes(extra)
+                )
                 client = self.client(self.port)
                 client.send(header + b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
                 self.assertEqual(len(client.reader.response()["body"]), size)
@@ -100,16 +109,27 @@ timeouts: {{client_header: {header}}}
 
     def test_a_proxys_own_connection_and_an_unknown_client(self):
         self.serve()
-        for header, believed in ((v2(("1.1.1.1", 1), ("2.2.2.2", 2), command=0x20), True), (b"PROXY UNKNOWN\r\n", False), (v2(("1.1.1.1", 1), ("2.2.2.2", 2), family=0), False)):
+        for header, believed in (
+            (v2(("1.1.1.1", 1), ("2.2.2.2", 2), command=0x20), True),
+            (b"PROXY UNKNOWN\r\n", False),
+            (v2(("1.1.1.1", 1), ("2.2.2.2", 2), family=0), False),
+        ):
             client = self.client(self.port)
             client.send(header)
             self.assertEqual(client.get("/", extra="X-Forwarded-For: 6.6.6.6\r\n")["status"], 200)
-            self.assertEqual(self.seen.requests[-1]["fields"]["x-forwarded-for"], "6.6.6.6, 127.0.0.1" if believed else "127.0.0.1")
+            self.assertEqual(
+                self.seen.requests[-1]["fields"]["x-forwarded-for"], "6.6.6.6, 127.0.0.1" if believed else "127.0.0.1"
+            )
 
     def test_what_is_no_header_closes_the_connection(self):
         self.serve()
-        bad = (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"PROXY TCP4 1.2.3.4 5.6.7.8 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", b"PROXY " + b"x" * 200,
-               v2(("1.1.1.1", 1), ("2.2.2.2", 2), command=0x31), SIGNATURE[:-1] + b"x" * 20)
+        bad = (
+            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"PROXY TCP4 1.2.3.4 5.6.7.8 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"PROXY " + b"x" * 200,
+            v2(("1.1.1.1", 1), ("2.2.2.2", 2), command=0x31),
+            SIGNATURE[:-1] + b"x" * 20,
+        )
         for data in bad:
             self.assertEqual(self.client(self.port).send(data).rest(), b"")
         self.assertEqual(self.refused(), len(bad))
@@ -123,7 +143,10 @@ timeouts: {{client_header: {header}}}
 
     def test_a_header_of_somebody_who_is_not_trusted_closes_the_connection(self):
         self.serve(trusted="10.0.0.0/8")
-        for data in (b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"):
+        for data in (
+            b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        ):
             self.assertEqual(self.client(self.port).send(data).rest(), b"")
         self.assertEqual(self.seen.connections, [])
 
@@ -136,10 +159,12 @@ timeouts: {{client_header: {header}}}
 
     def test_it_needs_trusted_proxies(self):
         self.serve()
-        self.proxy.write(f'''
+        self.proxy.write(
+            f"""
 listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web, accept_proxy_protocol: true}}}}
 pools: {{web: {{backends: ["{self.seen.address}"]}}}}
-''')
+"""
+        )
         code, _, err = self.proxy.command("check", "-c", self.proxy.path)
         self.assertEqual(code, 1)
         self.assertIn("name the proxies that send it in trusted_proxies", err)
@@ -149,10 +174,13 @@ class Sending(Scenario):
     def serve(self, version, protocol="http", front="", check=""):
         self.port, self.seen = free_port(), ProxiedBackend()
         self.addCleanup(self.seen.close)
-        self.proxy = self.weir(f'''
+        self.proxy = self.weir(
+            f"""
 listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web{front}}}}}
 pools: {{web: {{backends: ["{self.seen.address}"], send_proxy_protocol: {version}{check}}}}}
-''', workers=1)
+""",
+            workers=1,
+        )
 
     def expected(self, version, client, client_address=None, destination=None):
         source = client_address or client.sock.getsockname()

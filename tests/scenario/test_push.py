@@ -22,7 +22,9 @@ class Push(FleetScenario):
         with Client(self.ports[i]) as client:
             return client.get("/")["fields"].get("x-backend")
 
-    def test_a_push_reaches_every_machine_a_bad_one_stops_at_the_first_and_a_rollback_brings_the_last_good_one_back(self):
+    def test_a_push_reaches_every_machine_a_bad_one_stops_at_the_first_and_a_rollback_brings_the_last_good_one_back(
+        self,
+    ):
         self.members(4, Redis(self), source="fleet")
         events = self.redis.watch(self)
         new = self.backend(name="new")
@@ -30,7 +32,10 @@ class Push(FleetScenario):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertEqual(lines[0]["version"], 1)
-        self.assertEqual([(line["number"], line["of"], line["verdict"]) for line in lines[1:]], [(n, 4, "good") for n in (1, 2, 3, 4)])
+        self.assertEqual(
+            [(line["number"], line["of"], line["verdict"]) for line in lines[1:]],
+            [(n, 4, "good") for n in (1, 2, 3, 4)],
+        )
         self.assertEqual(sorted(line["member"] for line in lines[1:]), ["lb-0", "lb-1", "lb-2", "lb-3"])
         self.assertTrue(all(line["took_ms"] >= 2000 for line in lines[1:]), lines)
         took_turns(self, self.redis, events, least=4)  # one after the other
@@ -48,7 +53,9 @@ class Push(FleetScenario):
         self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
         bad = [c for c in self.view()["changes"] if c["hash"] == last["hash"]]
         self.assertEqual([c["verdict"] for c in bad], ["bad", "begun", "pushed"])  # three have never run it
-        again = self.run_fleet("push", self.pushed([f"127.0.0.1:{free_port()}"], "limits: {header_count: 44}"), "--dry-run")
+        again = self.run_fleet(
+            "push", self.pushed([f"127.0.0.1:{free_port()}"], "limits: {header_count: 44}"), "--dry-run"
+        )
         self.assertEqual(again.returncode, 0)  # another one, which nobody knows yet
 
         newest = self.backend(name="newest")
@@ -72,7 +79,9 @@ class Push(FleetScenario):
         self.assertEqual(alone.status()["config"]["hash"], lines[0]["hash"])
         alone.wait_logged("starting from the last good configuration of this machine")
         self.assertEqual(self.answers(3), "new")
-        self.assertEqual(json.loads(alone.admin("POST", "/api/v1/reload?wait=1")[1])["verdict"], "refused")  # nobody can tell
+        self.assertEqual(
+            json.loads(alone.admin("POST", "/api/v1/reload?wait=1")[1])["verdict"], "refused"
+        )  # nobody can tell
         self.redis.start()  # with nothing in its memory
         eventually(lambda: all(weir.metrics()["weir_fleet_reachable"] for weir in self.fleet), "they are in touch")
         eventually(lambda: len(self.view()["members"]) == 4, "all are in it again")
@@ -140,7 +149,7 @@ class Push(FleetScenario):
                 self.assertIn(word, done.stderr)
 
         wrong = self.pushed([self.good], "limits: {header_cont: 5}")
-        refused(wrong, "new.yaml:", "did you mean \"header_count\"?")
+        refused(wrong, "new.yaml:", 'did you mean "header_count"?')
         self.source = "file"
         refused(self.pushed([self.good]), "new.yaml:", "reload.source: write fleet")
         self.source = "fleet"
@@ -162,7 +171,9 @@ class Push(FleetScenario):
         refused("/nonexistent/weir.yaml", "cannot be read")
         dry = self.run_fleet("push", self.pushed([self.good, self.backend(name="more")]), "--dry-run")
         self.assertEqual(dry.returncode, 0)
-        self.assertTrue(any(c["kind"] == "backend" and c["type"] == "added" for c in json.loads(dry.stdout)["changes"]), dry.stdout)
+        self.assertTrue(
+            any(c["kind"] == "backend" and c["type"] == "added" for c in json.loads(dry.stdout)["changes"]), dry.stdout
+        )
         self.assertEqual(self.run_fleet("rollback").returncode, 1)
         self.assertEqual(self.view()["versions"], [])
         self.assertEqual(self.redis.call("EXISTS", "weir:{test}:texts"), "0")

@@ -19,15 +19,27 @@ class Reasons(ReasonScenario):
             (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 17000 + b"\r\n\r\n", "response_head_too_large", "too large", b""),
             (b"", "backend_closed", "before a response", b""),
             (b"HTTP/1.1 200 O", "backend_closed", "within the head", b""),
-            (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "bad_response_head", "Transfer-Encoding", b""),
-            (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "bad_response_head", "", b""),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "bad_response_head",
+                "Transfer-Encoding",
+                b"",
+            ),
+            (
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+                "bad_response_head",
+                "",
+                b"",
+            ),
         ]
         for answer, reason, detail, shown in cases:
             with self.subTest(answer[:40]):
                 self.start([self.backend(says(answer))])
                 self.assertIn(b" 502 ", self.ask()[:20])
                 line = self.line()
-                self.assertEqual((line["status"], line["reason"], line["target"], line["host"]), (502, reason, "/x?y", "shop"))
+                self.assertEqual(
+                    (line["status"], line["reason"], line["target"], line["host"]), (502, reason, "/x?y", "shop")
+                )
                 self.assertIn(detail, line["detail"])
                 self.counted(reason)
                 error = self.last_error()
@@ -39,13 +51,18 @@ class Reasons(ReasonScenario):
     def test_a_response_that_breaks_off_is_logged_with_its_status_and_its_reason(self):
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
         chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        for answer, reason in ((head + b"a" * 50000, "response_truncated"), (chunked + b"5\r\nhello\r\n", "response_truncated"),
-                               (chunked + b"5\r\nhello\r\n" + b"4\r\nwrong!\r\n", "bad_response_body")):
+        for answer, reason in (
+            (head + b"a" * 50000, "response_truncated"),
+            (chunked + b"5\r\nhello\r\n", "response_truncated"),
+            (chunked + b"5\r\nhello\r\n" + b"4\r\nwrong!\r\n", "bad_response_body"),
+        ):
             with self.subTest(reason):
+
                 def script(connection, _request, answer=answer):
-                    connection.sendall(answer[:len(head) + 7])
+                    connection.sendall(answer[: len(head) + 7])
                     eventually(lambda: got, "the client has the beginning")
-                    says(answer[len(head) + 7:])(connection, None)
+                    says(answer[len(head) + 7 :])(connection, None)
+
                 got = []
                 self.start([self.backend(script)])
                 client = self.client(self.port).send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -63,6 +80,7 @@ class Reasons(ReasonScenario):
                 return
             connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
             connection.recv(1)
+
         self.start([self.backend(script)], "timeouts: {stream_idle: 300ms, response: 300ms}\n")
         client = self.client(self.port)
         client.get("/whole")
@@ -103,10 +121,24 @@ class Reasons(ReasonScenario):
         self.start([self.backend()], "limits: {header_size: 1KiB}\ntimeouts: {client_header: 300ms}\n")
         cases = [
             ("GET /a HTTP/1.1\r\nHost: shop\r\nBad\x01Name: 1\r\n\r\n", 400, "bad_request", "GET", "/a", "shop"),
-            ("GET /b HTTP/1.1\r\nHost: shop\r\nX: " + "a" * 2000 + "\r\n\r\n", 431, "request_header_too_large", "GET", "/b", "shop"),
+            (
+                "GET /b HTTP/1.1\r\nHost: shop\r\nX: " + "a" * 2000 + "\r\n\r\n",
+                431,
+                "request_header_too_large",
+                "GET",
+                "/b",
+                "shop",
+            ),
             ("GET /" + "c" * 2000, 414, "request_header_too_large", "GET", "/" + "c" * 1023, ""),
             ("BREW /d HTTP/1.1\r\nHost: shop\r\nContent-Length: x\r\n\r\n", 400, "bad_request", "BREW", "/d", "shop"),
-            ("GET /e HTTP/1.1\r\nHost: shop\r\nExpect: tea\r\n\r\n", 417, "unsupported_expectation", "GET", "/e", "shop"),
+            (
+                "GET /e HTTP/1.1\r\nHost: shop\r\nExpect: tea\r\n\r\n",
+                417,
+                "unsupported_expectation",
+                "GET",
+                "/e",
+                "shop",
+            ),
             ("GET /f HTTP/3.0\r\nHost: shop\r\n\r\n", 505, "version_not_supported", "GET", "/f", "shop"),
             ("TRACE /g HTTP/1.1\r\nHost: shop\r\n\r\n", 405, "method_not_allowed", "TRACE", "/g", "shop"),
             ("\x16\x03\x01\x02\x00", 400, "bad_request", "", "\x16\x03\x01\x02\x00", ""),
@@ -116,8 +148,10 @@ class Reasons(ReasonScenario):
             with self.subTest(request[:30]):
                 self.assertIn(f" {status} ".encode(), self.ask(request)[:20])
                 line = self.line(number)
-                self.assertEqual((line["status"], line["reason"], line["method"], line["target"][:1000], line["host"]),
-                                 (status, reason, method, target[:1000], host))
+                self.assertEqual(
+                    (line["status"], line["reason"], line["method"], line["target"][:1000], line["host"]),
+                    (status, reason, method, target[:1000], host),
+                )
         self.counted("method_not_allowed", pool="")
         self.proxy.wait_logged(r'request failed: bad_request: .*target="/a".* bytes="[^"]*Bad\\x01Name')
 
@@ -134,28 +168,41 @@ class Reasons(ReasonScenario):
         for request in ("GET /waits HTTP/1.1\r\nHost: a\r\n\r\n", "GET /half HTTP/1.1\r\nHo"):
             client = self.client(self.port).send(request)
             if "waits" in request:
-                eventually(lambda: self.proxy.metrics()['weir_backend_active{pool="web",backend="' + next(iter(self.proxy.backends())) + '"}'] == 1, "it waits")
+                eventually(
+                    lambda: self.proxy.metrics()[
+                        'weir_backend_active{pool="web",backend="' + next(iter(self.proxy.backends())) + '"}'
+                    ]
+                    == 1,
+                    "it waits",
+                )
             client.close()
         eventually(lambda: len(self.lines()) == 2, "both are logged")
-        self.assertEqual({(line["method"], line["target"], line["status"], line["reason"]) for line in self.lines()},
-                         {("GET", "/waits", 499, "client_closed"), ("GET", "/half", 499, "client_closed")})
+        self.assertEqual(
+            {(line["method"], line["target"], line["status"], line["reason"]) for line in self.lines()},
+            {("GET", "/waits", 499, "client_closed"), ("GET", "/half", 499, "client_closed")},
+        )
 
     def test_no_route_no_backend_and_no_room(self):
         backend, port, bare = self.backend(hangs), free_port(), free_port()
         self.port = port
-        self.start(None, listeners=f'''listeners:
+        self.start(
+            None,
+            listeners=f"""listeners:
   web: {{address: "127.0.0.1:{port}", pool: web}}
   bare: {{address: "127.0.0.1:{bare}"}}
 routes: [{{name: none, match: {{path_prefix: /none, listeners: [bare]}}, pool: none}}]
 pools:
   web: {{backends: [{{address: "{backend.address}", max_connections: 1}}], queue: {{max: 1, timeout: 300ms}}}}
   none: {{backends: [{{address: "127.0.0.1:1", state: maint}}]}}
-''')
+""",
+        )
         self.port = bare
         self.assertIn(b" 404 ", self.ask("GET /other HTTP/1.1\r\nHost: a\r\n\r\n")[:20])
         self.assertIn(b" 503 ", self.ask("GET /none HTTP/1.1\r\nHost: a\r\n\r\n")[:20])
-        self.assertEqual([(self.line(i)["reason"], self.line(i)["route"], self.line(i)["pool"]) for i in range(2)],
-                         [("no_route", "", ""), ("no_backend", "none", "none")])
+        self.assertEqual(
+            [(self.line(i)["reason"], self.line(i)["route"], self.line(i)["pool"]) for i in range(2)],
+            [("no_route", "", ""), ("no_backend", "none", "none")],
+        )
         self.counted("no_route", pool="", listener="bare")
         self.port = port
         first = self.client(port).send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -185,17 +232,18 @@ pools:
             connection, _ = sock.accept()
             connection.sendall(connection.recv(100).upper())
             connection.close()
+
         listening = socket.create_server(("127.0.0.1", free_port()))
         self.addCleanup(listening.close)
         threading.Thread(target=shouts, args=(listening,), daemon=True).start()
         port, dead = free_port(), free_port()
-        config = f'''listeners:
+        config = f"""listeners:
   db: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}
   dead: {{address: "127.0.0.1:{dead}", protocol: tcp, pool: dead}}
 pools:
   db: {{backends: ["127.0.0.1:{listening.getsockname()[1]}"]}}
   dead: {{backends: ["127.0.0.1:{free_port()}"]}}
-'''
+"""
         self.start(None, listeners=config)
         client = self.client(port).send(b"hello")
         self.assertEqual(client.rest(), b"HELLO")
@@ -204,7 +252,10 @@ pools:
             self.client(dead).rest()
         eventually(lambda: len(self.lines()) == 2, "both are logged")
         ok, failed = sorted(self.lines(), key=lambda line: line["status"])
-        self.assertEqual((ok["protocol"], ok["listener"], ok["status"], ok["reason"], ok["bytes"], ok["received_bytes"]), ("tcp", "db", 200, "", 5, 5))
+        self.assertEqual(
+            (ok["protocol"], ok["listener"], ok["status"], ok["reason"], ok["bytes"], ok["received_bytes"]),
+            ("tcp", "db", 200, "", 5, 5),
+        )
         self.assertIsNotNone(ok["connect_ms"])
         self.assertEqual((failed["listener"], failed["status"], failed["reason"]), ("dead", 502, "connect_refused"))
         self.counted("connect_refused", pool="dead", listener="dead")
@@ -212,9 +263,12 @@ pools:
 
     def test_a_connection_without_its_proxy_header_is_logged(self):
         port = free_port()
-        self.start(None, listeners=f'''listeners: {{web: {{address: "127.0.0.1:{port}", pool: web, accept_proxy_protocol: true, trusted_proxies: [127.0.0.1]}}}}
+        self.start(
+            None,
+            listeners=f"""listeners: {{web: {{address: "127.0.0.1:{port}", pool: web, accept_proxy_protocol: true, trusted_proxies: [127.0.0.1]}}}}
 pools: {{web: {{backends: ["{self.backend().address}"]}}}}
-''')
+""",
+        )
         self.client(port).send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n").rest()
         line = self.line()
         self.assertEqual((line["reason"], line["status"], line["target"]), ("bad_proxy_header", 400, "/x"))
@@ -236,6 +290,7 @@ pools: {{web: {{backends: ["{self.backend().address}"]}}}}
         def slow(connection, request):
             connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             connection.sendall(b"5\r\nhello\r\n0\r\n\r\n")
+
         self.start([self.backend(slow)])
         client = self.client(self.port)
         client.get("/", extra="User-Agent: J\u00fcrgen\r\n".encode().decode("latin-1"))
@@ -256,12 +311,20 @@ pools: {{web: {{backends: ["{self.backend().address}"]}}}}
             connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk)
             eventually(lambda: more, "the test has seen the counters move")
             connection.sendall(b"0\r\n\r\n")
+
         self.start([self.backend(stream)])
         request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + b"b" * 1000
         client = self.client(self.port).send(request)
-        eventually(lambda: self.proxy.metrics()['weir_received_bytes_total{listener="web"}'] == len(request), "what came is counted")
-        eventually(lambda: self.proxy.metrics()['weir_sent_bytes_total{listener="web"}'] > 1024, "what was sent is counted")
-        self.assertEqual(self.proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="200"}', 0), 0)
+        eventually(
+            lambda: self.proxy.metrics()['weir_received_bytes_total{listener="web"}'] == len(request),
+            "what came is counted",
+        )
+        eventually(
+            lambda: self.proxy.metrics()['weir_sent_bytes_total{listener="web"}'] > 1024, "what was sent is counted"
+        )
+        self.assertEqual(
+            self.proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="200"}', 0), 0
+        )
         more.append(True)
         client.reader.response()
         self.assertEqual(self.line()["received_bytes"], len(request))

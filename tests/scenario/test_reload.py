@@ -26,7 +26,10 @@ class Triggers(Scenario):
         self.proxy = self.weir(web(self.port, [self.one]), watch=True)
 
     def wait_applied(self, count):
-        eventually(lambda: self.proxy.metrics()['weir_reloads_total{verdict="applied"}'] == count, f"{count} reloads are applied")
+        eventually(
+            lambda: self.proxy.metrics()['weir_reloads_total{verdict="applied"}'] == count,
+            f"{count} reloads are applied",
+        )
 
     def both(self):
         return self.proxy.whole(web(self.port, [self.one, self.two]))
@@ -90,7 +93,10 @@ class AllOrNothing(Scenario):
         self.assertEqual(code, 1)
         self.assertIn("weir.yaml:", err)
         after = proxy.status()
-        self.assertEqual((before["config"]["hash"], before["config"]["generation"]), (after["config"]["hash"], after["config"]["generation"]))
+        self.assertEqual(
+            (before["config"]["hash"], before["config"]["generation"]),
+            (after["config"]["hash"], after["config"]["generation"]),
+        )
         self.assertEqual(self.client(port).get("/")["status"], 200)
 
     def test_a_busy_port_refuses_the_whole_reload(self):
@@ -102,14 +108,18 @@ class AllOrNothing(Scenario):
         more = "".join(f'  l{p}: {{address: "127.0.0.1:{p}", pool: web}}\n' for p in (free, busy.getsockname()[1]))
         report = proxy.reload(web(port, [backend, self.backend()]).replace("pools:", more + "pools:", 1))
         self.assertEqual(report["verdict"], "refused")
-        self.assertRegex(report["errors"][0], r"weir.yaml:4:\d+: listeners.l\d+.address: cannot listen on .*: Address already in use")
+        self.assertRegex(
+            report["errors"][0], r"weir.yaml:4:\d+: listeners.l\d+.address: cannot listen on .*: Address already in use"
+        )
         self.assertEqual(len(proxy.backends()), 1)
         self.assertFalse(can_connect(free))
 
     def test_an_access_log_that_cannot_be_opened_refuses_the_whole_reload(self):
         port, backend = free_port(), self.backend()
         proxy = self.weir(web(port, [backend]))
-        report = proxy.reload(web(port, [backend, self.backend()]) + "logging: {access: {output: /nonexistent/access.log}}\n")
+        report = proxy.reload(
+            web(port, [backend, self.backend()]) + "logging: {access: {output: /nonexistent/access.log}}\n"
+        )
         self.assertIn("logging.access.output: /nonexistent/access.log cannot be opened", report["errors"][0])
         self.assertEqual(len(proxy.backends()), 1)
 
@@ -118,9 +128,14 @@ class AllOrNothing(Scenario):
         busy = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(busy.close)
         one, two, port, other = self.backend(), self.backend(), free_port(), free_port()
-        proxy = self.weir(web(port, [one, two]) + "reload: {watch: false, rollback: {window: 20m}}\n")  # nothing is kept meanwhile
+        proxy = self.weir(
+            web(port, [one, two]) + "reload: {watch: false, rollback: {window: 20m}}\n"
+        )  # nothing is kept meanwhile
         self.assertEqual(self.client(port).get("/")["status"], 200)
-        eventually(lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="200"}') == 1, "it is counted")
+        eventually(
+            lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="200"}') == 1,
+            "it is counted",
+        )
         proxy.admin("POST", f"/api/v1/backends/web/{two.address}?weight=7")
 
         def links_of(pid):
@@ -133,17 +148,32 @@ class AllOrNothing(Scenario):
             links = sorted(links_of(proxy.process.pid))
             with open("/proc/net/tcp") as f:
                 listening = sorted(line.split()[9] for line in f if line.split()[3] == "0A")
-            metrics = {k: v for k, v in proxy.metrics().items() if not k.startswith(("weir_reload", "weir_lock_", "process_"))}  # CPU time and memory always move
-            return {"config": status["config"], "pools": status["pools"], "listeners": status["listeners"],
-                    "items": proxy.admin("GET", "/api/v1/config")[1], "metrics": metrics, "files": sorted(os.listdir(proxy.directory)),
-                    "sockets": [link for link in links if link.startswith("socket:") and link[8:-1] in listening], "others": [link for link in links if not link.startswith("socket:")]}
+            metrics = {
+                k: v for k, v in proxy.metrics().items() if not k.startswith(("weir_reload", "weir_lock_", "process_"))
+            }  # CPU time and memory always move
+            return {
+                "config": status["config"],
+                "pools": status["pools"],
+                "listeners": status["listeners"],
+                "items": proxy.admin("GET", "/api/v1/config")[1],
+                "metrics": metrics,
+                "files": sorted(os.listdir(proxy.directory)),
+                "sockets": [link for link in links if link.startswith("socket:") and link[8:-1] in listening],
+                "others": [link for link in links if not link.startswith("socket:")],
+            }
 
         eventually(lambda: [b["idle"] for b in proxy.backends().values()].count(1) == 1, "the connection is kept")
         fresh = web(port, [two, self.backend()], more=f"limits: {{header_count: 50}}")
         files = {
-            "a busy port": fresh.replace("  web: {address", f'  more: {{address: "127.0.0.1:{other}", pool: web}}\n  busy: {{address: "127.0.0.1:{busy.getsockname()[1]}", pool: web}}\n  web: {{address'),
+            "a busy port": fresh.replace(
+                "  web: {address",
+                f'  more: {{address: "127.0.0.1:{other}", pool: web}}\n  busy: {{address: "127.0.0.1:{busy.getsockname()[1]}", pool: web}}\n  web: {{address',
+            ),
             "a log that cannot be opened": fresh + "logging: {access: {output: /nowhere/access.log}}\n",
-            "a token that cannot be read": fresh.replace("    backends", "    health_check: {type: heartbeat, mode: push, token_file: /nowhere/token}\n    backends"),
+            "a token that cannot be read": fresh.replace(
+                "    backends",
+                "    health_check: {type: heartbeat, mode: push, token_file: /nowhere/token}\n    backends",
+            ),
             "a key that there is not": fresh + "lmits: {}\n",
             "what needs a restart": fresh + f"process: {{workers: 7, state_dir: {proxy.state_dir}}}\n",
         }
@@ -159,8 +189,12 @@ class AllOrNothing(Scenario):
     def test_what_needs_a_restart_is_refused_saying_so(self):
         port, backend = free_port(), self.backend()
         proxy = self.weir(web(port, [backend]))
-        report = proxy.reload(web(port, [backend]) + f"process: {{workers: 3, state_dir: {proxy.state_dir}, drain_timeout: 10s}}\n")
-        self.assertRegex(report["errors"][0], r"weir.yaml:\d+:\d+: process: ~ process: workers 2 → 3 \(needs a restart\)$")
+        report = proxy.reload(
+            web(port, [backend]) + f"process: {{workers: 3, state_dir: {proxy.state_dir}, drain_timeout: 10s}}\n"
+        )
+        self.assertRegex(
+            report["errors"][0], r"weir.yaml:\d+:\d+: process: ~ process: workers 2 → 3 \(needs a restart\)$"
+        )
 
     def test_plan_says_what_would_change_and_changes_nothing(self):
         port, one, two = free_port(), self.backend(), self.backend()
@@ -172,7 +206,9 @@ class AllOrNothing(Scenario):
         self.assertIn("~ retries: attempts 2 → 3", out)
         self.assertEqual(len(proxy.backends()), 1)
         changes = json.loads(proxy.command("plan", "--json", "-c", proxy.path)[1])["changes"]
-        self.assertEqual((changes[0]["type"], changes[0]["kind"], changes[0]["name"]), ("added", "backend", f"web/{two.address}"))
+        self.assertEqual(
+            (changes[0]["type"], changes[0]["kind"], changes[0]["name"]), ("added", "backend", f"web/{two.address}")
+        )
         proxy.reload()
         self.assertEqual(proxy.command("plan", "-c", proxy.path)[1], "nothing would change\n")
 
@@ -251,7 +287,9 @@ class NothingIsLost(Scenario):
         proxy = self.weir(web(first, [backend]))
         client = self.client(first)
         self.assertEqual(client.get("/")["status"], 200)
-        proxy.reload(web(first, [backend]).replace("pools:", f'  more: {{address: "127.0.0.1:{second}", pool: web}}\npools:', 1))
+        proxy.reload(
+            web(first, [backend]).replace("pools:", f'  more: {{address: "127.0.0.1:{second}", pool: web}}\npools:', 1)
+        )
         self.assertEqual(self.client(second).get("/")["status"], 200)
         self.assertEqual(client.get("/")["status"], 200)
         proxy.reload(web(third, [backend]))
@@ -264,13 +302,13 @@ class NothingIsLost(Scenario):
         a, b = self.backend(name="a"), self.backend(name="b")
 
         def config(one, two):
-            return f'''listeners:
+            return f"""listeners:
   a: {{address: "{one}", pool: a}}
   b: {{address: "{two}", pool: b}}
 pools:
   a: {{backends: ["{a.address}"]}}
   b: {{backends: ["{b.address}"]}}
-'''
+"""
 
         proxy = self.weir(config(f"127.0.0.1:{first}", f"127.0.0.1:{second}"))
         kept = self.client(first)
@@ -284,11 +322,11 @@ pools:
     def test_a_tcp_connection_lives_through_reloads(self):
         port, peer = free_port(), socket.create_server(("127.0.0.1", 0))
         self.addCleanup(peer.close)
-        config = f'''listeners:
+        config = f"""listeners:
   tcp: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}
 pools:
   db: {{backends: ["127.0.0.1:{peer.getsockname()[1]}"]}}
-'''
+"""
         proxy = self.weir(config)
         client = self.client(port)
         connection, _ = peer.accept()
@@ -306,7 +344,9 @@ pools:
         client = self.client(port)
         client.send("GET / HTTP/1.1\r\nHo")
         eventually(lambda: proxy.metrics()['weir_connections_active{listener="web"}'] == 1, "it is connected")
-        proxy.reload(f'listeners: {{new: {{address: "127.0.0.1:{free_port()}", pool: other}}}}\npools: {{other: {{backends: ["{other.address}"]}}}}\n')
+        proxy.reload(
+            f'listeners: {{new: {{address: "127.0.0.1:{free_port()}", pool: other}}}}\npools: {{other: {{backends: ["{other.address}"]}}}}\n'
+        )
         client.send("st: a\r\n\r\n")
         answer = client.reader.response()
         self.assertEqual((answer["status"], answer["fields"]["connection"]), (200, "close"))
@@ -328,7 +368,9 @@ pools:
     def wait_idle(self, proxy):
         def idle():
             metrics = proxy.metrics()
-            connections = [v for k, v in metrics.items() if k.startswith(("weir_connections_active", "weir_backend_connections"))]
+            connections = [
+                v for k, v in metrics.items() if k.startswith(("weir_connections_active", "weir_backend_connections"))
+            ]
             return not any(connections)
 
         eventually(idle, "no connection is left")
@@ -344,15 +386,24 @@ pools:
         self.wait_idle(proxy)
         memory, descriptors = proxy.memory(), proxy.descriptors()
         load = subprocess.Popen([*command, "-d120s"], stdout=subprocess.PIPE, text=True)
-        eventually(lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="200"}', 0) > 1000, "there is load")
+        eventually(
+            lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="200"}', 0) > 1000,
+            "there is load",
+        )
         for i in range(count):
             kept = backends if i % 2 else backends[:2]
-            self.assertEqual(proxy.reload(web(port, kept, more=quiet + f"limits: {{header_count: {101 + i}}}"))["verdict"], "applied")
+            self.assertEqual(
+                proxy.reload(web(port, kept, more=quiet + f"limits: {{header_count: {101 + i}}}"))["verdict"], "applied"
+            )
         load.send_signal(signal.SIGINT)
         report = load.communicate(timeout=60)[0]
         self.assertNotIn("Non-2xx", report)
         self.assertNotIn("Socket errors", report)
-        failed = {k: v for k, v in proxy.metrics().items() if k.startswith("weir_requests_total") and 'code="200"' not in k and 'code="499"' not in k}
+        failed = {
+            k: v
+            for k, v in proxy.metrics().items()
+            if k.startswith("weir_requests_total") and 'code="200"' not in k and 'code="499"' not in k
+        }
         self.assertEqual(failed, {})
         self.wait_idle(proxy)
         eventually(lambda: proxy.descriptors() <= descriptors, "the descriptors are back")

@@ -32,7 +32,9 @@ class Retries(Scenario):
 
     def test_attempts_are_a_limit_and_no_backend_is_asked_twice(self):
         port = free_port()
-        rude = [self.backend(lambda connection, _: connection.shutdown(socket.SHUT_RDWR), name=f"r{i}") for i in range(4)]
+        rude = [
+            self.backend(lambda connection, _: connection.shutdown(socket.SHUT_RDWR), name=f"r{i}") for i in range(4)
+        ]
         for attempts, asked in ((1, 1), (3, 3), (16, 4)):
             proxy = self.weir(web(port, rude, more=f"retries: {{attempts: {attempts}}}"), workers=1)
             before = [len(b.requests) for b in rude]
@@ -44,7 +46,9 @@ class Retries(Scenario):
 
     def test_the_budget_bounds_retries_and_the_metrics_show_it(self):
         port = free_port()
-        rude = [self.backend(lambda connection, _: connection.shutdown(socket.SHUT_RDWR), name=f"r{i}") for i in range(2)]
+        rude = [
+            self.backend(lambda connection, _: connection.shutdown(socket.SHUT_RDWR), name=f"r{i}") for i in range(2)
+        ]
         proxy = self.weir(web(port, rude, more="retries: {attempts: 2, budget: 10%}"), workers=1)
         client = self.client(port)
         begin = time.monotonic()
@@ -68,7 +72,12 @@ class Retries(Scenario):
             connection.shutdown(socket.SHUT_RDWR)
 
         slow = self.backend(hold, name="slow")
-        config = lambda backends: web(port, [], "").replace("backends: []", "backends: [" + ", ".join(f'{{name: {b.name}, address: "{b.address}", weight: {w}}}' for b, w in backends) + "]")
+        config = lambda backends: web(port, [], "").replace(
+            "backends: []",
+            "backends: ["
+            + ", ".join(f'{{name: {b.name}, address: "{b.address}", weight: {w}}}' for b, w in backends)
+            + "]",
+        )
         proxy = self.weir(config([(slow, 2), (gone, 1)]), workers=1)
         client = self.client(port).send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertTrue(asked.wait(30))
@@ -79,7 +88,12 @@ class Retries(Scenario):
 
     def test_nothing_is_tried_again_once_a_byte_of_the_answer_is_out(self):
         port, good = free_port(), self.backend()
-        half = self.backend(lambda connection, _: (connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), connection.shutdown(socket.SHUT_RDWR)))
+        half = self.backend(
+            lambda connection, _: (
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
+                connection.shutdown(socket.SHUT_RDWR),
+            )
+        )
         proxy = self.weir(web(port, [half, good]), workers=1)
         answers = []
         for _ in range(2):

@@ -34,7 +34,10 @@ class Rollback(Scenario):
         self.proxy.wait_up(1)
 
     def config(self, backends, rules="", more="", check=CHECK):
-        return web(self.port, backends, check, more) + f"reload: {{watch: false, rollback: {{window: {self.window}{rules}}}}}\n"
+        return (
+            web(self.port, backends, check, more)
+            + f"reload: {{watch: false, rollback: {{window: {self.window}{rules}}}}}\n"
+        )
 
     def serves(self):
         with Client(self.port) as client:
@@ -100,8 +103,11 @@ class Rollback(Scenario):
 
     def test_requests_that_begin_to_fail_take_it_back(self):
         self.serve()
-        sick = self.backend(lambda c, r: c.sendall(
-            f"HTTP/1.1 {'200 OK' if r['target'] == '/healthz' else '500 Sick'}\r\nContent-Length: 0\r\n\r\n".encode()))
+        sick = self.backend(
+            lambda c, r: c.sendall(
+                f"HTTP/1.1 {'200 OK' if r['target'] == '/healthz' else '500 Sick'}\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+        )
         over = threading.Event()
 
         def load():
@@ -157,7 +163,9 @@ class Rollback(Scenario):
 
     def test_a_start_is_kept_as_good_though_a_bad_change_came_into_its_window(self):
         self.serve(window="3s")
-        self.assertEqual(self.proxy.reload(self.bad_file().replace("window: 3s", "window: 20s"))["verdict"], "rolled_back")
+        self.assertEqual(
+            self.proxy.reload(self.bad_file().replace("window: 3s", "window: 20s"))["verdict"], "rolled_back"
+        )
         in_force = self.proxy.status()["config"]["hash"]
 
         def kept():
@@ -172,7 +180,9 @@ class Rollback(Scenario):
         dead = f"127.0.0.1:{free_port()}"
         self.good.close()
         eventually(lambda: self.proxy.states() == ["down"], "it is out")
-        self.assertEqual(self.proxy.reload(self.config([self.good], more="limits: {header_count: 50}"))["verdict"], "applied")
+        self.assertEqual(
+            self.proxy.reload(self.config([self.good], more="limits: {header_count: 50}"))["verdict"], "applied"
+        )
         other = self.backend(name="other")
         report = self.proxy.reload(self.config([self.good, other, dead], rules=", if_healthy_below: 30%"))
         self.assertEqual(report["verdict"], "applied")
@@ -199,8 +209,19 @@ class Rollback(Scenario):
         self.serve()
         self.good.script = good
         # The old check would need minutes to bring it back.
-        slow = CHECK.replace("interval: 200ms, timeout: 200ms", "interval: 1m, timeout: 1m").replace("fall: 9", "fall: 1").replace("rise: 1", "rise: 10")
-        self.assertEqual(self.proxy.reload(self.config([self.good], check=slow).replace("window: 20s", "window: 2m").replace("rollback: {window: 2m}", "lock: {type: local}"))["verdict"], "applied")
+        slow = (
+            CHECK.replace("interval: 200ms, timeout: 200ms", "interval: 1m, timeout: 1m")
+            .replace("fall: 9", "fall: 1")
+            .replace("rise: 1", "rise: 10")
+        )
+        self.assertEqual(
+            self.proxy.reload(
+                self.config([self.good], check=slow)
+                .replace("window: 20s", "window: 2m")
+                .replace("rollback: {window: 2m}", "lock: {type: local}")
+            )["verdict"],
+            "applied",
+        )
         report = self.proxy.reload(self.config([self.good], check=CHECK.replace("/healthz", "/wrong")))
         self.assertEqual(report["verdict"], "rolled_back")
         self.assertEqual(self.proxy.states(), ["up"])
@@ -210,7 +231,11 @@ class Rollback(Scenario):
         self.serve()
         eventually(lambda: can_connect(self.port), "it listens")
         moved, done = free_port(), []
-        thread = threading.Thread(target=lambda: done.append(self.proxy.reload(self.bad_file().replace(f":{self.port}", f":{moved}").replace("fall: 9", "fall: 30"))))
+        thread = threading.Thread(
+            target=lambda: done.append(
+                self.proxy.reload(self.bad_file().replace(f":{self.port}", f":{moved}").replace("fall: 9", "fall: 30"))
+            )
+        )
         thread.start()
         eventually(lambda: can_connect(moved), "the new one listens")
         taken = socket.socket()
@@ -255,7 +280,13 @@ class LastGood(Scenario):
             proxy.write(bad)
             code, _, err = proxy.command("run", "-c", proxy.path, "--state-dir", proxy.state_dir)
             self.assertEqual(code, 1)
-            again = self.weir(bad, state_dir=proxy.state_dir, path=proxy.path, arguments=("--last-good", "--state-dir", proxy.state_dir), admin_port=proxy.admin_port)
+            again = self.weir(
+                bad,
+                state_dir=proxy.state_dir,
+                path=proxy.path,
+                arguments=("--last-good", "--state-dir", proxy.state_dir),
+                admin_port=proxy.admin_port,
+            )
             self.assertEqual(self.serves(), "one")
             again.wait_logged("WARNING: the file is bad; starting from the last good configuration")
             self.assertEqual(again.status()["config"]["hash"], whole)
@@ -269,7 +300,9 @@ class LastGood(Scenario):
         proxy = self.weir(self.good)
         proxy.stop()
         proxy.write("nonsense")
-        code, _, err = proxy.command("run", "-c", proxy.path, "--last-good", "--state-dir", os.path.join(proxy.directory, "none"))
+        code, _, err = proxy.command(
+            "run", "-c", proxy.path, "--last-good", "--state-dir", os.path.join(proxy.directory, "none")
+        )
         self.assertEqual(code, 1)
         self.assertIn("there is no last good configuration to start from", err)
 
@@ -277,7 +310,10 @@ class LastGood(Scenario):
         rules = "reload: {watch: false, rollback: {window: 2s}}\n"
         proxy = self.weir(web(self.port, self.backends, CHECK) + rules)
         eventually(lambda: self.kept(proxy), "it is kept")
-        self.assertEqual(proxy.reload(web(self.port, [f"127.0.0.1:{free_port()}"], CHECK) + rules.replace("2s", "20s"))["verdict"], "rolled_back")
+        self.assertEqual(
+            proxy.reload(web(self.port, [f"127.0.0.1:{free_port()}"], CHECK) + rules.replace("2s", "20s"))["verdict"],
+            "rolled_back",
+        )
         proxy.stop()
         code, _, err = proxy.command("run", "-c", proxy.path)
         self.assertEqual(code, 1)
@@ -301,7 +337,9 @@ class LastGood(Scenario):
         for at in range(1, 100):
             proxy.write(self.good + f"limits: {{header_count: {50 + at}}}\n")
             environment = dict(os.environ, LD_PRELOAD=library, WEIR_KILL_PATH="state/last-good", WEIR_KILL_AT=str(at))
-            process = subprocess.Popen([WEIR, "run", "-c", proxy.path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+            process = subprocess.Popen(
+                [WEIR, "run", "-c", proxy.path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+            )
             self.addCleanup(process.wait)
             self.addCleanup(process.kill)
             config = f"header_count: {50 + at}}}"
@@ -311,7 +349,10 @@ class LastGood(Scenario):
                 with open(path) as f:
                     return config in f.read()
 
-            eventually(lambda: process.poll() is not None or (is_whole() and can_connect(self.port)), "it is cut off, or it keeps the new one")
+            eventually(
+                lambda: process.poll() is not None or (is_whole() and can_connect(self.port)),
+                "it is cut off, or it keeps the new one",
+            )
             survived = process.poll() is None
             if survived:
                 process.terminate()
@@ -319,7 +360,11 @@ class LastGood(Scenario):
             cuts += not survived
             # Whatever was cut off: there is a good one to start from, the old or the new.
             proxy.write("nonsense")
-            again = subprocess.Popen([WEIR, "run", "-c", proxy.path, "--last-good", "--state-dir", proxy.state_dir], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            again = subprocess.Popen(
+                [WEIR, "run", "-c", proxy.path, "--last-good", "--state-dir", proxy.state_dir],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             self.addCleanup(again.wait)
             self.addCleanup(again.kill)
             eventually(lambda: can_connect(self.port) or again.poll() is not None, "it starts")

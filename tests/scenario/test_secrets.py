@@ -9,9 +9,15 @@ from peers import Client
 from redis_server import Redis
 from weir_test import WEIR, Scenario, eventually, free_port, main
 
-FROM_ENVIRONMENT = {"API_TOKEN": "environment-secret-1", "PLAIN": "environment-secret-2", "CHECK_TOKEN": "environment-secret-3",
-                    "REDIS_PASSWORD": "environment-secret-4", "PART": "environment-secret-5", "NEXT": "environment-secret-6",
-                    "WORD": "environment-secret-7"}
+FROM_ENVIRONMENT = {
+    "API_TOKEN": "environment-secret-1",
+    "PLAIN": "environment-secret-2",
+    "CHECK_TOKEN": "environment-secret-3",
+    "REDIS_PASSWORD": "environment-secret-4",
+    "PART": "environment-secret-5",
+    "NEXT": "environment-secret-6",
+    "WORD": "environment-secret-7",
+}
 BASIC = base64.b64encode(b"user:clear-secret-1").decode()
 IN_THE_FILE = {BASIC, "clear-secret-2", "clear-secret-3", "clear-secret-4"}
 TOKENS = {"admin": "a-token-secret-of-admin", "read": "a-token-secret-to-read", "beats": "a-token-secret-for-beats"}
@@ -38,9 +44,17 @@ class Secrets(Scenario):
     def path(self, name):
         return os.path.join(self.folder_, name)
 
-    def config(self, variable="API_TOKEN", clear="clear-secret-2", password='"${REDIS_PASSWORD}"', url=None, more="", set_more=""):
+    def config(
+        self,
+        variable="API_TOKEN",
+        clear="clear-secret-2",
+        password='"${REDIS_PASSWORD}"',
+        url=None,
+        more="",
+        set_more="",
+    ):
         url = url or f"redis://127.0.0.1:{self.redis.port}/0"
-        return f'''listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}
+        return f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}
 routes:
   - name: api
     match: {{path_prefix: /api/}}
@@ -63,10 +77,12 @@ pools:
 logging: {{level: debug, access: {{output: stdout, format: json}}}}
 reload: {{watch: false, lock: {{type: redis, fleet: test, ttl: 6s, wait: 1s, servers: [{{url: "{url}", password: {password}}}]}}}}
 admin: {{address: "127.0.0.1:{self.admin_port}", token_file: {self.path("admin")}, read_token_file: {self.path("read")}}}
-{more}'''
+{more}"""
 
     def command(self, *args, environment=None):
-        done = subprocess.run([WEIR, *args], capture_output=True, text=True, timeout=120, env=environment or self.proxy.environment)
+        done = subprocess.run(
+            [WEIR, *args], capture_output=True, text=True, timeout=120, env=environment or self.proxy.environment
+        )
         self.keep("weir " + " ".join(args), done.stdout + done.stderr)
         return done.returncode
 
@@ -88,10 +104,23 @@ admin: {{address: "127.0.0.1:{self.admin_port}", token_file: {self.path("admin")
             self.assertEqual(self.ask("GET", target), 200, target)
         self.ask("GET", "/api/v1/fleet")
         self.ask("POST", "/api/v1/plan")
-        for command in (["status"], ["status", "--json"], ["plan"], ["plan", "--json"], ["check"], ["fleet", "status"], ["fleet", "status", "--json"]):
+        for command in (
+            ["status"],
+            ["status", "--json"],
+            ["plan"],
+            ["plan", "--json"],
+            ["check"],
+            ["fleet", "status"],
+            ["fleet", "status", "--json"],
+        ):
             self.command(*command, "-c", self.proxy.path)
         self.command("plan", "-c", self.proxy.path, environment=dict(os.environ))
-        self.command("plan", "-c", self.proxy.path, environment=dict(os.environ, **{name: "client-secret-2" for name in FROM_ENVIRONMENT}))
+        self.command(
+            "plan",
+            "-c",
+            self.proxy.path,
+            environment=dict(os.environ, **{name: "client-secret-2" for name in FROM_ENVIRONMENT}),
+        )
         self.command("fleet", "push", self.proxy.path, "--dry-run")
 
     def reload(self, *args, **kwargs):
@@ -99,7 +128,9 @@ admin: {{address: "127.0.0.1:{self.admin_port}", token_file: {self.path("admin")
         self.look()
         self.command("reload", "--wait", "-c", self.proxy.path)
         self.look()
-        return json.loads(self.proxy.admin("GET", "/api/v1/status", {"Authorization": f"Bearer {TOKENS['read']}"})[1])["reload"]["last"]["verdict"]
+        return json.loads(self.proxy.admin("GET", "/api/v1/status", {"Authorization": f"Bearer {TOKENS['read']}"})[1])[
+            "reload"
+        ]["last"]["verdict"]
 
     def check_all(self):
         self.proxy.stop()
@@ -115,11 +146,20 @@ admin: {{address: "127.0.0.1:{self.admin_port}", token_file: {self.path("admin")
         self.serve()
         with Client(self.port) as client:
             for target in ("/api/x", "/basic/x", "/other"):
-                self.assertEqual(client.get(target, extra="Authorization: Bearer client-secret-1\r\nCookie: a=client-secret-2\r\n")["status"], 200)
+                self.assertEqual(
+                    client.get(target, extra="Authorization: Bearer client-secret-1\r\nCookie: a=client-secret-2\r\n")[
+                        "status"
+                    ],
+                    200,
+                )
         for malformed in ("A: \x01\r\n", "Cookie: a=client-secret-2; \x01\r\n", "Host: b\r\n"):
             with Client(self.port) as client:
-                client.send("GET / HTTP/1.1\r\nAuthorization: Bearer client-secret-1\r\nHost: a\r\n" + malformed + "\r\n").rest()
-        eventually(lambda: "what expect_body asks for" in json.dumps(self.status_of("wordless")), "the check has failed")
+                client.send(
+                    "GET / HTTP/1.1\r\nAuthorization: Bearer client-secret-1\r\nHost: a\r\n" + malformed + "\r\n"
+                ).rest()
+        eventually(
+            lambda: "what expect_body asks for" in json.dumps(self.status_of("wordless")), "the check has failed"
+        )
         sent = [r for r in self.good.requests if r["target"].startswith("/api/")][0]["fields"]
         self.assertEqual(sent["authorization"], f"Bearer {FROM_ENVIRONMENT['API_TOKEN']}")
         self.assertEqual(sent["x-plain"], f"a {FROM_ENVIRONMENT['PLAIN']} {FROM_ENVIRONMENT['PART']}")
@@ -133,20 +173,34 @@ admin: {{address: "127.0.0.1:{self.admin_port}", token_file: {self.path("admin")
         self.serve()
         self.assertEqual(self.reload("NEXT", "clear-secret-3"), "applied")
         self.assertEqual(self.reload("NEXT", "clear-secret-3", more="process: {workers: 7}\n"), "refused")
-        self.assertEqual(self.reload("API_TOKEN", more="limits: {nonsense: \"${NEXT}\", header_count: \"${NEXT}\"}\n"), "refused")
-        self.assertEqual(self.reload("API_TOKEN", more="timeouts: {connect: \"${PLAIN}\"}\nretries: {budget: \"x${NEXT}\"}\n"), "refused")
+        self.assertEqual(
+            self.reload("API_TOKEN", more='limits: {nonsense: "${NEXT}", header_count: "${NEXT}"}\n'), "refused"
+        )
+        self.assertEqual(
+            self.reload("API_TOKEN", more='timeouts: {connect: "${PLAIN}"}\nretries: {budget: "x${NEXT}"}\n'), "refused"
+        )
         self.assertEqual(self.reload("API_TOKEN", set_more=', X-Token: "clear-secret-2\\u0001"'), "refused")
-        self.assertEqual(self.reload("API_TOKEN", set_more=', "X-To ken": clear-secret-2, Cookie: clear-secret-3'), "refused")
+        self.assertEqual(
+            self.reload("API_TOKEN", set_more=', "X-To ken": clear-secret-2, Cookie: clear-secret-3'), "refused"
+        )
         self.assertEqual(self.reload("API_TOKEN", password="[clear-secret-2]"), "refused")
         self.assertEqual(self.reload("API_TOKEN", password='{a: "${NEXT}"}'), "refused")
         self.check_all()
 
     def test_passwords_in_urls_and_of_servers_that_refuse_them_do_not_show(self):
         self.serve()
-        for url in (f"redis://user:url-secret-1@127.0.0.1:{self.redis.port}/0", f"redis://:url-secret-2@127.0.0.1:{self.redis.port}/0",
-                    f"redis://127.0.0.1:{self.redis.port}/url-secret-1", "url-secret-2", f"http://user:url-secret-1@127.0.0.1:{self.redis.port}"):
+        for url in (
+            f"redis://user:url-secret-1@127.0.0.1:{self.redis.port}/0",
+            f"redis://:url-secret-2@127.0.0.1:{self.redis.port}/0",
+            f"redis://127.0.0.1:{self.redis.port}/url-secret-1",
+            "url-secret-2",
+            f"http://user:url-secret-1@127.0.0.1:{self.redis.port}",
+        ):
             self.assertEqual(self.reload(url=url), "refused", url)
-        admin = self.config().replace(f'admin: {{address: "127.0.0.1:{self.admin_port}"', 'admin: {address: "http://user:url-secret-1@127.0.0.1:1"')
+        admin = self.config().replace(
+            f'admin: {{address: "127.0.0.1:{self.admin_port}"',
+            'admin: {address: "http://user:url-secret-1@127.0.0.1:1"',
+        )
         self.proxy.write(admin)
         self.command("check", "-c", self.proxy.path)
         self.command("status", "-c", self.proxy.path)
@@ -157,16 +211,23 @@ admin: {{address: "127.0.0.1:{self.admin_port}", token_file: {self.path("admin")
         self.check_all()
 
     def status_text(self):
-        return subprocess.run([WEIR, "status", "--admin", f"127.0.0.1:{self.admin_port}", "--token-file", self.path("admin")], capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(
+            [WEIR, "status", "--admin", f"127.0.0.1:{self.admin_port}", "--token-file", self.path("admin")],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        ).stdout
 
     def test_a_start_that_is_refused_does_not_show_them(self):
         self.serve()
         self.proxy.stop()
         self.keep("the first log", self.proxy.log())
-        for more in ("limits: {header_count: \"${NEXT}\"}\n", "timeouts: {connect: \"${PLAIN}\"}\n"):
+        for more in ('limits: {header_count: "${NEXT}"}\n', 'timeouts: {connect: "${PLAIN}"}\n'):
             self.proxy.write(self.config(more=more))
             self.assertEqual(self.command("run", "-c", self.proxy.path), 1)
-            self.assertEqual(self.command("run", "--last-good", "-c", self.path("nowhere"), "--state-dir", self.proxy.state_dir), 1)
+            self.assertEqual(
+                self.command("run", "--last-good", "-c", self.path("nowhere"), "--state-dir", self.proxy.state_dir), 1
+            )
         self.check_all()
 
     def test_what_is_kept_on_disk_has_no_values_of_variables(self):

@@ -33,7 +33,9 @@ class Shortage(Scenario):
         used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
         return next(n for n in range(len(used) + 1) if n not in used)
 
-    @unittest.skipIf(SANITIZED, "UndefinedBehaviorSanitizer needs a pipe to look at memory, and takes it for bad without")
+    @unittest.skipIf(
+        SANITIZED, "UndefinedBehaviorSanitizer needs a pipe to look at memory, and takes it for bad without"
+    )
     def test_out_of_descriptors_those_who_are_there_are_served_and_the_others_wait(self):
         port, backend = free_port(), self.backend()
         proxy = self.weir(web(port, [backend]) + QUIET, workers=1)
@@ -50,7 +52,9 @@ class Shortage(Scenario):
             client.send("GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
         eventually(lambda: failures() > 0, "accepting fails")
         begin, before = time.monotonic(), failures()
-        cpu = lambda: sum(int(x) for x in read_file(f"/proc/{pid}/stat").rsplit(") ", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
+        cpu = lambda: sum(
+            int(x) for x in read_file(f"/proc/{pid}/stat").rsplit(") ", 1)[1].split()[11:13]
+        ) / os.sysconf("SC_CLK_TCK")
         spent = cpu()
         while time.monotonic() < begin + 1.5:
             for client in first:
@@ -64,11 +68,18 @@ class Shortage(Scenario):
         for client in late:
             self.assertEqual(client.reader.response()["status"], 200)
 
-    @unittest.skipIf(SANITIZED, "UndefinedBehaviorSanitizer needs a pipe to look at memory, and takes it for bad without")
+    @unittest.skipIf(
+        SANITIZED, "UndefinedBehaviorSanitizer needs a pipe to look at memory, and takes it for bad without"
+    )
     def test_out_of_descriptors_a_request_waits_for_one_instead_of_failing(self):
         port, gate = free_port(), threading.Event()
         self.addCleanup(gate.set)
-        backend = self.backend(lambda connection, request: (request["target"] == "/slow" and gate.wait(20), backend.echo(connection, request)))
+        backend = self.backend(
+            lambda connection, request: (
+                request["target"] == "/slow" and gate.wait(20),
+                backend.echo(connection, request),
+            )
+        )
         proxy = self.weir(web(port, [backend], more="timeouts: {connect: 20s}") + QUIET, workers=1)
         slow, quick = self.client(port), self.client(port)
         slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -88,11 +99,18 @@ class Shortage(Scenario):
         port, backend, directory = free_port(), self.backend(), self.weir(web(free_port(), [self.backend()])).directory
         path, admin = os.path.join(directory, "small.yaml"), free_port()
         with open(path, "w") as f:
-            f.write(web(port, [backend]) + f'process: {{workers: 1, state_dir: {directory}/s}}\nadmin: {{address: "127.0.0.1:{admin}"}}\n')
+            f.write(
+                web(port, [backend])
+                + f'process: {{workers: 1, state_dir: {directory}/s}}\nadmin: {{address: "127.0.0.1:{admin}"}}\n'
+            )
         log = open(os.path.join(directory, "log"), "w+")
         self.addCleanup(log.close)
-        process = subprocess.Popen([WEIR, "run", "-c", path], stdout=subprocess.DEVNULL, stderr=log,
-                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)))
+        process = subprocess.Popen(
+            [WEIR, "run", "-c", path],
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)),
+        )
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         eventually(lambda: can_connect(port), "it listens")

@@ -19,7 +19,9 @@ class Text(Scenario):
         self.proxy = self.weir(self.config, **kwargs)
 
     def text(self):
-        code, out, err = self.proxy.command("status", "-c", self.proxy.path, "--admin", f"127.0.0.1:{self.proxy.admin_port}")
+        code, out, err = self.proxy.command(
+            "status", "-c", self.proxy.path, "--admin", f"127.0.0.1:{self.proxy.admin_port}"
+        )
         self.assertEqual((code, err), (0, ""))
         return out
 
@@ -32,9 +34,15 @@ class Text(Scenario):
         self.assertNotIn("pending", self.text())
         self.proxy.reload(self.config + BROKEN)
         text = self.text()
-        self.assertRegex(text, r"\nlast reload: refused at \d{4}-\S+Z, trigger command, .*\n  \S+weir.yaml:\d+:\d+: limits: unknown key \"nonsense\"")
-        self.assertRegex(text, r"\npending: the configuration on disk \(hash [0-9a-f]{12}\) is not in force since \d{4}-\S+Z, trigger command, 1 attempt\n  .+nonsense.*\n"
-                               r"  it is not tried again until the file changes or weir reload is run\n")
+        self.assertRegex(
+            text,
+            r"\nlast reload: refused at \d{4}-\S+Z, trigger command, .*\n  \S+weir.yaml:\d+:\d+: limits: unknown key \"nonsense\"",
+        )
+        self.assertRegex(
+            text,
+            r"\npending: the configuration on disk \(hash [0-9a-f]{12}\) is not in force since \d{4}-\S+Z, trigger command, 1 attempt\n  .+nonsense.*\n"
+            r"  it is not tried again until the file changes or weir reload is run\n",
+        )
         self.proxy.reload(self.config + "limits: {header_count: 50}\n")
         self.assertIn("header_count 100 → 50", self.text())
         self.assertNotIn("pending", self.text())
@@ -43,7 +51,9 @@ class Text(Scenario):
         self.serve(more="reload: {watch: false, rollback: {window: 10m}}\n")
         self.proxy.write(self.config + "limits: {header_count: 50}\n")
         self.proxy.signal(signal.SIGHUP)
-        self.wait_text(r"\na reload is in progress\ncanary window: hash [0-9a-f]{12} is watched for \d+m \d+s more, until \d{4}-\S+Z")
+        self.wait_text(
+            r"\na reload is in progress\ncanary window: hash [0-9a-f]{12} is watched for \d+m \d+s more, until \d{4}-\S+Z"
+        )
         self.assertRegex(self.text(), r"\nlock: local, held by this process, fence \d+\n")
         self.assertEqual(self.proxy.command("reload", "--abort", "-c", self.proxy.path)[0], 0)
         text = self.text()
@@ -53,8 +63,10 @@ class Text(Scenario):
 
     def test_the_lock_of_a_fleet_its_holder_and_a_server_that_is_gone(self):
         redis = Redis(self)
-        self.serve(more=lock(redis.port, wait="1s", more=", member: \"${NAME}\""), environment={"NAME": "lb-1"})
-        self.wait_text(r"\nlock: redis, fleet test, member lb-1, free, fence \d+, its servers answer \(last at \d{4}-\S+Z\)\n")
+        self.serve(more=lock(redis.port, wait="1s", more=', member: "${NAME}"'), environment={"NAME": "lb-1"})
+        self.wait_text(
+            r"\nlock: redis, fleet test, member lb-1, free, fence \d+, its servers answer \(last at \d{4}-\S+Z\)\n"
+        )
         redis.call("SET", "weir:{test}:lock", "lb-2:77:0", "PX", "600000")
         self.wait_text(r"\nlock: redis, fleet test, member lb-1, held by lb-2:77, ")
         self.assertEqual(self.proxy.status()["lock"]["holder"], "lb-2:77")
@@ -65,7 +77,10 @@ class Text(Scenario):
         self.serve(check="{type: tcp, interval: 1s, fall: 2, rise: 1}", more="retries: {attempts: 2}\n", workers=1)
         self.proxy.wait_up(2)
         self.assertEqual(self.proxy.command("weight", f"web/{self.one.address}", "7", "-c", self.proxy.path)[0], 0)
-        self.assertRegex(self.text(), rf"{self.one.address} +up +0 .* 7 \(file 1\)  \d{{4}}-\S+Z  connected, \d+ ms, at \d{{4}}-\S+Z\n    changed at run time; the file says ready, weight 1")
+        self.assertRegex(
+            self.text(),
+            rf"{self.one.address} +up +0 .* 7 \(file 1\)  \d{{4}}-\S+Z  connected, \d+ ms, at \d{{4}}-\S+Z\n    changed at run time; the file says ready, weight 1",
+        )
         self.two.close()
         client = self.client(self.port)
         for _ in range(10):
@@ -74,10 +89,17 @@ class Text(Scenario):
         self.assertEqual(backends[self.one.address]["retries"], backends[self.two.address]["failures"])
         self.assertGreater(backends[self.one.address]["retries"], 0)
         self.assertEqual(self.proxy.status()["retries"]["made"], backends[self.one.address]["retries"])
-        self.assertEqual(self.proxy.metrics()[f'weir_backend_retries_total{{pool="web",backend="{self.one.address}"}}'], backends[self.one.address]["retries"])
-        self.assertRegex(self.text(), rf"\nretries: {backends[self.one.address]['retries']}, and 0 that the budget did not allow\n")
+        self.assertEqual(
+            self.proxy.metrics()[f'weir_backend_retries_total{{pool="web",backend="{self.one.address}"}}'],
+            backends[self.one.address]["retries"],
+        )
+        self.assertRegex(
+            self.text(), rf"\nretries: {backends[self.one.address]['retries']}, and 0 that the budget did not allow\n"
+        )
         self.assertRegex(self.text(), rf"    error at \d{{4}}-\S+Z: connect_refused \(")
-        self.wait_text(rf"{self.two.address} +down .*\n    \d+ of \d+ checks failed, the last \d+ in a row; down 1 time; last failure: .*refused")
+        self.wait_text(
+            rf"{self.two.address} +down .*\n    \d+ of \d+ checks failed, the last \d+ in a row; down 1 time; last failure: .*refused"
+        )
 
 
 class Watch(Scenario):
@@ -90,7 +112,9 @@ class Watch(Scenario):
     def watch(self, *args):
         path = os.path.join(self.folder(), "out")
         with open(path, "w") as out:
-            process = subprocess.Popen([WEIR, "status", "--admin", self.at, *args], stdout=out, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                [WEIR, "status", "--admin", self.at, *args], stdout=out, stderr=subprocess.STDOUT
+            )
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process, lambda: read_file(path)
@@ -121,8 +145,19 @@ class Watch(Scenario):
         process, shown = self.watch("--watch=0.1")
         eventually(lambda: "pool web" in shown(), "it shows the status")
         self.proxy.stop()
-        eventually(lambda: re.search(rf"\nweir: no weir answers at {self.at}: .*; it is asked again, and answered last at \d{{4}}-\S+Z\n", shown()), "it says that weir is away")
-        again = subprocess.Popen([WEIR, "run", "-c", self.proxy.path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.proxy.environment)
+        eventually(
+            lambda: re.search(
+                rf"\nweir: no weir answers at {self.at}: .*; it is asked again, and answered last at \d{{4}}-\S+Z\n",
+                shown(),
+            ),
+            "it says that weir is away",
+        )
+        again = subprocess.Popen(
+            [WEIR, "run", "-c", self.proxy.path],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self.proxy.environment,
+        )
         self.addCleanup(again.wait)
         self.addCleanup(again.terminate)
         eventually(lambda: f"pid {again.pid}," in shown(), "it shows the new process")
@@ -138,7 +173,9 @@ class Watch(Scenario):
         self.serve()
         ours, theirs = os.openpty()
         self.addCleanup(os.close, ours)
-        process = subprocess.Popen([WEIR, "status", "--admin", self.at, "--watch"], stdout=theirs, stderr=theirs, stdin=theirs)
+        process = subprocess.Popen(
+            [WEIR, "status", "--admin", self.at, "--watch"], stdout=theirs, stderr=theirs, stdin=theirs
+        )
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         os.close(theirs)

@@ -10,12 +10,12 @@ import time
 
 from weir_test import SANITIZED, Scenario, eventually, free_port, main
 
-CONFIG = '''
+CONFIG = """
 listeners:
   tcp: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}
 pools:
   db: {{backends: [{backends}], timeouts: {{tunnel: {tunnel}, stream_idle: {stream_idle}}}}}
-'''
+"""
 
 
 class RawBackend:
@@ -51,7 +51,9 @@ class Relay(Scenario):
     def proxy(self, *backends, tunnel="1h", stream_idle="5m", workers=2):
         port = free_port()
         listed = ", ".join(f'"127.0.0.1:{b if isinstance(b, int) else b.port}"' for b in backends)
-        self.running = self.weir(CONFIG.format(port=port, backends=listed, tunnel=tunnel, stream_idle=stream_idle), workers=workers)
+        self.running = self.weir(
+            CONFIG.format(port=port, backends=listed, tunnel=tunnel, stream_idle=stream_idle), workers=workers
+        )
         return port
 
     def test_a_gibibyte_of_random_chunks_arrives_whole(self):
@@ -71,7 +73,7 @@ class Relay(Scenario):
         while left:
             size = min(left, random.randint(1, 1 << 20))
             start = random.randint(0, len(pool) - size)
-            piece = memoryview(pool)[start:start + size]
+            piece = memoryview(pool)[start : start + size]
             digest.update(piece)
             client.sock.sendall(piece)
             left -= size
@@ -159,13 +161,20 @@ class Relay(Scenario):
         self.assertEqual(client.rest(), b"")
         self.assertGreater(time.monotonic() - began, 0.9)
         eventually(lambda: ends == ["heard the end", "cut"], "both ends are over")
-        eventually(lambda: self.running.metrics()['weir_connections_active{listener="tcp"}'] == 0, "weir has forgotten it")
+        eventually(
+            lambda: self.running.metrics()['weir_connections_active{listener="tcp"}'] == 0, "weir has forgotten it"
+        )
 
     def test_a_backend_that_has_said_all_bounds_a_client_that_is_silent(self):
-        port = self.proxy(RawBackend(self, lambda connection: (connection.shutdown(socket.SHUT_WR), connection.recv(1))), stream_idle="1s")
+        port = self.proxy(
+            RawBackend(self, lambda connection: (connection.shutdown(socket.SHUT_WR), connection.recv(1))),
+            stream_idle="1s",
+        )
         client = self.client(port)
         self.assertEqual(client.rest(), b"")  # that is the end of what the backend says
-        eventually(lambda: self.running.metrics()['weir_connections_active{listener="tcp"}'] == 0, "weir has ended the rest")
+        eventually(
+            lambda: self.running.metrics()['weir_connections_active{listener="tcp"}'] == 0, "weir has ended the rest"
+        )
 
     def test_half_a_connection_lives_for_as_long_as_it_moves(self):
         def drip(connection):

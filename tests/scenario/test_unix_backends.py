@@ -85,11 +85,11 @@ class UnixBackends(Scenario):
         self.addCleanup(listener.close)
         listener.bind(path)
         listener.listen(5)
-        config = f'''listeners:
+        config = f"""listeners:
   db: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}
 pools:
   db: {{backends: [{{name: postgres, address: "unix:{path}"}}], send_proxy_protocol: v1, health_check: {{type: tcp, interval: 200ms}}}}
-'''
+"""
         proxy = self.weir(config, workers=1)
         proxy.wait_up(1, "db")
         client = socket.create_connection(("127.0.0.1", port), 30)

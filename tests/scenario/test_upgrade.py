@@ -19,7 +19,9 @@ class Load:
 
     def __init__(self, port, keeping=4, connecting=4):
         self.port, self.answered, self.failures, self.over = port, 0, [], False
-        self.threads = [threading.Thread(target=self.keep) for _ in range(keeping)] + [threading.Thread(target=self.connect) for _ in range(connecting)]
+        self.threads = [threading.Thread(target=self.keep) for _ in range(keeping)] + [
+            threading.Thread(target=self.connect) for _ in range(connecting)
+        ]
         for thread in self.threads:
             thread.start()
 
@@ -79,8 +81,25 @@ class Upgrade(Scenario):
             f.write("a token that nobody guesses\n")
         # One missing beat is too many.
         check = f"{{type: heartbeat, mode: push, interval: 4s, fall: 1, rise: 1, token_file: {token}}}"
-        proxy = self.weir(web(port, [], check).replace("backends: []", f'backends: [{{name: b0, address: "{backend.address}"}}]'))
-        self.start(weir_test.WEIR, "beat", "--to", f"127.0.0.1:{proxy.admin_port}", "--pool", "web", "--backend", "b0", "--token-file", token, "--interval", "200ms", "--weight", "7")
+        proxy = self.weir(
+            web(port, [], check).replace("backends: []", f'backends: [{{name: b0, address: "{backend.address}"}}]')
+        )
+        self.start(
+            weir_test.WEIR,
+            "beat",
+            "--to",
+            f"127.0.0.1:{proxy.admin_port}",
+            "--pool",
+            "web",
+            "--backend",
+            "b0",
+            "--token-file",
+            token,
+            "--interval",
+            "200ms",
+            "--weight",
+            "7",
+        )
         eventually(lambda: proxy.backends()["b0"]["weight"] == 7, "it is heard")
         old = proxy.process.pid
         proxy.signal(signal.SIGUSR2)
@@ -93,6 +112,7 @@ class Upgrade(Scenario):
 
     def upgraded(self, proxy, old):
         """The process that serves now; it ends with the test."""
+
         def other():
             with contextlib.suppress(OSError):
                 pid = proxy.status()["pid"]
@@ -122,7 +142,9 @@ class Upgrade(Scenario):
 
     def test_nothing_is_refused_and_nothing_fails_while_a_new_process_takes_over(self):
         port, backend, dead = free_port(), self.backend(), free_port()
-        proxy = self.weir(web(port, [backend, f"127.0.0.1:{dead}"], check="{type: tcp, interval: 1s, timeout: 1s, fall: 1, rise: 1}"))
+        proxy = self.weir(
+            web(port, [backend, f"127.0.0.1:{dead}"], check="{type: tcp, interval: 1s, timeout: 1s, fall: 1, rise: 1}")
+        )
         eventually(lambda: sorted(proxy.states()) == ["down", "up"], "health is known")
         since = {name: b["since"] for name, b in proxy.backends().items()}
         load = Load(port)
@@ -153,7 +175,9 @@ class Upgrade(Scenario):
                 gate.wait(20)
                 return connection.sendall(b"lf")
             if request["target"] == "/ws":
-                connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+                connection.sendall(
+                    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+                )
                 while data := connection.recv(1000):
                     connection.sendall(data.upper())
             else:
@@ -187,7 +211,10 @@ class Upgrade(Scenario):
             os.chmod(copy, 0o755)
             proxy.signal(signal.SIGUSR2)
             how = "exit status 1" if ending == "exit 1" else "killed by signal 9"
-            eventually(lambda: f"has not taken over: it ended before it served ({how}); this one goes on" in proxy.log(), "it is told")
+            eventually(
+                lambda: f"has not taken over: it ended before it served ({how}); this one goes on" in proxy.log(),
+                "it is told",
+            )
         self.assertEqual(client.get("/")["status"], 200)
         self.assertEqual(self.client(port).get("/")["status"], 200)
         self.assertEqual(proxy.status()["pid"], proxy.process.pid)
@@ -198,7 +225,9 @@ class Upgrade(Scenario):
     def test_the_file_that_is_there_now_is_started_and_a_missing_one_changes_nothing(self):
         port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
         proxy.signal(signal.SIGUSR2)
-        eventually(lambda: "it cannot be started: No such file or directory; this one goes on" in proxy.log(), "it is told")
+        eventually(
+            lambda: "it cannot be started: No such file or directory; this one goes on" in proxy.log(), "it is told"
+        )
         self.assertEqual(self.client(port).get("/")["status"], 200)
         shutil.copy(usual, copy + ".new")
         os.rename(copy + ".new", copy)
@@ -283,7 +312,12 @@ class Upgrade(Scenario):
             other.bind(("127.0.0.1", 0))
             other.listen()
             with open(proxy.path, "w") as f:
-                f.write(good.replace("listeners:\n", f'listeners:\n  more: {{address: "127.0.0.1:{other.getsockname()[1]}", pool: web}}\n'))
+                f.write(
+                    good.replace(
+                        "listeners:\n",
+                        f'listeners:\n  more: {{address: "127.0.0.1:{other.getsockname()[1]}", pool: web}}\n',
+                    )
+                )
             proxy.signal(signal.SIGUSR2)
             eventually(lambda: "this one goes on" in proxy.log(), "it has failed")
         self.assertEqual(proxy.status()["pid"], proxy.process.pid)
@@ -308,7 +342,9 @@ class Upgrade(Scenario):
     def test_a_reload_that_is_asked_for_meanwhile_is_not_lost(self):
         port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
         with open(copy, "w") as f:  # a new binary that takes its time
-            f.write(f"#!/bin/sh\ntouch {copy}.begun\nwhile [ ! -e {copy}.gate ]; do sleep 0.05; done\nexec {os.path.abspath(usual)} \"$@\"\n")
+            f.write(
+                f'#!/bin/sh\ntouch {copy}.begun\nwhile [ ! -e {copy}.gate ]; do sleep 0.05; done\nexec {os.path.abspath(usual)} "$@"\n'
+            )
         os.chmod(copy, 0o755)
         proxy.signal(signal.SIGUSR2)
         eventually(lambda: os.path.exists(copy + ".begun"), "the upgrade is under way")
@@ -332,7 +368,9 @@ class Upgrade(Scenario):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.settimeout(20)
             manager.bind(os.path.join(directory, "notify"))
-            proxy = self.weir(web(free_port(), [self.backend()]), environment={"NOTIFY_SOCKET": os.path.join(directory, "notify")})
+            proxy = self.weir(
+                web(free_port(), [self.backend()]), environment={"NOTIFY_SOCKET": os.path.join(directory, "notify")}
+            )
             self.assertEqual(manager.recv(1000), f"READY=1\nMAINPID={proxy.process.pid}\nSTATUS=".encode())
             proxy.signal(signal.SIGUSR2)
             pid = self.upgraded(proxy, proxy.process.pid)

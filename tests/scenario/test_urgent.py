@@ -20,11 +20,15 @@ class Traffic(Scenario):
             while data := connection.recv(1000):
                 connection.send(data, socket.MSG_OOB)
 
-        backend = self.backend(lambda connection, _: speak(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", b"d", b"efghi"))
+        backend = self.backend(
+            lambda connection, _: speak(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", b"d", b"efghi")
+        )
         raw = self.backend()
         raw._serve = echo
-        self.weir(f'listeners:\n  web: {{address: "127.0.0.1:{port}", pool: web}}\n  tcp: {{address: "127.0.0.1:{tcp}", protocol: tcp, pool: raw}}\n'
-                  f'pools: {{web: {{backends: ["{backend.address}"]}}, raw: {{backends: ["{raw.address}"]}}}}\n')
+        self.weir(
+            f'listeners:\n  web: {{address: "127.0.0.1:{port}", pool: web}}\n  tcp: {{address: "127.0.0.1:{tcp}", protocol: tcp, pool: raw}}\n'
+            f'pools: {{web: {{backends: ["{backend.address}"]}}, raw: {{backends: ["{raw.address}"]}}}}\n'
+        )
         client = self.client(port)
         for _ in range(20):
             speak(client.sock, b"GET / HT", b"T", b"P/1.1\r\nHost: a\r\n\r\n")
@@ -63,11 +67,13 @@ class Control(Scenario):
         web_backend, heart = self.backend(speaks), self.backend()
         heart._serve = beat
         check = "interval: 200ms, timeout: 200ms, fall: 15, rise: 1"
-        proxy = self.weir(f'''listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}
+        proxy = self.weir(
+            f"""listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}
 pools:
   web: {{backends: ["{web_backend.address}"], health_check: {{type: http, expect_body: ready, {check}}}}}
   heart: {{backends: ["{heart.address}"], health_check: {{type: heartbeat, {check}}}}}
-''')
+"""
+        )
         for pool in ("web", "heart"):
             proxy.wait_up(1, pool)
             eventually(lambda: next(iter(proxy.backends(pool).values()))["checks"] >= 10, "it has been checked often")

@@ -12,7 +12,9 @@ NO_INOTIFY = ("unshare", "-U", "-r", "sh", "-c", 'echo 0 > /proc/sys/user/max_in
 
 
 def works(*command):
-    return shutil.which("unshare") is not None and subprocess.run([*command, "true"], capture_output=True).returncode == 0
+    return (
+        shutil.which("unshare") is not None and subprocess.run([*command, "true"], capture_output=True).returncode == 0
+    )
 
 
 class Watch(Scenario):
@@ -25,7 +27,10 @@ class Watch(Scenario):
         return self.proxy.whole(web(self.port, [self.one]) + more)
 
     def wait_changed(self):
-        return eventually(lambda: self.proxy.status()["config"]["hash"] != self.before and self.proxy.status()["config"]["hash"], "the change is seen")
+        return eventually(
+            lambda: self.proxy.status()["config"]["hash"] != self.before and self.proxy.status()["config"]["hash"],
+            "the change is seen",
+        )
 
     def watch(self):
         return self.proxy.status()["reload"]["watch"]
@@ -45,7 +50,9 @@ class Watch(Scenario):
         watch = self.watch()
         self.assertEqual(watch["mode"], "polling")
         self.assertIn("inotify is not available: Too many open files", watch["problem"])
-        self.proxy.wait_logged("inotify is not available: .*; the configuration's files are looked at every second instead")
+        self.proxy.wait_logged(
+            "inotify is not available: .*; the configuration's files are looked at every second instead"
+        )
         self.proxy.write(web(self.port, [self.one]) + "limits: {header_count: 50}\n")
         self.wait_changed()
         self.assertEqual(self.answers(), 431)
@@ -105,7 +112,7 @@ class Watch(Scenario):
         self.before = self.wait_changed()
         with open(self.proxy.path, "r+b") as f, mmap.mmap(f.fileno(), 0) as view:
             at = view.find(b"header_count: 90")
-            view[at:at + 16] = b"header_count: 50"
+            view[at : at + 16] = b"header_count: 50"
             view.flush()
         self.wait_changed()
         self.assertEqual(self.answers(), 431)
@@ -118,7 +125,9 @@ class Watch(Scenario):
         other = os.path.join(self.proxy.directory, "other.yaml")
         with open(other, "w") as f:
             f.write(self.text("limits: {header_count: 50}\n"))
-        subprocess.run(["nsenter", "-t", str(self.proxy.process.pid), "-m", "mount", "--bind", other, self.proxy.path], check=True)
+        subprocess.run(
+            ["nsenter", "-t", str(self.proxy.process.pid), "-m", "mount", "--bind", other, self.proxy.path], check=True
+        )
         self.wait_changed()
         self.assertEqual(self.answers(), 431)
 
@@ -142,12 +151,17 @@ class Watch(Scenario):
     def test_a_retry_does_not_put_half_a_file_in_force(self):
         """The file is refused for a busy port, and is being written while the port becomes free."""
         import socket
+
         self.serve()
         busy = free_port()
         with socket.socket() as holder:
             holder.bind(("127.0.0.1", busy))
             holder.listen()
-            self.proxy.write(web(self.port, [self.one]).replace("pools:", f'  other: {{address: "127.0.0.1:{busy}", pool: web}}\npools:', 1))
+            self.proxy.write(
+                web(self.port, [self.one]).replace(
+                    "pools:", f'  other: {{address: "127.0.0.1:{busy}", pool: web}}\npools:', 1
+                )
+            )
             eventually(lambda: self.proxy.status()["reload"]["pending"], "it is refused")
             with open(self.proxy.path, "a") as f:
                 f.write("limits: {header_count: 50}\n")

@@ -112,7 +112,9 @@ class Watchdog(Scenario):
         old = proxy.process.pid
         self.wait_alive(old)
         proxy.signal(signal.SIGUSR2)
-        new = eventually(lambda: next((sender for _, sender in self.waiting() if sender != old), None), "the new process reports")
+        new = eventually(
+            lambda: next((sender for _, sender in self.waiting() if sender != old), None), "the new process reports"
+        )
         self.wait_alive(new)
         proxy.process.wait(PATIENCE)
         self.waiting()
@@ -128,11 +130,18 @@ class Watchdog(Scenario):
         found = []
 
         def failed():
-            found.extend(text for text, sender in self.waiting() if sender == old and b"STATUS=" in text and not text.endswith(b"STATUS="))
+            found.extend(
+                text
+                for text, sender in self.waiting()
+                if sender == old and b"STATUS=" in text and not text.endswith(b"STATUS=")
+            )
             return found
 
         eventually(failed, "the status says that the upgrade failed")
-        self.assertRegex(found[0].decode(), rf"^READY=1\nMAINPID={old}\nSTATUS=the upgrade failed: the configuration on disk .* is not in force: ")
+        self.assertRegex(
+            found[0].decode(),
+            rf"^READY=1\nMAINPID={old}\nSTATUS=the upgrade failed: the configuration on disk .* is not in force: ",
+        )
         self.wait_alive(old)
 
     def test_no_reports_where_systemd_expects_none(self):

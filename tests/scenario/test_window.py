@@ -18,7 +18,9 @@ class Window(Scenario):
 
     def config(self, more=""):
         # Nothing but a newer file or an operator ends this window within the test.
-        return web(self.port, [self.good], CHECK, more) + f"reload: {{watch: {self.watch}, rollback: {{window: 10m}}}}\n"
+        return (
+            web(self.port, [self.good], CHECK, more) + f"reload: {{watch: {self.watch}, rollback: {{window: 10m}}}}\n"
+        )
 
     def window(self):
         return self.proxy.status()["reload"]["window"]
@@ -31,6 +33,7 @@ class Window(Scenario):
 
     def wait_window(self, *others):
         """The window of a configuration that is none of these."""
+
         def look():
             window = self.window()
             return window and window["hash"] not in others and window
@@ -42,7 +45,9 @@ class Window(Scenario):
         self.open_window()
         self.proxy.write(self.config())
         eventually(lambda: self.proxy.status()["config"]["hash"] == self.before and not self.window(), "it is reverted")
-        reload = eventually(lambda: not self.proxy.status()["reload"]["in_progress"] and self.proxy.status()["reload"], "that is all")
+        reload = eventually(
+            lambda: not self.proxy.status()["reload"]["in_progress"] and self.proxy.status()["reload"], "that is all"
+        )
         self.assertEqual((reload["last"]["verdict"], reload["pending"], reload["denylist"]), ("unchanged", None, []))
         self.assertIn("a newer configuration came before the canary window was over", self.proxy.log())
 
@@ -73,7 +78,10 @@ class Window(Scenario):
         self.assertIn("aborted by an operator", out)
         self.assertIn(f"rolled_back (hash {bad[:12]})", out)
         reload = self.proxy.status()["reload"]
-        self.assertEqual((self.proxy.status()["config"]["hash"], reload["window"], reload["last"]["cause"]), (self.before, None, "aborted"))
+        self.assertEqual(
+            (self.proxy.status()["config"]["hash"], reload["window"], reload["last"]["cause"]),
+            (self.before, None, "aborted"),
+        )
         self.assertEqual([entry["hash"] for entry in reload["denylist"]], [bad])
         self.assertEqual((reload["pending"]["hash"], reload["pending"]["next_try"]), (bad, None))
         again = self.proxy.reload()
@@ -84,7 +92,9 @@ class Window(Scenario):
         self.serve(watch="false")
         self.proxy.write(self.config("limits: {header_count: 50}\n"))
         answers = []
-        waiting = threading.Thread(target=lambda: answers.append(self.proxy.command("reload", "--wait", "-c", self.proxy.path)))
+        waiting = threading.Thread(
+            target=lambda: answers.append(self.proxy.command("reload", "--wait", "-c", self.proxy.path))
+        )
         waiting.start()
         eventually(self.window, "it is watched")
         status, body = self.proxy.admin("POST", "/api/v1/reload/abort")
@@ -110,9 +120,13 @@ class Window(Scenario):
         with open(token, "w") as f:
             f.write("a-token-that-is-long-enough\n")
         port, admin, backend = free_port(), free_port(), self.backend()
-        proxy = self.weir(web(port, [backend]) + f'admin: {{address: "127.0.0.1:{admin}", token_file: {token}}}\n', admin_port=admin)
+        proxy = self.weir(
+            web(port, [backend]) + f'admin: {{address: "127.0.0.1:{admin}", token_file: {token}}}\n', admin_port=admin
+        )
         self.assertEqual(proxy.admin("POST", "/api/v1/reload/abort")[0], 401)
-        self.assertEqual(proxy.admin("POST", "/api/v1/reload/abort", {"Authorization": "Bearer a-token-that-is-long-enough"})[0], 409)
+        self.assertEqual(
+            proxy.admin("POST", "/api/v1/reload/abort", {"Authorization": "Bearer a-token-that-is-long-enough"})[0], 409
+        )
 
     def test_status_shows_the_fence_that_belongs_to_the_hash_within_the_window(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
@@ -131,7 +145,9 @@ class Window(Scenario):
         self.assertEqual((status["lock"]["held"], status["lock"]["waiting"]), (True, False))
         self.assertEqual(self.proxy.admin("POST", "/api/v1/reload/abort")[0], 200)
         after = self.proxy.status()["config"]
-        self.assertEqual((after["hash"], after["fence"], after["loaded_at"]), (before["hash"], before["fence"], before["loaded_at"]))
+        self.assertEqual(
+            (after["hash"], after["fence"], after["loaded_at"]), (before["hash"], before["fence"], before["loaded_at"])
+        )
 
 
 if __name__ == "__main__":

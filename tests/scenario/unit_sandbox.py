@@ -12,7 +12,12 @@ import sys
 PYTHON = "/usr/bin/python3"  # the user of a unit may not read another one
 CLONE_NEWNS, MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 1, 32, 4096, 16384, 1 << 18
 WRITABLE = ("StateDirectory", "LogsDirectory", "RuntimeDirectory")
-PLACES = {"StateDirectory": "/var/lib/", "LogsDirectory": "/var/log/", "RuntimeDirectory": "/run/", "ConfigurationDirectory": "/etc/"}
+PLACES = {
+    "StateDirectory": "/var/lib/",
+    "LogsDirectory": "/var/log/",
+    "RuntimeDirectory": "/run/",
+    "ConfigurationDirectory": "/etc/",
+}
 
 # The last step, as the unit's user: a filter of system calls, and the command.
 FILTERED = """
@@ -49,7 +54,9 @@ def system_calls(words):
         if not word.startswith("@"):
             names.add(word)
             continue
-        told = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager", word], capture_output=True, text=True, check=True).stdout
+        told = subprocess.run(
+            ["systemd-analyze", "syscall-filter", "--no-pager", word], capture_output=True, text=True, check=True
+        ).stdout
         names |= system_calls(re.findall(r"^    ([@\w-]+)$", told, re.M))
     return names
 
@@ -105,12 +112,40 @@ def isolate(unit):
 
 def command_line(unit, command):
     """What to run, as root, to have `command` run as the unit says."""
-    capabilities, bounds = (",".join("+" + c.lower().removeprefix("cap_") for c in unit[key][-1].split()) for key in ("AmbientCapabilities", "CapabilityBoundingSet"))
+    capabilities, bounds = (
+        ",".join("+" + c.lower().removeprefix("cap_") for c in unit[key][-1].split())
+        for key in ("AmbientCapabilities", "CapabilityBoundingSet")
+    )
     families = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10}
-    plan = {"command": command, "calls": allowed_calls(*unit["SystemCallFilter"]), "families": [families[f] for f in unit["RestrictAddressFamilies"][-1].split()]}
-    return [PYTHON, "-I", os.path.abspath(__file__), json.dumps(unit),
-            "/usr/bin/setpriv", "--reuid", unit["User"][-1], "--regid", unit["Group"][-1], "--init-groups", "--inh-caps", "-all," + capabilities,
-            "--ambient-caps", "-all," + capabilities, "--bounding-set", "-all," + bounds, "--no-new-privs", PYTHON, "-I", "-c", FILTERED, json.dumps(plan)]
+    plan = {
+        "command": command,
+        "calls": allowed_calls(*unit["SystemCallFilter"]),
+        "families": [families[f] for f in unit["RestrictAddressFamilies"][-1].split()],
+    }
+    return [
+        PYTHON,
+        "-I",
+        os.path.abspath(__file__),
+        json.dumps(unit),
+        "/usr/bin/setpriv",
+        "--reuid",
+        unit["User"][-1],
+        "--regid",
+        unit["Group"][-1],
+        "--init-groups",
+        "--inh-caps",
+        "-all," + capabilities,
+        "--ambient-caps",
+        "-all," + capabilities,
+        "--bounding-set",
+        "-all," + bounds,
+        "--no-new-privs",
+        PYTHON,
+        "-I",
+        "-c",
+        FILTERED,
+        json.dumps(plan),
+    ]
 
 
 if __name__ == "__main__":

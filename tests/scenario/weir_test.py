@@ -31,7 +31,20 @@ def read_file(path):
 class Weir:
     """The real binary, with a configuration in a directory of its own."""
 
-    def __init__(self, config, workers=2, environment=None, state_dir=None, watch=False, admin_path=None, folder="", arguments=(), admin_port=None, path=None, wrapper=()):
+    def __init__(
+        self,
+        config,
+        workers=2,
+        environment=None,
+        state_dir=None,
+        watch=False,
+        admin_path=None,
+        folder="",
+        arguments=(),
+        admin_port=None,
+        path=None,
+        wrapper=(),
+    ):
         self.directory = tempfile.mkdtemp(prefix="weir-test-")
         self.path = path or os.path.join(self.directory, folder, "weir.yaml")
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
@@ -42,7 +55,12 @@ class Weir:
         self.write(config)
         self.errors = open(os.path.join(self.directory, "stderr"), "w+")
         self.access = open(os.path.join(self.directory, "stdout"), "w+")
-        self.process = subprocess.Popen([*wrapper, WEIR, "run", "-c", self.path, *arguments], stdout=self.access, stderr=self.errors, env=self.environment)
+        self.process = subprocess.Popen(
+            [*wrapper, WEIR, "run", "-c", self.path, *arguments],
+            stdout=self.access,
+            stderr=self.errors,
+            env=self.environment,
+        )
         try:
             eventually(self.is_ready, "weir is ready")
         except BaseException:
@@ -173,8 +191,13 @@ class Clock:
         self.file = tempfile.NamedTemporaryFile("w", delete=False)
         test.addCleanup(os.unlink, self.file.name)
         self.jump("+0")
-        self.environment = {"LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "FAKETIME_TIMESTAMP_FILE": self.file.name,
-                            "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+        self.environment = {
+            "LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+            "FAKETIME_TIMESTAMP_FILE": self.file.name,
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
 
     def jump(self, offset):
         """So many seconds from what it really is: "+3600"."""
@@ -200,7 +223,12 @@ class Scenario(unittest.TestCase):
     def tell_if_failed(self, weir):
         """What weir said of it, for a failure that nobody can repeat at once."""
         if has_failed(self):
-            print(f"--- {weir.environment.get('NAME', weir.path)}", *weir.log().splitlines()[-60:], sep="\n", file=sys.stderr)
+            print(
+                f"--- {weir.environment.get('NAME', weir.path)}",
+                *weir.log().splitlines()[-60:],
+                sep="\n",
+                file=sys.stderr,
+            )
 
     def end(self, weir):
         try:
@@ -273,14 +301,14 @@ def can_connect(port):
 def web(port, backends, check="", more=""):
     """The usual configuration: one listener, one pool."""
     listed = ", ".join(f'"{b}"' if isinstance(b, str) else f'"{b.address}"' for b in backends)
-    return f'''listeners:
+    return f"""listeners:
   web: {{address: "127.0.0.1:{port}", pool: web}}
 pools:
   web:
     backends: [{listed}]
 {"    health_check: " + check if check else ""}
 {more}
-'''
+"""
 
 
 def main():
