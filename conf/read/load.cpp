@@ -1,6 +1,6 @@
 #include "conf/read/load.h"
 
-#include "conf/base/durable_file.h"
+#include "base/durable_file.h"
 #include "conf/base/glob_paths.h"
 #include "conf/base/hash.h"
 #include "conf/read/validate.h"

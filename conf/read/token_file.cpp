@@ -1,6 +1,6 @@
 #include "conf/read/token_file.h"
 
-#include "conf/base/durable_file.h"
+#include "base/durable_file.h"
 
 #include <boost/system/errc.hpp>
 

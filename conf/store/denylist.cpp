@@ -1,6 +1,6 @@
 #include "conf/store/denylist.h"
 
-#include "conf/base/durable_file.h"
+#include "base/durable_file.h"
 
 #include <algorithm>
 #include <charconv>

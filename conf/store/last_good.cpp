@@ -1,6 +1,6 @@
 #include "conf/store/last_good.h"
 
-#include "conf/base/durable_file.h"
+#include "base/durable_file.h"
 #include "conf/base/hash.h"
 
 #include <charconv>

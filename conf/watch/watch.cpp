@@ -68,14 +68,10 @@ void add_pattern(const std::string& pattern, Entries& out) {
 FileWatch::FileWatch() { open(); }
 
 void FileWatch::open() {
-    fd_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (fd_ >= 0) return;
+    fd_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (fd_) return;
     problem_ = std::string("inotify is not available: ") + std::strerror(errno);
     if (errno == EMFILE) problem_ += " (raise fs.inotify.max_user_instances, or the limit on open files)";
-}
-
-FileWatch::~FileWatch() {
-    if (fd_ >= 0) ::close(fd_);
 }
 
 Watched FileWatch::set_files(const std::vector<std::string>& files) {
@@ -84,11 +80,11 @@ Watched FileWatch::set_files(const std::vector<std::string>& files) {
     files_ = files;
     update();
     if (others) stamps_.look(files_);
-    return names_ == before && !(others && fd_ < 0) ? Watched::quiet : Watched::changed;
+    return names_ == before && !(others && !fd_) ? Watched::quiet : Watched::changed;
 }
 
 void FileWatch::update() {
-    if (fd_ < 0) return;
+    if (!fd_) return;
     Entries wanted;
     for (const auto& file : files_) {
         add_entries(file, wanted); // a file name may contain brackets
@@ -99,7 +95,7 @@ void FileWatch::update() {
     problem_.clear();
     for (const auto& [directory, names] : wanted) {
         // Adding a watch twice is harmless, because the kernel returns the same descriptor for the same inode.
-        const int watch = ::inotify_add_watch(fd_, directory.c_str(), interesting);
+        const int watch = ::inotify_add_watch(fd_.get(), directory.c_str(), interesting);
         if (watch < 0 && errno != ENOENT && errno != ENOTDIR) {
             problem_ = directory + " cannot be watched: " + std::strerror(errno);
             if (errno == ENOSPC) problem_ += " (raise fs.inotify.max_user_watches)";
@@ -109,7 +105,7 @@ void FileWatch::update() {
         names_[watch].insert(names.begin(), names.end());
     }
     for (const auto& [_, watch] : directories_)
-        if (!names_.contains(watch)) ::inotify_rm_watch(fd_, watch);
+        if (!names_.contains(watch)) ::inotify_rm_watch(fd_.get(), watch);
     std::erase_if(writing_, [this](const auto& file) { return !names_.contains(file.first); });
     directories_ = std::move(now);
 }
@@ -133,10 +129,10 @@ void FileWatch::take(const inotify_event& event) {
 }
 
 Watched FileWatch::read_events() {
-    if (fd_ < 0) return Watched::quiet;
+    if (!fd_) return Watched::quiet;
     alignas(inotify_event) char buffer[4096];
     auto seen = Watched::quiet;
-    for (ssize_t got; (got = ::read(fd_, buffer, sizeof buffer)) > 0;)
+    for (ssize_t got; (got = ::read(fd_.get(), buffer, sizeof buffer)) > 0;)
         for (ssize_t at = 0; at < got;) {
             const auto& event = *reinterpret_cast<const inotify_event*>(buffer + at);
             if (event.mask & IN_Q_OVERFLOW) writing_.clear(); // close events may be lost as well
@@ -155,7 +151,7 @@ Watched FileWatch::read_events() {
 
 Watched FileWatch::refresh() {
     const auto before = directories_;
-    if (fd_ < 0) open();
+    if (!fd_) open();
     update();
     const bool differs = stamps_.look(files_);
     return directories_ == before && !differs ? Watched::quiet : Watched::changed;

@@ -8,6 +8,7 @@
 // Lifetime: owns its inotify descriptor.
 #pragma once
 
+#include "base/unique_fd.h"
 #include "conf/watch/file_stamps.h"
 
 #include <map>
@@ -26,13 +27,10 @@ enum class WatchMode { inotify, polling };
 class FileWatch {
 public:
     FileWatch();
-    ~FileWatch();
-    FileWatch(const FileWatch&) = delete;
-    FileWatch& operator=(const FileWatch&) = delete;
 
-    int descriptor() const { return fd_; } // readable when events are pending; -1 while polling
+    int descriptor() const { return fd_.get(); } // readable when events are pending; -1 while polling
 
-    WatchMode mode() const { return fd_ < 0 ? WatchMode::polling : WatchMode::inotify; }
+    WatchMode mode() const { return fd_ ? WatchMode::inotify : WatchMode::polling; }
     // Describes what inotify cannot watch at the moment, with advice; empty if there is no problem.
     const std::string& problem() const { return problem_; }
     // Whether a file was modified and its writer has not closed it yet.
@@ -57,7 +55,7 @@ private:
     void take(const inotify_event& event);
     bool matters(const inotify_event& event) const;
 
-    int fd_ = -1;
+    UniqueFd fd_;
     std::string problem_;
     FileStamps stamps_;
     std::set<std::pair<int, std::string>> writing_; // watch descriptor and name

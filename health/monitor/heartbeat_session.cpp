@@ -1,6 +1,6 @@
 #include "health/monitor/heartbeat_session.h"
 
-#include "health/probes/deadline.h"
+#include "base/deadline.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>

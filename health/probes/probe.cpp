@@ -1,6 +1,6 @@
 #include "health/probes/probe.h"
 
-#include "health/probes/deadline.h"
+#include "base/deadline.h"
 #include "health/probes/heartbeat_probe.h"
 #include "health/probes/http_probe.h"
 #include "health/probes/tcp_probe.h"

@@ -17,7 +17,7 @@ namespace weir::lock {
 
 class FenceStore {
 public:
-    explicit FenceStore(const std::string& state_dir) : directory_(state_dir), path_(state_dir + "/fence") {}
+    explicit FenceStore(const std::string& state_dir) : path_(state_dir + "/fence") {}
 
     // Returns the highest fence; 0 if there is none yet. An unreadable file is an error, not 0, because fences must
     // never go backwards.
@@ -36,7 +36,7 @@ private:
     boost::system::result<Mark> read_mark() const;
     boost::system::error_code write(const Mark& mark) const;
 
-    std::string directory_, path_;
+    std::string path_;
 };
 
 } // namespace weir::lock

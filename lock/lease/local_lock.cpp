@@ -8,7 +8,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 namespace weir::lock {
 
@@ -19,30 +18,27 @@ namespace {
 
 // The result of one attempt: the open file that holds the lock, or the error.
 struct Attempt {
-    int fd = -1;
+    UniqueFd fd = {};
     std::uint64_t fence = 0;
     error_code error = {};
     std::string problem = {};
 };
 
 Attempt failed(const std::string& what, const std::string& why) {
-    return {-1, 0, LockError::unavailable, what + ": " + why};
+    return {{}, 0, LockError::unavailable, what + ": " + why};
 }
 
 Attempt take(const std::string& path, const FenceStore& fences) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return failed(path, std::strerror(errno));
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        const auto attempt =
-            errno == EWOULDBLOCK ? Attempt{-1, 0, LockError::held} : failed(path, std::strerror(errno));
-        ::close(fd);
-        return attempt;
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd) return failed(path, std::strerror(errno));
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) return {{}, 0, LockError::held};
+        return failed(path, std::strerror(errno));
     }
     const auto last = fences.read();
     const auto fence = last ? *last + 1 : 0;
     const auto error = last ? fences.raise(fence) : last.error();
-    if (!error) return {fd, fence};
-    ::close(fd);
+    if (!error) return {std::move(fd), fence};
     return failed("the fence beside " + path, error.message());
 }
 
@@ -52,16 +48,14 @@ Awaitable<Attempt> take_there(std::string state_dir) {
 
 } // namespace
 
-LocalLock::~LocalLock() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
 Awaitable<Result<Lease>> LocalLock::try_acquire(std::string holder) {
-    if (fd_ >= 0) co_return LockError::held;
+    if (file_) co_return LockError::held;
     auto attempt = co_await asio::co_spawn(fences_.disk(), take_there(fences_.state_dir()), asio::use_awaitable);
-    if (attempt.fd < 0) problem_ = std::move(attempt.problem);
-    if (attempt.fd < 0) co_return attempt.error;
-    fd_ = attempt.fd;
+    if (!attempt.fd) {
+        problem_ = std::move(attempt.problem);
+        co_return attempt.error;
+    }
+    file_ = std::move(attempt.fd);
     Lease lease{attempt.fence, std::move(holder), Clock::now() + ttl()};
     co_return lease;
 }
@@ -72,8 +66,7 @@ Awaitable<error_code> LocalLock::renew(Lease& lease) {
 }
 
 Awaitable<void> LocalLock::release(Lease) {
-    if (fd_ >= 0) ::close(fd_); // closing the file releases the lock
-    fd_ = -1;
+    file_.reset(); // closing the file releases the lock
     co_return;
 }
 

@@ -5,6 +5,7 @@
 // Lifetime: holds the file open while the lock is held; must outlive the coroutines that it started.
 #pragma once
 
+#include "base/unique_fd.h"
 #include "lock/lease/async_fence_store.h"
 
 namespace weir::lock {
@@ -12,9 +13,6 @@ namespace weir::lock {
 class LocalLock final : public Lock {
 public:
     explicit LocalLock(AsyncFenceStore fences) : fences_(std::move(fences)) {}
-    ~LocalLock() override;
-    LocalLock(const LocalLock&) = delete;
-    LocalLock& operator=(const LocalLock&) = delete;
 
     Awaitable<Result<Lease>> try_acquire(std::string holder) override;
     Awaitable<boost::system::error_code> renew(Lease& lease) override;
@@ -25,7 +23,7 @@ public:
 private:
     const AsyncFenceStore fences_;
     std::string problem_;
-    int fd_ = -1;
+    UniqueFd file_; // open while the lock is held
 };
 
 } // namespace weir::lock

@@ -6,9 +6,9 @@
 // Lifetime: must outlive the coroutines that it started.
 #pragma once
 
+#include "base/async_mutex.h"
 #include "lock/lease/backoff.h"
 #include "lock/lease/lock.h"
-#include "lock/redis/call_queue.h"
 #include "lock/redis/redis_reply.h"
 #include "lock/redis/redis_stream.h"
 
@@ -67,7 +67,7 @@ private:
     RedisStream stream_;
     RedisReader reader_;
     std::uint64_t connections_ = 0;
-    CallQueue queue_;
+    AsyncMutex queue_;
     Step step_ = Step::none;
     Clock::time_point step_began_{};
     Reconnect again_;

@@ -1,6 +1,6 @@
 #include "proxy/admin/fleet_status.h"
 
-#include "proxy/base/iso_time.h"
+#include "base/iso_time.h"
 
 #include <boost/json.hpp>
 

@@ -1,6 +1,6 @@
 #include "proxy/admin/message.h"
 
-#include "proxy/base/date.h"
+#include "proxy/http1/date.h"
 
 #include <boost/json.hpp>
 

@@ -1,9 +1,9 @@
 #include "proxy/admin/metrics.h"
 
+#include "base/version.h"
 #include "proxy/admin/exposition.h"
 #include "proxy/admin/process_metrics.h"
 #include "proxy/admin/traffic_metrics.h"
-#include "proxy/base/version.h"
 
 namespace weir::proxy::admin {
 namespace {

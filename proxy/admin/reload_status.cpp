@@ -1,8 +1,8 @@
 #include "proxy/admin/reload_status.h"
 
+#include "base/iso_time.h"
 #include "conf/model/scalar.h"
 #include "proxy/admin/status.h"
-#include "proxy/base/iso_time.h"
 #include "proxy/fleet/lock_factory.h"
 #include "proxy/snapshot/override_fates.h"
 

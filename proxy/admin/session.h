@@ -7,7 +7,7 @@
 // Lifetime: the API, the socket and the host must outlive it.
 #pragma once
 
-#include "health/probes/deadline.h"
+#include "base/deadline.h"
 #include "proxy/admin/api.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -51,7 +51,7 @@ private:
     Api& api_;
     Socket& socket_;
     Host& host_;
-    health::Deadline<Socket> deadline_;
+    Deadline<Socket> deadline_;
     bool known_ = false;
 };
 

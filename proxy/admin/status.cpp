@@ -1,9 +1,9 @@
 #include "proxy/admin/status.h"
 
+#include "base/iso_time.h"
+#include "base/version.h"
 #include "conf/model/scalar.h"
 #include "proxy/admin/reload_status.h"
-#include "proxy/base/iso_time.h"
-#include "proxy/base/version.h"
 
 #include <boost/json.hpp>
 

@@ -1,6 +1,6 @@
 #include "proxy/cli/app.h"
 
-#include "proxy/base/version.h"
+#include "base/version.h"
 #include "proxy/cli/commands.h"
 #include "proxy/cli/completion.h"
 #include "proxy/cli/fleet_commands.h"

@@ -1,7 +1,7 @@
 #include "proxy/cli/watch.h"
 
+#include "base/iso_time.h"
 #include "conf/model/units.h"
-#include "proxy/base/iso_time.h"
 #include "proxy/cli/json_text.h"
 #include "proxy/process/process.h"
 

@@ -79,7 +79,7 @@ void Exchange::find_client_address(const RequestHead& head) {
     const auto told = find_client(head, spec_->config.trusted_proxies);
     if (!told) return;
     client_address_ = *told;
-    told_ip_ = IpText(*told);
+    told_ip_ = conf::IpText(*told);
 }
 
 // Decides all that follows from the head alone. Returns the reason to refuse the request, or an empty failure.

@@ -8,7 +8,7 @@
 // Lifetime: lives in its session's coroutine; the session outlives it.
 #pragma once
 
-#include "proxy/base/ip_text.h"
+#include "conf/model/ip_text.h"
 #include "proxy/http/affinity.h"
 #include "proxy/http/retry.h"
 #include "proxy/http/rewrite.h"
@@ -99,7 +99,7 @@ private:
     const TimePoint began_;
     const Trust trust_;            // in what the peer says about the client
     conf::Address client_address_; // of this request: a proxy's connection carries requests of many clients
-    IpText told_ip_;               // the same as text, if a trusted proxy named the client; otherwise empty
+    conf::IpText told_ip_;         // the same as text, if a trusted proxy named the client; otherwise empty
     ExchangeReport report_;
     BackendSelection selection_;
     const conf::Listener* listener_ = nullptr; // points into the view, as does the route

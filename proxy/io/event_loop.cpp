@@ -12,21 +12,18 @@
 namespace weir::proxy {
 
 EventLoop::EventLoop() : now_(Clock::now()), timers_(now_) {
-    epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-    wakeup_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (epoll_ < 0 || wakeup_ < 0) throw std::system_error(errno, std::generic_category(), "event loop");
-    add(wakeup_, mailbox_, Trigger::level);
+    epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+    wakeup_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!epoll_ || !wakeup_) throw std::system_error(errno, std::generic_category(), "event loop");
+    add(wakeup_.get(), mailbox_, Trigger::level);
 }
 
-EventLoop::~EventLoop() {
-    ::close(wakeup_);
-    ::close(epoll_);
-}
+EventLoop::~EventLoop() = default;
 
 void EventLoop::run() {
     while (!stopping_) {
         const auto timeout = yielded_.empty() ? timers_.until_next(Clock::now()).count() : 0;
-        fetched_ = ::epoll_wait(epoll_, events_, batch, static_cast<int>(timeout));
+        fetched_ = ::epoll_wait(epoll_.get(), events_, batch, static_cast<int>(timeout));
         now_ = Clock::now();
         dispatch();
         wake_yielded();
@@ -64,11 +61,11 @@ bool EventLoop::add(int fd, EventHandler& handler, Trigger trigger) {
     epoll_event event{};
     event.events = trigger == Trigger::edge ? EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET : EPOLLIN;
     event.data.ptr = &handler;
-    return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
+    return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 void EventLoop::remove(int fd, EventHandler& handler) {
-    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     for (int i = at_ + 1; i < fetched_; ++i)
         if (events_[i].data.ptr == &handler) events_[i].data.ptr = nullptr;
 }
@@ -93,12 +90,12 @@ void EventLoop::stop() {
 
 void EventLoop::signal() {
     const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wakeup_, &one, sizeof one);
+    [[maybe_unused]] const auto written = ::write(wakeup_.get(), &one, sizeof one);
 }
 
 void EventLoop::run_posted() {
     std::uint64_t count;
-    [[maybe_unused]] const auto got = ::read(wakeup_, &count, sizeof count);
+    [[maybe_unused]] const auto got = ::read(wakeup_.get(), &count, sizeof count);
     std::vector<std::function<void()>> work;
     {
         const std::lock_guard lock(mutex_);

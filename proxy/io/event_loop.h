@@ -4,6 +4,7 @@
 // Lifetime: must outlive every handler and timer that it knows.
 #pragma once
 
+#include "base/unique_fd.h"
 #include "proxy/io/timer_wheel.h"
 
 #include <cstdint>
@@ -72,7 +73,7 @@ private:
 
     static constexpr int batch = 256;
 
-    int epoll_ = -1, wakeup_ = -1;
+    UniqueFd epoll_, wakeup_;
     bool stopping_ = false;
     TimePoint now_;
     TimerWheel timers_;

@@ -40,10 +40,6 @@ AccessLog::~AccessLog() {
     for (const int fd : idle_) ::close(fd);
 }
 
-AccessLog::Output::~Output() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
 std::string find_obstacle(const std::string& output) {
     if (!output.starts_with('/')) return {};
     const auto tell = [&] { return output + " cannot be opened: " + std::strerror(errno); };
@@ -61,19 +57,20 @@ std::string find_obstacle(const std::string& output) {
 std::string AccessLog::Output::open(const std::string& name) {
     name_ = name;
     if (name == "none") return {};
-    fd_ = open_output(name);
-    return fd_ >= 0 ? "" : name + " cannot be opened: " + std::strerror(errno);
+    fd_.reset(open_output(name));
+    return fd_ ? "" : name + " cannot be opened: " + std::strerror(errno);
 }
 
 void AccessLog::use(Output&& output) {
     output_ = output.name_;
     const int old = fd_.load();
-    if (output.fd_ >= 0 && old >= 0) {
-        ::dup3(output.fd_, old, O_CLOEXEC); // the writer may be using the old number, so it must refer to the new file
+    if (output.fd_ && old >= 0) {
+        ::dup3(output.fd_.get(), old,
+               O_CLOEXEC); // the writer may be using the old number, so it must refer to the new file
         return;
     }
     if (old >= 0) idle_.push_back(old); // the writer may still be using it
-    fd_ = std::exchange(output.fd_, -1);
+    fd_ = output.fd_.release();
 }
 
 std::string AccessLog::reopen() {

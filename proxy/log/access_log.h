@@ -5,6 +5,7 @@
 // Lifetime: must outlive the workers.
 #pragma once
 
+#include "base/unique_fd.h"
 #include "proxy/log/ring.h"
 
 #include <condition_variable>
@@ -26,18 +27,13 @@ public:
     // An output that is open but not in use yet: "stdout", "stderr", "none" or a path.
     class Output {
     public:
-        Output() = default;
-        ~Output();
-        Output(const Output&) = delete;
-        Output& operator=(const Output&) = delete;
-
         // Returns an error message; empty on success.
         std::string open(const std::string& name);
 
     private:
         friend class AccessLog;
         std::string name_ = "none";
-        int fd_ = -1;
+        UniqueFd fd_;
     };
 
     // Switches to this output. Cannot fail.

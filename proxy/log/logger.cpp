@@ -1,5 +1,7 @@
 #include "proxy/log/logger.h"
 
+#include "base/unique_fd.h"
+
 #include "proxy/log/stream.h"
 
 #include <boost/json.hpp>
@@ -44,17 +46,16 @@ spdlog::level::level_enum level_of(conf::LogLevel level) {
 class NonBlockingSink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
     NonBlockingSink() : fd_(open_stream(STDERR_FILENO)) {}
-    ~NonBlockingSink() override { ::close(fd_); }
 
 private:
     void sink_it_(const spdlog::details::log_msg& message) override {
         spdlog::memory_buf_t line;
         formatter_->format(message, line);
-        [[maybe_unused]] const auto written = ::write(fd_, line.data(), line.size());
+        [[maybe_unused]] const auto written = ::write(fd_.get(), line.data(), line.size());
     }
     void flush_() override {}
 
-    const int fd_;
+    const UniqueFd fd_;
 };
 
 } // namespace

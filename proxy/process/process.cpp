@@ -1,7 +1,7 @@
 #include "proxy/process/process.h"
 
-#include "proxy/base/signal_mask.h"
-#include "proxy/base/version.h"
+#include "base/signal_mask.h"
+#include "base/version.h"
 #include "proxy/log/logger.h"
 #include "proxy/process/systemd_notify.h"
 

@@ -1,5 +1,7 @@
 #include "proxy/process/systemd_notify.h"
 
+#include "base/unique_fd.h"
+
 #include <charconv>
 #include <cstddef>
 #include <cstdlib>
@@ -30,14 +32,13 @@ void notify_systemd(std::string_view assignments) {
     address.sun_family = AF_UNIX;
     std::strcpy(address.sun_path, path);
     if (path[0] == '@') address.sun_path[0] = '\0'; // an abstract socket name
-    const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return;
+    const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!fd) return;
     constexpr timeval limit{1, 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-    ::sendto(fd, assignments.data(), assignments.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
-             length);
-    ::close(fd);
+    ::sendto(fd.get(), assignments.data(), assignments.size(), MSG_NOSIGNAL,
+             reinterpret_cast<const sockaddr*>(&address), length);
 }
 
 void notify_ready(std::string_view status) {

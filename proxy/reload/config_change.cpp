@@ -1,7 +1,7 @@
 #include "proxy/reload/config_change.h"
 
-#include "proxy/base/iso_time.h"
-#include "proxy/base/version.h"
+#include "base/iso_time.h"
+#include "base/version.h"
 #include "proxy/log/logger.h"
 
 #include <boost/asio/co_spawn.hpp>

@@ -4,8 +4,8 @@
 // Lifetime: the fleet agent and `files` must outlive it.
 #pragma once
 
+#include "base/blocking_thread.h"
 #include "conf/read/load.h"
-#include "proxy/base/blocking_thread.h"
 #include "proxy/fleet/fleet_agent.h"
 #include "proxy/reload/config_files.h"
 

@@ -5,10 +5,10 @@
 // Lifetime: as for BlockingThread.
 #pragma once
 
+#include "base/blocking_thread.h"
 #include "conf/store/denylist.h"
 #include "conf/store/last_good.h"
 #include "lock/lease/async_fence_store.h"
-#include "proxy/base/blocking_thread.h"
 #include "proxy/fleet/pushed_version.h"
 
 #include <boost/asio/awaitable.hpp>

@@ -1,5 +1,7 @@
 #include "proxy/runtime/host_lookup.h"
 
+#include "base/unique_fd.h"
+
 #include <algorithm>
 #include <memory>
 
@@ -17,11 +19,8 @@ bool is_reachable(conf::Address address) {
     address.set_port(9);
     sockaddr_storage raw;
     const auto length = address.to_sockaddr(raw);
-    const int fd = ::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return false;
-    const bool reachable = ::connect(fd, reinterpret_cast<const sockaddr*>(&raw), length) == 0;
-    ::close(fd);
-    return reachable;
+    const UniqueFd fd(::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    return fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&raw), length) == 0;
 }
 
 } // namespace

@@ -1,6 +1,6 @@
 #include "proxy/runtime/host_resolver.h"
 
-#include "proxy/base/signal_mask.h"
+#include "base/signal_mask.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>

@@ -1,5 +1,7 @@
 #include "proxy/runtime/listen_sockets.h"
 
+#include "base/unique_fd.h"
+
 #include <algorithm>
 #include <cerrno>
 
@@ -13,21 +15,21 @@ constexpr int backlog = 4096; // the kernel's own limit (somaxconn) may be lower
 
 enum class Sharing { alone, with_workers };
 
-// Returns a bound socket, or -1 and sets errno.
-int bind_socket(const conf::Address& address, Sharing sharing) {
-    const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
+// Returns a bound socket, or none and sets errno.
+UniqueFd bind_socket(const conf::Address& address, Sharing sharing) {
+    UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return {};
     const int on = 1;
-    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (sharing == Sharing::with_workers) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (address.family() == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (sharing == Sharing::with_workers) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (address.family() == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     sockaddr_storage raw;
     const auto length = address.to_sockaddr(raw);
-    if (::bind(fd, reinterpret_cast<const sockaddr*>(&raw), length) == 0) return fd;
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&raw), length) == 0) return fd;
     const int error = errno;
-    ::close(fd);
+    fd.reset();
     errno = error;
-    return -1;
+    return {};
 }
 
 } // namespace
@@ -56,15 +58,13 @@ std::vector<int> ListenSockets::take_inherited(const conf::Address& address) {
 int ListenSockets::bind_for(const conf::Address& address, Prepared& prepared) {
     if (!shares_port(address, prepared)) {
         // With SO_REUSEPORT, a port of another weir process would look free; a plain bind detects the conflict.
-        const int alone = bind_socket(address, Sharing::alone);
-        if (alone < 0) return errno;
-        ::close(alone);
+        if (!bind_socket(address, Sharing::alone)) return errno;
     }
     auto& sockets = prepared.bound_[address] = take_inherited(address);
     while (sockets.size() < workers_) {
-        const int fd = bind_socket(address, Sharing::with_workers);
-        if (fd < 0) return errno;
-        sockets.push_back(fd);
+        auto fd = bind_socket(address, Sharing::with_workers);
+        if (!fd) return errno;
+        sockets.push_back(fd.release());
     }
     return 0;
 }

@@ -74,7 +74,7 @@ std::optional<conf::BackendAddress> address_of_beater(const conf::Config& config
 Runtime::Runtime(boost::asio::io_context& control, const conf::Process& process)
     : control_(control), counters_(worker_count(process)), access_log_(counters_.size()), sockets_(counters_.size()),
       builder_(counters_.size(), [this](std::size_t worker, auto work) { workers_.run_on(worker, std::move(work)); }),
-      names_(control, [this] { rebuild_soon(); }), mutex_(control),
+      names_(control, [this] { rebuild_soon(); }), mutex_(control.get_executor()),
       health_(control, [this](const auto& backend) { on_out(backend); }),
       beats_(health_.monitor(), [this](const auto& backend, const auto& wish) { on_wish(backend, wish); }),
       workers_(control, counters_.size(), process.max_connections, access_log_, counters_,

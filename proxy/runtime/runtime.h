@@ -4,8 +4,8 @@
 // Lifetime: lives as long as the process serves.
 #pragma once
 
+#include "base/async_mutex.h"
 #include "conf/base/error.h"
-#include "proxy/base/async_mutex.h"
 #include "proxy/log/access_log.h"
 #include "proxy/runtime/connection_reaper.h"
 #include "proxy/runtime/health_manager.h"

@@ -1,6 +1,6 @@
 #include "proxy/runtime/worker.h"
 
-#include "proxy/base/signal_mask.h"
+#include "base/signal_mask.h"
 #include "proxy/http/session.h"
 #include "proxy/tcp/session.h"
 

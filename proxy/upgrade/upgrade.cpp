@@ -1,6 +1,8 @@
 #include "proxy/upgrade/upgrade.h"
 
-#include "health/probes/deadline.h"
+#include "base/deadline.h"
+#include "base/spawn.h"
+#include "base/unique_fd.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -16,7 +18,6 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,46 +40,19 @@ std::vector<std::string> own_arguments() {
     return arguments;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-    std::vector<char*> out;
-    for (auto& text : texts) out.push_back(text.data());
-    out.push_back(nullptr);
-    return out;
-}
-
-// Starts the program; returns errno. The child inherits only the standard streams and `channel`.
-int start_anew(int channel, pid_t& process) {
+// Starts this program again. The child inherits only the standard streams and `channel`.
+boost::system::result<pid_t> start_again(int channel) {
     auto arguments = own_arguments();
-    if (arguments.empty()) return ENOENT;
+    if (arguments.empty()) return boost::system::error_code(ENOENT, boost::system::system_category());
     std::vector<std::string> environment;
     for (char** entry = environ; *entry; ++entry)
         if (!std::string_view(*entry).starts_with("WATCHDOG_PID=")) // the new process inherits
             environment.emplace_back(*entry);                       // systemd's watchdog
     environment.push_back(std::string(handover_variable) + "=" + std::to_string(handover_descriptor));
-    posix_spawn_file_actions_t files;
-    ::posix_spawn_file_actions_init(&files);
-    ::posix_spawn_file_actions_adddup2(&files, channel, handover_descriptor);
-    ::posix_spawn_file_actions_addclosefrom_np(&files, handover_descriptor + 1);
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigemptyset(&none);
-    ::posix_spawnattr_init(&attributes);
-    ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    const int error = ::posix_spawnp(&process, arguments[0].c_str(), &files, &attributes, pointers(arguments).data(),
-                                     pointers(environment).data());
-    ::posix_spawnattr_destroy(&attributes);
-    ::posix_spawn_file_actions_destroy(&files);
-    return error;
+    const auto path = arguments[0];
+    return spawn(
+        {path, std::move(arguments), std::move(environment), "", Program::Channel{channel, handover_descriptor}});
 }
-
-// A duplicate of the channel that stays open after the channel is closed at the deadline.
-struct Spare {
-    int descriptor;
-    ~Spare() {
-        if (descriptor >= 0) ::close(descriptor);
-    }
-};
 
 } // namespace
 
@@ -123,17 +97,19 @@ asio::awaitable<std::string> Upgrade::end_process() {
 asio::awaitable<std::string> Upgrade::run(const HotRestartState& handover) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) co_return std::strerror(errno);
-    const Spare spare{::fcntl(ends[0], F_DUPFD_CLOEXEC, 0)};
+    UniqueFd own_end(ends[0]), other_end(ends[1]);
+    const UniqueFd spare(::fcntl(own_end.get(), F_DUPFD_CLOEXEC, 0)); // stays open when the deadline closes the channel
     boost::system::error_code unwatched;
-    channel_.assign(ends[0], unwatched);
-    const int failed = unwatched ? unwatched.value() : start_anew(ends[1], process_);
-    ::close(ends[1]);
-    if (unwatched) ::close(ends[0]);
-    if (failed) co_return std::string("it cannot be started: ") + std::strerror(failed);
-    health::Deadline deadline(channel_, start_time);
+    channel_.assign(own_end.get(), unwatched);
+    if (!unwatched) static_cast<void>(own_end.release());
+    const auto started = unwatched ? boost::system::result<pid_t>(unwatched) : start_again(other_end.get());
+    other_end.reset();
+    if (!started) co_return "it cannot be started: " + started.error().message();
+    process_ = *started;
+    Deadline deadline(channel_, start_time);
     const auto error = co_await converse(handover);
     if (error.empty()) co_return error;
-    send_message(spare.descriptor, {"no"}); // otherwise it would believe that this process is gone
+    send_message(spare.get(), {"no"}); // otherwise it would believe that this process is gone
     if (channel_.is_open()) channel_.close();
     const auto how = co_await end_process();
     co_return error + " (" + how + ")";
@@ -141,7 +117,7 @@ asio::awaitable<std::string> Upgrade::run(const HotRestartState& handover) {
 
 // Returns an error if the new process ended during the takeover.
 asio::awaitable<std::string> Upgrade::confirm() {
-    health::Deadline deadline(channel_, end_time);
+    Deadline deadline(channel_, end_time);
     told_to_go_ = true;
     send_message(channel_.native_handle(), {"go"});
     char nothing[16];

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "balancer/backend.h"
-#include "proxy/base/recent_peak.h"
+#include "base/recent_peak.h"
 #include "proxy/io/buffer.h"
 #include "proxy/io/socket.h"
 #include "proxy/io/timer_wheel.h"

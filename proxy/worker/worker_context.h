@@ -4,7 +4,7 @@
 // Lifetime: the worker owns it and outlives its connections.
 #pragma once
 
-#include "proxy/base/date.h"
+#include "proxy/http1/date.h"
 #include "proxy/http1/head.h"
 #include "proxy/io/buffer.h"
 #include "proxy/io/event_loop.h"

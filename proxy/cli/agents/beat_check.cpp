@@ -1,11 +1,12 @@
 #include "proxy/cli/agents/beat_check.h"
 
+#include "base/spawn.h"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
 
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,15 +33,8 @@ asio::awaitable<bool> BeatCheck::run(std::chrono::milliseconds time) {
 }
 
 pid_t BeatCheck::start() {
-    const char* argv[] = {"sh", "-c", command_.c_str(), nullptr};
-    posix_spawnattr_t attributes;
-    ::posix_spawnattr_init(&attributes);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-    ::posix_spawnattr_setpgroup(&attributes, 0);
-    pid_t child = -1;
-    const int error = ::posix_spawn(&child, "/bin/sh", nullptr, &attributes, const_cast<char**>(argv), environ);
-    ::posix_spawnattr_destroy(&attributes);
-    return error ? -1 : child;
+    const auto child = spawn({"/bin/sh", {"sh", "-c", command_}, {}, "", {}, ProcessGroup::own});
+    return child ? *child : -1;
 }
 
 } // namespace weir::proxy::cli

@@ -1,6 +1,6 @@
 #include "proxy/cli/agents/beat_sender.h"
 
-#include "health/probes/deadline.h"
+#include "base/deadline.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -33,7 +33,7 @@ BeatSender::BeatSender(asio::io_context& context, Endpoint endpoint, const BeatO
     : socket_(context), endpoint_(std::move(endpoint)), options_(options), key_(secret) {}
 
 asio::awaitable<bool> BeatSender::send(std::chrono::milliseconds time) {
-    health::Deadline<Socket> deadline(socket_, time);
+    Deadline<Socket> deadline(socket_, time);
     bool taken = co_await send_once();
     if (!taken && retry_ && !deadline.passed())
         taken = co_await send_once(); // the connection was stale, or the sequence number was lost

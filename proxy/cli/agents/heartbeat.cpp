@@ -1,5 +1,5 @@
+#include "base/deadline.h"
 #include "conf/model/address.h"
-#include "health/probes/deadline.h"
 #include "proxy/cli/commands.h"
 #include "proxy/process/process.h"
 
@@ -30,7 +30,7 @@ constexpr int most_askers = 256;
 // Answers every `heartbeat` with `OK`; any other input ends the connection.
 asio::awaitable<void> answer(Tcp::socket socket, std::shared_ptr<int> askers) {
     constexpr std::string_view question = "heartbeat";
-    health::Deadline<Tcp::socket> deadline(socket, patience);
+    Deadline<Tcp::socket> deadline(socket, patience);
     ++*askers;
     std::string got;
     std::array<char, 64> bytes;

@@ -1,4 +1,4 @@
-#include "conf/base/durable_file.h"
+#include "base/durable_file.h"
 #include "conf/store/denylist.h"
 #include "conf/store/last_good.h"
 #include "tests/catch.h"
@@ -113,12 +113,12 @@ TEST_CASE("a damaged list of bad configurations loses the damaged lines alone") 
 TEST_CASE("a file that cannot be replaced is told, and stays") {
     const Directory directory;
     const auto path = directory.path + "/file";
-    REQUIRE_FALSE(replace_file(path, "old"));
+    REQUIRE_FALSE(weir::replace_file(path, "old"));
     REQUIRE(::mkdir((path + ".new-" + std::to_string(::getpid())).c_str(), 0700) == 0); // in the way
-    CHECK(replace_file(path, "new"));
+    CHECK(weir::replace_file(path, "new"));
     boost::system::error_code error;
-    CHECK(read_whole_file(path, error) == "old");
-    CHECK_FALSE(read_whole_file(directory.path + "/none", error));
+    CHECK(weir::read_whole_file(path, error) == "old");
+    CHECK_FALSE(weir::read_whole_file(directory.path + "/none", error));
     CHECK(error == boost::system::errc::no_such_file_or_directory);
 }
 

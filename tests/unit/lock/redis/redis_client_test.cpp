@@ -25,21 +25,6 @@ Awaitable<int> call_all(RedisClient& client, std::vector<Words> calls) {
     co_return 0;
 }
 
-Awaitable<void> enter(CallQueue& queue, std::string& order, char name) {
-    const auto turn = co_await queue.enter();
-    order += name;
-}
-
-// The caller that had the turn asks again at once: those that wait come first.
-Awaitable<void> enter_twice(CallQueue& queue, std::string& order, std::shared_ptr<asio::steady_timer> gate) {
-    {
-        const auto turn = co_await queue.enter();
-        order += 'a';
-        co_await gate->async_wait(asio::as_tuple(asio::use_awaitable));
-    }
-    co_await enter(queue, order, 'z');
-}
-
 // A port whose queue of connections is full: the kernel does not answer another one.
 class Unanswering {
 public:
@@ -76,24 +61,6 @@ TEST_CASE("calls that wait for a connection are sent in the order in which they 
     std::string order;
     for (const auto& item : server.call({"LRANGE", "calls", "0", "-1"}).items) order += item.text;
     CHECK(order == "abc"); // c was asked for when a had been answered, and b waited by then
-}
-
-TEST_CASE("a queue of calls keeps its order, whatever ends: a call, or the waiting for one") {
-    asio::io_context context;
-    CallQueue queue(context.get_executor());
-    std::string order;
-    const auto gate = std::make_shared<asio::steady_timer>(context, asio::steady_timer::time_point::max());
-    asio::co_spawn(context, enter_twice(queue, order, gate), asio::detached);
-    asio::cancellation_signal gone;
-    asio::co_spawn(context, enter(queue, order, 'x'), asio::bind_cancellation_slot(gone.slot(), asio::detached));
-    for (const char name : {'b', 'c', 'd'}) asio::co_spawn(context, enter(queue, order, name), asio::detached);
-    context.poll();
-    CHECK(order == "a");
-    gone.emit(asio::cancellation_type::terminal);
-    context.poll();
-    gate->cancel();
-    context.run();
-    CHECK(order == "abcdz");
 }
 
 TEST_CASE("each server of a majority that has not answered is named, with what it is doing") {

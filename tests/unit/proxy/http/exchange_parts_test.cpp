@@ -1,4 +1,4 @@
-#include "proxy/base/recent_peak.h"
+#include "base/recent_peak.h"
 #include "proxy/http1/keep_alive.h"
 #include "proxy/snapshot/timeouts.h"
 #include "proxy/worker/open_work.h"
@@ -10,7 +10,7 @@ using std::chrono::seconds;
 
 namespace {
 
-const RecentPeak::TimePoint start = RecentPeak::TimePoint() + std::chrono::hours(1);
+const weir::RecentPeak::TimePoint start = weir::RecentPeak::TimePoint() + std::chrono::hours(1);
 
 std::optional<seconds> told(std::string_view value) {
     return http::keep_alive_timeout({{"Keep-Alive", value, http::FieldId::keep_alive}});
@@ -19,7 +19,7 @@ std::optional<seconds> told(std::string_view value) {
 } // namespace
 
 TEST_CASE("a burst counts in full for half a minute and then fades") {
-    RecentPeak peak;
+    weir::RecentPeak peak;
     CHECK(peak.read(start) == 0);
     peak.note(1000, start);
     peak.note(10, start + seconds(5));

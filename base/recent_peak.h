@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace weir::proxy {
+namespace weir {
 
 class RecentPeak {
 public:
@@ -34,4 +34,4 @@ private:
     std::array<Window, total_windows> windows_{};
 };
 
-} // namespace weir::proxy
+} // namespace weir

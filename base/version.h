@@ -4,8 +4,8 @@
 // Lifetime: static.
 #pragma once
 
-namespace weir::proxy {
+namespace weir {
 
 extern const char* const version;
 
-} // namespace weir::proxy
+} // namespace weir

@@ -1,8 +1,8 @@
-#include "proxy/base/recent_peak.h"
+#include "base/recent_peak.h"
 
 #include <algorithm>
 
-namespace weir::proxy {
+namespace weir {
 namespace {
 
 std::int64_t number_of(RecentPeak::TimePoint now) { return now.time_since_epoch() / RecentPeak::window; }
@@ -29,4 +29,4 @@ std::size_t RecentPeak::read(TimePoint now) const {
     return highest;
 }
 
-} // namespace weir::proxy
+} // namespace weir

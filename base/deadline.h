@@ -8,7 +8,7 @@
 
 #include <memory>
 
-namespace weir::health {
+namespace weir {
 
 template <class Socket> class Deadline {
     using Clock = std::chrono::steady_clock;
@@ -56,4 +56,4 @@ private:
     std::shared_ptr<State> state_;
 };
 
-} // namespace weir::health
+} // namespace weir

@@ -9,7 +9,7 @@
 
 #include <chrono>
 
-namespace weir::proxy {
+namespace weir {
 
 class BlockingThread {
 public:
@@ -22,4 +22,4 @@ private:
     boost::asio::thread_pool pool_{1};
 };
 
-} // namespace weir::proxy
+} // namespace weir

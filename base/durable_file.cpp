@@ -1,4 +1,4 @@
-#include "conf/base/durable_file.h"
+#include "base/durable_file.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace weir::conf {
+namespace weir {
 namespace {
 
 using boost::system::error_code;
@@ -71,4 +71,4 @@ std::optional<std::string> read_whole_file(const std::string& path, error_code& 
     return error ? std::nullopt : std::optional(std::move(text));
 }
 
-} // namespace weir::conf
+} // namespace weir

@@ -9,7 +9,7 @@
 #include <ctime>
 #include <string>
 
-namespace weir::proxy {
+namespace weir {
 
 inline std::string to_iso(std::int64_t unix_time) {
     const std::time_t seconds = unix_time;
@@ -24,4 +24,4 @@ inline std::string to_iso(std::chrono::system_clock::time_point time) {
     return to_iso(static_cast<std::int64_t>(std::chrono::system_clock::to_time_t(time)));
 }
 
-} // namespace weir::proxy
+} // namespace weir

@@ -10,12 +10,12 @@
 
 #include <arpa/inet.h>
 
-namespace weir::proxy {
+namespace weir::conf {
 
 class IpText {
 public:
     IpText() = default;
-    explicit IpText(const conf::Address& address) {
+    explicit IpText(const Address& address) {
         ::inet_ntop(address.family(), address.bytes().data(), text_, sizeof text_); // empty if unset
     }
 
@@ -25,4 +25,4 @@ private:
     char text_[INET6_ADDRSTRLEN] = "";
 };
 
-} // namespace weir::proxy
+} // namespace weir::conf

@@ -1,11 +1,11 @@
-#include "proxy/base/blocking_thread.h"
+#include "base/blocking_thread.h"
 
 #include <boost/asio/post.hpp>
 
 #include <future>
 #include <memory>
 
-namespace weir::proxy {
+namespace weir {
 
 bool BlockingThread::wait_idle(std::chrono::milliseconds patience) {
     const auto done = std::make_shared<std::promise<void>>(); // shared: the thread may get to it after this returns
@@ -14,4 +14,4 @@ bool BlockingThread::wait_idle(std::chrono::milliseconds patience) {
     return rest.wait_for(patience) == std::future_status::ready;
 }
 
-} // namespace weir::proxy
+} // namespace weir

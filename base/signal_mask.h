@@ -4,7 +4,7 @@
 // Lifetime: free functions.
 #pragma once
 
-namespace weir::proxy {
+namespace weir {
 
 // Blocks all signals in the calling thread: they stay pending, or go to a thread that allows them.
 void block_signals();
@@ -12,4 +12,4 @@ void block_signals();
 // Delivers pending and later signals to the calling thread again.
 void allow_signals();
 
-} // namespace weir::proxy
+} // namespace weir

@@ -1,8 +1,8 @@
-#include "proxy/base/signal_mask.h"
+#include "base/signal_mask.h"
 
 #include <csignal>
 
-namespace weir::proxy {
+namespace weir {
 namespace {
 
 void change_mask(int how) {
@@ -17,4 +17,4 @@ void block_signals() { change_mask(SIG_BLOCK); }
 
 void allow_signals() { change_mask(SIG_UNBLOCK); }
 
-} // namespace weir::proxy
+} // namespace weir

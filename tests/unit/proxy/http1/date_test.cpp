@@ -1,4 +1,4 @@
-#include "proxy/base/date.h"
+#include "proxy/http1/date.h"
 #include "tests/catch.h"
 
 using std::chrono::seconds;

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace weir::conf {
+namespace weir {
 
 // Replaces `path`. Only the owner may access the new file (mode 0600). Returns an error if any step fails.
 boost::system::error_code replace_file(const std::string& path, std::string_view content);
@@ -20,4 +20,4 @@ boost::system::error_code replace_file(const std::string& path, std::string_view
 std::optional<std::string> read_whole_file(const std::string& path, boost::system::error_code& error,
                                            std::size_t most = std::string::npos);
 
-} // namespace weir::conf
+} // namespace weir

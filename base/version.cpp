@@ -1,0 +1,7 @@
+#include "base/version.h"
+
+namespace weir {
+
+const char* const version = WEIR_VERSION;
+
+} // namespace weir
