@@ -16,7 +16,7 @@ HEADER = "// A type.\n//\n// Thread: any.\n// Lifetime: a value.\n#pragma once\n
 class Misplaced(unittest.TestCase):
     def setUp(self):
         self.tree = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        for name in ("conf", "lock", "balancer", "health", "proxy", "tests/unit"):
+        for name in ("conf", "lock", "balancer", "health", "proxy", "tests/unit", "tests/work"):
             shutil.copytree(SOURCE / name, self.tree / name)
         for name in ("CONTRIBUTING.md", "tests/CMakeLists.txt"):
             shutil.copy(SOURCE / name, self.tree / name)
@@ -56,6 +56,14 @@ class Misplaced(unittest.TestCase):
     def test_a_unit_test_that_mirrors_no_room_is_found(self):
         self.put("tests/unit/proxy/thing_test.cpp", "")
         self.assert_found("tests/unit/proxy/thing_test.cpp", "mirrors no room")
+
+    def test_a_source_whose_work_is_not_counted_is_found(self):
+        self.put("proxy/http1/thing.cpp", "")
+        self.assert_found("proxy/http1/thing.cpp", "its work is not counted")
+
+    def test_a_test_of_work_that_cmake_does_not_list_is_found(self):
+        self.put("tests/work/thing_test.cpp", "")
+        self.assert_found("tests/work/thing_test.cpp", "is not listed in tests/CMakeLists.txt")
 
     def test_protocol_code_that_moves_bytes_is_found(self):
         self.put("proxy/http1/thing.h", HEADER + '#include "proxy/io/socket.h"\n')
