@@ -1,31 +1,34 @@
-/* A change on its way through a fleet, with everything that a lease cannot rule out: it may run out at any moment, and
- * a machine may sleep between any two steps. ./dev test --model looks at every order in which this can happen.
+/* A model of a configuration change on its way through a fleet. A lease may expire at any moment, and a machine may
+ * sleep between any two steps. `./dev test --model` explores every order of these events.
  *
- * What is shown:
+ * The model shows:
  *   - records are in the order of fences, and no two configurations begin under one fence;
- *   - what is recorded as good is what began last;
- *   - on every machine fences rise;
- *   - a bad configuration is in force on no more machines at a time than one, and one more for each lease that was lost.
+ *   - the configuration that is recorded as good is the one that began last;
+ *   - fences rise on every machine;
+ *   - a bad configuration is in force on at most one machine at a time, plus one for each lease that was lost.
  *
- * The lock has one place here, as it has until a configuration has stood (reload.lock.parallel: 1); each machine refuses what
- * it finds known to be bad once it has the lock.
+ * The lock has one slot here, as it has until a configuration has passed its canary window (reload.lock.parallel: 1). A
+ * machine that has the lock refuses a configuration that is on the denylist.
  *
- * -DNO_FENCE takes the fence out of the records, and -DNO_FENCE_AT_THE_END out of the last one alone: their order fails, or
- * what is recorded as good. -DAMNESIA lets the servers lose their memory once: the order of all records cannot hold then, what
- * each machine promises by its own disk does. -DNO_FLOOR takes that disk out as well: fences go back.
+ * These options remove parts of the design, and the model then fails or proves less:
+ *   -DNO_FENCE             no fence in the records: the order of the records fails
+ *   -DNO_FENCE_AT_THE_END  no fence in the last record: what is recorded as good fails
+ *   -DAMNESIA              the servers lose their data once: the order of all records no longer holds, but what each
+ *                          machine guarantees by its own disk does
+ *   -DNO_FLOOR             no fence on the machines' disks either (with -DAMNESIA): fences go back
  */
 #define MACHINES 3
 #define BAD 1
 #define GOOD 2
 
-byte holder;           /* of the lock; 0: nobody */
+byte holder;           /* of the lock; 0: none */
 byte fence;            /* the servers' counter */
-byte recorded;         /* the highest fence that was begun ... */
-byte recorded_config;  /* ... and of which configuration */
-byte begun;            /* the same, as it really was: the servers may forget, this does not */
+byte recorded;         /* the highest fence that has begun ... */
+byte recorded_config;  /* ... and its configuration */
+byte begun;            /* the true value of `recorded`, even after the servers lost their data */
 bool known_bad;
-byte lost;             /* leases that ran out under their holder */
-byte running_bad;      /* machines that have the bad one in force */
+byte lost;             /* leases that expired under their holder */
+byte running_bad;      /* machines that have the bad configuration in force */
 
 #ifdef NO_FENCE
 #define may_begin(f, c) (true)
@@ -38,7 +41,7 @@ byte running_bad;      /* machines that have the bad one in force */
 #define may_finish(f, c) (f > recorded || c == recorded_config)
 #endif
 
-/* A lease that nobody renews: its machine sleeps, or the network is gone. Twice is enough for every mixture. */
+/* Expires leases: their machine sleeps, or the network fails. Two expiries are enough for every combination. */
 active proctype clock() {
     do
     :: atomic { holder != 0 && lost < 2 -> holder = 0; lost++ }
@@ -55,11 +58,11 @@ active proctype amnesia() {
 proctype machine(byte me) {
     byte config, mine, before, in_force, disk;
     bool looks_held;
-    config = BAD; /* the file says so on all of them, and then somebody mends it */
+    config = BAD; /* the file on all machines, until an operator corrects it */
     do
     :: config > GOOD -> break
     :: else ->
-        atomic { /* take: SET NX, and the fence above what this machine has on disk */
+        atomic { /* take: SET NX, and a fence above the one that this machine has on disk */
             holder == 0 -> holder = me;
 #ifdef NO_FLOOR
             fence = fence + 1;
@@ -71,7 +74,7 @@ proctype machine(byte me) {
         assert(mine > disk);
         disk = mine;
         if
-        :: config == BAD && known_bad -> goto give_back /* refused: it never ran it */
+        :: config == BAD && known_bad -> goto give_back /* refused: this machine never ran it */
         :: else
         fi;
         atomic { /* begin */
@@ -84,7 +87,7 @@ proctype machine(byte me) {
             :: else -> goto give_back
             fi
         }
-        looks_held = (holder == me); /* by the lease's deadline; it may sleep after this look */
+        looks_held = (holder == me); /* by the lease's deadline; the machine may sleep after this check */
         if
         :: !looks_held -> goto give_back
         :: else
@@ -97,7 +100,7 @@ proctype machine(byte me) {
             fi
         }
         if
-        :: config == BAD -> /* it shows within the window, and is told whatever the fence says */
+        :: config == BAD -> /* it shows within the window, and is recorded whatever the fence */
             atomic { known_bad = true; running_bad--; in_force = before }
         :: else ->
             atomic { /* finish */
