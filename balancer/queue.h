@@ -21,7 +21,7 @@ public:
     std::chrono::steady_clock::time_point since{}; // when it joined
 
 protected:
-    ~QueueEntry() = default;
+    virtual ~QueueEntry() = default;
 
 private:
     friend class Queue;

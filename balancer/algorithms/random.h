@@ -20,7 +20,8 @@ public:
     }
     // Returns a number below `bound`, which must not be 0. Multiplication instead of division; the bias is below 2^-32.
     std::uint64_t below(std::uint64_t bound) {
-        return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+        __extension__ using Wide = unsigned __int128;
+        return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
     }
 
 private:

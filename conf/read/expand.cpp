@@ -10,8 +10,8 @@ constexpr int max_depth = 8; // of nested defaults
 
 bool is_name(std::string_view name) {
     if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0]))) return false;
-    for (const unsigned char c : name)
-        if (!std::isalnum(c) && c != '_') return false;
+    for (const char c : name)
+        if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_') return false;
     return true;
 }
 
