@@ -32,9 +32,21 @@ int parse_number(std::string_view text, int most) {
     return value < 0 || value > most ? -1 : value;
 }
 
+// Whether the text may contain a password, as "user:secret@host" does. Then no part of it may be quoted in an error.
+bool has_password(std::string_view text) {
+    const auto at = text.rfind('@');
+    return at != std::string_view::npos && text.substr(0, at).find(':') != std::string_view::npos;
+}
+
+constexpr const char* no_user_info = "an address has no user name and no password: write only what follows the \"@\"";
+
 } // namespace
 
 Address Address::parse(std::string_view text, std::string& why) {
+    if (has_password(text)) {
+        why = no_user_info;
+        return {};
+    }
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) {
         why = "an address is IP:port, such as \"10.0.0.11:8080\" or \"[::1]:8080\"; the port is missing";
@@ -114,6 +126,10 @@ BackendAddress BackendAddress::parse(std::string_view text, std::string& why) {
         BackendAddress address;
         address.socket_path = parse_socket_path(text, why);
         return address;
+    }
+    if (has_password(text)) {
+        why = no_user_info;
+        return {};
     }
     const auto colon = text.rfind(':');
     const auto host = text.substr(0, colon);

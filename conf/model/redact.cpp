@@ -33,13 +33,30 @@ void hide(std::string& message, const std::string& value, const std::string& nam
     else replace_all(message, "\"" + value + "\"", "\"" + name + "\"");
 }
 
-// Replaces the user info of URLs: "redis://user:secret@host" becomes "redis://***@host".
+// Returns the length of the user info of this word, at `start`: 0 if there is none. Without a scheme, only a name with
+// a password counts.
+std::size_t measure_user_info(std::string_view word, std::size_t& start) {
+    const auto scheme = word.find("://");
+    start = scheme == std::string_view::npos ? 0 : scheme + 3;
+    const auto sign = word.rfind('@');
+    if (sign == std::string_view::npos || sign <= start) return 0;
+    const bool is_url = start > 0;
+    const bool has_password = !word.starts_with("unix:") && word.find(':') < sign;
+    return is_url || has_password ? sign - start : 0;
+}
+
+// Replaces user info: "redis://user:secret@host" becomes "redis://***@host", and "user:secret@host" becomes "***@host".
 void hide_user_info(std::string& message) {
-    for (auto at = message.find("://"); at != std::string::npos; at = message.find("://", at + 3)) {
-        const auto start = at + 3;
-        const auto end = std::min(message.find_first_of(" \t\n\"'", start), message.size());
-        const auto sign = message.rfind('@', end);
-        if (sign != std::string::npos && sign > start && sign < end) message.replace(start, sign - start, "***");
+    constexpr auto separators = " \t\n\"'";
+    for (auto at = message.find_first_not_of(separators); at < message.size();) {
+        auto end = std::min(message.find_first_of(separators, at), message.size());
+        std::size_t start = 0;
+        const auto length = measure_user_info(std::string_view(message).substr(at, end - at), start);
+        if (length > 0) {
+            message.replace(at + start, length, "***");
+            end = end - length + 3;
+        }
+        at = message.find_first_not_of(separators, end);
     }
 }
 

@@ -1,3 +1,4 @@
+#include "conf/model/redact.h"
 #include "conf/read/token_file.h"
 #include "proxy/cli/agents/beat_check.h"
 #include "proxy/cli/agents/beat_sender.h"
@@ -58,7 +59,7 @@ int beat(const BeatOptions& options) {
     for (const auto& to : options.to) {
         auto endpoint = Endpoint::parse(to, why);
         if (!why.empty()) {
-            std::cerr << "weir: --to " << to << ": " << why << "\n";
+            std::cerr << "weir: --to " << conf::redact(to, {}) << ": " << why << "\n";
             return static_cast<int>(ExitCode::usage);
         }
         senders.push_back(std::make_unique<BeatSender>(context, std::move(endpoint), options, secret));

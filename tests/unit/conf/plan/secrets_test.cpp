@@ -94,6 +94,27 @@ TEST_CASE("an error about an address that is a URL does not show its user and pa
     CHECK(redact("see http://a/b \"x@y\"", {}) == "see http://a/b \"x@y\"");
 }
 
+TEST_CASE("an error about an address hides its password, with a scheme or without") {
+    for (const std::string address :
+         {"user:hunter2@h:80", "user:hunter2@h", "user:hunter2@[::1]:80", "user:hunter2@10.0.0.1:80", ":hunter2@h:80",
+          "u:hun@hunter2@h:80", "hunter2:hunter2@h:x", "http://user:hunter2@h", "http://user:hunter2@h:80"}) {
+        for (const auto& file :
+             {"pools: {a: {backends: [\"" + address + "\"]}}\n",
+              "pools: {a: {backends: [{address: \"" + address + "\"}]}}\n", "admin: {address: \"" + address + "\"}\n",
+              "listeners: {web: {address: \"" + address + "\", pool: a}}\n",
+              "logging: {level: \"" + address + "\"}\n"}) {
+            const auto loaded = load_text(file, "weir.yaml", look_up);
+            INFO(file);
+            REQUIRE_FALSE(loaded.errors.empty());
+            for (const auto& error : loaded.errors) CHECK_FALSE(has(error.text(), "hunter2"));
+        }
+    }
+    const auto with_user = load_text("pools: {a: {backends: [\"user@h:80\"]}}\n", "weir.yaml", look_up);
+    CHECK(has(with_user.errors.at(0).text() + with_user.errors.back().text(), "\"user@h\" is not an IP address"));
+    CHECK(redact("10.0.0.1:80: \"u:p@h:80\", u:p@h, user@h and unix:/run/a@b", {}) ==
+          "10.0.0.1:80: \"***@h:80\", ***@h, user@h and unix:/run/a@b");
+}
+
 TEST_CASE("an error about a value that comes from a variable names the variable") {
     for (const std::string wrong :
          {"process: {workers: \"${TOKEN}\"}\n", "timeouts: {connect: \"${TOKEN}\"}\n",
