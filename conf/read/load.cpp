@@ -157,19 +157,30 @@ private:
         check_member();
     }
 
-    // The fleet identifies files by their hash, so the text must be the same on every machine.
+    // The fleet identifies files by their hash, so the text must be the same on every machine, and names must differ.
     void check_member() {
         const auto& lock = loaded_.config.reload.lock;
         const auto* reload = root_.find("reload");
         const auto* terms = reload ? reload->value.find("lock") : nullptr;
         const auto* member = terms ? terms->value.find("member") : nullptr;
-        if (!member || lock.type == LockType::local || member->value.text.find("${") != std::string::npos) return;
-        context_.fail(
-            member->value.mark, "reload.lock.member",
-            "\"" + member->value.text +
-                "\" would make this file another one on each machine, and a change "
-                "that one machine rolls back would run on the others; write \"${NAME}\", from the environment, "
-                "or leave it out: the host name is the default");
+        if (!member || lock.type == LockType::local) return;
+        constexpr const char* path = "reload.lock.member";
+        const auto& written = member->value.text;
+        const auto& substitutions = loaded_.config.substitutions;
+        const bool has_variable = written.find("${") != std::string::npos;
+        const bool is_from_environment =
+            std::any_of(substitutions.begin(), substitutions.end(), [&](const auto& s) { return s.path == path; });
+        if (!has_variable)
+            context_.fail(member->value.mark, path,
+                          "\"" + written +
+                              "\" would make this file another one on each machine, and a change "
+                              "that one machine rolls back would run on the others; write \"${NAME}\", from the "
+                              "environment, or leave it out: the host name is the default");
+        else if (!is_from_environment && !lock.member.empty())
+            context_.fail(member->value.mark, path,
+                          "the variables of \"" + written + "\" are not set, and the default \"" + lock.member +
+                              "\" is no machine's own name: set them, or write \"${NAME:-}\", which stands for the "
+                              "host name if NAME is not set");
     }
 
     void tidy_errors() {

@@ -9,7 +9,8 @@
 namespace weir::lock {
 namespace {
 
-// Members are a hash of texts, and a sorted set of the times of their last heartbeats by the server's clock.
+// Members are a hash of texts, and a sorted set of the times of their last heartbeats by the server's clock. The script
+// also counts the different configurations that they run; quotes within other fields of a member are escaped.
 constexpr const char* tell_script = R"(
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
@@ -19,8 +20,16 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ms - tonumber
   redis.call('HDEL', KEYS[1], name)
   redis.call('ZREM', KEYS[2], name)
 end
+local seen, texts = {}, 0
+for _, member in ipairs(redis.call('HVALS', KEYS[1])) do
+  local hash = string.match(member, '"hash":"(%x+)')
+  if hash and not seen[hash] then
+    seen[hash] = true
+    texts = texts + 1
+  end
+end
 local newest = redis.call('LINDEX', KEYS[4], 0)
-return {tonumber(redis.call('GET', KEYS[3]) or '0'), newest or '', redis.call('GET', KEYS[5]) or ''}
+return {tonumber(redis.call('GET', KEYS[3]) or '0'), newest or '', redis.call('GET', KEYS[5]) or '', texts}
 )";
 
 constexpr const char* leave_script = R"(
@@ -118,9 +127,10 @@ Awaitable<Result<HeartbeatReply>> FleetRecords::tell(FleetMember member) {
     std::vector<FleetVersion> versions;
     std::map<std::string, std::size_t> holders;
     for (const auto& reply : *replies) {
-        if (reply.items.size() != 3) continue;
+        if (reply.items.size() != 4) continue;
         ++holders[holder_of(reply.items[2].text)];
         news.fence = std::max(news.fence, static_cast<std::uint64_t>(reply.items[0].number));
+        news.texts = std::max(news.texts, static_cast<std::size_t>(std::max<std::int64_t>(0, reply.items[3].number)));
         if (auto version = version_from(reply.items[1].text)) versions.push_back(std::move(*version));
     }
     news.newest = newest_of(versions);

@@ -62,6 +62,7 @@ struct HeartbeatReply {
     std::uint64_t fence = 0; // the highest fence that the servers remember
     FleetVersion newest;     // its number is 0 if no version was ever pushed
     std::string holder;      // the holder of the lock; empty if it is free
+    std::size_t texts = 0;   // how many different configurations the members run
 };
 
 struct FleetView {

@@ -1,6 +1,7 @@
 #include "proxy/admin/fleet_status.h"
 
 #include "base/iso_time.h"
+#include "lock/fleet/fleet_drift.h"
 
 #include <boost/json.hpp>
 
@@ -47,8 +48,10 @@ json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
         lock["held_for_ms"] = view.held_for_ms;
         lock["lease_left_ms"] = view.lease_left_ms;
     }
-    return {{"lock", std::move(lock)},     {"drift", hashes.size() > 1},    {"members", std::move(members)},
-            {"known_bad", std::move(bad)}, {"changes", std::move(changes)}, {"versions", std::move(versions)}};
+    return {
+        {"lock", std::move(lock)},        {"drift", hashes.size() > 1},  {"drift_warning", lock::describe_drift(view)},
+        {"members", std::move(members)},  {"known_bad", std::move(bad)}, {"changes", std::move(changes)},
+        {"versions", std::move(versions)}};
 }
 
 } // namespace weir::proxy::admin

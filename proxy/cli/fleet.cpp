@@ -41,7 +41,9 @@ std::string fleet_text(const json::object& fleet) {
             out << "  refused " << brief_hash(member.at("refused")) << ": " << text_of(member.at("why"));
         out << "\n";
     }
-    if (fleet.at("drift").as_bool()) out << "they do not all run the same configuration\n";
+    const auto* warning = fleet.if_contains("drift_warning"); // an older weir sends none
+    if (warning && !text_of(*warning).empty()) out << "warning: " << text_of(*warning) << "\n";
+    else if (fleet.at("drift").as_bool()) out << "they do not all run the same configuration\n";
     for (const auto& entry : fleet.at("known_bad").as_array()) {
         const auto& bad = entry.as_object();
         out << "bad " << brief_hash(bad.at("hash")) << " since " << text_of(bad.at("since")) << ", says "

@@ -1,5 +1,6 @@
 #include "proxy/fleet/fleet_agent.h"
 
+#include "lock/fleet/fleet_drift.h"
 #include "proxy/fleet/lock_factory.h"
 #include "proxy/log/logger.h"
 
@@ -69,6 +70,7 @@ struct FleetAgent::State {
     bool asks_persistence = false;   // a query is in progress
     std::set<std::string> forgetful; // servers without persistence; logged once
     Given given;
+    lock::FleetDrift drift;
     asio::steady_timer timer;                            // of the next heartbeat
     std::uint64_t round = 0;                             // of `follow`
     bool stopped = false, leaving = false, news = false; // news: arrived during a heartbeat
@@ -138,6 +140,7 @@ void FleetAgent::follow(const conf::Reload& settings) {
     state_->contact.fence = 0;
     state_->contact.holder.clear();
     state_->contact.heard.reset();
+    state_->drift = {};
     if (settings.lock.type == conf::LockType::local) return;
     const auto servers =
         std::make_shared<lock::RedisQuorum>(state_->control.get_executor(), lock_servers(settings.lock));
@@ -210,6 +213,22 @@ asio::awaitable<void> FleetAgent::tell(State& state) {
         if (told == lock::LockError::unavailable || records != state.link.records) co_return;
         if (!state.untold.empty()) state.untold.pop_front();
     }
+    co_await look_for_drift(state, news->texts);
+}
+
+// Asks who runs what only while the members differ and no warning has been logged.
+asio::awaitable<void> FleetAgent::look_for_drift(State& state, std::size_t texts) {
+    const auto& fleet = state.link.settings.lock.fleet;
+    if (texts < 2) {
+        if (state.drift.agree()) spdlog::info("fleet {}: all members run the same configuration again", fleet);
+        co_return;
+    }
+    const auto records = state.link.records;
+    if (state.drift.has_warned()) co_return;
+    const auto view = co_await records->view();
+    if (!view || records != state.link.records) co_return;
+    const auto warning = state.drift.look(*view, Clock::now());
+    if (!warning.empty()) spdlog::warn("fleet {}: {}", state.link.settings.lock.fleet, warning);
 }
 
 void FleetAgent::take_news(State& state, const lock::HeartbeatReply& news, std::uint64_t floor) {

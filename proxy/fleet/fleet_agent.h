@@ -85,6 +85,7 @@ private:
     static Awaitable<void> learn_persistence(std::shared_ptr<State> state);
     static Awaitable<void> tell(State& state);
     static Awaitable<void> leave(std::shared_ptr<State> state);
+    static Awaitable<void> look_for_drift(State& state, std::size_t texts);
     static void take_news(State& state, const lock::HeartbeatReply& news, std::uint64_t floor);
 
     std::shared_ptr<State> state_;

@@ -1,4 +1,5 @@
 """What docs/fleet.md shows is what works: its first example on three machines, and the rights that Redis has to give."""
+import json
 import os
 import re
 import subprocess
@@ -89,20 +90,60 @@ class Example(FleetScenario):
 
     def test_a_member_that_is_written_out_is_refused_with_the_remedy(self):
         self.redis, self.window = Redis(self), "1s"
-        with tempfile.TemporaryDirectory() as directory:
-            path = os.path.join(directory, "weir.yaml")
-            with open(path, "w") as f:
-                f.write(put_in(self.example("127.0.0.1:1"), {'"${NAME:-}"': "lb-01"}))
-            environment = dict(os.environ, PORT="1", STATE=directory, ADMIN="2", REDIS_PASSWORD="a-long-secret")
-            done = subprocess.run(
-                [WEIR, "check", "-c", path], capture_output=True, text=True, env=environment, timeout=60
-            )
-        self.assertEqual(done.returncode, 1)
-        self.assertRegex(
-            done.stderr,
-            r"weir\.yaml:\d+:\d+: reload\.lock\.member: \"lb-01\" would make this file another one on each machine",
+        for member, told, remedy in (
+            ("lb-01", r'"lb-01" would make this file another one on each machine', '"${NAME}"'),
+            ('"${NAME:-lb-01}"', r'the default "lb-01" is no machine\'s own name', '"${NAME:-}"'),
+        ):
+            with self.subTest(member):
+                done = self.check(put_in(self.example("127.0.0.1:1"), {'"${NAME:-}"': member}))
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr, rf"weir\.yaml:\d+:\d+: reload\.lock\.member: .*{told}")
+                self.assertIn(remedy, done.stderr)
+
+    def check(self, config):
+        path = os.path.join(self.folder(), "weir.yaml")
+        with open(path, "w") as f:
+            f.write(config)
+        own = dict(PORT="1", STATE=os.path.dirname(path), ADMIN="2", REDIS_PASSWORD="a-long-secret")
+        return subprocess.run(
+            [WEIR, "check", "-c", path], capture_output=True, text=True, env={**os.environ, **own}, timeout=60
         )
-        self.assertIn('"${NAME}"', done.stderr)
+
+
+class Literals(FleetScenario):
+    """What differs per machine is written out: each machine has a text of its own, so that a bad change would run on all."""
+
+    literal = True
+
+    def config(self, i, backends, more=""):
+        text = super().config(i, backends, more)
+        return text.replace("${PORT}", str(self.ports[i])) if self.literal else text
+
+    def test_machines_with_texts_of_their_own_are_warned_of_once(self):
+        self.members(3, Redis(self))
+        listed = "; ".join(r"(lb-\d) runs [0-9a-f]{12}" for _ in range(3))
+        for weir in self.fleet:
+            weir.wait_logged(f"warning.*fleet test: the members run different configurations, .*: {listed}. ")
+            self.assertIn("the same file, byte for byte, with ${NAME} for what differs between them", weir.log())
+        self.assertRegex(
+            self.run_fleet("status").stdout, f"\nwarning: the members run different configurations, .*: {listed}. "
+        )
+        told = json.loads(self.run_fleet("status", "--json").stdout)
+        self.assertTrue(told["drift"])
+        self.assertRegex(told["drift_warning"], f"{listed}. .*" + re.escape("${NAME}"))
+
+        self.literal = False
+        self.write([self.good], "limits: {header_count: 50}")
+        for weir in self.fleet:
+            weir.wait_logged("fleet test: all members run the same configuration again")
+            self.assertEqual(len(re.findall("the members run different configurations", weir.log())), 1)
+        told = json.loads(self.run_fleet("status", "--json").stdout)
+        self.assertEqual((told["drift"], told["drift_warning"]), (False, ""))
+        with self.long_window():
+            self.write([f"127.0.0.1:{free_port()}"])
+        eventually(
+            lambda: sum(self.counts("rolled_back")) == 1 and sum(self.counts("refused")) >= 2, "one of them has run it"
+        )
 
 
 class Rights(FleetScenario):

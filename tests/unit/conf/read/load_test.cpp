@@ -318,3 +318,20 @@ TEST_CASE("an admin API off loopback needs a token") {
               "duplicate address: listener web has it"));
     CHECK(errors_of(whole + "admin: {address: \"unix:/run/weir.sock\"}\n").empty());
 }
+
+TEST_CASE("a member is this machine's own: a literal and a default that is taken are refused") {
+    const auto errors = [](const std::string& member, const std::string& name) {
+        return errors_of(
+            whole + "reload: {lock: {type: redis, fleet: prod, member: \"" + member +
+                "\", servers: [{url: \"redis://127.0.0.1:1/0\"}]}}\n",
+            [&](const std::string& asked) { return asked == "NAME" ? std::optional(name) : std::nullopt; });
+    };
+    CHECK(has(errors("lb-01", "lb-07"), "another one on each machine"));
+    CHECK(errors("${NAME:-lb-01}", "lb-07").empty());
+    CHECK(errors("x-${NAME}", "lb-07").empty());
+    CHECK(errors("${NAME:-}", "").empty()); // the host name
+    for (const std::string taken : {"${NAME:-lb-01}", "${NAME:-${OTHER:-lb-01}}", "lb-01${NAME:-}"}) {
+        INFO(taken);
+        CHECK(has(errors(taken, ""), "the default \"lb-01\" is no machine's own name"));
+    }
+}
