@@ -43,10 +43,12 @@ Attempt take(const std::string& path, const FenceStore& fences) {
 }
 
 Awaitable<Attempt> take_there(std::string state_dir) {
-    co_return take(state_dir + "/reload.lock", FenceStore(state_dir));
+    co_return take(local_lock_path(state_dir), FenceStore(state_dir));
 }
 
 } // namespace
+
+std::string local_lock_path(const std::string& state_dir) { return state_dir + "/reload.lock"; }
 
 Awaitable<Result<Lease>> LocalLock::try_acquire(std::string holder) {
     if (file_) co_return LockError::held;

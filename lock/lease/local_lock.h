@@ -10,6 +10,9 @@
 
 namespace weir::lock {
 
+// The file that the processes of one machine lock.
+std::string local_lock_path(const std::string& state_dir);
+
 class LocalLock final : public Lock {
 public:
     explicit LocalLock(AsyncFenceStore fences) : fences_(std::move(fences)) {}

@@ -1,8 +1,12 @@
 #include "proxy/fleet/reload_lock.h"
 
 #include "lock/lease/acquire.h"
+#include "lock/lease/local_lock.h"
 #include "lock/lease/parallel_slots.h"
 #include "proxy/fleet/lock_factory.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <unistd.h>
 
@@ -17,7 +21,16 @@ std::string holder_name(const conf::LockSettings& settings) {
     return member_name(settings) + ":" + std::to_string(::getpid());
 }
 
+// Reads the disk, so it runs on a thread that may block.
+asio::awaitable<std::optional<lock::FlockHolder>> find_holder(std::string state_dir) {
+    co_return lock::find_flock_holder(lock::local_lock_path(state_dir));
+}
+
 } // namespace
+
+asio::awaitable<std::optional<lock::FlockHolder>> ReloadLock::find_local_holder() const {
+    co_return co_await asio::co_spawn(fences_.disk(), find_holder(fences_.state_dir()), asio::use_awaitable);
+}
 
 // With parallel slots, their number is what the fleet allows at the moment.
 std::shared_ptr<lock::Lock> ReloadLock::lock_for(const conf::LockSettings& settings, const std::string& hash) {

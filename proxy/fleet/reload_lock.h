@@ -6,6 +6,7 @@
 
 #include "conf/model/config.h"
 #include "lock/lease/async_fence_store.h"
+#include "lock/lease/flock_holder.h"
 #include "proxy/fleet/fleet_agent.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -13,6 +14,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -33,6 +35,9 @@ public:
     // Acquires the lock for a change to the configuration with this hash. Gives up when `is_over` returns true.
     boost::asio::awaitable<Attempt> take(conf::LockSettings settings, std::string hash, WaitPolicy patience,
                                          std::function<bool()> is_over);
+
+    // Returns the process of this machine that holds a local lock, if it is held.
+    boost::asio::awaitable<std::optional<lock::FlockHolder>> find_local_holder() const;
 
 private:
     std::shared_ptr<lock::Lock> lock_for(const conf::LockSettings& settings, const std::string& hash);

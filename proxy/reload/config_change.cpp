@@ -167,7 +167,7 @@ asio::awaitable<ReloadPreview> ConfigChange::preview(std::vector<conf::SourceFil
         co_await preview_denylist(preview);
         const auto lock = now_.snapshot()->config.reload.lock;
         const auto how = moves_lock(loaded) ? std::string(how_to_move) : "";
-        if (!report.plan.empty()) co_await preview_lock(preview, fleet_, lock, how);
+        if (!report.plan.empty()) co_await preview_lock(preview, fleet_, turns_, lock, how);
     }
     preview_circumstances(preview, loaded);
     if (canary_.is_closed()) report.refuse_for_now(stopping);

@@ -4,17 +4,30 @@
 
 #include <filesystem>
 
+#include <unistd.h>
+
 namespace weir::proxy {
 
-boost::asio::awaitable<void> preview_lock(ReloadPreview& preview, FleetAgent& fleet, const conf::LockSettings& settings,
-                                          const std::string& advice) {
+namespace {
+
+void note_holder(ReloadPreview& preview, const std::string& holder, const std::string& wait) {
+    preview.notes.push_back("the lock is held by " + holder + ": a reload waits for it, for at most " + wait +
+                            " (reload.lock.wait), and is then refused");
+}
+
+} // namespace
+
+boost::asio::awaitable<void> preview_lock(ReloadPreview& preview, FleetAgent& fleet, ReloadLock& lock,
+                                          const conf::LockSettings& settings, const std::string& advice) {
     const auto records = fleet.records();
-    if (!records) co_return; // a local lock
     const auto wait = conf::format(settings.wait);
+    if (!records) { // a local lock; a change of this process itself is reported as under way
+        const auto holder = co_await lock.find_local_holder();
+        if (holder && holder->pid != ::getpid()) note_holder(preview, holder->text(), wait);
+        co_return;
+    }
     const auto view = co_await records->view();
-    if (view && !view->holder.empty())
-        preview.notes.push_back("the lock is held by " + view->holder + ": a reload waits for it, for at most " + wait +
-                                " (reload.lock.wait)");
+    if (view && !view->holder.empty()) note_holder(preview, view->holder, wait);
     if (view) co_return;
     const auto problem = "the servers of the lock do not answer: " + records->problem();
     if (settings.on_unavailable == conf::OnUnavailable::proceed)

@@ -6,6 +6,7 @@
 
 #include "conf/model/config.h"
 #include "proxy/fleet/fleet_agent.h"
+#include "proxy/fleet/reload_lock.h"
 #include "proxy/reload/reload_report.h"
 #include "proxy/snapshot/override_fates.h"
 
@@ -25,8 +26,8 @@ struct ReloadPreview {
 
 // Checks whether the lock could be acquired now: adds a note with its holder, and refuses the change if its servers do
 // not answer and the policy requires them. `advice` is appended to that refusal.
-boost::asio::awaitable<void> preview_lock(ReloadPreview& preview, FleetAgent& fleet, const conf::LockSettings& settings,
-                                          const std::string& advice);
+boost::asio::awaitable<void> preview_lock(ReloadPreview& preview, FleetAgent& fleet, ReloadLock& lock,
+                                          const conf::LockSettings& settings, const std::string& advice);
 
 // Describes the effect of a restart on clients, in a sentence.
 std::string restart_note(const conf::Process& process);

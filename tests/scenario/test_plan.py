@@ -1,4 +1,5 @@
 """`weir plan` asks the running process: its environment, its files, its ports, its names, its lock; and nothing changes."""
+import fcntl
 import json
 import os
 import signal
@@ -182,7 +183,9 @@ class Circumstances(PlanScenario):
         code, out, _ = self.planned(self.config + MORE)
         self.assertEqual(code, 0)
         self.assertIn(
-            "note: the lock is held by lb-2:77: a reload waits for it, for at most 20s (reload.lock.wait)\n", out
+            "note: the lock is held by lb-2:77: a reload waits for it, for at most 20s (reload.lock.wait), "
+            "and is then refused\n",
+            out,
         )
         self.assertEqual(redis.call("GET", "weir:{test}:lock"), "lb-2:77:0")
         redis.kill()
@@ -192,6 +195,22 @@ class Circumstances(PlanScenario):
             "the servers of the lock do not answer: .*weir reload --force",
         )
         self.assertEqual(self.planned(self.config), (0, "nothing would change\n", ""))
+
+    def test_a_local_lock_that_is_held_is_noticed_with_its_holder(self):
+        self.serve(more="reload: {watch: false, lock: {wait: 1s}}\n")
+        self.assertNotIn("the lock is held", self.planned(self.config + MORE)[1])
+        with open(os.path.join(self.proxy.state_dir, "reload.lock"), "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            code, out, _ = self.plan()
+            self.assertEqual(code, 0)
+            self.assertRegex(
+                out,
+                rf"note: the lock is held by process {os.getpid()} \(.+\): a reload waits for it, for at most 1s "
+                r"\(reload.lock.wait\), and is then refused\n",
+            )
+            self.assertEqual(self.proxy.reload()["verdict"], "refused")  # as it was told
+        self.assertNotIn("the lock is held", self.plan()[1])
+        self.assertEqual(self.proxy.reload()["verdict"], "applied")
 
     def test_what_the_fleet_knows_to_be_bad_is_told(self):
         redis = Redis(self)
