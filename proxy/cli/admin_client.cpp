@@ -25,6 +25,7 @@ constexpr std::size_t max_response = 64u << 20;
 
 using Socket = asio::generic::stream_protocol::socket;
 using Message = http::request<http::string_body>;
+using Time = std::chrono::steady_clock::time_point;
 
 Message make_message(const Endpoint& endpoint, const AdminRequest& request) {
     const auto verb = request.method == AdminMethod::get ? http::verb::get : http::verb::post;
@@ -68,6 +69,23 @@ asio::awaitable<void> exchange(Socket& socket, const Endpoint::Sockets& endpoint
     ended = true;
 }
 
+// Runs until the exchange has ended, the deadline has passed, or the process is found not to answer any more. Returns
+// the problem that was found.
+std::string run(asio::io_context& context, const AdminRequest& request, Time end, const bool& ended) {
+    if (!request.find_problem) {
+        context.run_until(end);
+        return {};
+    }
+    while (!ended && std::chrono::steady_clock::now() < end) {
+        context.run_until(std::min(end, std::chrono::steady_clock::now() + request.check_interval));
+        if (ended || std::chrono::steady_clock::now() >= end) break;
+        const auto problem = request.find_problem();
+        context.poll(); // the response may have come while the check took its time
+        if (!ended && !problem.empty()) return problem;
+    }
+    return {};
+}
+
 } // namespace
 
 AdminAnswer call_admin(const Endpoint& endpoint, const AdminRequest& request) {
@@ -85,8 +103,9 @@ AdminAnswer call_admin(const Endpoint& endpoint, const AdminRequest& request) {
     auto message = make_message(endpoint, request);
     bool ended = false;
     asio::co_spawn(context, exchange(socket, endpoints, message, answer, ended), asio::detached);
-    context.run_until(end);
-    if (!ended)
+    const auto problem = run(context, request, end, ended);
+    if (!problem.empty()) answer.error = problem;
+    else if (!ended)
         answer.error = none + " within " + conf::format(std::chrono::duration_cast<conf::Duration>(request.timeout)) +
                        "; it may be stopped or overloaded (--timeout sets the limit)";
     else if (!answer.error.empty()) answer.error = none + ": " + answer.error;

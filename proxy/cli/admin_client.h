@@ -7,6 +7,7 @@
 #include "proxy/cli/endpoint.h"
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 namespace weir::proxy::cli {
@@ -29,6 +30,10 @@ struct AdminRequest {
     AdminMethod method = AdminMethod::get;
     std::string target, body = {}, token = {};
     std::chrono::milliseconds timeout = default_timeout; // in total, for resolving, connecting and the response
+    // Checks whether the process still answers, while the response is awaited; ends the request with the error that it
+    // returns. May block. Unset: the timeout alone ends the request.
+    std::function<std::string()> find_problem = {};
+    std::chrono::milliseconds check_interval{5000}; // of `find_problem`
 };
 
 AdminAnswer call_admin(const Endpoint& endpoint, const AdminRequest& request);

@@ -1,8 +1,10 @@
+#include "conf/model/units.h"
 #include "proxy/cli/commands.h"
 #include "proxy/cli/json_text.h"
 #include "proxy/cli/target.h"
 #include "proxy/process/process.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <iostream>
 #include <mutex>
@@ -17,6 +19,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr auto glance = std::chrono::milliseconds(250);
+constexpr std::chrono::seconds longest_look{1};  // at the progress: the end of the command waits for it
 constexpr std::chrono::minutes longest_wait{35}; // for a verdict, because the lock and the window may take long
 
 // Formats the progress of a canary as one line: "watched for 12 s more: web 3/3, api 1/2".
@@ -36,7 +39,10 @@ std::string progress_line(const json::object& status) {
 // Shows the progress on a terminal until it is destroyed.
 class Progress {
 public:
-    explicit Progress(const Admin& admin) : thread_([this, admin] { show(admin); }) {}
+    explicit Progress(Admin admin) {
+        admin.timeout = std::min<std::chrono::milliseconds>(admin.timeout, longest_look);
+        thread_ = std::thread([this, admin = std::move(admin)] { show(admin); });
+    }
     ~Progress() {
         {
             const std::lock_guard lock(mutex_);
@@ -66,6 +72,21 @@ private:
     std::thread thread_;
 };
 
+// While the verdict is awaited, asks on a connection of its own whether the process still answers.
+void watch_process(Admin& admin) {
+    auto other = admin;
+    other.timeout = std::min<std::chrono::milliseconds>(admin.timeout, default_timeout);
+    admin.find_problem = [other] {
+        const auto alive = other.call(AdminMethod::get, "/healthz");
+        if (alive.error.empty()) return std::string();
+        const auto limit = conf::format(std::chrono::duration_cast<conf::Duration>(other.timeout));
+        return "the weir at " + other.endpoint.text() + " has stopped answering while its verdict was awaited (" +
+               (alive.listening == Listening::no ? "nothing listens there any more"
+                                                 : "/healthz got no response within " + limit) +
+               "): whether the change is in force is not known; see weir status once it answers again";
+    };
+}
+
 int print_report(const json::object& report) {
     const auto verdict = text_of(report.at("verdict"));
     if (const auto* warnings = report.if_contains("warnings")) // an older weir sends none
@@ -88,16 +109,19 @@ int reload(const Target& target, WaitFor wait, Force insist) {
     path.pop_back();
     auto admin = find_admin(target);
     if (!admin) return static_cast<int>(ExitCode::refused);
-    if (wait == WaitFor::verdict && !target.timeout) {
-        // The health check finds a stopped process at once; a live one may take long for its verdict.
-        if (const auto alive = admin->call(AdminMethod::get, "/healthz"); !alive.error.empty()) {
-            std::cerr << "weir: " << alive.error << "\n";
-            return static_cast<int>(ExitCode::refused);
-        }
-    }
     std::optional<Progress> progress;
-    if (wait == WaitFor::verdict && ::isatty(STDERR_FILENO)) progress.emplace(*admin);
-    if (wait == WaitFor::verdict) admin->timeout = target.timeout.value_or(longest_wait);
+    if (wait == WaitFor::verdict) {
+        if (!target.timeout) {
+            // The health check finds a stopped process at once; a live one may take long for its verdict.
+            if (const auto alive = admin->call(AdminMethod::get, "/healthz"); !alive.error.empty()) {
+                std::cerr << "weir: " << alive.error << "\n";
+                return static_cast<int>(ExitCode::refused);
+            }
+        }
+        if (::isatty(STDERR_FILENO)) progress.emplace(*admin);
+        watch_process(*admin);
+        admin->timeout = target.timeout.value_or(longest_wait);
+    }
     const auto report = call(*admin, AdminMethod::post, path);
     progress.reset();
     if (!report) return static_cast<int>(ExitCode::refused);

@@ -1,5 +1,6 @@
 #include "proxy/cli/target.h"
 
+#include "conf/model/redact.h"
 #include "conf/read/load.h"
 #include "conf/read/token_file.h"
 
@@ -36,7 +37,7 @@ std::optional<conf::Admin> read_admin_section(const Target& target) {
 } // namespace
 
 AdminAnswer Admin::call(AdminMethod method, const std::string& target, const std::string& body) const {
-    return call_admin(endpoint, {method, target, body, token, timeout});
+    return call_admin(endpoint, {method, target, body, token, timeout, find_problem});
 }
 
 const std::string& config_path(const Target& target) {
@@ -52,7 +53,7 @@ std::optional<Admin> find_admin(const Target& target) {
     if (!target.admin.empty()) {
         admin.endpoint = Endpoint::parse(target.admin, why);
         if (!why.empty()) {
-            std::cerr << "weir: --admin " << target.admin << ": " << why << "\n";
+            std::cerr << "weir: --admin " << conf::redact(target.admin, {}) << ": " << why << "\n";
             return std::nullopt;
         }
     } else {

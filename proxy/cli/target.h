@@ -17,6 +17,7 @@ struct Admin {
     Endpoint endpoint;
     std::string token;
     std::chrono::milliseconds timeout = default_timeout;
+    std::function<std::string()> find_problem = {}; // as of AdminRequest
 
     AdminAnswer call(AdminMethod method, const std::string& target, const std::string& body = {}) const;
 };

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from weir_test import PATIENCE, SANITIZED, SOURCE, WEIR, main
+from weir_test import PATIENCE, SOURCE, WEIR, commands, main
 
 BUILD = os.environ.get("WEIR_BUILD", "build/dev")
 
@@ -21,18 +21,6 @@ def run(*command, code=0, **kwargs):
     return done.stdout
 
 
-def commands(path=()):
-    """Every command, with the options that its help shows, read from `weir … --help`."""
-    text = run(WEIR, *path, "--help")
-    options = set(re.findall(r"(?:^  |,)(--?[a-zA-Z][\w-]*)", text, re.M))
-    below = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.M)
-    names = re.findall(r"^  ([a-z][\w-]*)", below.group(1), re.M) if below else []
-    yield path, options, names
-    for name in names:
-        yield from commands((*path, name))
-
-
-@unittest.skipIf(SANITIZED, "what people install has no sanitizers, and starts much faster")
 class Installed(unittest.TestCase):
     """An installation in a directory of its own."""
 

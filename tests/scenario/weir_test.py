@@ -20,6 +20,7 @@ from peers import PATIENCE, Backend, Client, Reader, eventually, free_port  # no
 
 WEIR = os.environ.get("WEIR", "build/dev/weir")
 SOURCE = os.environ.get("WEIR_SOURCE", ".")
+REQUIRE_ALL = "WEIR_REQUIRE_ALL"  # set by .ci/run: a test that cannot run here fails
 SANITIZED = bool(os.environ.get("WEIR_SANITIZE"))
 
 
@@ -311,5 +312,27 @@ pools:
 """
 
 
+def commands(path=()):
+    """Every command, with the options that its help shows and the commands below it, read from `weir … --help`."""
+    text = subprocess.run([WEIR, *path, "--help"], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+    options = set(re.findall(r"(?:^  |,)(--?[a-zA-Z][\w-]*)", text, re.M))
+    below = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.M)
+    names = re.findall(r"^  ([a-z][\w-]*)", below.group(1), re.M) if below else []
+    yield path, options, names
+    for name in names:
+        yield from commands((*path, name))
+
+
+class NothingSkipped(unittest.TextTestResult):
+    """A skipped test is a failure: in CI, what a test needs has to be there."""
+
+    def addSkip(self, test, reason):
+        try:
+            raise AssertionError(f"skipped, which {REQUIRE_ALL} does not allow: {reason}")
+        except AssertionError:
+            self.addFailure(test, sys.exc_info())
+
+
 def main():
-    unittest.main(verbosity=2)
+    result = NothingSkipped if os.environ.get(REQUIRE_ALL) else None
+    unittest.main(testRunner=unittest.TextTestRunner(verbosity=2, resultclass=result))
