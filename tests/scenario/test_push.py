@@ -1,11 +1,12 @@
 """Configurations that weir itself brings to every machine of a fleet, and changes that go side by side."""
 import json
 import os
+import subprocess
 import tempfile
 
 from fleet_test import FleetScenario
 from redis_server import Redis, took_turns
-from weir_test import Client, eventually, free_port, main
+from weir_test import WEIR, Client, eventually, free_port, main
 
 
 class Push(FleetScenario):
@@ -193,6 +194,32 @@ class Push(FleetScenario):
         done = self.run_fleet("push", path)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([self.answers(i) for i in range(2)], ["new"] * 2)
+
+    def test_members_that_leave_without_it_are_named_and_the_exit_code_is_1(self):
+        """One stops and says so; the other one dies, and leaves the list when it has been silent for too long."""
+        self.members(4, Redis(self), source="fleet", window="10s")
+        path = self.pushed([self.good, self.backend(name="new")])
+        push = subprocess.Popen(
+            [WEIR, "fleet", "push", path, "--admin", f"127.0.0.1:{self.fleet[0].admin_port}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(push.kill)
+        eventually(lambda: self.view()["changes"], "the first one has begun")
+        first = self.view()["changes"][0]["member"]
+        stopped, killed = [i for i in range(1, 4) if f"lb-{i}" != first][:2]
+        self.fleet[killed].process.kill()
+        self.assertEqual(self.fleet[stopped].stop(), 0)
+        out, err = push.communicate(timeout=90)
+        self.assertEqual(push.returncode, 1, out + err)
+        gone = ", ".join(f"lb-{i}" for i in sorted((stopped, killed)))
+        self.assertIn(f"it is not in force on every machine: {gone} was there when it began, and has left", err)
+        lines = [json.loads(line) for line in out.splitlines()][1:]
+        self.assertEqual([line["verdict"] for line in lines], ["good"] * 2, out)
+        self.assertEqual(
+            {line["member"] for line in lines}, {f"lb-{i}" for i in range(4) if i not in (stopped, killed)}
+        )
 
     def test_progress_on_a_real_terminal(self):
         self.members(2, Redis(self), source="fleet", window="2s")
