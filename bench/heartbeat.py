@@ -4,7 +4,8 @@ answer) under one weir and under two: its backend must never go down.
 
 usage: ./dev bench heartbeat [MINUTES]
 
-Fails if a backend that the settings allow for goes down. Prints, for each weir, the checks and the failures."""
+Fails if a backend that the settings allow for goes down, or if what to change is not logged where they do not. Prints, for
+each weir, the checks and the failures. A release build is tested with it for a minute."""
 import os
 import sys
 import threading
@@ -44,6 +45,9 @@ class Pauses(Responders):
                 )
                 if (check, count) in STABLE:
                     self.assertEqual((health["state"], health["ejections"]), ("up", 0))
+                    self.assertGreater(health["checks"], MINUTES * 60 / 15)
+                else:
+                    weir.wait_logged("no OK for 3s; answers take up to 5s: raise interval or fall")
 
 
 began = time.monotonic()
