@@ -9,12 +9,12 @@ import signal
 import tempfile
 import time
 
-from weir_test import SANITIZED, WEIR, Client, Clock, Scenario, eventually, free_port, main, web
+from weir_test import WEIR, Client, Scenario, eventually, free_port, main, web
 
 TOKEN = "a token that nobody guesses"
 
 
-class Beats(Scenario):
+class BeatScenario(Scenario):
     def serve(self, count=1, interval="200ms", fall=3, rise=1, **kwargs):
         self.port = free_port()
         self.behind = [self.backend(name=f"b{i}") for i in range(count)]
@@ -68,6 +68,8 @@ class Beats(Scenario):
             *arguments,
         )
 
+
+class Beats(BeatScenario):
     def test_a_backend_is_unknown_until_it_beats_up_while_it_does_and_down_when_it_stops(self):
         self.serve(count=2, interval="1s")
         self.assertEqual(self.proxy.states(), ["unknown", "unknown"])
@@ -309,24 +311,6 @@ class Beats(Scenario):
         report = self.proxy.reload(self.config.replace(self.token_file, self.token_file + ".none"))
         self.assertEqual(report["verdict"], "refused")
         self.assertIn("pools.web.health_check.token_file", report["errors"][0])
-
-    def test_clocks_that_jump_an_hour_either_way_eject_nobody(self):
-        if SANITIZED:
-            self.skipTest("a sanitizer wants to be loaded first")
-        clock = Clock(self)
-        self.serve(count=2, interval="2s", environment=clock.environment)
-        self.agent(backend="b0")
-        self.agent(backend="b1")
-        self.proxy.wait_up(2)
-        for jump in ("+3600", "-3600", "+0"):
-            clock.jump(jump)
-            begin = self.proxy.backends()["b0"]["checks"]
-            eventually(lambda: self.proxy.backends()["b0"]["checks"] > begin + 10, "beats are taken")
-            self.assertEqual(self.proxy.states(), ["up", "up"], jump)
-        self.assertEqual(self.proxy.backends()["b0"]["ejections"], 0)
-        clock.jump("+3600")  # one that begins now has another clock: it is told
-        late = self.agent(backend="b1")
-        eventually(lambda: late.poll() is None and self.proxy.states() == ["up", "up"], "it goes on")
 
 
 if __name__ == "__main__":

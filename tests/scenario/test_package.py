@@ -13,7 +13,7 @@ import unittest
 import private_machine
 from fake_systemd import Systemd
 from peers import is_running
-from weir_test import PATIENCE, SANITIZED, SOURCE, Backend, Client, Scenario, eventually, has_failed, main
+from weir_test import PATIENCE, SOURCE, Backend, Client, Scenario, eventually, has_failed, main
 
 BUILD = os.path.abspath(os.environ.get("WEIR_BUILD", "build/dev"))
 UNIT, CONFIG, LOG = "/lib/systemd/system/weir.service", "/etc/weir/weir.yaml", "/var/log/weir/access.log"
@@ -288,8 +288,6 @@ class Package(Scenario):
 
 
 def why_not():
-    if SANITIZED:
-        return "a package is made of programs without sanitizers"
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
     return "not installed: " + ", ".join(missing) if missing else private_machine.why_not()
 
