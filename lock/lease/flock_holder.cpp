@@ -1,5 +1,7 @@
 #include "lock/lease/flock_holder.h"
 
+#include "base/unique_fd.h"
+
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -9,7 +11,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 namespace weir::lock {
 namespace {
@@ -50,16 +51,14 @@ std::string FlockHolder::text() const {
 }
 
 std::optional<FlockHolder> find_flock_holder(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return std::nullopt;
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) return std::nullopt;
     struct stat file {};
-    std::optional<FlockHolder> holder;
-    const auto pid = ::fstat(fd, &file) == 0 ? find_in_kernel(identity_of(file)) : 0;
-    if (pid > 0) holder = FlockHolder{pid, command_of(pid)};
-    // The kernel does not list the locks of other PID namespaces. A shared lock for a moment finds them out.
-    else if (::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) holder = FlockHolder{};
-    ::close(fd);
-    return holder;
+    const auto pid = ::fstat(fd.get(), &file) == 0 ? find_in_kernel(identity_of(file)) : 0;
+    if (pid > 0) return FlockHolder{pid, command_of(pid)};
+    // The kernel does not list the locks of other PID namespaces. A shared lock, held for a moment, detects them.
+    if (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) return FlockHolder{};
+    return std::nullopt;
 }
 
 } // namespace weir::lock
