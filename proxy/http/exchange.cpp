@@ -13,14 +13,6 @@ namespace {
 
 constexpr int switching_protocols = 101;
 
-Trust trust_in(const Client& client) {
-    if (client.origin == tcp::ProxyOrigin::unknown) return Trust::untrusted;
-    const auto& blocks = client.listener->spec->config.trusted_proxies;
-    const bool trusted =
-        std::any_of(blocks.begin(), blocks.end(), [&](const auto& b) { return b.contains(client.address); });
-    return trusted ? Trust::trusted : Trust::untrusted;
-}
-
 const conf::HeaderEdit no_edit;
 
 std::uint32_t unix_now() {
@@ -31,8 +23,8 @@ std::uint32_t unix_now() {
 
 Exchange::Exchange(Client& client, const RequestHead& head)
     : client_(client), context_(client.context), view_(client.listener->view), spec_(client.listener->spec),
-      traffic_(spec_->unrouted.get()), began_(client.context.loop.now()), trust_(trust_in(client)),
-      selection_(client, this) {
+      traffic_(spec_->unrouted.get()), began_(client.context.loop.now()),
+      trust_(client.speaks_for_others() ? Trust::trusted : Trust::untrusted), selection_(client, this) {
     report_.method = head.method;
     report_.target = head.target;
     report_.host = head.authority;
@@ -76,7 +68,7 @@ log::AccessRecord Exchange::describe() const {
 void Exchange::find_client_address(const RequestHead& head) {
     client_address_ = client_.address;
     if (trust_ == Trust::untrusted) return;
-    const auto told = find_client(head, spec_->config.trusted_proxies);
+    const auto told = find_client(head, spec_->trusted);
     if (!told) return;
     client_address_ = *told;
     told_ip_ = conf::IpText(*told);

@@ -2,7 +2,6 @@
 
 #include "proxy/http1/chars.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include <arpa/inet.h>
@@ -117,9 +116,7 @@ void ClientChain::add(const conf::Address& address) {
         client_.reset();
         return;
     }
-    const bool trusted =
-        std::any_of(trusted_.begin(), trusted_.end(), [&](const auto& b) { return b.contains(address); });
-    if (!trusted || !client_) client_ = address;
+    if (!client_ || !trusted_.contains(address)) client_ = address;
 }
 
 void ClientChain::add_forwarded_for(std::string_view value) {
@@ -160,7 +157,7 @@ bool ClientChain::add_element(std::string_view& rest) {
     return true;
 }
 
-std::optional<conf::Address> find_client(const RequestHead& head, std::span<const conf::Cidr> trusted) {
+std::optional<conf::Address> find_client(const RequestHead& head, const conf::AddressBlocks& trusted) {
     ClientChain chain(trusted);
     bool told = false;
     for (const auto& field : head.fields) {

@@ -8,11 +8,10 @@
 // Lifetime: the functions keep nothing.
 #pragma once
 
-#include "conf/model/address.h"
+#include "conf/model/address_blocks.h"
 #include "proxy/http1/head.h"
 
 #include <optional>
-#include <span>
 #include <string_view>
 
 namespace weir::proxy::http {
@@ -24,7 +23,7 @@ conf::Address parse_node(std::string_view text);
 // Follows one chain, address by address from its left end, without storing it.
 class ClientChain {
 public:
-    explicit ClientChain(std::span<const conf::Cidr> trusted) : trusted_(trusted) {}
+    explicit ClientChain(const conf::AddressBlocks& trusted) : trusted_(trusted) {}
 
     void add_forwarded_for(std::string_view value); // of one X-Forwarded-For field
     void add_forwarded(std::string_view value);     // of one Forwarded field
@@ -36,12 +35,12 @@ private:
     void add(const conf::Address& address);
     bool add_element(std::string_view& rest);
 
-    std::span<const conf::Cidr> trusted_;
+    const conf::AddressBlocks& trusted_;
     std::optional<conf::Address> client_;
 };
 
 // Returns the client of a request that came from a trusted proxy; unset if the head does not name one, so that the
-// proxy counts as the client. Takes time linear in the size of the head.
-std::optional<conf::Address> find_client(const RequestHead& head, std::span<const conf::Cidr> trusted);
+// proxy counts as the client. Takes time linear in the size of the head, times the logarithm of the number of blocks.
+std::optional<conf::Address> find_client(const RequestHead& head, const conf::AddressBlocks& trusted);
 
 } // namespace weir::proxy::http

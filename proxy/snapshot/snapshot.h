@@ -6,6 +6,7 @@
 
 #include "balancer/algorithms/algorithm.h"
 #include "balancer/backend.h"
+#include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
 #include "proxy/snapshot/route_index.h"
 #include "proxy/snapshot/stats.h"
@@ -52,6 +53,7 @@ struct ListenerSpec {
     std::shared_ptr<ListenerStats> stats;
     std::vector<std::shared_ptr<TrafficStats>> traffic;  // one for each of `routes`
     std::shared_ptr<TrafficStats> own_traffic, unrouted; // of its own pool; of requests without a pool
+    conf::AddressBlocks trusted;                         // config.trusted_proxies
 };
 
 struct Snapshot {

@@ -94,6 +94,7 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
     for (const auto& listener : config.listeners) {
         auto spec = std::make_shared<ListenerSpec>();
         spec->config = listener;
+        spec->trusted = conf::AddressBlocks(listener.trusted_proxies);
         spec->stats = stats_of(listener.name);
         spec->unrouted = traffic_on({listener.name, "", ""});
         if (!listener.pool.empty()) spec->pool = pool_index.at(listener.pool);

@@ -48,6 +48,10 @@ struct Client {
         if (origin == tcp::ProxyOrigin::unknown) return tcp::write_proxy_header(out, version, {}, {});
         return tcp::write_proxy_header(out, version, source, destination.is_set() ? destination : socket.local());
     }
+    // Whether the peer is a trusted proxy, whose requests name their clients.
+    bool speaks_for_others() const {
+        return origin != tcp::ProxyOrigin::unknown && listener->spec->trusted.contains(address);
+    }
     std::string_view peer() const { return peer_ip.empty() ? ip : peer_ip; } // the peer of the connection, as text
     ListenerCounters& counters() { return stats->workers[context.index]; }
     void take_proxy_header(const tcp::ProxyHeader& header) {

@@ -1,6 +1,5 @@
 #include "proxy/worker/client_session.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace weir::proxy {
@@ -25,12 +24,10 @@ void ClientSession::abort() {
 }
 
 Task<bool> ClientSession::receive_proxy_header() {
-    const auto& config = client_.listener->spec->config;
-    if (!config.accept_proxy_protocol) co_return true;
+    const auto& spec = *client_.listener->spec;
+    if (!spec.config.accept_proxy_protocol) co_return true;
     client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
-    const auto& trusted = config.trusted_proxies;
-    bool accepted =
-        std::any_of(trusted.begin(), trusted.end(), [&](const auto& b) { return b.contains(client_.address); });
+    bool accepted = spec.trusted.contains(client_.address);
     if (accepted) accepted = co_await read_proxy_header();
     else proxy_failure_ = {FailureReason::bad_proxy_header, "the peer is not one of trusted_proxies"};
     if (!accepted) client_.counters().proxy_headers_refused.add();

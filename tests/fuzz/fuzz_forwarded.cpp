@@ -12,10 +12,10 @@ using namespace weir::proxy::http;
 
 namespace {
 
-const std::vector<conf::Cidr>& trusted() {
-    static const std::vector<conf::Cidr> blocks = [] {
+const conf::AddressBlocks& trusted() {
+    static const conf::AddressBlocks blocks = [] {
         std::string error;
-        return std::vector{conf::Cidr::parse("10.0.0.0/8", error)};
+        return conf::AddressBlocks(std::vector{conf::Cidr::parse("10.0.0.0/8", error)});
     }();
     return blocks;
 }

@@ -203,6 +203,22 @@ TEST_CASE("the work for a request is linear in its fields and in the names that 
     });
 }
 
+TEST_CASE("the work for a chain of addresses is not a product of its length and of the number of trusted proxies") {
+    for (const char* address : {"172.16.0.0, ", "203.0.113.7, "})
+        check_linear(100, [&](std::size_t n) {
+            auto config = busy_config();
+            std::string why;
+            for (std::size_t i = 0; i < n; ++i) {
+                const auto block = "172.16." + std::to_string(i / 250) + "." + std::to_string(i % 250);
+                config.listeners[0].trusted_proxies.insert(config.listeners[0].trusted_proxies.begin(),
+                                                           conf::Cidr::parse(block, why));
+            }
+            Talk talk;
+            talk.requests = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + repeat(address, 40 * n) + "\r\n\r\n";
+            return work_of(config, talk);
+        });
+}
+
 TEST_CASE("the work for a line of the access log has a bound") {
     for (const auto format : {conf::AccessFormat::combined, conf::AccessFormat::json})
         for (const char* byte : {"a", "\"", "\x80", "\xc2", "\xc2\x85"}) {

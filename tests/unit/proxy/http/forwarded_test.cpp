@@ -5,14 +5,15 @@
 #include <vector>
 
 using namespace weir::proxy::http;
+using weir::conf::AddressBlocks;
 using weir::conf::Cidr;
 
 namespace {
 
-const std::vector<Cidr>& trusted() {
-    static const std::vector<Cidr> blocks = [] {
+const AddressBlocks& trusted() {
+    static const AddressBlocks blocks = [] {
         std::string error;
-        return std::vector{Cidr::parse("10.0.0.0/8", error), Cidr::parse("fd00::/8", error)};
+        return AddressBlocks(std::vector{Cidr::parse("10.0.0.0/8", error), Cidr::parse("fd00::/8", error)});
     }();
     return blocks;
 }

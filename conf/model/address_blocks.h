@@ -1,0 +1,32 @@
+// A set of address blocks, such as `trusted_proxies`. Finds out in O(log n) whether one of n blocks has an address.
+//
+// Thread: immutable once built.
+// Lifetime: owns its blocks.
+#pragma once
+
+#include "conf/model/address.h"
+
+#include <span>
+#include <vector>
+
+namespace weir::conf {
+
+class AddressBlocks {
+public:
+    AddressBlocks() = default;
+    explicit AddressBlocks(std::span<const Cidr> blocks);
+
+    // Returns what Cidr::contains() says for any of the blocks.
+    bool contains(const Address& address) const;
+
+private:
+    using Bytes = std::array<unsigned char, 16>; // in network order, so that they compare as the addresses do
+
+    struct Range {
+        Bytes first, last;
+    };
+
+    std::vector<Range> v4_, v6_; // sorted; none overlaps another
+};
+
+} // namespace weir::conf
