@@ -70,78 +70,12 @@ struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
         Clock::time_point used; // time of last use
     };
 
-    // Polling is cheaper than waking the thread for each heartbeat. The timer runs while there are connections.
-    void look_later() {
-        if (looking || lines.empty()) return;
-        looking = true;
-        timer.expires_after(pace);
-        timer.async_wait([self = shared_from_this()](auto error) {
-            self->looking = false;
-            if (error) return;
-            const auto now = Clock::now();
-            self->answer_all(now);
-            if (now - self->swept > sweep_interval) self->close_idle(now - idle_time);
-            self->look_later();
-        });
-    }
-
-    void answer_all(Clock::time_point now) {
-        well = to_response({}); // refreshes its Date field
-        std::array<epoll_event, 256> events;
-        for (int rounds = 0; rounds < 16; ++rounds) { // bounded, so that other work gets its turn
-            const int ready = ::epoll_wait(poll, events.data(), static_cast<int>(events.size()), 0);
-            for (int i = 0; i < ready; ++i)
-                answer(*static_cast<Line*>(events[static_cast<std::size_t>(i)].data.ptr), now);
-            if (ready < static_cast<int>(events.size())) break;
-        }
-    }
-
-    void answer(Line& line, Clock::time_point now) {
-        const int descriptor = line.descriptor;
-        const auto got = ::recv(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT);
-        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-        line.used = now;
-        const std::string_view text(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-        const auto after = text.empty() ? After::close : answer_text(descriptor, text);
-        if (after == After::keep) return;
-        remove(descriptor);
-        if (after == After::hand_back) on_other(descriptor, std::string(text));
-        else ::close(descriptor);
-    }
-
-    // Answers exactly one complete request; hands everything else back.
-    After answer_text(int descriptor, std::string_view text) {
-        http::HeadScan scan;
-        const auto read = http::parse_request(text, limits, head, scan);
-        if (read.status != http::HeadStatus::complete) return After::hand_back;
-        const auto framed = http::request_framing(head);
-        if (framed.error || framed.framing.kind != http::BodyKind::length) return After::hand_back;
-        if (text.size() - head.length != framed.framing.length) return After::hand_back;
-        if (!head.find(http::FieldId::expect).empty() || head.minor_version == 0) return After::hand_back;
-        const auto result = on_beat(head, text.substr(head.length));
-        if (!result) return After::hand_back;
-        const auto response = result->status == 200 ? std::string() : to_response(*result);
-        const std::string_view out = result->status == 200 ? well : response;
-        const auto sent = ::send(descriptor, out.data(), out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-        const bool closes = !is_from_a_sender(*result) || http::connection_options(head.fields).close;
-        return sent == static_cast<ssize_t>(out.size()) && !closes ? After::keep : After::close;
-    }
-
-    void remove(int descriptor) {
-        ::epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, nullptr);
-        lines.erase(descriptor);
-    }
-
-    void close_idle(Clock::time_point since) {
-        swept = Clock::now();
-        std::vector<int> idle;
-        for (const auto& [descriptor, line] : lines)
-            if (line.used <= since) idle.push_back(descriptor);
-        for (const int descriptor : idle) {
-            remove(descriptor);
-            ::close(descriptor);
-        }
-    }
+    void look_later();
+    void answer_all(Clock::time_point now);
+    void answer(Line& line, Clock::time_point now);
+    After answer_text(int descriptor, std::string_view text);
+    void remove(int descriptor);
+    void close_idle(Clock::time_point since);
 
     OnBeat on_beat;
     OnOther on_other;
@@ -154,6 +88,78 @@ struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
     http::RequestHead head;              // scratch space
     std::array<char, 8 * 1024> bytes;    // scratch space
 };
+
+// Polling is cheaper than waking the thread for each heartbeat. The timer runs while there are connections.
+void HeartbeatConnections::State::look_later() {
+    if (looking || lines.empty()) return;
+    looking = true;
+    timer.expires_after(pace);
+    timer.async_wait([self = shared_from_this()](auto error) {
+        self->looking = false;
+        if (error) return;
+        const auto now = Clock::now();
+        self->answer_all(now);
+        if (now - self->swept > sweep_interval) self->close_idle(now - idle_time);
+        self->look_later();
+    });
+}
+
+void HeartbeatConnections::State::answer_all(Clock::time_point now) {
+    well = to_response({}); // refreshes its Date field
+    std::array<epoll_event, 256> events;
+    for (int rounds = 0; rounds < 16; ++rounds) { // bounded, so that other work gets its turn
+        const int ready = ::epoll_wait(poll, events.data(), static_cast<int>(events.size()), 0);
+        for (int i = 0; i < ready; ++i) answer(*static_cast<Line*>(events[static_cast<std::size_t>(i)].data.ptr), now);
+        if (ready < static_cast<int>(events.size())) break;
+    }
+}
+
+void HeartbeatConnections::State::answer(Line& line, Clock::time_point now) {
+    const int descriptor = line.descriptor;
+    const auto got = ::recv(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    line.used = now;
+    const std::string_view text(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    const auto after = text.empty() ? After::close : answer_text(descriptor, text);
+    if (after == After::keep) return;
+    remove(descriptor);
+    if (after == After::hand_back) on_other(descriptor, std::string(text));
+    else ::close(descriptor);
+}
+
+// Answers exactly one complete request; hands everything else back.
+HeartbeatConnections::State::After HeartbeatConnections::State::answer_text(int descriptor, std::string_view text) {
+    http::HeadScan scan;
+    const auto read = http::parse_request(text, limits, head, scan);
+    if (read.status != http::HeadStatus::complete) return After::hand_back;
+    const auto framed = http::request_framing(head);
+    if (framed.error || framed.framing.kind != http::BodyKind::length) return After::hand_back;
+    if (text.size() - head.length != framed.framing.length) return After::hand_back;
+    if (!head.find(http::FieldId::expect).empty() || head.minor_version == 0) return After::hand_back;
+    const auto result = on_beat(head, text.substr(head.length));
+    if (!result) return After::hand_back;
+    const auto response = result->status == 200 ? std::string() : to_response(*result);
+    const std::string_view out = result->status == 200 ? well : response;
+    const auto sent = ::send(descriptor, out.data(), out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const bool closes = !is_from_a_sender(*result) || http::connection_options(head.fields).close;
+    return sent == static_cast<ssize_t>(out.size()) && !closes ? After::keep : After::close;
+}
+
+void HeartbeatConnections::State::remove(int descriptor) {
+    ::epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, nullptr);
+    lines.erase(descriptor);
+}
+
+void HeartbeatConnections::State::close_idle(Clock::time_point since) {
+    swept = Clock::now();
+    std::vector<int> idle;
+    for (const auto& [descriptor, line] : lines)
+        if (line.used <= since) idle.push_back(descriptor);
+    for (const int descriptor : idle) {
+        remove(descriptor);
+        ::close(descriptor);
+    }
+}
 
 HeartbeatConnections::HeartbeatConnections(asio::io_context& control, OnBeat on_beat, OnOther on_other)
     : state_(std::make_shared<State>(control, std::move(on_beat), std::move(on_other))) {}

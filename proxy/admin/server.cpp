@@ -72,17 +72,15 @@ int socket_family(int descriptor) {
 struct Server::State {
     State(asio::io_context& context, Api& answers) : control(context), api(answers), tcp(context), local(context) {}
 
-    // The lane is created after the state is shared, because it must not keep the state alive.
-    static std::shared_ptr<State> make(asio::io_context& context, Api& answers) {
-        auto state = std::make_shared<State>(context, answers);
-        state->lane.emplace(
-            context, [&answers](const auto& head, auto body) { return answers.answer_beat(head, body); },
-            [weak = std::weak_ptr(state)](int descriptor, std::string bytes) {
-                if (const auto self = weak.lock()) take_back(self, descriptor, std::move(bytes));
-                else ::close(descriptor);
-            });
-        return state;
-    }
+    enum class Peer { unknown, known };
+
+    class Host;
+
+    static std::shared_ptr<State> make(asio::io_context& context, Api& answers);
+    void close(std::optional<ConnectionTable::Id> displaced);
+    static asio::awaitable<void> serve(std::shared_ptr<State> state, Socket socket, std::string bytes, Peer peer);
+    static void take_back(const std::shared_ptr<State>& state, int descriptor, std::string bytes);
+    template <class Acceptor> static asio::awaitable<void> accept(std::shared_ptr<State> state, Acceptor& acceptor);
 
     asio::io_context& control;
     Api& api;
@@ -94,89 +92,98 @@ struct Server::State {
     std::unordered_map<ConnectionTable::Id, Socket*> sockets;
     std::size_t large_bodies = 0; // being read
     std::optional<HeartbeatConnections> lane;
-
-    // A session's view of the server.
-    class Host final : public Session::Host {
-    public:
-        Host(State& state, ConnectionTable::Id id) : state_(state), id_(id) {}
-        void request_accepted() override { state_.close(state_.table.set_known(id_)); }
-        void set_busy(bool busy) override { state_.table.set_busy(id_, busy); }
-        bool begin_large_body() override {
-            if (state_.large_bodies >= max_large_bodies) return false;
-            ++state_.large_bodies;
-            return true;
-        }
-        void end_large_body() noexcept override { --state_.large_bodies; }
-
-    private:
-        State& state_;
-        const ConnectionTable::Id id_;
-    };
-
-    // Closes a displaced connection, which ends its session.
-    void close(std::optional<ConnectionTable::Id> displaced) {
-        const auto it = displaced ? sockets.find(*displaced) : sockets.end();
-        if (it == sockets.end()) return;
-        boost::system::error_code ignored;
-        it->second->close(ignored);
-    }
-
-    enum class Peer { unknown, known };
-
-    // Serves one connection; `bytes` were already read from it.
-    static asio::awaitable<void> serve(std::shared_ptr<State> state, Socket socket, std::string bytes, Peer peer) {
-        boost::system::error_code ignored; // out-of-band data is read as normal data; unix sockets have none
-        socket.set_option(asio::socket_base::out_of_band_inline(true), ignored);
-        const auto [source, origin] = source_of(socket.native_handle());
-        const auto opened = state->table.open(source, origin);
-        state->close(opened.displaced);
-        if (!opened.id) co_return;
-        const auto id = *opened.id;
-        state->sockets[id] = &socket;
-        if (peer == Peer::known) state->close(state->table.set_known(id));
-        boost::beast::flat_buffer read(64 * 1024);
-        read.commit(asio::buffer_copy(read.prepare(bytes.size()), asio::buffer(bytes)));
-        auto end = SessionEnd::closed;
-        try {
-            Host host(*state, id);
-            end = co_await Session(state->api, socket, host).run(read);
-        } catch (const std::exception& e) { // out of memory
-            spdlog::error("admin API: a request could not be answered: {}", e.what());
-        }
-        state->sockets.erase(id);
-        state->table.close(id);
-        const bool has_room = state->lane->size() < max_senders;
-        boost::system::error_code error;
-        const int descriptor = end == SessionEnd::sends_beats && has_room ? socket.release(error) : -1;
-        if (descriptor >= 0 && !state->lane->add(descriptor)) ::close(descriptor);
-    }
-
-    // Connections in the lane are known, because they have sent a correctly signed heartbeat.
-    static void take_back(const std::shared_ptr<State>& state, int descriptor, std::string bytes) {
-        Socket socket(state->control);
-        boost::system::error_code error;
-        socket.assign(asio::generic::stream_protocol(socket_family(descriptor), 0), descriptor, error);
-        if (error) ::close(descriptor);
-        else
-            asio::co_spawn(state->control, serve(state, std::move(socket), std::move(bytes), Peer::known),
-                           asio::detached);
-    }
-
-    // Accepts without limit; the connection table decides which connections to keep.
-    template <class Acceptor> static asio::awaitable<void> accept(std::shared_ptr<State> state, Acceptor& acceptor) {
-        asio::steady_timer pause(state->control);
-        while (acceptor.is_open()) {
-            auto [error, socket] = co_await acceptor.async_accept(token);
-            if (!acceptor.is_open()) break;
-            if (error) {
-                pause.expires_after(std::chrono::milliseconds(100));
-                co_await pause.async_wait(token);
-                continue;
-            }
-            asio::co_spawn(state->control, serve(state, Socket(std::move(socket)), "", Peer::unknown), asio::detached);
-        }
-    }
 };
+
+// A session's view of the server.
+class Server::State::Host final : public Session::Host {
+public:
+    Host(State& state, ConnectionTable::Id id) : state_(state), id_(id) {}
+    void request_accepted() override { state_.close(state_.table.set_known(id_)); }
+    void set_busy(bool busy) override { state_.table.set_busy(id_, busy); }
+    bool begin_large_body() override {
+        if (state_.large_bodies >= max_large_bodies) return false;
+        ++state_.large_bodies;
+        return true;
+    }
+    void end_large_body() noexcept override { --state_.large_bodies; }
+
+private:
+    State& state_;
+    const ConnectionTable::Id id_;
+};
+
+// The lane is created after the state is shared, because it must not keep the state alive.
+std::shared_ptr<Server::State> Server::State::make(asio::io_context& context, Api& answers) {
+    auto state = std::make_shared<State>(context, answers);
+    state->lane.emplace(
+        context, [&answers](const auto& head, auto body) { return answers.answer_beat(head, body); },
+        [weak = std::weak_ptr(state)](int descriptor, std::string bytes) {
+            if (const auto self = weak.lock()) take_back(self, descriptor, std::move(bytes));
+            else ::close(descriptor);
+        });
+    return state;
+}
+
+// Closes a displaced connection, which ends its session.
+void Server::State::close(std::optional<ConnectionTable::Id> displaced) {
+    const auto it = displaced ? sockets.find(*displaced) : sockets.end();
+    if (it == sockets.end()) return;
+    boost::system::error_code ignored;
+    it->second->close(ignored);
+}
+
+// Serves one connection; `bytes` were already read from it.
+asio::awaitable<void> Server::State::serve(std::shared_ptr<State> state, Socket socket, std::string bytes, Peer peer) {
+    boost::system::error_code ignored; // out-of-band data is read as normal data; unix sockets have none
+    socket.set_option(asio::socket_base::out_of_band_inline(true), ignored);
+    const auto [source, origin] = source_of(socket.native_handle());
+    const auto opened = state->table.open(source, origin);
+    state->close(opened.displaced);
+    if (!opened.id) co_return;
+    const auto id = *opened.id;
+    state->sockets[id] = &socket;
+    if (peer == Peer::known) state->close(state->table.set_known(id));
+    boost::beast::flat_buffer read(64 * 1024);
+    read.commit(asio::buffer_copy(read.prepare(bytes.size()), asio::buffer(bytes)));
+    auto end = SessionEnd::closed;
+    try {
+        Host host(*state, id);
+        end = co_await Session(state->api, socket, host).run(read);
+    } catch (const std::exception& e) { // out of memory
+        spdlog::error("admin API: a request could not be answered: {}", e.what());
+    }
+    state->sockets.erase(id);
+    state->table.close(id);
+    const bool has_room = state->lane->size() < max_senders;
+    boost::system::error_code error;
+    const int descriptor = end == SessionEnd::sends_beats && has_room ? socket.release(error) : -1;
+    if (descriptor >= 0 && !state->lane->add(descriptor)) ::close(descriptor);
+}
+
+// Connections in the lane are known, because they have sent a correctly signed heartbeat.
+void Server::State::take_back(const std::shared_ptr<State>& state, int descriptor, std::string bytes) {
+    Socket socket(state->control);
+    boost::system::error_code error;
+    socket.assign(asio::generic::stream_protocol(socket_family(descriptor), 0), descriptor, error);
+    if (error) ::close(descriptor);
+    else asio::co_spawn(state->control, serve(state, std::move(socket), std::move(bytes), Peer::known), asio::detached);
+}
+
+// Accepts without limit; the connection table decides which connections to keep.
+template <class Acceptor>
+asio::awaitable<void> Server::State::accept(std::shared_ptr<State> state, Acceptor& acceptor) {
+    asio::steady_timer pause(state->control);
+    while (acceptor.is_open()) {
+        auto [error, socket] = co_await acceptor.async_accept(token);
+        if (!acceptor.is_open()) break;
+        if (error) {
+            pause.expires_after(std::chrono::milliseconds(100));
+            co_await pause.async_wait(token);
+            continue;
+        }
+        asio::co_spawn(state->control, serve(state, Socket(std::move(socket)), "", Peer::unknown), asio::detached);
+    }
+}
 
 Server::Server(asio::io_context& control, Api& api) : state_(State::make(control, api)) {}
 
