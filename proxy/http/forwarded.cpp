@@ -113,7 +113,7 @@ conf::Address parse_node(std::string_view text) {
 // a trusted proxy's; otherwise the client so far, or the proxy if there is none.
 void ClientChain::add(const conf::Address& address) {
     if (!address.is_set()) {
-        client_.reset();
+        add_unknown();
         return;
     }
     if (!client_ || !trusted_.contains(address)) client_ = address;
@@ -132,7 +132,7 @@ void ClientChain::add_forwarded(std::string_view rest) {
         if (rest.empty()) return;
         if (take(rest, ',')) continue; // an empty element (RFC 9110 section 5.6.1)
         if (!add_element(rest)) {
-            client_.reset(); // the end of a malformed element is unknown, and so is the rest
+            add_unknown(); // the end of a malformed element is unknown, and so is the rest
             return;
         }
     }

@@ -1,5 +1,6 @@
 #include "proxy/http/refused_request.h"
 
+#include "proxy/http/forwarded.h"
 #include "proxy/http1/chars.h"
 
 #include <algorithm>
@@ -46,6 +47,32 @@ RefusedRequest read_refused_request(std::string_view bytes) {
         if (same_word(name, "user-agent") && request.user_agent.empty()) request.user_agent = value;
     }
     return request;
+}
+
+std::optional<conf::Address> find_refused_client(std::string_view bytes, const conf::AddressBlocks& trusted) {
+    ClientChain forwarded_for(trusted), forwarded(trusted);
+    ClientChain* last = nullptr; // the chain that the line before belongs to
+    bool told = false;
+    if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
+    bytes.remove_prefix(std::min(bytes.find('\n'), bytes.size() - 1) + 1);
+    for (auto end = bytes.find('\n'); end != std::string_view::npos; end = bytes.find('\n')) {
+        auto line = bytes.substr(0, end);
+        bytes.remove_prefix(end + 1);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (line.empty()) break;
+        if (is_blank(line.front())) { // a folded line: servers differ in what its field says
+            if (last) last->add_unknown();
+            continue;
+        }
+        last = nullptr;
+        const auto colon = line.find(':');
+        if (colon == std::string_view::npos) continue;
+        const auto name = line.substr(0, colon), value = trim(line.substr(colon + 1));
+        if (same_word(name, "x-forwarded-for")) (last = &forwarded_for)->add_forwarded_for(value);
+        if (same_word(name, "forwarded")) (last = &forwarded)->add_forwarded(value);
+        told = told || (last == &forwarded_for && !value.empty());
+    }
+    return told ? forwarded_for.client() : forwarded.client();
 }
 
 } // namespace weir::proxy::http

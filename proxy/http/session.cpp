@@ -1,5 +1,6 @@
 #include "proxy/http/session.h"
 
+#include "conf/model/ip_text.h"
 #include "proxy/http/refused_request.h"
 
 namespace weir::proxy::http {
@@ -166,7 +167,11 @@ void Session::record_refused(const Failure& failure, int status, std::string_vie
                              std::size_t body) {
     const auto request = read_refused_request(client_.in.view());
     log::AccessRecord record;
-    record.client = client_.ip;
+    conf::IpText told_ip;
+    if (client_.speaks_for_others() && !proxy_failure())
+        if (const auto told = find_refused_client(client_.in.view(), client_.listener->spec->trusted))
+            told_ip = conf::IpText(*told);
+    record.client = told_ip.view().empty() ? client_.ip : told_ip.view();
     record.peer = client_.peer();
     record.method = request.method;
     record.target = request.target;

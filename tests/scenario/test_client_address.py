@@ -7,7 +7,7 @@ from weir_test import Scenario, eventually, free_port, main
 
 
 class Behind(Scenario):
-    def start(self, backends=None, trusted="127.0.0.1, 10.0.0.0/8", pool=""):
+    def start(self, backends=None, trusted="127.0.0.1, 10.0.0.0/8", pool="", more=""):
         self.port = free_port()
         self.backends = backends or [self.backend()]
         listed = ", ".join(f'"{b.address}"' for b in self.backends)
@@ -15,7 +15,7 @@ class Behind(Scenario):
             f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web, trusted_proxies: [{trusted}]}}}}
 pools: {{web: {{backends: [{listed}]{pool}}}}}
 logging: {{access: {{format: json}}}}
-""",
+{more}""",
             workers=1,
         )
 
@@ -58,6 +58,32 @@ logging: {{access: {{format: json}}}}
         fields = raw[0]["fields"]
         self.assertEqual((fields["x-real-ip"], fields["x-forwarded-for"]), ("127.0.0.1", "127.0.0.1"))
         self.assertNotIn("203.0.113.7", str(fields))
+
+    def test_requests_that_weir_refuses_show_the_client_too(self):
+        self.start(more="limits: {header_count: 20}\ntimeouts: {client_header: 1s}\n")
+        told = "X-Forwarded-For: 1.1.1.1, 203.0.113.7, 10.0.0.3\r\n"
+        heads = [
+            (f"GET /bad HTTP/1.1\r\nHost: a\r\n{told}Bad line\r\n\r\n", 400, "203.0.113.7"),
+            (f"GET /many HTTP/1.1\r\nHost: a\r\n{told}" + "A: b\r\n" * 30 + "\r\n", 431, "203.0.113.7"),
+            (f"GET /slow HTTP/1.1\r\nHost: a\r\n{told}", 408, "203.0.113.7"),
+            (f"GET /framing HTTP/1.1\r\nHost: a\r\n{told}Content-Length: 1, 2\r\n\r\n", 400, "203.0.113.7"),
+            ("GET /none HTTP/1.1\r\nHost: a\r\nBad line\r\n\r\n", 400, "127.0.0.1"),
+            ("GET /cut HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.7", 408, "127.0.0.1"),
+        ]
+        for data, status, _ in heads:
+            self.assertEqual(self.client(self.port).send(data).reader.response("GET")["status"], status)
+        lines = self.lines(len(heads))
+        self.assertEqual([line["status"] for line in lines], [status for _, status, _ in heads])
+        self.assertEqual([line["client"] for line in lines], [client for _, _, client in heads])
+        self.assertEqual({line["peer"] for line in lines}, {"127.0.0.1"})
+        for status in (400, 431):
+            self.proxy.wait_logged(rf'request failed: .* status={status} client="203.0.113.7" peer="127.0.0.1"')
+
+    def test_a_refused_request_of_others_is_not_believed(self):
+        self.start(trusted="192.0.2.1")
+        data = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.7\r\nBad line\r\n\r\n"
+        self.assertEqual(self.client(self.port).send(data).reader.response("GET")["status"], 400)
+        self.assertEqual(self.lines(1)[0]["client"], "127.0.0.1")
 
     def test_hash_source_ip_goes_by_the_client(self):
         self.start([self.backend(name=f"b{i}") for i in range(4)], pool=", algorithm: hash, hash: {on: source_ip}")

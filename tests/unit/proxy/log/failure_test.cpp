@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <set>
 #include <string>
+#include <vector>
 
+using namespace weir;
 using namespace weir::proxy;
 using namespace std::chrono_literals;
 
@@ -52,6 +54,31 @@ TEST_CASE("a refused request shows method, target and host as far as they came")
     CHECK(request.target == "nonsense");
     CHECK(request.minor_version == -1);
     CHECK(http::read_refused_request("").target.empty());
+}
+
+TEST_CASE("the lines of a refused request that are complete name its client") {
+    std::string why;
+    const conf::AddressBlocks trusted(std::vector{conf::Cidr::parse("10.0.0.0/8", why)});
+    const auto client_of = [&](const std::string& lines) {
+        const auto client = http::find_refused_client("GET / HTTP/1.1\r\n" + lines, trusted);
+        return client ? client->ip_text() : "the peer";
+    };
+    CHECK(client_of("X-Forwarded-For: 1.1.1.1, 203.0.113.7, 10.0.0.2\r\nBad\x01: 1\r\n\r\n") == "203.0.113.7");
+    CHECK(client_of("Bad line\r\nx-forwarded-for:203.0.113.7\nHost: a") == "203.0.113.7");
+    CHECK(client_of("X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 203.0.113.7\r\n") == "203.0.113.7");
+    CHECK(client_of("Forwarded: for=\"[2001:db8::1]:80\"\r\n") == "2001:db8::1");
+    CHECK(client_of("Forwarded: for=1.1.1.1\r\nX-Forwarded-For: 203.0.113.7\r\n") == "203.0.113.7");
+    CHECK(client_of("X-Forwarded-For:\r\nForwarded: for=203.0.113.7\r\n") == "203.0.113.7");
+    for (const char* unclear :
+         {"", "X-Forwarded-For: 203.0.113.7", "X-Forwarded-For : 1.1.1.1\r\n", "X-Forwarded-For 1.1.1.1\r\n",
+          "X-Forwarded-For: 1.1.1.1,\r\n 2.2.2.2\r\n", "A: b\rX-Forwarded-For: 1.1.1.1\r\n",
+          "X-Forwarded-For: 1.1.1.1\x01\r\n", "\r\nX-Forwarded-For: 1.1.1.1\r\n"}) {
+        INFO(unclear);
+        CHECK(client_of(unclear) == "the peer");
+    }
+    CHECK_FALSE(http::find_refused_client("", trusted));
+    CHECK_FALSE(http::find_refused_client("X-Forwarded-For: 1.1.1.1\r\n", trusted));
+    CHECK_FALSE(http::find_refused_client("X-Forwarded-For: 1.1.1.1", trusted));
 }
 
 TEST_CASE("a reason may fill a few lines at once and one a second after that") {
