@@ -1,5 +1,6 @@
 #include "proxy/admin/status.h"
 
+#include "balancer/slow_start.h"
 #include "base/iso_time.h"
 #include "base/version.h"
 #include "conf/model/scalar.h"
@@ -31,6 +32,16 @@ std::string state_of(const MemberSpec& member) {
     return "unknown";
 }
 
+// The weight that a backend has now: a part of its weight during slow start.
+json::value effective_weight(const conf::Pool& pool, const MemberSpec& member) {
+    const auto began = member.backend->ramp_start();
+    if (began == balancer::TimePoint()) return member.weight;
+    const auto percent = balancer::ramp_at(std::chrono::steady_clock::now() - began, pool.slow_start);
+    const auto weight = std::uint64_t{member.weight} * percent;
+    if (weight % 100 == 0) return weight / 100;
+    return static_cast<double>(weight) / 100;
+}
+
 // The reasons of the last failed requests, newest first.
 json::array last_errors(const balancer::Backend& backend) {
     json::array errors;
@@ -39,14 +50,16 @@ json::array last_errors(const balancer::Backend& backend) {
     return errors;
 }
 
-json::object backend_status(const conf::Backend& config, const MemberSpec& member, const Runtime& runtime) {
+json::object backend_status(const PoolSpec& pool, const MemberSpec& member, const Runtime& runtime) {
     using Counters = balancer::BackendCounters;
+    const auto& config = pool.config_of(member);
     const auto& backend = *member.backend;
     const auto* health = runtime.health().monitor().find(backend);
     json::object out{{"name", backend.name()},
                      {"address", backend.address().text()},
                      {"state", state_of(member)},
                      {"weight", member.weight},
+                     {"effective_weight", effective_weight(pool.config, member)},
                      {"backup", config.backup},
                      {"requests", backend.total(&Counters::requests)},
                      {"failures", backend.total(&Counters::failures)},
@@ -101,8 +114,7 @@ json::array pools_status(const Runtime& runtime) {
     json::array pools;
     for (const auto& pool : runtime.snapshot()->pools) {
         json::array backends;
-        for (const auto& member : pool->members)
-            backends.push_back(backend_status(pool->config_of(member), member, runtime));
+        for (const auto& member : pool->members) backends.push_back(backend_status(*pool, member, runtime));
         json::object entry{{"name", pool->config.name},
                            {"algorithm", conf::Scalar<conf::Algorithm>::format(pool->config.algorithm)}};
         if (pool->config.queue && !pool->members.empty())
@@ -148,7 +160,7 @@ json::object backend_status(const Runtime& runtime, const std::string& pool, con
     for (const auto& p : runtime.snapshot()->pools)
         for (const auto& member : p->members)
             if (p->config.name == pool && (member.backend->name() == backend || p->config_of(member).name == backend))
-                return backend_status(p->config_of(member), member, runtime);
+                return backend_status(*p, member, runtime);
     return {};
 }
 

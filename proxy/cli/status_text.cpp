@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdio>
 #include <string_view>
 #include <vector>
 
@@ -46,6 +47,17 @@ public:
     std::int64_t number(std::string_view key) const {
         const auto* value = find(key);
         return value && value->is_number() ? value->to_number<std::int64_t>() : 0;
+    }
+    // Formats a number with at most two decimals: "3", "0.1".
+    std::string decimal(std::string_view key) const {
+        const auto* value = find(key);
+        if (!value || !value->is_number()) return {};
+        std::array<char, 32> out;
+        const auto size = std::snprintf(out.data(), out.size(), "%.2f", value->to_number<double>());
+        std::string text(out.data(), std::min(static_cast<std::size_t>(size), out.size() - 1));
+        text.erase(text.find_last_not_of('0') + 1);
+        if (text.ends_with('.')) text.pop_back();
+        return text;
     }
     bool is_set(std::string_view key) const {
         const auto* value = find(key);
@@ -228,7 +240,11 @@ std::vector<std::string> backend_row(const Fields& backend) {
     const auto number = [&](const char* key) { return backend.find(key) ? backend.text(key) : "-"; };
     const auto in_file = backend.in("file").text("weight");
     auto weight = backend.text("weight");
-    if (!in_file.empty() && in_file != weight) weight += " (file " + in_file + ")";
+    const auto now = backend.decimal("effective_weight");
+    const auto during_slow_start = now.empty() || now == weight ? "" : "now " + now;
+    const auto changed = in_file.empty() || in_file == weight ? "" : "file " + in_file;
+    const auto* between = during_slow_start.empty() || changed.empty() ? "" : ", ";
+    if (!during_slow_start.empty() || !changed.empty()) weight += " (" + during_slow_start + between + changed + ")";
     const auto check = backend.in("last_check");
     std::string checked = "-";
     if (check.is_there())

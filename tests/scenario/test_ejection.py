@@ -246,6 +246,10 @@ class Shares(Scenario):
         self.sick.clear()
         self.proxy.wait_up(2)
         self.assertEqual(self.shares(110), {"b0": 100, "b1": 10})
+        whole, part = self.proxy.status()["pools"][0]["backends"]
+        self.assertEqual((whole["weight"], whole["effective_weight"]), (1, 1))
+        self.assertEqual(part["weight"], 1)
+        self.assertAlmostEqual(part["effective_weight"], 0.1, delta=0.01)
 
     def test_a_new_backend_gets_a_tenth_at_first_and_a_reload_does_not_begin_it_again(self):
         self.serve("slow_start: 2s", 2)

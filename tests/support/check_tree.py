@@ -78,6 +78,7 @@ ROOMS = {
         "conf/plan",
         "conf/store",
         "lock/fleet",
+        "balancer",
         "health/probes",
         "proxy/http1",
         "proxy/snapshot",

@@ -68,6 +68,26 @@ pool web, round_robin
 )");
 }
 
+TEST_CASE("the status shows what a backend takes of its weight during slow start") {
+    Status status;
+    auto& backend = status.backend();
+    backend["effective_weight"] = 1;
+    CHECK_FALSE(status.says("(now"));
+    backend["weight"] = 10;
+    backend["file"].as_object()["weight"] = 10;
+    backend["effective_weight"] = 3.7;
+    CHECK(status.says("  10 (now 3.7)  "));
+    backend["effective_weight"] = 3;
+    CHECK(status.says("  10 (now 3)  "));
+    backend["file"].as_object()["weight"] = 2;
+    CHECK(status.says("  10 (now 3, file 2)  "));
+    backend["effective_weight"] = 10;
+    CHECK(status.says("  10 (file 2)  "));
+    backend["weight"] = backend["file"].as_object()["weight"] = 1;
+    backend["effective_weight"] = 0.1;
+    CHECK(status.says("  1 (now 0.1)  "));
+}
+
 TEST_CASE("the status says how the last reload ended, why and when") {
     Status status;
     status.reload("last") = {{"verdict", "rolled_back"},
