@@ -313,7 +313,7 @@ bool Exchange::may_try_again(FailedTry::Stage stage) {
 // With Blame::nobody, the try counts as a failed request but not against the backend's health.
 void Exchange::count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage, Blame blame) {
     link.counters().failures.add();
-    if (blame == Blame::backend) context_.note_outcome(selection_.pool(), member, BackendOutcome::failure);
+    if (blame == Blame::backend) context_.note_outcome(selection_.pool(), member, outcome_of_failure(failure_.reason));
     auto record = describe();
     record.failure = failure_;
     if (record.status == 0) record.status = status_of(failure_.reason);

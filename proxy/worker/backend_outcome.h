@@ -1,9 +1,11 @@
 // What one request says about its backend. A client must not be able to take a backend out of service: otherwise one
 // client could take down a pool with many requests.
 //
-// Thread: pure function.
+// Thread: pure functions.
 // Lifetime: none.
 #pragma once
+
+#include "proxy/log/failure_reason.h"
 
 namespace weir::proxy {
 
@@ -23,6 +25,17 @@ constexpr BackendOutcome outcome_of_status(int status) {
     case 501:
     case 505: return BackendOutcome::success;
     default: return status >= 500 ? BackendOutcome::server_error : BackendOutcome::success;
+    }
+}
+
+// `reason` is a failure that the backend caused. A client can choose a URL whose answer has a head over the limit, such
+// as a redirect that repeats a long target, or an event stream that is silent for long. A backend that hangs also lets
+// other requests wait, which counts.
+constexpr BackendOutcome outcome_of_failure(FailureReason reason) {
+    switch (reason) {
+    case FailureReason::response_head_too_large:
+    case FailureReason::stream_idle: return BackendOutcome::server_error;
+    default: return BackendOutcome::failure;
     }
 }
 

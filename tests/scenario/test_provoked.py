@@ -61,6 +61,24 @@ class Provoked(Scenario):
         self.assertEqual(self.counted(), (0, ["up"]))
         self.assertEqual(self.proxy.backends()[self.behind.address]["failures"], 6)  # they are counted as what they are
 
+    def test_redirects_that_repeat_a_long_target_do_not_eject(self):
+        self.serve(lambda c, r: c.sendall(f"HTTP/1.1 302 Found\r\nLocation: {r['target'] * 3}\r\n\r\n".encode()))
+        request = f"GET /{'a' * 8000} HTTP/1.1\r\nHost: a\r\n\r\n"
+        self.assertEqual(self.ask(request, 6), [502] * 6)
+        self.assertEqual(self.counted(), (6, ["up"]))  # a lowered limit is still rolled back
+
+    def test_event_streams_that_are_silent_do_not_eject(self):
+        def stream(connection, request):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+            while connection.recv(65536):
+                pass
+
+        self.serve(stream, more="timeouts: {stream_idle: 1s}")
+        clients = [self.client(self.port).send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n") for _ in range(6)]
+        for client in clients:
+            client.rest()
+        eventually(lambda: self.counted() == (6, ["up"]), "all streams are cut")
+
     def serve_raw(self, answer):
         """A backend that reads what has been sent, answers with these bytes, and closes."""
         listener = socket.create_server(("127.0.0.1", 0))

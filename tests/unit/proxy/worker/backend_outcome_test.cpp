@@ -10,3 +10,13 @@ TEST_CASE("only statuses that say that a server cannot serve speak against it") 
     for (const int status : {101, 200, 204, 301, 400, 404, 408, 429, 499, 501, 505})
         CHECK(outcome_of_status(status) == BackendOutcome::success);
 }
+
+TEST_CASE("a failure that good requests can ask for counts for the canary only") {
+    for (const auto reason : {FailureReason::response_head_too_large, FailureReason::stream_idle})
+        CHECK(outcome_of_failure(reason) == BackendOutcome::server_error);
+    for (const auto reason :
+         {FailureReason::connect_refused, FailureReason::connect_timeout, FailureReason::connect_failed,
+          FailureReason::backend_closed, FailureReason::backend_timeout, FailureReason::bad_response_head,
+          FailureReason::response_truncated, FailureReason::bad_response_body})
+        CHECK(outcome_of_failure(reason) == BackendOutcome::failure);
+}
