@@ -19,10 +19,14 @@ class MemoryWorker final : private MemoryWorkerParts, public proxy::WorkerContex
 public:
     // Clients connect to the first listener.
     explicit MemoryWorker(conf::Config config) : WorkerContext(0, log_parts, counters_parts) {
-        const auto snapshot = builder_.build(std::move(config), "hash", {}, nullptr);
+        reload(std::move(config));
+    }
+
+    void reload(conf::Config config) {
+        const auto snapshot = builder_.build(std::move(config), "hash", {}, view ? view->snapshot : nullptr);
         for (const auto& pool : snapshot->pools)
             for (const auto& member : pool->members) member.backend->set_verdict(balancer::Verdict::up);
-        view = views_.build(snapshot, nullptr);
+        view = views_.build(snapshot, view);
         listener_->spec = snapshot->listeners[0];
         listener_->view = view;
     }
@@ -36,6 +40,7 @@ public:
         spawn(std::move(session));
         return client;
     }
+    const std::shared_ptr<proxy::WorkerListener>& listener() const { return listener_; }
     void forget_idle() { views_.close_all_idle(); }
 
 private:
