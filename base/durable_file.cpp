@@ -43,7 +43,7 @@ error_code sync_directory(const std::string& path) {
 
 } // namespace
 
-error_code replace_file(const std::string& path, std::string_view content) {
+Result<void> replace_file(const std::string& path, std::string_view content) {
     const auto aside = path + ".new-" + std::to_string(::getpid()); // other processes may replace the same file
     auto error = write_synced(aside, content);
     if (!error && std::rename(aside.c_str(), path.c_str()) != 0) error = last_error();
@@ -51,24 +51,26 @@ error_code replace_file(const std::string& path, std::string_view content) {
         ::unlink(aside.c_str());
         return error;
     }
-    return sync_directory(path);
+    if (const auto unsynced = sync_directory(path)) return unsynced;
+    return {};
 }
 
-std::optional<std::string> read_whole_file(const std::string& path, error_code& error, std::size_t most) {
-    error.clear();
+Result<std::string> read_whole_file(const std::string& path, std::size_t most) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return last_error();
+    error_code error;
     std::string text;
     std::array<char, 16384> piece;
-    for (bool more = fd >= 0; more && text.size() < most;) {
+    for (bool more = true; more && text.size() < most;) {
         const auto got = ::read(fd, piece.data(), std::min(piece.size(), most - text.size()));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) error = last_error();
         if (got > 0) text.append(piece.data(), static_cast<std::size_t>(got));
         more = got > 0;
     }
-    if (fd < 0) error = last_error();
-    else ::close(fd);
-    return error ? std::nullopt : std::optional(std::move(text));
+    ::close(fd);
+    if (error) return error;
+    return text;
 }
 
 } // namespace weir

@@ -5,19 +5,17 @@
 // Lifetime: keeps nothing.
 #pragma once
 
-#include <boost/system/error_code.hpp>
+#include "base/result.h"
 
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace weir {
 
-// Replaces `path`. Only the owner may access the new file (mode 0600). Returns an error if any step fails.
-boost::system::error_code replace_file(const std::string& path, std::string_view content);
+// Replaces `path`. Only the owner may access the new file (mode 0600). Fails if any step fails.
+Result<void> replace_file(const std::string& path, std::string_view content);
 
-// Reads at most `most` bytes of a file. On failure, returns nothing and sets `error` (ENOENT for a missing file).
-std::optional<std::string> read_whole_file(const std::string& path, boost::system::error_code& error,
-                                           std::size_t most = std::string::npos);
+// Reads at most `most` bytes of a file. The error has the code of the system, such as ENOENT for a missing file.
+Result<std::string> read_whole_file(const std::string& path, std::size_t most = std::string::npos);
 
 } // namespace weir

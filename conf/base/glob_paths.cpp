@@ -12,16 +12,18 @@ int is_fatal(const char*, int error) { return error != ENOENT && error != ENOTDI
 
 } // namespace
 
-std::vector<std::string> glob_paths(const std::string& pattern, Matching matching, std::string& why) {
+Result<std::vector<std::string>> glob_paths(const std::string& pattern, Matching matching) {
     glob_t found{};
-    std::vector<std::string> paths;
     errno = 0;
     const bool files = matching == Matching::files;
     const int result = ::glob(pattern.c_str(), files ? 0 : GLOB_ONLYDIR, files ? is_fatal : nullptr, &found);
-    if (result == GLOB_ABORTED || result == GLOB_NOSPACE)
-        why = pattern + " cannot be looked for: " + (errno ? std::strerror(errno) : "a directory cannot be read");
+    const int error = errno;
+    std::vector<std::string> paths;
     if (result == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     ::globfree(&found);
+    if (result == GLOB_ABORTED || result == GLOB_NOSPACE)
+        return Error(pattern +
+                     " cannot be looked for: " + (error ? std::strerror(error) : "a directory cannot be read"));
     return paths;
 }
 

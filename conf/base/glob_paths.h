@@ -4,6 +4,8 @@
 // Lifetime: the result owns its text.
 #pragma once
 
+#include "base/result.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +17,7 @@ inline bool is_pattern(std::string_view text) { return text.find_first_of("*?[")
 enum class Matching { files, directories };
 
 // Returns the paths that match. A missing directory has no matches. If a directory cannot be read, a search for files
-// returns nothing and sets `why`, and a search for directories skips it.
-std::vector<std::string> glob_paths(const std::string& pattern, Matching matching, std::string& why);
+// fails, and a search for directories skips it.
+Result<std::vector<std::string>> glob_paths(const std::string& pattern, Matching matching);
 
 } // namespace weir::conf

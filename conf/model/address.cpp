@@ -40,51 +40,39 @@ bool has_password(std::string_view text) {
 
 constexpr const char* no_user_info = "an address has no user name and no password: write only what follows the \"@\"";
 
+Error bad_port(std::string_view text) { return Error("\"" + std::string(text) + "\" is not a port (1 to 65535)"); }
+
 } // namespace
 
-Address Address::parse(std::string_view text, std::string& why) {
-    if (has_password(text)) {
-        why = no_user_info;
-        return {};
-    }
+Result<Address> Address::parse(std::string_view text) {
+    if (has_password(text)) return Error(no_user_info);
     const auto colon = text.rfind(':');
-    if (colon == std::string_view::npos) {
-        why = "an address is IP:port, such as \"10.0.0.11:8080\" or \"[::1]:8080\"; the port is missing";
-        return {};
-    }
+    if (colon == std::string_view::npos)
+        return Error("an address is IP:port, such as \"10.0.0.11:8080\" or \"[::1]:8080\"; the port is missing");
     auto ip = text.substr(0, colon);
     const bool bracketed = ip.size() >= 2 && ip.front() == '[' && ip.back() == ']';
     if (bracketed) ip = ip.substr(1, ip.size() - 2);
     Address address;
-    if (!parse_ip(ip, address.family_, address.bytes_)) {
-        why = ip.empty() ? "the IP address is missing; to listen everywhere write \"0.0.0.0:PORT\" or \"[::]:PORT\""
-                         : "\"" + std::string(ip) + "\" is not an IP address";
-        return {};
-    }
-    if ((address.family_ == AF_INET6) != bracketed) {
-        why = "an IPv6 address stands in brackets: \"[::1]:8080\"";
-        return {};
-    }
+    if (ip.empty())
+        return Error("the IP address is missing; to listen everywhere write \"0.0.0.0:PORT\" or \"[::]:PORT\"");
+    if (!parse_ip(ip, address.family_, address.bytes_))
+        return Error("\"" + std::string(ip) + "\" is not an IP address");
+    if ((address.family_ == AF_INET6) != bracketed) return Error("an IPv6 address stands in brackets: \"[::1]:8080\"");
     const int port = parse_number(text.substr(colon + 1), 65535);
-    if (port < 1) {
-        why = "\"" + std::string(text.substr(colon + 1)) + "\" is not a port (1 to 65535)";
-        return {};
-    }
+    if (port < 1) return bad_port(text.substr(colon + 1));
     address.port_ = static_cast<std::uint16_t>(port);
     return address;
 }
 
 namespace {
 
-// Returns the path of "unix:/run/app.sock". On failure, returns an empty text and sets `why`.
-std::string parse_socket_path(std::string_view text, std::string& why) {
+// Returns the path of "unix:/run/app.sock".
+Result<std::string> parse_socket_path(std::string_view text) {
     const auto path = text.substr(std::string_view("unix:").size());
     const bool plain = std::all_of(path.begin(), path.end(), [](unsigned char c) { return c > 0x20 && c != 0x7f; });
-    if (path.size() < 2 || path[0] != '/' || path.back() == '/' || path.size() > max_socket_path || !plain) {
-        why = "a unix socket is \"unix:/absolute/path\" of at most " + std::to_string(max_socket_path) +
-              " bytes, without spaces";
-        return {};
-    }
+    if (path.size() < 2 || path[0] != '/' || path.back() == '/' || path.size() > max_socket_path || !plain)
+        return Error("a unix socket is \"unix:/absolute/path\" of at most " + std::to_string(max_socket_path) +
+                     " bytes, without spaces");
     return std::string(path);
 }
 
@@ -121,33 +109,27 @@ std::string BackendAddress::default_name() const {
     return is_unix() ? socket_path.substr(socket_path.rfind('/') + 1) : text();
 }
 
-BackendAddress BackendAddress::parse(std::string_view text, std::string& why) {
-    if (text.starts_with("unix:")) {
-        BackendAddress address;
-        address.socket_path = parse_socket_path(text, why);
-        return address;
-    }
-    if (has_password(text)) {
-        why = no_user_info;
-        return {};
-    }
-    const auto colon = text.rfind(':');
-    const auto host = text.substr(0, colon);
+Result<BackendAddress> BackendAddress::parse(std::string_view text) {
     BackendAddress address;
-    if (colon == std::string_view::npos || !is_host_name(host)) {
-        address.ip = Address::parse(text, why);
-        address.port = address.ip.port();
-        if (colon == std::string_view::npos)
-            why =
-                "an address is IP:port or name:port, such as \"10.0.0.11:8080\" or \"app.internal:8080\"; the port is "
-                "missing";
+    if (text.starts_with("unix:")) {
+        auto path = parse_socket_path(text);
+        if (!path) return path.error();
+        address.socket_path = *std::move(path);
         return address;
+    }
+    if (has_password(text)) return Error(no_user_info);
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos)
+        return Error("an address is IP:port or name:port, such as \"10.0.0.11:8080\" or \"app.internal:8080\"; the "
+                     "port is missing");
+    const auto host = text.substr(0, colon);
+    if (!is_host_name(host)) {
+        const auto ip = Address::parse(text);
+        if (!ip) return ip.error();
+        return BackendAddress(*ip);
     }
     const int port = parse_number(text.substr(colon + 1), 65535);
-    if (port < 1) {
-        why = "\"" + std::string(text.substr(colon + 1)) + "\" is not a port (1 to 65535)";
-        return address;
-    }
+    if (port < 1) return bad_port(text.substr(colon + 1));
     address.host = host;
     for (auto& c : address.host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     address.port = static_cast<std::uint16_t>(port);
@@ -199,19 +181,15 @@ socklen_t Address::to_sockaddr(sockaddr_storage& out) const {
     return sizeof *in;
 }
 
-Cidr Cidr::parse(std::string_view text, std::string& why) {
+Result<Cidr> Cidr::parse(std::string_view text) {
     Cidr block;
     const auto slash = text.find('/');
-    if (!parse_ip(text.substr(0, slash), block.family, block.bytes)) {
-        why = "\"" + std::string(text) + "\" is not a block of addresses, such as \"10.0.0.0/8\" or \"fd00::/8\"";
-        return {};
-    }
+    if (!parse_ip(text.substr(0, slash), block.family, block.bytes))
+        return Error("\"" + std::string(text) +
+                     "\" is not a block of addresses, such as \"10.0.0.0/8\" or \"fd00::/8\"");
     const int most = block.family == AF_INET ? 32 : 128;
     const int prefix = slash == std::string_view::npos ? most : parse_number(text.substr(slash + 1), most);
-    if (prefix < 0) {
-        why = "the prefix length is a number from 0 to " + std::to_string(most);
-        return {};
-    }
+    if (prefix < 0) return Error("the prefix length is a number from 0 to " + std::to_string(most));
     block.prefix = static_cast<unsigned>(prefix);
     return block;
 }
@@ -234,9 +212,15 @@ bool Cidr::contains(const Address& address) const {
 
 std::string Cidr::text() const { return format_ip(family, bytes) + "/" + std::to_string(prefix); }
 
-AdminAddress AdminAddress::parse(std::string_view text, std::string& why) {
-    if (!text.starts_with("unix:")) return {Address::parse(text, why)};
-    return {parse_socket_path(text, why)};
+Result<AdminAddress> AdminAddress::parse(std::string_view text) {
+    if (text.starts_with("unix:")) {
+        auto path = parse_socket_path(text);
+        if (!path) return path.error();
+        return AdminAddress{*std::move(path)};
+    }
+    const auto address = Address::parse(text);
+    if (!address) return address.error();
+    return AdminAddress{*address};
 }
 
 std::string AdminAddress::text() const {

@@ -4,6 +4,8 @@
 // Lifetime: values that own their data.
 #pragma once
 
+#include "base/result.h"
+
 #include <array>
 #include <cstdint>
 #include <string>
@@ -22,8 +24,8 @@ public:
     Address(const Address&) = default;
     Address& operator=(const Address&) = default;
 
-    // Parses "10.0.0.1:80" or "[::1]:80". On failure, sets `why` to the reason and returns an unset address.
-    static Address parse(std::string_view text, std::string& why);
+    // Parses "10.0.0.1:80" or "[::1]:80". An error says what is wrong and how to write it.
+    static Result<Address> parse(std::string_view text);
     static Address from(const sockaddr* addr);
 
     bool is_set() const { return family_ != AF_UNSPEC; }
@@ -60,8 +62,8 @@ struct BackendAddress {
     BackendAddress() = default;
     BackendAddress(const Address& address) : ip(address), port(address.port()) {} // implicit by design
 
-    // Parses "10.0.0.1:80", "[::1]:80", "app.internal:80" or "unix:/run/app.sock". On failure, sets `why`.
-    static BackendAddress parse(std::string_view text, std::string& why);
+    // Parses "10.0.0.1:80", "[::1]:80", "app.internal:80" or "unix:/run/app.sock".
+    static Result<BackendAddress> parse(std::string_view text);
     bool is_name() const { return !host.empty(); }
     bool is_unix() const { return !socket_path.empty(); }
     bool is_set() const { return is_name() || is_unix() || ip.is_set(); }
@@ -78,7 +80,7 @@ struct Cidr {
     std::array<unsigned char, 16> bytes{};
     unsigned prefix = 0;
 
-    static Cidr parse(std::string_view text, std::string& why);
+    static Result<Cidr> parse(std::string_view text);
     bool contains(const Address& address) const; // an IPv4-mapped IPv6 client counts as IPv4
     std::string text() const;
     bool operator==(const Cidr&) const = default;
@@ -88,7 +90,7 @@ struct Cidr {
 struct AdminAddress {
     std::variant<Address, std::string> where;
 
-    static AdminAddress parse(std::string_view text, std::string& why);
+    static Result<AdminAddress> parse(std::string_view text);
     bool is_unix() const { return where.index() == 1; }
     std::string text() const;
     bool operator==(const AdminAddress&) const = default;

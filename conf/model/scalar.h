@@ -83,18 +83,18 @@ template <class T> struct Scalar;
 template <class E>
 requires std::is_enum_v<E>
 struct Scalar<E> {
-    static E parse(std::string_view text, std::string& why) {
+    static Result<E> parse(std::string_view text) {
         std::vector<std::string_view> known;
+        bool reserved = false;
         for (const auto& word : Words<E>::all) {
             if (word.text == text && word.value) return *word.value;
-            if (word.text == text) why = "\"" + std::string(text) + "\" is not supported yet";
+            reserved = reserved || word.text == text;
             if (word.value) known.push_back(word.text);
         }
-        if (!why.empty()) return {};
-        why = "\"" + std::string(text) + "\" is none of";
-        for (const auto word : known) why += " " + std::string(word);
-        why += did_you_mean(text, known);
-        return {};
+        if (reserved) return Error("\"" + std::string(text) + "\" is not supported yet");
+        std::string message = "\"" + std::string(text) + "\" is none of";
+        for (const auto word : known) message += " " + std::string(word);
+        return Error(message + did_you_mean(text, known));
     }
     static std::string format(E value) {
         for (const auto& word : Words<E>::all)
@@ -104,71 +104,70 @@ struct Scalar<E> {
 };
 
 template <> struct Scalar<bool> {
-    static bool parse(std::string_view text, std::string& why) {
-        if (text != "true" && text != "false") why = "write true or false";
+    static Result<bool> parse(std::string_view text) {
+        if (text != "true" && text != "false") return Error("write true or false");
         return text == "true";
     }
     static std::string format(bool value) { return value ? "true" : "false"; }
 };
 
 template <> struct Scalar<std::string> {
-    static std::string parse(std::string_view text, std::string&) { return std::string(text); }
+    static Result<std::string> parse(std::string_view text) { return std::string(text); }
     static std::string format(const std::string& value) { return value; }
 };
 
 // A secret has no `format`: only its fingerprint is shown, by describe().
 template <> struct Scalar<Secret> {
-    static Secret parse(std::string_view text, std::string&) { return {std::string(text)}; }
+    static Result<Secret> parse(std::string_view text) { return Secret{std::string(text)}; }
 };
 
 template <> struct Scalar<Duration> {
-    static Duration parse(std::string_view text, std::string& why) { return parse_duration(text, why); }
+    static Result<Duration> parse(std::string_view text) { return parse_duration(text); }
     static std::string format(Duration value) { return conf::format(value); }
 };
 template <> struct Scalar<Size> {
-    static Size parse(std::string_view text, std::string& why) { return parse_size(text, why); }
+    static Result<Size> parse(std::string_view text) { return parse_size(text); }
     static std::string format(Size value) { return conf::format(value); }
 };
 template <> struct Scalar<Percent> {
-    static Percent parse(std::string_view text, std::string& why) { return parse_percent(text, why); }
+    static Result<Percent> parse(std::string_view text) { return parse_percent(text); }
     static std::string format(Percent value) { return conf::format(value); }
 };
 template <> struct Scalar<Workers> {
-    static Workers parse(std::string_view text, std::string& why) { return parse_workers(text, why); }
+    static Result<Workers> parse(std::string_view text) { return parse_workers(text); }
     static std::string format(Workers value) { return conf::format(value); }
 };
 
 template <> struct Scalar<Parallel> {
-    static Parallel parse(std::string_view text, std::string& why) { return parse_parallel(text, why); }
+    static Result<Parallel> parse(std::string_view text) { return parse_parallel(text); }
     static std::string format(Parallel value) { return conf::format(value); }
 };
 
 template <> struct Scalar<Address> {
-    static Address parse(std::string_view text, std::string& why) { return Address::parse(text, why); }
+    static Result<Address> parse(std::string_view text) { return Address::parse(text); }
     static std::string format(const Address& value) { return value.text(); }
 };
 template <> struct Scalar<BackendAddress> {
-    static BackendAddress parse(std::string_view text, std::string& why) { return BackendAddress::parse(text, why); }
+    static Result<BackendAddress> parse(std::string_view text) { return BackendAddress::parse(text); }
     static std::string format(const BackendAddress& value) { return value.text(); }
 };
 template <> struct Scalar<AdminAddress> {
-    static AdminAddress parse(std::string_view text, std::string& why) { return AdminAddress::parse(text, why); }
+    static Result<AdminAddress> parse(std::string_view text) { return AdminAddress::parse(text); }
     static std::string format(const AdminAddress& value) { return value.text(); }
 };
 template <> struct Scalar<Cidr> {
-    static Cidr parse(std::string_view text, std::string& why) { return Cidr::parse(text, why); }
+    static Result<Cidr> parse(std::string_view text) { return Cidr::parse(text); }
     static std::string format(const Cidr& value) { return value.text(); }
 };
 
 template <> struct Scalar<StatusRange> {
-    static StatusRange parse(std::string_view text, std::string& why) {
+    static Result<StatusRange> parse(std::string_view text) {
         const auto dash = text.find('-');
-        std::string bad;
-        const auto first = parse_whole(text.substr(0, dash), 100, 599, bad);
-        const auto last = dash == std::string_view::npos ? first : parse_whole(text.substr(dash + 1), 100, 599, bad);
-        if (!bad.empty() || last < first)
-            why = "write a status or a range of statuses from 100 to 599: \"200\" or \"200-399\"";
-        return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
+        const auto first = parse_whole(text.substr(0, dash), 100, 599);
+        const auto last = dash == std::string_view::npos ? first : parse_whole(text.substr(dash + 1), 100, 599);
+        if (!first || !last || *last < *first)
+            return Error("write a status or a range of statuses from 100 to 599: \"200\" or \"200-399\"");
+        return StatusRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
     }
     static std::string format(StatusRange value) {
         const auto first = std::to_string(value.first);
@@ -178,8 +177,8 @@ template <> struct Scalar<StatusRange> {
 
 // A type that is written as one scalar.
 template <class T>
-concept ScalarType = requires(std::string_view text, std::string& why) {
-    { Scalar<T>::parse(text, why) } -> std::same_as<T>;
+concept ScalarType = requires(std::string_view text) {
+    { Scalar<T>::parse(text) } -> std::same_as<Result<T>>;
 };
 
 } // namespace weir::conf

@@ -44,62 +44,56 @@ std::string quoted(std::string_view text) { return "\"" + std::string(text.subst
 
 } // namespace
 
-Duration parse_duration(std::string_view text, std::string& why) {
+Result<Duration> parse_duration(std::string_view text) {
     std::string_view unit;
     const auto number = split_number(text, unit);
-    if (number && unit.empty()) {
-        why = "a duration needs a unit: " + std::string(text) + "s or " + std::string(text) + "ms (also m, h, d)";
-        return {};
-    }
+    if (number && unit.empty())
+        return Error("a duration needs a unit: " + std::string(text) + "s or " + std::string(text) +
+                     "ms (also m, h, d)");
     const auto ms = number ? scaled(*number, unit, duration_units, longest_ms) : std::nullopt;
-    if (ms && *ms == 0) {
-        why = "a duration is more than 0; the shortest is 1ms";
-        return {};
-    }
-    if (!ms) {
-        why =
-            quoted(text) + " is not a duration of at most 365d: write a whole number and ms, s, m, h or d, such as 5s";
-        return {};
-    }
+    if (!ms)
+        return Error(quoted(text) +
+                     " is not a duration of at most 365d: write a whole number and ms, s, m, h or d, such as 5s");
+    if (*ms == 0) return Error("a duration is more than 0; the shortest is 1ms");
     return Duration(static_cast<Duration::rep>(*ms));
 }
 
-Size parse_size(std::string_view text, std::string& why) {
-    if (text == "0") return {};
+Result<Size> parse_size(std::string_view text) {
+    if (text == "0") return Size{};
     std::string_view unit;
     const auto number = split_number(text, unit);
-    if (number && unit.empty()) {
-        why = "a size needs a unit: " + std::string(text) + "KiB or " + std::string(text) + "B (also MiB, GiB)";
-        return {};
-    }
+    if (number && unit.empty())
+        return Error("a size needs a unit: " + std::string(text) + "KiB or " + std::string(text) + "B (also MiB, GiB)");
     const auto bytes = number ? scaled(*number, unit, size_units, largest_size) : std::nullopt;
-    if (!bytes) {
-        why = quoted(text) + " is not a size: write a whole number and B, KiB, MiB or GiB, such as 16KiB";
-        return {};
-    }
-    return {*bytes};
+    if (!bytes)
+        return Error(quoted(text) + " is not a size: write a whole number and B, KiB, MiB or GiB, such as 16KiB");
+    return Size{*bytes};
 }
 
-Percent parse_percent(std::string_view text, std::string& why) {
+Result<Percent> parse_percent(std::string_view text) {
     std::string_view unit;
     const auto number = split_number(text, unit);
-    if (!number || unit != "%" || *number > 100) {
-        why = quoted(text) + " is not a share: write 0% to 100%";
-        return {};
+    if (!number || unit != "%" || *number > 100) return Error(quoted(text) + " is not a share: write 0% to 100%");
+    return Percent{static_cast<std::uint32_t>(*number)};
+}
+
+Result<Workers> parse_workers(std::string_view text) {
+    if (text == "auto") return Workers{};
+    const auto count = parse_whole(text, 1, 256);
+    if (!count) return count.error();
+    return Workers{static_cast<std::uint32_t>(*count)};
+}
+
+Result<Parallel> parse_parallel(std::string_view text) {
+    if (!text.ends_with('%')) {
+        const auto count = parse_whole(text, 1, 1000);
+        if (!count) return count.error();
+        return Parallel{static_cast<std::uint32_t>(*count), {}};
     }
-    return {static_cast<std::uint32_t>(*number)};
-}
-
-Workers parse_workers(std::string_view text, std::string& why) {
-    if (text == "auto") return {};
-    return {static_cast<std::uint32_t>(parse_whole(text, 1, 256, why))};
-}
-
-Parallel parse_parallel(std::string_view text, std::string& why) {
-    if (!text.ends_with('%')) return {static_cast<std::uint32_t>(parse_whole(text, 1, 1000, why)), {}};
-    const auto share = parse_percent(text, why);
-    if (why.empty() && share.value == 0) why = "at least one at a time: write a number, or 1% to 100%";
-    return {1, share};
+    const auto share = parse_percent(text);
+    if (!share) return share.error();
+    if (share->value == 0) return Error("at least one at a time: write a number, or 1% to 100%");
+    return Parallel{1, *share};
 }
 
 std::uint32_t Parallel::of(std::size_t all) const {
@@ -107,14 +101,13 @@ std::uint32_t Parallel::of(std::size_t all) const {
     return std::max(1u, static_cast<std::uint32_t>(all * share.value / 100));
 }
 
-std::uint64_t parse_whole(std::string_view text, std::uint64_t least, std::uint64_t most, std::string& why) {
+Result<std::uint64_t> parse_whole(std::string_view text, std::uint64_t least, std::uint64_t most) {
     std::string_view rest;
     const auto number = split_number(text, rest);
     if (number && rest.empty() && *number >= least && *number <= most) return *number;
     const bool octal = text.size() > 1 && text[0] == '0' && is_digit(text[1]);
-    why = quoted(text) + " is not a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
-          (octal ? " (leave out the leading zero)" : "");
-    return least;
+    return Error(quoted(text) + " is not a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
+                 (octal ? " (leave out the leading zero)" : ""));
 }
 
 std::string format(Duration duration) {

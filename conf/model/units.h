@@ -4,6 +4,8 @@
 // Lifetime: values that own their data.
 #pragma once
 
+#include "base/result.h"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -43,15 +45,15 @@ struct Secret {
     bool operator==(const Secret&) const = default;
 };
 
-// Each function parses one scalar. On failure it sets `why` to the reason and the expected form; on success it leaves
-// `why` unchanged. Durations range from 1ms to 365d, with the units ms, s, m, h and d.
-Duration parse_duration(std::string_view text, std::string& why);
-Size parse_size(std::string_view text, std::string& why);
-Percent parse_percent(std::string_view text, std::string& why);
-Workers parse_workers(std::string_view text, std::string& why);
-Parallel parse_parallel(std::string_view text, std::string& why);
+// Each function parses one scalar. An error says what is wrong and which form is expected. Durations range from 1ms to
+// 365d, with the units ms, s, m, h and d.
+Result<Duration> parse_duration(std::string_view text);
+Result<Size> parse_size(std::string_view text);
+Result<Percent> parse_percent(std::string_view text);
+Result<Workers> parse_workers(std::string_view text);
+Result<Parallel> parse_parallel(std::string_view text);
 // Parses a plain decimal number from `least` to `most`, without sign, leading zeros or underscores.
-std::uint64_t parse_whole(std::string_view text, std::uint64_t least, std::uint64_t most, std::string& why);
+Result<std::uint64_t> parse_whole(std::string_view text, std::uint64_t least, std::uint64_t most);
 
 std::string format(Duration duration); // "5s", "1500ms"
 std::string format(Size size);         // "16KiB", "1000"

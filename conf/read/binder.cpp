@@ -32,17 +32,10 @@ void Binder::whole(std::string_view key, std::uint32_t& value, std::uint64_t lea
                    std::string_view) {
     const auto* entry = take(key);
     if (!entry) return;
-    std::string why;
-    const auto scalar = scalar_text(context_, entry->value, join(key), why);
-    if (why.empty()) {
-        value = static_cast<std::uint32_t>(parse_whole(scalar.text, least, most, why));
-        if (!why.empty() && !scalar.variables.empty()) {
-            std::string hint;
-            parse_whole(entry->value.text, least, most, hint);
-            why = explain_hidden(entry->value, hint);
-        }
-    }
-    if (!why.empty()) context_.fail(entry->value.mark, join(key), why);
+    const auto parsed = parse_scalar(context_, entry->value, join(key),
+                                     [&](std::string_view text) { return parse_whole(text, least, most); });
+    if (parsed) value = static_cast<std::uint32_t>(*parsed);
+    else context_.fail(entry->value.mark, join(key), parsed.error().message());
 }
 
 void Binder::pairs(std::string_view key, std::vector<std::pair<std::string, std::string>>& values, std::string_view) {
@@ -76,20 +69,18 @@ bool Binder::expect(BindContext& context, const Node& node, const std::string& p
     return false;
 }
 
-Expanded Binder::scalar_text(BindContext& context, const Node& node, const std::string& path, std::string& why) {
-    if (node.kind != Node::Kind::scalar) {
-        why = std::string("expected a single value, found ") + name_of(node.kind);
-        return {};
-    }
-    auto expanded = expand(node.text, context.lookup, why);
-    if (!expanded.variables.empty())
-        context.substitutions.push_back({path, node.text, expanded.text, expanded.variables});
+Result<Expanded> Binder::scalar_text(BindContext& context, const Node& node, const std::string& path) {
+    if (node.kind != Node::Kind::scalar)
+        return Error(std::string("expected a single value, found ") + name_of(node.kind));
+    auto expanded = expand(node.text, context.lookup);
+    if (expanded && !expanded->variables.empty())
+        context.substitutions.push_back({path, node.text, expanded->text, expanded->variables});
     return expanded;
 }
 
-std::string Binder::explain_hidden(const Node& node, const std::string& hint) {
-    if (hint.empty()) return "the value of \"" + node.text + "\" is not valid here";
-    return hint + "; the values of variables are not shown";
+Error Binder::explain_hidden(const Node& node, const std::string& hint) {
+    if (hint.empty()) return Error("the value of \"" + node.text + "\" is not valid here");
+    return Error(hint + "; the values of variables are not shown");
 }
 
 } // namespace weir::conf

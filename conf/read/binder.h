@@ -84,9 +84,12 @@ private:
     static bool expect(BindContext& context, const Node& node, const std::string& path, Node::Kind kind,
                        const char* what);
     // Returns the text of a scalar with variables expanded, and records the variables.
-    static Expanded scalar_text(BindContext& context, const Node& node, const std::string& path, std::string& why);
-    // Returns the error for a text with variables. `hint` is the error for the text as written.
-    static std::string explain_hidden(const Node& node, const std::string& hint);
+    static Result<Expanded> scalar_text(BindContext& context, const Node& node, const std::string& path);
+    // Calls `parse` with the text of a scalar. If it contains variables, the error is the one for the text as written.
+    template <class Parse>
+    static auto parse_scalar(BindContext& context, const Node& node, const std::string& path, Parse parse)
+        -> decltype(parse(std::string_view()));
+    static Error explain_hidden(const Node& node, const std::string& hint);
 
     BindContext& context_;
     const Node& map_;
@@ -97,22 +100,26 @@ private:
 template <class T> struct Unwrap { using type = T; };
 template <class T> struct Unwrap<std::optional<T>> { using type = T; };
 
+template <class Parse>
+auto Binder::parse_scalar(BindContext& context, const Node& node, const std::string& path, Parse parse)
+    -> decltype(parse(std::string_view())) {
+    const auto scalar = scalar_text(context, node, path);
+    if (!scalar) return scalar.error();
+    auto parsed = parse(scalar->text);
+    if (parsed || scalar->variables.empty()) return parsed;
+    const auto as_written = parse(node.text);
+    return explain_hidden(node, as_written ? "" : as_written.error().message());
+}
+
 template <class T> void Binder::bind(BindContext& context, const Node& node, const std::string& path, T& value) {
     using Plain = typename Unwrap<T>::type;
     if (node.kind == Node::Kind::refused) return;
     context.positions[path] = node.mark;
     if constexpr (ScalarType<Plain>) {
-        std::string why;
-        const auto scalar = scalar_text(context, node, path, why);
-        if (why.empty()) {
-            value = Scalar<Plain>::parse(scalar.text, why);
-            if (!why.empty() && !scalar.variables.empty()) {
-                std::string hint;
-                Scalar<Plain>::parse(node.text, hint);
-                why = explain_hidden(node, hint);
-            }
-        }
-        if (!why.empty()) context.fail(node.mark, path, why);
+        if constexpr (!std::same_as<T, Plain>) value.emplace(); // an invalid value must not count as missing as well
+        auto parsed = parse_scalar(context, node, path, Scalar<Plain>::parse);
+        if (parsed) value = *std::move(parsed);
+        else context.fail(node.mark, path, parsed.error().message());
     } else {
         // The short form of a backend is its address.
         if constexpr (std::same_as<T, Backend>)

@@ -10,23 +10,21 @@ namespace {
 bool is_server_url(std::string_view url, std::string_view scheme) {
     if (!url.starts_with(scheme)) return false;
     url.remove_prefix(scheme.size());
-    std::string why;
     const auto slash = url.find('/');
     const auto rest = slash == std::string_view::npos ? std::string_view() : url.substr(slash + 1);
     auto host = url.substr(0, slash);
     const auto colon = host.rfind(':');
     if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
-        parse_whole(host.substr(colon + 1), 1, 65535, why);
+        if (!parse_whole(host.substr(colon + 1), 1, 65535)) return false;
         host = host.substr(0, colon);
     }
     const auto legal = [](unsigned char c) {
         return std::isalnum(c) || std::string_view("-_.:[]").find(static_cast<char>(c)) != std::string_view::npos;
     };
     const bool has_host = !host.empty() && host != "[]" && std::all_of(host.begin(), host.end(), legal);
-    if (scheme == "sentinel://")
-        return why.empty() && has_host && !rest.empty() && std::all_of(rest.begin(), rest.end(), legal);
-    if (!rest.empty()) parse_whole(rest, 0, 9999, why);
-    return why.empty() && has_host;
+    if (!has_host) return false;
+    if (scheme == "sentinel://") return !rest.empty() && std::all_of(rest.begin(), rest.end(), legal);
+    return rest.empty() || parse_whole(rest, 0, 9999);
 }
 
 bool is_sentinel(const RedisServer& server) { return server.url.starts_with("sentinel://"); }

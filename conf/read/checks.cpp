@@ -25,6 +25,17 @@ bool Checks::header_name(const std::string& path, std::string_view name) {
     return false;
 }
 
+void Checks::host(const std::string& path, std::string_view host) {
+    const auto name = host.starts_with("*.") ? host.substr(2) : host;
+    const auto legal = [](unsigned char c) {
+        return (std::isalnum(c) && !std::isupper(c)) || c == '-' || c == '.' || c == '_' || c == '[' || c == ']' ||
+               c == ':';
+    };
+    if (name.empty() || name.front() == '.' || !std::all_of(name.begin(), name.end(), legal))
+        fail(path, "\"" + std::string(host) +
+                       "\" is not a host: write a name in lower case without a port, or *.example.com");
+}
+
 void Checks::known(const std::string& path, const char* what, const std::string& name,
                    const std::vector<std::string_view>& known) {
     if (std::find(known.begin(), known.end(), name) == known.end())

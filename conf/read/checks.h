@@ -22,6 +22,8 @@ public:
     void name(const std::string& path, const std::string& name);
     // Checks a header name (RFC 9110 section 5.1), limited to characters that every server accepts.
     bool header_name(const std::string& path, std::string_view name);
+    // Checks a name of a host, which may begin with "*.".
+    void host(const std::string& path, std::string_view host);
     void known(const std::string& path, const char* what, const std::string& name,
                const std::vector<std::string_view>& known);
 
@@ -29,10 +31,14 @@ private:
     BindContext& context_;
 };
 
+// Checks the routes: their names, matches, and the headers that they change.
+void check_routes(const Config& config, Checks& checks);
 // Checks the pools and their uses in routes and listeners.
 void check_pools(const Config& config, Checks& checks);
 // Checks the health check of a pool; `path` is the pool's path.
 void check_health(const Pool& pool, const std::string& path, Checks& checks);
+// Checks the admin API: its address, tokens and host names.
+void check_admin(const Config& config, Checks& checks);
 // Checks the reload settings: the canary window, the lock and its servers.
 void check_reload(const Config& config, Checks& checks);
 

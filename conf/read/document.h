@@ -7,7 +7,7 @@
 // Lifetime: a tree owns its texts.
 #pragma once
 
-#include "conf/base/error.h"
+#include "conf/base/config_error.h"
 
 #include <optional>
 #include <string>

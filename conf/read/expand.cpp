@@ -29,7 +29,7 @@ std::size_t find_close(std::string_view text, std::size_t open) {
 
 class Expander {
 public:
-    Expander(const Lookup& lookup, std::string& why) : lookup_(lookup), why_(why) {}
+    explicit Expander(const Lookup& lookup) : lookup_(lookup) {}
 
     void expand(std::string_view text, int depth) {
         for (std::size_t i = 0; i < text.size();) {
@@ -46,46 +46,48 @@ public:
                 expand_variable(text.substr(i + 2, end - i - 2), depth);
                 i = end + 1;
             } else {
-                why_ = next == '{' ? "\"${\" is not closed"
-                                   : "a lone \"$\": write $$ for a dollar sign, ${NAME} for a variable";
-                return;
+                return fail(next == '{' ? "\"${\" is not closed"
+                                        : "a lone \"$\": write $$ for a dollar sign, ${NAME} for a variable");
             }
         }
     }
 
-    Expanded take() { return std::move(out_); }
+    Result<Expanded> take() {
+        if (error_) return *error_;
+        return std::move(out_);
+    }
 
 private:
+    void fail(std::string message) { error_ = Error(std::move(message)); }
+
     // `inside` is the text between "${" and "}".
     void expand_variable(std::string_view inside, int depth) {
         const auto split = inside.find(":-");
         const std::string name(inside.substr(0, split));
-        if (!is_name(name)) {
-            why_ = "\"${" + std::string(inside) + "}\" does not name an environment variable";
-            return;
-        }
+        if (!is_name(name)) return fail("\"${" + std::string(inside) + "}\" does not name an environment variable");
         const auto value = lookup_(name);
         if (split != std::string_view::npos && (!value || value->empty())) {
-            if (depth == max_depth) why_ = "defaults in defaults: at most " + std::to_string(max_depth) + " levels";
+            if (depth == max_depth) fail("defaults in defaults: at most " + std::to_string(max_depth) + " levels");
             else expand(inside.substr(split + 2), depth + 1);
             return;
         }
         if (!value)
-            why_ = "the environment variable " + name + " is not set; set it, or give a default: ${" + name + ":-…}";
-        if (!value || value->empty()) return;
+            return fail("the environment variable " + name + " is not set; set it, or give a default: ${" + name +
+                        ":-…}");
+        if (value->empty()) return;
         out_.text += *value;
         out_.variables.push_back({name, *value});
     }
 
     const Lookup& lookup_;
-    std::string& why_;
+    std::optional<Error> error_; // the last one
     Expanded out_;
 };
 
 } // namespace
 
-Expanded expand(std::string_view text, const Lookup& lookup, std::string& why) {
-    Expander expander(lookup, why);
+Result<Expanded> expand(std::string_view text, const Lookup& lookup) {
+    Expander expander(lookup);
     expander.expand(text, 0);
     return expander.take();
 }

@@ -5,6 +5,7 @@
 // Lifetime: the result owns its text.
 #pragma once
 
+#include "base/result.h"
 #include "conf/model/config.h"
 
 #include <functional>
@@ -22,8 +23,8 @@ struct Expanded {
     std::vector<Variable> variables; // the variables whose values `text` contains
 };
 
-// Returns the text with all variables expanded. On failure, sets `why` to the reason.
-Expanded expand(std::string_view text, const Lookup& lookup, std::string& why);
+// Returns the text with all variables expanded.
+Result<Expanded> expand(std::string_view text, const Lookup& lookup);
 
 // Looks up a name in the environment of the process.
 std::optional<std::string> from_environment(const std::string& name);

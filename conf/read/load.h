@@ -4,16 +4,12 @@
 // Lifetime: the result owns its data.
 #pragma once
 
-#include "conf/base/error.h"
+#include "conf/base/config_error.h"
 #include "conf/model/config.h"
 #include "conf/read/binder.h"
+#include "conf/read/source_reader.h"
 
 namespace weir::conf {
-
-// One file as it was read.
-struct SourceFile {
-    std::string path, text;
-};
 
 struct Loaded {
     Config config;                    // complete only if `errors` is empty
@@ -26,7 +22,7 @@ struct Loaded {
     std::vector<SourceFile> sources;  // texts of `files`
     // Formats a problem that was found when applying, with its position: "weir.yaml:3:9: path: why".
     std::string tell(const Problem& problem) const { return place(problem).text(); }
-    Error place(const Problem& problem) const;
+    ConfigError place(const Problem& problem) const;
     bool ok() const { return errors.empty(); }
     // Whether every file was read; if not, `errors` says which one failed.
     bool is_read_whole() const { return sources.size() == files.size(); }

@@ -11,31 +11,28 @@ constexpr std::size_t min_length = 16, max_bytes = 64 * 1024;
 
 std::string read_token_at(const std::string& path, const std::string& key, std::vector<Problem>& problems) {
     if (path.empty()) return {};
-    std::string why;
-    auto token = read_token(path, why);
-    if (!why.empty()) problems.push_back({key, why});
-    return token;
+    auto token = read_token(path);
+    if (token) return *std::move(token);
+    problems.push_back({key, token.error().message()});
+    return {};
 }
 
 } // namespace
 
-std::string read_token(const std::string& path, std::string& why) {
-    boost::system::error_code error;
-    const auto text = read_whole_file(path, error, max_bytes);
+Result<std::string> read_token(const std::string& path) {
+    const auto text = read_whole_file(path, max_bytes);
     const auto needed = "a token of at least " + std::to_string(min_length) + " characters in its first line";
     if (!text) {
-        if (error == boost::system::errc::no_such_file_or_directory)
-            why = "there is no file " + path + "; create it, with " + needed;
-        else why = path + " cannot be read: " + error.message() + "; let this user read it";
-        return {};
+        if (text.error().code() == boost::system::errc::no_such_file_or_directory)
+            return Error("there is no file " + path + "; create it, with " + needed);
+        return Error(path + " cannot be read: " + text.error().message() + "; let this user read it");
     }
     auto line = text->substr(0, text->find('\n'));
     if (line.ends_with('\r')) line.pop_back();
     if (line.size() >= min_length) return line;
-    if (text->empty()) why = path + " is empty; write " + needed;
-    else if (line.empty()) why = "the first line of " + path + " is empty; write " + needed;
-    else why = "the token in " + path + " has only " + std::to_string(line.size()) + " characters; write " + needed;
-    return {};
+    if (text->empty()) return Error(path + " is empty; write " + needed);
+    if (line.empty()) return Error("the first line of " + path + " is empty; write " + needed);
+    return Error("the token in " + path + " has only " + std::to_string(line.size()) + " characters; write " + needed);
 }
 
 AdminTokens read_admin_tokens(const Admin& admin, std::vector<Problem>& problems) {

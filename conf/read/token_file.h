@@ -4,7 +4,8 @@
 // Lifetime: the results own their texts.
 #pragma once
 
-#include "conf/base/error.h"
+#include "base/result.h"
+#include "conf/base/config_error.h"
 #include "conf/model/config.h"
 
 #include <string>
@@ -12,9 +13,9 @@
 
 namespace weir::conf {
 
-// Returns the token. On failure, returns an empty text and sets `why` to the reason and its remedy; it distinguishes
-// missing, unreadable and empty files, and tokens that are too short.
-std::string read_token(const std::string& path, std::string& why);
+// Returns the token. An error contains the remedy; it distinguishes missing, unreadable and empty files, and tokens
+// that are too short.
+Result<std::string> read_token(const std::string& path);
 
 // The tokens of the admin API. Both are empty if the configuration names no token files.
 struct AdminTokens {

@@ -28,10 +28,11 @@ std::string take_fence(std::string_view text, std::uint64_t& fence) {
 
 } // namespace
 
-Denylist Denylist::read(const std::string& state_dir, boost::system::error_code& error) {
-    const auto text = read_whole_file(path_in(state_dir), error);
-    if (error == boost::system::errc::no_such_file_or_directory) error.clear();
-    return text ? parse(*text) : Denylist();
+Result<Denylist> Denylist::read(const std::string& state_dir) {
+    const auto text = read_whole_file(path_in(state_dir));
+    if (text) return parse(*text);
+    if (text.error().code() == boost::system::errc::no_such_file_or_directory) return Denylist();
+    return text.error();
 }
 
 Denylist Denylist::parse(std::string_view text) {
@@ -58,9 +59,7 @@ std::string Denylist::text() const {
     return out;
 }
 
-boost::system::error_code Denylist::save(const std::string& state_dir) const {
-    return replace_file(path_in(state_dir), text());
-}
+Result<void> Denylist::save(const std::string& state_dir) const { return replace_file(path_in(state_dir), text()); }
 
 const DeniedConfig* Denylist::find(std::string_view hash) const {
     const auto it = std::find_if(all_.begin(), all_.end(), [&](const auto& b) { return b.hash == hash; });

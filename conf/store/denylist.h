@@ -5,7 +5,7 @@
 // Lifetime: owns its data.
 #pragma once
 
-#include <boost/system/error_code.hpp>
+#include "base/result.h"
 
 #include <cstdint>
 #include <string>
@@ -29,11 +29,12 @@ class Denylist {
 public:
     static constexpr std::size_t most = 100; // older entries are dropped
 
-    // Reads the stored list. Malformed lines are skipped, because a damaged list must not prevent a start.
-    static Denylist read(const std::string& state_dir, boost::system::error_code& error);
+    // Reads the stored list; a missing one is empty. Malformed lines are skipped, because a damaged list must not
+    // prevent a start.
+    static Result<Denylist> read(const std::string& state_dir);
     static Denylist parse(std::string_view text);
     std::string text() const;
-    boost::system::error_code save(const std::string& state_dir) const;
+    Result<void> save(const std::string& state_dir) const;
 
     const DeniedConfig* find(std::string_view hash) const;
     void add(DeniedConfig bad);

@@ -42,24 +42,21 @@ std::string to_text(const LastGood& good) {
     return std::string(title) + "sha256 " + sha256_hex(body) + "\n" + body;
 }
 
-std::optional<LastGood> last_good_from(std::string_view text, std::string& why) {
-    why = "it is not a last-good store of this version";
-    if (!text.starts_with(title)) return std::nullopt;
+Result<LastGood> last_good_from(std::string_view text) {
+    if (!text.starts_with(title)) return Error("it is not a last-good store of this version");
     text.remove_prefix(title.size());
-    why = "it is damaged: its checksum does not match";
     const auto sum = take_line(text, "sha256");
-    if (!sum || *sum != sha256_hex(text)) return std::nullopt;
-    why = "it makes no sense";
+    if (!sum || *sum != sha256_hex(text)) return Error("it is damaged: its checksum does not match");
+    const Error malformed("it makes no sense");
     const auto hash = take_line(text, "hash");
-    if (!hash) return std::nullopt;
+    if (!hash) return malformed;
     LastGood good{std::string(*hash), {}};
     while (!text.empty()) {
         auto file = take_file(text);
-        if (!file) return std::nullopt;
+        if (!file) return malformed;
         good.files.push_back(std::move(*file));
     }
-    if (good.files.empty()) return std::nullopt;
-    why.clear();
+    if (good.files.empty()) return malformed;
     return good;
 }
 
@@ -68,14 +65,12 @@ LastGoodStore::LastGoodStore(const std::string& state_dir, const std::string& ma
     path_ = state_dir + "/last-good-" + sha256_hex(main).substr(0, 12);
 }
 
-boost::system::error_code LastGoodStore::save(const LastGood& good) const { return replace_file(path_, to_text(good)); }
+Result<void> LastGoodStore::save(const LastGood& good) const { return replace_file(path_, to_text(good)); }
 
-std::optional<LastGood> LastGoodStore::read(std::string& why) const {
-    boost::system::error_code error;
-    const auto text = read_whole_file(path_, error);
-    if (!text) why = error.message();
-    auto good = text ? last_good_from(*text, why) : std::nullopt;
-    if (!good) why = path_ + ": " + why;
+Result<LastGood> LastGoodStore::read() const {
+    const auto text = read_whole_file(path_);
+    auto good = text ? last_good_from(*text) : text.error();
+    if (!good) return Error(path_ + ": " + good.error().message());
     return good;
 }
 

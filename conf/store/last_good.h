@@ -10,9 +10,8 @@
 // Lifetime: a store keeps only its path.
 #pragma once
 
+#include "base/result.h"
 #include "conf/read/load.h"
-
-#include <boost/system/error_code.hpp>
 
 #include <string>
 #include <vector>
@@ -25,16 +24,16 @@ struct LastGood {
 };
 
 std::string to_text(const LastGood& good);
-// Parses a stored configuration. If any byte differs from what was written, returns nothing and sets `why`.
-std::optional<LastGood> last_good_from(std::string_view text, std::string& why);
+// Parses a stored configuration. Fails if any byte differs from what was written.
+Result<LastGood> last_good_from(std::string_view text);
 
 class LastGoodStore {
 public:
     // Each main file has its own store, because several processes may share a state_dir.
     LastGoodStore(const std::string& state_dir, const std::string& main_file);
 
-    boost::system::error_code save(const LastGood& good) const;
-    std::optional<LastGood> read(std::string& why) const;
+    Result<void> save(const LastGood& good) const;
+    Result<LastGood> read() const;
     const std::string& path() const { return path_; }
 
 private:

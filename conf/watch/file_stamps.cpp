@@ -26,11 +26,12 @@ void FileStamps::add(const std::string& path, std::map<std::string, Stamp>& out)
 
 bool FileStamps::look(const std::vector<std::string>& files) {
     std::map<std::string, Stamp> now;
-    std::string reason;
     for (const auto& file : files) {
         add(file, now); // a file name may contain brackets
         if (!is_pattern(file)) continue;
-        for (const auto& found : glob_paths(file, Matching::files, reason)) add(found, now);
+        const auto found = glob_paths(file, Matching::files);
+        if (!found) continue; // a load reports it
+        for (const auto& each : *found) add(each, now);
     }
     return std::exchange(stamps_, now) != now;
 }

@@ -30,8 +30,9 @@ using Entries = std::map<std::string, std::set<std::string>>; // directory → n
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 std::vector<std::string> directories_like(const std::string& pattern) {
-    std::string why;
-    return is_pattern(pattern) ? glob_paths(pattern, Matching::directories, why) : std::vector{pattern};
+    if (!is_pattern(pattern)) return {pattern};
+    auto found = glob_paths(pattern, Matching::directories);
+    return found ? *std::move(found) : std::vector<std::string>();
 }
 
 // Adds the directory entries that determine what `path` refers to: its own, and those of all symbolic links on the way.

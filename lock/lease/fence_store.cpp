@@ -15,10 +15,9 @@ constexpr std::size_t max_mark_size = 128;
 
 // The file contains "FENCE\n" or "FENCE HASH\n".
 boost::system::result<FenceStore::Mark> FenceStore::read_mark() const {
-    boost::system::error_code error;
-    const auto text = read_whole_file(path_, error, max_mark_size);
-    if (error == boost::system::errc::no_such_file_or_directory) return Mark{};
-    if (!text) return error;
+    const auto text = read_whole_file(path_, max_mark_size);
+    if (!text && text.error().code() == boost::system::errc::no_such_file_or_directory) return Mark{};
+    if (!text) return text.error().code();
     Mark mark;
     const char* const last = text->data() + text->size();
     const auto [end, failure] = std::from_chars(text->data(), last, mark.fence);
@@ -52,7 +51,8 @@ boost::system::error_code FenceStore::admit(std::uint64_t fence, const std::stri
 
 boost::system::error_code FenceStore::write(const Mark& mark) const {
     const auto text = std::to_string(mark.fence) + (mark.hash.empty() ? "" : " " + mark.hash) + "\n";
-    return replace_file(path_, text);
+    const auto written = replace_file(path_, text);
+    return written ? boost::system::error_code() : written.error().code();
 }
 
 } // namespace weir::lock

@@ -26,17 +26,27 @@ constexpr std::string_view nothing_to_abort =
     "there is nothing to abort: no change is in its canary window (weir status shows what is pending)";
 constexpr std::size_t max_waiting = 64; // requests that wait for a reload, an abort or a preview
 
-// Applies the state and weight of a query to `change`; "file" clears one. Returns an error, or empty.
-std::string read_override(std::string_view target, Override& change) {
-    std::string why;
+using Edit = std::function<void(Override&)>;
+
+// Returns what the state and the weight of a query change in an override; "file" clears one.
+Result<Edit> read_edit(std::string_view target) {
     const auto state = find_parameter(target, "state"), weight = find_parameter(target, "weight");
-    if (!state && !weight) return "say state=drain, maint, ready or file, or weight=1 to 256 or file";
-    if (state == "file") change.state.reset();
-    else if (state) change.state = conf::Scalar<conf::AdminState>::parse(*state, why);
-    if (!why.empty()) return "state: " + why;
-    if (weight == "file") change.weight.reset();
-    else if (weight) change.weight = static_cast<std::uint32_t>(conf::parse_whole(*weight, 1, 256, why));
-    return why.empty() ? "" : "weight: " + why;
+    if (!state && !weight) return Error("say state=drain, maint, ready or file, or weight=1 to 256 or file");
+    Override wanted;
+    if (state && *state != "file") {
+        const auto parsed = conf::Scalar<conf::AdminState>::parse(*state);
+        if (!parsed) return Error("state: " + parsed.error().message());
+        wanted.state = *parsed;
+    }
+    if (weight && *weight != "file") {
+        const auto parsed = conf::parse_whole(*weight, 1, 256);
+        if (!parsed) return Error("weight: " + parsed.error().message());
+        wanted.weight = static_cast<std::uint32_t>(*parsed);
+    }
+    return Edit([wanted, has_state = state.has_value(), has_weight = weight.has_value()](Override& change) {
+        if (has_state) change.state = wanted.state;
+        if (has_weight) change.weight = wanted.weight;
+    });
 }
 
 } // namespace
@@ -123,9 +133,8 @@ asio::awaitable<Response> Api::plan(const Request& request) {
     if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests wait for a reload already");
     std::vector<conf::SourceFile> files;
     if (!request.body().empty()) {
-        std::string error;
-        auto bundle = conf::last_good_from(request.body(), error);
-        if (!bundle) co_return refuse(request, 400, error);
+        auto bundle = conf::last_good_from(request.body());
+        if (!bundle) co_return refuse(request, 400, bundle.error().message());
         files = std::move(bundle->files);
     }
     ++waiting_;
@@ -142,12 +151,11 @@ asio::awaitable<Response> Api::change_backend(const Request& request) {
     const auto slash = path.find('/');
     const auto pool = decode(path.substr(0, slash));
     const auto backend = decode(slash == path.npos ? "" : path.substr(slash + 1));
-    Override tried;
-    if (const auto why = read_override(target, tried); !why.empty()) co_return refuse(request, 400, why);
+    const auto edit = read_edit(target);
+    if (!edit) co_return refuse(request, 400, edit.error().message());
     const std::string query(target.substr(target.find('?')));
-    std::function<void(Override&)> edit = [query](Override& change) { read_override(query, change); };
     bool known = pool && backend;
-    if (known) known = co_await runtime_.set_override(*pool, *backend, std::move(edit));
+    if (known) known = co_await runtime_.set_override(*pool, *backend, *edit);
     if (!known) co_return refuse(request, 404, "there is no backend " + std::string(path));
     spdlog::info("backend {}/{} is changed at run time: {}", *pool, *backend, query.substr(1));
     co_return make_json(request, 200, backend_status(runtime_, *pool, *backend));

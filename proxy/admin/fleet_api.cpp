@@ -90,9 +90,8 @@ asio::awaitable<Response> FleetApi::forgive(const Request& request, Records reco
 
 // The body is a configuration with all its files (conf/store/last_good.h). With ?dry=1 it is only checked.
 asio::awaitable<Response> FleetApi::push(const Request& request, Records records, Configs configs) {
-    std::string why;
-    auto bundle = conf::last_good_from(request.body(), why);
-    if (!bundle) co_return refuse(request, 400, why);
+    auto bundle = conf::last_good_from(request.body());
+    if (!bundle) co_return refuse(request, 400, bundle.error().message());
     if (request.body().size() > lock::FleetConfigs::largest)
         co_return refuse(request, 413, "a fleet's configuration has at most 512 KiB, with all its files");
     co_return co_await give(request, std::move(records), std::move(configs), std::move(*bundle));
@@ -104,9 +103,8 @@ asio::awaitable<Response> FleetApi::roll_back(const Request& request, Records re
     if (!*item)
         co_return refuse(request, 404,
                          "none of the last configurations that were pushed has stood its window; push one");
-    std::string why;
-    auto bundle = conf::last_good_from((*item)->text, why);
-    if (!bundle) co_return refuse(request, 500, why);
+    auto bundle = conf::last_good_from((*item)->text);
+    if (!bundle) co_return refuse(request, 500, bundle.error().message());
     co_return co_await give(request, std::move(records), std::move(configs), std::move(*bundle));
 }
 

@@ -20,9 +20,7 @@ bool is_own_host(std::string_view host, const AccessRules& rules) {
     if (name == ip) return true;
     if (address.is_loopback()) return http::same_word(name, "localhost") || name == "127.0.0.1" || name == "[::1]";
     // The API listens on all addresses: accept any IP address, but no names, which others may control.
-    std::string why;
-    conf::Address::parse(std::string(name) + ":1", why);
-    return why.empty();
+    return conf::Address::parse(std::string(name) + ":1").has_value();
 }
 
 bool same_secret(std::string_view a, std::string_view b) {

@@ -92,17 +92,16 @@ AdminAnswer call_admin(const Endpoint& endpoint, const AdminRequest& request) {
     const auto end = std::chrono::steady_clock::now() + request.timeout;
     const auto none = "no weir answers at " + endpoint.text();
     AdminAnswer answer;
-    std::string why;
-    const auto endpoints = endpoint.resolve(request.timeout, why);
-    if (endpoints.empty()) {
-        answer.error = none + ": " + why;
+    const auto endpoints = endpoint.resolve(request.timeout);
+    if (!endpoints) {
+        answer.error = none + ": " + endpoints.error().message();
         return answer;
     }
     asio::io_context context;
     Socket socket(context);
     auto message = make_message(endpoint, request);
     bool ended = false;
-    asio::co_spawn(context, exchange(socket, endpoints, message, answer, ended), asio::detached);
+    asio::co_spawn(context, exchange(socket, *endpoints, message, answer, ended), asio::detached);
     const auto problem = run(context, request, end, ended);
     if (!problem.empty()) answer.error = problem;
     else if (!ended)

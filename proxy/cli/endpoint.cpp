@@ -60,36 +60,38 @@ Endpoint::Endpoint(const conf::AdminAddress& address) {
     else address_ = std::get<conf::Address>(address.where);
 }
 
-Endpoint Endpoint::parse(std::string_view text, std::string& why) {
-    Endpoint endpoint;
-    if (text.starts_with("unix:")) return Endpoint(conf::AdminAddress::parse(text, why));
-    if (text.starts_with("https://")) {
-        why = "the admin API speaks no TLS: write http://, or the address alone";
-        return endpoint;
+Result<Endpoint> Endpoint::parse(std::string_view text) {
+    if (text.starts_with("unix:")) {
+        const auto path = conf::AdminAddress::parse(text);
+        if (!path) return path.error();
+        return Endpoint(*path);
     }
+    if (text.starts_with("https://")) return Error("the admin API speaks no TLS: write http://, or the address alone");
     if (text.starts_with("http://")) text.remove_prefix(7);
     if (text.ends_with('/')) text.remove_suffix(1);
-    endpoint.address_ = conf::BackendAddress::parse(text, why);
-    if (!why.empty()) why = "write IP:PORT, NAME:PORT or unix:/PATH, such as 127.0.0.1:9901 (" + why + ")";
+    auto address = conf::BackendAddress::parse(text);
+    if (!address)
+        return Error("write IP:PORT, NAME:PORT or unix:/PATH, such as 127.0.0.1:9901 (" + address.error().message() +
+                     ")");
+    Endpoint endpoint;
+    endpoint.address_ = *std::move(address);
     return endpoint;
 }
 
 // The look-up runs on a thread of its own, which is abandoned at the timeout: getaddrinfo cannot be cancelled.
-Endpoint::Sockets Endpoint::resolve(std::chrono::milliseconds timeout, std::string& error) const {
-    if (!unix_path_.empty()) return {asio::local::stream_protocol::endpoint(unix_path_)};
-    if (!address_.is_name()) return {to_endpoint(address_.ip)};
+Result<Endpoint::Sockets> Endpoint::resolve(std::chrono::milliseconds timeout) const {
+    if (!unix_path_.empty()) return Sockets{asio::local::stream_protocol::endpoint(unix_path_)};
+    if (!address_.is_name()) return Sockets{to_endpoint(address_.ip)};
     const auto lookup = std::make_shared<Lookup>();
     std::thread([lookup, host = address_.host, port = address_.port] { look_up(host, port, *lookup); }).detach();
     std::unique_lock lock(lookup->mutex);
-    if (!lookup->ended.wait_for(lock, timeout, [&] { return lookup->has_ended; })) {
-        error = "the name " + address_.host + " could not be looked up in time";
-        return {};
-    }
+    if (!lookup->ended.wait_for(lock, timeout, [&] { return lookup->has_ended; }))
+        return Error("the name " + address_.host + " could not be looked up in time");
     Sockets endpoints;
     for (const auto& address : lookup->found) endpoints.push_back(to_endpoint(address));
     if (endpoints.empty())
-        error = "the name " + address_.host + " cannot be found" +
-                (lookup->error.empty() ? "" : " (" + lookup->error + ")");
+        return Error("the name " + address_.host + " cannot be found" +
+                     (lookup->error.empty() ? "" : " (" + lookup->error + ")"));
     return endpoints;
 }
 

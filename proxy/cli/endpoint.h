@@ -22,13 +22,11 @@ public:
     Endpoint() = default;
     Endpoint(const conf::AdminAddress& address);
 
-    // Parses "10.0.0.5:9901", "weir.internal:9901", either of them after "http://", or "unix:/path". On failure, sets
-    // `why` to the reason.
-    static Endpoint parse(std::string_view text, std::string& why);
+    // Parses "10.0.0.5:9901", "weir.internal:9901", either of them after "http://", or "unix:/path".
+    static Result<Endpoint> parse(std::string_view text);
 
-    // Returns the addresses to connect to, in order. Blocks for at most `timeout`. On failure, returns an empty list
-    // and sets `error`.
-    Sockets resolve(std::chrono::milliseconds timeout, std::string& error) const;
+    // Returns the addresses to connect to, at least one, in order. Blocks for at most `timeout`.
+    Result<Sockets> resolve(std::chrono::milliseconds timeout) const;
 
     // Returns the value of a request's Host field.
     std::string host_field() const;

@@ -74,10 +74,9 @@ void add_watch(CLI::App& command, std::optional<std::chrono::milliseconds>& inte
 }
 
 std::chrono::milliseconds parse_time_option(const std::string& option, const std::string& text) {
-    std::string why;
-    const auto time = conf::parse_duration(text, why);
-    if (!why.empty()) throw CLI::ValidationError(option, why);
-    return time;
+    const auto time = conf::parse_duration(text);
+    if (!time) throw CLI::ValidationError(option, time.error().message());
+    return *time;
 }
 
 void add_fleet_commands(CLI::App& app, Target& target, int& code) {

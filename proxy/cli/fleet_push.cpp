@@ -82,7 +82,7 @@ int fleet_push(const Target& target, const std::string& file, Push push) {
     // The machine that receives it validates it, with its own environment; here the files must only be complete.
     const bool whole = loaded.sources.size() == loaded.files.size() &&
                        std::none_of(loaded.errors.begin(), loaded.errors.end(),
-                                    [](const conf::Error& error) { return error.path == "include"; });
+                                    [](const conf::ConfigError& error) { return error.path == "include"; });
     if (!whole) {
         for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
         return refused;

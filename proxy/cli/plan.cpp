@@ -52,8 +52,7 @@ bool print_errors(const conf::Loaded& loaded) {
 int plan_without_process(const std::string& path, const std::string& problem, Output output) {
     const auto loaded = conf::load(path);
     if (print_errors(loaded)) return refused;
-    std::string why;
-    const auto kept = conf::LastGoodStore(loaded.config.process.state_dir, path).read(why);
+    const auto kept = conf::LastGoodStore(loaded.config.process.state_dir, path).read();
     const auto last = kept ? conf::load_sources(kept->files) : conf::Loaded();
     const bool has_last = kept && last.ok();
     auto plan = compare(loaded, has_last ? conf::describe(last.config) : conf::Description());

@@ -56,10 +56,9 @@ void print_indented(std::ostream& out, const boost::json::value& value, const st
 // Loads the stored last good configuration, to be used in place of an invalid file.
 std::optional<conf::Loaded> load_last_good(const std::string& path, const std::string& state_dir,
                                            const conf::Loaded& bad) {
-    std::string why;
-    const auto kept = conf::LastGoodStore(state_dir, path).read(why);
+    const auto kept = conf::LastGoodStore(state_dir, path).read();
     if (!kept) {
-        std::cerr << "weir: there is no last good configuration to start from: " << why << "\n";
+        std::cerr << "weir: there is no last good configuration to start from: " << kept.error().message() << "\n";
         return std::nullopt;
     }
     auto good = conf::load_sources(kept->files);
@@ -81,11 +80,11 @@ public:
     explicit Choice(const Start& start) : start_(start), file_(conf::load(start.config)) {
         const bool can_tell = file_.ok() || start.state_dir.empty();
         state_dir_ = can_tell ? file_.config.process.state_dir : start.state_dir;
-        boost::system::error_code error;
-        known_ = conf::Denylist::read(state_dir_, error);
-        if (error)
+        auto known = conf::Denylist::read(state_dir_);
+        if (known) known_ = *std::move(known);
+        else
             std::cerr << "weir: WARNING: the list of bad configurations in " << state_dir_
-                      << " cannot be read, and is not kept on: " << error.message() << "\n";
+                      << " cannot be read, and is not kept on: " << known.error().message() << "\n";
         if (file_.ok()) asked_ = ask_fleet(file_.config.reload, file_.hash);
     }
 
@@ -124,11 +123,12 @@ private:
         const bool ever_given =
             asked_.given || PushedVersion(state_dir_, file_.config.reload.lock.fleet).read().number > 0;
         if (!ever_given) return std::nullopt;
-        std::string why;
-        auto given = asked_.given ? conf::last_good_from(asked_.given->text, why) : std::nullopt;
-        if (given && !is_bad("the fleet's", given->hash, asked_.given_opinion) && asked_.given->has_stood)
-            if (auto loaded = read(*given)) return loaded;
-        const auto kept = conf::LastGoodStore(state_dir_, start_.config).read(why);
+        if (asked_.given) {
+            const auto given = conf::last_good_from(asked_.given->text);
+            if (given && !is_bad("the fleet's", given->hash, asked_.given_opinion) && asked_.given->has_stood)
+                if (auto loaded = read(*given)) return loaded;
+        }
+        const auto kept = conf::LastGoodStore(state_dir_, start_.config).read();
         auto loaded = kept ? read(*kept) : std::nullopt;
         if (!loaded || !is_of_this_fleet(*loaded)) return std::nullopt;
         std::cerr << "weir: WARNING: starting from the last good configuration of this machine (hash "

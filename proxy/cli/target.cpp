@@ -49,13 +49,15 @@ std::optional<Admin> find_admin(const Target& target) {
     Admin admin;
     admin.timeout = target.timeout.value_or(default_timeout);
     auto token_file = target.token_file;
-    std::string why, key = "--token-file";
+    std::string key = "--token-file";
     if (!target.admin.empty()) {
-        admin.endpoint = Endpoint::parse(target.admin, why);
-        if (!why.empty()) {
-            std::cerr << "weir: --admin " << conf::redact(target.admin, {}) << ": " << why << "\n";
+        auto endpoint = Endpoint::parse(target.admin);
+        if (!endpoint) {
+            std::cerr << "weir: --admin " << conf::redact(target.admin, {}) << ": " << endpoint.error().message()
+                      << "\n";
             return std::nullopt;
         }
+        admin.endpoint = *std::move(endpoint);
     } else {
         const auto section = read_admin_section(target);
         if (!section) return std::nullopt;
@@ -65,10 +67,14 @@ std::optional<Admin> find_admin(const Target& target) {
             key = config_path(target) + ": admin.token_file";
         }
     }
-    if (!token_file.empty()) admin.token = conf::read_token(token_file, why);
-    if (why.empty()) return admin;
-    std::cerr << "weir: " << key << ": " << why << "\n";
-    return std::nullopt;
+    if (token_file.empty()) return admin;
+    auto token = conf::read_token(token_file);
+    if (!token) {
+        std::cerr << "weir: " << key << ": " << token.error().message() << "\n";
+        return std::nullopt;
+    }
+    admin.token = *std::move(token);
+    return admin;
 }
 
 std::string reason_of(const AdminAnswer& answer, const Endpoint& endpoint) {

@@ -5,13 +5,12 @@
 namespace weir::proxy {
 
 lock::FleetVersion PushedVersion::read() const {
-    boost::system::error_code error;
-    const auto text = read_whole_file(path_, error);
+    const auto text = read_whole_file(path_);
     const auto version = text ? lock::version_from(*text) : std::nullopt;
     return version.value_or(lock::FleetVersion{});
 }
 
-boost::system::error_code PushedVersion::write(const lock::FleetVersion& version) const {
+Result<void> PushedVersion::write(const lock::FleetVersion& version) const {
     return replace_file(path_, lock::to_text(version));
 }
 

@@ -5,9 +5,8 @@
 // Lifetime: keeps only the path.
 #pragma once
 
+#include "base/result.h"
 #include "lock/fleet/fleet_types.h"
-
-#include <boost/system/error_code.hpp>
 
 #include <string>
 
@@ -19,7 +18,7 @@ public:
 
     // Returns the stored version; its number is 0 if there is none or it is malformed.
     lock::FleetVersion read() const;
-    boost::system::error_code write(const lock::FleetVersion& version) const;
+    Result<void> write(const lock::FleetVersion& version) const;
 
 private:
     std::string path_;

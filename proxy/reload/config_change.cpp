@@ -373,8 +373,8 @@ asio::awaitable<ConfigChange::Again> ConfigChange::change_locked(conf::Loaded fi
     if (keeper) again = co_await announce(report, *keeper);
     if (again == Again::yes) co_return again;
     if (keeper && report.verdict != ReloadVerdict::refused) {
-        const auto why = co_await store_.admit(report.fence, report.hash);
-        if (!why.empty()) report.refuse_here(why);
+        const auto admitted = co_await store_.admit(report.fence, report.hash);
+        if (!admitted) report.refuse_here(admitted.error().message());
     }
     if (keeper && !keeper->is_held()) report.refuse_for_now("the lock was lost before the change was made");
     if (canary_.is_closed()) report.refuse_for_now(stopping);

@@ -62,10 +62,9 @@ asio::awaitable<conf::Loaded> ConfigReader::load_given(lock::FleetVersion& versi
         co_return fail("the fleet's servers have lost what was given to them");
     if (!*given) co_return co_await asio::co_spawn(disk_.executor(), load_there(path_), asio::use_awaitable);
     version = (*given)->version;
-    std::string why;
-    auto bundle = conf::last_good_from((*given)->text, why);
+    auto bundle = conf::last_good_from((*given)->text);
     if (!bundle) {
-        auto loaded = fail("what the fleet was given cannot be read: " + why);
+        auto loaded = fail("what the fleet was given cannot be read: " + bundle.error().message());
         loaded.hash = version.hash; // retrying would not help
         co_return loaded;
     }

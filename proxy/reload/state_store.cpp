@@ -9,41 +9,40 @@
 namespace weir::proxy {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 
 namespace {
 
-asio::awaitable<error_code> save_good(conf::LastGoodStore store, conf::LastGood good) { co_return store.save(good); }
+using Saved = Result<void>;
+
+asio::awaitable<Saved> save_good(conf::LastGoodStore store, conf::LastGood good) { co_return store.save(good); }
 
 // Reads the list first, because other processes may share the directory. If it cannot be read, it is left unchanged.
-template <class Change> error_code change_list(const std::string& state_dir, Change change) {
-    error_code error;
-    auto all = conf::Denylist::read(state_dir, error);
-    if (error) return error;
-    change(all);
-    return all.save(state_dir);
+template <class Change> Saved change_list(const std::string& state_dir, Change change) {
+    auto all = conf::Denylist::read(state_dir);
+    if (!all) return all.error();
+    change(*all);
+    return all->save(state_dir);
 }
 
-asio::awaitable<error_code> add_bad(std::string state_dir, conf::DeniedConfig bad) {
+asio::awaitable<Saved> add_bad(std::string state_dir, conf::DeniedConfig bad) {
     co_return change_list(state_dir, [&](auto& all) { all.add(std::move(bad)); });
 }
 
-asio::awaitable<error_code> forget_bad(std::string state_dir, std::string hash) {
+asio::awaitable<Saved> forget_bad(std::string state_dir, std::string hash) {
     co_return change_list(state_dir, [&](auto& all) { all.forget(hash); });
 }
 
-asio::awaitable<error_code> keep_there(PushedVersion mark, lock::FleetVersion given) { co_return mark.write(given); }
+asio::awaitable<Saved> keep_there(PushedVersion mark, lock::FleetVersion given) { co_return mark.write(given); }
 
-void tell(const char* what, const error_code& error) {
-    if (error) spdlog::error("state_dir: {} cannot be kept: {}", what, error.message());
+void tell(const char* what, const Saved& saved) {
+    if (!saved) spdlog::error("state_dir: {} cannot be kept: {}", what, saved.error().message());
 }
 
 } // namespace
 
 StateStore::StateStore(std::string state_dir, const std::string& main_file)
     : state_dir_(std::move(state_dir)), good_(state_dir_, main_file), fences_(disk_.executor(), state_dir_) {
-    error_code told_at_start;
-    bad_ = conf::Denylist::read(state_dir_, told_at_start);
+    if (auto stored = conf::Denylist::read(state_dir_)) bad_ = *std::move(stored); // an error was shown at the start
 }
 
 asio::awaitable<void> StateStore::record_good(conf::LastGood good) {
@@ -72,11 +71,13 @@ asio::awaitable<std::uint64_t> StateStore::floor() const {
     co_return fence ? *fence : 0;
 }
 
-asio::awaitable<std::string> StateStore::admit(std::uint64_t fence, std::string hash) {
+asio::awaitable<Result<void>> StateStore::admit(std::uint64_t fence, std::string hash) {
     const auto error = co_await fences_.admit(fence, std::move(hash));
     if (error == lock::LockError::lost)
-        co_return "this machine has made a later change: this one's fence, " + std::to_string(fence) + ", is too low";
-    co_return error ? "the fence in state_dir: " + error.message() : std::string();
+        co_return Error("this machine has made a later change: this one's fence, " + std::to_string(fence) +
+                        ", is too low");
+    if (error) co_return Error("the fence in state_dir: " + error.message());
+    co_return Result<void>();
 }
 
 asio::awaitable<void> StateStore::keep_given(std::string fleet, lock::FleetVersion version) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/blocking_thread.h"
+#include "base/result.h"
 #include "conf/store/denylist.h"
 #include "conf/store/last_good.h"
 #include "lock/lease/async_fence_store.h"
@@ -32,8 +33,8 @@ public:
 
     // Returns the highest fence that this machine has seen; 0 also if it cannot be read.
     boost::asio::awaitable<std::uint64_t> floor() const;
-    // Called before a change takes effect. Returns a reason to refuse it, or empty: fences must rise with each change.
-    boost::asio::awaitable<std::string> admit(std::uint64_t fence, std::string hash);
+    // Called before a change takes effect. Fails if the change must be refused: fences must rise with each change.
+    boost::asio::awaitable<Result<void>> admit(std::uint64_t fence, std::string hash);
 
     const lock::AsyncFenceStore& fences() const { return fences_; }
     BlockingThread& disk() { return disk_; }

@@ -20,28 +20,26 @@ struct SignedBeat {
     std::string signature;
 };
 
-// Parses a heartbeat. Returns nothing if it is malformed, and the reason in `why`.
-std::optional<SignedBeat> read_beat(std::string_view body, std::string& why) {
+// Parses a heartbeat.
+Result<SignedBeat> read_beat(std::string_view body) {
     std::array<unsigned char, 2048> room; // large enough for a heartbeat, so that parsing does not allocate
     json::monotonic_resource memory(room.data(), room.size());
     boost::system::error_code error;
     const auto value = json::parse(body, error, &memory);
-    if (error || !value.is_object()) {
-        why = "not a JSON object";
-        return std::nullopt;
-    }
+    if (error || !value.is_object()) return Error("not a JSON object");
     const auto& fields = value.as_object();
     SignedBeat out;
+    std::string problem; // the last one
     const auto text = [&](const char* key, std::string& into) {
         const auto* found = fields.if_contains(key);
         if (found && found->is_string() && found->as_string().size() <= 256) into = found->as_string();
-        else why = std::string("\"") + key + "\" must be a text";
+        else problem = std::string("\"") + key + "\" must be a text";
     };
     const auto whole = [&](const char* key, auto& into, std::int64_t least, std::int64_t most) {
         const auto* found = fields.if_contains(key);
         const auto number = found && found->is_int64() ? std::optional(found->as_int64()) : std::nullopt;
         if (number && *number >= least && *number <= most) into = static_cast<std::decay_t<decltype(into)>>(*number);
-        else why = std::string("\"") + key + "\" must be a whole number from " + std::to_string(least);
+        else problem = std::string("\"") + key + "\" must be a whole number from " + std::to_string(least);
     };
     text("pool", out.beat.pool);
     text("backend", out.beat.backend);
@@ -51,9 +49,9 @@ std::optional<SignedBeat> read_beat(std::string_view body, std::string& why) {
     if (fields.contains("weight")) whole("weight", out.beat.weight, 0, 256);
     if (const auto* drain = fields.if_contains("drain")) {
         if (drain->is_bool()) out.beat.drain = drain->as_bool();
-        else why = "\"drain\" must be true or false";
+        else problem = "\"drain\" must be true or false";
     }
-    if (!why.empty()) return std::nullopt;
+    if (!problem.empty()) return Error(std::move(problem));
     return out;
 }
 
@@ -63,10 +61,9 @@ BeatTokens read_beat_tokens(const conf::Config& config, std::vector<conf::Proble
     BeatTokens tokens;
     for (const auto& pool : config.pools) {
         if (!pool.health_check || pool.health_check->mode != conf::CheckMode::push) continue;
-        std::string why;
-        auto token = conf::read_token(pool.health_check->token_file, why);
-        if (why.empty()) tokens[pool.name] = std::move(token);
-        else errors.push_back({"pools." + pool.name + ".health_check.token_file", why});
+        auto token = conf::read_token(pool.health_check->token_file);
+        if (token) tokens[pool.name] = *std::move(token);
+        else errors.push_back({"pools." + pool.name + ".health_check.token_file", token.error().message()});
     }
     return tokens;
 }
@@ -114,9 +111,8 @@ void HeartbeatReceiver::forget_standby(const Snapshot& now) {
 }
 
 BeatAnswer HeartbeatReceiver::take(std::string_view body) {
-    std::string why;
-    const auto read = read_beat(body, why);
-    if (!read) return {400, why};
+    const auto read = read_beat(body);
+    if (!read) return {400, read.error().message()};
     const auto& beat = read->beat;
     const auto name = beat.pool + "/" + beat.backend;
     const auto sender = senders_.find(name);

@@ -4,7 +4,7 @@
 // Lifetime: the health checker and whatever `on_wish` uses must outlive it.
 #pragma once
 
-#include "conf/base/error.h"
+#include "conf/base/config_error.h"
 #include "health/beats/beat.h"
 #include "health/monitor/health_checker.h"
 #include "proxy/snapshot/runtime_overrides.h"

@@ -5,7 +5,7 @@
 // Lifetime: the io_context must outlive it; its coroutines end soon after `stop`.
 #pragma once
 
-#include "conf/base/error.h"
+#include "conf/base/config_error.h"
 #include "proxy/runtime/host_lookup.h"
 #include "proxy/snapshot/snapshot_builder.h"
 

@@ -70,9 +70,11 @@ OverrideNote read_override(std::istringstream& in) {
         throw std::runtime_error("handover: a note on a change at run time makes no sense");
     if (state >= 0) note.change.state = static_cast<conf::AdminState>(state);
     if (weight > 0) note.change.weight = weight;
-    std::string address, why; // older versions do not send an address
-    if (in >> address) note.change.address = conf::BackendAddress::parse(address, why);
-    if (!why.empty()) throw std::runtime_error("handover: " + address + ": " + why);
+    std::string address; // older versions do not send it
+    if (!(in >> address)) return note;
+    const auto parsed = conf::BackendAddress::parse(address);
+    if (!parsed) throw std::runtime_error("handover: " + address + ": " + parsed.error().message());
+    note.change.address = *parsed;
     return note;
 }
 
@@ -96,7 +98,7 @@ bool receive_message(int channel, HotRestartMessage& message) {
 
 void take_message(const HotRestartMessage& message, HotRestartState& handover) {
     std::istringstream in(message.text);
-    std::string kind, address, why;
+    std::string kind, address;
     in >> kind;
     if (kind == "health") return handover.health.push_back(read_health(in));
     if (kind == "override") return handover.operator_overrides.push_back(read_override(in));
@@ -109,8 +111,9 @@ void take_message(const HotRestartMessage& message, HotRestartState& handover) {
         handover.admin_address = address;
         handover.admin = message.descriptor;
     } else if (kind == "listen") {
-        handover.listeners[conf::Address::parse(address, why)].push_back(message.descriptor);
-        if (!why.empty()) throw std::runtime_error("handover: " + address + ": " + why);
+        const auto parsed = conf::Address::parse(address);
+        if (!parsed) throw std::runtime_error("handover: " + address + ": " + parsed.error().message());
+        handover.listeners[*parsed].push_back(message.descriptor);
     } else if (message.descriptor >= 0) {
         ::close(message.descriptor); // an unknown kind, perhaps of a newer version
     }

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/async_mutex.h"
-#include "conf/base/error.h"
+#include "conf/base/config_error.h"
 #include "proxy/log/access_log.h"
 #include "proxy/runtime/connection_reaper.h"
 #include "proxy/runtime/health_manager.h"

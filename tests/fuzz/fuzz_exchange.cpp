@@ -42,7 +42,6 @@ void dump(const char* name, const memory_io::Wire& wire) {
 }
 
 conf::Config make_config() {
-    std::string why;
     conf::Config config;
     const auto second = conf::Duration(1000);
     config.timeouts = {second, second, second, second, second, second};
@@ -52,9 +51,9 @@ conf::Config make_config() {
     conf::Pool pool;
     pool.name = "web";
     for (const char* address : {"10.0.0.1:80", "10.0.0.2:80"})
-        pool.backends.push_back({address, conf::Address::parse(address, why)});
+        pool.backends.push_back({address, *conf::Address::parse(address)});
     config.pools.push_back(pool);
-    config.listeners.push_back({"web", conf::Address::parse("10.0.0.9:80", why), conf::Protocol::http, "web"});
+    config.listeners.push_back({"web", *conf::Address::parse("10.0.0.9:80"), conf::Protocol::http, "web"});
     return config;
 }
 

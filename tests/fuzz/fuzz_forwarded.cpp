@@ -13,10 +13,7 @@ using namespace weir::proxy::http;
 namespace {
 
 const conf::AddressBlocks& trusted() {
-    static const conf::AddressBlocks blocks = [] {
-        std::string error;
-        return conf::AddressBlocks(std::vector{conf::Cidr::parse("10.0.0.0/8", error)});
-    }();
+    static const conf::AddressBlocks blocks(std::vector{*conf::Cidr::parse("10.0.0.0/8")});
     return blocks;
 }
 

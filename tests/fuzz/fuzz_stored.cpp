@@ -15,10 +15,9 @@ using namespace weir;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
-    std::string why;
-    if (const auto good = conf::last_good_from(text, why)) {
+    if (const auto good = conf::last_good_from(text)) {
         if (conf::to_text(*good) != text) std::abort();
-    } else if (why.empty()) {
+    } else if (good.error().message().empty()) {
         std::abort();
     }
     const auto bad = conf::Denylist::parse(text);

@@ -14,10 +14,7 @@ namespace weir::tests {
 
 inline conf::Config random_config(std::mt19937& random) {
     const auto dice = [&](unsigned sides) { return static_cast<std::uint32_t>(random() % sides); };
-    const auto address = [](std::uint32_t port) {
-        std::string why;
-        return conf::Address::parse("127.0.0.1:" + std::to_string(port), why);
-    };
+    const auto address = [](std::uint32_t port) { return *conf::Address::parse("127.0.0.1:" + std::to_string(port)); };
     conf::Config config;
     for (std::uint32_t p = 0; p < 3; ++p) {
         if (p > 0 && dice(4) == 0) continue;

@@ -74,16 +74,14 @@ void converse(memory_io::MemoryWorker& worker, memory_io::Wire& client, const Ta
 } // namespace
 
 void add_backends(conf::Pool& pool, std::size_t count) {
-    std::string why;
     for (std::size_t i = 0; i < count; ++i) {
         const auto address = "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1) + ":80";
-        pool.backends.push_back({address, conf::Address::parse(address, why)});
+        pool.backends.push_back({address, *conf::Address::parse(address)});
     }
 }
 
 conf::Config plain_config() {
     spdlog::set_level(spdlog::level::off); // failures are the usual thing here
-    std::string why;
     conf::Config config;
     config.limits.header_size.bytes = 256 * 1024;
     config.limits.header_count = proxy::http::max_field_count;
@@ -92,15 +90,14 @@ conf::Config plain_config() {
     pool.name = "web";
     add_backends(pool, 2);
     config.pools.push_back(pool);
-    config.listeners.push_back({"web", conf::Address::parse("10.0.0.9:80", why), conf::Protocol::http, "web"});
+    config.listeners.push_back({"web", *conf::Address::parse("10.0.0.9:80"), conf::Protocol::http, "web"});
     return config;
 }
 
 conf::Config busy_config() {
-    std::string why;
     auto config = plain_config();
     for (const char* block : {"192.168.0.0/16", "fd00::/8", "10.0.0.0/8", "1.2.3.4/32"})
-        config.listeners[0].trusted_proxies.push_back(conf::Cidr::parse(block, why));
+        config.listeners[0].trusted_proxies.push_back(*conf::Cidr::parse(block));
     auto& pool = config.pools[0];
     pool.sticky.emplace();
     pool.algorithm = conf::Algorithm::hash;

@@ -46,10 +46,9 @@ asio::awaitable<void> beat_for_ever(asio::io_context& context, BeatSender& sende
 } // namespace
 
 int beat(const BeatOptions& options) {
-    std::string why;
-    const auto secret = conf::read_token(options.token_file, why);
-    if (!why.empty()) {
-        std::cerr << "weir: --token-file: " << why << "\n";
+    const auto secret = conf::read_token(options.token_file);
+    if (!secret) {
+        std::cerr << "weir: --token-file: " << secret.error().message() << "\n";
         return static_cast<int>(ExitCode::refused);
     }
     asio::io_context context(1);
@@ -57,12 +56,12 @@ int beat(const BeatOptions& options) {
     std::vector<std::unique_ptr<BeatCheck>> checks;
     int code = static_cast<int>(ExitCode::done);
     for (const auto& to : options.to) {
-        auto endpoint = Endpoint::parse(to, why);
-        if (!why.empty()) {
-            std::cerr << "weir: --to " << conf::redact(to, {}) << ": " << why << "\n";
+        auto endpoint = Endpoint::parse(to);
+        if (!endpoint) {
+            std::cerr << "weir: --to " << conf::redact(to, {}) << ": " << endpoint.error().message() << "\n";
             return static_cast<int>(ExitCode::usage);
         }
-        senders.push_back(std::make_unique<BeatSender>(context, std::move(endpoint), options, secret));
+        senders.push_back(std::make_unique<BeatSender>(context, *std::move(endpoint), options, *secret));
         checks.push_back(std::make_unique<BeatCheck>(context, options.check));
         asio::co_spawn(context, beat_for_ever(context, *senders.back(), *checks.back(), options, code),
                        log::tell_failure);

@@ -22,9 +22,7 @@ constexpr auto token = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::chrono::seconds lookup_time{5};
 
-asio::awaitable<Endpoint::Sockets> resolve(Endpoint endpoint, std::string& why) {
-    co_return endpoint.resolve(lookup_time, why);
-}
+asio::awaitable<Result<Endpoint::Sockets>> resolve(Endpoint endpoint) { co_return endpoint.resolve(lookup_time); }
 
 } // namespace
 
@@ -44,7 +42,7 @@ asio::awaitable<bool> BeatSender::send_once() {
     retry_ = socket_.is_open();
     if (!socket_.is_open()) {
         buffer_.clear();
-        if (auto why = co_await connect(); !why.empty()) co_return fail("cannot connect: " + why);
+        if (const auto done = co_await connect(); !done) co_return fail("cannot connect: " + done.error().message());
     }
     http::request<http::string_body> request(http::verb::post, "/api/v1/beat", 11);
     request.set(http::field::host, endpoint_.host_field());
@@ -62,16 +60,16 @@ asio::awaitable<bool> BeatSender::send_once() {
     co_return false;
 }
 
-asio::awaitable<std::string> BeatSender::connect() {
-    std::string why;
-    const auto endpoints = co_await asio::co_spawn(lookups_, resolve(endpoint_, why), asio::use_awaitable);
+asio::awaitable<Result<void>> BeatSender::connect() {
+    const auto endpoints = co_await asio::co_spawn(lookups_, resolve(endpoint_), asio::use_awaitable);
+    if (!endpoints) co_return endpoints.error();
     boost::system::error_code error, ignored;
-    for (const auto& endpoint : endpoints) {
+    for (const auto& endpoint : *endpoints) {
         std::tie(error) = co_await socket_.async_connect(endpoint, token);
-        if (!error) co_return "";
+        if (!error) co_return Result<void>();
         socket_.close(ignored);
     }
-    co_return endpoints.empty() ? why : error.message();
+    co_return error;
 }
 
 std::string BeatSender::make_body() {

@@ -34,7 +34,7 @@ private:
     using Socket = boost::asio::generic::stream_protocol::socket;
 
     boost::asio::awaitable<bool> send_once();
-    boost::asio::awaitable<std::string> connect(); // returns an error, or empty
+    boost::asio::awaitable<Result<void>> connect();
     std::string make_body();
     void take_refusal(unsigned status, const std::string& body);
     std::int64_t now_ms() const;

@@ -69,16 +69,15 @@ asio::awaitable<void> listen_for_askers(Tcp::acceptor& acceptor) {
 } // namespace
 
 int heartbeat(const std::string& listen) {
-    std::string why;
-    const auto address = conf::Address::parse(listen, why);
-    if (!why.empty()) {
-        std::cerr << "weir: --listen " << listen << ": " << why << "\n";
+    const auto address = conf::Address::parse(listen);
+    if (!address) {
+        std::cerr << "weir: --listen " << listen << ": " << address.error().message() << "\n";
         return static_cast<int>(ExitCode::usage);
     }
     asio::io_context context(1);
     Tcp::acceptor acceptor(context);
     boost::system::error_code error;
-    const Tcp::endpoint endpoint(asio::ip::make_address(address.ip_text()), address.port());
+    const Tcp::endpoint endpoint(asio::ip::make_address(address->ip_text()), address->port());
     acceptor.open(endpoint.protocol(), error);
     if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
     if (!error) acceptor.bind(endpoint, error);

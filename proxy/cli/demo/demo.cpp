@@ -97,8 +97,7 @@ void Demo::write_config(int weight) const {
 }
 
 std::string Demo::state_of(int backend) const {
-    std::string why;
-    const auto answer = call_admin(Endpoint::parse(address(admin_), why), {AdminMethod::get, "/api/v1/status"});
+    const auto answer = call_admin(*Endpoint::parse(address(admin_)), {AdminMethod::get, "/api/v1/status"});
     if (answer.status != 200) return "";
     return std::string(json::parse(answer.body)
                            .at("pools")
@@ -110,8 +109,7 @@ std::string Demo::state_of(int backend) const {
 }
 
 std::string Demo::reload() const {
-    std::string why;
-    const auto answer = call_admin(Endpoint::parse(address(admin_), why), {AdminMethod::post, "/api/v1/reload?wait=1"});
+    const auto answer = call_admin(*Endpoint::parse(address(admin_)), {AdminMethod::post, "/api/v1/reload?wait=1"});
     return answer.body.empty() ? answer.error : std::string(json::parse(answer.body).at("verdict").as_string());
 }
 

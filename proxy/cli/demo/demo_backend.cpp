@@ -56,14 +56,13 @@ asio::awaitable<void> accept(Tcp::acceptor& acceptor, std::string name) {
 } // namespace
 
 int demo_backend(const std::string& name, const std::string& listen) {
-    std::string why;
-    const auto address = conf::Address::parse(listen, why);
-    if (!why.empty()) {
-        std::cerr << "weir: --listen " << listen << ": " << why << "\n";
+    const auto address = conf::Address::parse(listen);
+    if (!address) {
+        std::cerr << "weir: --listen " << listen << ": " << address.error().message() << "\n";
         return static_cast<int>(ExitCode::usage);
     }
     asio::io_context context(1);
-    Tcp::acceptor acceptor(context, Tcp::endpoint(asio::ip::make_address(address.ip_text()), address.port()));
+    Tcp::acceptor acceptor(context, Tcp::endpoint(asio::ip::make_address(address->ip_text()), address->port()));
     asio::signal_set signals(context, SIGTERM, SIGINT);
     signals.async_wait([&](boost::system::error_code, int) { context.stop(); });
     asio::co_spawn(context, accept(acceptor, name), asio::detached);

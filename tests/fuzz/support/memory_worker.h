@@ -32,10 +32,8 @@ public:
     }
 
     int connect_client() {
-        std::string why;
         const int client = make_wire();
-        auto session =
-            std::make_unique<proxy::http::Session>(*this, listener_, conf::Address::parse("10.9.9.9:999", why));
+        auto session = std::make_unique<proxy::http::Session>(*this, listener_, *conf::Address::parse("10.9.9.9:999"));
         session->open(client);
         spawn(std::move(session));
         return client;

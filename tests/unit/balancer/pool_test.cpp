@@ -18,9 +18,8 @@ struct Fixture {
 
     explicit Fixture(std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
-            std::string why;
             backends.push_back(registry.find_or_make("p", "b" + std::to_string(i),
-                                                     Address::parse("127.0.0.1:" + std::to_string(i + 1), why)));
+                                                     *Address::parse("127.0.0.1:" + std::to_string(i + 1))));
             backends.back()->set_verdict(Verdict::up);
         }
     }
@@ -102,8 +101,7 @@ TEST_CASE("a new pool takes over positions by backend, not by place") {
 
 TEST_CASE("the registry finds a backend again by pool, name and address, and forgets what nobody uses") {
     Registry registry(2);
-    std::string why;
-    const auto address = Address::parse("127.0.0.1:1", why);
+    const auto address = *Address::parse("127.0.0.1:1");
     auto backend = registry.find_or_make("p", "x", address);
     CHECK(registry.find_or_make("p", "x", address) == backend);
     CHECK(registry.find_or_make("q", "x", address) != backend);

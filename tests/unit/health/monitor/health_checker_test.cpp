@@ -21,9 +21,8 @@ class Probed {
 public:
     Probed() {
         acceptor_.non_blocking(true);
-        std::string why;
         const auto text = "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
-        backend = std::make_shared<balancer::Backend>("web", text, conf::Address::parse(text, why), 1,
+        backend = std::make_shared<balancer::Backend>("web", text, *conf::Address::parse(text), 1,
                                                       std::make_shared<balancer::PoolState>(1, nullptr));
     }
 

@@ -8,9 +8,7 @@ namespace {
 
 AccessRules rules_for(const std::string& own, std::string token = "", std::string read_token = "",
                       std::vector<std::string> hosts = {}) {
-    std::string why;
-    AccessRules rules{weir::conf::AdminAddress::parse(own, why), std::move(hosts), {token, read_token}};
-    REQUIRE(why.empty());
+    AccessRules rules{*weir::conf::AdminAddress::parse(own), std::move(hosts), {token, read_token}};
     return rules;
 }
 

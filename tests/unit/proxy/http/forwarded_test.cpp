@@ -12,8 +12,7 @@ namespace {
 
 const AddressBlocks& trusted() {
     static const AddressBlocks blocks = [] {
-        std::string error;
-        return AddressBlocks(std::vector{Cidr::parse("10.0.0.0/8", error), Cidr::parse("fd00::/8", error)});
+        return AddressBlocks(std::vector{*Cidr::parse("10.0.0.0/8"), *Cidr::parse("fd00::/8")});
     }();
     return blocks;
 }

@@ -57,8 +57,7 @@ TEST_CASE("a refused request shows method, target and host as far as they came")
 }
 
 TEST_CASE("the lines of a refused request that are complete name its client") {
-    std::string why;
-    const conf::AddressBlocks trusted(std::vector{conf::Cidr::parse("10.0.0.0/8", why)});
+    const conf::AddressBlocks trusted(std::vector{*conf::Cidr::parse("10.0.0.0/8")});
     const auto client_of = [&](const std::string& lines) {
         const auto client = http::find_refused_client("GET / HTTP/1.1\r\n" + lines, trusted);
         return client ? client->ip_text() : "the peer";
@@ -135,8 +134,7 @@ TEST_CASE("UTF-8 is told from what only looks like it") {
 }
 
 TEST_CASE("a backend remembers its last errors over all workers, the newest first") {
-    std::string error;
-    weir::balancer::Backend backend("web", "b", weir::conf::Address::parse("10.0.0.1:80", error), 2, nullptr);
+    weir::balancer::Backend backend("web", "b", *weir::conf::Address::parse("10.0.0.1:80"), 2, nullptr);
     CHECK(backend.recent_errors().empty());
     const auto at = [](int second) { return std::chrono::system_clock::time_point(std::chrono::seconds(second)); };
     for (int i = 1; i <= 9; ++i)

@@ -16,10 +16,9 @@ public:
         pool->config.name = "web";
         pool->config.health_check.emplace();
         pool->config.health_check->mode = conf::CheckMode::push;
-        std::string why;
-        backend = std::make_shared<balancer::Backend>("web", "b0",
-                                                      conf::Address::parse("127.0.0.1:" + std::to_string(port), why), 1,
-                                                      std::make_shared<balancer::PoolState>(1, nullptr));
+        backend =
+            std::make_shared<balancer::Backend>("web", "b0", *conf::Address::parse("127.0.0.1:" + std::to_string(port)),
+                                                1, std::make_shared<balancer::PoolState>(1, nullptr));
         pool->members.push_back({backend, 0, 1, conf::AdminState::ready});
         auto made = std::make_shared<Snapshot>();
         made->pools.push_back(std::move(pool));

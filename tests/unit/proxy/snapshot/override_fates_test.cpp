@@ -24,10 +24,9 @@ const std::string b2_elsewhere = "{name: b2, address: \"10.0.0.9:80\"}",
 
 // An operator has drained web/b2, at 10.0.0.2.
 Overrides drained() {
-    std::string reason;
     Overrides operator_overrides;
     operator_overrides.set("web", "b2",
-                           {conf::AdminState::drain, std::nullopt, conf::BackendAddress::parse("10.0.0.2:80", reason)});
+                           {conf::AdminState::drain, std::nullopt, *conf::BackendAddress::parse("10.0.0.2:80")});
     return operator_overrides;
 }
 
@@ -56,8 +55,7 @@ TEST_CASE("an override follows its backend when that or its pool is renamed") {
 
 TEST_CASE("two backends that swap their names keep their overrides") {
     auto operator_overrides = drained();
-    std::string reason;
-    operator_overrides.set("web", "b1", {std::nullopt, 7, conf::BackendAddress::parse("10.0.0.1:80", reason)});
+    operator_overrides.set("web", "b1", {std::nullopt, 7, *conf::BackendAddress::parse("10.0.0.1:80")});
     follow_renames(operator_overrides, {"web"},
                    config({{"web", "{name: b2, address: \"10.0.0.1:80\"}, {name: b1, address: \"10.0.0.2:80\"}"}}));
     CHECK(operator_overrides.find("web", "b1").state == conf::AdminState::drain);
@@ -86,11 +84,9 @@ TEST_CASE("a rename that is rolled back brings the override back to the old name
 }
 
 TEST_CASE("an override of one address of a host name follows the renamed backend") {
-    std::string reason;
     Overrides operator_overrides;
-    operator_overrides.set(
-        "web", "b2@10.0.0.5",
-        {conf::AdminState::maint, std::nullopt, conf::BackendAddress::parse("web.internal:80", reason)});
+    operator_overrides.set("web", "b2@10.0.0.5",
+                           {conf::AdminState::maint, std::nullopt, *conf::BackendAddress::parse("web.internal:80")});
     follow_renames(operator_overrides, {"web"}, config({{"web", "{name: b9, address: \"web.internal:80\"}"}}));
     CHECK(operator_overrides.find("web", "b9@10.0.0.5").state == conf::AdminState::maint);
 }

@@ -96,11 +96,9 @@ TEST_CASE("a name becomes a backend for each of its addresses, and each keeps it
     conf::Config config;
     auto& pool = config.pools.emplace_back();
     pool.name = "p";
-    std::string why;
-    pool.backends.push_back({"app", conf::BackendAddress::parse("App.test:80", why), 3});
-    REQUIRE(why.empty());
+    pool.backends.push_back({"app", *conf::BackendAddress::parse("App.test:80"), 3});
     SnapshotBuilder builder(1, nullptr);
-    const auto one = conf::Address::parse("10.0.0.1:9", why), two = conf::Address::parse("[fd00::1]:9", why);
+    const auto one = *conf::Address::parse("10.0.0.1:9"), two = *conf::Address::parse("[fd00::1]:9");
     BuildInputs now{{}, {{"app.test", {one, two}}}};
     now.adjustments.operator_overrides.set("p", "app", {std::nullopt, 7});
     now.adjustments.operator_overrides.set("p", "app@fd00::1", {conf::AdminState::drain, std::nullopt});

@@ -17,18 +17,17 @@ namespace {
 
 conf::Config web(const std::vector<std::string>& backends, std::uint32_t max_connections = 0,
                  std::optional<conf::Queue> queue = {}) {
-    std::string why;
     conf::Config config;
     config.logging.access.output = "none";
     conf::Pool pool;
     pool.name = "web";
     pool.queue = queue;
     for (const auto& name : backends) {
-        pool.backends.push_back({name, conf::Address::parse("10.0.0.1:" + name, why)});
+        pool.backends.push_back({name, *conf::Address::parse("10.0.0.1:" + name)});
         pool.backends.back().max_connections = max_connections;
     }
     config.pools.push_back(pool);
-    config.listeners.push_back({"web", conf::Address::parse("10.0.0.9:80", why), conf::Protocol::http, "web"});
+    config.listeners.push_back({"web", *conf::Address::parse("10.0.0.9:80"), conf::Protocol::http, "web"});
     return config;
 }
 

@@ -15,7 +15,7 @@ struct Mark {
     int line = 0, column = 0; // from 1; 0 if there is no position
 };
 
-struct Error {
+struct ConfigError {
     std::string file;
     int line = 0, column = 0;
     std::string path; // "pools.web.backends[1].address"; empty for the whole file
@@ -30,6 +30,6 @@ struct Problem {
     std::string path, why;
 };
 
-using Errors = std::vector<Error>;
+using Errors = std::vector<ConfigError>;
 
 } // namespace weir::conf

@@ -1,0 +1,71 @@
+#include "conf/model/header_name.h"
+#include "conf/read/checks.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace weir::conf {
+namespace {
+
+// Checks a header that a route sets or removes.
+void check_header(const std::string& path, std::string_view name, Checks& checks) {
+    if (!checks.header_name(path, name)) return;
+    const auto folded = fold_header_name(name);
+    for (const auto* framing : {"content-length", "transfer-encoding"})
+        if (folded == framing)
+            checks.fail(path, "weir sets this header itself, from the body that it forwards: leave it out here");
+    for (const auto* hop :
+         {"connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "http2-settings", "expect"})
+        if (folded == hop) checks.fail(path, "weir sets this header itself, for each connection: leave it out here");
+    if (folded == "host") checks.fail(path, "weir sets this header itself, to the client's Host: leave it out here");
+}
+
+void check_headers(const std::string& path, const HeaderEdit& edit, Checks& checks) {
+    std::map<std::string, std::string_view> set;
+    for (const auto& [name, value] : edit.set) {
+        const auto at = path + ".set." + name;
+        check_header(at, name, checks);
+        if (fold_header_name(name) == "proxy")
+            checks.fail(at, "CGI programs take this header for HTTP_PROXY: choose another name");
+        const auto [other, is_new] = set.emplace(fold_header_name(name), name);
+        if (!is_new)
+            checks.fail(at, "backends read it as the same header as \"" + std::string(other->second) +
+                                "\": set one of them");
+        if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+            checks.fail(at, "a header's value is one line without control characters");
+    }
+    for (std::size_t i = 0; i < edit.remove.size(); ++i)
+        check_header(path + ".remove[" + std::to_string(i) + "]", edit.remove[i], checks);
+}
+
+void check_match(const std::string& path, const Match& match, const std::vector<std::string_view>& listeners,
+                 Checks& checks) {
+    for (std::size_t k = 0; k < match.listeners.size(); ++k)
+        checks.known(path + ".listeners[" + std::to_string(k) + "]", "listener", match.listeners[k], listeners);
+    for (std::size_t k = 0; k < match.hosts.size(); ++k)
+        checks.host(path + ".hosts[" + std::to_string(k) + "]", match.hosts[k]);
+    if (!match.path_prefix.empty() && match.path_prefix[0] != '/')
+        checks.fail(path + ".path_prefix", "a path begins with \"/\"");
+}
+
+} // namespace
+
+void check_routes(const Config& config, Checks& checks) {
+    std::vector<std::string_view> pools, listeners;
+    for (const auto& pool : config.pools) pools.push_back(pool.name);
+    for (const auto& listener : config.listeners) listeners.push_back(listener.name);
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < config.routes.size(); ++i) {
+        const auto& route = config.routes[i];
+        const auto path = "routes[" + std::to_string(i) + "]";
+        checks.name(path + ".name", route.name);
+        if (!names.insert(route.name).second)
+            checks.fail(path + ".name", "duplicate route name \"" + route.name + "\"");
+        if (!route.pool.empty()) checks.known(path + ".pool", "pool", route.pool, pools);
+        check_match(path + ".match", route.match, listeners, checks);
+        check_headers(path + ".request_headers", route.request_headers, checks);
+    }
+}
+
+} // namespace weir::conf
