@@ -71,11 +71,12 @@ Awaitable<Result<std::uint64_t>> FleetConfigs::push(FleetVersion version, std::s
                                          to_text(version),
                                          text,
                                          to_text(note)};
-    const auto error = co_await servers_->agree(words);
-    if (!error) co_return version.number;
+    const auto pushed = co_await servers_->agree(words);
+    if (pushed) co_return version.number;
     const std::vector<std::string> back{withdraw_script, "1", key("versions"), to_text(version)};
-    co_await servers_->agree(back);
-    co_return error;
+    const auto withdrawn = co_await servers_->agree(back);
+    static_cast<void>(withdrawn); // a version on too few servers does not count
+    co_return pushed.error();
 }
 
 Awaitable<Result<std::optional<FleetConfigs::Item>>> FleetConfigs::find(const char* script) {

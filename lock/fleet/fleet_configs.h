@@ -35,8 +35,6 @@ public:
     // newest of all; unset if there is none.
     Awaitable<Result<std::optional<Item>>> last_good();
 
-    const std::string& problem() const { return servers_->problem(); }
-
 private:
     Awaitable<Result<std::optional<Item>>> find(const char* script);
     std::string key(const char* name) const { return prefix_ + name; }

@@ -140,13 +140,14 @@ Awaitable<Result<HeartbeatReply>> FleetRecords::tell(FleetMember member) {
     co_return news;
 }
 
-Awaitable<boost::system::error_code> FleetRecords::leave(std::string name) {
+Awaitable<Result<void>> FleetRecords::leave(std::string name) {
     const std::vector<std::string> words{leave_script, "2", key("members"), key("seen"), name};
     const auto left = co_await servers_->count(words);
-    co_return left ? boost::system::error_code() : left.error();
+    if (!left) co_return left.error();
+    co_return Result<void>();
 }
 
-Awaitable<boost::system::error_code> FleetRecords::begin(FleetChange change, Going going) {
+Awaitable<Result<void>> FleetRecords::begin(FleetChange change, Going going) {
     change.verdict = "begun";
     const std::vector<std::string> words{begin_script,
                                          "2",
@@ -159,7 +160,7 @@ Awaitable<boost::system::error_code> FleetRecords::begin(FleetChange change, Goi
     co_return co_await servers_->agree(words);
 }
 
-Awaitable<boost::system::error_code> FleetRecords::finish(FleetChange change) {
+Awaitable<Result<void>> FleetRecords::finish(FleetChange change) {
     std::string bad;
     if (change.verdict == "bad") bad = to_text(FleetBad{change.hash, change.why, change.member, change.at});
     const std::vector<std::string> words{finish_script,

@@ -28,15 +28,15 @@ public:
 
     // Sends a heartbeat of this member; the reply carries the fleet's current state.
     Awaitable<Result<HeartbeatReply>> tell(FleetMember member);
-    Awaitable<boost::system::error_code> leave(std::string name);
+    Awaitable<Result<void>> leave(std::string name);
 
     // Records that a change is about to be applied. Fails with `lost` if a higher fence or another configuration under
     // this fence has begun; and, if it is to run in parallel, if the last change is of another configuration or has not
     // passed its canary window.
-    Awaitable<boost::system::error_code> begin(FleetChange change, Going going = Going::first);
+    Awaitable<Result<void>> begin(FleetChange change, Going going = Going::first);
     // Records how a change ended. A bad configuration goes on the denylist, whatever its fence. Fails with `lost` if a
     // later change of another configuration has begun, or if this configuration has been found bad.
-    Awaitable<boost::system::error_code> finish(FleetChange change);
+    Awaitable<Result<void>> finish(FleetChange change);
 
     Awaitable<Result<FleetVerdict>> opinion(std::string hash);
     // Returns whether this configuration is the last that was begun anywhere and has passed its canary window, so that
@@ -47,8 +47,6 @@ public:
     Awaitable<Result<FleetView>> view();
     // Removes the lock from its holder and records that among the changes. Returns 1 if the lock was held.
     Awaitable<Result<std::uint64_t>> break_lock(FleetChange note);
-
-    const std::string& problem() const { return servers_->problem(); }
 
 private:
     std::string key(const char* name) const { return prefix_ + name; }

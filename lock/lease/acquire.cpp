@@ -71,12 +71,11 @@ Awaitable<void> LeaseRenewer::keep(std::shared_ptr<State> state) {
         co_await state->timer.async_wait(asio::as_tuple(asio::use_awaitable));
         if (state->stopped) break;
         state->renewing = true;
-        const auto error = co_await state->lock->renew(state->lease);
+        const auto renewed = co_await state->lock->renew(state->lease);
         state->renewing = false;
-        if (error == LockError::lost) state->lost = true;
-        state->problem = error ? state->lock->last_problem() : std::string();
-        if (error && state->problem.empty()) state->problem = error.message();
-        due = error ? Clock::now() + ttl / 6 : state->lease.deadline - 2 * ttl / 3;
+        if (!renewed && renewed.error() == LockError::lost) state->lost = true;
+        state->problem = renewed ? std::string() : renewed.error().message();
+        due = renewed ? state->lease.deadline - 2 * ttl / 3 : Clock::now() + ttl / 6;
     }
 }
 

@@ -23,8 +23,8 @@ public:
 
     // The same as in FenceStore.
     Awaitable<Result<std::uint64_t>> read() const;
-    Awaitable<boost::system::error_code> raise(std::uint64_t fence) const;
-    Awaitable<boost::system::error_code> admit(std::uint64_t fence, std::string hash) const;
+    Awaitable<Result<void>> raise(std::uint64_t fence) const;
+    Awaitable<Result<void>> admit(std::uint64_t fence, std::string hash) const;
 
 private:
     boost::asio::any_io_executor disk_;

@@ -1,4 +1,4 @@
-// Errors of taking, renewing and releasing a lock.
+// The codes of errors of taking, renewing and releasing a lock.
 //
 // Thread: constants.
 // Lifetime: static.

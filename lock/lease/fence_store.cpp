@@ -14,10 +14,10 @@ constexpr std::size_t max_mark_size = 128;
 } // namespace
 
 // The file contains "FENCE\n" or "FENCE HASH\n".
-boost::system::result<FenceStore::Mark> FenceStore::read_mark() const {
+Result<FenceStore::Mark> FenceStore::read_mark() const {
     const auto text = read_whole_file(path_, max_mark_size);
     if (!text && text.error().code() == boost::system::errc::no_such_file_or_directory) return Mark{};
-    if (!text) return text.error().code();
+    if (!text) return text.error();
     Mark mark;
     const char* const last = text->data() + text->size();
     const auto [end, failure] = std::from_chars(text->data(), last, mark.fence);
@@ -28,20 +28,20 @@ boost::system::result<FenceStore::Mark> FenceStore::read_mark() const {
     return mark;
 }
 
-boost::system::result<std::uint64_t> FenceStore::read() const {
+Result<std::uint64_t> FenceStore::read() const {
     const auto mark = read_mark();
     if (!mark) return mark.error();
     return mark->fence;
 }
 
-boost::system::error_code FenceStore::raise(std::uint64_t fence) const {
+Result<void> FenceStore::raise(std::uint64_t fence) const {
     const auto known = read_mark();
     if (!known) return known.error();
     if (known->fence > fence) return LockError::lost;
     return write({fence, ""});
 }
 
-boost::system::error_code FenceStore::admit(std::uint64_t fence, const std::string& hash) const {
+Result<void> FenceStore::admit(std::uint64_t fence, const std::string& hash) const {
     const auto known = read_mark();
     if (!known) return known.error();
     if (known->fence > fence) return LockError::lost;
@@ -49,10 +49,9 @@ boost::system::error_code FenceStore::admit(std::uint64_t fence, const std::stri
     return write({fence, hash});
 }
 
-boost::system::error_code FenceStore::write(const Mark& mark) const {
+Result<void> FenceStore::write(const Mark& mark) const {
     const auto text = std::to_string(mark.fence) + (mark.hash.empty() ? "" : " " + mark.hash) + "\n";
-    const auto written = replace_file(path_, text);
-    return written ? boost::system::error_code() : written.error().code();
+    return replace_file(path_, text);
 }
 
 } // namespace weir::lock

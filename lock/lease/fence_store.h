@@ -6,9 +6,8 @@
 // Lifetime: keeps only the path.
 #pragma once
 
+#include "base/result.h"
 #include "lock/lease/error.h"
-
-#include <boost/system/result.hpp>
 
 #include <cstdint>
 #include <string>
@@ -21,20 +20,20 @@ public:
 
     // Returns the highest fence; 0 if there is none yet. An unreadable file is an error, not 0, because fences must
     // never go backwards.
-    boost::system::result<std::uint64_t> read() const;
+    Result<std::uint64_t> read() const;
     // Records the fence of a new lease. Fails with `lost` if a higher fence has been recorded.
-    boost::system::error_code raise(std::uint64_t fence) const;
+    Result<void> raise(std::uint64_t fence) const;
     // Records that the configuration with this hash is about to take effect under `fence`. Fails with `lost` if a
     // higher fence has been recorded, or another configuration under this fence.
-    boost::system::error_code admit(std::uint64_t fence, const std::string& hash) const;
+    Result<void> admit(std::uint64_t fence, const std::string& hash) const;
 
 private:
     struct Mark {
         std::uint64_t fence = 0;
         std::string hash; // empty: no configuration has taken effect under the fence yet
     };
-    boost::system::result<Mark> read_mark() const;
-    boost::system::error_code write(const Mark& mark) const;
+    Result<Mark> read_mark() const;
+    Result<void> write(const Mark& mark) const;
 
     std::string path_;
 };

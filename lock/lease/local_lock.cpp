@@ -12,37 +12,34 @@
 namespace weir::lock {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 
 namespace {
 
-// The result of one attempt: the open file that holds the lock, or the error.
-struct Attempt {
+// The open file that holds the lock.
+struct Held {
     UniqueFd fd = {};
     std::uint64_t fence = 0;
-    error_code error = {};
-    std::string problem = {};
 };
 
-Attempt failed(const std::string& what, const std::string& why) {
-    return {{}, 0, LockError::unavailable, what + ": " + why};
+Error unavailable(const std::string& what, const std::string& reason) {
+    return {LockError::unavailable, what + ": " + reason};
 }
 
-Attempt take(const std::string& path, const FenceStore& fences) {
+Result<Held> take(const std::string& path, const FenceStore& fences) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!fd) return failed(path, std::strerror(errno));
+    if (!fd) return unavailable(path, std::strerror(errno));
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) return {{}, 0, LockError::held};
-        return failed(path, std::strerror(errno));
+        if (errno == EWOULDBLOCK) return LockError::held;
+        return unavailable(path, std::strerror(errno));
     }
     const auto last = fences.read();
     const auto fence = last ? *last + 1 : 0;
-    const auto error = last ? fences.raise(fence) : last.error();
-    if (!error) return {std::move(fd), fence};
-    return failed("the fence beside " + path, error.message());
+    const auto raised = last ? fences.raise(fence) : last.error();
+    if (raised) return Held{std::move(fd), fence};
+    return unavailable("the fence beside " + path, raised.error().message());
 }
 
-Awaitable<Attempt> take_there(std::string state_dir) {
+Awaitable<Result<Held>> take_there(std::string state_dir) {
     co_return take(local_lock_path(state_dir), FenceStore(state_dir));
 }
 
@@ -52,19 +49,16 @@ std::string local_lock_path(const std::string& state_dir) { return state_dir + "
 
 Awaitable<Result<Lease>> LocalLock::try_acquire(std::string holder) {
     if (file_) co_return LockError::held;
-    auto attempt = co_await asio::co_spawn(fences_.disk(), take_there(fences_.state_dir()), asio::use_awaitable);
-    if (!attempt.fd) {
-        problem_ = std::move(attempt.problem);
-        co_return attempt.error;
-    }
-    file_ = std::move(attempt.fd);
-    Lease lease{attempt.fence, std::move(holder), Clock::now() + ttl()};
+    auto taken = co_await asio::co_spawn(fences_.disk(), take_there(fences_.state_dir()), asio::use_awaitable);
+    if (!taken) co_return taken.error();
+    file_ = std::move(taken->fd);
+    Lease lease{taken->fence, std::move(holder), Clock::now() + ttl()};
     co_return lease;
 }
 
-Awaitable<error_code> LocalLock::renew(Lease& lease) {
+Awaitable<Result<void>> LocalLock::renew(Lease& lease) {
     lease.deadline = Clock::now() + ttl();
-    co_return error_code();
+    co_return Result<void>();
 }
 
 Awaitable<void> LocalLock::release(Lease) {

@@ -18,14 +18,12 @@ public:
     explicit LocalLock(AsyncFenceStore fences) : fences_(std::move(fences)) {}
 
     Awaitable<Result<Lease>> try_acquire(std::string holder) override;
-    Awaitable<boost::system::error_code> renew(Lease& lease) override;
+    Awaitable<Result<void>> renew(Lease& lease) override;
     Awaitable<void> release(Lease lease) override;
     std::chrono::milliseconds ttl() const override { return std::chrono::hours(1); }
-    std::string last_problem() const override { return problem_; }
 
 private:
     const AsyncFenceStore fences_;
-    std::string problem_;
     UniqueFd file_; // open while the lock is held
 };
 

@@ -1,6 +1,8 @@
 // A distributed or local lock that protects configuration changes. A holder gets a lease with a deadline and a fencing
 // token.
 //
+// Errors have a code of LockError. The message of `unavailable` says which server or file failed, and how.
+//
 // Guarantee: fences rise with every lease, on this machine and among all machines that share the lock. The lock does
 // not guarantee that two holders never believe in their leases at the same time: a late write is recognised by its
 // lower fence.
@@ -9,10 +11,10 @@
 // Lifetime: must outlive the coroutines that it started.
 #pragma once
 
+#include "base/result.h"
 #include "lock/lease/error.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/system/result.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -30,7 +32,6 @@ struct Lease {
 };
 
 template <class T> using Awaitable = boost::asio::awaitable<T>;
-template <class T> using Result = boost::system::result<T>;
 
 class Lock {
 public:
@@ -41,12 +42,11 @@ public:
     virtual Awaitable<Result<Lease>> try_acquire(std::string holder) = 0;
     // Extends the lease and updates its deadline. Fails with `lost` if the lease is gone, and with `unavailable` if
     // that cannot be determined; the lease is then valid until its deadline.
-    virtual Awaitable<boost::system::error_code> renew(Lease& lease) = 0;
+    virtual Awaitable<Result<void>> renew(Lease& lease) = 0;
     // Releases the lease. A lease that was lost is left to its new holder.
     virtual Awaitable<void> release(Lease lease) = 0;
 
     virtual std::chrono::milliseconds ttl() const = 0;
-    virtual std::string last_problem() const { return {}; } // describes the last `unavailable` error
 };
 
 } // namespace weir::lock

@@ -22,10 +22,9 @@ public:
     ParallelSlots(Make make, Count count);
 
     Awaitable<Result<Lease>> try_acquire(std::string holder) override;
-    Awaitable<boost::system::error_code> renew(Lease& lease) override { return held().renew(lease); }
+    Awaitable<Result<void>> renew(Lease& lease) override { return held().renew(lease); }
     Awaitable<void> release(Lease lease) override { return held().release(std::move(lease)); }
     std::chrono::milliseconds ttl() const override { return places_[0]->ttl(); }
-    std::string last_problem() const override { return places_[held_]->last_problem(); }
 
 private:
     Lock& held() { return *places_[held_]; }

@@ -50,10 +50,10 @@ bool is_about_server(const std::string& error) { return meaning_of(error) != nul
 RedisClient::RedisClient(asio::any_io_executor executor, RedisOptions options)
     : options_(std::move(options)), stream_(executor, options_.timeout), queue_(executor) {}
 
-boost::system::error_code RedisClient::fail(std::string why) {
+Error RedisClient::fail(const std::string& reason) {
     close();
-    problem_ = options_.url + ": " + why;
-    return LockError::unavailable;
+    problem_ = options_.url + ": " + reason;
+    return last_error();
 }
 
 void RedisClient::begin(Step step) {
@@ -73,7 +73,7 @@ Awaitable<Result<RedisReply>> RedisClient::call(std::vector<std::string> words) 
     // A call that waited this long behind a server that hangs fails without being sent; otherwise calls would pile up.
     if (!stream_.is_open() && Clock::now() - asked >= options_.timeout) {
         if (problem_.empty()) fail("no answer for " + to_words(options_.timeout));
-        co_return LockError::unavailable;
+        co_return last_error();
     }
     struct End { // also on an exception, because the next call would read the reply of this one
         RedisClient& client;
@@ -89,8 +89,8 @@ Awaitable<Result<RedisReply>> RedisClient::call(std::vector<std::string> words) 
 
 Awaitable<Result<RedisReply>> RedisClient::call_alone(std::vector<std::string> words) {
     if (!stream_.is_open()) {
-        const auto error = co_await reconnect();
-        if (error) co_return error;
+        const auto connected = co_await reconnect();
+        if (!connected) co_return connected.error();
     }
     begin(Step::asking);
     auto reply = co_await exchange(words);
@@ -100,87 +100,89 @@ Awaitable<Result<RedisReply>> RedisClient::call_alone(std::vector<std::string> w
 
 // Reconnects with a jittered backoff, so that a server that is gone is not flooded, and not by all clients at once when
 // it is back.
-Awaitable<boost::system::error_code> RedisClient::reconnect() {
-    if (!again_.may_try(Clock::now())) co_return LockError::unavailable; // problem_ still describes the last failure
-    const auto error = co_await connect();
+Awaitable<Result<void>> RedisClient::reconnect() {
+    if (!again_.may_try(Clock::now())) co_return last_error();
+    auto connected = co_await connect();
     static thread_local std::minstd_rand random{std::random_device{}()};
-    if (error) again_.failed(Clock::now(), std::uniform_real_distribution<double>(0, 1)(random));
+    if (!connected) again_.failed(Clock::now(), std::uniform_real_distribution<double>(0, 1)(random));
     else again_.succeeded(), ++connections_;
-    co_return error;
+    co_return connected;
 }
 
-Awaitable<boost::system::error_code> RedisClient::connect() {
+Awaitable<Result<void>> RedisClient::connect() {
     begin(Step::connecting);
     auto address = RedisAddress::parse(options_.url);
     if (!address) co_return fail("not a redis://, rediss:// or sentinel:// URL");
     if (address->kind == RedisAddress::Kind::sentinel)
-        if (const auto error = co_await find_master(*address)) co_return error;
+        if (const auto found = co_await find_master(*address); !found) co_return found.error();
     reader_ = RedisReader();
-    const auto why = co_await stream_.open(*address, options_.ca);
-    if (!why.empty()) co_return fail(why);
-    if (const auto error = co_await log_in(options_.username, options_.password)) co_return error;
-    if (address->database == 0) co_return boost::system::error_code();
+    const auto opened = co_await stream_.open(*address, options_.ca);
+    if (!opened) co_return fail(opened.error().message());
+    const auto logged_in = co_await log_in(options_.username, options_.password);
+    if (!logged_in || address->database == 0) co_return logged_in;
     const std::vector<std::string> select{"SELECT", std::to_string(address->database)};
     co_return co_await command(select);
 }
 
 // Asks the Sentinels in turn and trusts the first that knows the master.
-Awaitable<boost::system::error_code> RedisClient::find_master(RedisAddress& address) {
+Awaitable<Result<void>> RedisClient::find_master(RedisAddress& address) {
     auto all = options_.sentinels;
     if (all.empty()) all.push_back(options_.url);
-    std::string why;
+    std::string reasons;
     for (const auto& url : all) {
         const auto sentinel = RedisAddress::parse(url);
         if (!sentinel) continue;
         reader_ = RedisReader();
-        auto failed = co_await stream_.open(*sentinel, "");
-        const std::vector<std::string> question{"SENTINEL", "get-master-addr-by-name", sentinel->master};
-        if (failed.empty())
-            if (co_await log_in(options_.sentinel_username, options_.sentinel_password)) failed = problem_;
-        if (failed.empty()) {
-            const auto reply = co_await exchange(question);
-            close();
-            if (reply && reply->type == RedisReply::Type::error) {
-                why += (why.empty() ? "" : "; ") + url + ": " + explain(reply->text);
-                continue;
-            }
-            if (reply && reply->items.size() == 2) {
-                address = RedisAddress{RedisAddress::Kind::plain, reply->items[0].text, reply->items[1].text, 0, ""};
-                co_return boost::system::error_code();
-            }
-            failed = reply ? "it knows no master \"" + sentinel->master + "\"" : problem_;
+        auto found = co_await ask_sentinel(*sentinel);
+        if (found) {
+            address = *std::move(found);
+            co_return Result<void>();
         }
-        why += (why.empty() ? "" : "; ") + url + ": " + failed;
+        reasons += (reasons.empty() ? "" : "; ") + url + ": " + found.error().message();
     }
-    co_return fail("no Sentinel tells where the master is: " + why);
+    co_return fail("no Sentinel tells where the master is: " + reasons);
 }
 
-Awaitable<boost::system::error_code> RedisClient::log_in(const std::string& username, const std::string& password) {
-    if (password.empty()) co_return boost::system::error_code();
+// Returns the address of the master that a Sentinel knows.
+Awaitable<Result<RedisAddress>> RedisClient::ask_sentinel(const RedisAddress& sentinel) {
+    const auto opened = co_await stream_.open(sentinel, "");
+    if (!opened) co_return opened.error();
+    const auto logged_in = co_await log_in(options_.sentinel_username, options_.sentinel_password);
+    if (!logged_in) co_return logged_in.error();
+    const std::vector<std::string> question{"SENTINEL", "get-master-addr-by-name", sentinel.master};
+    const auto reply = co_await exchange(question);
+    close();
+    if (!reply) co_return reply.error();
+    if (reply->type == RedisReply::Type::error) co_return Error(explain(reply->text));
+    if (reply->items.size() != 2) co_return Error("it knows no master \"" + sentinel.master + "\"");
+    co_return RedisAddress{RedisAddress::Kind::plain, reply->items[0].text, reply->items[1].text, 0, ""};
+}
+
+Awaitable<Result<void>> RedisClient::log_in(const std::string& username, const std::string& password) {
+    if (password.empty()) co_return Result<void>();
     std::vector<std::string> words{"AUTH"};
     if (!username.empty()) words.push_back(username);
     words.push_back(password);
     co_return co_await command(words);
 }
 
-Awaitable<boost::system::error_code> RedisClient::command(const std::vector<std::string>& words) {
+Awaitable<Result<void>> RedisClient::command(const std::vector<std::string>& words) {
     const auto reply = co_await exchange(words);
     if (!reply) co_return reply.error();
     if (reply->type == RedisReply::Type::error) co_return fail(words[0] + " refused: " + explain(reply->text));
-    co_return boost::system::error_code();
+    co_return Result<void>();
 }
 
 Awaitable<Result<RedisReply>> RedisClient::exchange(const std::vector<std::string>& words) {
     const auto command = format_command(words);
     const auto end = Clock::now() + options_.timeout;
-    auto why = co_await stream_.write(command);
-    if (!why.empty()) co_return fail(why);
+    const auto written = co_await stream_.write(command);
+    if (!written) co_return fail(written.error().message());
     RedisReply reply;
     for (;;) {
-        std::string bytes;
-        why = co_await stream_.read(bytes);
-        if (!why.empty()) co_return fail(why);
-        const auto state = reader_.feed(bytes, reply);
+        const auto bytes = co_await stream_.read();
+        if (!bytes) co_return fail(bytes.error().message());
+        const auto state = reader_.feed(*bytes, reply);
         if (state == ReaderState::has_reply) co_return reply;
         if (state == ReaderState::broken) co_return fail("it does not speak Redis's protocol");
         if (Clock::now() > end)

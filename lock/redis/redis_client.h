@@ -44,7 +44,6 @@ public:
     std::uint64_t connections() const { return connections_; }
     bool is_connected() const { return stream_.is_open(); }
     const std::string& url() const { return options_.url; }
-    const std::string& problem() const { return problem_; } // the last error, with the URL
     // Describes what the client is waiting for, with the URL: "redis://…: connecting for 400 ms" or "redis://…: no
     // answer for 2 s". Returns the last error if no call is in flight.
     std::string state() const;
@@ -53,17 +52,20 @@ private:
     enum class Step { none, connecting, asking };
 
     Awaitable<Result<RedisReply>> call_alone(std::vector<std::string> words);
-    Awaitable<boost::system::error_code> reconnect();
-    Awaitable<boost::system::error_code> connect();
-    Awaitable<boost::system::error_code> find_master(RedisAddress& address);
-    Awaitable<boost::system::error_code> log_in(const std::string& username, const std::string& password);
-    Awaitable<boost::system::error_code> command(const std::vector<std::string>& words);
+    Awaitable<Result<void>> reconnect();
+    Awaitable<Result<void>> connect();
+    Awaitable<Result<void>> find_master(RedisAddress& address);
+    Awaitable<Result<RedisAddress>> ask_sentinel(const RedisAddress& sentinel);
+    Awaitable<Result<void>> log_in(const std::string& username, const std::string& password);
+    Awaitable<Result<void>> command(const std::vector<std::string>& words);
     Awaitable<Result<RedisReply>> exchange(const std::vector<std::string>& words);
-    boost::system::error_code fail(std::string why);
+    // Closes the connection. Returns the error, which `last_error` returns from then on.
+    Error fail(const std::string& reason);
+    Error last_error() const { return {LockError::unavailable, problem_}; }
     void begin(Step step);
 
     RedisOptions options_;
-    std::string problem_;
+    std::string problem_; // the last error, with the URL
     RedisStream stream_;
     RedisReader reader_;
     std::uint64_t connections_ = 0;

@@ -49,18 +49,13 @@ return 1
 RedisLeases::RedisLeases(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms)
     : terms_(std::move(terms)), server_(server), client_(executor, std::move(server)) {}
 
-boost::system::error_code RedisLeases::fail(std::string why) {
-    problem_ = std::move(why);
-    return LockError::unavailable;
-}
-
 // `words` are the script, the number of its keys, the keys and the arguments. Callers build the list beforehand,
 // because g++ 12 cannot build a list within an expression that contains co_await.
 Awaitable<Result<RedisReply>> RedisLeases::run(std::vector<std::string> words) {
     words.insert(words.begin(), "EVAL");
     auto reply = co_await client_.call(std::move(words));
-    if (!reply) co_return fail(client_.problem());
-    if (reply->type == RedisReply::Type::error) co_return fail(server_.url + ": " + explain(reply->text));
+    if (reply && reply->type == RedisReply::Type::error)
+        co_return Error(LockError::unavailable, server_.url + ": " + explain(reply->text));
     co_return reply;
 }
 
@@ -79,21 +74,21 @@ Awaitable<Result<std::uint64_t>> RedisLeases::take(std::string token, std::uint6
     const auto reply = co_await run(words);
     if (!reply) co_return reply.error();
     if (reply->type != RedisReply::Type::number) co_return LockError::held;
-    if (const auto error = co_await wait_for_replicas()) co_return error;
+    if (const auto held = co_await wait_for_replicas(); !held) co_return held.error();
     co_return static_cast<std::uint64_t>(reply->number);
 }
 
 // If the master failed before its replicas have the lease, another machine could take the lock.
-Awaitable<boost::system::error_code> RedisLeases::wait_for_replicas() {
-    if (terms_.replicas == 0) co_return boost::system::error_code();
+Awaitable<Result<void>> RedisLeases::wait_for_replicas() {
+    if (terms_.replicas == 0) co_return Result<void>();
     const auto patience = server_.timeout / 2;
     const std::vector<std::string> words{"WAIT", std::to_string(terms_.replicas), std::to_string(patience.count())};
     const auto reply = co_await client_.call(words);
-    if (!reply) co_return fail(client_.problem());
-    if (reply->type == RedisReply::Type::number && reply->number >= terms_.replicas)
-        co_return boost::system::error_code();
-    co_return fail(server_.url + ": " + std::to_string(reply->number) + " of " + std::to_string(terms_.replicas) +
-                   " replicas have taken the lease (reload.lock.replicas)");
+    if (!reply) co_return reply.error();
+    if (reply->type == RedisReply::Type::number && reply->number >= terms_.replicas) co_return Result<void>();
+    co_return Error(LockError::unavailable, server_.url + ": " + std::to_string(reply->number) + " of " +
+                                                std::to_string(terms_.replicas) +
+                                                " replicas have taken the lease (reload.lock.replicas)");
 }
 
 Awaitable<Result<std::uint64_t>> RedisLeases::extend(std::string token) {

@@ -29,13 +29,11 @@ public:
     // Raises the counter: every later lease gets a fence above `fence`.
     Awaitable<Result<std::uint64_t>> raise_fence(std::uint64_t fence);
 
-    const std::string& problem() const { return problem_; } // describes the last `unavailable` error
     std::string state() const { return client_.state(); }   // of the request in flight
 
 private:
     Awaitable<Result<RedisReply>> run(std::vector<std::string> words);
-    Awaitable<boost::system::error_code> wait_for_replicas();
-    boost::system::error_code fail(std::string why);
+    Awaitable<Result<void>> wait_for_replicas();
     std::string key(const char* name) const { return "weir:{" + terms_.fleet + "}:" + name; }
     // The key of this slot.
     std::string own_key(const char* name) const {
@@ -45,7 +43,6 @@ private:
 
     const LeaseTerms terms_;
     const RedisOptions server_;
-    std::string problem_;
     RedisClient client_;
 };
 

@@ -14,38 +14,44 @@ std::string make_token(const std::string& holder) {
     return token;
 }
 
+Error fence_error(const Error& error) {
+    return {LockError::unavailable, "the fence in state_dir: " + error.message()};
+}
+
 RedisLock::RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms,
                      AsyncFenceStore fences)
     : ttl_(terms.ttl), fences_(std::move(fences)), leases_(executor, std::move(server), std::move(terms)) {}
 
 Awaitable<Result<Lease>> RedisLock::try_acquire(std::string holder) {
     const auto floor = co_await fences_.read();
-    if (!floor) problem_ = "the fence in state_dir: " + floor.error().message();
-    if (!floor) co_return LockError::unavailable;
+    if (!floor) co_return fence_error(floor.error());
     Lease lease{0, make_token(holder), Clock::now() + ttl_};
     const auto fence = co_await leases_.take(lease.token, *floor);
     if (!fence && fence.error() == LockError::held) co_return LockError::held;
+    auto taken = fence ? Result<void>() : fence.error();
     if (fence) {
         lease.fence = *fence;
-        const auto error = co_await fences_.raise(lease.fence);
-        if (!error) co_return lease;
-        problem_ = "the fence in state_dir: " + error.message();
-    } else {
-        problem_ = leases_.problem();
+        taken = co_await fences_.raise(lease.fence);
+        if (taken) co_return lease;
+        taken = fence_error(taken.error());
     }
     // The server may have given the lock although its reply was lost, so the lease is released in either case.
-    co_await leases_.release(lease.token);
-    co_return LockError::unavailable;
+    const auto released = co_await leases_.release(lease.token);
+    static_cast<void>(released); // otherwise it expires
+    co_return taken.error();
 }
 
-Awaitable<boost::system::error_code> RedisLock::renew(Lease& lease) {
+Awaitable<Result<void>> RedisLock::renew(Lease& lease) {
     const auto deadline = Clock::now() + ttl_;
     const auto extended = co_await leases_.extend(lease.token);
-    if (extended) lease.deadline = deadline;
-    else problem_ = leases_.problem();
-    co_return extended ? boost::system::error_code() : extended.error();
+    if (!extended) co_return extended.error();
+    lease.deadline = deadline;
+    co_return Result<void>();
 }
 
-Awaitable<void> RedisLock::release(Lease lease) { co_await leases_.release(lease.token); }
+Awaitable<void> RedisLock::release(Lease lease) {
+    const auto released = co_await leases_.release(lease.token);
+    static_cast<void>(released); // otherwise it expires
+}
 
 } // namespace weir::lock

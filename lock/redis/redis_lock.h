@@ -17,19 +17,19 @@ public:
     RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms, AsyncFenceStore fences);
 
     Awaitable<Result<Lease>> try_acquire(std::string holder) override;
-    Awaitable<boost::system::error_code> renew(Lease& lease) override;
+    Awaitable<Result<void>> renew(Lease& lease) override;
     Awaitable<void> release(Lease lease) override;
     std::chrono::milliseconds ttl() const override { return ttl_; }
-    std::string last_problem() const override { return problem_; }
 
 private:
     const std::chrono::milliseconds ttl_;
     const AsyncFenceStore fences_;
     RedisLeases leases_;
-    std::string problem_;
 };
 
 // Returns a unique token: the holder's name and 128 random bits.
+// Returns the error `unavailable` if the fence on the disk cannot be read or written.
+Error fence_error(const Error& error);
 std::string make_token(const std::string& holder);
 
 } // namespace weir::lock

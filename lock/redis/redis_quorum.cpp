@@ -16,7 +16,7 @@ bool is_good(const std::optional<Result<RedisReply>>& answer) {
 std::string problem_of(const RedisClient& server, const std::optional<Result<RedisReply>>& answer) {
     if (!answer) return server.state();
     if (*answer) return server.url() + ": " + explain((*answer)->text);
-    return server.problem();
+    return answer->error().message();
 }
 
 std::string join(const std::vector<std::string>& problems) {
@@ -62,11 +62,11 @@ Awaitable<Result<std::vector<RedisReply>>> RedisQuorum::ask(std::vector<std::str
         else problems.push_back(problem_of(*clients_[i], answer));
     }
     if (is_majority(replies.size())) co_return replies;
-    problem_ = join(problems);
+    auto message = join(problems);
     if (clients_.size() > 1)
-        problem_ =
-            std::to_string(replies.size()) + " of " + std::to_string(clients_.size()) + " servers answer: " + problem_;
-    co_return LockError::unavailable;
+        message =
+            std::to_string(replies.size()) + " of " + std::to_string(clients_.size()) + " servers answer: " + message;
+    co_return Error(LockError::unavailable, message);
 }
 
 Awaitable<void> RedisQuorum::learn_persistence() {
@@ -104,7 +104,7 @@ Awaitable<Result<std::uint64_t>> RedisQuorum::count(std::vector<std::string> wor
     co_return static_cast<std::uint64_t>(most);
 }
 
-Awaitable<boost::system::error_code> RedisQuorum::agree(std::vector<std::string> words) {
+Awaitable<Result<void>> RedisQuorum::agree(std::vector<std::string> words) {
     const auto count = [](const Answers& answers, bool yes) {
         return static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(), [yes](const auto& answer) {
             return is_good(answer) && ((*answer)->number == 1) == yes;
@@ -116,7 +116,7 @@ Awaitable<boost::system::error_code> RedisQuorum::agree(std::vector<std::string>
     const auto replies = co_await ask(std::move(words), Urgency::now, is_enough);
     if (!replies) co_return replies.error();
     const auto yes = std::count_if(replies->begin(), replies->end(), [](const RedisReply& r) { return r.number == 1; });
-    if (is_majority(static_cast<std::size_t>(yes))) co_return boost::system::error_code();
+    if (is_majority(static_cast<std::size_t>(yes))) co_return Result<void>();
     co_return LockError::lost;
 }
 

@@ -24,14 +24,14 @@ public:
 
     // Runs a script on all servers: `words` are its text, the number of its keys, the keys and the arguments. Returns
     // the replies of at least a majority; an error reply does not count. Once a majority has answered, the others get
-    // only the grace period of `gather`. Fails with `unavailable` if there is no majority.
+    // only the grace period of `gather`. Fails with `unavailable` if there is no majority;
+    // the message says what each of the other servers is doing.
     Awaitable<Result<std::vector<RedisReply>>> run(std::vector<std::string> words, Urgency urgency = Urgency::now);
     // Runs a script on all servers and returns the highest of the numbers in their replies.
     Awaitable<Result<std::uint64_t>> count(std::vector<std::string> words);
     // Runs a script on all servers; succeeds if a majority returns 1, and fails with `lost` if not.
-    Awaitable<boost::system::error_code> agree(std::vector<std::string> words);
+    Awaitable<Result<void>> agree(std::vector<std::string> words);
 
-    const std::string& problem() const { return problem_; } // describes the last `unavailable` error
     // Queries whether the servers keep their data: those that are connected and were not queried on this connection.
     Awaitable<void> learn_persistence();
     struct Server {
@@ -48,7 +48,6 @@ private:
     bool is_majority(std::size_t count) const { return count > clients_.size() / 2; }
 
     boost::asio::any_io_executor executor_;
-    std::string problem_;
     std::vector<std::shared_ptr<RedisClient>> clients_; // shared with queries in flight
     struct Known {
         Persistence persistence = Persistence::unknown;

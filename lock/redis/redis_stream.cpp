@@ -74,15 +74,15 @@ void RedisStream::close() {
     if (link_) link_->socket.close(ignored);
 }
 
-Awaitable<std::string> RedisStream::open(RedisAddress address, std::string ca) {
+Awaitable<Result<void>> RedisStream::open(RedisAddress address, std::string ca) {
     link_ = std::make_unique<Link>(executor_);
-    auto why = co_await connect(address);
-    if (!why.empty() || address.kind != RedisAddress::Kind::tls) co_return why;
+    auto connected = co_await connect(address);
+    if (!connected || address.kind != RedisAddress::Kind::tls) co_return connected;
     auto& context = link_->context;
     boost::system::error_code error;
     if (ca.empty()) context.set_default_verify_paths(error);
     else context.load_verify_file(ca, error);
-    if (error) co_return "ca: " + ca + ": " + error.message();
+    if (error) co_return Error("ca: " + ca + ": " + error.message());
     auto& tls = link_->tls.emplace(link_->socket, context);
     tls.set_verify_mode(asio::ssl::verify_peer, error);
     tls.set_verify_callback(asio::ssl::host_name_verification(address.host), error);
@@ -91,17 +91,17 @@ Awaitable<std::string> RedisStream::open(RedisAddress address, std::string ca) {
                    address.host.c_str())); // what the macro SSL_set_tlsext_host_name does, without its C-style casts
     const TimeLimit limit(link_->socket, nullptr, timeout_);
     const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, token);
-    if (limit.passed()) co_return "no TLS handshake within " + to_words(timeout_);
-    if (failed) co_return "no TLS: " + last_ssl_reason(failed);
-    co_return "";
+    if (limit.passed()) co_return Error("no TLS handshake within " + to_words(timeout_));
+    if (failed) co_return Error("no TLS: " + last_ssl_reason(failed));
+    co_return Result<void>();
 }
 
-Awaitable<std::string> RedisStream::connect(const RedisAddress& address) {
+Awaitable<Result<void>> RedisStream::connect(const RedisAddress& address) {
     auto& socket = link_->socket;
     asio::ip::tcp::resolver resolver(executor_);
     const TimeLimit limit(socket, &resolver, timeout_);
     const auto [unresolved, endpoints] = co_await resolver.async_resolve(address.host, address.port, token);
-    if (unresolved) co_return "cannot find " + address.host + ": " + unresolved.message();
+    if (unresolved) co_return Error("cannot find " + address.host + ": " + unresolved.message());
     boost::system::error_code error;
     for (const auto& endpoint : endpoints) {
         if (limit.passed()) break; // resolving the name took all the time
@@ -110,13 +110,13 @@ Awaitable<std::string> RedisStream::connect(const RedisAddress& address) {
         error = failed;
         if (!error || limit.passed()) break;
     }
-    if (limit.passed()) co_return "cannot connect within " + to_words(timeout_);
-    if (error) co_return "cannot connect: " + error.message();
+    if (limit.passed()) co_return Error("cannot connect within " + to_words(timeout_));
+    if (error) co_return Error("cannot connect: " + error.message());
     socket.set_option(asio::ip::tcp::no_delay(true), error);
-    co_return "";
+    co_return Result<void>();
 }
 
-Awaitable<std::string> RedisStream::write(std::string_view bytes) {
+Awaitable<Result<void>> RedisStream::write(std::string_view bytes) {
     const TimeLimit limit(link_->socket, nullptr, timeout_);
     boost::system::error_code error;
     if (link_->tls) {
@@ -126,10 +126,11 @@ Awaitable<std::string> RedisStream::write(std::string_view bytes) {
         const auto [failed, sent] = co_await asio::async_write(link_->socket, asio::buffer(bytes), token);
         error = failed;
     }
-    co_return error ? "cannot send: " + error.message() : "";
+    if (error) co_return Error("cannot send: " + error.message());
+    co_return Result<void>();
 }
 
-Awaitable<std::string> RedisStream::read(std::string& into) {
+Awaitable<Result<std::string>> RedisStream::read() {
     const TimeLimit limit(link_->socket, nullptr, timeout_);
     std::array<char, 4096> bytes;
     boost::system::error_code error;
@@ -141,10 +142,9 @@ Awaitable<std::string> RedisStream::read(std::string& into) {
         const auto [failed, size] = co_await link_->socket.async_read_some(asio::buffer(bytes), token);
         error = failed, got = size;
     }
-    if (limit.passed()) co_return "no answer for " + to_words(timeout_);
-    if (error) co_return "no answer: " + error.message();
-    into.append(bytes.data(), got);
-    co_return "";
+    if (limit.passed()) co_return Error("no answer for " + to_words(timeout_));
+    if (error) co_return Error("no answer: " + error.message());
+    co_return std::string(bytes.data(), got);
 }
 
 } // namespace weir::lock

@@ -24,20 +24,19 @@ public:
     RedisStream(const RedisStream&) = delete;
     RedisStream& operator=(const RedisStream&) = delete;
 
-    // Connects. `ca` is a file of CA certificates for TLS; if it is empty, the system's are used. Returns an error
-    // message, or an empty string on success.
-    Awaitable<std::string> open(RedisAddress address, std::string ca);
-    // Writes all bytes. Returns an error message, or an empty string on success.
-    Awaitable<std::string> write(std::string_view bytes);
-    // Reads some bytes and appends them to `into`. Returns an error message, or an empty string on success.
-    Awaitable<std::string> read(std::string& into);
+    // Connects. `ca` is a file of CA certificates for TLS; if it is empty, the system's are used.
+    Awaitable<Result<void>> open(RedisAddress address, std::string ca);
+    // Writes all bytes.
+    Awaitable<Result<void>> write(std::string_view bytes);
+    // Reads some bytes.
+    Awaitable<Result<std::string>> read();
 
     bool is_open() const;
     void close();
 
 private:
     struct Link;
-    Awaitable<std::string> connect(const RedisAddress& address);
+    Awaitable<Result<void>> connect(const RedisAddress& address);
 
     boost::asio::any_io_executor executor_;
     std::chrono::milliseconds timeout_;

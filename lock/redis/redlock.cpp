@@ -30,10 +30,9 @@ Redlock::Redlock(asio::any_io_executor executor, std::vector<RedisOptions> serve
 
 Clock::time_point Redlock::deadline_from(Clock::time_point began) const { return began + ttl_ - drift_of(ttl_); }
 
-boost::system::error_code Redlock::fail(const Votes& votes) {
-    problem_ = std::to_string(votes.yes + votes.no) + " of " + std::to_string(servers_.size()) +
-               " servers answer: " + votes.problem;
-    return LockError::unavailable;
+Error Redlock::too_few(const Votes& votes) const {
+    return {LockError::unavailable, std::to_string(votes.yes + votes.no) + " of " + std::to_string(servers_.size()) +
+                                        " servers answer: " + votes.problem};
 }
 
 Redlock::Votes Redlock::count(const Gathered<Result<std::uint64_t>>& answers) const {
@@ -47,7 +46,7 @@ Redlock::Votes Redlock::count(const Gathered<Result<std::uint64_t>>& answers) co
             ++votes.no;
         } else {
             votes.problem += votes.problem.empty() ? "" : "; ";
-            votes.problem += answer ? servers_[i]->problem() : servers_[i]->state();
+            votes.problem += answer ? answer->error().message() : servers_[i]->state();
         }
     }
     return votes;
@@ -68,10 +67,7 @@ Awaitable<Redlock::Votes> Redlock::ask_all(Question ask) {
 
 Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
     const auto floor = co_await fences_.read();
-    if (!floor) {
-        problem_ = "the fence in state_dir: " + floor.error().message();
-        co_return LockError::unavailable;
-    }
+    if (!floor) co_return fence_error(floor.error());
     const auto began = Clock::now();
     Lease lease{0, make_token(holder), deadline_from(began)};
     const Question take = [token = lease.token, least = *floor](RedisLeases& server) {
@@ -86,39 +82,35 @@ Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
         raised = co_await ask_all(raise);
         stands = is_majority(raised.yes) && Clock::now() < lease.deadline;
     }
-    boost::system::error_code unwritten;
-    if (stands) unwritten = co_await fences_.raise(lease.fence);
-    if (stands && !unwritten) co_return lease;
+    Result<void> written;
+    if (stands) written = co_await fences_.raise(lease.fence);
+    if (stands && written) co_return lease;
     co_await release(lease);
-    if (stands) problem_ = "the fence in state_dir: " + unwritten.message();
-    if (stands) co_return LockError::unavailable;
-    if (is_majority(taken.yes) && !is_majority(raised.yes)) co_return fail(raised);
-    if (is_majority(taken.yes)) {
-        problem_ = "the servers took longer to answer than a lease lives (reload.lock.ttl)";
-        co_return LockError::unavailable;
-    }
+    if (stands) co_return fence_error(written.error());
+    if (is_majority(taken.yes) && !is_majority(raised.yes)) co_return too_few(raised);
+    if (is_majority(taken.yes))
+        co_return Error(LockError::unavailable,
+                        "the servers took longer to answer than a lease lives (reload.lock.ttl)");
     // If a majority can answer, other machines hold the lock or compete for it at this moment.
     if (is_majority(taken.yes + taken.no)) co_return LockError::held;
-    co_return fail(taken);
+    co_return too_few(taken);
 }
 
-Awaitable<boost::system::error_code> Redlock::renew(Lease& lease) {
+Awaitable<Result<void>> Redlock::renew(Lease& lease) {
     const auto began = Clock::now();
     const Question extend = [token = lease.token](RedisLeases& server) { return server.extend(token); };
     const auto votes = co_await ask_all(extend);
     if (is_majority(votes.yes)) {
         lease.deadline = deadline_from(began);
-        co_return boost::system::error_code();
+        co_return Result<void>();
     }
     if (is_majority(votes.no)) co_return LockError::lost;
-    co_return fail(votes);
+    co_return too_few(votes);
 }
 
 Awaitable<void> Redlock::release(Lease lease) {
-    const auto problem = problem_;
     const Question release = [token = lease.token](RedisLeases& server) { return server.release(token); };
     co_await ask_all(release);
-    problem_ = problem;
 }
 
 } // namespace weir::lock

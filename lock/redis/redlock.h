@@ -24,10 +24,9 @@ public:
             AsyncFenceStore fences);
 
     Awaitable<Result<Lease>> try_acquire(std::string holder) override;
-    Awaitable<boost::system::error_code> renew(Lease& lease) override;
+    Awaitable<Result<void>> renew(Lease& lease) override;
     Awaitable<void> release(Lease lease) override;
     std::chrono::milliseconds ttl() const override { return ttl_; }
-    std::string last_problem() const override { return problem_; }
 
 private:
     // How many servers gave which reply.
@@ -42,13 +41,12 @@ private:
     Awaitable<Votes> ask_all(Question ask);
     bool is_majority(std::size_t count) const { return count > servers_.size() / 2; }
     Clock::time_point deadline_from(Clock::time_point began) const;
-    boost::system::error_code fail(const Votes& votes);
+    Error too_few(const Votes& votes) const;
 
     boost::asio::any_io_executor executor_;
     const std::chrono::milliseconds ttl_;
     std::vector<std::shared_ptr<RedisLeases>> servers_;
     const AsyncFenceStore fences_;
-    std::string problem_;
 };
 
 } // namespace weir::lock

@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::string_view root = "/api/v1/fleet";
 
-Response cannot_ask(const Request& request, const std::string& problem) {
-    return refuse(request, 503, "the fleet cannot be asked: " + problem);
+Response cannot_ask(const Request& request, const Error& error) {
+    return refuse(request, 503, "the fleet cannot be asked: " + error.message());
 }
 
 Response done(const Request& request, bool done, const std::string& hash) {
@@ -54,7 +54,7 @@ asio::awaitable<Response> FleetApi::answer(const Request& request) {
 
 asio::awaitable<Response> FleetApi::show(const Request& request, Records records) {
     const auto view = co_await records->view();
-    if (!view) co_return cannot_ask(request, records->problem());
+    if (!view) co_return cannot_ask(request, view.error());
     co_return make_json(request, 200, to_json(*view, reloader_.changer().hash_in_force()));
 }
 
@@ -63,7 +63,7 @@ asio::awaitable<Response> FleetApi::break_lock(const Request& request, Records r
     const auto why = decode(find_parameter(request.target(), "why").value_or("")).value_or("").substr(0, 200);
     lock::FleetChange note{0, "", reloader_.changer().fleet().name(), "broken", why, std::time(nullptr), 0};
     const auto broken = co_await records->break_lock(std::move(note));
-    if (!broken) co_return cannot_ask(request, records->problem());
+    if (!broken) co_return cannot_ask(request, broken.error());
     spdlog::warn("fleet: its lock is broken by an operator: {}", why);
     co_return done(request, *broken > 0, "");
 }
@@ -71,7 +71,7 @@ asio::awaitable<Response> FleetApi::break_lock(const Request& request, Records r
 // The query contains ?hash=…, a hash or a prefix of at least 8 digits.
 asio::awaitable<Response> FleetApi::forgive(const Request& request, Records records) {
     const auto view = co_await records->view();
-    if (!view) co_return cannot_ask(request, records->problem());
+    if (!view) co_return cannot_ask(request, view.error());
     const auto wanted = find_parameter(request.target(), "hash").value_or("");
     std::string hash;
     std::size_t matches = 0;
@@ -82,7 +82,7 @@ asio::awaitable<Response> FleetApi::forgive(const Request& request, Records reco
                          "there is no bad configuration, or more than one, whose hash begins so; give at least 8 "
                          "digits");
     const auto forgiven = co_await records->forgive(hash);
-    if (!forgiven) co_return cannot_ask(request, records->problem());
+    if (!forgiven) co_return cannot_ask(request, forgiven.error());
     co_await reloader_.changer().forgive(hash);
     spdlog::warn("fleet: forgiven by an operator: {}", hash);
     co_return done(request, *forgiven > 0, hash);
@@ -99,7 +99,7 @@ asio::awaitable<Response> FleetApi::push(const Request& request, Records records
 
 asio::awaitable<Response> FleetApi::roll_back(const Request& request, Records records, Configs configs) {
     auto item = co_await configs->last_good();
-    if (!item) co_return cannot_ask(request, configs->problem());
+    if (!item) co_return cannot_ask(request, item.error());
     if (!*item)
         co_return refuse(request, 404,
                          "none of the last configurations that were pushed has stood its window; push one");
@@ -118,17 +118,17 @@ asio::awaitable<Response> FleetApi::give(const Request& request, Records records
     const bool refused = report.verdict == ReloadVerdict::refused;
     if (refused || is_set(request.target(), "dry")) co_return make_json(request, refused ? 409 : 200, out);
     const auto view = co_await records->view();
-    if (!view) co_return cannot_ask(request, records->problem());
+    if (!view) co_return cannot_ask(request, view.error());
     auto& fleet = reloader_.changer().fleet();
     lock::FleetVersion version{fleet.newest().number, bundle.hash, fleet.name(), std::time(nullptr)};
     for (const auto& member : view->members) version.number = std::max(version.number, member.given);
     if (std::none_of(view->members.begin(), view->members.end(), [](const auto& m) { return m.takes_given; }))
         co_return refuse(request, 409, "no member takes its configuration from the fleet (reload.source: fleet)");
     const auto number = co_await configs->push(std::move(version), std::move(text));
-    if (number.has_error() && number.error() == lock::LockError::lost)
+    if (!number && number.error() == lock::LockError::lost)
         co_return refuse(request, 409,
                          "another configuration was pushed at the same moment; look at it, then push again");
-    if (!number) co_return cannot_ask(request, configs->problem());
+    if (!number) co_return cannot_ask(request, number.error());
     spdlog::info("fleet: configuration {} is given to it as version {}", bundle.hash.substr(0, 12), *number);
     fleet.tell_soon(); // the next reply contains the new version
     out["version"] = *number;

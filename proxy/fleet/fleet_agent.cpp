@@ -19,7 +19,6 @@
 namespace weir::proxy {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 using std::chrono::milliseconds;
 
 namespace {
@@ -116,8 +115,8 @@ void FleetAgent::stop(Presence presence) {
 
 asio::awaitable<void> FleetAgent::leave(std::shared_ptr<State> state) {
     const auto records = state->link.records;
-    const auto error = co_await records->leave(member_name(state->link.settings.lock));
-    if (error) spdlog::info("fleet: this machine could not be taken off the list: {}", records->problem());
+    const auto left = co_await records->leave(member_name(state->link.settings.lock));
+    if (!left) spdlog::info("fleet: this machine could not be taken off the list: {}", left.error().message());
     state->leaving = false;
 }
 
@@ -199,7 +198,7 @@ asio::awaitable<void> FleetAgent::tell(State& state) {
     auto member = state.about.facts();
     member.name = member_name(state.link.settings.lock);
     const auto news = co_await records->tell(std::move(member));
-    if (!news) state.contact.problem = records->problem();
+    if (!news) state.contact.problem = news.error().message();
     if (!news && std::exchange(state.contact.reachable, false))
         spdlog::warn("fleet: cannot be reached: {}", state.contact.problem);
     if (!news || state.stopped || records != state.link.records) co_return;
@@ -210,7 +209,8 @@ asio::awaitable<void> FleetAgent::tell(State& state) {
     while (!state.untold.empty()) {
         const auto change = state.untold.front();
         const auto told = co_await records->finish(change);
-        if (told == lock::LockError::unavailable || records != state.link.records) co_return;
+        const bool unavailable = !told && told.error() == lock::LockError::unavailable;
+        if (unavailable || records != state.link.records) co_return;
         if (!state.untold.empty()) state.untold.pop_front();
     }
     co_await look_for_drift(state, news->texts);
@@ -266,29 +266,29 @@ asio::awaitable<unsigned> FleetAgent::places(std::string hash) {
     co_return view ? parallel.of(view->members.size()) : 1;
 }
 
-asio::awaitable<error_code> FleetAgent::begin(std::uint64_t fence, std::string hash, lock::Going going) {
+asio::awaitable<Result<void>> FleetAgent::begin(std::uint64_t fence, std::string hash, lock::Going going) {
     state_->began = Clock::now();
     const auto records = state_->link.records;
-    if (!records) co_return error_code();
+    if (!records) co_return Result<void>();
     lock::FleetChange change{fence, std::move(hash), name(), "begun", "", std::time(nullptr), 0};
-    const auto error = co_await records->begin(std::move(change), going);
-    if (error) state_->contact.problem = records->problem();
-    co_return error;
+    auto begun = co_await records->begin(std::move(change), going);
+    if (!begun) state_->contact.problem = begun.error().message();
+    co_return begun;
 }
 
-asio::awaitable<error_code> FleetAgent::finish(lock::FleetChange change) {
+asio::awaitable<Result<void>> FleetAgent::finish(lock::FleetChange change) {
     const auto state = state_;
     const auto records = state->link.records;
-    if (!records) co_return error_code();
+    if (!records) co_return Result<void>();
     change.member = member_name(state->link.settings.lock);
     change.at = std::time(nullptr);
     change.took_ms = std::chrono::duration_cast<milliseconds>(Clock::now() - state->began).count();
-    const auto error = co_await records->finish(change);
+    auto finished = co_await records->finish(change);
     tell_soon(); // the running configuration has changed, too
-    if (error != lock::LockError::unavailable) co_return error;
+    if (finished || finished.error() == lock::LockError::lost) co_return finished;
     state->untold.push_back(std::move(change));
     if (state->untold.size() > most_untold) state->untold.pop_front();
-    co_return error_code();
+    co_return Result<void>();
 }
 
 } // namespace weir::proxy

@@ -73,10 +73,10 @@ public:
     Awaitable<lock::FleetVerdict> opinion(std::string hash);
     // How many machines may change to it in parallel: one, until one machine has passed its canary window.
     Awaitable<unsigned> places(std::string hash);
-    // Records the start of a change under a lease. Returns `lost` if another machine has made a later change.
-    Awaitable<boost::system::error_code> begin(std::uint64_t fence, std::string hash, lock::Going going);
-    // Records the outcome; fills in member and times. Returns `lost` like `begin`; an unreachable server gets it later.
-    Awaitable<boost::system::error_code> finish(lock::FleetChange change);
+    // Records the start of a change under a lease. Fails with `lost` if another machine has made a later change.
+    Awaitable<Result<void>> begin(std::uint64_t fence, std::string hash, lock::Going going);
+    // Records the outcome; fills in member and times. Fails with `lost` like `begin`; an unreachable server gets it later.
+    Awaitable<Result<void>> finish(lock::FleetChange change);
 
 private:
     struct State;

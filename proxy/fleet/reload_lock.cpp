@@ -49,7 +49,7 @@ asio::awaitable<ReloadLock::Attempt> ReloadLock::take(conf::LockSettings setting
     for (;;) {
         const auto fence = fleet_.fence();
         auto lease = co_await lock::acquire(*lock, holder, settings.wait, dice, is_over);
-        const bool in_vain = lease.error() == lock::LockError::timed_out;
+        const bool in_vain = !lease && lease.error() == lock::LockError::timed_out;
         const bool moves = fleet_.fence() > fence;
         if (in_vain && moves && patience == WaitPolicy::while_others_get_through && !is_over()) continue;
         Attempt turn{lock, std::move(lease)};

@@ -30,7 +30,7 @@ public:
 
     struct Attempt {
         std::shared_ptr<lock::Lock> lock;
-        lock::Result<lock::Lease> lease;
+        Result<lock::Lease> lease;
     };
     // Acquires the lock for a change to the configuration with this hash. Gives up when `is_over` returns true.
     boost::asio::awaitable<Attempt> take(conf::LockSettings settings, std::string hash, WaitPolicy patience,

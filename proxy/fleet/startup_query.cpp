@@ -19,7 +19,7 @@ asio::awaitable<StartupAnswer> ask(std::shared_ptr<lock::RedisQuorum> servers, c
     StartupAnswer answer;
     const auto opinion = co_await records.opinion(std::move(hash));
     if (opinion) answer.opinion = *opinion;
-    else answer.problem = servers->problem();
+    else answer.problem = opinion.error().message();
     if (!opinion || settings.source == conf::ConfigSource::file) co_return answer;
     auto given = co_await configs.newest();
     if (given && *given) {
@@ -27,7 +27,7 @@ asio::awaitable<StartupAnswer> ask(std::shared_ptr<lock::RedisQuorum> servers, c
         if (given_opinion) answer.given_opinion = *given_opinion;
         answer.given = std::move(*given);
     } else if (!given) {
-        answer.problem = servers->problem();
+        answer.problem = given.error().message();
     }
     co_return answer;
 }

@@ -11,7 +11,6 @@
 namespace weir::proxy {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 
 namespace {
 
@@ -319,7 +318,7 @@ asio::awaitable<ConfigChange::Again> ConfigChange::try_change(conf::Loaded first
     }
     report.lock_failed = true;
     const bool unavailable = lease.error() == lock::LockError::unavailable;
-    const auto why = "lock " + lease.error().message() + (unavailable ? ": " + lock->last_problem() : "");
+    const auto why = (unavailable ? "lock unavailable: " : "lock ") + lease.error().message();
     if (unavailable && may_go_unlocked(first, insist)) {
         const bool proceeds = settings.on_unavailable == conf::OnUnavailable::proceed;
         report.warnings = {why + (proceeds ? goes_on_as_configured : goes_on_by_force)};
@@ -386,13 +385,14 @@ asio::awaitable<ConfigChange::Again> ConfigChange::change_locked(conf::Loaded fi
 // holds its lease, is retried.
 asio::awaitable<ConfigChange::Again> ConfigChange::announce(ReloadReport& report, const lock::LeaseRenewer& keeper) {
     const auto going = keeper.place() > 1 ? lock::Going::beside : lock::Going::first;
-    const auto error = co_await fleet_.begin(report.fence, report.hash, going);
-    if (!error) co_return Again::no;
-    if (error == lock::LockError::lost && keeper.is_held()) co_return Again::yes;
-    if (error == lock::LockError::lost)
+    const auto begun = co_await fleet_.begin(report.fence, report.hash, going);
+    if (begun) co_return Again::no;
+    const bool lost = begun.error() == lock::LockError::lost;
+    if (lost && keeper.is_held()) co_return Again::yes;
+    if (lost)
         report.refuse_for_now("another machine has made a later change: this one's fence, " +
                               std::to_string(report.fence) + ", is too low");
-    else report.refuse_for_now("the fleet cannot be told of the change: " + fleet_.problem());
+    else report.refuse_for_now("the fleet cannot be told of the change: " + begun.error().message());
     co_return Again::no;
 }
 

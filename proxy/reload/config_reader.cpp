@@ -55,7 +55,7 @@ asio::awaitable<conf::Loaded> ConfigReader::load_given(lock::FleetVersion& versi
     if (!configs) co_return fail("there is no fleet any more");
     const auto given = co_await configs->newest();
     if (!given)
-        co_return fail("the fleet cannot be asked: " + configs->problem() +
+        co_return fail("the fleet cannot be asked: " + given.error().message() +
                        "; if its servers are gone for good, weir reload --force applies a file of this machine that "
                        "names others");
     if ((*given ? (*given)->version.number : 0) < fleet_.newest().number)

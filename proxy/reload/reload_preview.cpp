@@ -29,7 +29,7 @@ boost::asio::awaitable<void> preview_lock(ReloadPreview& preview, FleetAgent& fl
     const auto view = co_await records->view();
     if (view && !view->holder.empty()) note_holder(preview, view->holder, wait);
     if (view) co_return;
-    const auto problem = "the servers of the lock do not answer: " + records->problem();
+    const auto problem = "the servers of the lock do not answer: " + view.error().message();
     if (settings.on_unavailable == conf::OnUnavailable::proceed)
         preview.notes.push_back(problem + "; a reload waits for them for " + wait +
                                 ", and goes on without the lock (reload.lock.on_unavailable: proceed)");

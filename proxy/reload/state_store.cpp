@@ -72,12 +72,12 @@ asio::awaitable<std::uint64_t> StateStore::floor() const {
 }
 
 asio::awaitable<Result<void>> StateStore::admit(std::uint64_t fence, std::string hash) {
-    const auto error = co_await fences_.admit(fence, std::move(hash));
-    if (error == lock::LockError::lost)
+    auto admitted = co_await fences_.admit(fence, std::move(hash));
+    if (admitted) co_return admitted;
+    if (admitted.error() == lock::LockError::lost)
         co_return Error("this machine has made a later change: this one's fence, " + std::to_string(fence) +
                         ", is too low");
-    if (error) co_return Error("the fence in state_dir: " + error.message());
-    co_return Result<void>();
+    co_return Error("the fence in state_dir: " + admitted.error().message());
 }
 
 asio::awaitable<void> StateStore::keep_given(std::string fleet, lock::FleetVersion version) {

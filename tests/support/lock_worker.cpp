@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 using namespace weir::lock;
+using weir::Result;
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
@@ -52,7 +53,7 @@ public:
             std::this_thread::sleep_for(milliseconds(pick(5)));
             return 0;
         }
-        note(began, "acquire", taken ? boost::system::error_code() : taken.error(), taken ? *taken : Lease{}, "-");
+        note(began, "acquire", taken ? Result<void>() : taken.error(), taken ? *taken : Lease{}, "-");
         if (!taken) return 1;
         auto lease = *taken;
         const auto hash = name_ + "-" + std::to_string(lease.fence) + "-" + std::to_string(pick(1'000'000));
@@ -62,7 +63,7 @@ public:
         const auto begun = step("begin", lease, hash, [&] {
             return records_.begin({lease.fence, hash, name_, "", "", 0, 0});
         });
-        if (!begun) {
+        if (begun) {
             ++operations;
             step("finish", lease, hash, [&] { return records_.finish({lease.fence, hash, name_, "good", "", 0, 0}); });
         }
@@ -80,26 +81,26 @@ private:
     }
 
     // A process killed during the release may have released the lock, so the intent is recorded first.
-    Awaitable<boost::system::error_code> release(Lease lease) {
-        note(Clock::now(), "giving", {}, lease, "-");
+    Awaitable<Result<void>> release(Lease lease) {
+        note(Clock::now(), "giving", Result<void>(), lease, "-");
         co_await lock_.release(std::move(lease));
-        co_return boost::system::error_code();
+        co_return Result<void>();
     }
 
-    // Pauses before the operation, occasionally for longer than the lease.
+    // Returns whether the operation succeeded. Pauses before the operation, occasionally for longer than the lease.
     template <class Make>
-    boost::system::error_code step(const char* operation, const Lease& lease, const std::string& hash, Make make) {
+    bool step(const char* operation, const Lease& lease, const std::string& hash, Make make) {
         std::this_thread::sleep_for(pick(30) == 0 ? ttl + milliseconds(pick(80)) : milliseconds(pick(3)));
         const auto began = Clock::now();
-        const auto error = wait_for(make());
-        note(began, operation, error, lease, hash);
-        return error;
+        const auto result = wait_for(make());
+        note(began, operation, result, lease, hash);
+        return result.has_value();
     }
 
-    void note(Clock::time_point began, const char* operation, boost::system::error_code error, const Lease& lease,
+    void note(Clock::time_point began, const char* operation, const Result<void>& result, const Lease& lease,
               const std::string& hash) const {
         const auto line = std::to_string(nanoseconds(began)) + " " + std::to_string(nanoseconds(Clock::now())) + " " +
-                          name_ + " " + operation + " " + (error ? std::to_string(error.value()) : "ok") + " " +
+                          name_ + " " + operation + " " + (result ? "ok" : std::to_string(result.error().code().value())) + " " +
                           std::to_string(lease.fence) + " " + hash + " " + std::to_string(nanoseconds(lease.deadline)) +
                           "\n";
         if (::write(history_, line.data(), line.size()) < 0) std::cerr << "the history cannot be written\n";

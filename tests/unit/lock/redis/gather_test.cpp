@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 using namespace weir::lock;
+using weir::Result;
 namespace asio = boost::asio;
 
 namespace {

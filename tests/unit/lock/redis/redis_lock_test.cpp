@@ -53,7 +53,7 @@ TEST_CASE("a Redis lease excludes others, and is given back by its own token alo
     forged.token = "one:guess";
     wait_for(redis.context, release(two, forged));
     CHECK(redis.call({"GET", key}).text == lease->token); // still there
-    CHECK(wait_for(redis.context, two->renew(forged)) == LockError::lost);
+    CHECK(wait_for(redis.context, two->renew(forged)).error() == LockError::lost);
     wait_for(redis.context, release(one, *lease));
     CHECK(redis.call({"EXISTS", key}).number == 0);
     CHECK(wait_for(redis.context, two->try_acquire("two"))->fence == 2);

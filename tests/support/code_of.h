@@ -1,0 +1,15 @@
+// The code of a result, for tests that compare it with one.
+//
+// Thread: any.
+// Lifetime: values.
+#pragma once
+
+#include "base/result.h"
+
+namespace weir::tests {
+
+inline boost::system::error_code code_of(const Result<void>& result) {
+    return result ? boost::system::error_code() : result.error().code();
+}
+
+} // namespace weir::tests
