@@ -63,7 +63,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 } // namespace
 
-boost::system::result<pid_t> spawn(Program program) {
+Result<pid_t> spawn(Program program) {
     const Actions actions(program);
     const Attributes attributes(program.group);
     const auto arguments = pointers(program.arguments);

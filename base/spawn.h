@@ -4,7 +4,7 @@
 // Lifetime: the caller waits for the child with waitpid.
 #pragma once
 
-#include <boost/system/result.hpp>
+#include "base/result.h"
 
 #include <optional>
 #include <string>
@@ -30,8 +30,8 @@ struct Program {
     ProcessGroup group = ProcessGroup::inherited;
 };
 
-// Starts a program with all signals unblocked, whatever this thread blocks. Returns its process id, or the error of
-// posix_spawn.
-[[nodiscard]] boost::system::result<pid_t> spawn(Program program);
+// Starts a program with all signals unblocked, whatever this thread blocks. Returns its process id. An error
+// has the code of posix_spawn.
+Result<pid_t> spawn(Program program);
 
 } // namespace weir

@@ -1,5 +1,7 @@
 #include "health/probes/http_probe.h"
 
+#include "base/result.h"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -42,23 +44,23 @@ class HttpProbe::Response {
 public:
     Response(Socket& socket, std::string_view method) : socket_(socket), has_body_(method != "HEAD") {}
 
-    // Reads the head of the final response, skipping interim ones. Returns an error message, or an empty string.
-    asio::awaitable<std::string> read_head() {
+    // Reads the head of the final response, skipping interim ones.
+    asio::awaitable<Result<void>> read_head() {
         for (int interim = 0; interim <= max_interim; ++interim) {
             parser_.emplace();
             parser_->body_limit(boost::none);
             parser_->skip(!has_body_);
             const auto [error, _] = co_await http::async_read_header(socket_, buffer_, *parser_, token);
-            if (error) co_return "no answer: " + error.message();
-            if (status() >= 200 || status() == 101) co_return std::string();
+            if (error) co_return Error("no answer: " + error.message());
+            if (status() >= 200 || status() == 101) co_return Result<void>();
         }
-        co_return "more than " + std::to_string(max_interim) + " interim answers";
+        co_return Error("more than " + std::to_string(max_interim) + " interim answers");
     }
 
     unsigned status() const { return parser_->get().result_int(); }
 
-    // Reads the body until `text` is found. Returns an error message, or an empty string if it was found.
-    asio::awaitable<std::string> search_body(const std::string& text) {
+    // Reads the body until `text` is found.
+    asio::awaitable<Result<void>> search_body(const std::string& text) {
         std::array<char, 4096> piece;
         std::string body;
         while (!parser_->is_done() && body.size() < max_body) {
@@ -70,13 +72,13 @@ public:
             // Searches only the new bytes, and the bytes before them in which the text may begin.
             const auto from = body.size() - std::min(body.size(), text.size() - 1);
             body.append(piece.data(), room - into.size);
-            if (body.find(text, from) != std::string::npos) co_return std::string();
-            if (error && error != http::error::need_buffer) co_return "its body broke off: " + error.message();
+            if (body.find(text, from) != std::string::npos) co_return Result<void>();
+            if (error && error != http::error::need_buffer) co_return Error("its body broke off: " + error.message());
         }
         const bool whole = parser_->is_done();
         // The text itself may be made with variables, and is not shown.
-        co_return whole ? "its body does not contain what expect_body asks for"
-                        : "the first 64KiB of its body do not contain what expect_body asks for";
+        co_return Error(whole ? "its body does not contain what expect_body asks for"
+                              : "the first 64KiB of its body do not contain what expect_body asks for");
     }
 
 private:
@@ -96,12 +98,13 @@ asio::awaitable<ProbeResult> HttpProbe::talk(Socket& socket, const conf::Endpoin
     const auto [unsent, _] = co_await http::async_write(socket, request, token);
     if (unsent) co_return ProbeResult{ProbeOutcome::failed, "cannot send: " + unsent.message()};
     Response response(socket, check_.method);
-    auto problem = co_await response.read_head();
-    if (!problem.empty()) co_return ProbeResult{ProbeOutcome::failed, std::move(problem)};
+    const auto head = co_await response.read_head();
+    if (!head) co_return ProbeResult{ProbeOutcome::failed, head.error().message()};
     auto text = "status " + std::to_string(response.status());
     if (!expects(response.status())) co_return ProbeResult{ProbeOutcome::failed, std::move(text)};
-    if (!check_.expect_body.empty()) problem = co_await response.search_body(check_.expect_body);
-    if (!problem.empty()) co_return ProbeResult{ProbeOutcome::failed, std::move(text) + ", but " + problem};
+    Result<void> body;
+    if (!check_.expect_body.empty()) body = co_await response.search_body(check_.expect_body);
+    if (!body) co_return ProbeResult{ProbeOutcome::failed, text + ", but " + body.error().message()};
     co_return ProbeResult{ProbeOutcome::passed, std::move(text)};
 }
 

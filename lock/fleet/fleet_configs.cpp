@@ -60,7 +60,7 @@ Awaitable<Result<std::uint64_t>> FleetConfigs::push(FleetVersion version, std::s
     const auto known = co_await newest();
     if (!known) co_return known.error();
     version.number = std::max(version.number, *known ? (*known)->version.number : 0) + 1;
-    const FleetChange note{0, version.hash, version.author, "pushed", "", version.at, 0};
+    const FleetChange note{0, version.hash, version.author, ChangeVerdict::pushed, "", version.at, 0};
     const std::vector<std::string> words{push_script,
                                          "3",
                                          key("versions"),

@@ -24,8 +24,8 @@ std::string describe_drift(const FleetView& view) {
     if (!view.holder.empty() || !view.beside.empty()) return {};
     std::map<std::string, std::vector<std::string>> by_hash;
     for (const auto& member : view.members) {
-        if (member.state == "watching") return {};
-        if (member.state == "serving") by_hash[member.hash].push_back(member.name);
+        if (member.state == MemberState::watching) return {};
+        if (member.state == MemberState::serving) by_hash[member.hash].push_back(member.name);
     }
     if (by_hash.size() < 2) return {};
     std::vector<std::pair<std::string, std::vector<std::string>>> texts(by_hash.begin(), by_hash.end());

@@ -148,7 +148,7 @@ Awaitable<Result<void>> FleetRecords::leave(std::string name) {
 }
 
 Awaitable<Result<void>> FleetRecords::begin(FleetChange change, Going going) {
-    change.verdict = "begun";
+    change.verdict = ChangeVerdict::begun;
     const std::vector<std::string> words{begin_script,
                                          "2",
                                          key("applied"),
@@ -162,7 +162,8 @@ Awaitable<Result<void>> FleetRecords::begin(FleetChange change, Going going) {
 
 Awaitable<Result<void>> FleetRecords::finish(FleetChange change) {
     std::string bad;
-    if (change.verdict == "bad") bad = to_text(FleetBad{change.hash, change.why, change.member, change.at});
+    if (change.verdict == ChangeVerdict::bad)
+        bad = to_text(FleetBad{change.hash, change.why, change.member, change.at});
     const std::vector<std::string> words{finish_script,
                                          "6",
                                          key("applied"),
@@ -224,7 +225,7 @@ Awaitable<Result<FleetView>> FleetRecords::view() {
 }
 
 Awaitable<Result<std::uint64_t>> FleetRecords::break_lock(FleetChange note) {
-    note.verdict = "broken";
+    note.verdict = ChangeVerdict::broken;
     const std::vector<std::string> words{break_script, "4",           key("lock"),  key("changes"),
                                          key("since"), key("places"), to_text(note)};
     co_return co_await servers_->count(words);

@@ -11,6 +11,26 @@ namespace json = boost::json;
 
 namespace {
 
+template <class E> struct Word {
+    std::string_view text;
+    E value;
+};
+
+constexpr Word<MemberState> states[] = {
+    {"serving", MemberState::serving}, {"watching", MemberState::watching}, {"stopping", MemberState::stopping}};
+
+constexpr Word<ChangeVerdict> verdicts[] = {{"begun", ChangeVerdict::begun},
+                                            {"good", ChangeVerdict::good},
+                                            {"bad", ChangeVerdict::bad},
+                                            {"broken", ChangeVerdict::broken},
+                                            {"pushed", ChangeVerdict::pushed}};
+
+template <class E, std::size_t N> std::string_view find_word(E value, const Word<E> (&words)[N]) {
+    for (const auto& word : words)
+        if (word.value == value) return word.text;
+    return "unknown";
+}
+
 // Reads the fields of one JSON object. If a field is missing or has another type, the whole object is rejected.
 class Reader {
 public:
@@ -39,6 +59,14 @@ public:
     template <class T> Reader& number_if_told(const char* key, T& into) {
         return find(key) ? number(key, into) : *this;
     }
+    // Reads one of `words`; any other word leaves `into` unchanged.
+    template <class E, std::size_t N> Reader& word(const char* key, E& into, const Word<E> (&words)[N]) {
+        std::string found;
+        text(key, found);
+        for (const auto& word : words)
+            if (word.text == found) into = word.value;
+        return *this;
+    }
     bool is_well() const { return well_; }
 
 private:
@@ -49,6 +77,10 @@ private:
 };
 
 } // namespace
+
+std::string_view to_word(MemberState state) { return find_word(state, states); }
+
+std::string_view to_word(ChangeVerdict verdict) { return find_word(verdict, verdicts); }
 
 FleetVersion newest_of(const std::vector<FleetVersion>& versions) {
     FleetVersion best;
@@ -68,7 +100,7 @@ std::string to_text(const FleetMember& m) {
                                         {"version", m.version},
                                         {"hash", m.hash},
                                         {"fence", m.fence},
-                                        {"state", m.state},
+                                        {"state", to_word(m.state)},
                                         {"healthy", m.healthy},
                                         {"given", m.given},
                                         {"takes_given", m.takes_given},
@@ -84,7 +116,7 @@ std::string to_text(const FleetChange& c) {
     return json::serialize(json::object{{"fence", c.fence},
                                         {"hash", c.hash},
                                         {"member", c.member},
-                                        {"verdict", c.verdict},
+                                        {"verdict", to_word(c.verdict)},
                                         {"why", c.why},
                                         {"at", c.at},
                                         {"took_ms", c.took_ms}});
@@ -97,7 +129,7 @@ std::string to_text(const FleetVersion& v) {
 std::optional<FleetMember> member_from(std::string_view text) {
     FleetMember m;
     Reader reader(text);
-    reader.text("name", m.name).text("version", m.version).text("hash", m.hash).text("state", m.state);
+    reader.text("name", m.name).text("version", m.version).text("hash", m.hash).word("state", m.state, states);
     reader.number("fence", m.fence).number("healthy", m.healthy);
     reader.number_if_told("given", m.given).flag_if_told("takes_given", m.takes_given);
     reader.text_if_told("refused", m.refused).text_if_told("why", m.why);
@@ -114,7 +146,7 @@ std::optional<FleetBad> bad_from(std::string_view text) {
 std::optional<FleetChange> change_from(std::string_view text) {
     FleetChange c;
     Reader reader(text);
-    reader.text("hash", c.hash).text("member", c.member).text("verdict", c.verdict).text("why", c.why);
+    reader.text("hash", c.hash).text("member", c.member).word("verdict", c.verdict, verdicts).text("why", c.why);
     reader.number("fence", c.fence).number("at", c.at).number("took_ms", c.took_ms);
     return reader.is_well() ? std::optional(c) : std::nullopt;
 }

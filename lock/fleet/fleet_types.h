@@ -14,10 +14,19 @@
 
 namespace weir::lock {
 
+enum class MemberState { unknown, serving, watching, stopping };
+
+// How a change ended, or what else happened: `broken` is the lock, by an operator.
+enum class ChangeVerdict { unknown, begun, good, bad, broken, pushed };
+
+// The words that the servers store. A word of a newer version is read as `unknown`.
+std::string_view to_word(MemberState state);
+std::string_view to_word(ChangeVerdict verdict);
+
 struct FleetMember {
     std::string name, version, hash;
-    std::uint64_t fence = 0;    // of the change that applied its configuration
-    std::string state;          // "serving", "watching", "stopping"
+    std::uint64_t fence = 0; // of the change that applied its configuration
+    MemberState state = MemberState::unknown;
     std::uint32_t healthy = 0;  // percentage of its backends that are healthy
     std::uint64_t given = 0;    // the number of the pushed version that it read last
     bool takes_given = false;   // whether it takes its configuration from the fleet instead of its own file
@@ -41,7 +50,7 @@ struct FleetVerdict {
 struct FleetChange {
     std::uint64_t fence = 0;
     std::string hash, member;
-    std::string verdict; // "begun", "good", "bad", "broken" (the lock, by an operator), "pushed"
+    ChangeVerdict verdict = ChangeVerdict::unknown;
     std::string why;
     std::int64_t at = 0; // Unix time
     std::int64_t took_ms = 0;

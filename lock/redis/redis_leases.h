@@ -29,7 +29,7 @@ public:
     // Raises the counter: every later lease gets a fence above `fence`.
     Awaitable<Result<std::uint64_t>> raise_fence(std::uint64_t fence);
 
-    std::string state() const { return client_.state(); }   // of the request in flight
+    std::string state() const { return client_.state(); } // of the request in flight
 
 private:
     Awaitable<Result<RedisReply>> run(std::vector<std::string> words);

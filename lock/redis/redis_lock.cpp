@@ -14,9 +14,7 @@ std::string make_token(const std::string& holder) {
     return token;
 }
 
-Error fence_error(const Error& error) {
-    return {LockError::unavailable, "the fence in state_dir: " + error.message()};
-}
+Error fence_error(const Error& error) { return {LockError::unavailable, "the fence in state_dir: " + error.message()}; }
 
 RedisLock::RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms,
                      AsyncFenceStore fences)

@@ -107,12 +107,12 @@ bool Api::is_beat(const RequestHeader& request) { return request.target() == bea
 asio::awaitable<Response> Api::reload(const Request& request) {
     const auto insist = is_set(request.target(), "force") ? Force::yes : Force::no;
     if (!is_set(request.target(), "wait")) {
-        reloader_.request("command", insist);
+        reloader_.request(ReloadTrigger::command, insist);
         co_return make_json(request, 202, json::object{{"verdict", "requested"}});
     }
     if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests wait for a reload already");
     ++waiting_;
-    const auto report = co_await reloader_.request_and_wait("command", insist);
+    const auto report = co_await reloader_.request_and_wait(ReloadTrigger::command, insist);
     --waiting_;
     co_return make_json(request, report.is_success() ? 200 : 409, to_json(report));
 }

@@ -61,7 +61,8 @@ asio::awaitable<Response> FleetApi::show(const Request& request, Records records
 // The query may contain ?why=…
 asio::awaitable<Response> FleetApi::break_lock(const Request& request, Records records) {
     const auto why = decode(find_parameter(request.target(), "why").value_or("")).value_or("").substr(0, 200);
-    lock::FleetChange note{0, "", reloader_.changer().fleet().name(), "broken", why, std::time(nullptr), 0};
+    lock::FleetChange note{
+        0, "", reloader_.changer().fleet().name(), lock::ChangeVerdict::broken, why, std::time(nullptr), 0};
     const auto broken = co_await records->break_lock(std::move(note));
     if (!broken) co_return cannot_ask(request, broken.error());
     spdlog::warn("fleet: its lock is broken by an operator: {}", why);

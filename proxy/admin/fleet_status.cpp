@@ -20,7 +20,7 @@ json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
                            {"version", m.version},
                            {"hash", m.hash},
                            {"fence", m.fence},
-                           {"state", m.state},
+                           {"state", to_word(m.state)},
                            {"healthy_percent", m.healthy},
                            {"silent_ms", m.silent_ms},
                            {"given", m.given},
@@ -35,7 +35,7 @@ json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
         changes.push_back({{"fence", c.fence},
                            {"hash", c.hash},
                            {"member", c.member},
-                           {"verdict", c.verdict},
+                           {"verdict", to_word(c.verdict)},
                            {"why", c.why},
                            {"at", to_iso(c.at)},
                            {"took_ms", c.took_ms}});

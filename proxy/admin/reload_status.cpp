@@ -66,9 +66,10 @@ json::array denylist(const Reloader& reloader) {
 } // namespace
 
 json::object to_json(const PendingReload& pending) {
-    json::object out{{"hash", hash_or_null(pending.hash)}, {"reason", pending.reason},     {"trigger", pending.trigger},
-                     {"since", to_iso(pending.since)},     {"attempts", pending.attempts}, {"next_try", nullptr},
-                     {"next_try_in_ms", nullptr}};
+    json::object out{
+        {"hash", hash_or_null(pending.hash)}, {"reason", pending.reason},     {"trigger", to_word(pending.trigger)},
+        {"since", to_iso(pending.since)},     {"attempts", pending.attempts}, {"next_try", nullptr},
+        {"next_try_in_ms", nullptr}};
     if (!pending.next_try) return out;
     out["next_try"] = to_iso(*pending.next_try);
     out["next_try_in_ms"] = milliseconds_until(*pending.next_try);
@@ -80,7 +81,7 @@ json::object to_json(const ReloadReport& report) {
     json::array warnings(report.warnings.begin(), report.warnings.end());
     auto changes = to_json(report.plan)["changes"].as_array();
     json::object out{{"verdict", word(report.verdict)},
-                     {"trigger", report.trigger},
+                     {"trigger", to_word(report.trigger)},
                      {"at", to_iso(report.at)},
                      {"took_ms", report.took.count()},
                      {"hash", report.hash},

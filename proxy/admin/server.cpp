@@ -32,18 +32,18 @@ constexpr std::size_t max_senders = 4096;   // heartbeat connections
 constexpr std::size_t max_large_bodies = 4; // read at the same time
 constexpr int backlog = 1024;
 
-// Removes the socket of a process that no longer runs. Returns an error, or empty.
-std::string remove_dead_socket(const std::string& path) {
+// Removes the socket of a process that no longer runs.
+Result<void> remove_dead_socket(const std::string& path) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0) return {}; // nothing there, or bind will report the error
-    if (!S_ISSOCK(info.st_mode)) return path + " is in the way: it is not a socket";
+    if (!S_ISSOCK(info.st_mode)) return Error(path + " is in the way: it is not a socket");
     asio::io_context context;
     Local::socket other(context);
     boost::system::error_code error;
     other.open(Local(), error);
     if (!error) other.non_blocking(true, error);
     if (!error) other.connect(Local::endpoint(path), error);
-    if (error != asio::error::connection_refused) return "another process serves " + path;
+    if (error != asio::error::connection_refused) return Error("another process serves " + path);
     ::unlink(path.c_str());
     return {};
 }
@@ -189,17 +189,17 @@ Server::Server(asio::io_context& control, Api& api) : state_(State::make(control
 
 Server::~Server() { stop(); }
 
-std::string Server::listen(const conf::AdminAddress& address) {
+Result<void> Server::listen(const conf::AdminAddress& address) {
     boost::system::error_code error;
     if (address.is_unix()) {
         const auto& path = std::get<std::string>(address.where);
-        if (const auto why = remove_dead_socket(path); !why.empty()) return why;
+        if (const auto removed = remove_dead_socket(path); !removed) return removed;
         state_->local.open(Local(), error);
         const auto mask = ::umask(0077); // the file mode decides who may connect
         if (!error) state_->local.bind(Local::endpoint(path), error);
         ::umask(mask);
         if (!error) state_->local.listen(backlog, error);
-        if (error) return address.text() + ": " + error.message();
+        if (error) return Error(address.text() + ": " + error.message());
         state_->path = path;
         return {};
     }
@@ -209,10 +209,11 @@ std::string Server::listen(const conf::AdminAddress& address) {
     if (!error) state_->tcp.set_option(asio::socket_base::reuse_address(true), error);
     if (!error) state_->tcp.bind(endpoint, error);
     if (!error) state_->tcp.listen(backlog, error);
-    return error ? address.text() + ": " + error.message() : "";
+    if (error) return Error(address.text() + ": " + error.message());
+    return {};
 }
 
-std::string Server::take_over(const conf::AdminAddress& address, int descriptor) {
+Result<void> Server::take_over(const conf::AdminAddress& address, int descriptor) {
     boost::system::error_code error;
     if (address.is_unix()) {
         state_->local.assign(Local(), descriptor, error);
@@ -221,7 +222,8 @@ std::string Server::take_over(const conf::AdminAddress& address, int descriptor)
         const bool v4 = std::get<conf::Address>(address.where).family() == AF_INET;
         state_->tcp.assign(v4 ? Tcp::v4() : Tcp::v6(), descriptor, error);
     }
-    return error ? address.text() + ": " + error.message() : "";
+    if (error) return Error(address.text() + ": " + error.message());
+    return {};
 }
 
 void Server::start() {

@@ -4,6 +4,7 @@
 // Lifetime: the Api must outlive it; connections end soon after `stop`.
 #pragma once
 
+#include "base/result.h"
 #include "proxy/admin/api.h"
 
 #include <boost/asio/io_context.hpp>
@@ -21,10 +22,9 @@ public:
     Server& operator=(const Server&) = delete;
 
     // Listens on an address; requests are answered from `start` on. Replaces a unix socket that a dead process left.
-    // Returns an error, or empty on success.
-    std::string listen(const conf::AdminAddress& address);
-    // Takes over the listening socket of an old process. Returns an error, or empty on success.
-    std::string take_over(const conf::AdminAddress& address, int descriptor);
+    Result<void> listen(const conf::AdminAddress& address);
+    // Takes over the listening socket of an old process.
+    Result<void> take_over(const conf::AdminAddress& address, int descriptor);
 
     // Starts to accept connections.
     void start();

@@ -270,7 +270,7 @@ asio::awaitable<Result<void>> FleetAgent::begin(std::uint64_t fence, std::string
     state_->began = Clock::now();
     const auto records = state_->link.records;
     if (!records) co_return Result<void>();
-    lock::FleetChange change{fence, std::move(hash), name(), "begun", "", std::time(nullptr), 0};
+    lock::FleetChange change{fence, std::move(hash), name(), lock::ChangeVerdict::begun, "", std::time(nullptr), 0};
     auto begun = co_await records->begin(std::move(change), going);
     if (!begun) state_->contact.problem = begun.error().message();
     co_return begun;

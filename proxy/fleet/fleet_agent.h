@@ -75,7 +75,8 @@ public:
     Awaitable<unsigned> places(std::string hash);
     // Records the start of a change under a lease. Fails with `lost` if another machine has made a later change.
     Awaitable<Result<void>> begin(std::uint64_t fence, std::string hash, lock::Going going);
-    // Records the outcome; fills in member and times. Fails with `lost` like `begin`; an unreachable server gets it later.
+    // Records the outcome; fills in member and times. Fails with `lost` like `begin`; an unreachable server gets it
+    // later.
     Awaitable<Result<void>> finish(lock::FleetChange change);
 
 private:

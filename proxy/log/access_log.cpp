@@ -40,9 +40,9 @@ AccessLog::~AccessLog() {
     for (const int fd : idle_) ::close(fd);
 }
 
-std::string find_obstacle(const std::string& output) {
+Result<void> check_output(const std::string& output) {
     if (!output.starts_with('/')) return {};
-    const auto tell = [&] { return output + " cannot be opened: " + std::strerror(errno); };
+    const auto tell = [&] { return Error(output + " cannot be opened: " + std::strerror(errno)); };
     struct stat info {};
     if (::stat(output.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
         errno = EISDIR;
@@ -51,14 +51,16 @@ std::string find_obstacle(const std::string& output) {
     if (::access(output.c_str(), W_OK) == 0) return {};
     if (errno != ENOENT) return tell();
     const auto folder = output.substr(0, std::max<std::size_t>(output.rfind('/'), 1));
-    return ::access(folder.c_str(), W_OK | X_OK) == 0 ? "" : tell();
+    if (::access(folder.c_str(), W_OK | X_OK) != 0) return tell();
+    return {};
 }
 
-std::string AccessLog::Output::open(const std::string& name) {
+Result<void> AccessLog::Output::open(const std::string& name) {
     name_ = name;
     if (name == "none") return {};
     fd_.reset(open_output(name));
-    return fd_ ? "" : name + " cannot be opened: " + std::strerror(errno);
+    if (!fd_) return Error(name + " cannot be opened: " + std::strerror(errno));
+    return {};
 }
 
 void AccessLog::use(Output&& output) {
@@ -73,11 +75,11 @@ void AccessLog::use(Output&& output) {
     fd_ = output.fd_.release();
 }
 
-std::string AccessLog::reopen() {
+Result<void> AccessLog::reopen() {
     Output output;
-    auto error = output.open(output_);
-    if (error.empty()) use(std::move(output));
-    return error;
+    auto opened = output.open(output_);
+    if (opened) use(std::move(output));
+    return opened;
 }
 
 void AccessLog::run() {

@@ -5,6 +5,7 @@
 // Lifetime: must outlive the workers.
 #pragma once
 
+#include "base/result.h"
 #include "base/unique_fd.h"
 #include "proxy/log/ring.h"
 
@@ -27,8 +28,7 @@ public:
     // An output that is open but not in use yet: "stdout", "stderr", "none" or a path.
     class Output {
     public:
-        // Returns an error message; empty on success.
-        std::string open(const std::string& name);
+        Result<void> open(const std::string& name);
 
     private:
         friend class AccessLog;
@@ -38,8 +38,8 @@ public:
 
     // Switches to this output. Cannot fail.
     void use(Output&& output);
-    // Opens the same path again after log rotation. Returns an error message and keeps the old output on failure.
-    std::string reopen();
+    // Opens the same path again after log rotation. If that fails, the old output stays.
+    Result<void> reopen();
 
     // Returns the number of lines lost because of a full disk or a pipe without a reader.
     std::uint64_t lost() const { return lost_; }
@@ -65,7 +65,7 @@ private:
     std::thread thread_;
 };
 
-// Returns why the output could not be opened now, or an empty text if it could. Does not open it.
-std::string find_obstacle(const std::string& output);
+// Returns whether the output could be opened now, without opening it.
+Result<void> check_output(const std::string& output);
 
 } // namespace weir::proxy::log

@@ -67,7 +67,7 @@ Process::~Process() = default;
 
 void Process::files_may_have_changed() {
     if (!runtime_.snapshot()) return;
-    if (runtime_.snapshot()->config.reload.watch) reloader_.request_if_changed("watch");
+    if (runtime_.snapshot()->config.reload.watch) reloader_.request_if_changed(ReloadTrigger::watch);
     else if (!changer_.takes_from_fleet()) reloader_.note_files();
 }
 
@@ -117,8 +117,8 @@ asio::awaitable<void> Process::start() {
         co_return;
     }
     runtime_.inherit(handover);
-    if (const auto error = open_admin(admin, handover, std::move(tokens)); !error.empty()) {
-        spdlog::error("cannot start: admin.address: {}", error);
+    if (const auto opened = open_admin(admin, handover, std::move(tokens)); !opened) {
+        spdlog::error("cannot start: admin.address: {}", opened.error().message());
         end(ExitCode::refused);
         co_return;
     }
@@ -156,14 +156,14 @@ asio::awaitable<void> Process::succeed(HotRestartChannel channel, std::vector<st
             begin_stop();
             co_return;
         }
-        reloader_.request_if_changed("upgrade"); // the file may have been edited during the takeover
+        reloader_.request_if_changed(ReloadTrigger::upgrade); // the file may have been edited during the takeover
     }
     notify_ready();
     watchdog_.start();
 }
 
-// Opens the admin API. Returns an error, or empty. Closes an inherited socket that has another address.
-std::string Process::open_admin(const conf::Admin& admin, HotRestartState& handover, conf::AdminTokens tokens) {
+// Opens the admin API. Closes an inherited socket that has another address.
+Result<void> Process::open_admin(const conf::Admin& admin, HotRestartState& handover, conf::AdminTokens tokens) {
     const bool same = admin.address && handover.admin >= 0 && handover.admin_address == admin.address->text();
     if (handover.admin >= 0 && !same) ::close(std::exchange(handover.admin, -1));
     if (!admin.address) return {};
@@ -178,10 +178,10 @@ asio::awaitable<void> Process::handle_signals() {
         const auto [error, number] = co_await signals_.async_wait(token);
         if (error) co_return;
         switch (number) {
-        case SIGHUP: reloader_.request("signal"); break;
+        case SIGHUP: reloader_.request(ReloadTrigger::signal); break;
         case SIGUSR1:
-            if (const auto failed = runtime_.access_log().reopen(); !failed.empty())
-                spdlog::error("access log: {}", failed);
+            if (const auto reopened = runtime_.access_log().reopen(); !reopened)
+                spdlog::error("access log: {}", reopened.error().message());
             else spdlog::info("access log reopened");
             break;
         case SIGUSR2:
@@ -207,37 +207,38 @@ void Process::stop_signal() {
 asio::awaitable<void> Process::upgrade_binary() {
     spdlog::info("upgrade: starting the program anew");
     upgrade_ = std::make_unique<Upgrade>(control_);
-    std::string error;
+    Result<void> result;
     try {
-        error = co_await hand_over();
+        result = co_await hand_over();
     } catch (const std::exception& e) { // out of memory or descriptors
-        error = e.what();
+        result = Error(e.what());
     }
-    end_upgrade(error);
+    end_upgrade(result);
 }
 
-// If files change while the new process starts, reloads them and retries. Returns why the new process does not serve.
-asio::awaitable<std::string> Process::hand_over() {
-    if (::getpid() == 1) co_return std::string(container_ends);
+// If files change while the new process starts, reloads them and retries. Fails if the new process does not serve.
+asio::awaitable<Result<void>> Process::hand_over() {
+    if (::getpid() == 1) co_return Error(std::string(container_ends));
     for (int tries = 1;; ++tries) {
-        auto error = co_await reloader_.settle_files();
-        if (!error.empty() || stopping_) co_return error;
+        auto result = co_await reloader_.settle_files();
+        if (!result || stopping_) co_return result;
         reloader_.hold();
-        error = co_await start_successor();
-        if (error.empty() && !stopping_) error = co_await upgrade_->confirm();
-        if (error.empty() || stopping_ || tries == most_upgrade_tries) co_return error;
+        result = co_await start_successor();
+        if (result && !stopping_) result = co_await upgrade_->confirm();
+        if (result || stopping_ || tries == most_upgrade_tries) co_return result;
         const auto now = co_await changer_.peek();
-        if (now.hash == changer_.hash_in_force()) co_return error;
-        spdlog::warn("upgrade: {}; the configuration has changed in the meantime: trying again", error);
+        if (now.hash == changer_.hash_in_force()) co_return result;
+        spdlog::warn("upgrade: {}; the configuration has changed in the meantime: trying again",
+                     result.error().message());
         if (api_) api_->set_upgrading(false);
         upgrade_ = std::make_unique<Upgrade>(control_);
         reloader_.resume();
     }
 }
 
-void Process::end_upgrade(const std::string& error) {
+void Process::end_upgrade(const Result<void>& result) {
     const auto done = std::move(upgrade_);
-    if (error.empty() && !stopping_) {
+    if (result && !stopping_) {
         spdlog::info("upgrade: process {} has taken over", done->process());
         watchdog_.stop(); // the new process is the main one now
         std::set<int> kept;
@@ -247,7 +248,7 @@ void Process::end_upgrade(const std::string& error) {
         begin_stop(kept);
     } else {
         const bool started = done->process() >= 0;
-        const auto reason = error.empty() ? std::string("weir is stopping") : error;
+        const auto reason = result ? std::string("weir is stopping") : result.error().message();
         spdlog::error("{}: {}; this one {}",
                       started ? "upgrade: the new process has not taken over" : "upgrade refused", reason,
                       stopping_ ? "stops" : "goes on");
@@ -261,14 +262,14 @@ void Process::end_upgrade(const std::string& error) {
     reloader_.resume();
 }
 
-// Starts the new process. Returns why it does not serve.
-asio::awaitable<std::string> Process::start_successor() {
+// Starts the new process, and waits until it serves.
+asio::awaitable<Result<void>> Process::start_successor() {
     asio::steady_timer pause(control_);
     while (reloader_.in_progress()) { // the new process must find a stable configuration
         pause.expires_after(std::chrono::milliseconds(20));
         co_await pause.async_wait(token);
     }
-    if (stopping_) co_return "weir is stopping";
+    if (stopping_) co_return Error("weir is stopping");
     if (api_) api_->set_upgrading(true); // not earlier, because a reload may take long
     auto handover = runtime_.hand_over();
     if (admin_) {

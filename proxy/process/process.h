@@ -4,6 +4,7 @@
 // Lifetime: one per process.
 #pragma once
 
+#include "base/result.h"
 #include "conf/read/load.h"
 #include "conf/read/token_file.h"
 #include "proxy/admin/server.h"
@@ -37,12 +38,12 @@ private:
     boost::asio::awaitable<void> handle_signals();
     void files_may_have_changed();
     boost::asio::awaitable<void> upgrade_binary();
-    boost::asio::awaitable<std::string> hand_over();
-    boost::asio::awaitable<std::string> start_successor();
-    void end_upgrade(const std::string& error);
+    boost::asio::awaitable<Result<void>> hand_over();
+    boost::asio::awaitable<Result<void>> start_successor();
+    void end_upgrade(const Result<void>& result);
     boost::asio::awaitable<void> succeed(HotRestartChannel channel, std::vector<std::string> unused);
     void stop_signal();
-    std::string open_admin(const conf::Admin& admin, HotRestartState& handover, conf::AdminTokens tokens);
+    Result<void> open_admin(const conf::Admin& admin, HotRestartState& handover, conf::AdminTokens tokens);
     void begin_stop(const std::set<int>& kept_by_another = {});
     void cut_off(conf::Duration limit);
     void end(ExitCode code);

@@ -112,7 +112,7 @@ bool Canary::end_window(RollbackCause cause) {
 
 // The fleet comes first, because the disk may hang. A change that was made without a lease is recorded as well.
 asio::awaitable<void> Canary::denylist(const ReloadReport& report) {
-    lock::FleetChange change{report.fence, report.hash, "", "bad", report.errors.at(0), 0, 0};
+    lock::FleetChange change{report.fence, report.hash, "", lock::ChangeVerdict::bad, report.errors.at(0), 0, 0};
     const auto told = co_await fleet_.finish(std::move(change));
     static_cast<void>(told); // recorded as bad, whatever came later
     co_await store_.record_bad(report.hash, report.errors.at(0));
@@ -120,7 +120,7 @@ asio::awaitable<void> Canary::denylist(const ReloadReport& report) {
 
 // Returns false after rolling the change back because another machine has made a later one.
 asio::awaitable<bool> Canary::conclude(ReloadReport& report, SnapshotPtr before) {
-    lock::FleetChange change{report.fence, report.hash, "", "good", "", 0, 0};
+    lock::FleetChange change{report.fence, report.hash, "", lock::ChangeVerdict::good, "", 0, 0};
     const auto finished = co_await fleet_.finish(std::move(change));
     if (finished || finished.error() != lock::LockError::lost) co_return true;
     co_await roll_back(report, std::move(before), RollbackCause::overtaken,

@@ -74,7 +74,9 @@ lock::FleetMember ConfigChange::describe_self() const {
     lock::FleetMember self;
     self.version = version;
     self.fence = canary_.in_force().fence;
-    self.state = canary_.is_closed() ? "stopping" : canary_.is_under_way() ? "watching" : "serving";
+    using lock::MemberState;
+    self.state = canary_.is_under_way() ? MemberState::watching : MemberState::serving;
+    if (canary_.is_closed()) self.state = MemberState::stopping;
     self.given = taken_.number;
     self.takes_given = source() == conf::ConfigSource::fleet;
     self.refused = refused_.first;
@@ -238,9 +240,9 @@ asio::awaitable<void> ConfigChange::learn_of_forgiveness(std::string hash) {
     if (bad && bad->is_forgiven_by(opinion.forgiven_fence)) co_await store_.forgive(hash);
 }
 
-asio::awaitable<ReloadReport> ConfigChange::change(conf::Loaded first, std::string trigger, Force insist) {
+asio::awaitable<ReloadReport> ConfigChange::change(conf::Loaded first, ReloadTrigger trigger, Force insist) {
     ReloadReport report;
-    report.trigger = std::move(trigger);
+    report.trigger = trigger;
     refused_ = {};
     taken_ = reader_.given();
     if (canary_.is_closed()) {
@@ -298,7 +300,7 @@ asio::awaitable<void> ConfigChange::settle(const ReloadReport& report) {
 asio::awaitable<ConfigChange::Again> ConfigChange::try_change(conf::Loaded first, ReloadReport& report, Force insist) {
     const auto settings = now_.snapshot()->config.reload.lock;
     const auto patience =
-        report.trigger == "command" ? WaitPolicy::as_configured : WaitPolicy::while_others_get_through;
+        report.trigger == ReloadTrigger::command ? WaitPolicy::as_configured : WaitPolicy::while_others_get_through;
     const std::function<bool()> is_over = [this] { return canary_.is_closed(); };
     lock_use_ = LockUse::waiting;
     const auto turn = co_await turns_.take(settings, first.hash, patience, is_over);
@@ -386,13 +388,12 @@ asio::awaitable<ConfigChange::Again> ConfigChange::change_locked(conf::Loaded fi
 asio::awaitable<ConfigChange::Again> ConfigChange::announce(ReloadReport& report, const lock::LeaseRenewer& keeper) {
     const auto going = keeper.place() > 1 ? lock::Going::beside : lock::Going::first;
     const auto begun = co_await fleet_.begin(report.fence, report.hash, going);
-    if (begun) co_return Again::no;
-    const bool lost = begun.error() == lock::LockError::lost;
+    const bool lost = !begun && begun.error() == lock::LockError::lost;
     if (lost && keeper.is_held()) co_return Again::yes;
     if (lost)
         report.refuse_for_now("another machine has made a later change: this one's fence, " +
                               std::to_string(report.fence) + ", is too low");
-    else report.refuse_for_now("the fleet cannot be told of the change: " + begun.error().message());
+    else if (!begun) report.refuse_for_now("the fleet cannot be told of the change: " + begun.error().message());
     co_return Again::no;
 }
 

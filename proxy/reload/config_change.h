@@ -52,7 +52,7 @@ public:
     // Reports what a reload of these texts would do now, without changing anything. If they are this machine's own
     // file, or `files` is empty, it reads the files on disk, with includes resolved in this process's environment.
     boost::asio::awaitable<ReloadPreview> preview(std::vector<conf::SourceFile> files);
-    boost::asio::awaitable<ReloadReport> change(conf::Loaded first, std::string trigger, Force insist);
+    boost::asio::awaitable<ReloadReport> change(conf::Loaded first, ReloadTrigger trigger, Force insist);
     // Removes a configuration from this machine's denylist.
     boost::asio::awaitable<void> forgive(std::string hash) { return store_.forgive(std::move(hash)); }
     // Called when weir stops; nothing is applied or watched any more.

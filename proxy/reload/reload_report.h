@@ -5,6 +5,7 @@
 #pragma once
 
 #include "conf/plan/plan.h"
+#include "proxy/reload/reload_trigger.h"
 
 #include <chrono>
 #include <cstdint>
@@ -42,7 +43,7 @@ struct ReloadReport {
     ReloadVerdict verdict = ReloadVerdict::unchanged;
     std::vector<std::string> errors; // why it was refused or rolled back
     conf::Plan plan;                 // what it changed, or would have changed
-    std::string trigger;             // "signal", "watch", "command", "fleet", "start", "upgrade"
+    ReloadTrigger trigger = ReloadTrigger::none;
     std::string hash;
     std::uint64_t fence = 0; // 0 without a lock
     bool lock_failed = false;

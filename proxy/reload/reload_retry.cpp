@@ -45,10 +45,10 @@ void ReloadRetry::arm(std::chrono::milliseconds pause) {
     });
 }
 
-void ReloadRetry::note_unread(std::string hash, std::string trigger, std::string reason) {
+void ReloadRetry::note_unread(std::string hash, ReloadTrigger trigger, std::string reason) {
     clear();
-    pending_ = PendingReload{std::move(hash),     std::move(reason), std::move(trigger), Force::no, 0,
-                             system_clock::now(), std::nullopt};
+    pending_ =
+        PendingReload{std::move(hash), std::move(reason), trigger, Force::no, 0, system_clock::now(), std::nullopt};
 }
 
 void ReloadRetry::clear() {

@@ -22,7 +22,8 @@ namespace weir::proxy {
 
 struct PendingReload {
     std::string hash; // hash of the configuration that is not in force
-    std::string reason, trigger;
+    std::string reason;
+    ReloadTrigger trigger = ReloadTrigger::none;
     Force insist = Force::no;
     unsigned attempts = 0; // attempts made so far
     std::chrono::system_clock::time_point since;
@@ -53,7 +54,7 @@ public:
     enum class Repeated { no, yes };
     void note(const ReloadReport& report, Force insist, Repeated repeated);
     // Records that the files on disk have this hash, are not in force, and were not read by a reload yet.
-    void note_unread(std::string hash, std::string trigger, std::string reason);
+    void note_unread(std::string hash, ReloadTrigger trigger, std::string reason);
     // Records that the files on disk are in force.
     void clear();
     // Stops retrying until a reload is requested.

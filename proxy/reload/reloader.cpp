@@ -55,29 +55,31 @@ Reloader::Reloader(asio::io_context& control, ConfigChange& changer)
 // The fleet agent calls this with every heartbeat reply until the pushed version is settled here.
 void Reloader::take_given() {
     const bool newer = running_now_ && changer_.window().is_open() && changer_.is_newer_given();
-    if (newer ? asked_ == answering_ : !running_now_ && asked_ == answered_) request("fleet");
+    if (newer ? asked_ == answering_ : !running_now_ && asked_ == answered_) request(ReloadTrigger::fleet);
 }
 
 asio::awaitable<std::vector<std::string>> Reloader::start(conf::Loaded loaded) {
     const auto hash = loaded.hash, seen = loaded.seen_hash;
     auto errors = co_await changer_.start(std::move(loaded));
-    last_ = {ReloadVerdict::applied, errors, {}, "start", hash};
+    last_ = {ReloadVerdict::applied, errors, {}, ReloadTrigger::start, hash};
     if (!seen.empty() && seen != hash)
-        retry_.note_unread(seen, "start", "the file was refused at the start; weir runs the last good configuration");
+        retry_.note_unread(seen, ReloadTrigger::start,
+                           "the file was refused at the start; weir runs the last good configuration");
     co_return errors;
 }
 
-void Reloader::request(std::string trigger, Force insist) { ask(std::move(trigger), insist, false, false); }
+void Reloader::request(ReloadTrigger trigger, Force insist) { ask(trigger, insist, false, false); }
 
-void Reloader::request_if_changed(std::string trigger) { ask(std::move(trigger), Force::no, true, false); }
+void Reloader::request_if_changed(ReloadTrigger trigger) { ask(trigger, Force::no, true, false); }
 
 void Reloader::retry() {
     if (changer_.files().are_being_written()) retry_.postpone(); // half a file must not be applied
     else ask(pending()->trigger, pending()->insist, false, true);
 }
 
-void Reloader::ask(std::string trigger, Force insist, bool only_if_changed, bool only_retry) {
-    if (wish_.trigger.empty() || (wish_.trigger != "command" && !only_retry)) wish_.trigger = std::move(trigger);
+void Reloader::ask(ReloadTrigger trigger, Force insist, bool only_if_changed, bool only_retry) {
+    if (wish_.trigger == ReloadTrigger::none || (wish_.trigger != ReloadTrigger::command && !only_retry))
+        wish_.trigger = trigger;
     if (insist == Force::yes) wish_.insist = insist;
     wish_.only_if_changed = wish_.only_if_changed && only_if_changed;
     wish_.only_retry = wish_.only_retry && only_retry;
@@ -86,8 +88,8 @@ void Reloader::ask(std::string trigger, Force insist, bool only_if_changed, bool
     if (running_now_ && !std::exchange(looking_, true)) asio::co_spawn(control_, look_for_newer(), log::tell_failure);
 }
 
-asio::awaitable<ReloadReport> Reloader::request_and_wait(std::string trigger, Force insist) {
-    request(std::move(trigger), insist);
+asio::awaitable<ReloadReport> Reloader::request_and_wait(ReloadTrigger trigger, Force insist) {
+    request(trigger, insist);
     const auto mine = asked_;
     while (answered_ < mine) co_await finished_.async_wait(token);
     co_return last_;
@@ -107,22 +109,23 @@ asio::awaitable<void> Reloader::look_at_files() {
     if (running_now_ || closed_ || loaded.hash.empty()) co_return;
     if (loaded.ok() && loaded.hash == changer_.hash_in_force()) retry_.clear();
     else if (!pending() || pending()->hash != loaded.hash)
-        retry_.note_unread(loaded.hash, "watch", "the file has changed, and reload.watch is off: run weir reload");
+        retry_.note_unread(loaded.hash, ReloadTrigger::watch,
+                           "the file has changed, and reload.watch is off: run weir reload");
 }
 
-asio::awaitable<std::string> Reloader::settle_files() {
+asio::awaitable<Result<void>> Reloader::settle_files() {
     while (running_now_) co_await finished_.async_wait(token);
     const auto loaded = co_await changer_.peek();
-    if (loaded.ok() && loaded.hash == changer_.hash_in_force()) co_return "";
-    if (changer_.takes_from_fleet() && loaded.hash.empty()) co_return ""; // the new process decides
+    if (loaded.ok() && loaded.hash == changer_.hash_in_force()) co_return Result<void>();
+    if (changer_.takes_from_fleet() && loaded.hash.empty()) co_return Result<void>(); // the new process decides
     const auto refusal = [hash = loaded.hash.substr(0, 12)](const std::string& reason) {
-        return "the configuration on disk (hash " + hash + ") is not in force: " + reason;
+        return Error("the configuration on disk (hash " + hash + ") is not in force: " + reason);
     };
     const auto& known = pending();
     if (known && known->attempts > 0 && known->hash == loaded.hash && changer_.has_seen(loaded))
         co_return refusal(known->reason);
-    const auto report = co_await request_and_wait("upgrade");
-    if (report.is_success()) co_return "";
+    const auto report = co_await request_and_wait(ReloadTrigger::upgrade);
+    if (report.is_success()) co_return Result<void>();
     co_return refusal(report.errors.empty() ? "it was refused" : report.errors[0]);
 }
 
@@ -156,7 +159,7 @@ asio::awaitable<void> Reloader::work() {
         }
         if (!failed.empty()) {
             ReloadReport report;
-            report.trigger = "retry";
+            report.trigger = ReloadTrigger::retry;
             report.refuse_here("internal error: " + failed);
             finish(report, Force::no);
         }
@@ -175,7 +178,7 @@ asio::awaitable<void> Reloader::answer() {
     // Without reload.watch only the known configuration is retried, because the file may be in the middle of an edit.
     if (wish.only_retry && !changer_.watches_files() && pending() && pending()->hash != loaded.hash)
         co_return retry_.give_up("the file has changed since it was refused, and reload.watch is off: run weir reload");
-    auto report = co_await changer_.change(std::move(loaded), std::move(wish.trigger), wish.insist);
+    auto report = co_await changer_.change(std::move(loaded), wish.trigger, wish.insist);
     report.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
     finish(report, wish.insist);
 }

@@ -6,6 +6,7 @@
 // Lifetime: the ConfigChange must outlive it.
 #pragma once
 
+#include "base/result.h"
 #include "proxy/reload/config_change.h"
 #include "proxy/reload/reload_retry.h"
 
@@ -31,18 +32,18 @@ public:
     boost::asio::awaitable<std::vector<std::string>> start(conf::Loaded loaded);
 
     // Requests a reload and returns at once.
-    void request(std::string trigger, Force insist = Force::no);
+    void request(ReloadTrigger trigger, Force insist = Force::no);
     // Requests a reload and waits for its end.
-    boost::asio::awaitable<ReloadReport> request_and_wait(std::string trigger, Force insist = Force::no);
+    boost::asio::awaitable<ReloadReport> request_and_wait(ReloadTrigger trigger, Force insist = Force::no);
     // Ends the open canary window and waits for the rollback. Returns nothing if no window is open.
     boost::asio::awaitable<std::optional<ReloadReport>> abort();
     // Requests a reload if the files differ from what was read last.
-    void request_if_changed(std::string trigger);
+    void request_if_changed(ReloadTrigger trigger);
     // Called without `reload.watch` when files may have changed: records whether they are in force; reloads nothing.
     void note_files();
     // Makes the files on disk and the configuration in force agree before a hot restart: reloads files that no reload
-    // has read yet. Returns why the files are not in force; empty if they are.
-    boost::asio::awaitable<std::string> settle_files();
+    // has read yet. Fails with the reason if the files are not in force.
+    boost::asio::awaitable<Result<void>> settle_files();
     // Holds requests back until `resume`, so that a new process finds one stable configuration.
     void hold() { held_ = true; }
     void resume() { held_ = false, wanted_.cancel(); }
@@ -66,13 +67,13 @@ public:
 private:
     // The requests that have not started yet, joined into one.
     struct Wish {
-        std::string trigger;
+        ReloadTrigger trigger = ReloadTrigger::none;
         Force insist = Force::no;
         bool only_if_changed = true; // all requests ask only for changed files
         bool only_retry = true;      // all requests are retries
     };
 
-    void ask(std::string trigger, Force insist, bool only_if_changed, bool only_retry);
+    void ask(ReloadTrigger trigger, Force insist, bool only_if_changed, bool only_retry);
     boost::asio::awaitable<void> work();
     boost::asio::awaitable<void> answer();
     void finish(const ReloadReport& report, Force insist);

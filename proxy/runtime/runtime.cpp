@@ -102,8 +102,8 @@ boost::asio::awaitable<std::vector<conf::Problem>> Runtime::find_obstacles(const
     read_beat_tokens(config, problems);
     const auto& output = config.logging.access.output;
     if (output != snapshot_->config.logging.access.output)
-        if (auto error = log::find_obstacle(output); !error.empty())
-            problems.push_back({"logging.access.output", std::move(error)});
+        if (const auto can_open = log::check_output(output); !can_open)
+            problems.push_back({"logging.access.output", can_open.error().message()});
     co_return problems;
 }
 
@@ -122,7 +122,8 @@ boost::asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config c
     const bool same_output = snapshot_ && snapshot_->config.logging.access.output == access.output;
     log::AccessLog::Output output;
     if (errors.empty() && !same_output)
-        if (auto error = output.open(access.output); !error.empty()) errors.push_back({"logging.access.output", error});
+        if (const auto opened = output.open(access.output); !opened)
+            errors.push_back({"logging.access.output", opened.error().message()});
     if (errors.empty()) {
         ListenSockets::listen(prepared);
         errors = told(prepared.failures, config);

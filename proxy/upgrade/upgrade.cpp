@@ -41,7 +41,7 @@ std::vector<std::string> own_arguments() {
 }
 
 // Starts this program again. The child inherits only the standard streams and `channel`.
-boost::system::result<pid_t> start_again(int channel) {
+Result<pid_t> start_again(int channel) {
     auto arguments = own_arguments();
     if (arguments.empty()) return boost::system::error_code(ENOENT, boost::system::system_category());
     std::vector<std::string> environment;
@@ -56,13 +56,13 @@ boost::system::result<pid_t> start_again(int channel) {
 
 } // namespace
 
-// Sends the state and waits for the answer. Returns an error, or empty if the new process serves.
-asio::awaitable<std::string> Upgrade::converse(const HotRestartState& handover) {
+// Sends the state and waits until the new process serves.
+asio::awaitable<Result<void>> Upgrade::converse(const HotRestartState& handover) {
     for (const auto& message : to_messages(handover)) {
         int error = send_message(channel_.native_handle(), message);
         while (error == EAGAIN) {
             const auto [closed] = co_await channel_.async_wait(asio::posix::stream_descriptor::wait_write, token);
-            if (closed) co_return "it did not take over in time";
+            if (closed) co_return Error("it did not take over in time");
             error = send_message(channel_.native_handle(), message);
         }
         if (error) break; // it has ended; its exit status says more
@@ -71,10 +71,10 @@ asio::awaitable<std::string> Upgrade::converse(const HotRestartState& handover) 
         char bytes[256];
         const auto [error, size] = co_await channel_.async_read_some(asio::buffer(bytes), token);
         const std::string_view answer(bytes, size);
-        if (error == asio::error::operation_aborted) co_return "it did not take over in time";
-        if (error) co_return "it ended before it served";
+        if (error == asio::error::operation_aborted) co_return Error("it did not take over in time");
+        if (error) co_return Error("it ended before it served");
         serves_ = answer == "ready";
-        if (serves_) co_return "";
+        if (serves_) co_return Result<void>();
         if (answer.starts_with("unused ")) unused_.emplace(answer.substr(7));
     }
 }
@@ -94,36 +94,35 @@ asio::awaitable<std::string> Upgrade::end_process() {
     co_return "killed by signal " + std::to_string(WTERMSIG(status));
 }
 
-asio::awaitable<std::string> Upgrade::run(const HotRestartState& handover) {
+asio::awaitable<Result<void>> Upgrade::run(const HotRestartState& handover) {
     int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) co_return std::strerror(errno);
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) co_return Error(std::strerror(errno));
     UniqueFd own_end(ends[0]), other_end(ends[1]);
     const UniqueFd spare(::fcntl(own_end.get(), F_DUPFD_CLOEXEC, 0)); // stays open when the deadline closes the channel
     boost::system::error_code unwatched;
     channel_.assign(own_end.get(), unwatched);
     if (!unwatched) static_cast<void>(own_end.release());
-    const auto started = unwatched ? boost::system::result<pid_t>(unwatched) : start_again(other_end.get());
+    const auto started = unwatched ? Result<pid_t>(unwatched) : start_again(other_end.get());
     other_end.reset();
-    if (!started) co_return "it cannot be started: " + started.error().message();
+    if (!started) co_return Error("it cannot be started: " + started.error().message());
     process_ = *started;
     Deadline deadline(channel_, start_time);
-    const auto error = co_await converse(handover);
-    if (error.empty()) co_return error;
+    auto served = co_await converse(handover);
+    if (served) co_return served;
     send_message(spare.get(), {"no"}); // otherwise it would believe that this process is gone
     if (channel_.is_open()) channel_.close();
     const auto how = co_await end_process();
-    co_return error + " (" + how + ")";
+    co_return Error(served.error().message() + " (" + how + ")");
 }
 
-// Returns an error if the new process ended during the takeover.
-asio::awaitable<std::string> Upgrade::confirm() {
+asio::awaitable<Result<void>> Upgrade::confirm() {
     Deadline deadline(channel_, end_time);
     told_to_go_ = true;
     send_message(channel_.native_handle(), {"go"});
     char nothing[16];
     co_await channel_.async_read_some(asio::buffer(nothing), token);
-    if (::waitpid(process_, nullptr, WNOHANG) == process_) co_return "it ended as it took over";
-    co_return "";
+    if (::waitpid(process_, nullptr, WNOHANG) == process_) co_return Error("it ended as it took over");
+    co_return Result<void>();
 }
 
 void Upgrade::abandon() {

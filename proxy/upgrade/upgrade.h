@@ -5,6 +5,7 @@
 // Lifetime: must outlive its coroutines.
 #pragma once
 
+#include "base/result.h"
 #include "proxy/runtime/hot_restart_state.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -22,11 +23,12 @@ class Upgrade {
 public:
     explicit Upgrade(boost::asio::io_context& control) : control_(control), channel_(control) {}
 
-    // Starts the program of this process's command line, as it is on disk now, and waits until it serves. Returns the
-    // error; empty if it serves and waits for `confirm`.
-    boost::asio::awaitable<std::string> run(const HotRestartState& handover);
-    // Lets the new process go on. Completes when the service manager knows the new process. Returns the error, if any.
-    boost::asio::awaitable<std::string> confirm();
+    // Starts the program of this process's command line, as it is on disk now, and waits until it serves and
+    // waits for `confirm`.
+    boost::asio::awaitable<Result<void>> run(const HotRestartState& handover);
+    // Lets the new process go on. Completes when the service manager knows the new process. Fails if
+    // it ended during the takeover.
+    boost::asio::awaitable<Result<void>> confirm();
     // Called when weir stops: tells the new process to stop as well.
     void abandon();
 
@@ -35,7 +37,7 @@ public:
     const std::set<std::string>& unused() const { return unused_; }
 
 private:
-    boost::asio::awaitable<std::string> converse(const HotRestartState& handover);
+    boost::asio::awaitable<Result<void>> converse(const HotRestartState& handover);
     boost::asio::awaitable<std::string> end_process();
 
     boost::asio::io_context& control_;

@@ -61,11 +61,13 @@ public:
         for (; pick(2) == 0 && operations < 5; ++operations)
             step("renew", lease, hash, [&] { return lock_.renew(lease); });
         const auto begun = step("begin", lease, hash, [&] {
-            return records_.begin({lease.fence, hash, name_, "", "", 0, 0});
+            return records_.begin({lease.fence, hash, name_, {}, "", 0, 0});
         });
         if (begun) {
             ++operations;
-            step("finish", lease, hash, [&] { return records_.finish({lease.fence, hash, name_, "good", "", 0, 0}); });
+            step("finish", lease, hash, [&] {
+                return records_.finish({lease.fence, hash, name_, ChangeVerdict::good, "", 0, 0});
+            });
         }
         step("release", lease, hash, [&] { return release(lease); });
         return operations + 1;
@@ -88,8 +90,7 @@ private:
     }
 
     // Returns whether the operation succeeded. Pauses before the operation, occasionally for longer than the lease.
-    template <class Make>
-    bool step(const char* operation, const Lease& lease, const std::string& hash, Make make) {
+    template <class Make> bool step(const char* operation, const Lease& lease, const std::string& hash, Make make) {
         std::this_thread::sleep_for(pick(30) == 0 ? ttl + milliseconds(pick(80)) : milliseconds(pick(3)));
         const auto began = Clock::now();
         const auto result = wait_for(make());
@@ -99,10 +100,10 @@ private:
 
     void note(Clock::time_point began, const char* operation, const Result<void>& result, const Lease& lease,
               const std::string& hash) const {
-        const auto line = std::to_string(nanoseconds(began)) + " " + std::to_string(nanoseconds(Clock::now())) + " " +
-                          name_ + " " + operation + " " + (result ? "ok" : std::to_string(result.error().code().value())) + " " +
-                          std::to_string(lease.fence) + " " + hash + " " + std::to_string(nanoseconds(lease.deadline)) +
-                          "\n";
+        const auto line =
+            std::to_string(nanoseconds(began)) + " " + std::to_string(nanoseconds(Clock::now())) + " " + name_ + " " +
+            operation + " " + (result ? "ok" : std::to_string(result.error().code().value())) + " " +
+            std::to_string(lease.fence) + " " + hash + " " + std::to_string(nanoseconds(lease.deadline)) + "\n";
         if (::write(history_, line.data(), line.size()) < 0) std::cerr << "the history cannot be written\n";
     }
 

@@ -48,7 +48,7 @@ TEST_CASE("a program starts with its signals unblocked") {
 TEST_CASE("a program that does not exist is an error with the reason") {
     const auto child = spawn({"/nowhere/weir", {"weir"}});
     REQUIRE_FALSE(child);
-    CHECK(child.error() == boost::system::errc::no_such_file_or_directory);
+    CHECK(child.error().code() == boost::system::errc::no_such_file_or_directory);
 }
 
 TEST_CASE("UniqueFd closes what it owns, when it ends or is assigned to") {

@@ -6,7 +6,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-FleetMember member(const std::string& name, const std::string& hash, const std::string& state = "serving") {
+FleetMember member(const std::string& name, const std::string& hash, MemberState state = MemberState::serving) {
     FleetMember member;
     member.name = name;
     member.hash = hash;
@@ -32,7 +32,7 @@ TEST_CASE("members with different texts are named with the remedy, the most firs
     CHECK(has(told, ": lb-1, lb-2 run 222222222222; lb-0 runs 111111111111. "));
     CHECK(has(told, "${NAME}"));
     CHECK(describe_drift(view_of({member("lb-0", one), member("lb-1", one)})).empty());
-    CHECK(describe_drift(view_of({member("lb-0", one), member("lb-1", two, "stopping")})).empty());
+    CHECK(describe_drift(view_of({member("lb-0", one), member("lb-1", two, MemberState::stopping)})).empty());
     CHECK(describe_drift(view_of({})).empty());
     std::vector<FleetMember> many;
     for (int i = 100; i < 120; ++i)
@@ -45,7 +45,7 @@ TEST_CASE("members with different texts are named with the remedy, the most firs
 TEST_CASE("a change that moves from machine to machine is no drift") {
     const auto changed = member("lb-0", one), before = member("lb-1", two);
     CHECK(describe_drift(view_of({changed, before}, "lb-1:7")).empty());
-    CHECK(describe_drift(view_of({changed, member("lb-1", two, "watching")})).empty());
+    CHECK(describe_drift(view_of({changed, member("lb-1", two, MemberState::watching)})).empty());
     auto parallel = view_of({changed, before});
     parallel.beside = {"lb-1:7"};
     CHECK(describe_drift(parallel).empty());

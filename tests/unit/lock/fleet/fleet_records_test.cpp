@@ -20,10 +20,11 @@ struct Bench {
         configs = std::make_unique<FleetConfigs>(quorum, "t");
     }
     boost::system::error_code begin(std::uint64_t fence, const std::string& hash) {
-        return code_of(wait_for(context, records->begin({fence, hash, "lb-1", "", "", 5, 0})));
+        return code_of(wait_for(context, records->begin({fence, hash, "lb-1", {}, "", 5, 0})));
     }
-    boost::system::error_code finish(std::uint64_t fence, const std::string& hash, const std::string& verdict) {
-        return code_of(wait_for(context, records->finish({fence, hash, "lb-1", verdict, verdict == "bad" ? "why" : "", 6, 0})));
+    boost::system::error_code finish(std::uint64_t fence, const std::string& hash, ChangeVerdict verdict) {
+        return code_of(wait_for(context, records->finish({fence, hash, "lb-1", verdict,
+                                                          verdict == ChangeVerdict::bad ? "why" : "", 6, 0})));
     }
     std::uint64_t push(const std::string& hash) {
         const auto pushed = wait_for(context, configs->push({0, hash, "lb-1", 7}, "text of " + hash));
@@ -46,10 +47,10 @@ TEST_CASE("a change with a lower fence is refused, and so is a second configurat
         CHECK(bench.begin(4, "bbb") == LockError::lost);
         CHECK(bench.begin(5, "bbb") == LockError::lost);
         CHECK_FALSE(bench.begin(5, "aaa")); // the very same, told again
-        CHECK_FALSE(bench.finish(5, "aaa", "good"));
+        CHECK_FALSE(bench.finish(5, "aaa", ChangeVerdict::good));
         CHECK_FALSE(bench.begin(7, "ccc"));
-        CHECK(bench.finish(5, "aaa", "good") == LockError::lost); // somebody has changed the fleet since
-        CHECK_FALSE(bench.finish(7, "ccc", "bad"));
+        CHECK(bench.finish(5, "aaa", ChangeVerdict::good) == LockError::lost); // somebody has changed the fleet since
+        CHECK_FALSE(bench.finish(7, "ccc", ChangeVerdict::bad));
     }
 }
 
@@ -57,7 +58,7 @@ TEST_CASE("a bad configuration is known to be bad whatever the fence, until it i
     Bench bench;
     CHECK_FALSE(bench.begin(1, "aaa"));
     CHECK_FALSE(bench.begin(2, "bbb"));
-    CHECK(bench.finish(1, "aaa", "bad") == LockError::lost);
+    CHECK(bench.finish(1, "aaa", ChangeVerdict::bad) == LockError::lost);
     const auto opinion = [&](const char* hash) { return *wait_for(bench.context, bench.records->opinion(hash)); };
     const auto bad = opinion("aaa").bad;
     REQUIRE(bad);
@@ -67,9 +68,9 @@ TEST_CASE("a bad configuration is known to be bad whatever the fence, until it i
     CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 1);
     CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 0);
     CHECK((opinion("aaa").forgiven_fence == 2 && !opinion("aaa").bad)); // for those that have it on their own list
-    CHECK_FALSE(bench.finish(2, "bbb", "bad"));
+    CHECK_FALSE(bench.finish(2, "bbb", ChangeVerdict::bad));
     CHECK_FALSE(bench.begin(3, "bbb")); // somebody insists
-    CHECK_FALSE(bench.finish(3, "bbb", "good"));
+    CHECK_FALSE(bench.finish(3, "bbb", ChangeVerdict::good));
     CHECK(bench.view().bad.empty());
 }
 
@@ -77,7 +78,8 @@ TEST_CASE("a member that tells of itself learns who holds the lock, if a majorit
     for (const std::size_t count : {1u, 3u}) {
         Bench bench(count);
         const auto holder = [&] {
-            return wait_for(bench.context, bench.records->tell({"lb-1", "1.0", "aaa", 3, "serving", 80}))->holder;
+            return wait_for(bench.context, bench.records->tell({"lb-1", "1.0", "aaa", 3, MemberState::serving, 80}))
+                ->holder;
         };
         CHECK(holder().empty());
         for (const auto& server : bench.servers) server->call({"SET", "weir:{t}:lock", "lb-2:77:00ff", "PX", "60000"});
@@ -91,7 +93,8 @@ TEST_CASE("a member that tells of itself learns who holds the lock, if a majorit
 TEST_CASE("the view shows members, changes from the newest on, and who holds the lock") {
     Bench bench;
     for (const char* name : {"lb-2", "lb-1"})
-        CHECK(wait_for(bench.context, bench.records->tell({name, "1.0", "aaa", 3, "serving", 80, 0})).has_value());
+        CHECK(wait_for(bench.context, bench.records->tell({name, "1.0", "aaa", 3, MemberState::serving, 80, 0}))
+                  .has_value());
     for (std::uint64_t i = 1; i <= 60; ++i) CHECK_FALSE(bench.begin(i, "aaa"));
     bench.servers[0]->call({"SET", "weir:{t}:lock", "lb-1:77:00ff", "PX", "9000"});
     bench.servers[0]->call({"SET", "weir:{t}:fence", "60"});
@@ -104,10 +107,10 @@ TEST_CASE("the view shows members, changes from the newest on, and who holds the
     CHECK((view.holder == "lb-1:77" && view.lease_left_ms > 0 && view.fence == 60));
     CHECK(wait_for(bench.context, bench.records->leave("lb-2")));
     CHECK(bench.view().members.size() == 1);
-    CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", "", "stuck", 9, 0})) == 1);
+    CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", {}, "stuck", 9, 0})) == 1);
     view = bench.view();
     CHECK(view.holder.empty());
-    CHECK((view.changes[0].verdict == "broken" && view.changes[0].why == "stuck"));
+    CHECK((view.changes[0].verdict == ChangeVerdict::broken && view.changes[0].why == "stuck"));
 }
 
 TEST_CASE("what others have written there and is none of ours is left out") {
@@ -128,7 +131,7 @@ TEST_CASE("what others have written there and is none of ours is left out") {
 TEST_CASE("a majority of several servers decides, and one that is gone takes nothing away") {
     Bench bench(3);
     CHECK_FALSE(bench.begin(1, "aaa"));
-    CHECK_FALSE(bench.finish(1, "aaa", "bad"));
+    CHECK_FALSE(bench.finish(1, "aaa", ChangeVerdict::bad));
     bench.servers[0]->kill();
     CHECK(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
     CHECK_FALSE(bench.begin(2, "bbb"));
@@ -144,24 +147,24 @@ TEST_CASE("a configuration has stood once a machine has found it good, until ano
         const auto stood = [&](const char* hash) { return wait_for(bench.context, bench.records->has_stood(hash)); };
         CHECK_FALSE(bench.begin(1, "aaa"));
         CHECK_FALSE(stood("aaa"));
-        CHECK_FALSE(bench.finish(1, "aaa", "good"));
+        CHECK_FALSE(bench.finish(1, "aaa", ChangeVerdict::good));
         CHECK(stood("aaa"));
         CHECK_FALSE(stood("bbb"));
         // Two follow side by side, and end in any order.
         CHECK_FALSE(bench.begin(2, "aaa"));
         CHECK_FALSE(bench.begin(3, "aaa"));
-        CHECK_FALSE(bench.finish(3, "aaa", "good"));
-        CHECK_FALSE(bench.finish(2, "aaa", "good"));
+        CHECK_FALSE(bench.finish(3, "aaa", ChangeVerdict::good));
+        CHECK_FALSE(bench.finish(2, "aaa", ChangeVerdict::good));
         CHECK(stood("aaa"));
         CHECK_FALSE(bench.begin(4, "aaa"));
-        CHECK_FALSE(bench.finish(4, "aaa", "bad"));
+        CHECK_FALSE(bench.finish(4, "aaa", ChangeVerdict::bad));
         CHECK_FALSE(stood("aaa"));
         CHECK_FALSE(bench.begin(5, "bbb"));
-        CHECK_FALSE(bench.finish(5, "bbb", "good"));
+        CHECK_FALSE(bench.finish(5, "bbb", ChangeVerdict::good));
         CHECK_FALSE(bench.begin(6, "ccc"));
         CHECK_FALSE(stood("bbb"));
         if (count > 1) bench.servers[2]->kill();
-        CHECK_FALSE(bench.finish(6, "ccc", "good"));
+        CHECK_FALSE(bench.finish(6, "ccc", ChangeVerdict::good));
         CHECK(stood("ccc"));
     }
 }
@@ -176,22 +179,23 @@ TEST_CASE("configurations that are given to a fleet are numbered, and the last g
         const auto newest = *wait_for(bench.context, bench.configs->newest());
         REQUIRE(newest);
         CHECK((newest->version.number == 3 && newest->version.hash == "ccc" && newest->text == "text of ccc"));
-        const auto told = wait_for(bench.context, bench.records->tell({"lb-1", "1.0", "aaa", 3, "serving", 80}));
+        const auto told =
+            wait_for(bench.context, bench.records->tell({"lb-1", "1.0", "aaa", 3, MemberState::serving, 80}));
         CHECK(told->newest.number == 3);
         const auto last_good = [&] { return *wait_for(bench.context, bench.configs->last_good()); };
         CHECK_FALSE(last_good()); // none has stood yet
         CHECK_FALSE(bench.begin(1, "aaa"));
-        CHECK_FALSE(bench.finish(1, "aaa", "good"));
+        CHECK_FALSE(bench.finish(1, "aaa", ChangeVerdict::good));
         CHECK_FALSE(bench.begin(2, "bbb"));
-        CHECK_FALSE(bench.finish(2, "bbb", "good"));
+        CHECK_FALSE(bench.finish(2, "bbb", ChangeVerdict::good));
         CHECK(last_good()->version.hash == "bbb");
         CHECK_FALSE(bench.begin(3, "bbb"));
-        CHECK_FALSE(bench.finish(3, "bbb", "bad"));
+        CHECK_FALSE(bench.finish(3, "bbb", ChangeVerdict::bad));
         CHECK(last_good()->version.hash == "aaa");
         CHECK(last_good()->text == "text of aaa");
         CHECK(bench.push("aaa") == 4);
         CHECK_FALSE(last_good()); // it is the newest itself
-        CHECK(bench.view().changes[0].verdict == "pushed");
+        CHECK(bench.view().changes[0].verdict == ChangeVerdict::pushed);
         CHECK(bench.view().versions.size() == 4);
     }
 }
@@ -214,25 +218,26 @@ TEST_CASE("one of those who go side by side finds it bad: what the others find d
     CHECK_FALSE(bench.begin(5, "aaa"));
     CHECK_FALSE(bench.begin(6, "aaa"));
     CHECK_FALSE(bench.begin(7, "aaa"));
-    CHECK_FALSE(bench.finish(6, "aaa", "bad"));
-    CHECK(bench.finish(5, "aaa", "good") == LockError::lost);
-    CHECK(bench.finish(7, "aaa", "good") == LockError::lost);
+    CHECK_FALSE(bench.finish(6, "aaa", ChangeVerdict::bad));
+    CHECK(bench.finish(5, "aaa", ChangeVerdict::good) == LockError::lost);
+    CHECK(bench.finish(7, "aaa", ChangeVerdict::good) == LockError::lost);
     CHECK(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
     CHECK_FALSE(wait_for(bench.context, bench.records->has_stood("aaa")));
     CHECK_FALSE(bench.begin(8, "aaa")); // somebody insists
-    CHECK_FALSE(bench.finish(8, "aaa", "good"));
+    CHECK_FALSE(bench.finish(8, "aaa", ChangeVerdict::good));
     CHECK_FALSE(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
 }
 
 TEST_CASE("whoever goes beside others has to do what they do, once it has stood") {
     Bench bench;
     const auto beside = [&](std::uint64_t fence, const char* hash) {
-        return code_of(wait_for(bench.context, bench.records->begin({fence, hash, "lb-2", "", "", 5, 0}, Going::beside)));
+        return code_of(
+            wait_for(bench.context, bench.records->begin({fence, hash, "lb-2", {}, "", 5, 0}, Going::beside)));
     };
     CHECK(beside(1, "aaa") == LockError::lost);
     CHECK_FALSE(bench.begin(2, "aaa"));
     CHECK(beside(3, "aaa") == LockError::lost);
-    CHECK_FALSE(bench.finish(2, "aaa", "good"));
+    CHECK_FALSE(bench.finish(2, "aaa", ChangeVerdict::good));
     CHECK_FALSE(beside(4, "aaa"));
     CHECK(beside(5, "bbb") == LockError::lost);
     CHECK_FALSE(bench.begin(6, "bbb"));
@@ -241,9 +246,9 @@ TEST_CASE("whoever goes beside others has to do what they do, once it has stood"
 
 TEST_CASE("a server that was away while a change began does not hold its end against it") {
     Bench bench;
-    CHECK_FALSE(bench.finish(3, "aaa", "good")); // as such a server sees it
+    CHECK_FALSE(bench.finish(3, "aaa", ChangeVerdict::good)); // as such a server sees it
     CHECK(bench.begin(2, "bbb") == LockError::lost);
-    CHECK(bench.finish(3, "bbb", "good") == LockError::lost);
+    CHECK(bench.finish(3, "bbb", ChangeVerdict::good) == LockError::lost);
     CHECK(wait_for(bench.context, bench.records->has_stood("aaa")));
 }
 
@@ -272,7 +277,7 @@ TEST_CASE("breaking a lock breaks all its places, and the view shows who held th
                    AsyncFenceStore(bench.context.get_executor(), state.path));
     REQUIRE(wait_for(bench.context, lock.try_acquire("lb-3:7")).has_value());
     CHECK(bench.view().beside == std::vector<std::string>{"lb-3:7"});
-    CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", "", "stuck", 9, 0})) == 1);
+    CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", {}, "stuck", 9, 0})) == 1);
     CHECK(bench.view().beside.empty());
     CHECK(bench.servers[0]->call({"EXISTS", "weir:{t}:lock:3"}).number == 0);
 }

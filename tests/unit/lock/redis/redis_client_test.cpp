@@ -87,10 +87,9 @@ TEST_CASE("each server of a majority that has not answered is named, with what i
     const auto quick = quorum(milliseconds(200));
     const auto answered = wait_for(context, quick->run(question));
     CHECK(answered.error() == LockError::unavailable);
-    CHECK(answered.error().message() ==
-          "0 of 3 servers answer: " + gone.url() + ": cannot connect: Connection refused; " +
-                                  unanswering.url() + ": cannot connect within 200 ms; " + hung.url() +
-                                  ": no answer for 200 ms");
+    CHECK(answered.error().message() == "0 of 3 servers answer: " + gone.url() +
+                                            ": cannot connect: Connection refused; " + unanswering.url() +
+                                            ": cannot connect within 200 ms; " + hung.url() + ": no answer for 200 ms");
 }
 
 TEST_CASE("a server that answers with an error is named") {

@@ -11,7 +11,7 @@ ReloadReport report(ReloadVerdict verdict, std::string hash = "aa") {
     out.verdict = verdict;
     out.hash = std::move(hash);
     if (!out.is_success()) out.errors = {"a reason"};
-    out.trigger = "signal";
+    out.trigger = ReloadTrigger::signal;
     return out;
 }
 
