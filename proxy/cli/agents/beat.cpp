@@ -31,9 +31,9 @@ asio::awaitable<void> beat_for_ever(asio::io_context& context, BeatSender& sende
         timer.expires_at(next = std::max(next, std::chrono::steady_clock::now()));
         co_await timer.async_wait(token);
         const bool well = co_await check.run(options.interval);
-        bool taken = false;
+        Result<void> taken = Error("the check fails: no beats");
         if (well) taken = co_await sender.send(options.interval);
-        const auto state = !well ? "the check fails: no beats" : taken ? "beating" : sender.why();
+        const auto state = taken ? "beating" : taken.error().message();
         if (state != last) std::cerr << "beat: " << sender.to() << ": " << state << std::endl;
         last = state;
         if (options.once) {

@@ -30,15 +30,15 @@ BeatSender::BeatSender(asio::io_context& context, Endpoint endpoint, const BeatO
                        const std::string& secret)
     : socket_(context), endpoint_(std::move(endpoint)), options_(options), key_(secret) {}
 
-asio::awaitable<bool> BeatSender::send(std::chrono::milliseconds time) {
+asio::awaitable<Result<void>> BeatSender::send(std::chrono::milliseconds time) {
     Deadline<Socket> deadline(socket_, time);
-    bool taken = co_await send_once();
+    auto taken = co_await send_once();
     if (!taken && retry_ && !deadline.passed())
         taken = co_await send_once(); // the connection was stale, or the sequence number was lost
     co_return taken;
 }
 
-asio::awaitable<bool> BeatSender::send_once() {
+asio::awaitable<Result<void>> BeatSender::send_once() {
     retry_ = socket_.is_open();
     if (!socket_.is_open()) {
         buffer_.clear();
@@ -55,9 +55,8 @@ asio::awaitable<bool> BeatSender::send_once() {
     if (unread) co_return fail("no answer: " + unread.message());
     boost::system::error_code ignored;
     if (!response.keep_alive()) socket_.close(ignored);
-    if (response.result_int() == 200) co_return true;
-    take_refusal(response.result_int(), response.body());
-    co_return false;
+    if (response.result_int() == 200) co_return Result<void>();
+    co_return take_refusal(response.result_int(), response.body());
 }
 
 asio::awaitable<Result<void>> BeatSender::connect() {
@@ -84,18 +83,19 @@ std::string BeatSender::make_body() {
 }
 
 // A refusal with status 409 contains the sequence number and the time to resume from.
-void BeatSender::take_refusal(unsigned status, const std::string& body) {
+Error BeatSender::take_refusal(unsigned status, const std::string& body) {
     boost::system::error_code error;
     const auto value = json::parse(body, error);
     const auto* fields = error ? nullptr : value.if_object();
     const auto* why = fields ? fields->if_contains("error") : nullptr;
-    why_ = "refused with " + std::to_string(status) +
-           (why && why->is_string() ? ": " + std::string(why->as_string()) : "");
+    Error refused("refused with " + std::to_string(status) +
+                  (why && why->is_string() ? ": " + std::string(why->as_string()) : ""));
     retry_ = status == 409 && fields && fields->contains("last_sequence") && fields->contains("time");
-    if (!retry_) return;
+    if (!retry_) return refused;
     sequence_ = std::max(sequence_, fields->at("last_sequence").to_number<std::uint64_t>());
     clock_ms_ = fields->at("time").to_number<std::int64_t>();
     began_ = std::chrono::steady_clock::now();
+    return refused;
 }
 
 // The time by a steady clock, which never jumps.
@@ -104,11 +104,10 @@ std::int64_t BeatSender::now_ms() const {
            std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_).count();
 }
 
-bool BeatSender::fail(std::string why) {
-    why_ = std::move(why);
+Error BeatSender::fail(std::string reason) {
     boost::system::error_code ignored;
     socket_.close(ignored);
-    return false;
+    return Error(std::move(reason));
 }
 
 } // namespace weir::proxy::cli

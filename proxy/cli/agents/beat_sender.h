@@ -4,6 +4,7 @@
 // Lifetime: the io_context and the options must outlive it.
 #pragma once
 
+#include "base/result.h"
 #include "health/beats/beat.h"
 #include "proxy/cli/commands.h"
 #include "proxy/cli/endpoint.h"
@@ -24,21 +25,20 @@ public:
     BeatSender(boost::asio::io_context& context, Endpoint endpoint, const BeatOptions& options,
                const std::string& token);
 
-    // Sends one heartbeat. Returns whether weir accepted it within `time`.
-    boost::asio::awaitable<bool> send(std::chrono::milliseconds time);
+    // Sends one heartbeat. Fails if weir does not accept it within `time`.
+    boost::asio::awaitable<Result<void>> send(std::chrono::milliseconds time);
 
-    const std::string& why() const { return why_; } // the last failure
     std::string to() const { return endpoint_.text(); }
 
 private:
     using Socket = boost::asio::generic::stream_protocol::socket;
 
-    boost::asio::awaitable<bool> send_once();
+    boost::asio::awaitable<Result<void>> send_once();
     boost::asio::awaitable<Result<void>> connect();
     std::string make_body();
-    void take_refusal(unsigned status, const std::string& body);
+    Error take_refusal(unsigned status, const std::string& body);
     std::int64_t now_ms() const;
-    bool fail(std::string why);
+    Error fail(std::string reason); // closes the connection
 
     boost::asio::thread_pool lookups_{1}; // resolves names without blocking other senders
     Socket socket_;
@@ -49,7 +49,6 @@ private:
     std::int64_t clock_ms_ = health::wall_ms(); // at `began_`
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
     std::uint64_t sequence_ = static_cast<std::uint64_t>(clock_ms_); // above the numbers of earlier runs
-    std::string why_;
     bool retry_ = false;
 };
 
