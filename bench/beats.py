@@ -1,4 +1,5 @@
-"""What push heartbeats cost: N backends (1000 unless told otherwise) beat once a second over connections that they keep.
+"""What push heartbeats cost: N backends (1000 by default) send one heartbeat a second over connections that they
+keep.
 
 usage: ./dev bench beats [BACKENDS] [SECONDS]
 """
@@ -15,9 +16,9 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/scenario")
 os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
-from weir_test import Weir, free_port  # noqa: E402
+from support.scenario import Weir, free_port  # noqa: E402
 
-TOKEN = b"a token that nobody guesses"
+TOKEN = b"a token that is hard to guess"
 
 
 def request(backend, sequence):

@@ -2,7 +2,8 @@
 """Measures weir, nginx, HAProxy and a bare epoll relay (the floor) side by side: the same two origins, one worker each,
 pinned to one core with the load on the other, rounds interleaved so that noise hits all alike.
 
-usage: ./dev bench [--rounds N] [--seconds S] [--connections C] [--case small|large|connect] [--max-ratio R] [--also WEIR]...
+usage: ./dev bench [--rounds N] [--seconds S] [--connections C] [--case small|large|connect] [--max-ratio R]
+[--also WEIR]...
 
 --also puts other builds of weir beside them, for a change and what was before it.
 
@@ -28,7 +29,8 @@ ORIGIN = """
 daemon off; worker_processes 1; pid {d}/origin{n}.pid; error_log {d}/origin{n}.log; {user}
 events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 3600s; sendfile on;
-  client_body_temp_path {d}/t{n}; proxy_temp_path {d}/t{n}; fastcgi_temp_path {d}/t{n}; uwsgi_temp_path {d}/t{n}; scgi_temp_path {d}/t{n};
+  client_body_temp_path {d}/t{n}; proxy_temp_path {d}/t{n}; fastcgi_temp_path {d}/t{n};
+  uwsgi_temp_path {d}/t{n}; scgi_temp_path {d}/t{n};
   server {{ listen 127.0.0.1:{port} reuseport backlog=4096;
     location /small {{ return 200 "{body}"; }}
     location / {{ root {d}; }} }} }}
@@ -36,11 +38,14 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 3600s; s
 NGINX = """
 daemon off; worker_processes 1; pid {d}/nginx.pid; error_log {d}/nginx.log; {user}
 events {{ worker_connections 8192; }}
-http {{ access_log {d}/nginx-access.log combined buffer=64k flush=1s; keepalive_requests 100000000; proxy_http_version 1.1;
-  client_body_temp_path {d}/tn; proxy_temp_path {d}/tn; fastcgi_temp_path {d}/tn; uwsgi_temp_path {d}/tn; scgi_temp_path {d}/tn;
+http {{ access_log {d}/nginx-access.log combined buffer=64k flush=1s;
+  keepalive_requests 100000000; proxy_http_version 1.1;
+  client_body_temp_path {d}/tn; proxy_temp_path {d}/tn; fastcgi_temp_path {d}/tn;
+  uwsgi_temp_path {d}/tn; scgi_temp_path {d}/tn;
   upstream origins {{ server 127.0.0.1:{a}; server 127.0.0.1:{b}; keepalive 256; keepalive_requests 100000000; }}
-  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ proxy_pass http://origins; proxy_set_header Connection "";
-    proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto http; }} }} }}
+  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ proxy_pass http://origins;
+    proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Proto http; }} }} }}
 """
 HAPROXY = """
 global
@@ -223,14 +228,23 @@ CASES = {
 def report(case, results, connections):
     print(f"\n{CASES[case][2]}, {connections} connections; medians of {len(results['weir'])} interleaved rounds")
     print(
-        f"{'':10}{'requests/s':>12}{'CPU µs/req':>12}{'user':>8}{'system':>8}{'p50 ms':>9}{'p99 ms':>9}{'× floor':>9}{'× weir':>9}"
+        f"{'':10}{'requests/s':>12}{'CPU µs/req':>12}{'user':>8}{'system':>8}{'p50 ms':>9}{'p99 ms':>9}"
+        f"{'× floor':>9}{'× weir':>9}"
     )
-    median = lambda name, key: statistics.median(r[key] for r in results[name])
+
+    def median(name, key):
+        return statistics.median(r[key] for r in results[name])
+
     for name in results:
-        ratio = lambda other: statistics.median(r["us"] / o["us"] for r, o in zip(results[name], results[other]))
+
+        def ratio(other):
+            return statistics.median(r["us"] / o["us"] for r, o in zip(results[name], results[other]))
+
         bad = sum(r["bad"] for r in results[name])
         print(
-            f"{name:10}{median(name, 'rps'):12.0f}{median(name, 'us'):12.2f}{median(name, 'user'):8.2f}{median(name, 'system'):8.2f}{median(name, 'p50'):9.2f}{median(name, 'p99'):9.2f}"
+            f"{name:10}{median(name, 'rps'):12.0f}{median(name, 'us'):12.2f}"
+            f"{median(name, 'user'):8.2f}{median(name, 'system'):8.2f}"
+            f"{median(name, 'p50'):9.2f}{median(name, 'p99'):9.2f}"
             f"{ratio('floor'):9.2f}{ratio('weir'):9.2f}" + (f"  {bad} failed" if bad else "")
         )
     better = min(("nginx", "haproxy"), key=lambda name: median(name, "us"))

@@ -13,7 +13,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/scenario")
 os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
-from weir_test import Scenario, eventually, free_port, web  # noqa: E402
+from support.scenario import Scenario, eventually, free_port, web  # noqa: E402
 
 INTERVAL, FALL, TIMEOUT = 0.2, 3, 0.15
 BOUND = INTERVAL * FALL + TIMEOUT + 0.1
@@ -55,7 +55,7 @@ class Ejection(Scenario):
             took["stopped"].append(self.time_until(lambda: "down" in proxy.states()))
             process.send_signal(signal.SIGCONT)
             proxy.wait_up(3)
-        print(f"\nbound {BOUND * 1000:.0f} ms; {asked[0]} GETs meanwhile, {failed[0]} failed")
+        print(f"\nbound {BOUND * 1000:.0f} ms; {asked[0]} GETs in the meantime, {failed[0]} failed")
         for how, times in took.items():
             print(f"{how:8}: out after {min(times) * 1000:.0f} to {max(times) * 1000:.0f} ms over {len(times)} rounds")
         self.assertEqual(failed[0], 0)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The reference responder to heartbeats (tests/scenario/responder.py: one connection at a time, 5 s of pause after each
-answer) under one weir and under two: its backend must never go down.
+"""The reference responder to heartbeats (tests/scenario/support/responder.py: one connection at a time, 5 s of pause
+after each answer) under one weir and under two: its backend must never go down.
 
 usage: ./dev bench heartbeat [MINUTES]
 
-Fails if a backend that the settings allow for goes down, or if what to change is not logged where they do not. Prints, for
-each weir, the checks and the failures. A release build is tested with it for a minute."""
+Fails if a backend goes down although the settings allow for the pauses, or if weir does not log what to change when
+they do not. Prints the checks and the failures of each weir. A release build is tested with it for a minute."""
 import os
 import sys
 import threading
@@ -15,7 +15,7 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/scenario")
 os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
-from test_heartbeat import Responders  # noqa: E402
+from support.responders import Responders  # noqa: E402
 
 MINUTES = float(sys.argv[1]) if len(sys.argv) > 1 else 5
 STABLE = [
@@ -39,7 +39,8 @@ class Pauses(Responders):
             for weir in weirs:
                 health = self.health(weir)
                 print(
-                    f"{check}, weirs: {count}: {health['state']}, checks: {health['checks']}, failed: {health['failed_checks']}, "
+                    f"{check}, weirs: {count}: {health['state']}, checks: {health['checks']}, "
+                    f"failed: {health['failed_checks']}, "
                     f"ejections: {health['ejections']}, {health.get('last_failure', 'never a failure')}",
                     flush=True,
                 )

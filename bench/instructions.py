@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""How many instructions weir takes for a request, outside the kernel: valgrind counts them. The number hardly depends on
-the machine's load, so that it tells two builds apart that differ by less than what clocks can show.
+"""How many instructions weir takes for a request, outside the kernel: valgrind counts them. The number hardly
+depends on the machine's load, so it shows differences between two builds that clocks cannot show.
 
 usage: ./dev bench instructions [--requests N] [--connections C] [WEIR]...
 
-Without a WEIR, the release build is measured. Each runs twice behind the same backend, for N requests over C connections and
-for 3 N: half the difference of the instructions is what N requests take, without what starting and stopping takes.
+Without a WEIR, the release build is measured. Each runs twice behind the same backend, for N requests over C
+connections and for 3 N: half the difference of the instructions is what N requests take, without what starting
+and stopping takes.
 
 Rounds of two builds that are interleaved in time: ./dev bench --also WEIR."""
 import argparse
@@ -21,11 +22,13 @@ import threading
 from bench import ROOT, WEIR, free_port, wait_for
 
 REQUEST = (
-    b"GET /small?a=b HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: */*\r\n"
+    b"GET /small?a=b HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n"
+    b"Accept: */*\r\n"
     b"Accept-Language: en\r\nCookie: session=0123456789abcdef\r\n\r\n"
 )
 RESPONSE = (
-    b"HTTP/1.1 200 OK\r\nServer: test\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 128\r\n"
+    b"HTTP/1.1 200 OK\r\nServer: test\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\n"
+    b"Content-Length: 128\r\n"
     b"Connection: keep-alive\r\n\r\n" + b"x" * 128
 )
 

@@ -1,4 +1,5 @@
-"""How evenly probes are spread: N backends (1000 unless told otherwise), each probed once a second, counted as they come.
+"""How evenly probes are spread: N backends (1000 by default), each probed once a second, counted as they
+come.
 
 usage: ./dev bench probes [BACKENDS] [SECONDS]
 
@@ -13,7 +14,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/scenario")
 os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
-from weir_test import Weir, free_port  # noqa: E402
+from support.scenario import Weir, free_port  # noqa: E402
 
 
 def main():
@@ -37,7 +38,7 @@ pools:
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         begin = time.monotonic()
-        while (now := time.monotonic() - begin) < seconds + 2:
+        while time.monotonic() - begin < seconds + 2:
             selector.select(0.1)
             try:
                 while True:
@@ -49,7 +50,8 @@ pools:
     whole = [seen[s] for s in range(1, seconds + 1)]
     mean = sum(whole) / len(whole)
     print(
-        f"{count} backends, one probe a second each, for {seconds} s: {min(whole)} to {max(whole)} a second, mean {mean:.0f}, most {max(whole) / mean:.3f} times that"
+        f"{count} backends, one probe a second each, for {seconds} s: {min(whole)} to {max(whole)} a second, "
+        f"mean {mean:.0f}, most {max(whole) / mean:.3f} times that"
     )
     sys.exit(max(whole) > 1.2 * mean)
 

@@ -1,6 +1,6 @@
 """How long a reload of many backends takes, how long it keeps the workers, and whether it leaks.
 
-usage: ./dev bench reload [RELOADS]      100 pools of 100 backends each, 50 reloads unless told otherwise
+usage: ./dev bench reload [RELOADS]      100 pools of 100 backends each, 50 reloads by default
 """
 import json
 import os
@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 os.environ.setdefault(
     "WEIR", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "build", "release", "weir")
 )
-from weir_test import Client, Weir, free_port  # noqa: E402
+from support.scenario import Client, Weir, free_port  # noqa: E402
 
 POOLS, BACKENDS = 100, 100
 

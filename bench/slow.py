@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
-"""What 1,000 slow clients do to another one: slowhttptest in its three modes (heads, bodies, reading) against weir, and
-the latency that a client of good manners sees meanwhile, as a ratio to what it sees before and after, and to what it sees
-while another weir on the same machine is attacked in the same way: the rest of it is the price of sharing a weir.
+"""What 1,000 slow clients do to another client: slowhttptest attacks weir in its three modes (heads, bodies, reading).
+The latency of a well-behaved client during the attack is compared with its latency before and after it, and with its
+latency while another weir on the same machine is attacked in the same way. The difference to the latter is the price
+of sharing a weir.
 
 usage: ./dev bench slow [CONNECTIONS] [heads|bodies|reading|options]...
 
 WEIR=PATH measures another build of weir.
 
-The weirs, of one worker each, and the client that is measured have one core; the attackers and the large backend, which
-would be other machines, have the other one; that backend's kernel keeps little for it, as another machine's memory is not ours.
+The weirs, of one worker each, and the client that is measured have one core; the attackers and the large backend,
+which would be other machines, have the other one; that backend's kernel keeps little for it, as another machine's
+memory is not ours.
 
-Each mode ends when weir has closed them all. Also told: the memory that each slow connection cost at most.
+Each mode ends when weir has closed them all. The output has the memory that each slow connection cost at most.
 
-The last mode, options, is not slow: eight clients send requests of 15.8 KB, with 7,700 options of Connection and 97 fields,
-as fast as they are answered. Told are the p95 of the other client, as ratios, and what one such request costs weir."""
+The last mode, options, is not slow: eight clients send requests of 15.8 KB, with 7,700 options of Connection and
+97 fields, as fast as they are answered. The output has the p95 of the other client, as ratios, and what one such
+request costs weir."""
 import json
 import os
 import re
@@ -26,7 +29,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/scenario")
 os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
 from bench import cpu_seconds  # noqa: E402
-from weir_test import Client, Scenario, can_connect, eventually, free_port, web  # noqa: E402
+from support.scenario import Client, Scenario, can_connect, eventually, free_port, web  # noqa: E402
 
 OUR_CORE, THEIR_CORE = 0, 1
 OPTION_CLIENTS, OPTION_SECONDS = 8, 8
@@ -80,7 +83,8 @@ timeouts: {{client_header: 5s, client_idle: 5s}}
                 f"""daemon off; master_process off; pid {directory}/nginx.pid; error_log {directory}/nginx.log; {user}
 events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 100000000;
-  client_body_temp_path {directory}/t; proxy_temp_path {directory}/t; fastcgi_temp_path {directory}/t; uwsgi_temp_path {directory}/t; scgi_temp_path {directory}/t;
+  client_body_temp_path {directory}/t; proxy_temp_path {directory}/t; fastcgi_temp_path {directory}/t;
+  uwsgi_temp_path {directory}/t; scgi_temp_path {directory}/t;
   server {{ listen 127.0.0.1:{port} backlog=4096 sndbuf=64k; location /large {{ root {directory}; }} }} }}
 """
             )
@@ -99,8 +103,8 @@ http {{ access_log off; keepalive_requests 100000000;
         return times
 
     def attack(self, mode, options, target):
-        """A crowd at `target` until weir has closed them all. What the client at ours sees meanwhile, how many there were,
-        how long it took, and the memory that each cost: weir's and the kernel's."""
+        """Attacks `target` until weir has closed all attackers. Returns the latencies of the client at our weir, the
+        number of attackers, the time it took, and the memory for each: weir's and the kernel's."""
         before, kernel = target.memory(), kernel_memory()
         path = "/large" if mode == "reading" else "/"
         attacker = subprocess.Popen(
@@ -130,7 +134,7 @@ http {{ access_log off; keepalive_requests 100000000;
                 busy.append((now, self.latencies(200)))
                 most, peak, most_kernel = max(most, now), max(peak, target.memory()), max(most_kernel, kernel_memory())
             assert most > 0.9 * CONNECTIONS, most
-            eventually(lambda: active(target) <= 1, "all are closed", patience=60)
+            eventually(lambda: active(target) <= 1, "all are closed", timeout=60)
         finally:
             attacker.kill()
             attacker.wait()
@@ -149,9 +153,13 @@ http {{ access_log off; keepalive_requests 100000000;
             if k.startswith("weir_requests_total")
         }
         print(
-            f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; p99 of another client on the quiet machine {calm:.3f} ms; while all are there {p99(there):.3f} ms, "
-            f"{p99(there) / calm:.2f} times that; from the first to the last {p99(here):.3f} ms, {p99(here) / calm:.2f} times that and {p99(here) / p99(elsewhere):.2f} times what it is beside such an attack "
-            f"on another weir (the slowest of {len(here)} requests {max(here) * 1000:.0f} ms); at most {kib:.1f} KiB a connection, and {kernel_kib:.0f} KiB in the kernel for all its sockets "
+            f"{mode}: {most:.0f} connections, closed within {closed:.1f} s by {LIMITS[mode]}; "
+            f"p99 of another client on the quiet machine {calm:.3f} ms; while all are there {p99(there):.3f} ms, "
+            f"{p99(there) / calm:.2f} times that; from the first to the last {p99(here):.3f} ms, "
+            f"{p99(here) / calm:.2f} times that and {p99(here) / p99(elsewhere):.2f} times what it is beside such an "
+            f"attack "
+            f"on another weir (the slowest of {len(here)} requests {max(here) * 1000:.0f} ms); "
+            f"at most {kib:.1f} KiB a connection, and {kernel_kib:.0f} KiB in the kernel for all its sockets "
             f"(attacker's, weir's, backend's); answers so far {codes}",
             flush=True,
         )
@@ -162,14 +170,17 @@ http {{ access_log off; keepalive_requests 100000000;
         here, requests, cpu = self.send_options(self.proxy)
         calm = p95(calm + self.latencies(5000))
         print(
-            f"options: {OPTION_CLIENTS} clients, {requests} requests of {len(option_request())} bytes, {cpu / requests * 1e6:.0f} µs of CPU each; p95 of another client on the quiet machine {calm:.3f} ms; "
-            f"beside them {p95(here):.3f} ms, {p95(here) / calm:.2f} times that and {p95(here) / p95(elsewhere):.2f} times what it is beside such clients of another weir "
+            f"options: {OPTION_CLIENTS} clients, {requests} requests of {len(option_request())} bytes, "
+            f"{cpu / requests * 1e6:.0f} µs of CPU each; p95 of another client on the quiet machine {calm:.3f} ms; "
+            f"beside them {p95(here):.3f} ms, {p95(here) / calm:.2f} times that and {p95(here) / p95(elsewhere):.2f} "
+            f"times what it is beside such clients of another weir "
             f"(the slowest of {len(here)} requests {max(here) * 1000:.0f} ms)",
             flush=True,
         )
 
     def send_options(self, target):
-        """Laborious requests to `target`. What the client at ours sees then, how many were answered, and target's CPU time."""
+        """Laborious requests to `target`. What the client at ours sees then, how many were answered, and target's
+        CPU time."""
         script = f"{target.directory}/options.lua"
         with open(script, "w") as f:
             f.write(f"local text = {json.dumps(option_request())}\nfunction request() return text end\n")

@@ -17,7 +17,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/scenario")
 os.environ.setdefault("WEIR", f"{ROOT}/build/release/weir")
-from weir_test import Client, Scenario, eventually, free_port, web  # noqa: E402
+from support.scenario import Client, Scenario, eventually, free_port, web  # noqa: E402
 
 MINUTES = float(sys.argv[1]) if len(sys.argv) > 1 else 20
 CHECK = "{type: http, interval: 500ms, timeout: 400ms, fall: 2, rise: 1}"
@@ -52,7 +52,8 @@ class Soak(Scenario):
             memory.append((time.monotonic() - begin, self.proxy.memory()))
             if len(memory) % 12 == 0:
                 print(
-                    f"{memory[-1][0] / 60:5.1f} min: {memory[-1][1]} KiB, {self.proxy.descriptors()} descriptors, {self.counts}",
+                    f"{memory[-1][0] / 60:5.1f} min: {memory[-1][1]} KiB, {self.proxy.descriptors()} descriptors, "
+                    f"{self.counts}",
                     flush=True,
                 )
         self.over.set()
@@ -63,17 +64,19 @@ class Soak(Scenario):
         eventually(
             lambda: self.proxy.metrics()['weir_connections_active{listener="web"}'] == 0,
             "all clients are gone",
-            patience=90,
+            timeout=90,
         )
         eventually(
             lambda: self.proxy.descriptors() - sum(b["idle"] for b in self.proxy.backends().values()) <= baseline,
             "descriptors are back",
-            patience=90,
+            timeout=90,
         )
         slope = self.slope(memory[len(memory) // 2 :])
         print(
-            f"{self.counts}\n{len(self.failures)} failed {self.failures[:5]}\nmemory: {slope:+.1f} KiB a minute over the second half, {memory[0][1]} to {memory[-1][1]} KiB; "
-            f"descriptors {baseline} at first, {self.proxy.descriptors()} at the end, of which idle to backends {sum(b['idle'] for b in self.proxy.backends().values())}"
+            f"{self.counts}\n{len(self.failures)} failed {self.failures[:5]}\n"
+            f"memory: {slope:+.1f} KiB a minute over the second half, {memory[0][1]} to {memory[-1][1]} KiB; "
+            f"descriptors {baseline} at first, {self.proxy.descriptors()} at the end, "
+            f"of which idle to backends {sum(b['idle'] for b in self.proxy.backends().values())}"
         )
         self.assertEqual(self.failures, [])
         self.assertLess(slope, 64)

@@ -13,8 +13,8 @@ using namespace weir::proxy;
 
 namespace {
 
-struct Desk {
-    Desk() {
+struct Fixture {
+    Fixture() {
         auto pool = std::make_shared<PoolSpec>();
         pool->config.name = "web";
         auto state = std::make_shared<balancer::PoolState>(1, nullptr);
@@ -22,22 +22,22 @@ struct Desk {
                                  conf::AdminState::ready});
         Snapshot snapshot;
         snapshot.pools.push_back(std::move(pool));
-        desk.update(snapshot, nullptr, {{"web", token}});
+        receiver.update(snapshot, nullptr, {{"web", token}});
     }
 
-    const std::string token = "a token that nobody guesses";
+    const std::string token = "a token that is hard to guess";
     boost::asio::io_context context;
-    health::HealthChecker monitor{context, [](const auto&, auto, const auto&) {}};
-    HeartbeatReceiver desk{monitor, [](const auto&, const auto&) {}};
+    health::HealthChecker checker{context, [](const auto&, auto, const auto&) {}};
+    HeartbeatReceiver receiver{checker, [](const auto&, const auto&) {}};
 };
 
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static Desk desk;
+    static Fixture fixture;
     const std::string_view body(reinterpret_cast<const char*>(data), size);
-    const auto first = desk.desk.take(body);
-    if (first.status == 200 && desk.desk.take(body).status != 409) std::abort(); // a replayed beat was accepted
-    if (first.status != 200 && first.why.empty()) std::abort();                  // refused without a reason
+    const auto first = fixture.receiver.take(body);
+    if (first.status == 200 && fixture.receiver.take(body).status != 409) std::abort(); // a replayed beat was accepted
+    if (first.status != 200 && first.why.empty()) std::abort();                         // refused without a reason
     return 0;
 }

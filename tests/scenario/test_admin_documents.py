@@ -1,4 +1,5 @@
-"""docs/admin-api.md: every example is sent to a real weir, and the response has the status, the type and the fields that it shows."""
+"""docs/admin-api.md: every example is sent to a real weir, and the response has the status, the type and the fields
+that it shows."""
 import email.utils
 import hashlib
 import hmac
@@ -8,8 +9,8 @@ import os
 import re
 import time
 
-from redis_server import Redis
-from weir_test import SOURCE, Scenario, eventually, free_port, main, read_file
+from support.redis_server import Redis
+from support.scenario import SOURCE, Scenario, eventually, free_port, main, read_file
 
 DOCUMENT = os.path.join(SOURCE, "docs/admin-api.md")
 TOKENS = {
@@ -47,10 +48,10 @@ def examples(text):
         assert version == "HTTP/1.1", block
         fields = dict(line.split(": ", 1) for line in head.splitlines()[1:])
         answer, _, shown = response.partition("\n\n")
-        told = dict(line.split(": ", 1) for line in answer.splitlines()[1:])
+        fields = dict(line.split(": ", 1) for line in answer.splitlines()[1:])
         yield method, target, fields, body.strip(), int(answer.split(" ")[1]), answer.splitlines()[0].split(" ", 2)[
             2
-        ], told["Content-Type"], shown
+        ], fields["Content-Type"], shown
 
 
 def problems(shown, got, where=""):
@@ -149,7 +150,7 @@ class Documents(Scenario):
         rest = f"hash {hashlib.sha256(text.encode()).hexdigest()}\nfile {len(text.encode())} {self.proxy.path}\n{text}"
         return f"weir last-good 1\nsha256 {hashlib.sha256(rest.encode()).hexdigest()}\n{rest}"
 
-    def test_every_example_is_answered_as_it_shows(self):
+    def test_every_example_gets_the_response_that_it_shows(self):
         text, asked = self.serve(), 0
         eventually(self.is_checked, "the backends are checked, and the servers of the lock have answered")
         for method, target, fields, body, status, reason, kind, shown in examples(text):

@@ -1,7 +1,7 @@
 """Who a client belongs to, and who waits: stickiness, hashing, limits and the queue."""
 import threading
 
-from weir_test import Client, Scenario, eventually, free_port, main, web
+from support.scenario import Client, Scenario, eventually, free_port, main, web
 
 
 def cookie_of(answer):
@@ -21,7 +21,10 @@ class Sticky(Scenario):
             for b in self.behind
         )
         check = "health_check: {type: http, interval: 200ms, timeout: 200ms, fall: 20, rise: 1}"
-        return f'listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}\npools:\n  web:\n    {pool}\n    {check}\n    backends: [{listed}]\n'
+        return (
+            f'listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}\npools:\n  web:\n    {pool}\n'
+            f"    {check}\n    backends: [{listed}]\n"
+        )
 
     def ask(self, cookie=None, extra=""):
         with Client(self.port) as client:
@@ -72,7 +75,7 @@ class Sticky(Scenario):
         self.assertEqual(self.ask(first)["fields"]["x-backend"], home)
         self.assertEqual(self.ask(second)["fields"]["x-backend"], answer["fields"]["x-backend"])
 
-    def test_a_drained_backend_keeps_those_it_has_and_gets_no_others(self):
+    def test_a_drained_backend_keeps_its_clients_and_gets_no_new_ones(self):
         self.serve()
         self.proxy.wait_up(3)
         answer = self.ask()
@@ -84,7 +87,8 @@ class Sticky(Scenario):
         self.proxy.reload(self.config(states={home: "maint"}))
         self.assertNotEqual(self.ask(mine)["fields"]["x-backend"], home)
 
-    def test_a_client_whose_backend_refused_once_is_a_guest_elsewhere_and_comes_home(self):
+    def test_a_client_whose_backend_refused_once_returns_to_its_pinned_backend(self):
+        """Its backend refuses one connection: another one serves the client, which keeps its cookie and comes back."""
         self.port = free_port()
         self.behind = [self.backend(name="one"), self.backend(name="two")]
         listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
@@ -102,7 +106,7 @@ class Sticky(Scenario):
         backend.open()
         eventually(lambda: self.ask(mine)["fields"]["x-backend"] == home, "it is at home again")
 
-    def test_nobody_is_believed_who_claims_a_backend_that_there_is_not(self):
+    def test_a_cookie_for_an_unknown_backend_is_ignored(self):
         self.serve()
         self.proxy.wait_up(3)
         for claim in ("home=", "home=one", "home=0123456789abcdef-01234567", "home=" + "f" * 5000):
@@ -110,7 +114,7 @@ class Sticky(Scenario):
             self.assertEqual(answer["status"], 200)
             self.assertIn("set-cookie", answer["fields"])
 
-    def test_the_cookie_lasts_as_long_as_it_says_and_is_secure_behind_tls(self):
+    def test_the_cookie_has_its_configured_age_and_is_secure_behind_tls(self):
         self.serve(pool="sticky: {ttl: 1h}")
         self.proxy.wait_up(3)
         self.assertIn("weir_backend=", cookie_of(self.ask()))
@@ -156,7 +160,7 @@ class Hash(Scenario):
 
 
 class Limits(Scenario):
-    """Backends that answer when they are told."""
+    """Backends that answer when the test says so."""
 
     def serve(self, pool="", limit=1, count=2, workers=2):
         self.port = free_port()
@@ -200,7 +204,7 @@ class Limits(Scenario):
         self.gate.release()
         self.assertEqual(self.begin().reader.response()["status"], 200)
 
-    def test_those_who_wait_are_served_in_their_order_whichever_worker_has_them(self):
+    def test_queued_requests_are_served_in_order_across_workers(self):
         self.serve("queue: {max: 100, timeout: 30s}", limit=1, count=1)
         held = self.begin("/held")
         eventually(lambda: self.busy() == 1, "it is busy")
@@ -232,7 +236,7 @@ class Limits(Scenario):
         self.gate.release()
         self.assertEqual(held.reader.response()["status"], 200)
 
-    def test_one_that_leaves_the_queue_takes_no_seat_with_it(self):
+    def test_a_client_that_leaves_the_queue_occupies_no_slot(self):
         self.serve("queue: {max: 10, timeout: 30s}", count=1)
         held = self.begin()
         eventually(lambda: self.busy() == 1, "it is busy")
@@ -259,7 +263,7 @@ class Limits(Scenario):
         self.assertLessEqual(max(self.most.values()), 3)
         self.assertEqual(sum(len(b.requests) for b in self.behind), 300)
 
-    def test_those_who_wait_are_served_by_a_backend_that_a_reload_brings(self):
+    def test_queued_requests_are_served_by_a_backend_that_a_reload_adds(self):
         self.serve("queue: {max: 10, timeout: 10m}", count=1)
         held = self.begin("/held")
         eventually(lambda: self.busy() == 1, "it is busy")

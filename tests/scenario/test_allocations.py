@@ -5,7 +5,7 @@ import signal
 import struct
 import tempfile
 
-from weir_test import Scenario, free_port, main, web
+from support.scenario import Scenario, free_port, main, web
 
 REQUEST = "GET /some/path?query HTTP/1.1\r\nHost: a\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n"
 

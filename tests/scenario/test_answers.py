@@ -2,7 +2,7 @@
 import socket
 import threading
 
-from weir_test import Client, Scenario, eventually, free_port, main, web
+from support.scenario import Client, Scenario, eventually, free_port, main, web
 
 
 class Answers(Scenario):
@@ -41,7 +41,7 @@ class Answers(Scenario):
             self.seen.script = self.seen.echo
             self.assertEqual(self.last.get("/next")["body"], b"b /next")
 
-    def test_chunks_are_written_anew(self):
+    def test_chunks_are_rewritten_canonically(self):
         self.assertEqual(
             self.ask(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n02\r\nde\r\n0\r\nT: u\r\n\r\n"
@@ -162,7 +162,7 @@ class Answers(Scenario):
             self.assertFalse(body.endswith(b"0\r\n\r\n"))
             self.assertLess(len(body), 10)
 
-    def test_surplus_bytes_are_no_ones_answer(self):
+    def test_surplus_bytes_do_not_answer_the_next_request(self):
         evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
         for method, answer, body in (
             ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
@@ -199,7 +199,7 @@ class Answers(Scenario):
             connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             self.seen.closed.wait()  # it stays open, reading nothing
 
-        self.seen._serve = refuse
+        self.seen.serve = refuse
         client = self.client(self.port)
         uploading = threading.Thread(target=self.upload, args=(client, 30_000_000))
         uploading.start()
@@ -216,13 +216,15 @@ class Answers(Scenario):
         except OSError:
             pass  # it was answered, and hung up on
 
-    def test_an_early_answer_reaches_a_client_that_reads_only_when_it_has_sent_all(self):
+    def test_an_early_answer_reaches_a_client_that_reads_only_after_sending(self):
+        """The backend answers before it has read the body; the client reads nothing until it has sent all of it."""
+
         def refuse(connection):
             connection.recv(1000)
             connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n")
             connection.shutdown(socket.SHUT_RDWR)
 
-        self.seen._serve = refuse
+        self.seen.serve = refuse
         client = self.client(self.port)
         self.upload(client, 10_000_000)
         self.assertEqual(client.reader.response()["fields"]["location"], "/login")
@@ -236,7 +238,7 @@ class Answers(Scenario):
             connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
             self.seen.closed.wait()
 
-        self.seen._serve = refuse
+        self.seen.serve = refuse
         port = free_port()
         proxy = self.weir(web(port, [self.seen], more="timeouts: {client_idle: 5s}"))
         client = self.client(port)
@@ -255,7 +257,7 @@ class Answers(Scenario):
             self.rest = connection.recv(1000)
             connection.close()
 
-        self.seen._serve = refuse
+        self.seen.serve = refuse
         client = self.client(self.port)
         client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
         answer = client.reader.response()

@@ -1,5 +1,5 @@
 """Balancing: who gets how many requests."""
-from weir_test import Scenario, free_port, main, web
+from support.scenario import Scenario, free_port, main, web
 
 
 class RoundRobin(Scenario):

@@ -9,9 +9,9 @@ import signal
 import tempfile
 import time
 
-from weir_test import WEIR, Client, Scenario, eventually, free_port, main, web
+from support.scenario import WEIR, Client, Scenario, eventually, free_port, main, web
 
-TOKEN = "a token that nobody guesses"
+TOKEN = "a token that is hard to guess"
 
 
 class BeatScenario(Scenario):
@@ -24,7 +24,10 @@ class BeatScenario(Scenario):
         self.token_file = os.path.join(self.files.name, "token")
         with open(self.token_file, "w") as f:
             f.write(TOKEN + "\n")
-        check = f"{{type: heartbeat, mode: push, interval: {interval}, fall: {fall}, rise: {rise}, token_file: {self.token_file}}}"
+        check = (
+            f"{{type: heartbeat, mode: push, interval: {interval}, fall: {fall}, rise: {rise}, "
+            f"token_file: {self.token_file}}}"
+        )
         self.config = web(self.port, [], check).replace("backends: []", f"backends: [{listed}]")
         self.proxy = self.weir(self.config, **kwargs)
 
@@ -70,7 +73,7 @@ class BeatScenario(Scenario):
 
 
 class Beats(BeatScenario):
-    def test_a_backend_is_unknown_until_it_beats_up_while_it_does_and_down_when_it_stops(self):
+    def test_a_pushed_backend_is_unknown_then_up_while_it_beats_then_down(self):
         self.serve(count=2, interval="1s")
         self.assertEqual(self.proxy.states(), ["unknown", "unknown"])
         agent = self.agent()
@@ -94,7 +97,7 @@ class Beats(BeatScenario):
         eventually(lambda: self.proxy.backends()["b0"]["checks"] > checks + 2, "it beats on")
         self.assertEqual([self.proxy.backends()["b0"][key] for key in ("state", "ejections")], ["up", 0])
 
-    def test_beats_that_are_too_far_apart_keep_a_backend_down_and_say_so(self):
+    def test_beats_that_are_too_far_apart_keep_a_backend_down_with_a_reason(self):
         self.serve(interval="200ms", fall=2, rise=2)
         sequence = 0
 
@@ -133,7 +136,7 @@ class Beats(BeatScenario):
         os.unlink(flag)
         eventually(lambda: self.proxy.states() == ["down"], "it is ejected")
 
-    def test_once_says_how_it_went(self):
+    def test_once_reports_its_result(self):
         self.serve()
         common = (
             "--to",
@@ -154,7 +157,7 @@ class Beats(BeatScenario):
         self.assertEqual(code, 1)
         self.assertIn("cannot connect", err)
 
-    def test_only_those_who_know_the_token_are_believed(self):
+    def test_only_beats_signed_with_the_token_are_accepted(self):
         self.serve()
         self.assertEqual(self.beat(1, token="another token, long enough")[0], 403)
         self.assertEqual(self.beat(1, pool="wob")[0], 403)
@@ -173,18 +176,19 @@ class Beats(BeatScenario):
             self.assertEqual(self.post(nonsense)[0], 400, nonsense)
         self.assertEqual(self.beat(2, backend="b9")[0], 404)
 
-    def test_replays_and_old_beats_are_refused_and_a_sender_is_told_where_to_go_on(self):
+    def test_replays_and_old_beats_are_refused_with_the_next_number(self):
+        """The refusal says which number the sender has to continue with."""
         self.serve()
         now = int(time.time() * 1000)
         self.assertEqual(self.beat(10, at=now - 3_600_000)[0], 409)
         self.assertEqual(self.proxy.states(), ["unknown"])
         self.assertEqual(self.beat(10, at=now)[0], 200)
         self.assertEqual(self.beat(10, at=now)[0], 409)
-        status, told = self.beat(9, at=now)
-        self.assertEqual((status, told["last_sequence"]), (409, 10))
-        self.assertLess(abs(told["time"] - int(time.time() * 1000)), 10_000)
+        status, reply = self.beat(9, at=now)
+        self.assertEqual((status, reply["last_sequence"]), (409, 10))
+        self.assertLess(abs(reply["time"] - int(time.time() * 1000)), 10_000)
         self.assertEqual(self.beat(11, at=now + 600_000)[0], 409)
-        self.assertEqual(self.beat(11, at=told["time"])[0], 200)
+        self.assertEqual(self.beat(11, at=reply["time"])[0], 200)
 
     def test_a_beat_may_ask_for_a_weight_and_for_a_drain(self):
         self.serve(count=2, interval="1h", workers=1)
@@ -209,7 +213,8 @@ class Beats(BeatScenario):
         self.assertEqual(self.proxy.states(), ["up", "up"])
         self.assertEqual(self.beat(3, backend="b1")[0], 200)
 
-    def test_backends_that_only_the_old_configuration_has_are_heard_while_the_new_one_may_be_taken_back(self):
+    def test_backends_of_the_old_configuration_may_beat_in_the_canary_window(self):
+        """A rollback may bring them back, so the process accepts their heartbeats until the window is over."""
         self.serve(interval="2s", fall=2)
         self.agent()
         self.proxy.wait_up(1)
@@ -228,7 +233,7 @@ class Beats(BeatScenario):
         self.assertEqual(self.proxy.states(), ["up"])
         self.assertEqual(self.proxy.backends()["b0"]["ejections"], refused)
 
-    def test_what_was_sent_to_a_backend_that_left_cannot_be_played_when_it_is_back(self):
+    def test_a_beat_for_a_backend_that_left_cannot_be_replayed_on_its_return(self):
         self.serve(count=2, interval="1h")
         now = int(time.time() * 1000)
         self.assertEqual(self.beat(5, at=now)[0], 200)
@@ -239,8 +244,8 @@ class Beats(BeatScenario):
         self.assertEqual(self.beat(5, at=now)[0], 409)
         self.assertEqual(self.beat(7)[0], 200)
 
-    def test_a_beat_of_before_the_start_is_not_believed(self):
-        before = int(time.time() * 1000) - 1000  # somebody has kept it
+    def test_a_beat_from_before_the_start_is_refused(self):
+        before = int(time.time() * 1000) - 1000  # an attacker has recorded it
         self.serve(interval="1h")
         self.assertEqual(self.beat(5, at=before)[0], 409)
         self.assertEqual(self.beat(6)[0], 200)
@@ -277,7 +282,7 @@ class Beats(BeatScenario):
         finally:
             self.post = post
 
-    def test_a_wish_goes_with_the_backend_that_had_it(self):
+    def test_an_agents_override_leaves_with_its_backend(self):
         self.serve(interval="1h")
         self.assertEqual(self.beat(1, drain=True)[0], 200)
         eventually(lambda: self.proxy.states() == ["drain"], "it is drained")
@@ -291,7 +296,7 @@ class Beats(BeatScenario):
         self.assertEqual(self.beat(2)[0], 200)
         self.proxy.wait_up(1)
 
-    def test_a_token_that_has_become_unreadable_is_told_though_nothing_else_has_changed(self):
+    def test_a_token_that_became_unreadable_is_reported_without_other_changes(self):
         self.serve()
         os.unlink(self.token_file)
         report = self.proxy.reload(self.config + "# a comment\n")

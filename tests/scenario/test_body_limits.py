@@ -1,5 +1,6 @@
-"""Bodies over `limits.body_size`: 413, whether or not the body still comes, and nothing of it counts against a backend."""
-from weir_test import Scenario, eventually, free_port, main, web
+"""Bodies over `limits.body_size`: 413, whether or not the body still comes, and nothing of it counts against a
+backend."""
+from support.scenario import Scenario, eventually, free_port, main, web
 
 LIMIT = 64 * 1024
 KNOWN = f"POST /known HTTP/1.1\r\nHost: a\r\nContent-Length: {LIMIT + 1}\r\n"
@@ -31,7 +32,7 @@ class BodyLimits(Scenario):
         self.assertEqual(self.behind.requests, [])
         self.holds_nothing()
 
-    def test_a_client_that_goes_on_sending_sees_the_refusal(self):
+    def test_a_client_that_keeps_sending_sees_the_refusal(self):
         client = self.client(self.port).send(KNOWN + "\r\n")
         for _ in range(LIMIT // 1024):
             client.send(b"x" * 1024)

@@ -1,7 +1,7 @@
 """What weir refuses itself speaks against a change, if it did not refuse that before."""
 import threading
 
-from weir_test import Client, Scenario, eventually, free_port, main, web
+from support.scenario import Client, Scenario, eventually, free_port, main
 
 
 class Load:
@@ -63,8 +63,11 @@ pools: {{web: {{backends: ["{self.good.address}"]}}, other: {{backends: ["{self.
         served = len(load.statuses)
         eventually(lambda: 200 in load.statuses[served:], "it is served again")
 
-    def test_a_route_that_is_gone_and_answers_404_is_rolled_back(self):
-        both = "routes:\n  - {name: api, match: {path_prefix: /api}, pool: web}\n  - {name: shop, match: {path_prefix: /shop}, pool: other}\n"
+    def test_a_removed_route_that_answers_404_is_rolled_back(self):
+        both = (
+            "routes:\n  - {name: api, match: {path_prefix: /api}, pool: web}\n"
+            "  - {name: shop, match: {path_prefix: /shop}, pool: other}\n"
+        )
         self.serve(routes=both)
         load = Load(self, self.port, "/shop/1")
         self.assert_rolled_back(self.config(routes=both.replace("/shop}", "/shap}")), load, 404)
@@ -89,7 +92,7 @@ pools: {{web: {{backends: ["{self.good.address}"]}}, other: {{backends: ["{self.
         load = Load(self, self.port, body=b"x" * 2000)
         self.assert_rolled_back(self.config("limits: {body_size: 1000B}\n"), load, 413)
 
-    def test_tcp_clients_that_get_no_backend_any_more_roll_it_back(self):
+    def test_tcp_clients_without_a_backend_roll_the_change_back(self):
         port, good = free_port(), self.backend(name="good")
         config = f"""listeners: {{web: {{address: "127.0.0.1:{port}", protocol: tcp, pool: web}}}}
 pools: {{web: {{backends: ["{good.address}"]}}}}
@@ -102,7 +105,8 @@ reload: {{watch: false, rollback: {{window: 10m}}}}
         self.assertEqual((report["verdict"], report.get("cause")), ("rolled_back", "worse"))
         self.assertIn("listener web: weir itself refuses", report["errors"][0])
 
-    def test_what_weir_refused_before_the_change_as_well_is_not_held_against_it(self):
+    def test_failures_that_were_there_before_the_change_do_not_roll_it_back(self):
+        """Requests that weir refused at the same rate before the change do not count against it."""
         self.serve()
         load = Load(self, self.port, extra="A: b\r\n" * 200)  # more than the limit all along
         eventually(lambda: load.statuses.count(431) > 100, "it is refused before")

@@ -3,7 +3,7 @@ import json
 import socket
 import threading
 
-from weir_test import Scenario, eventually, free_port, main
+from support.scenario import Scenario, eventually, free_port, main
 
 
 class Behind(Scenario):
@@ -52,7 +52,8 @@ logging: {{access: {{format: json}}}}
         client = self.client(self.port)
         client.get(
             "/",
-            extra="X-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\nX-Real-IP: 203.0.113.7\r\nX_Real_IP: 203.0.113.7\r\n",
+            extra="X-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\nX-Real-IP: 203.0.113.7\r\n"
+            "X_Real_IP: 203.0.113.7\r\n",
         )
         self.assertEqual(self.lines(1)[0]["client"], "127.0.0.1")
         fields = raw[0]["fields"]
@@ -128,10 +129,15 @@ pools: {{web: {{backends: ["127.0.0.1:{listening.getsockname()[1]}"], send_proxy
         data, port = self.proxy_header_of("v1", "X-Forwarded-For: 2001:db8::1\r\n")
         self.assertTrue(data.startswith(f"PROXY TCP6 2001:db8::1 ::ffff:127.0.0.1 0 {port}\r\n".encode()), data[:80])
 
-    def test_the_address_of_a_proxy_header_is_the_client_and_the_connections_the_peer(self):
+    def test_a_proxy_header_names_the_client_and_the_connection_names_the_peer(self):
         port, backend = free_port(), self.backend()
         self.proxy = self.weir(
-            f"""listeners: {{web: {{address: "127.0.0.1:{port}", pool: web, accept_proxy_protocol: true, trusted_proxies: [127.0.0.1, 10.0.0.0/8]}}}}
+            f"""listeners:
+  web:
+    address: "127.0.0.1:{port}"
+    pool: web
+    accept_proxy_protocol: true
+    trusted_proxies: [127.0.0.1, 10.0.0.0/8]
 pools: {{web: {{backends: ["{backend.address}"]}}}}
 logging: {{access: {{format: json}}}}
 """,

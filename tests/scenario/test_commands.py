@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 
-from weir_test import WEIR, Scenario, commands, eventually, free_port, main, web
+from support.scenario import WEIR, Scenario, commands, eventually, free_port, main, web
 
 # What a command needs beside its options, each list for one call; a new command that needs something fails without.
 ARGUMENTS = {
@@ -77,7 +77,7 @@ class Process(Scenario):
         self.serve()
         token = os.path.join(self.folder(), "token")
         with open(token, "w") as f:
-            f.write("a token that nobody guesses\n")
+            f.write("a token that is hard to guess\n")
         self.proxy.signal(signal.SIGSTOP)
         self.addCleanup(self.proxy.signal, signal.SIGCONT)
         line = ("beat", "--once", "--to", self.at, "--pool", "web", "--backend", "a", "--token-file", token)
@@ -129,7 +129,8 @@ class Process(Scenario):
 
 
 class Tokens(Scenario):
-    def test_a_token_file_that_is_missing_unreadable_empty_or_short_is_told_in_check_and_by_commands(self):
+    def test_an_unusable_token_file_is_reported_by_check_and_by_commands(self):
+        """A token file may be missing, unreadable, empty or too short."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         path, config = os.path.join(folder.name, "token"), os.path.join(folder.name, "weir.yaml")

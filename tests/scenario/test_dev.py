@@ -6,8 +6,8 @@ import subprocess
 import tempfile
 import unittest
 
-import private_machine
-from weir_test import PATIENCE, SOURCE, eventually, main
+from support import private_machine
+from support.scenario import TIMEOUT, SOURCE, eventually, main
 
 POLICY = "/usr/sbin/policy-rc.d"
 FAKE_APT = """#!/bin/sh
@@ -27,7 +27,7 @@ class Install(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.fake)
         self.script("apt-get", FAKE_APT)
         self.script("dpkg-query", "#!/bin/sh\nexit 1\n")
-        for formatter in ("clang-format", "black"):
+        for formatter in ("clang-format", "black", "flake8"):
             self.script(formatter, "#!/bin/sh\n")
         self.script("sudo", '#!/bin/sh\nexec "$@"\n')  # for those who are not root
 
@@ -68,26 +68,26 @@ class Install(unittest.TestCase):
                 process = self.start()
             eventually(lambda: self.exists("installing"), "packages are being installed")
             os.killpg(process.pid, number)
-            self.assertNotEqual(process.wait(PATIENCE), 0)
+            self.assertNotEqual(process.wait(TIMEOUT), 0)
             self.assertFalse(os.path.exists(POLICY))
             os.unlink(os.path.join(self.fake, "installing"))
 
     def test_nothing_on_the_machine_changes_while_packages_are_installed(self):
         process = self.start()
-        told = process.communicate(timeout=PATIENCE)[0]
-        self.assertEqual(process.returncode, 0, told)
+        output = process.communicate(timeout=TIMEOUT)[0]
+        self.assertEqual(process.returncode, 0, output)
         self.assertIn("clang-format", self.read("installing"))
         self.assertFalse(self.exists("policy"))
 
     def test_services_of_new_packages_are_not_started(self):
         """systemctl and invoke-rc.d look at these two."""
-        self.start().communicate(timeout=PATIENCE)
+        self.start().communicate(timeout=TIMEOUT)
         environment = self.read("environment.install").splitlines()
         self.assertIn("SYSTEMD_OFFLINE=1", environment)
         self.assertIn("RUNLEVEL=1", environment)
 
     @unittest.skipUnless(shutil.which("systemctl"), "systemctl is not installed")
-    def test_systemctl_starts_nothing_while_it_is_offline(self):
+    def test_systemctl_starts_nothing_while_systemd_is_offline(self):
         done = subprocess.run(
             ["systemctl", "start", "weir-test-of-dev.service"],
             env=dict(os.environ, SYSTEMD_OFFLINE="1"),
@@ -96,14 +96,15 @@ class Install(unittest.TestCase):
         )
         self.assertEqual((done.returncode, done.stderr), (0, "Running in chroot, ignoring command 'start'\n"))
 
-    def test_a_policy_that_is_there_stays_and_one_like_that_of_an_earlier_dev_is_named(self):
+    def test_an_existing_policy_stays_and_a_leftover_of_dev_is_named(self):
+        """An earlier ./dev left a policy-rc.d behind if it was interrupted; its user learns that the file can go."""
         for text, named in (("#!/bin/sh\nexit 101\n", True), ("#!/bin/sh\n# The administrator's.\nexit 101\n", False)):
             with open(POLICY, "w") as f:
                 f.write(text)
-            told = self.start().communicate(timeout=PATIENCE)[0]
+            output = self.start().communicate(timeout=TIMEOUT)[0]
             with open(POLICY) as f:
                 self.assertEqual(f.read(), text)
-            self.assertEqual(POLICY in told, named, told)
+            self.assertEqual(POLICY in output, named, output)
             os.unlink(POLICY)
 
 

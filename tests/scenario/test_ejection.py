@@ -2,7 +2,7 @@
 import socket
 import time
 
-from weir_test import Client, Scenario, eventually, free_port, main, web
+from support.scenario import Client, Scenario, eventually, free_port, main, web
 
 
 class Outliers(Scenario):
@@ -31,7 +31,7 @@ class Outliers(Scenario):
             return [client.get("/", method=method) for _ in range(count)]
 
     def ask_until_errors(self, count):
-        """The verdict comes a moment after the last one: nobody asks meanwhile."""
+        """The verdict follows a moment after the last request: no other request is sent before."""
         asked = 0
         while count > 0:
             count -= self.ask()[0]["status"] == 503
@@ -41,7 +41,7 @@ class Outliers(Scenario):
     def state(self, name):
         return self.proxy.backends()[name]["state"]
 
-    def test_errors_in_a_row_eject_and_the_first_error_on_trial_ejects_for_longer(self):
+    def test_errors_in_a_row_eject_and_an_error_on_trial_ejects_for_longer(self):
         self.serve()
         self.sick.add("b1")
         self.ask_until_errors(3)
@@ -59,7 +59,7 @@ class Outliers(Scenario):
         metrics = self.proxy.metrics()
         self.assertEqual(metrics['weir_backend_outlier_ejections_total{pool="web",backend="b1"}'], 2)
 
-    def test_status_says_since_when_a_backend_is_ejected(self):
+    def test_status_shows_since_when_a_backend_is_ejected(self):
         self.serve(rules="{consecutive_errors: 3, base_time: 1h, max_ejected: 50%}")
         healthy_since, since = (self.proxy.backends()[name]["since"] for name in ("b0", "b1"))
         eventually(lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) > since, "the next second")
@@ -69,7 +69,7 @@ class Outliers(Scenario):
         self.assertGreater(self.proxy.backends()["b1"]["since"], since)
         self.assertEqual(self.proxy.backends()["b0"]["since"], healthy_since)
 
-    def test_a_success_in_between_begins_the_count_anew(self):
+    def test_a_success_resets_the_count_of_errors(self):
         self.serve(count=2, rules="{consecutive_errors: 3, max_ejected: 100%}", workers=1)
         for _ in range(5):
             self.sick.add("b1")
@@ -84,7 +84,7 @@ class Outliers(Scenario):
         self.ask(40)
         self.assertEqual(sorted(self.proxy.states()), ["ejected", "up", "up"])
 
-    def test_a_dead_pool_recovers_by_itself(self):
+    def test_a_dead_pool_recovers_automatically(self):
         self.serve(rules="{consecutive_errors: 1, base_time: 3s, max_ejected: 100%}")
         self.sick.update(("b0", "b1", "b2"))
         self.ask(6)
@@ -144,7 +144,7 @@ class Outliers(Scenario):
         self.assertEqual(self.proxy.states(), ["up", "ejected"])
         self.assertTrue(all(ask().startswith(b"HTTP/1.1 200") for _ in range(6)))
 
-    def test_the_last_one_that_is_healthy_is_not_ejected(self):
+    def test_the_last_healthy_backend_is_not_ejected(self):
         self.serve(
             count=2,
             rules="{consecutive_errors: 2, base_time: 1h}",
@@ -194,9 +194,8 @@ class Shares(Scenario):
         def script(name):
             def answer(connection, request):
                 bad = request["target"] == "/healthz" and name in self.sick
-                connection.sendall(
-                    f"HTTP/1.1 {'503 Sick' if bad else '200 OK'}\r\nX-Backend: {name}\r\nContent-Length: 0\r\n\r\n".encode()
-                )
+                status = "503 Sick" if bad else "200 OK"
+                connection.sendall(f"HTTP/1.1 {status}\r\nX-Backend: {name}\r\nContent-Length: 0\r\n\r\n".encode())
 
             return answer
 
@@ -251,7 +250,7 @@ class Shares(Scenario):
         self.assertEqual(part["weight"], 1)
         self.assertAlmostEqual(part["effective_weight"], 0.1, delta=0.01)
 
-    def test_a_new_backend_gets_a_tenth_at_first_and_a_reload_does_not_begin_it_again(self):
+    def test_slow_start_begins_at_a_tenth_and_a_reload_does_not_restart_it(self):
         self.serve("slow_start: 2s", 2)
         self.proxy.reload(self.config(leave_out=1))
         self.pool = "slow_start: 10h"

@@ -1,4 +1,4 @@
-"""Why long connections, tunnels and slow peers end: the reason, whoever ended it."""
+"""Why long connections, tunnels and slow peers end: the reason, whichever side ended them."""
 import os
 import signal
 import socket
@@ -6,8 +6,8 @@ import struct
 import tempfile
 import threading
 
-from reasons_test import JSON, ReasonScenario, hangs
-from weir_test import eventually, free_port, main, web
+from support.reasons import JSON, ReasonScenario, hangs
+from support.scenario import eventually, free_port, main, web
 
 GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 UPGRADE = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -24,26 +24,18 @@ def reset(connection):
 class Endings(ReasonScenario):
     def tcp(self, serve, more=""):
         """A TCP listener; `serve` has the connection to the backend after the first bytes of the client."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
 
-        def accept():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                connection.recv(100)
-                connection.sendall(b"hello")
-                serve(connection)
+        def greet(connection):
+            connection.recv(100)
+            connection.sendall(b"hello")
+            serve(connection)
 
-        threading.Thread(target=accept, daemon=True).start()
-        port = free_port()
+        port, backend = free_port(), self.raw_backend(greet)
         self.start(
             None,
             more,
             listeners=f"""listeners: {{web: {{address: "127.0.0.1:{port}", protocol: tcp, pool: web}}}}
-pools: {{web: {{backends: ["127.0.0.1:{listener.getsockname()[1]}"]}}}}
+pools: {{web: {{backends: ["{backend.address}"]}}}}
 """,
         )
         self.port = port
@@ -118,11 +110,9 @@ pools: {{web: {{backends: ["127.0.0.1:{listener.getsockname()[1]}"]}}}}
         self.tcp(lambda connection: connection.recv(1), "timeouts: {tunnel: 300ms}\n")
         self.speak().rest()
         self.assertIn("neither side", self.ended(200, "tunnel_idle")["detail"])
-        self.tcp(
-            lambda connection: connection.recv(1) or connection.recv(1) or self.held.append(connection),
-            "timeouts: {stream_idle: 300ms, tunnel: 1h}\n",
-        )
-        self.held = []
+        held = threading.Event()
+        self.addCleanup(held.set)
+        self.tcp(lambda connection: connection.recv(1) or held.wait(30), "timeouts: {stream_idle: 300ms, tunnel: 1h}\n")
         client = self.speak()
         client.sock.shutdown(socket.SHUT_WR)
         client.rest()

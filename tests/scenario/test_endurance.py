@@ -6,13 +6,13 @@ import os
 import threading
 import time
 
-from weir_test import SANITIZED, Client, Scenario, eventually, free_port, main, web
+from support.scenario import SANITIZED, Client, Scenario, eventually, free_port, main, web
 
 SECONDS = int(os.environ.get("WEIR_ENDURANCE_SECONDS", "20" if SANITIZED else "60"))
 
 
 class Endurance(Scenario):
-    def test_a_reload_every_second_under_load_loses_nothing_and_forgets_nothing(self):
+    def test_a_reload_every_second_under_load_loses_no_request_and_no_state(self):
         port = free_port()
         good = [self.demo_backend(f"g{i}")[1] for i in range(3)]
         down = self.backend(name="down")
@@ -30,7 +30,8 @@ class Endurance(Scenario):
             route = (
                 "routes: [{match: {path_prefix: /ws}, pool: ws}]\n"
                 if round_ % 2
-                else f"routes: [{{match: {{path_prefix: /ws}}, pool: ws}}, {{match: {{path_prefix: /r{round_}}}, pool: web}}]\n"
+                else f"routes: [{{match: {{path_prefix: /ws}}, pool: ws}}, {{match: {{path_prefix: /r{round_}}}, "
+                f"pool: web}}]\n"
             )
             return (
                 text
@@ -63,7 +64,7 @@ class Endurance(Scenario):
                 self.assertEqual(
                     (now["state"], now["ejections"], now["passes_in_a_row"]), ("down", begin["ejections"], 0)
                 )
-                self.assertGreaterEqual(now["failures_in_a_row"], failed)  # never begun anew
+                self.assertGreaterEqual(now["failures_in_a_row"], failed)  # the count never restarts
                 failed = now["failures_in_a_row"]
                 memory.append(proxy.memory())
         finally:

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from weir_test import Scenario, eventually, free_port, main, web
+from support.scenario import Scenario, eventually, free_port, main, web
 
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"
 GET = "GET /{} HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -51,7 +51,8 @@ class Leaving(Scenario):
                 self.assertEqual(self.client(port).get("/")["status"], 200)
                 eventually(lambda: proxy.backends()["b0"]["active"] == 0, "the last request has ended")
 
-    def test_a_websocket_client_that_leaves_frees_its_place_though_the_backend_stays(self):
+    def test_a_websocket_client_that_leaves_frees_its_slot_at_once(self):
+        """The backend keeps its side of the tunnel open."""
         release = threading.Event()
         self.addCleanup(release.set)
 
@@ -71,7 +72,7 @@ class Waiting(Scenario):
     def test_a_backend_that_does_not_answer_an_expectation_is_504(self):
         port, backend, release = free_port(), self.backend(), threading.Event()
         self.addCleanup(release.set)
-        backend._serve = lambda connection: release.wait(30)
+        backend.serve = lambda connection: release.wait(30)
         self.weir(web(port, [backend], more="timeouts: {client_idle: 500ms, response: 1s}"))
         client = self.client(port)
         client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
@@ -80,7 +81,9 @@ class Waiting(Scenario):
         client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhe")
         self.assertEqual(client.reader.response()["status"], 408)
 
-    def test_a_stream_may_be_silent_for_longer_than_response_and_no_longer_than_stream_idle(self):
+    def test_stream_idle_bounds_the_silence_of_a_stream_and_response_does_not(self):
+        """A stream may be silent for longer than timeouts.response, and for no longer than timeouts.stream_idle."""
+
         def stream(connection, request):
             connection.sendall(SSE)
             time.sleep(1.5)  # three times `response`
@@ -113,14 +116,18 @@ class Pools(Scenario):
                 self.assertEqual(client.reader.response()["status"], 200)
         self.assertEqual(len(backend.connections), many)
 
-    def test_an_idle_connection_is_closed_before_the_backend_says_that_it_closes_it(self):
+    def test_an_idle_connection_is_closed_before_the_backend_would_close_it(self):
+        """The backend announced its timeout in Keep-Alive."""
         answer = b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=%d\r\nContent-Length: 2\r\n\r\nok"
         port, backend = free_port(), self.backend(
             lambda connection, request: connection.sendall(answer % int(request["target"][1:]))
         )
         proxy = self.weir(web(port, [backend]), workers=1)
         client = self.client(port)
-        idle = lambda: proxy.backends()[backend.address]["idle"]
+
+        def idle():
+            return proxy.backends()[backend.address]["idle"]
+
         self.assertEqual(client.get("/600")["status"], 200)
         eventually(lambda: idle() == 1, "it is kept")
         first = client.get("/2")
@@ -133,7 +140,7 @@ class Pools(Scenario):
         head = b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=2\r\nContent-Length: %d\r\n\r\n" % len(body)
         port, sent = free_port(), []
         backend = self.backend(lambda connection, _: (connection.sendall(head + body), sent.append(time.monotonic())))
-        proxy = self.weir(web(port, [backend]), workers=1)
+        self.weir(web(port, [backend]), workers=1)
         slow = self.client(port, receive_buffer=4096).send(GET.format(""))
         eventually(lambda: sent and time.monotonic() > sent[0] + 1.5, "the backend has waited for most of its time")
         self.assertEqual(len(slow.reader.response()["body"]), len(body))
@@ -165,11 +172,16 @@ class Pools(Scenario):
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
         port, backend = free_port(), self.backend()
-        backend._serve = serve
-        config = lambda version: (
-            f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n    send_proxy_protocol: {version}\n'
-            f'    queue: {{max: 5, timeout: 20s}}\n    backends: [{{name: b0, address: "{backend.address}", max_connections: 1}}]\n'
-        )
+        backend.serve = serve
+
+        def config(version):
+            return (
+                f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n'
+                f"    send_proxy_protocol: {version}\n"
+                f"    queue: {{max: 5, timeout: 20s}}\n"
+                f'    backends: [{{name: b0, address: "{backend.address}", max_connections: 1}}]\n'
+            )
+
         proxy = self.weir(config(before), workers=1)
         first, second = self.client(port).send(GET.format("slow")), self.client(port)
         self.assertTrue(asked.wait(30))
@@ -184,7 +196,8 @@ class Pools(Scenario):
 
 
 class Queued(Scenario):
-    """A reload changes the pool while requests wait in its queue: the new pool chooses, by all that the request says."""
+    """A reload changes the pool while requests wait in its queue: the new pool chooses, by all that the request
+    says."""
 
     def serve(self, before, after, requests):
         """Returns which backends answer the requests: `requests` as they are now, and queued before the reload."""
@@ -200,10 +213,16 @@ class Queued(Scenario):
         behind = [self.backend(name=f"b{i}") for i in range(4)]
         for backend in behind:
             backend.script = script(backend)
-        config = lambda pool, most: (
-            f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n{pool}    queue: {{max: 50, timeout: 10m}}\n    backends:\n'
-            + "".join(f'      - {{name: {b.name}, address: "{b.address}", max_connections: {most}}}\n' for b in behind)
-        )
+
+        def config(pool, most):
+            return (
+                f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n'
+                f"{pool}    queue: {{max: 50, timeout: 10m}}\n    backends:\n"
+                + "".join(
+                    f'      - {{name: {b.name}, address: "{b.address}", max_connections: {most}}}\n' for b in behind
+                )
+            )
+
         proxy = self.weir(config(after, 50), workers=1)
         expected = [self.client(port).send(r).reader.response()["fields"]["x-backend"] for r in requests]
         proxy.reload(config(before, 1))
@@ -215,7 +234,7 @@ class Queued(Scenario):
         self.assertEqual(proxy.reload(config(after, 50))["verdict"], "applied")
         return expected, [client.reader.response()["fields"]["x-backend"] for client in waiting]
 
-    def test_a_request_that_waits_while_the_algorithm_becomes_hash_is_chosen_by_its_key(self):
+    def test_a_queued_request_is_hashed_when_the_algorithm_becomes_hash(self):
         requests = [f"GET / HTTP/1.1\r\nHost: a\r\nX-User: user-{i}\r\n\r\n" for i in range(12)]
         expected, queued = self.serve(
             "    algorithm: round_robin\n", "    algorithm: hash\n    hash: {on: header, name: X-User}\n", requests
@@ -223,7 +242,7 @@ class Queued(Scenario):
         self.assertGreater(len(set(expected)), 1)
         self.assertEqual(queued, expected)
 
-    def test_a_request_that_waits_while_the_hash_goes_by_something_else_is_chosen_by_that(self):
+    def test_a_queued_request_uses_the_new_hash_key_after_a_reload(self):
         requests = [f"GET /{i} HTTP/1.1\r\nHost: a\r\n\r\n" for i in range(12)]
         expected, queued = self.serve(
             "    algorithm: hash\n    hash: {on: source_ip}\n", "    algorithm: hash\n    hash: {on: path}\n", requests
@@ -231,11 +250,12 @@ class Queued(Scenario):
         self.assertGreater(len(set(expected)), 1)
         self.assertEqual(queued, expected)
 
-    def test_a_request_that_waits_while_the_pool_becomes_sticky_goes_where_its_cookie_says(self):
+    def test_a_queued_request_follows_its_cookie_when_the_pool_becomes_sticky(self):
         behind = [self.backend(name=f"b{i}") for i in range(4)]
         port, cookies = free_port(), []
         self.weir(
-            f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n    sticky: {{cookie: who}}\n    backends:\n'
+            f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: web}}}}\npools:\n  web:\n'
+            f"    sticky: {{cookie: who}}\n    backends:\n"
             + "".join(f'      - {{name: {b.name}, address: "{b.address}"}}\n' for b in behind)
         )
         for _ in range(12):  # the mark in a cookie goes by the names of pool and backend
@@ -247,7 +267,7 @@ class Queued(Scenario):
 
 
 class Drains(Scenario):
-    def test_a_stop_says_what_is_open_and_what_it_cuts(self):
+    def test_a_stop_logs_what_is_open_and_what_it_cuts(self):
         def switch(connection, _):
             connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
             connection.recv(1)

@@ -1,4 +1,4 @@
-"""Peers that are slow, break off or vanish: nobody else notices."""
+"""Peers that are slow, break off or vanish do not affect others."""
 import asyncio
 import contextlib
 import random
@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from weir_test import SANITIZED, Client, Scenario, eventually, free_port, web, main
+from support.scenario import SANITIZED, Client, Scenario, eventually, free_port, web, main
 
 CROWD = 200
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER that makes a close a reset
@@ -19,7 +19,7 @@ def reset(sock):
 
 
 class Slow(Scenario):
-    """Crowds that take their time. A drop now and then keeps nobody alive."""
+    """Crowds of slow clients. A byte now and then does not keep a connection alive."""
 
     def serve(self, script=None, idle="3s"):
         self.port, self.seen = free_port(), self.backend(script)
@@ -35,9 +35,9 @@ class Slow(Scenario):
             self.assertEqual(client.get("/good")["status"], 200)
 
     def drip(self, begin, drop):
-        """Every client sends `begin`, and then a drop again and again; returns what each was told in the end."""
+        """Every client sends `begin`, then `drop` repeatedly; returns what each of them received."""
         clients = [Client(self.port) for _ in range(CROWD)]
-        told = {client: b"" for client in clients}
+        received = {client: b"" for client in clients}
         for client in clients:
             client.send(begin)
             client.sock.setblocking(False)
@@ -52,7 +52,7 @@ class Slow(Scenario):
                     if drips:
                         client.sock.send(drop)
                     while data := client.sock.recv(4096):
-                        told[client] += data
+                        received[client] += data
                     open_clients.discard(client)
                 except BlockingIOError:
                     pass
@@ -65,13 +65,13 @@ class Slow(Scenario):
         for client in clients:
             client.close()
         eventually(lambda: self.active() == 0, "all are forgotten")
-        return told.values()
+        return received.values()
 
     def test_slow_heads_get_408(self):
         self.serve()
-        for told in self.drip(b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: ", b"x"):
-            self.assertTrue(told.startswith(b"HTTP/1.1 408 "), told)
-            self.assertIn(b"Connection: close\r\n", told)
+        for received in self.drip(b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: ", b"x"):
+            self.assertTrue(received.startswith(b"HTTP/1.1 408 "), received)
+            self.assertIn(b"Connection: close\r\n", received)
 
     def test_slow_bodies_get_408(self):
         self.serve()
@@ -79,8 +79,8 @@ class Slow(Scenario):
             (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"x"),
             (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
         ):
-            for told in self.drip(begin, drop):
-                self.assertTrue(told.startswith(b"HTTP/1.1 408 "), told)
+            for received in self.drip(begin, drop):
+                self.assertTrue(received.startswith(b"HTTP/1.1 408 "), received)
         self.assertEqual([r for r in self.seen.requests if r["method"] == "POST"], [])
 
     def test_what_is_left_of_a_head_has_the_time_of_a_head(self):
@@ -98,7 +98,7 @@ class Slow(Scenario):
                 pass
 
         port, backend = free_port(), self.backend()
-        backend._serve = begin
+        backend.serve = begin
         self.weir(web(port, [backend], more="timeouts: {client_idle: 1h, stream_idle: 3s}"))
         client = self.client(port)
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
@@ -133,7 +133,8 @@ class Slow(Scenario):
         self.assertGreaterEqual(got, size)
 
     def read_slowly(self, size):
-        """400 kB a second: the kernel asks for more only every few seconds. Returns the bytes, and the longest pause."""
+        """400 kB a second: the kernel asks for more only every few seconds. Returns the bytes, and the longest
+        pause."""
         with Client(self.port) as client:
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             begin = last = time.monotonic()
@@ -183,7 +184,8 @@ class Slow(Scenario):
         if not SANITIZED:
             self.assertLess(max(largest) - before, len(clients) * 160)  # kilobytes
 
-    def test_the_kernel_holds_little_for_a_reader_that_takes_nothing_and_gives_it_all_when_it_reads(self):
+    def test_the_kernel_buffers_little_for_a_client_that_does_not_read(self):
+        """When the client reads after all, it gets everything."""
         size = 8_000_000
         self.serve(
             lambda connection, _: connection.sendall(
@@ -220,7 +222,7 @@ class Leaving(Scenario):
             backend.closed.wait()
 
         backend = self.backend()
-        backend._serve = stall
+        backend.serve = stall
         self.weir(web(port, [backend]))
         client = self.client(port)
         client.sock.settimeout(0.5)
@@ -238,7 +240,7 @@ class Leaving(Scenario):
 
     def test_a_reset_passes_a_tcp_peer_that_stalls(self):
         port, held, backend = free_port(), [], self.backend()
-        backend._serve = lambda connection: (held.append(connection), backend.closed.wait())
+        backend.serve = lambda connection: (held.append(connection), backend.closed.wait())
         self.weir(
             f"""
 listeners: {{tcp: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}}}
@@ -339,8 +341,8 @@ pools: {{db: {{backends: ["{backend.address}"]}}}}
                         size = seed.choice((0, 0, 100, 30000))
                         body = (token * (size // len(token) + 1)).encode()[:size]
                         request = (
-                            f"{'POST' if size else 'GET'} /{token} HTTP/1.1\r\nHost: a\r\n{f'Content-Length: {size}' if size else 'A: b'}\r\n\r\n".encode()
-                            + body
+                            f"{'POST' if size else 'GET'} /{token} HTTP/1.1\r\nHost: a\r\n"
+                            f"{f'Content-Length: {size}' if size else 'A: b'}\r\n\r\n".encode() + body
                         )
                         fate = seed.random()
                         if fate < 0.08:  # the client breaks off in its request, or in the answer

@@ -5,13 +5,13 @@ import signal
 import subprocess
 import tempfile
 
-from fleet_test import FleetScenario
-from redis_server import Redis, took_turns
-from weir_test import WEIR, Client, eventually, free_port, main
+from support.fleet import FleetScenario
+from support.redis_server import Redis, took_turns
+from support.scenario import WEIR, Client, eventually, free_port, main
 
 
 class Fleet(FleetScenario):
-    def test_a_good_file_reaches_all_one_at_a_time_and_a_bad_one_stops_at_the_first(self):
+    def test_a_good_file_reaches_all_machines_in_turn_a_bad_one_only_the_first(self):
         self.members(5, Redis(self))
         events = self.redis.watch(self)
         self.assertEqual(len(self.hashes()), 1)
@@ -68,7 +68,7 @@ class Fleet(FleetScenario):
         self.assertIn("has taken this configuration back: pool web: 0 of 1 backends are healthy", done.stderr)
         self.assertIn("insist (--force)", done.stderr)
 
-    def test_a_counter_of_fences_that_is_lost_alone_starts_above_what_was_begun(self):
+    def test_a_lost_fence_counter_restarts_above_every_fence_in_use(self):
         """A machine that had seen none of those changes climbed one by one, and gave up after twenty."""
         self.members(1, Redis(self))
         self.redis.call("HSET", "weir:{test}:applied", "fence", "500", "hash", "of another machine")
@@ -84,9 +84,9 @@ class Fleet(FleetScenario):
         self.assertRegex(
             shown.stdout, r"lock free, fence 0\nMEMBER .*\nlb-0 +0\.\d+\.\d+ +[0-9a-f]{12} +0 +serving +100%\nlb-1 "
         )
-        told = json.loads(run("status", "--json").stdout)
-        self.assertEqual(([m["name"] for m in told["members"]], told["drift"]), (["lb-0", "lb-1"], False))
-        self.assertEqual(run("break-lock").returncode, 1)  # nobody can be asked
+        status = json.loads(run("status", "--json").stdout)
+        self.assertEqual(([m["name"] for m in status["members"]], status["drift"]), (["lb-0", "lb-1"], False))
+        self.assertEqual(run("break-lock").returncode, 1)  # no server answers
         self.redis.call("SET", "weir:{test}:lock", "lb-9:4711:0123", "PX", "60000")
         self.assertIn("lock held by lb-9:4711", run("status").stdout)
         broken = run("break-lock", "--yes", "--why", "its holder is gone & done")
@@ -146,9 +146,7 @@ class Fleet(FleetScenario):
         eventually(lambda: self.counts_of(second, "applied") == 1, "the other one gets the lock and changes")
         self.assertEqual(second.status()["config"]["fence"], 2)
         eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left")
-        eventually(
-            lambda: [m["name"] for m in self.view(1)["members"]] == ["lb-1"], "nobody counts on the dead one", 40
-        )
+        eventually(lambda: [m["name"] for m in self.view(1)["members"]] == ["lb-1"], "the dead member is forgotten", 40)
 
     def test_a_redis_that_is_restarted_empty_is_an_alarm_and_heals(self):
         self.members(2, Redis(self), window="2s")
@@ -173,7 +171,7 @@ class Fleet(FleetScenario):
         self.assertGreater(fences[0], 1)
         self.assertGreaterEqual(int(self.redis.call("GET", "weir:{test}:fence")), fences[1])
 
-    def test_a_verdict_that_could_not_be_told_is_told_when_redis_is_back(self):
+    def test_a_verdict_that_could_not_be_reported_is_when_redis_is_back(self):
         self.members(2, Redis(self), window="20s")
         first = self.fleet[0]
         first.write(self.whole(self.config(0, [f"127.0.0.1:{free_port()}"]).replace("fall: 9", "fall: 20")))
@@ -185,7 +183,7 @@ class Fleet(FleetScenario):
         if "healthy" in first.status()["reload"]["last"]["errors"][0]:  # and not because the lock was lost first
             eventually(lambda: self.view()["known_bad"], "the fleet knows")
 
-    def test_a_start_is_not_held_up_by_a_redis_that_is_gone(self):
+    def test_an_unreachable_redis_does_not_delay_a_start(self):
         self.ports, self.fleet, self.more, self.window, self.source = [free_port()], [], "", "2s", "file"
         self.good = self.backend(name="good")
         self.redis = Redis(self)

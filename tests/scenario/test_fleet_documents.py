@@ -1,13 +1,13 @@
-"""What docs/fleet.md shows is what works: its first example on three machines, and the rights that Redis has to give."""
+"""What docs/fleet.md shows works: its first example on three machines, and the rights that weir needs in Redis."""
 import json
 import os
 import re
 import subprocess
 import tempfile
 
-from fleet_test import FleetScenario
-from redis_server import Redis
-from weir_test import WEIR, Scenario, eventually, free_port, main
+from support.fleet import FleetScenario
+from support.redis_server import Redis
+from support.scenario import WEIR, Scenario, eventually, free_port, main
 
 SOURCE = os.environ.get("WEIR_SOURCE", ".")
 
@@ -46,7 +46,7 @@ class Example(FleetScenario):
         for weir in self.fleet:
             weir.write(self.example(backend))
 
-    def test_a_bad_change_of_the_first_example_runs_on_one_of_three_machines_only(self):
+    def test_a_bad_change_of_the_first_example_runs_on_one_machine_only(self):
         self.redis, self.fleet, self.window = Redis(self), [], "1s"
         self.redis.call("CONFIG", "SET", "requirepass", "a-long-secret")
         good = self.backend(name="good")
@@ -111,7 +111,7 @@ class Example(FleetScenario):
 
 
 class Literals(FleetScenario):
-    """What differs per machine is written out: each machine has a text of its own, so that a bad change would run on all."""
+    """Each machine has a text of its own, without variables, so a bad change would run on all of them."""
 
     literal = True
 
@@ -192,8 +192,8 @@ class Rights(FleetScenario):
         self.assertEqual([weir.stop() for weir in self.fleet], [0, 0])
         self.assertEqual(self.redis.call("ACL", "LOG"), "")  # nothing was ever denied
 
-    def test_rights_that_are_missing_are_told_with_where_to_find_them(self):
-        self.redis, port, backend = Redis(self), free_port(), self.backend()
+    def test_missing_rights_are_reported_with_the_document_that_lists_them(self):
+        self.redis = Redis(self)
         self.grant()
         self.members_as(1)
         self.redis.call("ACL", "SETUSER", "weir", "-eval")
@@ -205,7 +205,7 @@ class Rights(FleetScenario):
         return [server["persistence"] for server in self.fleet[0].status()["lock"]["servers"]]
 
     def reconnects(self):
-        """Its connections are cut; returns when it has told of itself on a new one."""
+        """Cuts the connections; returns when the member has reported on a new one."""
         before = self.redis.call("CLIENT", "LIST")
         old = set(re.findall(r"^id=(\d+) .*user=weir", before, re.M))
         self.redis.call("CLIENT", "KILL", "USER", "weir")
@@ -218,7 +218,7 @@ class Rights(FleetScenario):
         with open(path, encoding="latin-1") as f:
             return sum("acl_check_cmd" in line for line in f)
 
-    def test_without_the_optional_right_nothing_is_denied_and_nothing_is_said(self):
+    def test_without_the_optional_right_nothing_is_denied_or_logged(self):
         self.redis = Redis(self)
         self.grant()
         path = self.redis.monitor(self)
@@ -234,7 +234,7 @@ class Rights(FleetScenario):
         self.assertEqual(self.redis.call("ACL", "LOG"), "")
         self.assertNotRegex(self.fleet[0].log(), "NOPERM|keeps no data")
 
-    def test_a_server_that_keeps_no_data_is_told_once_with_the_optional_right(self):
+    def test_a_server_without_persistence_is_reported_once(self):
         self.redis = Redis(self)  # appendonly no, save ""
         self.grant()
         self.grant(1)

@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 
-from weir_test import Scenario, eventually, free_port, main, web
+from support.scenario import Scenario, eventually, free_port, main, web
 
 GET = "GET /{} HTTP/1.1\r\nHost: a\r\n\r\n"
 UPLOAD = "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nbegun"
@@ -51,7 +51,7 @@ pools:
             line.split('"')[2].split()[:2] for line in self.proxy.access_log().splitlines() if f" {target} " in line
         ]
 
-    def test_one_that_leaves_before_anything_was_sent_is_logged_as_499(self):
+    def test_a_client_that_leaves_before_the_request_is_sent_logs_499(self):
         for way, leave in WAYS.items():
             for target, request in (("waits", GET.format("waits")), ("upload", UPLOAD)):
                 with self.subTest(way=way, target=target):
@@ -65,7 +65,8 @@ pools:
                     self.assertEqual(counted['weir_requests_total{listener="web",pool="web",route="",code="499"}'], 1)
                     self.assertEqual(counted['weir_backend_errors_total{pool="web",backend="b0"}'], 0)
 
-    def test_one_that_leaves_while_it_waits_for_the_connection_is_logged_as_499(self):
+    def test_a_client_that_leaves_while_connecting_is_logged_as_499(self):
+        """The connection to the backend is not established yet."""
         full = socket.create_server(("127.0.0.1", 0), backlog=0)  # a queue that is full: connecting takes long
         self.addCleanup(full.close)
         fillers = [socket.socket() for _ in range(4)]
@@ -80,7 +81,7 @@ pools:
         client.close()
         eventually(lambda: self.logged("/waits") == [["499", "-"]], "the line with 499")
 
-    def test_one_that_leaves_the_queue_frees_its_place_there_and_is_logged_as_499(self):
+    def test_a_client_that_leaves_the_queue_frees_its_slot_and_logs_499(self):
         self.serve("    queue: {max: 1, timeout: 10m}\n")
         held = self.client(self.port).send(GET.format("held"))
         eventually(lambda: self.active() == 1, "the backend is busy")
@@ -119,7 +120,8 @@ pools:
         self.release.set()
         self.assertEqual(stays.reader.response()["status"], 200)
 
-    def test_a_tcp_client_that_has_asked_and_ended_its_side_keeps_its_place_in_the_queue(self):
+    def test_a_half_closed_tcp_client_keeps_its_place_in_the_queue(self):
+        """It has sent its question and shut down its sending side; it still waits for the answer."""
         self.serve("    queue: {max: 5, timeout: 10m}\n", protocol="tcp")
         held = self.client(self.port).send(GET.format("held"))
         eventually(lambda: self.behind.requests, "the backend is busy")

@@ -1,11 +1,10 @@
 """Health: backends that miss their beats leave, and come back by themselves."""
 import datetime
 import signal
-import socket
 import threading
 import time
 
-from weir_test import WEIR, Scenario, can_connect, eventually, free_port, main, web
+from support.scenario import WEIR, Scenario, can_connect, eventually, free_port, main, web
 
 CHECK = "{type: %s, interval: 200ms, timeout: 200ms, fall: 15, rise: 2%s}"
 
@@ -35,7 +34,7 @@ class Checks(Scenario):
         self.assertEqual(metrics['weir_backend_ejections_total{pool="web",backend="%s"}' % two.address], 1)
         self.assertEqual(metrics['weir_backend_up{pool="web",backend="%s"}' % two.address], 1)
 
-    def test_status_says_how_the_last_check_ended_when_and_how_long_it_took(self):
+    def test_status_shows_result_time_and_duration_of_the_last_check(self):
         slow = threading.Event()
 
         def script(connection, request):
@@ -72,7 +71,7 @@ class Checks(Scenario):
         two.open()
         proxy.wait_up(2)
 
-    def test_heartbeats_are_asked_of_the_responder_beside_the_backend(self):
+    def test_heartbeats_go_to_the_responder_beside_the_backend(self):
         backend, port, beat = self.backend(), free_port(), free_port()
         command = (WEIR, "heartbeat", "--listen", f"127.0.0.1:{beat}")
         responder = self.start(*command)
@@ -87,26 +86,14 @@ class Checks(Scenario):
         self.assertEqual(self.client(port).get("/")["status"], 200)
 
     def test_an_old_responder_that_closes_after_each_answer_will_do(self):
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(16)
-        self.addCleanup(listener.close)
         asked = []
 
-        def respond():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    asked.append(connection.recv(100))
-                    connection.sendall(b"OK\r\n" if len(asked) % 2 else b"OK")
+        def respond(connection):
+            asked.append(connection.recv(100))
+            connection.sendall(b"OK\r\n" if len(asked) % 2 else b"OK")
 
-        threading.Thread(target=respond, daemon=True).start()
-        proxy = self.weir(
-            web(free_port(), [self.backend()], check=CHECK % ("heartbeat", f", port: {listener.getsockname()[1]}"))
-        )
+        responder = self.raw_backend(respond)
+        proxy = self.weir(web(free_port(), [self.backend()], check=CHECK % ("heartbeat", f", port: {responder.port}")))
         proxy.wait_up(1)
         eventually(lambda: len(asked) > 5, "it is asked again and again")
         self.assertEqual(set(asked), {b"heartbeat"})

@@ -1,51 +1,15 @@
-"""The contract of heartbeats: no OK for interval × fall is dead, a refused or reset connection is a missed beat at once,
-and a responder may take its time."""
-import os
+"""The contract of heartbeats: no OK for interval × fall is dead, a refused or reset connection is a missed beat at
+once, and a responder may take its time."""
 import signal
 import socket
-import sys
-import threading
 import time
 
-from weir_test import Scenario, eventually, free_port, main, web
-
-RESPONDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "responder.py")
-
-
-def is_listening(port):
-    """Asks the kernel: a connection would cost the responder a pause."""
-    with open("/proc/net/tcp") as table:
-        return any(f":{port:04X} 00000000:0000 0A" in line for line in table)
-
-
-def has_connection(port):
-    """Whether this end has a connection there: the responder has not answered it yet."""
-    with open("/proc/net/tcp") as table:
-        return any(line.split()[2:4] == [f"0100007F:{port:04X}", "01"] for line in table)
-
-
-class Responders(Scenario):
-    def responder(self, pause):
-        port = free_port()
-        process = self.start(sys.executable, RESPONDER, str(port), str(pause))
-        eventually(lambda: is_listening(port), "the responder listens")
-        return process, port
-
-    def watch(self, port, check, count=1):
-        """As many weirs as `count` that ask this responder."""
-        check = f"{{type: heartbeat, port: {port}, {check}}}"
-        return [self.weir(web(free_port(), [f"127.0.0.1:{free_port()}"], check), workers=1) for _ in range(count)]
-
-    @staticmethod
-    def health(weir):
-        return next(iter(weir.backends().values()))
-
-    def wait_checks(self, weir, count):
-        eventually(lambda: self.health(weir)["checks"] >= count, f"{count} checks", patience=120)
+from support.responders import Responders, has_connection
+from support.scenario import eventually, free_port, main
 
 
 class SlowResponders(Responders):
-    def test_a_responder_that_pauses_for_an_interval_after_each_answer_stays_up(self):
+    def test_a_responder_that_pauses_for_an_interval_after_each_ok_stays_up(self):
         _, alone = self.responder(1)
         _, shared = self.responder(2)
         weirs = self.watch(alone, "interval: 1s") + self.watch(shared, "interval: 2s", count=2)
@@ -54,7 +18,8 @@ class SlowResponders(Responders):
         for weir in weirs:
             self.assertEqual([self.health(weir)[key] for key in ("state", "ejections", "failed_checks")], ["up", 0, 0])
 
-    def test_one_that_pauses_for_longer_than_interval_times_fall_is_down_and_told_what_to_change(self):
+    def test_a_pause_over_interval_times_fall_is_down_with_advice(self):
+        """The log says which setting to change."""
         _, port = self.responder(5)
         weir = self.watch(port, "interval: 1s")[0]
         eventually(lambda: self.health(weir)["state"] == "down", "it is down")
@@ -71,40 +36,17 @@ class SlowResponders(Responders):
         self.assertEqual(self.health(weir)["ejections"], before["ejections"])
 
     def test_the_timeout_bounds_the_connection_attempt_and_not_the_answer(self):
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
-
-        def respond():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    time.sleep(0.5)
-                    connection.sendall(b"OK")
-
-        threading.Thread(target=respond, daemon=True).start()
-        weir = self.watch(listener.getsockname()[1], "interval: 2s, timeout: 100ms")[0]
+        responder = self.raw_backend(lambda connection: (time.sleep(0.5), connection.sendall(b"OK")))
+        weir = self.watch(responder.port, "interval: 2s, timeout: 100ms")[0]
         self.wait_checks(weir, 2)
         last = eventually(lambda: (last := self.health(weir)["last_check"])["result"] == "OK" and last, "an answer")
         self.assertGreaterEqual(last["duration_ms"], 500)
         self.assertEqual([self.health(weir)[key] for key in ("state", "failed_checks")], ["up", 0])
 
-    def test_an_unanswered_heartbeat_stays_outstanding_and_is_not_asked_again(self):
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
-        asked = []
-
-        def collect():
-            while True:
-                try:
-                    asked.append(listener.accept()[0])
-                except OSError:
-                    return
-
-        threading.Thread(target=collect, daemon=True).start()
-        weir = self.watch(listener.getsockname()[1], "interval: 1s, rise: 1")[0]
+    def test_an_unanswered_heartbeat_stays_outstanding_and_is_not_repeated(self):
+        responder = self.raw_backend(lambda _: responder.closed.wait())
+        asked = responder.connections
+        weir = self.watch(responder.port, "interval: 1s, rise: 1")[0]
         eventually(lambda: self.health(weir)["state"] == "down", "it is down")
         self.assertEqual(self.health(weir)["last_failure"], "no OK for 3s")
         self.assertEqual(len(asked), 1)
@@ -116,24 +58,10 @@ class SlowResponders(Responders):
 
 class DeadResponders(Responders):
     def answer_one(self, answer):
-        """A responder that ends each connection in its own way."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
+        """The port of a responder that ends each connection with `answer`."""
+        return self.raw_backend(lambda connection: (connection.recv(1024), answer(connection))).port
 
-        def respond():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.recv(1024)
-                    answer(connection)
-
-        threading.Thread(target=respond, daemon=True).start()
-        return listener.getsockname()[1]
-
-    def test_a_connection_that_is_refused_reset_or_closed_is_a_missed_beat_at_once(self):
+    def test_a_refused_reset_or_closed_connection_is_a_missed_beat_at_once(self):
         def reset(connection):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
@@ -158,7 +86,8 @@ class DeadResponders(Responders):
         eventually(lambda: self.health(weir)["failures_in_a_row"] == 1, "the reset is a missed beat at once")
         self.assertEqual(self.health(weir)["last_failure"], "no answer: Connection reset by peer")
 
-    def test_a_stopped_responder_is_out_by_the_deadline_of_its_last_ok_and_returns_when_it_goes_on(self):
+    def test_a_stopped_responder_is_down_by_its_deadline_and_returns(self):
+        """The deadline counts from its last OK; it returns when the process continues."""
         process, port = self.responder(0)
         weir = self.watch(port, "interval: 1s, fall: 2, rise: 2")[0]
         weir.wait_up(1)

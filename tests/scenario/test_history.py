@@ -10,9 +10,9 @@ import tempfile
 import time
 import unittest
 
-from redis_proxy import RedisProxy
-from redis_server import Redis
-from weir_test import Scenario, eventually, main
+from support.redis_proxy import RedisProxy
+from support.redis_server import Redis
+from support.scenario import Scenario, eventually, main
 
 WORKER = os.path.join(os.environ.get("WEIR_BUILD", "build/dev"), "tests", "lock_worker")
 RECORD = re.compile(r'lua\] "HSET" "weir:{test}:applied" "fence" "(\d+)" "hash" "([^"]+)"')
@@ -145,7 +145,7 @@ class History(Scenario):
 
         return events
 
-    def test_a_thousand_operations_of_each_of_five_processes_that_are_killed_and_stopped(self):
+    def test_five_killed_and_stopped_processes_do_1000_operations_each(self):
         history, events, kills, stops = self.fight(1000)
         self.assertEqual(violations(history, events), [])
         count = collections.Counter((o.operation, o.result) for o in history if o.operation != "giving")
@@ -162,7 +162,7 @@ class History(Scenario):
         )
         self.assertIn("lease", {v.split(":")[0] for v in violations(history, events)})
 
-    def test_a_renewal_that_only_says_that_it_renews_is_found_out(self):
+    def test_a_renewal_that_does_not_renew_is_found(self):
         history, events, *_ = self.fight(
             400, lambda word: word.replace(b"return redis.call('PEXPIRE', KEYS[1], ARGV[2])", b"return 1")
         )

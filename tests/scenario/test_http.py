@@ -1,7 +1,7 @@
 """HTTP/1.1 through weir, as it should go: what arrives at the backend, what comes back to the client."""
 import socket
 
-from weir_test import SANITIZED, Scenario, eventually, free_port, main, web
+from support.scenario import SANITIZED, Scenario, eventually, free_port, main, web
 
 
 class Messages(Scenario):
@@ -68,7 +68,7 @@ class Messages(Scenario):
             client.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
             self.assertEqual(client.reader.response()["fields"]["connection"], "keep-alive")
 
-    def test_slow_clients_get_408_and_silent_ones_are_closed(self):
+    def test_slow_clients_get_408_and_silent_clients_are_closed(self):
         client = self.client(self.port)
         client.send("GET / HTTP/1.1\r\nHo")
         self.assertEqual(client.reader.response()["status"], 408)
@@ -164,7 +164,10 @@ listeners:
   web: {{address: "127.0.0.1:{port}", pool: rest}}
   six: {{address: "[::1]:{port6}"}}
 routes:
-  - {{name: api, match: {{hosts: [api.example, "*.api.example"], path_prefix: /v1/, listeners: [web]}}, pool: api, request_headers: {{set: {{X-Api: v1}}, remove: [X-Debug]}}}}
+  - name: api
+    match: {{hosts: [api.example, "*.api.example"], path_prefix: /v1/, listeners: [web]}}
+    pool: api
+    request_headers: {{set: {{X-Api: v1}}, remove: [X-Debug]}}
   - {{match: {{hosts: [shop.example]}}, pool: shop}}
 pools:
   api: {{backends: ["{api.address}"]}}
@@ -188,7 +191,7 @@ pools:
         self.assertEqual(six.get("/", host="api.example")["status"], 404)  # no route here, and no pool
         self.assertEqual(shop.requests[-1]["fields"]["x-forwarded-for"], "::1")
 
-    def test_a_trusted_proxys_headers_are_believed(self):
+    def test_headers_of_a_trusted_proxy_are_used(self):
         port, backend = free_port(), self.backend()
         self.weir(web(port, [backend]).replace("pool: web}", "pool: web, trusted_proxies: [127.0.0.0/8]}"))
         self.client(port).get("/", extra="X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n")

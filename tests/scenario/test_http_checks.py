@@ -1,5 +1,5 @@
 """HTTP health checks that ask in their own way: host, headers, method, body and port."""
-from weir_test import Scenario, eventually, free_port, main, web
+from support.scenario import Scenario, eventually, free_port, main, web
 
 CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 15, rise: 1, %s}"
 
@@ -26,7 +26,7 @@ class HttpChecks(Scenario):
             f"{state}: {result}",
         )
 
-    def test_the_request_is_as_the_file_says(self):
+    def test_the_request_is_sent_as_configured(self):
         self.watch(
             lambda r: b"HTTP/1.1 204 Fine\r\n\r\n",
             'method: OPTIONS, host: "shop.example.com", headers: {X-Probe: "1", User-Agent: mine}',
@@ -47,7 +47,7 @@ class HttpChecks(Scenario):
         self.watch(answer, "host: shop.example.com")
         self.proxy.wait_up(1)
 
-    def test_the_host_is_the_backends_name_in_the_file_with_the_port_that_is_probed(self):
+    def test_the_host_of_a_check_is_the_configured_name_and_the_probed_port(self):
         asked = []
 
         def script(connection, request):
@@ -67,7 +67,10 @@ class HttpChecks(Scenario):
             lambda connection, request: connection.sendall(b"HTTP/1.1 503 Sick\r\nContent-Length: 0\r\n\r\n")
         )
         one, two = self.backend(), self.backend()
-        listed = f'    backends: [{{name: one, address: "{one.address}", health_check_port: {one.port}}}, {{name: two, address: "{two.address}"}}]'
+        listed = (
+            f'    backends: [{{name: one, address: "{one.address}", health_check_port: {one.port}}}, {{name: two, '
+            f'address: "{two.address}"}}]'
+        )
         config = web(free_port(), [], CHECK % "method: GET").replace("    backends: []", listed)
         proxy = self.weir(config)
         proxy.wait_up(2)
@@ -120,7 +123,7 @@ class HttpChecks(Scenario):
         self.before += 1
         self.wait_result("status 200, but the first 64KiB of its body do not contain what expect_body asks for", "down")
 
-    def test_a_text_that_has_come_is_enough_though_the_body_goes_on(self):
+    def test_a_check_passes_once_the_text_arrived_before_the_body_ends(self):
         self.watch(
             lambda r: b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nready, and more to come", "expect_body: ready"
         )

@@ -7,14 +7,14 @@ import subprocess
 import tempfile
 import unittest
 
-from weir_test import PATIENCE, SOURCE, WEIR, commands, main
+from support.scenario import TIMEOUT, SOURCE, WEIR, commands, main
 
 BUILD = os.environ.get("WEIR_BUILD", "build/dev")
 
 
 def run(*command, code=0, **kwargs):
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, **kwargs
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, **kwargs
     )
     if code is not None and done.returncode != code:
         raise AssertionError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}")
@@ -58,7 +58,7 @@ class Layout(Installed):
         ):
             self.assertTrue(os.path.getsize(self.path(name)) > 0, name)
 
-    def test_the_configuration_works_as_it_is_and_says_what_can_be_changed(self):
+    def test_the_configuration_works_and_its_comments_show_the_options(self):
         self.install()
         self.assertIn(": ok (1 listeners", run(WEIR, "check", "-c", self.path("/etc/weir/weir.yaml")))
         self.assertGreater(self.read("/etc/weir/weir.yaml").count("\n#"), 10)
@@ -66,7 +66,8 @@ class Layout(Installed):
     def test_what_its_comments_suggest_can_be_uncommented(self):
         self.install()
         text = re.sub(
-            r"^( *)# (?=(web6|health_check|routes|timeouts|process|reload|- \"|- \{|  - name|    match|    pool|  rollback)\b)",
+            r"^( *)# (?=(web6|health_check|routes|timeouts|process|reload|- \"|- \{|  - name|    match|    pool|  "
+            r"rollback)\b)",
             r"\1",
             self.read("/etc/weir/weir.yaml"),
             flags=re.M,
@@ -105,7 +106,7 @@ class Layout(Installed):
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_the_sandbox_exposes_less_than_2_5(self):
         self.install()
-        told = run(
+        output = run(
             "systemd-analyze",
             "security",
             "--no-pager",
@@ -113,7 +114,7 @@ class Layout(Installed):
             "--threshold=25",
             self.path("/usr/lib/systemd/system/weir.service"),
         )
-        self.assertRegex(told, r"Overall exposure level for weir.service: [0-2]\.\d")
+        self.assertRegex(output, r"Overall exposure level for weir.service: [0-2]\.\d")
 
 
 class InStep(Installed):
@@ -148,18 +149,10 @@ class InStep(Installed):
             'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weir; printf "%s\\n" "${COMPREPLY[@]}"'
         )
 
-        def complete(*words):
-            return set(
-                run(
-                    "bash",
-                    "-c",
-                    script,
-                    "bash",
-                    self.path("/usr/share/bash-completion/completions/weir"),
-                    "weir",
-                    *words,
-                ).split()
-            )
+        completion = self.path("/usr/share/bash-completion/completions/weir")
+
+        def complete(*words, **kwargs):
+            return set(run("bash", "-c", script, "bash", completion, "weir", *words, **kwargs).split())
 
         for path, options, names in commands():
             self.assertEqual(complete(*path, "-"), options, path)
@@ -167,24 +160,10 @@ class InStep(Installed):
                 self.assertEqual(complete(*path, ""), set(names), path)
         self.assertEqual(complete("--config", "run", "st"), {"status"})  # "run" is the name of a file here
         self.assertEqual(complete("rel"), {"reload"})
-        self.assertIn(
-            "README.md",
-            run(
-                "bash",
-                "-c",
-                script,
-                "bash",
-                self.path("/usr/share/bash-completion/completions/weir"),
-                "weir",
-                "check",
-                "-c",
-                "READ",
-                cwd=SOURCE,
-            ),
-        )
+        self.assertIn("README.md", complete("check", "-c", "READ", cwd=SOURCE))
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
-    def test_zsh_reads_the_completion_and_finds_every_command_in_it(self):
+    def test_the_zsh_completion_has_every_command(self):
         self.install()
         file = self.path("/usr/share/zsh/site-functions/_weir")
         run("zsh", "-n", file)

@@ -7,12 +7,12 @@ import subprocess
 import tempfile
 import time
 
-from redis_server import Redis, lock, took_turns, waits_for_lock
-from weir_test import Scenario, eventually, free_port, main, web
+from support.redis_server import Redis, lock, took_turns, waits_for_lock
+from support.scenario import Scenario, eventually, free_port, main, web
 
 
 class Together(Scenario):
-    def test_twenty_edits_seen_by_both_are_applied_one_at_a_time(self):
+    def test_twenty_edits_on_two_machines_are_applied_one_at_a_time(self):
         redis, backend = Redis(self), self.backend()
         events = redis.watch(self)
         weirs = []
@@ -39,7 +39,7 @@ class Together(Scenario):
         took_turns(self, redis, events, least=40)
         self.assertEqual(int(redis.call("GET", "weir:{test}:fence")), len(events()) // 2)
 
-    def test_what_the_watch_found_and_could_not_have_the_lock_for_is_tried_again(self):
+    def test_a_watched_change_that_could_not_get_the_lock_is_retried(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
         proxy = self.weir(web(port, [backend]) + lock(redis.port, watch="true", wait="300ms"))
         redis.call("SET", "weir:{test}:lock", "someone", "PX", "600000")
@@ -84,7 +84,7 @@ class Together(Scenario):
         self.assertEqual(proxy.reload(config + "limits: {header_count: 51}\n")["fence"], 43)
         self.assertEqual(redis.call("GET", "weir:{test}:fence"), "43")
 
-    def test_a_password_is_given_and_never_told(self):
+    def test_a_password_is_used_and_never_shown(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
         redis.call("CONFIG", "SET", "requirepass", "hunter2hunter2")
         right = lock(redis.port).replace('/0"}', '/0", password: "${REDIS_PASSWORD}"}')
@@ -102,7 +102,7 @@ class Together(Scenario):
 
 
 class Window(Scenario):
-    def test_a_lock_that_is_lost_while_the_change_is_watched_brings_the_one_before_it_back(self):
+    def test_losing_the_lock_in_the_canary_window_rolls_the_change_back(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
         config = web(port, [backend]) + lock(redis.port).replace("lock:", "rollback: {window: 1m}, lock:")
         proxy = self.weir(config)
@@ -133,8 +133,13 @@ class Servers(Scenario):
         """An authority of the test's own, and what it says of localhost."""
         files = tempfile.TemporaryDirectory()
         self.addCleanup(files.cleanup)
-        path = lambda name: os.path.join(files.name, name)
-        run = lambda *args: subprocess.run(["openssl", *args], check=True, capture_output=True)
+
+        def path(name):
+            return os.path.join(files.name, name)
+
+        def run(*args):
+            return subprocess.run(["openssl", *args], check=True, capture_output=True)
+
         for name in ("ca", "other"):
             run(
                 "req",
@@ -218,13 +223,13 @@ class Servers(Scenario):
                 self.assertIn(problem, report["errors"][0])
             proxy.stop()
 
-    def test_a_plain_redis_behind_a_tls_url_is_told(self):
+    def test_a_plain_redis_behind_a_tls_url_is_reported(self):
         redis, port, backend = Redis(self), free_port(), self.backend()
         config = web(port, [backend]) + lock(f"rediss://127.0.0.1:{redis.port}").replace("wait: 20s", "wait: 300ms")
         _, report = self.changes(config, port, backend)
         self.assertIn("no TLS", report["errors"][0])
 
-    def test_a_replica_and_a_missing_password_are_told_with_the_remedy(self):
+    def test_a_replica_and_a_missing_password_are_reported_with_a_remedy(self):
         master, port, backend = Redis(self), free_port(), self.backend()
         replica = Redis(self, arguments=("--replicaof", "127.0.0.1", str(master.port)))
         eventually(lambda: "master_link_status:up" in replica.call("INFO", "replication"), "it follows")
@@ -238,7 +243,7 @@ class Servers(Scenario):
         _, report = self.changes(config, port, backend)
         self.assertIn("set password", report["errors"][0])
 
-    def test_a_lease_counts_only_when_as_many_replicas_have_it_as_are_asked_for(self):
+    def test_a_lease_counts_only_with_the_required_number_of_replicas(self):
         master, port, backend = Redis(self), free_port(), self.backend()
         config = web(port, [backend]) + lock(master.port, ", replicas: 1").replace("wait: 20s", "wait: 300ms")
         proxy, report = self.changes(config, port, backend)
@@ -250,7 +255,7 @@ class Servers(Scenario):
         eventually(lambda: proxy.reload()["verdict"] in ("applied", "unchanged"), "it has taken the lease")
         self.assertEqual(proxy.metrics()['weir_reloads_total{verdict="applied"}'], 1)
 
-    def test_three_independent_servers_of_which_one_may_be_gone(self):
+    def test_one_of_three_independent_servers_may_be_missing(self):
         servers, port, backend = [Redis(self) for _ in range(3)], free_port(), self.backend()
         config = web(port, [backend]) + lock([r.port for r in servers], kind="redlock").replace("wait: 20s", "wait: 3s")
         proxy, report = self.changes(config, port, backend)
@@ -285,7 +290,8 @@ class Servers(Scenario):
             hung.go_on()
             eventually(lambda: hung.call("EXISTS", "weir:{test}:lock") == "0", "it has no lease")
 
-    def test_sentinels_name_the_master_and_a_failover_that_loses_the_lock_does_no_harm(self):
+    def test_a_sentinel_failover_that_loses_the_lock_does_no_harm(self):
+        """Sentinels name the master. The replica that takes over may not have the lock."""
         master, port, backend = Redis(self), free_port(), self.backend()
         replica = Redis(self, arguments=("--replicaof", "127.0.0.1", str(master.port)))
         eventually(lambda: "master_link_status:up" in replica.call("INFO", "replication"), "it follows")
@@ -303,11 +309,12 @@ class Servers(Scenario):
             self.start("redis-server", path, "--sentinel")
             sentinels.append(at)
         for at in sentinels:
-            ask = lambda at=at: subprocess.run(
-                ["redis-cli", "-p", str(at), "-a", "open-sesame", "--no-auth-warning", "SENTINEL", "MASTER", "weir"],
-                capture_output=True,
-                text=True,
-            ).stdout
+
+            def ask(at=at):
+                login = ["-p", str(at), "-a", "open-sesame", "--no-auth-warning"]
+                command = ["redis-cli", *login, "SENTINEL", "MASTER", "weir"]
+                return subprocess.run(command, capture_output=True, text=True).stdout
+
             eventually(
                 lambda: "num-other-sentinels\n2\n" in ask() and "num-slaves\n1\n" in ask(),
                 "they know each other and the replica",
@@ -344,7 +351,7 @@ class WithoutRedis(Scenario):
         self.config = web(port, [backend]) + lock(redis_port, more).replace("wait: 20s", "wait: 500ms")
         return self.weir(self.config)
 
-    def test_traffic_goes_on_and_the_reload_is_refused(self):
+    def test_without_redis_traffic_continues_and_the_reload_is_refused(self):
         port, backend = free_port(), self.backend()
         proxy = self.proxy("", port, backend, free_port())
         report = proxy.reload(self.config + "limits: {header_count: 50}\n")
@@ -353,14 +360,14 @@ class WithoutRedis(Scenario):
         self.assertEqual(self.client(port).get("/")["status"], 200)
         self.assertEqual(proxy.metrics()["weir_lock_failures_total"], 1)
 
-    def test_or_it_proceeds_where_that_was_asked_for(self):
+    def test_without_redis_the_reload_proceeds_if_configured(self):
         port, backend = free_port(), self.backend()
         proxy = self.proxy(", on_unavailable: proceed", port, backend, free_port())
         self.assertEqual(proxy.reload(self.config + "limits: {header_count: 50}\n")["verdict"], "applied")
         proxy.wait_logged("reloading without it")
         self.assertEqual(proxy.status()["config"]["generation"], 2)
 
-    def test_a_redis_that_hangs_holds_up_no_one(self):
+    def test_a_hanging_redis_delays_no_client(self):
         redis, port, backend = Redis(self), free_port(), self.backend()
         proxy = self.proxy("", port, backend, redis.port)
         redis.process.send_signal(signal.SIGSTOP)
@@ -373,7 +380,7 @@ class WithoutRedis(Scenario):
         report = proxy.reload()
         self.assertEqual(report["verdict"], "applied", report)
 
-    def test_a_server_that_is_not_redis_is_told_as_such(self):
+    def test_a_server_that_is_not_redis_is_reported_as_such(self):
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -1,6 +1,6 @@
 """The lock moves to other servers, and the old ones are gone. Against real Redis servers on private ports."""
-from redis_server import Redis, lock
-from weir_test import Scenario, eventually, free_port, main, web
+from support.redis_server import Redis, lock
+from support.scenario import Scenario, eventually, free_port, main, web
 
 
 class Moves(Scenario):
@@ -67,7 +67,8 @@ class Moves(Scenario):
         self.assertEqual(self.a.call("EXISTS", "weir:{test}:lock"), "0")  # nothing was left there
         self.assertEqual(self.proxy.stop(), 0)
 
-    def test_a_fleet_that_brings_its_configurations_moves_by_the_files_of_its_machines(self):
+    def test_a_pushed_fleet_moves_its_lock_by_the_files_of_its_machines(self):
+        """The machines take their configuration from the fleet, but the servers of the lock from their own files."""
         self.start_on_a(source="fleet")
         self.a.kill()
         self.moves_by_force_only(0)
@@ -79,7 +80,7 @@ class Moves(Scenario):
         self.assertEqual(self.a.call("GET", "weir:{test}:fence"), str(fence + 1))
         self.assertGreater(self.proxy.reload(self.config(self.b, 53))["fence"], fence + 1)
 
-    def test_force_does_not_replace_the_lock_of_a_change_that_keeps_its_servers(self):
+    def test_force_does_not_skip_the_lock_of_a_change_that_keeps_its_servers(self):
         self.start_on_a()
         self.a.kill()
         report = self.proxy.reload(self.config(self.a, 52))
@@ -89,7 +90,7 @@ class Moves(Scenario):
         self.assertEqual(code, 1)
         self.assertIn("refused", out)
 
-    def test_a_move_by_force_that_makes_things_worse_is_taken_back(self):
+    def test_a_forced_move_that_makes_things_worse_is_rolled_back(self):
         self.a, self.b, self.port, self.origin, self.source = (
             Redis(self),
             Redis(self),

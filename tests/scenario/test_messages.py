@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 
-from weir_test import WEIR, Client, Scenario, eventually, free_port, main, web
+from support.scenario import WEIR, Client, Scenario, eventually, free_port, main, web
 
 GET = "GET / HTTP/1.1\r\nHost: a\r\n"
 
@@ -134,7 +134,7 @@ class OldClients(Scenario):
         self.assertEqual({r["fields"]["host"] for r in rude.requests}, {rude.address})
         self.assertEqual({r["fields"]["host"] for r in alive.requests}, {alive.address})
 
-    def test_kept_connections_are_said_to_be_kept(self):
+    def test_kept_connections_are_announced_as_kept(self):
         """`ab -k` waits for the end of a connection that is not."""
         port, seen = free_port(), self.backend()
         self.weir(
@@ -202,14 +202,14 @@ class FromBackends(Scenario):
         ):
             self.assertEqual(self.ask(f"HTTP/1.1 200 OK\r\n{bad}\r\n\r\nok")["status"], 502, bad)
 
-    def test_a_switch_to_another_protocol_than_was_asked_for_is_502(self):
+    def test_a_switch_to_a_protocol_that_was_not_requested_is_502(self):
         switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
         ask = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
         for upgrade in ("Upgrade: tcp\r\n", "Upgrade: h2c\r\n", "", "Upgrade: websocket, tcp\r\n"):
             self.assertEqual(self.ask(switch + upgrade + "\r\n", ask)["status"], 502, upgrade)
         self.assertEqual(self.ask(switch + "Upgrade: WebSocket\r\n\r\n", ask)["status"], 101)
 
-    def test_426_says_which_protocol_is_required(self):
+    def test_426_names_the_required_protocol(self):
         answer = self.ask(
             "HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.2\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n"
         )
@@ -260,7 +260,7 @@ class Edits(Scenario):
             got.append(data.decode("latin-1"))
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-        seen._serve = serve
+        seen.serve = serve
         return lambda: eventually(lambda: got, "the request is there")[0].split("\r\n")[1:-2]
 
     def values(self, lines, name):
@@ -282,10 +282,14 @@ class Edits(Scenario):
         )
 
     def test_what_weir_sets_itself_can_be_set_and_removed(self):
-        sent = "X-Forwarded-Proto: client\r\nX_Forwarded_Proto: client\r\nX-Forwarded-For: 9.9.9.9\r\nX-Real-IP: client\r\nForwarded: for=9.9.9.9\r\n"
+        sent = (
+            "X-Forwarded-Proto: client\r\nX_Forwarded_Proto: client\r\nX-Forwarded-For: 9.9.9.9\r\n"
+            "X-Real-IP: client\r\nForwarded: for=9.9.9.9\r\n"
+        )
         for trusted in (False, True):
             lines = self.arriving(
-                "{set: {X-Forwarded-Proto: https, X-Real-IP: '1.2.3.4', Forwarded: for=_me}, remove: [X-Forwarded-Host, x_forwarded_for]}",
+                "{set: {X-Forwarded-Proto: https, X-Real-IP: '1.2.3.4', Forwarded: for=_me}, "
+                "remove: [X-Forwarded-Host, x_forwarded_for]}",
                 sent,
                 trusted,
             )
@@ -313,7 +317,9 @@ class Edits(Scenario):
             self.addCleanup(lambda path=weir_file: os.path.exists(path) and os.unlink(path))
             with open(weir_file, "w") as f:
                 f.write(
-                    f'listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}\nroutes:\n  - {{pool: web, request_headers: {{set: {{{name}: x}}}}}}\npools: {{web: {{backends: ["127.0.0.1:1"]}}}}\n'
+                    f'listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}\nroutes:\n'
+                    f"  - {{pool: web, request_headers: {{set: {{{name}: x}}}}}}\n"
+                    f'pools: {{web: {{backends: ["127.0.0.1:1"]}}}}\n'
                 )
             done = subprocess.run([WEIR, "check", "-c", weir_file], capture_output=True, text=True)
             self.assertNotEqual(done.returncode, 0, name)

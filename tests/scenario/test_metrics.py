@@ -3,7 +3,7 @@ import os
 import re
 import time
 
-from weir_test import Scenario, eventually, free_port, main
+from support.scenario import Scenario, eventually, free_port, main
 
 
 class Metrics(Scenario):
@@ -25,7 +25,7 @@ routes:
             f'weir_requests_total{{listener="web",pool="{pool}",route="{route}",code="200"}}', 0
         )
 
-    def test_requests_are_counted_by_listener_pool_and_route_and_kept_over_reloads(self):
+    def test_requests_are_counted_by_listener_pool_and_route_across_reloads(self):
         client = self.client(self.port)
         for target, count in (("/api/x", 3), ("/y", 2)):
             for _ in range(count):
@@ -78,7 +78,7 @@ routes:
             lambda: client.get("/") and self.proxy.metrics()["process_cpu_seconds_total"] > before, "it uses time"
         )
 
-    def test_times_are_told_to_the_millisecond(self):
+    def test_times_are_logged_to_the_millisecond(self):
         begin = time.time()
         self.proxy.reload(self.config(more="  - {name: other, match: {path_prefix: /other/}, pool: api}\n"))
         end = time.time()

@@ -3,7 +3,6 @@
 Weir asks a name server of the scenario's own: it runs with an /etc/resolv.conf of its own, in a mount namespace."""
 import os
 import random
-import signal
 import socket
 import struct
 import subprocess
@@ -11,7 +10,7 @@ import tempfile
 import threading
 import unittest
 
-from weir_test import SANITIZED, Client, Scenario, can_connect, eventually, free_port, main
+from support.scenario import Client, Scenario, eventually, free_port, main
 
 TYPES = {1: "A", 28: "AAAA"}
 CHECK = "health_check: {type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 20, rise: 1}"
@@ -159,7 +158,7 @@ pools:
         report = self.proxy.reload(self.config(name="slow.test"))
         self.assertEqual(report["verdict"], "refused")
 
-    def test_weir_starts_without_the_backends_of_a_name_that_cannot_be_found_and_goes_on_looking(self):
+    def test_weir_starts_without_an_unresolvable_name_and_keeps_resolving_it(self):
         self.at("127.0.0.1")
         fixed = self.backend(name="fixed")
         config = (
@@ -192,7 +191,7 @@ routes:
         pools = {pool["name"]: pool for pool in self.proxy.status()["pools"]}
         self.assertNotIn("unresolved", pools["web"])
 
-    def test_a_start_from_the_last_good_configuration_goes_on_without_a_name_too(self):
+    def test_a_start_from_the_last_good_configuration_tolerates_missing_names(self):
         self.at("127.0.0.1")
         self.server.table["app.test"] = {"A": ["127.0.0.1"]}
         self.serve()
@@ -210,7 +209,7 @@ routes:
         )
         self.proxy.wait_logged('cannot find "app.test"')
 
-    def test_a_name_server_that_hangs_holds_up_neither_traffic_nor_reloads_nor_a_stop(self):
+    def test_a_hanging_name_server_delays_neither_traffic_nor_reload_nor_stop(self):
         self.at("127.0.0.1")
         self.server.table["app.test"] = {"A": ["127.0.0.1"]}
         self.serve()
@@ -231,9 +230,10 @@ routes:
         self.server.table["app.test"] = {"A": ["127.0.0.1", "127.0.0.2"]}
         self.serve(check="")
         self.proxy.wait_up(2)
-        change = lambda who, what: self.assertEqual(
-            self.proxy.admin("POST", f"/api/v1/backends/web/{who}?{what}")[0], 200
-        )
+
+        def change(who, what):
+            return self.assertEqual(self.proxy.admin("POST", f"/api/v1/backends/web/{who}?{what}")[0], 200)
+
         change("app@127.0.0.1", "state=drain")
         self.assertEqual(self.answers(), {"127.0.0.2"})
         change("app@127.0.0.1", "state=file")

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 
-from weir_test import SANITIZED, Scenario, can_connect, eventually, free_port, main, web
+from support.scenario import SANITIZED, Scenario, can_connect, eventually, free_port, main, web
 
 NGINX = """
 daemon off; master_process off; pid {d}/pid; error_log {d}/error.log;

@@ -1,44 +1,29 @@
-"""What becomes of long connections when their backend goes down (on_down), and of peers that have gone without a word."""
+"""Long connections whose backend goes down (on_down), and peers that vanish silently."""
 import socket
 import threading
 
-from weir_test import Scenario, eventually, free_port, main
+from support.scenario import Scenario, eventually, free_port, main
 
 
 class Long(Scenario):
     """Two backends that echo; each has a health port of its own, which may be closed."""
 
     def echo(self):
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
-        self.listeners.append(listener)
+        switched = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
         def serve(connection):
-            with connection:
-                while data := connection.recv(4096):
-                    if data.startswith(b"GET /slow"):
-                        self.gate.wait(30)
-                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
-                    elif data.startswith(b"GET "):
-                        connection.sendall(
-                            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-                        )
-                    else:
-                        connection.sendall(data)
+            while data := connection.recv(4096):
+                if data.startswith(b"GET /slow"):
+                    self.gate.wait(30)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
+                else:
+                    connection.sendall(switched if data.startswith(b"GET ") else data)
 
-        def accept():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        return listener.getsockname()[1]
+        self.echoes.append(self.raw_backend(serve))
+        return self.echoes[-1].port
 
     def serve(self, on_down, protocol="tcp", count=2):
-        self.gate, self.listeners, self.port = threading.Event(), [], free_port()
+        self.gate, self.echoes, self.port = threading.Event(), [], free_port()
         self.addCleanup(self.gate.set)
         self.health = [self.backend() for _ in range(count)]
         listed = ", ".join(
@@ -77,9 +62,9 @@ pools:
             return True
 
     def stop_listening(self, port):
-        next(listener for listener in self.listeners if listener.getsockname()[1] == port).shutdown(socket.SHUT_RDWR)
+        next(echo for echo in self.echoes if echo.port == port).listener.shutdown(socket.SHUT_RDWR)
 
-    def test_tcp_connections_to_a_backend_that_goes_down_are_closed_at_once_where_the_pool_says_so(self):
+    def test_on_down_close_ends_tcp_connections_to_a_backend_that_goes_down(self):
         self.serve("on_down: close")
         first, second = self.connect()
         self.put_down(1)
@@ -98,7 +83,8 @@ pools:
         for client in clients:
             self.assertEqual(self.says(client), b"hello")
 
-    def test_a_reload_that_says_so_closes_those_to_backends_that_are_down_already(self):
+    def test_a_reload_to_on_down_close_ends_connections_to_down_backends(self):
+        """These backends were down before the reload."""
         self.serve("on_down: keep")
         first, second = self.connect()
         self.put_down(1)
@@ -115,7 +101,7 @@ pools:
         self.assertEqual(tunnel.get("/ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101)
         self.assertEqual(self.says(tunnel), b"hello")
         slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
-        # An upgrade that is asked for, but not agreed to yet, is a tunnel too: it would begin at a backend that is down.
+        # An upgrade that is requested but not accepted yet is a tunnel too: it would begin at a backend that is down.
         late.send("GET /slow-ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         eventually(lambda: self.proxy.backends()["b0"]["active"] == 3, "all three are under way")
         self.put_down(0)
@@ -137,7 +123,7 @@ pools:
         self.assertEqual(second.rest(), b"")
         self.assertEqual(self.says(first), b"hello")
 
-    def test_the_kernel_looks_for_peers_that_have_gone_without_a_word(self):
+    def test_the_kernel_probes_peers_that_vanished_silently(self):
         self.serve("")
         clients = self.connect()
         weir, backends = self.port, {int(b["address"].rsplit(":", 1)[1]) for b in self.proxy.backends().values()}

@@ -3,7 +3,7 @@ import os
 import signal
 import tempfile
 
-from weir_test import Client, Scenario, eventually, free_port, main, web
+from support.scenario import Client, Scenario, eventually, free_port, main, web
 
 
 def websocket(connection, request):
@@ -21,7 +21,10 @@ class RunTime(Scenario):
         self.proxy = self.weir(self.config(), **kwargs)
 
     def config(self, weight=1, drain_timeout="10s"):
-        listed = f'{{name: one, address: "{self.one.address}", weight: {weight}}}, {{name: two, address: "{self.two.address}"}}'
+        listed = (
+            f'{{name: one, address: "{self.one.address}", weight: {weight}}}, {{name: two, '
+            f'address: "{self.two.address}"}}'
+        )
         return web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    {self.more}")
 
     def shares(self, count=20):
@@ -117,6 +120,7 @@ class OpenConnections(Scenario):
         self.proxy = self.weir(self.config())
 
     def config(self, with_echo=True):
+        state_dir = self.proxy.state_dir if hasattr(self, "proxy") else "STATE"
         first = f'{{name: echo, address: "{self.echo.address}"}}, ' if with_echo else ""
         return f"""listeners:
   web: {{address: "127.0.0.1:{self.port}", pool: web}}
@@ -125,7 +129,7 @@ pools:
   web:
     backends: [{first}{{name: other, address: "{self.other.address}", backup: {str(with_echo).lower()}}}]
     {self.close_after}
-process: {{workers: 2, state_dir: {self.proxy.state_dir if hasattr(self, "proxy") else "STATE"}, drain_timeout: {self.drain_timeout}}}
+process: {{workers: 2, state_dir: {state_dir}, drain_timeout: {self.drain_timeout}}}
 """
 
     def weir(self, config, **kwargs):
@@ -145,7 +149,7 @@ process: {{workers: 2, state_dir: {self.proxy.state_dir if hasattr(self, "proxy"
         client.send("ping")
         return client.reader.exactly(4) == b"ping"
 
-    def test_a_drained_backend_keeps_its_connections_and_maint_ends_them_after_the_drain_time(self):
+    def test_drain_keeps_connections_and_maint_ends_them_after_drain_timeout(self):
         self.serve(drain_timeout="3s")
         clients = self.connect()
         self.assertEqual(self.proxy.admin("POST", "/api/v1/backends/web/echo?state=drain")[0], 200)
@@ -159,7 +163,7 @@ process: {{workers: 2, state_dir: {self.proxy.state_dir if hasattr(self, "proxy"
         eventually(lambda: self.proxy.backends()["echo"]["active"] == 0, "nothing is left")
         self.assertEqual(self.proxy.backends()["echo"]["state"], "maint")
 
-    def test_one_that_is_ready_again_in_time_is_spared(self):
+    def test_a_backend_that_is_ready_again_in_time_is_spared(self):
         self.serve(drain_timeout="3s")
         self.other.script = websocket
         clients = self.connect()
@@ -172,7 +176,7 @@ process: {{workers: 2, state_dir: {self.proxy.state_dir if hasattr(self, "proxy"
         for client in clients:
             self.assertTrue(self.echoes(client))
 
-    def test_a_backend_that_leaves_keeps_its_connections_until_they_are_done(self):
+    def test_a_removed_backend_keeps_its_connections_until_they_are_done(self):
         self.serve()
         clients = self.connect()
         self.assertEqual(self.proxy.reload(self.config(with_echo=False))["verdict"], "applied")
@@ -190,7 +194,7 @@ process: {{workers: 2, state_dir: {self.proxy.state_dir if hasattr(self, "proxy"
         with Client(self.port) as client:
             self.assertEqual(client.get("/")["fields"]["x-backend"], "other")
 
-    def test_close_after_bounds_those_whose_route_or_listener_goes_and_nobody_else(self):
+    def test_close_after_bounds_only_those_whose_route_or_listener_is_removed(self):
         self.serve(close_after="close_after: 3s")
         route = "routes: [{name: ws, match: {path_prefix: /ws}, pool: web}]\n"
         self.assertEqual(self.proxy.reload(self.config() + route)["verdict"], "applied")

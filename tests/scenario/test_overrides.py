@@ -1,7 +1,7 @@
 """What operators change at run time belongs to a backend: it follows its names, and ends with it."""
 import json
 
-from weir_test import Scenario, eventually, free_port, main
+from support.scenario import Scenario, eventually, free_port, main
 
 
 class Overrides(Scenario):
@@ -35,7 +35,7 @@ reload: {{watch: false{self.rollback}}}
         self.proxy.write(config)
         return self.change("plan")[1]
 
-    def test_an_override_ends_with_its_backend_and_another_of_the_name_is_not_drained(self):
+    def test_an_override_ends_with_its_backend_and_spares_a_later_namesake(self):
         self.serve()
         self.assertEqual(self.change("drain", "web/b2")[0], 0)
         self.assertEqual(self.overrides(), [("web", "b2", self.two.address, "drain", None, True)])
@@ -95,7 +95,7 @@ reload: {{watch: false{self.rollback}}}
             self.assertEqual(self.overrides(), [("web", "b2", self.two.address, "drain", None, True)])
             self.assertEqual(self.proxy.backends()["b2"]["state"], "drain")
 
-    def test_an_override_without_effect_within_the_window_shows_and_can_be_cleared(self):
+    def test_an_override_without_effect_in_the_window_is_shown_and_clearable(self):
         self.serve(rollback=", rollback: {window: 10m}")
         self.change("drain", "web/b2")
         before = self.proxy.status()["config"]["hash"]

@@ -1,5 +1,5 @@
-"""The Debian package, on a private machine: it is installed, runs by what its unit says, reloads, is upgraded under load,
-removed and purged. systemd's part is played by fake_systemd.py, everything else is real."""
+"""The Debian package, on a private machine: it is installed, runs by what its unit says, reloads, is upgraded under
+load, removed and purged. systemd's part is played by fake_systemd.py, everything else is real."""
 import os
 import pwd
 import re
@@ -10,10 +10,10 @@ import tempfile
 import threading
 import unittest
 
-import private_machine
-from fake_systemd import Systemd
-from peers import is_running
-from weir_test import PATIENCE, SOURCE, Backend, Client, Scenario, eventually, has_failed, main
+from support import private_machine
+from support.fake_systemd import Systemd
+from support.peers import is_running
+from support.scenario import TIMEOUT, SOURCE, Backend, Client, Scenario, eventually, has_failed, main
 
 BUILD = os.path.abspath(os.environ.get("WEIR_BUILD", "build/dev"))
 UNIT, CONFIG, LOG = "/lib/systemd/system/weir.service", "/etc/weir/weir.yaml", "/var/log/weir/access.log"
@@ -37,7 +37,7 @@ def run(*command, code=0, **kwargs):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=4 * PATIENCE,
+        timeout=4 * TIMEOUT,
         **kwargs,
     )
     if done.returncode != code:
@@ -199,7 +199,7 @@ class Package(Scenario):
         self.assertIn("nonsense", run("systemctl", "reload", "weir.service", code=1))
         self.assertEqual(self.serves(), 200)
 
-    def test_an_upgrade_under_load_fails_no_request_and_keeps_an_edited_configuration(self):
+    def test_an_upgrade_under_load_fails_no_request_and_keeps_the_edited_file(self):
         self.install()
         self.set_configuration("# The administrator's.\n")
         edited, before = read(CONFIG), self.systemd.main
@@ -239,7 +239,7 @@ class Package(Scenario):
         with self.assertRaises(OSError):
             self.serves()
 
-    def test_a_policy_of_the_administrator_keeps_it_from_starting_and_from_being_upgraded(self):
+    def test_an_administrators_policy_prevents_the_start_and_the_hot_restart(self):
         self.addCleanup(lambda: os.path.exists(POLICY) and os.unlink(POLICY))
         write(POLICY, "#!/bin/sh\nexit 101\n", 0o755)
         self.install()
@@ -260,7 +260,7 @@ class Package(Scenario):
         finally:
             os.rename("/run/systemd/aside", "/run/systemd/system")
 
-    def test_removal_stops_it_and_keeps_what_is_the_administrators_and_a_purge_does_not(self):
+    def test_removal_keeps_what_the_administrator_owns_and_purge_removes_it(self):
         self.install()
         main_process = self.systemd.main
         self.assertEqual(self.serves(), 200)

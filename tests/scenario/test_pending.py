@@ -4,8 +4,8 @@ import os
 import signal
 import socket
 
-from redis_server import Redis, lock
-from weir_test import Scenario, eventually, free_port, main, web
+from support.redis_server import Redis, lock
+from support.scenario import Scenario, eventually, free_port, main, web
 
 MORE = "limits: {header_count: 50}\n"
 
@@ -54,7 +54,7 @@ class LostLease(PendingScenario):
         self.assertNotIn("known to be bad", self.proxy.log())
         self.assertNotIn("denylist", self.proxy.log())
 
-    def test_redis_that_is_away_for_longer_than_the_lease_only_delays_a_good_change(self):
+    def test_a_redis_outage_longer_than_the_lease_only_delays_a_good_change(self):
         self.watched("6s")
         self.redis.kill()
         self.wait_lost("could not be renewed: ")
@@ -89,7 +89,7 @@ class Retries(PendingScenario):
         self.redis.kill()
         self.proxy.write(self.config + MORE)
 
-    def test_what_was_asked_for_by_hup_is_retried_until_it_is_in_force(self):
+    def test_a_reload_by_hup_is_retried_until_it_is_in_force(self):
         self.without_redis("false")
         self.proxy.signal(signal.SIGHUP)
         pending = self.wait_pending()
@@ -137,7 +137,7 @@ class Retries(PendingScenario):
             self.assertIn("cannot listen on", pending["reason"])
         self.wait_in_force(pending["hash"])
 
-    def test_a_file_that_says_something_wrong_is_pending_without_another_try(self):
+    def test_an_invalid_file_is_pending_and_not_retried(self):
         port, backend = free_port(), self.backend()
         self.proxy = self.weir(web(port, [backend]), watch=True)
         self.proxy.write(web(port, [backend]) + "limits: {nonsense: 1}\n")
@@ -147,7 +147,7 @@ class Retries(PendingScenario):
         self.proxy.write(web(port, [backend]))
         eventually(lambda: self.pending() is None, "the file is what is in force again")
 
-    def test_an_include_that_cannot_be_read_is_said_so_until_it_can(self):
+    def test_an_unreadable_include_is_reported_until_it_can_be_read(self):
         port, backend = free_port(), self.backend()
         self.proxy = self.weir("include: [conf.d/*.yaml]\n" + web(port, [backend]), watch=True)
         os.mkdir(os.path.join(self.proxy.directory, "conf.d"))

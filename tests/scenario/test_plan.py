@@ -1,4 +1,4 @@
-"""`weir plan` asks the running process: its environment, its files, its ports, its names, its lock; and nothing changes."""
+"""`weir plan` asks the running process for its environment, files, ports, names and lock, and changes nothing."""
 import fcntl
 import json
 import os
@@ -6,8 +6,8 @@ import signal
 import socket
 import subprocess
 
-from redis_server import Redis, lock
-from weir_test import WEIR, Scenario, eventually, free_port, main, web
+from support.redis_server import Redis, lock
+from support.scenario import WEIR, Scenario, eventually, free_port, main, web
 
 MORE = "limits: {header_count: 50}\n"
 
@@ -66,7 +66,8 @@ class Refusals(PlanScenario):
         )
         self.assertEqual(self.proxy.status()["reload"]["last"]["trigger"], "start")
 
-    def test_an_address_that_cannot_be_bound_is_found_and_nothing_listens_there_afterwards(self):
+    def test_an_address_that_cannot_be_bound_is_found_without_listening_there(self):
+        """Nothing listens there after the plan either."""
         self.serve()
         busy, free = free_port(), free_port()
         with socket.socket() as holder:
@@ -105,7 +106,7 @@ class Refusals(PlanScenario):
         self.assertFalse(os.path.exists(path))
         self.assertEqual(self.proxy.status()["pools"][0].get("unresolved"), None)
 
-    def test_what_needs_a_restart_is_said_in_words(self):
+    def test_a_plan_explains_what_needs_a_restart(self):
         self.serve()
         state = self.folder()
         process = f"process: {{workers: 3, state_dir: {state}, drain_timeout: 10s}}\n"
@@ -113,17 +114,19 @@ class Refusals(PlanScenario):
             self.config + process, r"process: ~ process: workers 2 → 3, state_dir \S+ → \S+ \(needs a restart\)"
         )
         self.assertIn(
-            "    worker threads are started once, with the process; what is kept in the old directory is not moved: the fence, the denylist",
+            "    worker threads are started once, with the process; "
+            "what is kept in the old directory is not moved: the fence, the denylist",
             out,
         )
         self.assertIn(
-            "note: a restart of weir applies what needs one: open connections have 10s (process.drain_timeout) to finish",
+            "note: a restart of weir applies what needs one: open connections have 10s (process.drain_timeout) to "
+            "finish",
             out,
         )
         self.assertIn("a reload would be refused: what needs a restart cannot be changed while weir runs\n", out)
         self.assertEqual(os.listdir(state), [])
 
-    def test_the_state_of_a_backend_is_said_in_words(self):
+    def test_a_plan_explains_the_state_of_a_backend(self):
         self.serve()
         for state, words in (
             ("drain", "gets no new clients; those that a sticky cookie ties to it stay"),
@@ -208,11 +211,11 @@ class Circumstances(PlanScenario):
                 rf"note: the lock is held by process {os.getpid()} \(.+\): a reload waits for it, for at most 1s "
                 r"\(reload.lock.wait\), and is then refused\n",
             )
-            self.assertEqual(self.proxy.reload()["verdict"], "refused")  # as it was told
+            self.assertEqual(self.proxy.reload()["verdict"], "refused")  # as the plan said
         self.assertNotIn("the lock is held", self.plan()[1])
         self.assertEqual(self.proxy.reload()["verdict"], "applied")
 
-    def test_what_the_fleet_knows_to_be_bad_is_told(self):
+    def test_what_the_fleet_knows_to_be_bad_is_reported(self):
         redis = Redis(self)
         self.serve(more=lock(redis.port, wait="20s"))
         self.proxy.write(self.config + MORE)
@@ -241,7 +244,8 @@ class Circumstances(PlanScenario):
 
 
 class NoProcess(PlanScenario):
-    def test_without_a_process_it_compares_with_the_last_configuration_that_worked_and_says_so(self):
+    def test_without_a_process_the_plan_compares_with_the_last_good_file(self):
+        """The last configuration that worked is compared, and the plan says so."""
         self.serve()
         self.proxy.reload(self.config + MORE)
         self.proxy.stop()
@@ -249,7 +253,8 @@ class NoProcess(PlanScenario):
         self.assertEqual((code, err), (0, ""))
         self.assertRegex(
             out,
-            r"^~ limits: header_count 50 → 60\nnote: no weir answers at .*refused: compared with the last configuration that worked, by this command and its environment\n$",
+            r"^~ limits: header_count 50 → 60\nnote: no weir answers at .*refused: compared with the last "
+            r"configuration that worked, by this command and its environment\n$",
         )
         self.proxy.write(self.config + "limits: {nonsense: 60}\n")
         self.assertEqual(self.plan()[0], 1)
@@ -277,7 +282,8 @@ class Rights(PlanScenario):
                 f.write(f"a token that is {name}\n")
         admin = free_port()
         self.serve(
-            more=f'admin: {{address: "127.0.0.1:{admin}", token_file: {tokens["full"]}, read_token_file: {tokens["read"]}}}\n',
+            more=f'admin: {{address: "127.0.0.1:{admin}", token_file: {tokens["full"]}, '
+            f'read_token_file: {tokens["read"]}}}\n',
             admin_port=admin,
         )
         self.proxy.write(self.config + MORE)

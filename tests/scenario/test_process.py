@@ -3,12 +3,11 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import threading
 import urllib.request
 
-from weir_test import SOURCE, WEIR, Scenario, Weir, can_connect, eventually, free_port, main, read_file, web
+from support.scenario import SOURCE, WEIR, Scenario, Weir, can_connect, eventually, free_port, main, read_file, web
 
 
 def command(*args, **kwargs):
@@ -23,9 +22,10 @@ class Commands(Scenario):
             f.write(text)
         return path
 
-    def test_check_tells_every_error_with_its_place(self):
+    def test_check_reports_every_error_with_its_place(self):
         path = self.file(
-            'listeners:\n  web: {address: "127.0.0.1:1", pool: wbe}\npools:\n  web: {backends: ["127.0.0.1:2"], wieght: 3}\n'
+            'listeners:\n  web: {address: "127.0.0.1:1", pool: wbe}\npools:\n'
+            '  web: {backends: ["127.0.0.1:2"], wieght: 3}\n'
         )
         for args in (("check", "-c", path), ("-t", "-c", path), ("run", "-c", path)):
             code, out, err = command(*args)
@@ -51,7 +51,7 @@ class Commands(Scenario):
             self.assertEqual(command(*args)[0], 2, args)
         self.assertEqual(command("--help")[0], 0)
 
-    def test_a_process_that_is_not_there_is_1_with_a_reason(self):
+    def test_commands_without_a_process_exit_with_1_and_a_reason(self):
         code, _, err = command("status", "--admin", f"127.0.0.1:{free_port()}")
         self.assertEqual(code, 1)
         self.assertIn("no weir answers at", err)
@@ -117,13 +117,13 @@ class Signals(Scenario):
         self.assertEqual(busy.reader.response()["body"], b"half")
         self.assertEqual(proxy.process.wait(20), 0)
 
-    def test_what_was_asked_before_an_answer_could_say_close_is_answered(self):
+    def test_a_request_sent_before_connection_close_was_seen_is_answered(self):
         backend, port = self.slow(), free_port()
         proxy = self.weir(web(port, [backend]))
         client = self.client(port)
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         eventually(lambda: backend.requests, "the request is there")
-        self.assertEqual(client.reader.head()[1].get("connection"), None)  # it was told that the connection is kept
+        self.assertEqual(client.reader.head()[1].get("connection"), None)  # the response announced a kept connection
         proxy.signal(signal.SIGTERM)
         eventually(lambda: not can_connect(port), "the listener is closed")
         client.send("POST /next HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
@@ -184,7 +184,10 @@ class Signals(Scenario):
         directory = self.weir(web(free_port(), [backend])).directory
         path = os.path.join(directory, "access.log")
         proxy = self.weir(web(port, [backend]) + f"logging: {{access: {{output: {path}, format: json}}}}\n")
-        read = lambda p: read_file(p) if os.path.exists(p) else ""
+
+        def read(p):
+            return read_file(p) if os.path.exists(p) else ""
+
         client = self.client(port)
         client.get("/one")
         eventually(lambda: "/one" in read(path), "the line is written")
@@ -211,11 +214,12 @@ class Seeing(Scenario):
         first, second = proxy.access_log().splitlines()
         self.assertRegex(
             first,
-            r'^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /x\?y HTTP/1\.1" 200 \d+ "http://r/" "te\\x22st" -$',
+            r'^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /x\?y HTTP/1\.1" 200 \d+ "http://r/" '
+            r'"te\\x22st" -$',
         )
         self.assertRegex(second, r'^127\.0\.0\.1 - - \[[^]]+\] "nonsense" 400 \d+ "-" "-" bad_request$')
 
-    def test_a_log_pipe_that_nobody_reads_stops_no_one(self):
+    def test_a_log_pipe_without_a_reader_does_not_block_traffic(self):
         port, backend = free_port(), self.backend()
         read, write = os.pipe()
         self.addCleanup(os.close, read)
@@ -301,7 +305,7 @@ class Seeing(Scenario):
             process.terminate()
             process.wait(20)
 
-    def test_more_connections_than_allowed_wait_their_turn(self):
+    def test_connections_over_the_limit_wait_to_be_accepted(self):
         port, backend = free_port(), self.backend()
         directory = self.weir(web(free_port(), [backend])).directory
         self.weir(
@@ -346,7 +350,7 @@ class Documents(Scenario):
                     checked += 1
         self.assertGreaterEqual(checked, 2)
 
-    def test_every_command_in_the_documents_is_one_that_there_is(self):
+    def test_every_command_in_the_documents_exists(self):
         for name in ("README.md", "docs/configuration.md", "docs/fleet.md"):
             with open(os.path.join(SOURCE, name)) as f:
                 text = f.read()

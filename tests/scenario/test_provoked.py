@@ -2,7 +2,7 @@
 import socket
 import threading
 
-from weir_test import Client, Scenario, eventually, free_port, main, web
+from support.scenario import Client, Scenario, eventually, free_port, main, web
 
 RULES = "{consecutive_errors: 3, base_time: 1h, max_ejected: 100%}"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -81,23 +81,14 @@ class Provoked(Scenario):
 
     def serve_raw(self, answer):
         """A backend that reads what has been sent, answers with these bytes, and closes."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
 
-        def run():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    received = b""
-                    while not received.endswith(b"but these" if b"Content-Length" in received else b"\r\n\r\n"):
-                        received += connection.recv(65536)
-                    connection.sendall(answer)
+        def serve(connection):
+            received = b""
+            while not received.endswith(b"but these" if b"Content-Length" in received else b"\r\n\r\n"):
+                received += connection.recv(65536)
+            connection.sendall(answer)
 
-        threading.Thread(target=run, daemon=True).start()
-        self.port, address = free_port(), f"127.0.0.1:{listener.getsockname()[1]}"
+        self.port, address = free_port(), self.raw_backend(serve).address
         self.proxy = self.weir(
             web(self.port, [address]).replace("    backends", f"    outlier_ejection: {RULES}\n    backends")
         )

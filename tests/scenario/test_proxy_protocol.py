@@ -1,14 +1,16 @@
-"""The PROXY protocol: who the client is, told by a load balancer in front and told on to the backends."""
+"""The PROXY protocol: a load balancer in front sends the client's address, and weir passes it to the backends."""
 import socket
 import struct
 
-from weir_test import Backend, Reader, Scenario, eventually, free_port, main
+from support.scenario import Backend, Reader, Scenario, eventually, free_port, main
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
 def v2(source, destination, command=0x21, family=0x11, more=b""):
-    pack = lambda a: socket.inet_pton(socket.AF_INET, a[0])
+    def pack(a):
+        return socket.inet_pton(socket.AF_INET, a[0])
+
     addresses = pack(source) + pack(destination) + struct.pack("!HH", source[1], destination[1]) + more
     return SIGNATURE + struct.pack("!BBH", command, family, len(addresses)) + addresses
 
@@ -20,7 +22,7 @@ class ProxiedBackend(Backend):
         self.headers = []
         super().__init__()
 
-    def _serve(self, connection):
+    def serve(self, connection):
         reader = Reader(connection)
         try:
             while len(reader.buffer) < len("PROXY UNKNOWN\r\n") and reader.more():
@@ -48,7 +50,13 @@ class Receiving(Scenario):
         self.port, self.seen = free_port(), backend or self.backend()
         self.proxy = self.weir(
             f"""
-listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web, trusted_proxies: [{trusted}], accept_proxy_protocol: true}}}}
+listeners:
+  web:
+    address: "127.0.0.1:{self.port}"
+    protocol: {protocol}
+    pool: web
+    trusted_proxies: [{trusted}]
+    accept_proxy_protocol: true
 pools: {{web: {{backends: ["{self.seen.address}"]}}}}
 timeouts: {{client_header: {header}}}
 """,
@@ -58,7 +66,7 @@ timeouts: {{client_header: {header}}}
     def refused(self):
         return self.proxy.metrics()['weir_proxy_headers_refused_total{listener="web"}']
 
-    def test_the_address_that_is_told_is_the_clients(self):
+    def test_the_announced_address_is_the_client(self):
         self.serve()
         for header, ip in (
             (b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\n", "203.0.113.7"),
@@ -141,7 +149,7 @@ timeouts: {{client_header: {header}}}
         self.assertEqual(self.client(self.port).rest(), b"")
         self.assertEqual(self.refused(), 2)
 
-    def test_a_header_of_somebody_who_is_not_trusted_closes_the_connection(self):
+    def test_a_header_from_an_untrusted_address_closes_the_connection(self):
         self.serve(trusted="10.0.0.0/8")
         for data in (
             b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -150,14 +158,14 @@ timeouts: {{client_header: {header}}}
             self.assertEqual(self.client(self.port).send(data).rest(), b"")
         self.assertEqual(self.seen.connections, [])
 
-    def test_a_tcp_listener_takes_it_off(self):
+    def test_a_tcp_listener_strips_the_header(self):
         self.serve(protocol="tcp")
         client = self.client(self.port)
         client.send(b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\nGET / HTTP/1.1\r\nHost: raw\r\n\r\n")
         self.assertEqual(client.reader.response()["status"], 200)
         self.assertEqual(self.seen.requests[-1]["fields"], {"host": "raw"})
 
-    def test_it_needs_trusted_proxies(self):
+    def test_the_proxy_protocol_needs_trusted_proxies(self):
         self.serve()
         self.proxy.write(
             f"""
@@ -189,28 +197,28 @@ pools: {{web: {{backends: ["{self.seen.address}"], send_proxy_protocol: {version
             return f"PROXY TCP4 {source[0]} {destination[0]} {source[1]} {destination[1]}\r\n".encode()
         return v2(source, destination)
 
-    def test_backends_are_told_who_the_client_is(self):
+    def test_backends_get_the_address_of_the_client(self):
         for version in ("v1", "v2"):
             self.serve(version)
             first, second = self.client(self.port), self.client(self.port)
             for client in (first, second, first):
                 self.assertEqual(client.get("/")["status"], 200)
-                # Whoever closes first keeps the port for a while: that had better not be weir.
+                # The side that closes first keeps the port in TIME_WAIT: let that be the client.
                 self.assertEqual(self.seen.requests[-1]["fields"]["connection"], "close")
             self.assertEqual(self.seen.headers, [self.expected(version, c) for c in (first, second, first)])
             self.assertEqual(self.seen.broken, [])
 
-    def test_a_tcp_backend_hears_it_before_the_client_says_a_word(self):
+    def test_a_tcp_backend_gets_the_header_before_any_byte_of_the_client(self):
         for version in ("v1", "v2"):
             self.serve(version, protocol="tcp")
             client = self.client(self.port)
             eventually(lambda: self.seen.headers == [self.expected(version, client)], "the header is there")
             self.assertEqual(client.get("/")["status"], 200)
 
-    def test_what_was_told_in_front_is_told_on(self):
+    def test_a_received_address_is_passed_on_to_the_backend(self):
         self.serve("v2", front=", accept_proxy_protocol: true, trusted_proxies: [127.0.0.1]")
-        told = v2(("203.0.113.8", 5), ("192.0.2.1", 80))
-        for header, expected in ((told, told), (b"PROXY UNKNOWN\r\n", SIGNATURE + b"\x21\0\0\0")):
+        header2 = v2(("203.0.113.8", 5), ("192.0.2.1", 80))
+        for header, expected in ((header2, header2), (b"PROXY UNKNOWN\r\n", SIGNATURE + b"\x21\0\0\0")):
             client = self.client(self.port)
             self.assertEqual(client.send(header).get("/")["status"], 200)
             self.assertEqual(self.seen.headers[-1], expected)

@@ -4,9 +4,9 @@ import os
 import subprocess
 import tempfile
 
-from fleet_test import FleetScenario
-from redis_server import Redis, took_turns
-from weir_test import WEIR, Client, eventually, free_port, main
+from support.fleet import FleetScenario
+from support.redis_server import Redis, took_turns
+from support.scenario import WEIR, Client, eventually, free_port, main
 
 
 class Push(FleetScenario):
@@ -23,9 +23,8 @@ class Push(FleetScenario):
         with Client(self.ports[i]) as client:
             return client.get("/")["fields"].get("x-backend")
 
-    def test_a_push_reaches_every_machine_a_bad_one_stops_at_the_first_and_a_rollback_brings_the_last_good_one_back(
-        self,
-    ):
+    def test_a_push_reaches_every_machine_and_a_bad_push_only_the_first(self):
+        """A fleet rollback then brings the last good configuration back."""
         self.members(4, Redis(self), source="fleet")
         events = self.redis.watch(self)
         new = self.backend(name="new")
@@ -92,7 +91,7 @@ class Push(FleetScenario):
         self.assertEqual(json.loads(done.stdout.splitlines()[0])["version"], 5)  # numbers do not begin anew
         self.assertEqual(len(self.hashes()), 1)
 
-    def test_a_machine_that_starts_does_not_take_what_the_fleet_knows_to_be_bad(self):
+    def test_a_starting_machine_does_not_run_what_the_fleet_knows_to_be_bad(self):
         self.members(2, Redis(self), source="fleet")
         new = self.backend(name="new")
         self.assertEqual(self.run_fleet("push", self.pushed([new])).returncode, 0)
@@ -132,7 +131,8 @@ class Push(FleetScenario):
         self.redis.call("DEL", "weir:{test}:lock")
         eventually(lambda: [self.answers(i) for i in range(2)] == ["new"] * 2, "and take it all the same")
 
-    def test_machines_that_wait_for_less_than_a_window_wait_on_while_others_get_through(self):
+    def test_machines_whose_wait_is_shorter_than_a_window_keep_waiting(self):
+        """The wait starts again when another machine's change has passed."""
         self.wait = "1s"
         self.members(3, Redis(self), source="fleet", window="2500ms")
         done = self.run_fleet("push", self.pushed([self.backend(name="new")]))
@@ -140,7 +140,7 @@ class Push(FleetScenario):
         self.assertEqual([json.loads(line)["verdict"] for line in done.stdout.splitlines()[1:]], ["good"] * 3)
         self.assertEqual([self.answers(i) for i in range(3)], ["new"] * 3)
 
-    def test_what_cannot_be_pushed_is_told_with_its_place_and_nothing_is_stored(self):
+    def test_what_cannot_be_pushed_is_reported_with_its_place_and_not_stored(self):
         self.members(1, Redis(self), source="fleet", window="2s")
 
         def refused(path, *words):

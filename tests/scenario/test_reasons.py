@@ -5,14 +5,14 @@ import re
 import socket
 import threading
 
-from reasons_test import ReasonScenario, hangs, says
-from weir_test import SOURCE, eventually, free_port, main, web
+from support.reasons import ReasonScenario, hangs, says
+from support.scenario import SOURCE, eventually, free_port, main, web
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Reasons(ReasonScenario):
-    def test_kinds_of_broken_responses_are_told_apart(self):
+    def test_kinds_of_broken_responses_have_different_reasons(self):
         cases = [
             (b"HTTP/1.1 200 OK\r\nBad Name: 1\r\nContent-Length: 0\r\n\r\n", "bad_response_head", "colon", b"Bad Name"),
             (b"\x16\x03\x01 this is not HTTP\r\n\r\n", "bad_response_head", "", b"\\x16\\x03\\x01"),
@@ -48,7 +48,7 @@ class Reasons(ReasonScenario):
                 self.assertRegex(error["at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
                 self.proxy.wait_logged(rf"request failed: {reason}.* target=.*{re.escape(shown.decode())}")
 
-    def test_a_response_that_breaks_off_is_logged_with_its_status_and_its_reason(self):
+    def test_a_truncated_response_is_logged_with_its_status_and_its_reason(self):
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
         chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         for answer, reason in (
@@ -73,7 +73,7 @@ class Reasons(ReasonScenario):
                 self.counted(reason)
                 self.assertEqual(self.last_error()["reason"], reason)
 
-    def test_a_stream_that_is_cut_is_told_from_one_that_ends(self):
+    def test_a_truncated_stream_differs_from_a_complete_one(self):
         def script(connection, request):
             if request["target"] == "/whole":
                 connection.sendall(WHOLE)
@@ -117,7 +117,8 @@ class Reasons(ReasonScenario):
         self.assertEqual(self.proxy.backends()[alive.address]["last_errors"], [])
         self.assertFalse([k for k in self.proxy.metrics() if k.startswith("weir_failures_total")])
 
-    def test_a_refused_request_shows_method_host_and_target_as_far_as_they_were_read(self):
+    def test_a_refused_request_shows_what_was_read_of_its_head(self):
+        """Method, host and target are logged as far as weir has read them."""
         self.start([self.backend()], "limits: {header_size: 1KiB}\ntimeouts: {client_header: 300ms}\n")
         cases = [
             ("GET /a HTTP/1.1\r\nHost: shop\r\nBad\x01Name: 1\r\n\r\n", 400, "bad_request", "GET", "/a", "shop"),
@@ -265,7 +266,12 @@ pools:
         port = free_port()
         self.start(
             None,
-            listeners=f"""listeners: {{web: {{address: "127.0.0.1:{port}", pool: web, accept_proxy_protocol: true, trusted_proxies: [127.0.0.1]}}}}
+            listeners=f"""listeners:
+  web:
+    address: "127.0.0.1:{port}"
+    pool: web
+    accept_proxy_protocol: true
+    trusted_proxies: [127.0.0.1]
 pools: {{web: {{backends: ["{self.backend().address}"]}}}}
 """,
         )
@@ -304,7 +310,8 @@ pools: {{web: {{backends: ["{self.backend().address}"]}}}}
         self.assertLessEqual(first["first_byte_ms"], first["duration_ms"])
         self.assertIsNone(second["connect_ms"])  # a kept connection
 
-    def test_received_bytes_have_the_body_that_comes_with_the_head_and_move_while_a_stream_runs(self):
+    def test_received_bytes_include_the_first_body_bytes_and_grow_in_a_stream(self):
+        """The first bytes of the body come together with the head."""
         chunk, more = b"400\r\n" + b"a" * 1024 + b"\r\n", []
 
         def stream(connection, request):

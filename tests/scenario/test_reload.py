@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 
-from weir_test import SANITIZED, Scenario, can_connect, eventually, free_port, main, web
+from support.scenario import SANITIZED, Scenario, can_connect, eventually, free_port, main, web
 
 CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 20}"
 
@@ -130,7 +130,7 @@ class AllOrNothing(Scenario):
         one, two, port, other = self.backend(), self.backend(), free_port(), free_port()
         proxy = self.weir(
             web(port, [one, two]) + "reload: {watch: false, rollback: {window: 20m}}\n"
-        )  # nothing is kept meanwhile
+        )  # so nothing is written to the state directory
         self.assertEqual(self.client(port).get("/")["status"], 200)
         eventually(
             lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="200"}') == 1,
@@ -140,7 +140,7 @@ class AllOrNothing(Scenario):
 
         def links_of(pid):
             for fd in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                with contextlib.suppress(FileNotFoundError):  # closed in the meantime
                     yield os.readlink(f"/proc/{pid}/fd/{fd}")
 
         def tables():
@@ -163,11 +163,12 @@ class AllOrNothing(Scenario):
             }
 
         eventually(lambda: [b["idle"] for b in proxy.backends().values()].count(1) == 1, "the connection is kept")
-        fresh = web(port, [two, self.backend()], more=f"limits: {{header_count: 50}}")
+        fresh = web(port, [two, self.backend()], more="limits: {header_count: 50}")
         files = {
             "a busy port": fresh.replace(
                 "  web: {address",
-                f'  more: {{address: "127.0.0.1:{other}", pool: web}}\n  busy: {{address: "127.0.0.1:{busy.getsockname()[1]}", pool: web}}\n  web: {{address',
+                f'  more: {{address: "127.0.0.1:{other}", pool: web}}\n'
+                f'  busy: {{address: "127.0.0.1:{busy.getsockname()[1]}", pool: web}}\n  web: {{address',
             ),
             "a log that cannot be opened": fresh + "logging: {access: {output: /nowhere/access.log}}\n",
             "a token that cannot be read": fresh.replace(
@@ -196,7 +197,7 @@ class AllOrNothing(Scenario):
             report["errors"][0], r"weir.yaml:\d+:\d+: process: ~ process: workers 2 → 3 \(needs a restart\)$"
         )
 
-    def test_plan_says_what_would_change_and_changes_nothing(self):
+    def test_plan_shows_what_would_change_and_changes_nothing(self):
         port, one, two = free_port(), self.backend(), self.backend()
         proxy = self.weir(web(port, [one]))
         proxy.write(web(port, [one, two]) + "retries: {attempts: 3}\n")
@@ -234,7 +235,7 @@ class NothingIsLost(Scenario):
         self.assertEqual(client.get("/")["status"], 200)  # on the same connection
         self.assertEqual(len([c for c in alive.requests if c["target"] == "/"]), 11)
 
-    def test_round_robin_goes_on_where_it_was(self):
+    def test_round_robin_continues_where_it_was(self):
         port, backends = free_port(), [self.backend(name=n) for n in "abc"]
         config = web(port, backends)
         proxy = self.weir(config, workers=1)
@@ -345,14 +346,15 @@ pools:
         client.send("GET / HTTP/1.1\r\nHo")
         eventually(lambda: proxy.metrics()['weir_connections_active{listener="web"}'] == 1, "it is connected")
         proxy.reload(
-            f'listeners: {{new: {{address: "127.0.0.1:{free_port()}", pool: other}}}}\npools: {{other: {{backends: ["{other.address}"]}}}}\n'
+            f'listeners: {{new: {{address: "127.0.0.1:{free_port()}", pool: other}}}}\n'
+            f'pools: {{other: {{backends: ["{other.address}"]}}}}\n'
         )
         client.send("st: a\r\n\r\n")
         answer = client.reader.response()
         self.assertEqual((answer["status"], answer["fields"]["connection"]), (200, "close"))
         self.assertEqual(len(backend.requests), 1)
 
-    def test_a_websocket_lives_through_twenty_reloads_one_of_which_removes_its_route(self):
+    def test_a_websocket_lives_through_twenty_reloads_and_the_end_of_its_route(self):
         port, ws, rest = free_port(), self.backend(websocket), self.backend()
         route = "routes: [{match: {path_prefix: /ws}, pool: ws}]\n"
         pool = f'  ws: {{backends: ["{ws.address}"]}}\n'

@@ -3,7 +3,7 @@ import socket
 import threading
 import time
 
-from weir_test import Backend, Client, Scenario, free_port, web, main
+from support.scenario import Backend, Client, Scenario, free_port, web, main
 
 
 class Retries(Scenario):
@@ -30,7 +30,7 @@ class Retries(Scenario):
         self.weir(web(port, [hung], more="timeouts: {connect: 300ms}"), workers=1)
         self.assertEqual(self.client(port).get("/")["status"], 504)
 
-    def test_attempts_are_a_limit_and_no_backend_is_asked_twice(self):
+    def test_attempts_are_limited_and_no_backend_is_tried_twice(self):
         port = free_port()
         rude = [
             self.backend(lambda connection, _: connection.shutdown(socket.SHUT_RDWR), name=f"r{i}") for i in range(4)
@@ -62,7 +62,7 @@ class Retries(Scenario):
         self.assertEqual(metrics["weir_retries_total"] + metrics["weir_retries_refused_total"], 300)
         self.assertEqual(sum(len(b.requests) for b in rude), 300 + metrics["weir_retries_total"])
 
-    def test_a_retry_after_a_reload_goes_to_those_who_are_there_by_then(self):
+    def test_a_retry_after_a_reload_goes_to_the_new_backends(self):
         port, gone, new = free_port(), self.backend(name="gone"), self.backend(name="new")
         asked, go_on = threading.Event(), threading.Event()
 
@@ -72,12 +72,15 @@ class Retries(Scenario):
             connection.shutdown(socket.SHUT_RDWR)
 
         slow = self.backend(hold, name="slow")
-        config = lambda backends: web(port, [], "").replace(
-            "backends: []",
-            "backends: ["
-            + ", ".join(f'{{name: {b.name}, address: "{b.address}", weight: {w}}}' for b, w in backends)
-            + "]",
-        )
+
+        def config(backends):
+            return web(port, [], "").replace(
+                "backends: []",
+                "backends: ["
+                + ", ".join(f'{{name: {b.name}, address: "{b.address}", weight: {w}}}' for b, w in backends)
+                + "]",
+            )
+
         proxy = self.weir(config([(slow, 2), (gone, 1)]), workers=1)
         client = self.client(port).send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertTrue(asked.wait(30))
@@ -109,7 +112,7 @@ class Retries(Scenario):
         class Deaf(Backend):
             """Closes a connection as soon as the second request begins: the pool could not know."""
 
-            def _serve(self, connection):
+            def serve(self, connection):
                 count = 0
 
                 def script(conn, request):
@@ -120,7 +123,7 @@ class Retries(Scenario):
                     self.echo(conn, request)
 
                 self.script = script
-                super()._serve(connection)
+                super().serve(connection)
 
         backend = Deaf()
         self.addCleanup(backend.close)

@@ -1,11 +1,12 @@
-"""A change that makes things worse is taken back by itself, and remembered; the last one that worked is kept on disk."""
+"""A change that makes things worse is taken back by itself, and remembered; the last one that worked is kept on
+disk."""
 import contextlib
 import os
 import re
 import socket
 import threading
 
-from weir_test import WEIR, Client, Scenario, can_connect, eventually, free_port, main, web
+from support.scenario import WEIR, Client, Scenario, can_connect, eventually, free_port, main, web
 
 CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 9, rise: 1}"
 
@@ -45,7 +46,8 @@ class Rollback(Scenario):
         """Well-formed, valid, and every backend in it is dead."""
         return self.config([f"127.0.0.1:{free_port()}"])
 
-    def test_a_file_that_makes_every_backend_unhealthy_is_taken_back_and_refused_from_then_on(self):
+    def test_a_file_that_makes_every_backend_unhealthy_is_rolled_back(self):
+        """From then on it is refused."""
         self.serve()
         before, bad = self.proxy.status()["config"]["hash"], self.bad_file()
         report = self.proxy.reload(bad)
@@ -63,10 +65,10 @@ class Rollback(Scenario):
         metrics = self.proxy.metrics()
         self.assertEqual(metrics['weir_reloads_total{verdict="rolled_back"}'], 1)
         self.assertEqual(metrics["weir_reload_last_success"], 0)
-        changed = self.proxy.reload(bad + "# changed\n")  # judged anew
+        changed = self.proxy.reload(bad + "# changed\n")  # another file, so it gets another verdict
         self.assertEqual(changed["verdict"], "rolled_back")
 
-    def test_the_command_waits_for_the_verdict_and_insists_where_it_is_told_to(self):
+    def test_the_command_waits_for_the_verdict_and_can_force_the_file(self):
         self.serve()
         self.proxy.write(self.bad_file())
         code, out, err = self.proxy.command("reload", "--wait", "-c", self.proxy.path)
@@ -86,7 +88,7 @@ class Rollback(Scenario):
         self.assertGreater(len(set(re.findall(rb"watched for (\d) s more: web 2/2", shown))), 1)
         self.assertRegex(shown.split(b"\x1b[K")[-1], rb"applied \(hash [0-9a-f]{12}, fence \d+, \d+ ms\)")
 
-    def test_a_good_change_stands_its_window_and_is_kept(self):
+    def test_a_good_change_passes_its_canary_window(self):
         self.serve(window="2s")
         other = self.backend(name="other")
         done = []
@@ -99,13 +101,14 @@ class Rollback(Scenario):
         with open(last_good(self.proxy)) as f:
             self.assertIn(done[0]["hash"], f.read())
 
-    def test_requests_that_begin_to_fail_take_it_back(self):
+    def test_requests_that_begin_to_fail_roll_the_change_back(self):
         self.serve()
-        sick = self.backend(
-            lambda c, r: c.sendall(
-                f"HTTP/1.1 {'200 OK' if r['target'] == '/healthz' else '500 Sick'}\r\nContent-Length: 0\r\n\r\n".encode()
-            )
-        )
+
+        def answer(connection, request):
+            status = "200 OK" if request["target"] == "/healthz" else "500 Sick"
+            connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+        sick = self.backend(answer)
         over = threading.Event()
 
         def load():
@@ -125,7 +128,7 @@ class Rollback(Scenario):
         self.assertRegex(report["errors"][0], "pool web: [0-9]+% of its requests fail, 0% did before")
         self.assertEqual(self.serves(), "good")
 
-    def test_whom_live_traffic_has_put_out_meanwhile_serves_again(self):
+    def test_a_backend_ejected_during_the_window_serves_after_the_rollback(self):
         self.serve()
         ejection = "    outlier_ejection: {consecutive_errors: 3, base_time: 1h, max_ejected: 100%}\n"
         config = self.config([self.good]).replace("    backends", ejection + "    backends")
@@ -199,7 +202,7 @@ class Rollback(Scenario):
         self.assertFalse(can_connect(moved))
         self.assertEqual(self.serves(), "good")
 
-    def test_a_wrong_check_is_taken_back_and_the_backends_are_as_healthy_as_before(self):
+    def test_a_wrong_check_is_rolled_back_and_the_old_health_is_restored(self):
         def good(connection, request):
             status = "404 Not Found" if request["target"] == "/wrong" else "200 OK"
             connection.sendall(f"HTTP/1.1 {status}\r\nX-Backend: good\r\nContent-Length: 0\r\n\r\n".encode())
@@ -225,7 +228,7 @@ class Rollback(Scenario):
         self.assertEqual(self.proxy.states(), ["up"])
         self.assertEqual(self.serves(), "good")
 
-    def test_one_that_cannot_be_taken_back_is_said_so_and_is_not_the_last_good_one(self):
+    def test_a_failed_rollback_is_reported_and_is_not_the_last_good_one(self):
         self.serve()
         eventually(lambda: can_connect(self.port), "it listens")
         moved, done = free_port(), []
@@ -271,7 +274,7 @@ class LastGoodScenario(Scenario):
 
 
 class LastGood(LastGoodScenario):
-    def test_a_start_with_a_bad_file_is_from_the_last_good_one_where_that_is_asked_for(self):
+    def test_a_start_with_a_bad_file_uses_the_last_good_one_if_configured(self):
         proxy = self.weir(self.good)
         eventually(lambda: self.kept(proxy), "it is kept")
         whole = proxy.status()["config"]["hash"]
@@ -296,7 +299,7 @@ class LastGood(LastGoodScenario):
             again.reload()
             again.stop()
 
-    def test_without_one_it_says_so(self):
+    def test_without_a_last_good_file_the_start_fails_with_a_reason(self):
         proxy = self.weir(self.good)
         proxy.stop()
         proxy.write("nonsense")

@@ -1,13 +1,14 @@
-"""Secrets appear nowhere: not in the log at debug level, not in what the admin API shows, not in what commands print."""
+"""Secrets appear nowhere: not in the log at debug level, not in what the admin API shows, not in what commands
+print."""
 import base64
 import json
 import os
 import signal
 import subprocess
 
-from peers import Client
-from redis_server import Redis
-from weir_test import WEIR, Scenario, eventually, free_port, main
+from support.peers import Client
+from support.redis_server import Redis
+from support.scenario import WEIR, Scenario, eventually, free_port, main
 
 FROM_ENVIRONMENT = {
     "API_TOKEN": "environment-secret-1",
@@ -38,7 +39,7 @@ class Secrets(Scenario):
         self.proxy = self.weir(self.config(), environment=FROM_ENVIRONMENT, admin_port=self.admin_port)
 
     def refuse(self, connection, request):
-        """A backend that tells back what it was asked with, as bad ones do."""
+        """A backend that echoes the request, as careless ones do."""
         connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
     def path(self, name):
@@ -59,12 +60,20 @@ routes:
   - name: api
     match: {{path_prefix: /api/}}
     pool: web
-    request_headers: {{set: {{Authorization: "Bearer ${{{variable}}}", X-Api-Key: {clear}, X-Plain: "a ${{PLAIN}} ${{PART:-none}}", Cookie: "id=clear-secret-3"{set_more}}}}}
-  - {{name: basic, match: {{path_prefix: /basic/}}, pool: web, request_headers: {{set: {{Proxy-Authorization: "Basic {BASIC}"}}}}}}
+    request_headers:
+      set: {{Authorization: "Bearer ${{{variable}}}", X-Api-Key: {clear}, X-Plain: "a ${{PLAIN}} ${{PART:-none}}",
+            Cookie: "id=clear-secret-3"{set_more}}}
+  - name: basic
+    match: {{path_prefix: /basic/}}
+    pool: web
+    request_headers: {{set: {{Proxy-Authorization: "Basic {BASIC}"}}}}
 pools:
   web:
     backends: ["{self.good.address}"]
-    health_check: {{path: /health, interval: 1s, headers: {{Authorization: "Bearer ${{CHECK_TOKEN}}", X-Secret: clear-secret-4}}}}
+    health_check:
+      path: /health
+      interval: 1s
+      headers: {{Authorization: "Bearer ${{CHECK_TOKEN}}", X-Secret: clear-secret-4}}
   angry:
     backends: ["{self.angry.address}"]
     health_check: {{path: /health, interval: 1s, fall: 1, headers: {{Authorization: "Bearer ${{CHECK_TOKEN}}"}}}}
@@ -75,8 +84,13 @@ pools:
     backends: [{{name: b, address: "127.0.0.1:1"}}]
     health_check: {{type: heartbeat, mode: push, interval: 1s, token_file: {self.path("beats")}}}
 logging: {{level: debug, access: {{output: stdout, format: json}}}}
-reload: {{watch: false, lock: {{type: redis, fleet: test, ttl: 6s, wait: 1s, servers: [{{url: "{url}", password: {password}}}]}}}}
-admin: {{address: "127.0.0.1:{self.admin_port}", token_file: {self.path("admin")}, read_token_file: {self.path("read")}}}
+reload:
+  watch: false
+  lock: {{type: redis, fleet: test, ttl: 6s, wait: 1s, servers: [{{url: "{url}", password: {password}}}]}}
+admin:
+  address: "127.0.0.1:{self.admin_port}"
+  token_file: {self.path("admin")}
+  read_token_file: {self.path("read")}
 {more}"""
 
     def command(self, *args, environment=None):
@@ -142,7 +156,7 @@ admin: {{address: "127.0.0.1:{self.admin_port}", token_file: {self.path("admin")
             for name, value in FROM_ENVIRONMENT.items():  # not encoded either
                 self.assertNotIn(base64.b64encode(value.encode()).decode().rstrip("="), text, f"{where}: {name}")
 
-    def test_they_arrive_where_they_belong_and_nowhere_else(self):
+    def test_secrets_arrive_where_they_belong_and_nowhere_else(self):
         self.serve()
         with Client(self.port) as client:
             for target in ("/api/x", "/basic/x", "/other"):
@@ -169,7 +183,7 @@ admin: {{address: "127.0.0.1:{self.admin_port}", token_file: {self.path("admin")
         self.command("status", "-c", self.proxy.path, "--token-file", self.path("beats"))
         self.check_all()
 
-    def test_changes_good_and_bad_ones_do_not_show_them(self):
+    def test_good_and_bad_changes_do_not_show_secrets(self):
         self.serve()
         self.assertEqual(self.reload("NEXT", "clear-secret-3"), "applied")
         self.assertEqual(self.reload("NEXT", "clear-secret-3", more="process: {workers: 7}\n"), "refused")

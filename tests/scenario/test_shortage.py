@@ -4,13 +4,13 @@ import resource
 import signal
 import subprocess
 
-from weir_test import WEIR, Scenario, can_connect, eventually, free_port, main, web
+from support.scenario import WEIR, Scenario, can_connect, eventually, free_port, main, web
 
-QUIET = "reload: {watch: false, rollback: {window: 20m}}\n"  # nothing is kept meanwhile, which takes a descriptor
+QUIET = "reload: {watch: false, rollback: {window: 20m}}\n"  # no state is written, which would take a descriptor
 
 
 class Shortage(Scenario):
-    def test_a_small_limit_on_open_files_is_told_and_lived_with(self):
+    def test_a_small_limit_on_open_files_is_reported_and_respected(self):
         port, backend, directory = free_port(), self.backend(), self.weir(web(free_port(), [self.backend()])).directory
         path, admin = os.path.join(directory, "small.yaml"), free_port()
         with open(path, "w") as f:
@@ -55,7 +55,7 @@ class Shortage(Scenario):
         client = self.client(port)
         fence = os.path.join(proxy.state_dir, "fence")
         self.assertFalse(os.path.exists(fence))  # it comes with the first change
-        os.mkfifo(fence)  # whoever opens it waits for ever
+        os.mkfifo(fence)  # opening it blocks forever
         proxy.write(web(port, [backend], more="limits: {header_count: 50}"))
         proxy.signal(signal.SIGHUP)
         eventually(lambda: proxy.status()["reload"]["in_progress"], "the change waits for the disk")

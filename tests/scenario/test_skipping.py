@@ -5,12 +5,12 @@ import sys
 import tempfile
 import unittest
 
-from weir_test import REQUIRE_ALL, SOURCE, main, read_file
+from support.scenario import REQUIRE_ALL, SOURCE, main, read_file
 
 SCENARIOS = os.path.dirname(os.path.abspath(__file__))
 SKIPS = """
 import unittest
-from weir_test import main
+from support.scenario import main
 
 class Case(unittest.TestCase):
     def test_that_runs(self):
@@ -64,7 +64,9 @@ class Skipping(unittest.TestCase):
             if name.startswith("test_"):
                 text = read_file(os.path.join(SCENARIOS, name))
                 self.assertRegex(
-                    text, r"(?s)from weir_test import [^\n]*\bmain\b|from weir_test import \([^)]*\bmain\b", name
+                    text,
+                    r"(?s)from support\.scenario import [^\n]*\bmain\b|from support\.scenario import \([^)]*\bmain\b",
+                    name,
                 )
                 self.assertRegex(text, r"(?m)^    main\(\)$", name)
                 self.assertNotIn("unittest.main", text.replace('assertNotIn("unittest.main"', ""), name)

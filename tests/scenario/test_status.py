@@ -1,4 +1,5 @@
-"""`weir status` for people: how the last reload ended, what waits, the lock, the backends; and again and again with --watch."""
+"""`weir status` for people: how the last reload ended, what waits, the lock, the backends; and again and again with
+--watch."""
 import json
 import os
 import re
@@ -6,8 +7,8 @@ import signal
 import subprocess
 import time
 
-from redis_server import Redis, lock
-from weir_test import WEIR, Scenario, eventually, free_port, main, read_file, web
+from support.redis_server import Redis, lock
+from support.scenario import WEIR, Scenario, eventually, free_port, main, read_file, web
 
 BROKEN = "limits: {nonsense: 1}\n"
 
@@ -36,11 +37,13 @@ class Text(Scenario):
         text = self.text()
         self.assertRegex(
             text,
-            r"\nlast reload: refused at \d{4}-\S+Z, trigger command, .*\n  \S+weir.yaml:\d+:\d+: limits: unknown key \"nonsense\"",
+            r"\nlast reload: refused at \d{4}-\S+Z, trigger command, .*\n"
+            r"  \S+weir.yaml:\d+:\d+: limits: unknown key \"nonsense\"",
         )
         self.assertRegex(
             text,
-            r"\npending: the configuration on disk \(hash [0-9a-f]{12}\) is not in force since \d{4}-\S+Z, trigger command, 1 attempt\n  .+nonsense.*\n"
+            r"\npending: the configuration on disk \(hash [0-9a-f]{12}\) is not in force since \d{4}-\S+Z, "
+            r"trigger command, 1 attempt\n  .+nonsense.*\n"
             r"  it is not tried again until the file changes or weir reload is run\n",
         )
         self.proxy.reload(self.config + "limits: {header_count: 50}\n")
@@ -52,7 +55,8 @@ class Text(Scenario):
         self.proxy.write(self.config + "limits: {header_count: 50}\n")
         self.proxy.signal(signal.SIGHUP)
         self.wait_text(
-            r"\na reload is in progress\ncanary window: hash [0-9a-f]{12} is watched for \d+m \d+s more, until \d{4}-\S+Z"
+            r"\na reload is in progress\ncanary window: hash [0-9a-f]{12} is watched for \d+m \d+s more, "
+            r"until \d{4}-\S+Z"
         )
         self.assertRegex(self.text(), r"\nlock: local, held by this process, fence \d+\n")
         self.assertEqual(self.proxy.command("reload", "--abort", "-c", self.proxy.path)[0], 0)
@@ -79,7 +83,8 @@ class Text(Scenario):
         self.assertEqual(self.proxy.command("weight", f"web/{self.one.address}", "7", "-c", self.proxy.path)[0], 0)
         self.assertRegex(
             self.text(),
-            rf"{self.one.address} +up +0 .* 7 \(file 1\)  \d{{4}}-\S+Z  connected, \d+ ms, at \d{{4}}-\S+Z\n    changed at run time; the file says ready, weight 1",
+            rf"{self.one.address} +up +0 .* 7 \(file 1\)  \d{{4}}-\S+Z  connected, \d+ ms, at \d{{4}}-\S+Z\n"
+            rf"    changed at run time; the file says ready, weight 1",
         )
         self.two.close()
         client = self.client(self.port)
@@ -96,9 +101,10 @@ class Text(Scenario):
         self.assertRegex(
             self.text(), rf"\nretries: {backends[self.one.address]['retries']}, and 0 that the budget did not allow\n"
         )
-        self.assertRegex(self.text(), rf"    error at \d{{4}}-\S+Z: connect_refused \(")
+        self.assertRegex(self.text(), r"    error at \d{4}-\S+Z: connect_refused \(")
         self.wait_text(
-            rf"{self.two.address} +down .*\n    \d+ of \d+ checks failed, the last \d+ in a row; down 1 time; last failure: .*refused"
+            rf"{self.two.address} +down .*\n    \d+ of \d+ checks failed, the last \d+ in a row; down 1 time; "
+            rf"last failure: .*refused"
         )
 
 
@@ -123,7 +129,8 @@ class Watch(Scenario):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(60), 0)
 
-    def test_blocks_follow_each_other_where_there_is_no_terminal_and_an_interrupt_ends_it_with_0(self):
+    def test_without_a_terminal_watch_prints_blocks_until_an_interrupt(self):
+        """The exit code is 0."""
         self.serve()
         process, shown = self.watch("--watch=0.1")
         eventually(lambda: shown().count("\npool web, round_robin\n") >= 3, "three blocks")

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 
-from weir_test import SANITIZED, Client, Scenario, eventually, free_port, main, web
+from support.scenario import SANITIZED, Client, Scenario, eventually, free_port, main, web
 
 
 class Storm(Scenario):
@@ -64,7 +64,7 @@ class Storm(Scenario):
             self.assertLess(max(memory[50:]) - max(memory[:50]), 8192)
         self.assertLess(max(descriptors[50:]) - max(descriptors[:50]), 8)
 
-    def test_a_file_that_is_replaced_while_it_is_read_is_read_as_one_or_the_other(self):
+    def test_a_file_replaced_while_it_is_read_is_read_as_the_old_or_new_one(self):
         self.serve(watch=True)
         proxy, over, before = self.proxy, threading.Event(), self.proxy.descriptors()
 

@@ -1,7 +1,7 @@
 """Requests that two parsers could read in two ways: an answer of weir's own, the end, and not a byte at any backend."""
 import socket
 
-from weir_test import Client, Reader, Scenario, eventually, free_port, main, web
+from support.scenario import Client, Reader, Scenario, eventually, free_port, main, web
 
 GET = "GET / HTTP/1.1\r\nHost: a\r\n"
 POST = "POST / HTTP/1.1\r\nHost: a\r\n"
@@ -226,8 +226,8 @@ class Refusals(Scenario):
                         )
                     self.assertEqual(self.seen.requests, [])
 
-    def test_a_chunk_of_more_than_it_brings_is_never_a_whole_request(self):
-        for size in ("100000005", "fffffffffffffff"):  # 4 GiB and 5: whoever counts in 32 bits reads 5
+    def test_a_chunk_shorter_than_announced_is_never_a_whole_request(self):
+        for size in ("100000005", "fffffffffffffff"):  # 4 GiB and 5: a parser that counts in 32 bits reads 5
             with Client(self.port) as client:
                 client.send(CHUNKED + size + "\r\nhello\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
                 client.sock.shutdown(socket.SHUT_WR)
@@ -372,7 +372,7 @@ class Refusals(Scenario):
         )
         self.refused(400, [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256))])  # TLS to a plain port
 
-    def test_expectations_that_nobody_can_meet(self):
+    def test_unknown_expectations_are_refused_with_417(self):
         with Client(self.port) as client:
             self.assertEqual(client.get("/", extra="Expect: something\r\n")["status"], 417)
         with Client(self.port) as client:
@@ -396,7 +396,7 @@ class Refusals(Scenario):
 
 
 class Rewriting(Scenario):
-    """What is legal but could be misread is written anew."""
+    """What is legal but ambiguous is rewritten canonically."""
 
     def setUp(self):
         self.port, self.seen = free_port(), self.backend()
@@ -467,8 +467,8 @@ class Rewriting(Scenario):
 
     def test_connection_cannot_take_weirs_own_headers_away(self):
         fields = self.forwarded(
-            GET
-            + "Connection: X-Forwarded-For, X-Real-IP, x-forwarded-proto, X-Forwarded-Host, Host, X-Gone, Content-Length\r\nX-Gone: 1\r\nX-Stays: 1\r\n\r\n"
+            GET + "Connection: X-Forwarded-For, X-Real-IP, x-forwarded-proto, X-Forwarded-Host, Host, X-Gone, "
+            "Content-Length\r\nX-Gone: 1\r\nX-Stays: 1\r\n\r\n"
         )["fields"]
         self.assertEqual(
             set(fields), {"host", "x-stays", "x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-host"}
@@ -477,12 +477,12 @@ class Rewriting(Scenario):
     def test_h2c_is_stripped_and_not_tunnelled(self):
         for upgrade in ("h2c", "H2C", "h2c, websocket", "websocket, h2c"):
             fields = self.forwarded(
-                GET
-                + f"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: {upgrade}\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+                GET + f"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: {upgrade}\r\n"
+                f"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
             )["fields"]
             self.assertEqual({"connection", "upgrade", "http2-settings"} & set(fields), set())
 
-    def test_one_empty_line_before_a_request_is_forgiven(self):
+    def test_one_empty_line_before_a_request_is_ignored(self):
         self.assertEqual(self.forwarded("\r\n" + GET + "\r\n")["target"], "/")
 
 
@@ -495,7 +495,8 @@ class Cuts(Scenario):
         ("POST", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world"),
         (
             "POST",
-            "POST / HTTP/1.1\r\nHost: [::1]:80\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n06\r\n world\r\n0\r\nT: u\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: [::1]:80\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n06\r\n"
+            " world\r\n0\r\nT: u\r\n\r\n",
         ),
         ("HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"),
         ("OPTIONS", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"),
@@ -523,7 +524,7 @@ class Cuts(Scenario):
                 self.assertEqual(self.ask(client, method, [request[:cut], request[cut:]]), whole, request[:cut])
         self.assertEqual((self.seen.broken, len(self.seen.connections)), ([], 1))
 
-    def test_cut_short_it_is_no_request(self):
+    def test_a_truncated_request_is_no_request(self):
         self.port, self.seen = free_port(), self.backend()
         self.weir(web(self.port, [self.seen]), workers=1)
         for method, request in self.LEGAL:

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 
-from weir_test import SANITIZED, Scenario, eventually, free_port, main
+from support.scenario import SANITIZED, Scenario, eventually, free_port, main
 
 CONFIG = """
 listeners:
@@ -16,35 +16,6 @@ listeners:
 pools:
   db: {{backends: [{backends}], timeouts: {{tunnel: {tunnel}, stream_idle: {stream_idle}}}}}
 """
-
-
-class RawBackend:
-    """Accepts, and runs `script(connection)` for each in a thread of its own."""
-
-    def __init__(self, test, script):
-        self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(64)
-        self.port = self.listener.getsockname()[1]
-        test.addCleanup(self.listener.close)
-
-        def accept():
-            while True:
-                try:
-                    connection, _ = self.listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=self.run, args=(script, connection), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-
-    @staticmethod
-    def run(script, connection):
-        with connection:
-            try:
-                script(connection)
-            except OSError:
-                pass
 
 
 class Relay(Scenario):
@@ -68,7 +39,7 @@ class Relay(Scenario):
             received["digest"], received["size"] = digest.digest(), size
             connection.sendall(digest.digest())
 
-        client = self.client(self.proxy(RawBackend(self, script)))
+        client = self.client(self.proxy(self.raw_backend(script)))
         pool, digest, left = os.urandom(4 << 20), hashlib.blake2b(), total
         while left:
             size = min(left, random.randint(1, 1 << 20))
@@ -88,7 +59,7 @@ class Relay(Scenario):
                 question += data
             connection.sendall(question.upper())
 
-        client = self.client(self.proxy(RawBackend(self, answer_after_the_end)))
+        client = self.client(self.proxy(self.raw_backend(answer_after_the_end)))
         client.send("question")
         client.sock.shutdown(socket.SHUT_WR)
         self.assertEqual(client.rest(), b"QUESTION")
@@ -101,7 +72,7 @@ class Relay(Scenario):
             while data := connection.recv(1000):
                 heard.append(data)
 
-        client = self.client(self.proxy(RawBackend(self, stop_speaking_first)))
+        client = self.client(self.proxy(self.raw_backend(stop_speaking_first)))
         self.assertEqual(client.rest(), b"hello")
         client.send("still here")
         eventually(lambda: b"".join(heard) == b"still here", "the backend hears it")
@@ -117,25 +88,25 @@ class Relay(Scenario):
             except ConnectionResetError:
                 ended.append("reset")
 
-        client = self.client(self.proxy(RawBackend(self, wait_for_the_end)))
+        client = self.client(self.proxy(self.raw_backend(wait_for_the_end)))
         client.send("x")
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         eventually(lambda: ended == ["reset"], "the backend sees the reset")
 
-    def test_what_a_backend_said_before_it_reset_arrives(self):
+    def test_what_a_backend_sent_before_its_reset_arrives(self):
         def answer_and_leave(connection):
             connection.recv(1)  # and leaves the rest unread: its close is a reset
             connection.sendall(bytes(40_000))  # what a new connection carries at once
 
         for _ in range(5):
-            client = self.client(self.proxy(RawBackend(self, answer_and_leave), workers=1))
+            client = self.client(self.proxy(self.raw_backend(answer_and_leave), workers=1))
             client.send("question")
             self.assertEqual(len(client.rest()), 40_000)
             self.running.stop()
 
-    def test_a_word_after_the_backends_end_costs_nothing_of_what_it_said(self):
-        client = self.client(self.proxy(RawBackend(self, lambda connection: connection.sendall(bytes(60_000)))))
+    def test_bytes_sent_after_the_backends_end_lose_nothing_of_its_answer(self):
+        client = self.client(self.proxy(self.raw_backend(lambda connection: connection.sendall(bytes(60_000)))))
         end = select.poll()
         end.register(client.sock, select.POLLRDHUP)
         self.assertTrue(end.poll(20000), "the end has come, and nothing has been read")
@@ -143,7 +114,7 @@ class Relay(Scenario):
         self.assertEqual(len(client.rest()), 60_000)
 
     def test_a_silent_connection_ends_at_its_time(self):
-        client = self.client(self.proxy(RawBackend(self, lambda connection: connection.recv(1)), tunnel="300ms"))
+        client = self.client(self.proxy(self.raw_backend(lambda connection: connection.recv(1)), tunnel="300ms"))
         self.assertEqual(client.rest(), b"")
 
     def test_half_a_connection_may_be_silent_for_stream_idle_and_no_longer(self):
@@ -155,7 +126,7 @@ class Relay(Scenario):
             poll.register(connection, 0)  # errors and resets alone
             ends.append("cut" if poll.poll(30000) else "nothing")
 
-        client = self.client(self.proxy(RawBackend(self, say_nothing), stream_idle="1s"))
+        client = self.client(self.proxy(self.raw_backend(say_nothing), stream_idle="1s"))
         began = time.monotonic()
         client.sock.shutdown(socket.SHUT_WR)
         self.assertEqual(client.rest(), b"")
@@ -165,9 +136,9 @@ class Relay(Scenario):
             lambda: self.running.metrics()['weir_connections_active{listener="tcp"}'] == 0, "weir has forgotten it"
         )
 
-    def test_a_backend_that_has_said_all_bounds_a_client_that_is_silent(self):
+    def test_a_silent_client_is_closed_after_its_backend_has_finished(self):
         port = self.proxy(
-            RawBackend(self, lambda connection: (connection.shutdown(socket.SHUT_WR), connection.recv(1))),
+            self.raw_backend(lambda connection: (connection.shutdown(socket.SHUT_WR), connection.recv(1))),
             stream_idle="1s",
         )
         client = self.client(port)
@@ -176,14 +147,14 @@ class Relay(Scenario):
             lambda: self.running.metrics()['weir_connections_active{listener="tcp"}'] == 0, "weir has ended the rest"
         )
 
-    def test_half_a_connection_lives_for_as_long_as_it_moves(self):
+    def test_a_half_closed_connection_lives_while_bytes_move(self):
         def drip(connection):
             connection.recv(1)
             for _ in range(30):  # three times as long as silence may be
                 connection.sendall(b"x")
                 time.sleep(0.1)
 
-        client = self.client(self.proxy(RawBackend(self, drip), stream_idle="1s"))
+        client = self.client(self.proxy(self.raw_backend(drip), stream_idle="1s"))
         client.sock.shutdown(socket.SHUT_WR)
         self.assertEqual(client.rest(), b"x" * 30)
 
@@ -193,18 +164,18 @@ class Relay(Scenario):
             time.sleep(1.5)  # three times stream_idle
             connection.sendall(b"late")
 
-        client = self.client(self.proxy(RawBackend(self, answer_late), stream_idle="500ms"))
+        client = self.client(self.proxy(self.raw_backend(answer_late), stream_idle="500ms"))
         self.assertEqual(client.send("x").rest(), b"late")
 
     def test_another_backend_is_tried_when_one_refuses(self):
-        port = self.proxy(free_port(), RawBackend(self, lambda connection: connection.sendall(b"hi")), workers=1)
+        port = self.proxy(free_port(), self.raw_backend(lambda connection: connection.sendall(b"hi")), workers=1)
         for _ in range(4):
             self.assertEqual(self.client(port).rest(), b"hi")
 
     def test_a_fast_sender_and_a_receiver_that_stalls_hold_memory_flat(self):
         release = threading.Event()
         self.addCleanup(release.set)
-        port = self.proxy(RawBackend(self, lambda connection: release.wait(60)))
+        port = self.proxy(self.raw_backend(lambda connection: release.wait(60)))
         before = self.running.memory()
         client = self.client(port)
         client.sock.settimeout(0.5)

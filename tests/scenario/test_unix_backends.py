@@ -3,7 +3,7 @@ import os
 import socket
 import tempfile
 
-from weir_test import Scenario, eventually, free_port, main, web
+from support.scenario import Scenario, eventually, free_port, main, web
 
 CHECK = "{interval: 200ms, fall: 1, rise: 1}"
 
@@ -40,6 +40,13 @@ class UnixBackends(Scenario):
         b.open()
         proxy.wait_up(3)
 
+    def listen(self, path, backlog):
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(path)
+        listener.listen(backlog)
+        return listener
+
     def test_a_socket_that_does_not_exist_is_tried_elsewhere(self):
         port, good = free_port(), self.backend(name="good")
         proxy = self.weir(web(port, [good, "unix:" + self.path("missing.sock")]), workers=1)
@@ -50,10 +57,7 @@ class UnixBackends(Scenario):
     def test_a_full_backlog_is_waited_for(self):
         """A unix socket refuses with EAGAIN where TCP would send its SYN again: the request waits for room."""
         port, path = free_port(), self.path("full.sock")
-        listener = socket.socket(socket.AF_UNIX)
-        self.addCleanup(listener.close)
-        listener.bind(path)
-        listener.listen(0)
+        listener = self.listen(path, 0)
         waiting = []
         try:
             while True:  # until the backlog has no room
@@ -81,14 +85,14 @@ class UnixBackends(Scenario):
 
     def test_tcp_to_unix_sockets(self):
         port, path = free_port(), self.path("tcp.sock")
-        listener = socket.socket(socket.AF_UNIX)
-        self.addCleanup(listener.close)
-        listener.bind(path)
-        listener.listen(5)
+        listener = self.listen(path, 5)
         config = f"""listeners:
   db: {{address: "127.0.0.1:{port}", protocol: tcp, pool: db}}
 pools:
-  db: {{backends: [{{name: postgres, address: "unix:{path}"}}], send_proxy_protocol: v1, health_check: {{type: tcp, interval: 200ms}}}}
+  db:
+    backends: [{{name: postgres, address: "unix:{path}"}}]
+    send_proxy_protocol: v1
+    health_check: {{type: tcp, interval: 200ms}}
 """
         proxy = self.weir(config, workers=1)
         proxy.wait_up(1, "db")

@@ -1,5 +1,5 @@
-"""What no build with a sanitizer can run: a sanitizer wants to be loaded before any other library, and to have descriptors
-of its own. CMake registers this file for the other builds only."""
+"""What no build with a sanitizer can run: a sanitizer must be loaded before any other library, and needs descriptors of
+its own. CMake registers this file for the other builds only."""
 import calendar
 import concurrent.futures
 import http.client
@@ -10,11 +10,11 @@ import subprocess
 import threading
 import time
 
-from redis_server import Redis
+from support.redis_server import Redis
 from test_beats import BeatScenario
 from test_lock_faults import MachineScenario
 from test_rollback import LastGoodScenario, last_good
-from weir_test import WEIR, Clock, Scenario, can_connect, eventually, free_port, main, read_file, web
+from support.scenario import WEIR, Clock, Scenario, can_connect, eventually, free_port, main, read_file, web
 
 QUIET = "reload: {watch: false, rollback: {window: 20m}}\n"  # nothing is kept meanwhile, which takes a descriptor
 
@@ -39,7 +39,7 @@ class Descriptors(Scenario):
         used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
         return next(n for n in range(len(used) + 1) if n not in used)
 
-    def test_out_of_descriptors_those_who_are_there_are_served_and_the_others_wait(self):
+    def test_without_free_descriptors_open_clients_are_served_and_others_wait(self):
         port, backend = free_port(), self.backend()
         proxy = self.weir(web(port, [backend]) + QUIET, workers=1)
         failures = self.metric(proxy, "weir_accept_failures_total")
@@ -55,9 +55,11 @@ class Descriptors(Scenario):
             client.send("GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
         eventually(lambda: failures() > 0, "accepting fails")
         begin, before = time.monotonic(), failures()
-        cpu = lambda: sum(
-            int(x) for x in read_file(f"/proc/{pid}/stat").rsplit(") ", 1)[1].split()[11:13]
-        ) / os.sysconf("SC_CLK_TCK")
+
+        def cpu():
+            user, system = read_file(f"/proc/{pid}/stat").rsplit(") ", 1)[1].split()[11:13]
+            return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
         spent = cpu()
         while time.monotonic() < begin + 1.5:
             for client in first:
@@ -97,7 +99,7 @@ class Descriptors(Scenario):
 
 
 class ClocksOfBeats(BeatScenario):
-    def test_clocks_that_jump_an_hour_either_way_eject_nobody(self):
+    def test_clocks_that_jump_an_hour_either_way_eject_no_backend(self):
         clock = Clock(self)
         self.serve(count=2, interval="2s", environment=clock.environment)
         self.agent(backend="b0")
@@ -134,7 +136,7 @@ class ClocksOfLeases(MachineScenario):
 
 
 class PowerCuts(LastGoodScenario):
-    def test_a_power_cut_at_any_step_of_keeping_it_leaves_one_that_can_be_read(self):
+    def test_a_power_cut_at_any_step_leaves_a_readable_last_good_file(self):
         proxy = self.weir(self.good)
         eventually(lambda: self.kept(proxy), "it is kept")
         proxy.stop()

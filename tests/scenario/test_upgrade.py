@@ -1,4 +1,4 @@
-"""USR2: a new binary takes over the listening sockets, and nobody notices."""
+"""USR2: a new binary takes over the listening sockets without an interruption."""
 import contextlib
 import os
 import shutil
@@ -8,10 +8,10 @@ import tempfile
 import threading
 import time
 
-import weir_test
-from peers import is_running
-from redis_server import waits_for_lock
-from weir_test import Client, Scenario, eventually, free_port, main, read_file, web
+from support import scenario
+from support.peers import is_running
+from support.redis_server import waits_for_lock
+from support.scenario import Client, Scenario, eventually, free_port, main, read_file, web
 
 
 class Load:
@@ -72,20 +72,20 @@ class Load:
 
 
 class Upgrade(Scenario):
-    def test_what_backends_wish_in_their_beats_goes_along_and_no_beat_is_lost(self):
+    def test_agents_overrides_survive_an_upgrade_and_no_beat_is_lost(self):
         port, backend = free_port(), self.backend(name="b0")
         files = tempfile.TemporaryDirectory()
         self.addCleanup(files.cleanup)
         token = os.path.join(files.name, "token")
         with open(token, "w") as f:
-            f.write("a token that nobody guesses\n")
+            f.write("a token that is hard to guess\n")
         # One missing beat is too many.
         check = f"{{type: heartbeat, mode: push, interval: 4s, fall: 1, rise: 1, token_file: {token}}}"
         proxy = self.weir(
             web(port, [], check).replace("backends: []", f'backends: [{{name: b0, address: "{backend.address}"}}]')
         )
         self.start(
-            weir_test.WEIR,
+            scenario.WEIR,
             "beat",
             "--to",
             f"127.0.0.1:{proxy.admin_port}",
@@ -132,15 +132,15 @@ class Upgrade(Scenario):
         """A weir, the path of the binary that it was started from, and that of the usual one."""
         port, backend = free_port(), self.backend()
         directory = self.weir(web(free_port(), [backend])).directory
-        copy, usual = os.path.join(directory, "weir"), weir_test.WEIR
+        copy, usual = os.path.join(directory, "weir"), scenario.WEIR
         shutil.copy(usual, copy)
-        self.addCleanup(setattr, weir_test, "WEIR", usual)
-        weir_test.WEIR = copy
+        self.addCleanup(setattr, scenario, "WEIR", usual)
+        scenario.WEIR = copy
         proxy = self.weir(web(port, [backend]))
         os.remove(copy)
         return port, proxy, copy, usual
 
-    def test_nothing_is_refused_and_nothing_fails_while_a_new_process_takes_over(self):
+    def test_no_request_is_refused_or_fails_while_a_new_process_takes_over(self):
         port, backend, dead = free_port(), self.backend(), free_port()
         proxy = self.weir(
             web(port, [backend, f"127.0.0.1:{dead}"], check="{type: tcp, interval: 1s, timeout: 1s, fall: 1, rise: 1}")
@@ -155,7 +155,7 @@ class Upgrade(Scenario):
             before = load.answered
             os.kill(pid, signal.SIGUSR2)
             pid, old = self.upgraded(proxy, pid), pid
-            self.assertEqual(sorted(proxy.states()), ["down", "up"])  # it was told
+            self.assertEqual(sorted(proxy.states()), ["down", "up"])  # its verdicts were inherited
             self.assertEqual({name: b["since"] for name, b in proxy.backends().items()}, since)
             eventually(lambda: not is_running(old), "the old process is gone")
             eventually(lambda: load.answered > before + 200, "the new process answers")
@@ -213,7 +213,7 @@ class Upgrade(Scenario):
             how = "exit status 1" if ending == "exit 1" else "killed by signal 9"
             eventually(
                 lambda: f"has not taken over: it ended before it served ({how}); this one goes on" in proxy.log(),
-                "it is told",
+                "it is logged",
             )
         self.assertEqual(client.get("/")["status"], 200)
         self.assertEqual(self.client(port).get("/")["status"], 200)
@@ -222,11 +222,11 @@ class Upgrade(Scenario):
             f.write("limits: {header_count: 50}\n")
         self.assertEqual(proxy.reload()["verdict"], "applied")
 
-    def test_the_file_that_is_there_now_is_started_and_a_missing_one_changes_nothing(self):
+    def test_the_current_binary_is_started_and_a_missing_one_changes_nothing(self):
         port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
         proxy.signal(signal.SIGUSR2)
         eventually(
-            lambda: "it cannot be started: No such file or directory; this one goes on" in proxy.log(), "it is told"
+            lambda: "it cannot be started: No such file or directory; this one goes on" in proxy.log(), "it is logged"
         )
         self.assertEqual(self.client(port).get("/")["status"], 200)
         shutil.copy(usual, copy + ".new")
@@ -237,7 +237,7 @@ class Upgrade(Scenario):
         self.assertEqual(self.client(port).get("/")["status"], 200)
         self.assertEqual(proxy.process.wait(20), 0)
 
-    def test_a_stop_meanwhile_ends_the_new_process_as_well(self):
+    def test_a_stop_during_an_upgrade_ends_the_new_process_as_well(self):
         port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
         with open(copy, "w") as f:  # a new binary that never gets anywhere
             f.write(f"#!/bin/sh\necho $$ > {copy}.pid\nexec sleep 300\n")
@@ -253,7 +253,7 @@ class Upgrade(Scenario):
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), 5)
 
-    def test_one_signal_to_both_while_the_old_process_finishes_cuts_nobody(self):
+    def test_a_signal_to_both_processes_during_the_drain_cuts_no_client(self):
         gate = threading.Event()
         self.addCleanup(gate.set)
 
@@ -280,7 +280,7 @@ class Upgrade(Scenario):
     def test_listeners_of_a_changed_file_come_with_the_new_process(self):
         """It is reloaded first: a new process takes what is in force (ADR 0022)."""
         port, gone, more, backend = free_port(), free_port(), free_port(), self.backend()
-        two = web(port, [backend]).replace("pools:", f'  other: {{address: "127.0.0.1:%d", pool: web}}\npools:', 1)
+        two = web(port, [backend]).replace("pools:", '  other: {address: "127.0.0.1:%d", pool: web}\npools:', 1)
         proxy = self.weir(two % gone, workers=3)
         proxy.write(two % more)
         proxy.signal(signal.SIGUSR2)
@@ -339,11 +339,12 @@ class Upgrade(Scenario):
         proxy.wait_logged("upgrade refused: .*needs a restart.*; this one goes on")
         self.assertEqual(proxy.status()["pid"], proxy.process.pid)
 
-    def test_a_reload_that_is_asked_for_meanwhile_is_not_lost(self):
+    def test_a_reload_requested_during_an_upgrade_is_not_lost(self):
         port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
         with open(copy, "w") as f:  # a new binary that takes its time
             f.write(
-                f'#!/bin/sh\ntouch {copy}.begun\nwhile [ ! -e {copy}.gate ]; do sleep 0.05; done\nexec {os.path.abspath(usual)} "$@"\n'
+                f"#!/bin/sh\ntouch {copy}.begun\nwhile [ ! -e {copy}.gate ]; do sleep 0.05; done\n"
+                f'exec {os.path.abspath(usual)} "$@"\n'
             )
         os.chmod(copy, 0o755)
         proxy.signal(signal.SIGUSR2)
@@ -363,7 +364,7 @@ class Upgrade(Scenario):
         with Client(port) as client:
             self.assertEqual(client.get("/", extra="A: b\r\n" * 60)["status"], 431)
 
-    def test_the_service_manager_is_told_who_serves(self):
+    def test_the_service_manager_learns_the_new_main_process(self):
         directory = self.weir(web(free_port(), [self.backend()])).directory
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.settimeout(20)

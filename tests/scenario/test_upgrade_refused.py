@@ -4,8 +4,8 @@ import shutil
 import signal
 import subprocess
 
-from redis_server import Redis, lock
-from weir_test import Scenario, eventually, free_port, main, web
+from support.redis_server import Redis, lock
+from support.scenario import Scenario, eventually, free_port, main, web
 
 OWN_PIDS = ("unshare", "--pid", "--fork", "--mount-proc")
 
@@ -42,7 +42,8 @@ class Refused(Scenario):
         self.proxy.admin("POST", "/api/v1/reload/abort")
         self.wait_refused("is not in force: aborted by an operator")
 
-    def test_a_file_that_nobody_has_checked_is_reloaded_first_and_refused_with_its_errors(self):
+    def test_an_unchecked_file_is_reloaded_before_an_upgrade_and_refused(self):
+        """The errors of the file are the errors of the upgrade."""
         port, backend = free_port(), self.backend()
         self.serve(web(port, [backend]))
         self.proxy.write(self.config + "limits: {nonsense: 1}\n")
@@ -55,7 +56,7 @@ class Refused(Scenario):
         self.proxy.write(self.config)
         self.wait_refused("needs a restart")
 
-    def test_a_file_that_is_good_is_put_in_force_under_the_lock_before_the_new_process_starts(self):
+    def test_a_good_file_is_applied_under_the_lock_before_the_upgrade(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
         self.serve(web(port, [backend]) + lock(redis.port))
         self.proxy.write(self.config + "limits: {header_count: 50}\n")

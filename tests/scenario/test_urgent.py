@@ -1,7 +1,7 @@
 """TCP urgent data: the bytes are bytes like all others, in their place, and what follows them does not wait."""
 import socket
 
-from weir_test import Scenario, eventually, free_port, main, web
+from support.scenario import Scenario, eventually, free_port, main, web
 
 
 def speak(sock, before, urgent, after):
@@ -24,9 +24,10 @@ class Traffic(Scenario):
             lambda connection, _: speak(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", b"d", b"efghi")
         )
         raw = self.backend()
-        raw._serve = echo
+        raw.serve = echo
         self.weir(
-            f'listeners:\n  web: {{address: "127.0.0.1:{port}", pool: web}}\n  tcp: {{address: "127.0.0.1:{tcp}", protocol: tcp, pool: raw}}\n'
+            f'listeners:\n  web: {{address: "127.0.0.1:{port}", pool: web}}\n'
+            f'  tcp: {{address: "127.0.0.1:{tcp}", protocol: tcp, pool: raw}}\n'
             f'pools: {{web: {{backends: ["{backend.address}"]}}, raw: {{backends: ["{raw.address}"]}}}}\n'
         )
         client = self.client(port)
@@ -63,9 +64,11 @@ class Control(Scenario):
                 connection.sendall(b"O")
                 connection.send(b"K", socket.MSG_OOB)
 
-        speaks = lambda connection, _: speak(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nre", b"a", b"dy")
+        def speaks(connection, _):
+            return speak(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nre", b"a", b"dy")
+
         web_backend, heart = self.backend(speaks), self.backend()
-        heart._serve = beat
+        heart.serve = beat
         check = "interval: 200ms, timeout: 200ms, fall: 15, rise: 1"
         proxy = self.weir(
             f"""listeners: {{web: {{address: "127.0.0.1:{free_port()}", pool: web}}}}

@@ -1,11 +1,12 @@
-"""Every way that a configuration file changes is seen, half a file is not put in force, and what cannot be watched is said."""
+"""Every way that a configuration file changes is seen, half a file is not put in force, and what cannot be watched
+is said."""
 import mmap
 import os
 import shutil
 import subprocess
 import threading
 
-from weir_test import Scenario, eventually, free_port, main, web
+from support.scenario import Scenario, eventually, free_port, main, web
 
 # A user namespace that has no inotify instance left; the wrapped command runs as its root.
 NO_INOTIFY = ("unshare", "-U", "-r", "sh", "-c", 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"', "sh")
@@ -43,7 +44,7 @@ class Watch(Scenario):
         with self.client(self.port) as client:
             return client.get("/", extra="A: b\r\n" * 60)["status"]
 
-    def test_without_an_inotify_instance_files_are_looked_at_and_that_is_said(self):
+    def test_without_inotify_files_are_polled_and_the_log_says_so(self):
         if not works(*NO_INOTIFY):
             self.skipTest("user namespaces are not permitted here: unshare -U -r")
         self.serve(wrapper=NO_INOTIFY)
@@ -65,7 +66,7 @@ class Watch(Scenario):
             f.write("limits: {header_count: 50}\n")
         self.wait_changed()
 
-    def test_half_a_file_that_is_valid_is_not_put_in_force_before_its_writer_closes_it(self):
+    def test_half_a_valid_file_is_not_applied_before_its_writer_closes_it(self):
         self.serve()
         self.assertEqual(self.watch()["mode"], "inotify")
         # Each piece leaves a whole configuration; only the last one says what is meant.

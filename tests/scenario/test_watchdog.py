@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from weir_test import PATIENCE, Scenario, eventually, free_port, main, web
+from support.scenario import TIMEOUT, Scenario, eventually, free_port, main, web
 
 PERIOD = 0.3  # seconds; weir reports three times in it
 ALIVE = b"WATCHDOG=1"
@@ -56,7 +56,7 @@ class Watchdog(Scenario):
         self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(self.systemd.close)
         self.systemd.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        self.systemd.settimeout(PATIENCE)
+        self.systemd.settimeout(TIMEOUT)
         self.systemd.bind(self.path)
 
     def start(self, period=PERIOD, **environment):
@@ -79,7 +79,7 @@ class Watchdog(Scenario):
         with contextlib.suppress(BlockingIOError):
             while True:
                 found.append(self.receive())
-        self.systemd.settimeout(PATIENCE)
+        self.systemd.settimeout(TIMEOUT)
         return found
 
     def reports_while_it_hangs(self, thread):
@@ -88,20 +88,20 @@ class Watchdog(Scenario):
             time.sleep(5 * PERIOD)  # in which a process that is well reports 15 times
             return self.waiting()
 
-    def test_reports_start_once_weir_serves_and_go_on(self):
+    def test_reports_start_once_weir_serves_and_continue(self):
         pid = self.start().process.pid
         self.assertEqual(self.receive(), (f"READY=1\nMAINPID={pid}\nSTATUS=".encode(), pid))
         for _ in range(5):
             self.assertEqual(self.receive(), (ALIVE, pid))
 
-    def test_a_worker_that_hangs_ends_the_reports_until_it_goes_on(self):
+    def test_a_hanging_worker_pauses_the_reports(self):
         pid = self.start().process.pid
         self.wait_alive(pid)
         # The round under way may have had its answer from that worker already.
         self.assertLessEqual(len(self.reports_while_it_hangs(threads(pid)["worker-1"])), 1)
         self.wait_alive(pid)
 
-    def test_a_control_thread_that_hangs_ends_the_reports_until_it_goes_on(self):
+    def test_a_hanging_control_thread_pauses_the_reports(self):
         pid = self.start().process.pid
         self.wait_alive(pid)
         self.assertEqual(self.reports_while_it_hangs(pid), [])
@@ -116,11 +116,11 @@ class Watchdog(Scenario):
             lambda: next((sender for _, sender in self.waiting() if sender != old), None), "the new process reports"
         )
         self.wait_alive(new)
-        proxy.process.wait(PATIENCE)
+        proxy.process.wait(TIMEOUT)
         self.waiting()
         self.assertEqual({self.receive() for _ in range(5)}, {(ALIVE, new)})
 
-    def test_a_failed_upgrade_goes_on_reporting_and_tells_why_in_the_status(self):
+    def test_a_failed_upgrade_keeps_reporting_and_explains_in_the_status(self):
         proxy = self.start()
         old = proxy.process.pid
         self.wait_alive(old)

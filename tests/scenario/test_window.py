@@ -4,8 +4,8 @@ import os
 import tempfile
 import threading
 
-from redis_server import Redis, lock
-from weir_test import Scenario, eventually, free_port, main, web
+from support.redis_server import Redis, lock
+from support.scenario import Scenario, eventually, free_port, main, web
 
 CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 1, rise: 1}"
 
@@ -51,7 +51,7 @@ class Window(Scenario):
         self.assertEqual((reload["last"]["verdict"], reload["pending"], reload["denylist"]), ("unchanged", None, []))
         self.assertIn("a newer configuration came before the canary window was over", self.proxy.log())
 
-    def test_a_newer_file_takes_the_place_of_the_one_that_is_watched(self):
+    def test_a_newer_file_replaces_the_one_in_its_canary_window(self):
         self.serve()
         first = self.open_window()["hash"]
         self.proxy.write(self.config("limits: {header_count: 60}\n"))
@@ -103,7 +103,7 @@ class Window(Scenario):
         self.assertEqual(answers[0][0], 1)
         self.assertIn("aborted by an operator", answers[0][2])
 
-    def test_abort_without_a_window_says_so_and_changes_nothing(self):
+    def test_abort_without_a_canary_window_fails_and_changes_nothing(self):
         self.serve(watch="false")
         code, out, err = self.proxy.command("reload", "--abort", "-c", self.proxy.path)
         self.assertEqual((code, out), (1, ""))

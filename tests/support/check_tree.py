@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks what the tree promises: every file is in a room, rooms include only what their row allows, every source is
-listed in its CMakeLists.txt, files have at most 400 lines, headers state who may call them.
+listed in its CMakeLists.txt, files have at most 400 lines, headers state who may call them, and tests have short names.
 usage: check_tree.py SOURCE_DIR"""
 import pathlib
 import re
@@ -124,6 +124,9 @@ INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)
 COUNTED = ("balancer", "balancer/algorithms", "proxy/http", "proxy/http1")
 NOT_COUNTED = {"proxy/http1/process_name_key.cpp"}
 TESTS = re.compile(r"tests/unit/(.+)/[^/]+_test\.cpp$")
+LONGEST_NAME = 70  # of a test, in characters; the rest of the story belongs into a docstring or comment
+TEST_CASE = re.compile(r'\bTEST_CASE\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+TEST_METHOD = re.compile(r"^\s*def (test_\w+)", re.M)
 
 
 def room_of(name):
@@ -168,6 +171,26 @@ def file_problems(name, text):
         yield f"{name}: does not open with what it is, Thread and Lifetime"
 
 
+def name_problems(root):
+    for path in sorted((root / "tests").rglob("*")):
+        text = path.read_text() if path.suffix in (".cpp", ".py") else ""
+        if path.suffix == ".cpp":
+            names = ["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', case)) for case in TEST_CASE.findall(text)]
+        else:
+            names = TEST_METHOD.findall(text)
+        for name in names:
+            if len(name) > LONGEST_NAME:
+                yield f"{path.relative_to(root)}: a test's name has over {LONGEST_NAME} characters: {name}"
+
+
+def scenario_problems(root):
+    for path in sorted((root / "tests/scenario").glob("*.py")):
+        if not path.name.startswith("test_"):
+            yield f"tests/scenario/{path.name}: is no test; what tests share is in tests/scenario/support/"
+    for path in sorted((root / "tests/scenario/support").glob("*test*")):
+        yield f"tests/scenario/support/{path.name}: is named like a test, but is a library"
+
+
 def listed(root, top):
     """The sources that a CMakeLists.txt names, as paths from the root."""
     path = root / top / "CMakeLists.txt"
@@ -202,6 +225,8 @@ def problems(root):
     counted = {str(path.relative_to(root)) for room in COUNTED for path in (root / room).glob("*.cpp")}
     for name in sorted(counted - NOT_COUNTED - {path.removeprefix("tests/") for path in listed(root, "tests")}):
         yield f"{name}: its work is not counted: it is not listed for work_tests in tests/CMakeLists.txt"
+    yield from name_problems(root)
+    yield from scenario_problems(root)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,19 @@ class Misplaced(unittest.TestCase):
         self.put("conf/base/thing.h", "#pragma once\n")
         self.assert_found("conf/base/thing.h", "Thread and Lifetime")
 
+    def test_a_name_of_a_test_that_is_too_long_is_found(self):
+        long = "a_name_that_tells_the_whole_story_" * 3
+        self.put("tests/scenario/test_thing.py", f"class Thing:\n    def test_{long}(self):\n        pass\n")
+        self.assert_found("tests/scenario/test_thing.py", "over 70 characters", long)
+        self.put("tests/work/thing_test.cpp", f'TEST_CASE("{long[:40]}"\n          "{long[40:]}") {{}}\n')
+        self.assert_found("tests/work/thing_test.cpp", "over 70 characters", long)
+
+    def test_a_library_between_the_scenarios_is_found(self):
+        self.put("tests/scenario/thing.py", "")
+        self.assert_found("tests/scenario/thing.py", "is no test")
+        self.put("tests/scenario/support/thing_test.py", "")
+        self.assert_found("tests/scenario/support/thing_test.py", "is named like a test")
+
 
 if __name__ == "__main__":
     unittest.main()

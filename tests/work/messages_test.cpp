@@ -180,7 +180,7 @@ TEST_CASE("the work for a body of a response is linear in its bytes") {
     check_responses([&](std::size_t n) { return head + "0\r\n" + repeat("T: u\r\n", n) + "\r\n"; }, 300);
 }
 
-TEST_CASE("the work for a client that takes a few bytes at a time is linear in what it takes") {
+TEST_CASE("the work for a client that reads a few bytes at a time is linear") {
     for (const std::size_t window : {1, 700})
         check_linear(20'000, [&](std::size_t n) {
             Talk talk{.window = window};
@@ -190,7 +190,8 @@ TEST_CASE("the work for a client that takes a few bytes at a time is linear in w
         });
 }
 
-TEST_CASE("the work for a request is linear in its fields and in the names that a route edits, not in their product") {
+TEST_CASE("the work for a request is linear in its fields and a route's edits") {
+    // It is the sum of the two, not their product.
     check_linear(100, [](std::size_t n) {
         auto config = busy_config();
         auto& edit = config.routes[0].request_headers;
@@ -203,7 +204,7 @@ TEST_CASE("the work for a request is linear in its fields and in the names that 
     });
 }
 
-TEST_CASE("the work for a chain of addresses is not a product of its length and of the number of trusted proxies") {
+TEST_CASE("an address chain costs its length, not that times the trusted proxies") {
     for (const char* address : {"172.16.0.0, ", "203.0.113.7, "})
         check_linear(100, [&](std::size_t n) {
             auto config = busy_config();

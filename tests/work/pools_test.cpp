@@ -88,7 +88,8 @@ conf::Route make_route(std::size_t number, std::string host, std::string prefix)
 // Steps for each backend that are plenty, and those for a request beside them.
 constexpr std::uint64_t steps_each = 200, steps_besides = 20'000;
 
-TEST_CASE("a request to a pool of which all backends, or all but one, are full costs as much as it has backends") {
+TEST_CASE("a request to a full pool costs as much as the pool has backends") {
+    // All backends are full, or all but one.
     for (const auto algorithm : algorithms)
         for (const std::size_t backends : {400, 1600})
             for (const std::size_t free : {0, 1}) {
@@ -103,7 +104,8 @@ TEST_CASE("a request to a pool of which all backends, or all but one, are full c
             }
 }
 
-TEST_CASE("clients that wait for a place cost as much as there are, whether they get one, leave or come too late") {
+TEST_CASE("queued clients cost as much as there are of them") {
+    // Whether they get a slot, leave or come too late.
     const auto queued = [](std::size_t n) {
         auto config = pool_of(2, 1, conf::Algorithm::round_robin);
         config.pools[0].queue = conf::Queue{static_cast<std::uint32_t>(n), std::chrono::seconds(5)};
@@ -140,7 +142,7 @@ TEST_CASE("clients that wait for a place cost as much as there are, whether they
     });
 }
 
-TEST_CASE("a route is found among many hosts, wildcards and prefixes at little more than the cost of one") {
+TEST_CASE("a route among many hosts and prefixes costs hardly more than one alone") {
     const auto work = [](std::size_t routes, auto route_of, const std::string& host, const std::string& path) {
         auto config = plain_config();
         for (std::size_t i = 0; i < routes; ++i) config.routes.push_back(route_of(i));
@@ -160,7 +162,7 @@ TEST_CASE("a route is found among many hosts, wildcards and prefixes at little m
     }
 }
 
-TEST_CASE("a long path costs as much as its bytes, however many routes have prefixes of it") {
+TEST_CASE("a long path costs as much as its bytes, whatever routes share them") {
     check_linear(200, [](std::size_t n) {
         auto config = plain_config();
         for (std::size_t i = 1; i <= 100; ++i) config.routes.push_back(make_route(i, "", repeat("/..", i)));

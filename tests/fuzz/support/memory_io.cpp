@@ -13,7 +13,7 @@ std::size_t moment = 0;
 proxy::TimePoint clock{std::chrono::hours(1)};
 bool idle = false; // no coroutine yielded in the last round
 
-void tell(Wire& at, std::uint32_t events) {
+void notify(Wire& at, std::uint32_t events) {
     if (at.socket) static_cast<proxy::EventHandler&>(*at.socket).on_event(events);
 }
 
@@ -36,22 +36,22 @@ void clear() {
 void arrive(Wire& at, std::string_view bytes) {
     if (at.ended || at.reset) return;
     at.arriving += bytes;
-    tell(at, EPOLLIN);
+    notify(at, EPOLLIN);
 }
 
 void end(Wire& at) {
     at.ended = true;
-    tell(at, EPOLLIN | EPOLLRDHUP);
+    notify(at, EPOLLIN | EPOLLRDHUP);
 }
 
 void reset(Wire& at) {
     at.reset = true;
-    tell(at, EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+    notify(at, EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR);
 }
 
 void widen(Wire& at, std::size_t bytes) {
     at.window = at.window > ~std::size_t{0} - bytes ? ~std::size_t{0} : at.window + bytes;
-    tell(at, EPOLLOUT);
+    notify(at, EPOLLOUT);
 }
 
 void run(proxy::EventLoop& loop, std::chrono::milliseconds later) {

@@ -51,7 +51,7 @@ std::map<int, int> choose_many(Pool& pool, int count, TimePoint now = start) {
 
 } // namespace
 
-TEST_CASE("only healthy members are asked while there is one") {
+TEST_CASE("only healthy members are chosen while there is one") {
     Fixture f(3);
     auto pool = f.pool();
     f.backends[1]->set_verdict(Verdict::down);
@@ -78,7 +78,8 @@ TEST_CASE("a member that was tried is not tried again") {
     CHECK(chosen(pool, both) == -1);
 }
 
-TEST_CASE("a member to which connecting failed is avoided for a second, unless it is the last") {
+TEST_CASE("a member that refused a connection is avoided for a second") {
+    // Unless it is the last one.
     Fixture f(2);
     auto pool = f.pool();
     pool.note_connect_failure(0, start);
@@ -89,7 +90,7 @@ TEST_CASE("a member to which connecting failed is avoided for a second, unless i
     CHECK(choose_many(pool, 10) == std::map<int, int>{{0, 10}});
 }
 
-TEST_CASE("a new pool takes over positions by backend, not by place") {
+TEST_CASE("a new pool takes over positions by backend, not by index") {
     Fixture f(3);
     auto old = f.pool();
     CHECK(chosen(old) == 0);
@@ -99,7 +100,7 @@ TEST_CASE("a new pool takes over positions by backend, not by place") {
     CHECK(chosen(next) == 0); // the third backend's turn, wherever it is listed
 }
 
-TEST_CASE("the registry finds a backend again by pool, name and address, and forgets what nobody uses") {
+TEST_CASE("the registry finds backends by pool, name and address") {
     Registry registry(2);
     const auto address = *Address::parse("127.0.0.1:1");
     auto backend = registry.find_or_make("p", "x", address);
@@ -112,7 +113,8 @@ TEST_CASE("the registry finds a backend again by pool, name and address, and for
     CHECK(registry.find_or_make("p", "x", address)->verdict() == Verdict::unknown);
 }
 
-TEST_CASE("backups serve only while no other is healthy, and before those of which nothing is known") {
+TEST_CASE("backups serve only if no other backend is healthy") {
+    // They come before backends of unknown health.
     Fixture f(4);
     auto pool =
         f.make_pool({{f.backends[0]}, {f.backends[1]}, {.backend = f.backends[2], .backup = true}, {f.backends[3]}});
@@ -128,7 +130,8 @@ TEST_CASE("backups serve only while no other is healthy, and before those of whi
     CHECK(choose_many(pool, 10) == std::map<int, int>{{0, 10}});
 }
 
-TEST_CASE("a member has no more requests at a time than it may; backups are not for that") {
+TEST_CASE("a member never has more requests than its limit") {
+    // Backups do not take the surplus.
     Fixture f(3);
     auto pool = f.make_pool({{.backend = f.backends[0], .max_connections = 2},
                              {.backend = f.backends[1], .max_connections = 1},
@@ -151,7 +154,7 @@ TEST_CASE("a member has no more requests at a time than it may; backups are not 
     CHECK(pool.choose({{}, start}).member == 2);
 }
 
-TEST_CASE("a client stays where it belongs, even while that one is drained, but not when it is out") {
+TEST_CASE("a client stays with its pinned backend while it drains, not once out") {
     Fixture f(3);
     auto pool = f.make_pool({{f.backends[0]}, {f.backends[1], 1, AdminState::drain}, {f.backends[2]}});
     for (int i = 0; i < 5; ++i) CHECK(pool.choose({{}, start, std::nullopt, 1}).member == 1);
@@ -167,7 +170,7 @@ TEST_CASE("a client stays where it belongs, even while that one is drained, but 
     CHECK(closed.choose({{}, start, std::nullopt, 1}).member == 0);
 }
 
-TEST_CASE("under the panic threshold every member is asked but those that an operator has taken out") {
+TEST_CASE("panic mode selects every member that the operator has not taken out") {
     Fixture f(5);
     PoolSettings settings;
     settings.panic_threshold.value = 50;
@@ -186,7 +189,7 @@ TEST_CASE("under the panic threshold every member is asked but those that an ope
     CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // and panic ends automatically
 }
 
-TEST_CASE("there is no panic while a backup is healthy, nor ever without a threshold") {
+TEST_CASE("a healthy backup, or no threshold, means no panic") {
     Fixture f(3);
     PoolSettings settings;
     settings.panic_threshold.value = 100;
@@ -250,7 +253,8 @@ private:
 
 } // namespace
 
-TEST_CASE("a choice from 400 full backends costs a few passes over them, not one for each") {
+TEST_CASE("a choice from 400 full backends costs a few passes over them") {
+    // Not one pass for each backend.
     Fixture f(400);
     CountingAlgorithm::Calls calls;
     PoolSettings settings;

@@ -28,7 +28,7 @@ struct Fixture {
 
 } // namespace
 
-TEST_CASE("first come, first served, and nobody beyond the bound") {
+TEST_CASE("the queue is first come, first served, and bounded") {
     Fixture f;
     Named a(f.calls, 'a', 1), b(f.calls, 'b', 2), c(f.calls, 'c', 3);
     CHECK(f.state->join(0, a, 2));
@@ -48,7 +48,7 @@ TEST_CASE("first come, first served, and nobody beyond the bound") {
     CHECK(f.calls == "ab");
 }
 
-TEST_CASE("the one who has waited longest is called, on whichever worker") {
+TEST_CASE("the longest waiting entry is called, on whichever worker it is") {
     Fixture f;
     Named early(f.calls, 'e', 1), late(f.calls, 'l', 2);
     CHECK(f.state->join(1, early, 9));
@@ -67,7 +67,7 @@ TEST_CASE("the one who has waited longest is called, on whichever worker") {
     CHECK(f.calls == "e");
 }
 
-TEST_CASE("whoever becomes the first of its worker is told, though no seat is free") {
+TEST_CASE("the new first entry of a worker is signalled even without a free slot") {
     Fixture f;
     Named oldest(f.calls, 'o', 1), first(f.calls, 'f', 2), second(f.calls, 's', 3), third(f.calls, 't', 4);
     CHECK(f.state->join(1, oldest, 9)); // on another worker: calls go there
@@ -81,7 +81,7 @@ TEST_CASE("whoever becomes the first of its worker is told, though no seat is fr
     CHECK(f.calls.empty());
 }
 
-TEST_CASE("a seat that is given back calls the next, and is counted while it is held") {
+TEST_CASE("a released slot calls the next entry and counts while it is held") {
     Fixture f;
     Backend backend("p", "b", {}, 2, f.state);
     Named waiter(f.calls, 'w', 1);

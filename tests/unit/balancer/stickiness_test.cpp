@@ -27,7 +27,7 @@ TEST_CASE("what is not a sticky cookie of weir's is ignored") {
         CHECK_FALSE(StickyCookie::parse(text));
 }
 
-TEST_CASE("a cookie is given anew when half of its time is over") {
+TEST_CASE("a cookie is renewed when half of its time is over") {
     const StickyCookie cookie{1, 1000};
     CHECK_FALSE(is_stale(cookie, 1000, std::chrono::seconds(60)));
     CHECK_FALSE(is_stale(cookie, 1029, std::chrono::seconds(60)));

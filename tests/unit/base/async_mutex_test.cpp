@@ -29,7 +29,7 @@ asio::awaitable<void> enter_twice(AsyncMutex& mutex, std::string& order, std::sh
 
 } // namespace
 
-TEST_CASE("a mutex is granted in order, also if one that waits for it is cancelled") {
+TEST_CASE("a mutex is granted in order, even if a waiter is cancelled") {
     asio::io_context context;
     AsyncMutex mutex(context.get_executor());
     std::string order;

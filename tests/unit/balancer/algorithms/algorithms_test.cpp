@@ -51,7 +51,7 @@ constexpr std::array all{Which::round_robin, Which::least_connections, Which::tw
 
 } // namespace
 
-TEST_CASE("every algorithm gives each candidate its weight's share, within a few per cent") {
+TEST_CASE("every algorithm gives each candidate its weight's share within 5%") {
     for (const auto which : all)
         for (const auto& weights :
              std::vector<std::vector<std::uint32_t>>{{1, 1, 1, 1}, {1, 2, 3}, {10, 20, 10}, {256, 128}}) {
@@ -136,7 +136,8 @@ TEST_CASE("the hash sends one key to one candidate, whatever the others' order")
     }
 }
 
-TEST_CASE("a backend that joins a hash takes at most 1.2 of its share, and moves no key between the others") {
+TEST_CASE("a backend that joins a hash takes its share and moves no other key") {
+    // It takes at most 1.2 times its share.
     constexpr int keys = 50'000;
     for (const std::size_t n : {2u, 3u, 5u, 10u, 30u, 100u}) {
         Bench before(Which::hash, std::vector<std::uint32_t>(n, 1));
@@ -187,7 +188,7 @@ TEST_CASE("a hash moves only the keys that a changed share grows or shrinks by")
     }
 }
 
-TEST_CASE("the keys of a candidate that is out spread over all the others and come back with it") {
+TEST_CASE("the keys of a missing candidate spread over all others and return") {
     Bench bench(Which::hash, std::vector<std::uint32_t>(8, 1));
     std::map<std::uint64_t, std::size_t> home;
     for (std::uint64_t key = 0; key < 8000; ++key) home[key] = bench.choose(key);

@@ -37,7 +37,7 @@ TEST_CASE("a candidate that is out is skipped and the others stay even") {
     CHECK(got[2] == 50);
 }
 
-TEST_CASE("positions go on where the old algorithm was, whoever joins or leaves") {
+TEST_CASE("positions continue across changes of the members") {
     SmoothRoundRobin old(3);
     const std::vector<Candidate> three{{1}, {1}, {1}};
     CHECK(old.next(three) == 0);

@@ -63,7 +63,7 @@ TEST_CASE("a backend's address is an IP or a host name, with a port") {
     }
 }
 
-TEST_CASE("a backend on a unix socket has an absolute path, and a name without spaces") {
+TEST_CASE("a unix socket backend has an absolute path and a name without spaces") {
     const auto address = *BackendAddress::parse("unix:/run/app/1.sock");
     CHECK(address.is_set());
     CHECK((address.is_unix() && !address.is_name()));

@@ -63,13 +63,13 @@ TEST_CASE("a plan shows the name of a variable and never its value") {
     CHECK_FALSE(has(shown("", "admin: {address: \"127.0.0.1:3\", hosts: [a, \"${TOKEN}\"]}\n"), "hunter2"));
 }
 
-TEST_CASE("a value that comes from a variable from now on has not changed, another value has") {
+TEST_CASE("a value that moves into a variable is unchanged, another value changed") {
     CHECK(shown(route_with("hunter2-hunter2"), route_with("\"${TOKEN}\"")).empty());
     CHECK(shown(route_with("\"${TOKEN}\""), route_with("\"${A:-hunter2-hunter2}\"")).empty());
     CHECK_FALSE(shown(route_with("\"${TOKEN}\""), route_with("other")).empty());
 }
 
-TEST_CASE("a plan hides headers with credentials, also if the file has them in clear text") {
+TEST_CASE("a plan hides credential headers, even if the file has them in clear") {
     for (const std::string name : {"Authorization", "proxy-authorization", "Cookie", "X-Api-Key", "X-Auth-Token"}) {
         INFO(name);
         const auto with = [&](const std::string& value) {
@@ -82,7 +82,7 @@ TEST_CASE("a plan hides headers with credentials, also if the file has them in c
     CHECK(has(shown("", "routes: [{name: r, pool: a, request_headers: {set: {X-Color: red}}}]\n"), "red"));
 }
 
-TEST_CASE("an error about an address that is a URL does not show its user and password") {
+TEST_CASE("errors about URL addresses do not show user and password") {
     for (const std::string url :
          {"http://user:hunter2@127.0.0.1:1", "redis://:hunter2@h:1", "a://u:p@hunter2@h", "a://hunter2/x@h"}) {
         const auto text = shown("", "admin: {address: \"" + url + "\"}\nlogging: {level: \"" + url + "\"}\n");

@@ -27,7 +27,7 @@ TEST_CASE("a health check may ask in any way that HTTP knows") {
     CHECK(errors_of("type: tcp", "{address: \"127.0.0.1:9001\", health_check_port: 9002}").empty());
 }
 
-TEST_CASE("a health check that could not work as written is refused with its place and the remedy") {
+TEST_CASE("a health check that cannot work is refused with place and remedy") {
     struct Row {
         const char *check, *error;
     };

@@ -20,13 +20,15 @@ std::string errors_of(const std::string& headers) {
 
 } // namespace
 
-TEST_CASE("a route may set and remove what describes the request, also what weir sets itself") {
+TEST_CASE("a route may set and remove what describes the request") {
+    // Also the fields that weir sets itself.
     CHECK(errors_of("set: {X-Api: v1, X-Forwarded-Proto: https, X-Real-IP: \"1.1.1.1\"}, remove: [X-Forwarded-For, "
                     "Cookie, X-Api]")
               .empty());
 }
 
-TEST_CASE("a route may not set or remove what one connection or the body's framing depends on, in any spelling") {
+TEST_CASE("a route may not edit what the connection or the framing depends on") {
+    // In any spelling of the field's name.
     for (const std::string name :
          {"Content-Length", "content_length", "Transfer_Encoding", "Connection", "Keep-Alive", "keep_alive", "Upgrade",
           "TE", "Trailer", "Proxy-Connection", "HTTP2_Settings", "Expect", "host"}) {
@@ -39,7 +41,7 @@ TEST_CASE("a route may not set or remove what one connection or the body's frami
     CHECK(errors_of("set: {Proxy: x}").find("HTTP_PROXY") != std::string::npos);
 }
 
-TEST_CASE("two spellings of one header that a route sets are an error that names both") {
+TEST_CASE("two spellings of one header in a route are an error that names both") {
     for (const std::string other : {"X_Api", "x-api"}) {
         const auto errors = errors_of("set: {X-Api: v1, " + other + ": v2}");
         CHECK(errors.find("set." + other + ": backends read it as the same header as \"X-Api\"") != std::string::npos);

@@ -84,7 +84,7 @@ timeouts: {connect: 3, response: 010s}
     CHECK(errors.size() == 8);
 }
 
-TEST_CASE("a key of the contract that weir does not do yet is refused, not ignored") {
+TEST_CASE("a key that is not implemented yet is refused, not ignored") {
     for (const char* part : {"tls: {verify: true}"}) {
         INFO(part);
         CHECK(has(errors_of(whole + "    " + part + "\n"), "not supported yet"));
@@ -214,7 +214,7 @@ TEST_CASE("a flood of errors costs little and is cut short") {
     CHECK(has(errors_of(values + "]\n"), "more than 250,000 values"));
 }
 
-TEST_CASE("a duplicate key is an error at its second place, and hides no other error") {
+TEST_CASE("a duplicate key is an error at its second place and hides no other") {
     const auto errors = errors_of(whole + "timeouts: {connect: 1s}\ntimeouts: {connect: 2s}\nadmin: {adress: x}\n");
     CHECK(has(errors, "weir.yaml:8:1: duplicate key \"timeouts\""));
     CHECK(has(errors, "unknown key \"adress\""));
@@ -287,7 +287,7 @@ TEST_CASE("a file that cannot be read says so") {
     CHECK(load("/dev/zero", no_variables).errors.at(0).why == "not a regular file");
 }
 
-TEST_CASE("a file that is replaced while it is being read is the old one or the new one, whole") {
+TEST_CASE("a file replaced while it is read is entirely the old or the new one") {
     const Directory directory;
     const auto path = directory.write("weir.yaml", whole);
     const auto longer = whole + "limits: {header_count: 50}\n";
@@ -319,7 +319,7 @@ TEST_CASE("an admin API off loopback needs a token") {
     CHECK(errors_of(whole + "admin: {address: \"unix:/run/weir.sock\"}\n").empty());
 }
 
-TEST_CASE("a member is this machine's own: a literal and a default that is taken are refused") {
+TEST_CASE("a member needs a name of its own: literals and defaults are refused") {
     const auto errors = [](const std::string& member, const std::string& name) {
         return errors_of(
             whole + "reload: {lock: {type: redis, fleet: prod, member: \"" + member +

@@ -55,7 +55,7 @@ TEST_CASE("no byte of the store may change, and none may be missing") {
     CHECK(last_good_from(text));
 }
 
-TEST_CASE("a kept configuration is loaded from memory alone, with what it includes") {
+TEST_CASE("a stored configuration is loaded from memory with its includes") {
     const std::vector<SourceFile> files{
         {"/nowhere/weir.yaml", "include: [conf.d/*.yaml]\nlisteners: {a: {address: \"127.0.0.1:1\", pool: p}}\n"},
         {"/nowhere/conf.d/p.yaml", "pools: {p: {backends: [\"127.0.0.1:2\"]}}\n"}};
@@ -68,7 +68,7 @@ TEST_CASE("a kept configuration is loaded from memory alone, with what it includ
     CHECK_FALSE(load_sources({files[0]}).ok());
 }
 
-TEST_CASE("bad configurations are remembered with their reasons, the oldest are forgotten") {
+TEST_CASE("bad configurations are remembered with reasons, the oldest forgotten") {
     const Directory directory;
     Denylist known;
     for (int i = 0; i < 105; ++i) known.add({std::string(63, 'a') + "0123456789"[i % 10], i, 0, "why\nof it"});
@@ -112,7 +112,7 @@ TEST_CASE("a file that cannot be replaced is told, and stays") {
           boost::system::errc::no_such_file_or_directory);
 }
 
-TEST_CASE("whether a fleet has forgiven a configuration is told by fences, not by two clocks") {
+TEST_CASE("fences, not clocks, decide if a fleet has unbanned a configuration") {
     const DeniedConfig bad{std::string(64, 'c'), 2'000'000'000, 12, "a reason"}; // by a clock that is far ahead
     CHECK_FALSE(bad.is_forgiven_by(0));
     CHECK_FALSE(bad.is_forgiven_by(11)); // it was found bad once more

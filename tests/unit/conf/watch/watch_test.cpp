@@ -66,7 +66,7 @@ TEST_CASE("a directory that vanishes and returns is watched again") {
     CHECK(watch.read_events() == Watched::changed);
 }
 
-TEST_CASE("a pattern is about the files that match it, and about directories that come later") {
+TEST_CASE("a pattern covers files that match it and directories that come later") {
     const Directory directory;
     FileWatch watch;
     watch.set_files({directory.path / "pools-*.yaml", directory.path / "v*/weir.yaml"});
@@ -119,7 +119,7 @@ TEST_CASE("a file that is written in place has a writer until that closes it") {
     CHECK_FALSE(watch.has_writer());
 }
 
-TEST_CASE("a whole file that is renamed over one that is being written ends the waiting") {
+TEST_CASE("renaming a complete file over a half-written one ends the waiting") {
     const Directory directory;
     directory.write("weir.yaml", "1");
     FileWatch watch;

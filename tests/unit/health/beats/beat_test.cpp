@@ -16,7 +16,7 @@ Beat beat(std::uint64_t sequence, std::chrono::milliseconds later) {
 
 } // namespace
 
-TEST_CASE("a beat is signed over all that it says") {
+TEST_CASE("a beat's signature covers all of its fields") {
     const Beat one{"web", "web1", 7, wall, 3, true};
     // printf 'web\nweb1\n7\n1790000000000\n3\n1\n' | openssl dgst -sha256 -hmac 0123456789abcdef
     const BeatKey key("0123456789abcdef");
@@ -31,7 +31,7 @@ TEST_CASE("a beat is signed over all that it says") {
         CHECK(key.sign(other) != key.sign(one));
 }
 
-TEST_CASE("beats rise: a replayed one, and one from before, are refused") {
+TEST_CASE("a replayed or older beat is refused") {
     ReplayGuard ledger(start - 1h);
     CHECK(ledger.take(beat(5, 0s), start, wall) == Answer::accepted);
     CHECK(ledger.take(beat(5, 0s), start + 1s, wall + 1000) == Answer::replayed);
@@ -40,7 +40,7 @@ TEST_CASE("beats rise: a replayed one, and one from before, are refused") {
     CHECK(ledger.last_sequence() == 6);
 }
 
-TEST_CASE("a beat that was held back is refused") {
+TEST_CASE("a delayed beat is refused") {
     ReplayGuard ledger(start - 1h);
     CHECK(ledger.take(beat(1, 0s), start, wall) == Answer::accepted);
     CHECK(ledger.take(beat(2, 1s), start + 62s, wall + 62'000) == Answer::off_time);
@@ -56,7 +56,7 @@ TEST_CASE("the first beat is judged by this machine's clock") {
     CHECK(ReplayGuard(start - 1h).expected_ms(start, wall) == wall);
 }
 
-TEST_CASE("a clock that jumps an hour here, either way, changes nothing") {
+TEST_CASE("a local clock that jumps by an hour changes nothing") {
     for (const std::int64_t jump : {3'600'000, -3'600'000}) {
         ReplayGuard ledger(start - 1h);
         CHECK(ledger.take(beat(1, 0s), start, wall) == Answer::accepted);
@@ -69,20 +69,21 @@ TEST_CASE("a clock that jumps an hour here, either way, changes nothing") {
     }
 }
 
-TEST_CASE("a first beat of the millisecond in which the ledger began is not from before") {
+TEST_CASE("a first beat in the millisecond in which the ledger began is accepted") {
     // It began at 0.2 ms of a millisecond, the beat was made at 0.9, and comes at 1.1.
     CHECK(ReplayGuard(start).take(beat(1, 0s), start + 900us, wall + 1) == Answer::accepted);
     CHECK(ReplayGuard(start).take(beat(1, -1s), start + 900us, wall + 1) == Answer::off_time);
 }
 
-TEST_CASE("a first beat from before the ledger began is refused: it may have been played before, to another process") {
+TEST_CASE("a first beat from before the ledger began is refused") {
+    // It may be a replay of what another process has received.
     CHECK(ReplayGuard(start - 5s).take(beat(1, -6s), start, wall) == Answer::off_time);
     CHECK(ReplayGuard(start - 5s).take(beat(1, -4s), start, wall) == Answer::accepted);
-    ReplayGuard ledger(start - 5s); // a clock that is set back meanwhile: no harm
+    ReplayGuard ledger(start - 5s); // the clock was set back: no harm
     CHECK(ledger.take(beat(1, -1h), start, wall - 3'600'000) == Answer::accepted);
 }
 
-TEST_CASE("a ledger is kept for as long as a beat that it has seen could be played again") {
+TEST_CASE("a ledger is kept for as long as a beat that it saw can be replayed") {
     ReplayGuard ledger(start);
     CHECK_FALSE(ledger.is_spent(start + 120s));
     CHECK(ledger.take(beat(1, 120s), start + 120s, wall + 120'000) == Answer::accepted);

@@ -1,11 +1,10 @@
 #include "health/monitor/health_checker.h"
 #include "tests/catch.h"
+#include "tests/support/probed_backend.h"
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 
-#include <functional>
 #include <memory>
 #include <optional>
 
@@ -18,17 +17,9 @@ using asio::ip::tcp;
 
 namespace {
 
-// A responder whose every answer the test gives itself.
-class Responder {
+// A responder whose heartbeats the test answers.
+class Responder : public tests::ProbedBackend {
 public:
-    Responder() : acceptor_(*context, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
-        acceptor_.non_blocking(true);
-        const auto text = "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
-        backend = std::make_shared<balancer::Backend>("web", text, *conf::Address::parse(text), 1,
-                                                      std::make_shared<balancer::PoolState>(1, nullptr));
-        monitor = std::make_unique<HealthChecker>(*context, [](const auto&, auto, const auto&) {});
-    }
-
     static conf::HealthCheck check(std::uint32_t rise, conf::CheckType type) {
         conf::HealthCheck check;
         check.type = type;
@@ -40,15 +31,13 @@ public:
     }
 
     void watch(std::uint32_t rise, conf::CheckType type = conf::CheckType::heartbeat) {
-        monitor->watch({{backend, check(rise, type)}});
+        checker->watch({{backend, check(rise, type)}});
     }
 
+    // Accepts a heartbeat, if one has come.
     bool accept() {
-        boost::system::error_code error;
-        tcp::socket next(*context);
-        acceptor_.accept(next, error);
-        if (error) return false;
-        next.non_blocking(true);
+        auto next = ProbedBackend::accept();
+        if (!next) return false;
         asked = std::move(next);
         return true;
     }
@@ -61,22 +50,9 @@ public:
         return error != asio::error::would_block;
     }
 
-    void run_until(const std::function<bool()>& condition) {
-        const auto limit = std::chrono::steady_clock::now() + 30s;
-        while (!condition()) {
-            REQUIRE(std::chrono::steady_clock::now() < limit);
-            context->restart();
-            context->run_for(1ms);
-        }
-    }
-
-    std::unique_ptr<asio::io_context> context = std::make_unique<asio::io_context>(1);
-    balancer::BackendPtr backend;
-    std::unique_ptr<HealthChecker> monitor;
+    std::unique_ptr<HealthChecker> checker =
+        std::make_unique<HealthChecker>(context, [](const auto&, auto, const auto&) {});
     std::optional<tcp::socket> asked;
-
-private:
-    tcp::acceptor acceptor_;
 };
 
 } // namespace
@@ -90,26 +66,27 @@ TEST_CASE("a heartbeat that is outstanding outlives a reload that keeps the chec
     asio::write(*responder.asked, asio::buffer("OK", 2));
     responder.run_until([&] { return responder.backend->verdict() == Verdict::up; });
     responder.run_until([&] { return responder.accept(); }); // and the next one goes out
-    CHECK(responder.monitor->find(*responder.backend)->last_check->result == "OK");
+    CHECK(responder.checker->find(*responder.backend)->last_check->result == "OK");
 }
 
-TEST_CASE("a heartbeat that is outstanding is the first of a check with other numbers, for the same responder") {
+TEST_CASE("an outstanding heartbeat continues under new numbers") {
+    // It is the first one of a check with other numbers for the same responder.
     Responder responder;
     responder.watch(1);
     responder.run_until([&] { return responder.accept(); });
     responder.watch(7);
-    responder.context->restart();
-    responder.context->run_for(50ms); // several intervals
+    responder.context.restart();
+    responder.context.run_for(50ms); // several intervals
     CHECK_FALSE(responder.is_closed());
     tcp::socket first = std::move(*responder.asked);
     CHECK_FALSE(responder.accept()); // no other one is asked
     asio::write(first, asio::buffer("OK", 2));
     responder.run_until([&] { return responder.backend->verdict() == Verdict::up; });
-    CHECK(responder.monitor->find(*responder.backend)->progress == Progress{1, 0});
+    CHECK(responder.checker->find(*responder.backend)->progress == Progress{1, 0});
     responder.run_until([&] { return responder.accept(); });
 }
 
-TEST_CASE("a check with other numbers goes on from a pause between two heartbeats as well") {
+TEST_CASE("a check with new numbers continues a pause between two heartbeats") {
     Responder responder;
     responder.watch(1);
     responder.run_until([&] { return responder.accept(); });
@@ -118,10 +95,10 @@ TEST_CASE("a check with other numbers goes on from a pause between two heartbeat
     responder.watch(7);
     responder.run_until([&] { return responder.accept(); });
     asio::write(*responder.asked, asio::buffer("OK", 2));
-    responder.run_until([&] { return responder.monitor->find(*responder.backend)->progress == Progress{1, 0}; });
+    responder.run_until([&] { return responder.checker->find(*responder.backend)->progress == Progress{1, 0}; });
 }
 
-TEST_CASE("a heartbeat that is outstanding ends at once with its check, and says nothing any more") {
+TEST_CASE("an outstanding heartbeat ends with its check and reports nothing") {
     Responder responder;
     responder.watch(1);
     responder.run_until([&] { return responder.accept(); });
@@ -129,10 +106,10 @@ TEST_CASE("a heartbeat that is outstanding ends at once with its check, and says
         responder.watch(1, conf::CheckType::tcp);
         responder.run_until([&] { return responder.is_closed(); });
         responder.run_until([&] { return responder.backend->verdict() == Verdict::up; });
-        CHECK(responder.monitor->find(*responder.backend)->last_check->result == "connected");
+        CHECK(responder.checker->find(*responder.backend)->last_check->result == "connected");
     }
     SECTION("the backend leaves") {
-        responder.monitor->stop();
+        responder.checker->stop();
         responder.run_until([&] { return responder.is_closed(); });
         CHECK(responder.backend->verdict() == Verdict::unknown);
     }
@@ -142,10 +119,10 @@ TEST_CASE("a process may end while a heartbeat is outstanding") {
     Responder responder;
     responder.watch(1);
     responder.run_until([&] { return responder.accept(); });
-    SECTION("with its monitor first") { responder.monitor.reset(); }
+    SECTION("with its checker first") { responder.checker.reset(); }
     SECTION("after a turn of the event loop") {
-        responder.monitor.reset();
-        responder.context->restart();
-        responder.context->run_for(10ms);
+        responder.checker.reset();
+        responder.context.restart();
+        responder.context.run_for(10ms);
     }
 }

@@ -70,7 +70,8 @@ private:
 
 } // namespace
 
-TEST_CASE("a responder that sleeps for 5 s after each answer is up for hours, for one weir and for two") {
+TEST_CASE("a responder that pauses 5 s after each answer is up for hours") {
+    // For one weir, and for two that ask it in turn.
     struct Row {
         Duration interval;
         std::uint32_t fall;
@@ -98,14 +99,15 @@ TEST_CASE("a responder that sleeps for 5 s after each answer is up for hours, fo
     }
 }
 
-TEST_CASE("an answer that comes later than interval × fall does not count as alive") {
+TEST_CASE("an answer later than interval × fall does not count as alive") {
     Simulation simulation(1, 1s, 3, 5s, 1);
     simulation.run(1min);
     CHECK(simulation.weirs[0].ejections >= 10); // after each answer
     CHECK(simulation.weirs[0].heartbeat.silence().slow_pace() == 5s);
 }
 
-TEST_CASE("a responder that is killed after an OK is out within interval × fall, by refused beats or by the deadline") {
+TEST_CASE("a responder killed after an OK is out within interval × fall") {
+    // By refused connections or by the deadline.
     for (const std::uint32_t fall : {1u, 2u, 3u, 10u}) {
         for (double jitter = 0; jitter <= 1; jitter += 0.25) {
             const TimePoint start{1h};
@@ -126,8 +128,8 @@ TEST_CASE("a responder that is killed after an OK is out within interval × fall
     }
 }
 
-TEST_CASE(
-    "a responder that restarts under an outstanding heartbeat misses one beat, and has an interval to come back") {
+TEST_CASE("a restart under an outstanding heartbeat is one missed beat") {
+    // The responder has an interval to come back.
     const TimePoint start{1h};
     Heartbeat heartbeat(5s, 3, start, 0.5);
     heartbeat.ask(start);
@@ -136,7 +138,8 @@ TEST_CASE(
     CHECK(heartbeat.silence().deadline() == start + 15s);
 }
 
-TEST_CASE("a heartbeat that gets no connection is no missed beat, and is asked again an interval later") {
+TEST_CASE("a heartbeat that gets no connection is not missed, only repeated") {
+    // It is sent again an interval later.
     const TimePoint start{1h};
     Heartbeat heartbeat(5s, 3, start, 0.5);
     heartbeat.ask(start);
@@ -144,12 +147,12 @@ TEST_CASE("a heartbeat that gets no connection is no missed beat, and is asked a
     CHECK(heartbeat.next() == start + 5s);
     CHECK(heartbeat.silence().deadline() == start + 15s);
     heartbeat.ask(start + 5s);
-    heartbeat.take_shortage(start + 5s, 0.5); // this machine could not ask: nobody has been silent
+    heartbeat.take_shortage(start + 5s, 0.5); // this machine could not send: no responder was silent
     CHECK(heartbeat.silence().deadline() == start + 20s);
 }
 
-TEST_CASE(
-    "the next heartbeat goes out an interval after the answer, a twentieth more or less, however late that came") {
+TEST_CASE("the next heartbeat follows an interval after the answer") {
+    // With a jitter of a twentieth, however late the answer was.
     const TimePoint start{1h};
     for (const Duration took : {Duration(1ms), Duration(5s), Duration(14s)}) {
         Heartbeat heartbeat(5s, 3, start, 0.5);
@@ -168,7 +171,8 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("heartbeats to a thousand backends spread over the interval after a start, without early ones") {
+TEST_CASE("heartbeats to 1000 backends spread over the interval after a start") {
+    // None of them is sent early.
     for (const auto interval : {1000ms, 2000ms, 5000ms}) {
         std::mt19937 random(7);
         std::uniform_real_distribution<double> roll(0, 1);

@@ -4,7 +4,7 @@
 using namespace weir::health;
 using namespace std::chrono_literals;
 
-TEST_CASE("each ejection lasts longer than the one before, up to ten times the base") {
+TEST_CASE("each ejection lasts longer than the last, up to ten times the base") {
     OutlierHistory history;
     OutlierHistory::TimePoint now{1h};
     for (int i = 1; i <= 15; ++i) {
@@ -16,7 +16,7 @@ TEST_CASE("each ejection lasts longer than the one before, up to ten times the b
     }
 }
 
-TEST_CASE("every base time of good service forgives one ejection") {
+TEST_CASE("every base time of good service takes one ejection back") {
     OutlierHistory history;
     OutlierHistory::TimePoint now{1h};
     for (int i = 0; i < 4; ++i) {

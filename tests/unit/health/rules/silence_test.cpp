@@ -16,7 +16,7 @@ TEST_CASE("a backend is dead a window after its last sign of life, to the moment
     CHECK(silence.has_passed(start + 30s));
 }
 
-TEST_CASE("a check that comes late because weir was stopped leaves time to read what has come since") {
+TEST_CASE("a check delayed by a stopped weir leaves time to read what has arrived") {
     for (const auto stopped : {1s, 10s, 3600s}) {
         Silence silence(15s, start);
         const auto late = start + 15s + stopped;
@@ -35,7 +35,7 @@ TEST_CASE("a machine that is always late finds a dead backend all the same") {
     CHECK_FALSE(silence.has_passed(start + 35s)); // another silence
 }
 
-TEST_CASE("one gap is an outage, gaps in a row are a pace that the settings do not allow") {
+TEST_CASE("one gap is an outage, gaps in a row are a pace beyond the settings") {
     Silence silence(3s, start);
     CHECK(silence.hear(start + 1s) == Sign::in_time);
     CHECK(silence.hear(start + 60s) == Sign::after_gap); // it was away for a minute

@@ -26,7 +26,7 @@ TEST_CASE("verdicts follow fall and rise") {
     CHECK(verdicts({3, 2}, Verdict::unknown, "+") == "u");
 }
 
-TEST_CASE("a backend that was never healthy is down after fall failures, and then needs rise passes") {
+TEST_CASE("a backend that was never healthy needs fall failures, then rise passes") {
     CHECK(verdicts({3, 2}, Verdict::unknown, "--") == "??");
     CHECK(verdicts({3, 2}, Verdict::unknown, "---++") == "??ddu");
 }
@@ -45,13 +45,14 @@ TEST_CASE("jitter never makes a wait longer than the interval") {
     CHECK(first_delay(interval, 0) != first_delay(interval, 1));
 }
 
-TEST_CASE("a thousand backends are probed evenly over every second, also those that began together") {
+TEST_CASE("1000 backends are probed evenly over every second") {
+    // Also if their checks begin at the same moment.
     for (const int interval : {1000, 2000, 5000}) {
         std::mt19937 random(7);
         std::uniform_real_distribution<double> dice(0, 1);
         std::vector<int> probes(60);
         for (int i = 0; i < 1000; ++i) {
-            const double phase = i / 1000.0; // as the monitor gives them out: evenly
+            const double phase = i / 1000.0; // as the HealthChecker distributes them: evenly
             auto at = first_delay(Milliseconds(interval), phase);
             double before = 0, next = 0;
             for (bool first = true; at < Milliseconds(60'000); first = false) {

@@ -40,7 +40,7 @@ struct Bench {
 
 } // namespace
 
-TEST_CASE("a change with a lower fence is refused, and so is a second configuration under one fence") {
+TEST_CASE("a lower fence, or a second configuration under one fence, is refused") {
     for (const std::size_t count : {1u, 3u}) {
         Bench bench(count);
         CHECK_FALSE(bench.begin(5, "aaa"));
@@ -54,7 +54,7 @@ TEST_CASE("a change with a lower fence is refused, and so is a second configurat
     }
 }
 
-TEST_CASE("a bad configuration is known to be bad whatever the fence, until it is forgiven or proves good") {
+TEST_CASE("a bad configuration stays bad under any fence until unbanned or good") {
     Bench bench;
     CHECK_FALSE(bench.begin(1, "aaa"));
     CHECK_FALSE(bench.begin(2, "bbb"));
@@ -74,7 +74,7 @@ TEST_CASE("a bad configuration is known to be bad whatever the fence, until it i
     CHECK(bench.view().bad.empty());
 }
 
-TEST_CASE("a member that tells of itself learns who holds the lock, if a majority of the servers knows the holder") {
+TEST_CASE("a heartbeat reply names the lock holder that a majority knows") {
     for (const std::size_t count : {1u, 3u}) {
         Bench bench(count);
         const auto holder = [&] {
@@ -90,7 +90,7 @@ TEST_CASE("a member that tells of itself learns who holds the lock, if a majorit
     }
 }
 
-TEST_CASE("the view shows members, changes from the newest on, and who holds the lock") {
+TEST_CASE("the view shows members, changes from newest to oldest, and the holder") {
     Bench bench;
     for (const char* name : {"lb-2", "lb-1"})
         CHECK(wait_for(bench.context, bench.records->tell({name, "1.0", "aaa", 3, MemberState::serving, 80, 0}))
@@ -128,7 +128,7 @@ TEST_CASE("what others have written there and is none of ours is left out") {
     CHECK(broken.error().message().find("WRONGTYPE") != std::string::npos);
 }
 
-TEST_CASE("a majority of several servers decides, and one that is gone takes nothing away") {
+TEST_CASE("a majority of servers decides, and a missing server changes nothing") {
     Bench bench(3);
     CHECK_FALSE(bench.begin(1, "aaa"));
     CHECK_FALSE(bench.finish(1, "aaa", ChangeVerdict::bad));
@@ -141,7 +141,8 @@ TEST_CASE("a majority of several servers decides, and one that is gone takes not
     CHECK(bench.begin(3, "ccc") == LockError::unavailable);
 }
 
-TEST_CASE("a configuration has stood once a machine has found it good, until another one begins or it turns out bad") {
+TEST_CASE("a configuration is good once a machine has confirmed it") {
+    // Until another change begins, or it turns out to be bad.
     for (const std::size_t count : {1u, 3u}) {
         Bench bench(count);
         const auto stood = [&](const char* hash) { return wait_for(bench.context, bench.records->has_stood(hash)); };
@@ -169,7 +170,7 @@ TEST_CASE("a configuration has stood once a machine has found it good, until ano
     }
 }
 
-TEST_CASE("configurations that are given to a fleet are numbered, and the last good one can be found again") {
+TEST_CASE("pushed configurations are numbered and the last good one can be found") {
     for (const std::size_t count : {1u, 3u}) {
         Bench bench(count);
         CHECK_FALSE(*wait_for(bench.context, bench.configs->newest()));
@@ -200,7 +201,7 @@ TEST_CASE("configurations that are given to a fleet are numbered, and the last g
     }
 }
 
-TEST_CASE("of configurations given to a fleet the last ten are kept, and their numbers never go back") {
+TEST_CASE("the last ten pushed configurations are kept, numbers never go back") {
     Bench bench;
     for (int i = 1; i <= 12; ++i) CHECK(bench.push("h" + std::to_string(i)) == static_cast<std::uint64_t>(i));
     CHECK(bench.view().versions.size() == 10);
@@ -213,7 +214,7 @@ TEST_CASE("of configurations given to a fleet the last ten are kept, and their n
     CHECK_FALSE(*wait_for(bench.context, bench.configs->newest()));
 }
 
-TEST_CASE("one of those who go side by side finds it bad: what the others find does not wash it clean") {
+TEST_CASE("a bad verdict of one parallel slot outlasts the good ones of others") {
     Bench bench;
     CHECK_FALSE(bench.begin(5, "aaa"));
     CHECK_FALSE(bench.begin(6, "aaa"));
@@ -228,7 +229,7 @@ TEST_CASE("one of those who go side by side finds it bad: what the others find d
     CHECK_FALSE(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
 }
 
-TEST_CASE("whoever goes beside others has to do what they do, once it has stood") {
+TEST_CASE("a parallel slot must apply the same change, once it is good") {
     Bench bench;
     const auto beside = [&](std::uint64_t fence, const char* hash) {
         return code_of(
@@ -244,7 +245,7 @@ TEST_CASE("whoever goes beside others has to do what they do, once it has stood"
     CHECK(beside(7, "aaa") == LockError::lost);
 }
 
-TEST_CASE("a server that was away while a change began does not hold its end against it") {
+TEST_CASE("a server that missed the start of a change accepts its end") {
     Bench bench;
     CHECK_FALSE(bench.finish(3, "aaa", ChangeVerdict::good)); // as such a server sees it
     CHECK(bench.begin(2, "bbb") == LockError::lost);
@@ -252,7 +253,7 @@ TEST_CASE("a server that was away while a change began does not hold its end aga
     CHECK(wait_for(bench.context, bench.records->has_stood("aaa")));
 }
 
-TEST_CASE("of configurations that were given at one moment, the one that most servers hold is the newest") {
+TEST_CASE("of configurations pushed at one moment, the most stored is the newest") {
     const FleetVersion a{4, "a", "", 0}, b{4, "b", "", 0}, old{3, "c", "", 0};
     CHECK(newest_of({}).number == 0);
     CHECK(newest_of({b, a, a}).hash == "a");
@@ -266,11 +267,11 @@ TEST_CASE("a push that a majority does not take leaves nothing behind") {
     for (std::size_t i : {0u, 1u})
         bench.servers[i]->call({"LPUSH", "weir:{t}:versions", to_text(FleetVersion{9, "x", "y", 1})});
     bench.servers[2]->call({"LPUSH", "weir:{t}:versions", to_text(FleetVersion{5, "x", "y", 1})});
-    CHECK(bench.push("aaa") == 0); // no text is there that would tell it of 9
+    CHECK(bench.push("aaa") == 0); // no stored configuration has number 9
     CHECK(bench.servers[2]->call({"LLEN", "weir:{t}:versions"}).number == 1);
 }
 
-TEST_CASE("breaking a lock breaks all its places, and the view shows who held them") {
+TEST_CASE("breaking a lock breaks all its slots and the view shows the holders") {
     Bench bench;
     StateDir state("places");
     RedisLock lock(bench.context.get_executor(), bench.servers[0]->options(), LeaseTerms{"t", milliseconds(9000), 0, 3},

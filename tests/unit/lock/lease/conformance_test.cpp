@@ -84,7 +84,7 @@ const Kind kinds[] = {
 
 } // namespace
 
-TEST_CASE("every lock: whoever has it excludes the others, until it is given back") {
+TEST_CASE("every lock: its holder excludes others until it is released") {
     for (const auto& kind : kinds) {
         INFO(kind.name);
         Bench bench;
@@ -100,7 +100,7 @@ TEST_CASE("every lock: whoever has it excludes the others, until it is given bac
     }
 }
 
-TEST_CASE("every lock: fences rise with every lease, whoever takes it") {
+TEST_CASE("every lock: fences rise with every lease of any holder") {
     for (const auto& kind : kinds) {
         INFO(kind.name);
         Bench bench;
@@ -116,7 +116,7 @@ TEST_CASE("every lock: fences rise with every lease, whoever takes it") {
     }
 }
 
-TEST_CASE("every lock: a renewal moves the deadline, and only the holder's token gives it back") {
+TEST_CASE("every lock: renewal moves the deadline, only the holder releases it") {
     for (const auto& kind : kinds) {
         INFO(kind.name);
         Bench bench;
@@ -136,7 +136,7 @@ TEST_CASE("every lock: a renewal moves the deadline, and only the holder's token
     }
 }
 
-TEST_CASE("every lock with a time to live: one whose holder sleeps goes to another, with a higher fence") {
+TEST_CASE("every lock with a TTL: a sleeping holder loses it to a higher fence") {
     for (const auto& kind : kinds) {
         INFO(kind.name);
         Bench bench;
@@ -156,7 +156,7 @@ TEST_CASE("every lock with a time to live: one whose holder sleeps goes to anoth
     }
 }
 
-TEST_CASE("every lock on servers: one that lost its memory cannot make a fence go back") {
+TEST_CASE("every lock on servers: lost memory cannot make a fence go back") {
     for (const auto& kind : kinds) {
         INFO(kind.name);
         Bench bench;
@@ -170,7 +170,7 @@ TEST_CASE("every lock on servers: one that lost its memory cannot make a fence g
     }
 }
 
-TEST_CASE("a redlock stands as long as a majority of its servers does") {
+TEST_CASE("a redlock is held while a majority of its servers is up") {
     Bench bench;
     make_redlock(bench);
     bench.servers[1]->kill();
@@ -191,10 +191,10 @@ TEST_CASE("a redlock's fence rises over any two majorities") {
     Bench bench;
     make_redlock(bench);
     std::uint64_t last = 0;
-    // Each time the server that remembers most is not asked: it holds a lock of nobody's.
+    // Each time, the server with the highest fence cannot take part: it holds a foreign lock.
     for (std::size_t i = 0; i < 9; ++i) {
         auto& blocked = *bench.servers[i % 3];
-        blocked.call({"SET", "weir:{t}:lock", "nobody"});
+        blocked.call({"SET", "weir:{t}:lock", "foreign"});
         const auto lease = bench.take(i % 2);
         REQUIRE(lease.has_value());
         CHECK(lease->fence > last);
@@ -207,13 +207,13 @@ TEST_CASE("a redlock's fence rises over any two majorities") {
 TEST_CASE("a redlock that finds no majority leaves nothing behind") {
     Bench bench;
     make_redlock(bench);
-    for (std::size_t i : {0u, 1u}) bench.servers[i]->call({"SET", "weir:{t}:lock", "somebody"});
+    for (std::size_t i : {0u, 1u}) bench.servers[i]->call({"SET", "weir:{t}:lock", "other"});
     CHECK(bench.take(0).error() == LockError::held);
     CHECK(bench.servers[2]->call({"EXISTS", "weir:{t}:lock"}).number == 0);
-    CHECK(bench.servers[0]->call({"GET", "weir:{t}:lock"}).text == "somebody");
+    CHECK(bench.servers[0]->call({"GET", "weir:{t}:lock"}).text == "other");
 }
 
-TEST_CASE("a lock with three places is held by three at a time, and their fences differ") {
+TEST_CASE("a lock with three slots is held by three, with different fences") {
     Bench bench;
     bench.servers.push_back(std::make_unique<RedisServer>(bench.context));
     std::vector<std::shared_ptr<Lock>> locks;

@@ -43,7 +43,7 @@ double half() { return 0.5; }
 
 } // namespace
 
-TEST_CASE("fences rise with every lease of the local lock, whoever takes it") {
+TEST_CASE("fences rise with every lease of the local lock") {
     StateDir dir;
     LocalLock one(dir.fences()), two(dir.fences());
     std::uint64_t last = 0;
@@ -73,7 +73,7 @@ TEST_CASE("the local lock excludes another holder until it is released") {
     CHECK(wait_for(acquire(two, "you", std::chrono::milliseconds(60), half)).has_value());
 }
 
-TEST_CASE("a state directory that is missing makes the lock unavailable, and says which") {
+TEST_CASE("a missing state directory makes the lock unavailable and is named") {
     asio::thread_pool disk(1);
     LocalLock lock(AsyncFenceStore(disk.get_executor(), "/nonexistent"));
     const auto taken = wait_for(lock.try_acquire("me"));
@@ -81,7 +81,7 @@ TEST_CASE("a state directory that is missing makes the lock unavailable, and say
     CHECK(taken.error().message().find("/nonexistent/reload.lock") != std::string::npos);
 }
 
-TEST_CASE("a disk that hangs keeps the lock waiting, and nobody else") {
+TEST_CASE("a hanging disk delays the lock, and nothing else") {
     StateDir dir;
     LocalLock lock(dir.fences());
     std::promise<void> hangs;
@@ -111,7 +111,7 @@ TEST_CASE("a fence that cannot be read is an error, not a zero") {
     }
 }
 
-TEST_CASE("a machine lets no lower fence take effect, and no second configuration under one") {
+TEST_CASE("a machine accepts no lower fence and one configuration per fence") {
     const StateDir dir;
     const FenceStore store(dir.path);
     CHECK(store.raise(5));
@@ -128,7 +128,7 @@ TEST_CASE("a machine lets no lower fence take effect, and no second configuratio
     CHECK(store.admit(10, "aaa"));
 }
 
-TEST_CASE("a server that cannot be reached is asked less and less, and at once when it was reached") {
+TEST_CASE("an unreachable server is asked less often, and at once when it is back") {
     Reconnect again;
     const Reconnect::Clock::time_point now{};
     CHECK(again.may_try(now));
@@ -171,7 +171,7 @@ TEST_CASE("Redis URLs") {
     }
 }
 
-TEST_CASE("what a Redis refuses is told with what helps") {
+TEST_CASE("what a Redis refuses is reported with a remedy") {
     CHECK(explain("READONLY You can't write against a read only replica.").find("sentinel://HOST/MASTER") !=
           std::string::npos);
     CHECK(explain("LOADING Redis is loading the dataset in memory").find("wait") != std::string::npos);

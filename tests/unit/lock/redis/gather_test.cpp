@@ -25,7 +25,8 @@ std::size_t count(const Gathered<Result<int>>& answers) {
 
 } // namespace
 
-TEST_CASE("a server that hangs is not waited for when enough have answered, and its late answer harms nothing") {
+TEST_CASE("a hanging server is not waited for once enough have answered") {
+    // Its late answer does no harm.
     asio::io_context context;
     const auto gate = std::make_shared<asio::steady_timer>(context, asio::steady_timer::time_point::max());
     Gathered<Result<int>> got;
@@ -48,7 +49,7 @@ TEST_CASE("a server that hangs is not waited for when enough have answered, and 
     CHECK(**got[2] == 3);
 }
 
-TEST_CASE("all are waited for while they do not decide, and an exception of one is thrown") {
+TEST_CASE("all are waited for until they decide, and an exception is rethrown") {
     asio::io_context context;
     const auto gate = std::make_shared<asio::steady_timer>(context, asio::steady_timer::time_point::max());
     std::size_t answered = 0;

@@ -50,7 +50,7 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 } // namespace
 
-TEST_CASE("calls that wait for a connection are sent in the order in which they were made") {
+TEST_CASE("calls that wait for a connection are sent in the order they were made") {
     asio::io_context context;
     RedisServer server(context);
     RedisClient client(context.get_executor(), server.options());
@@ -63,7 +63,7 @@ TEST_CASE("calls that wait for a connection are sent in the order in which they 
     CHECK(order == "abc"); // c was asked for when a had been answered, and b waited by then
 }
 
-TEST_CASE("each server of a majority that has not answered is named, with what it is doing") {
+TEST_CASE("each server of a majority that has not answered is named with its step") {
     asio::io_context context;
     RedisServer gone(context), hung(context);
     Unanswering unanswering(context);
@@ -100,7 +100,7 @@ TEST_CASE("a server that answers with an error is named") {
     CHECK(answered.error().message().starts_with(server.url() + ": OOM full"));
 }
 
-TEST_CASE("a majority that gives a lease and then takes no fence is unavailable, and nobody is said to hold the lock") {
+TEST_CASE("a majority that leases without a fence is unavailable, without holder") {
     asio::io_context context;
     StateDir state("redlock-fence");
     std::vector<std::unique_ptr<RedisServer>> servers;

@@ -32,14 +32,14 @@ Awaitable<int> release(std::shared_ptr<Lock> lock, Lease lease) {
     co_return 0;
 }
 
-Awaitable<int> release(LeaseRenewer& keeper) {
-    co_await keeper.release();
+Awaitable<int> release(LeaseRenewer& renewer) {
+    co_await renewer.release();
     co_return 0;
 }
 
 } // namespace
 
-TEST_CASE("a Redis lease excludes others, and is given back by its own token alone") {
+TEST_CASE("a Redis lease excludes others and is released by its own token only") {
     Redis redis;
     const auto one = redis.lock(milliseconds(60000)), two = redis.lock(milliseconds(60000));
     const auto lease = wait_for(redis.context, one->try_acquire("one"));
@@ -59,16 +59,16 @@ TEST_CASE("a Redis lease excludes others, and is given back by its own token alo
     CHECK(wait_for(redis.context, two->try_acquire("two"))->fence == 2);
 }
 
-TEST_CASE("a keeper holds a lease beyond its time to live") {
+TEST_CASE("a renewer holds a lease beyond its time to live") {
     Redis redis;
     const auto lock = redis.lock(milliseconds(5000));
     const auto lease = wait_for(redis.context, lock->try_acquire("me"));
     REQUIRE(lease.has_value());
-    LeaseRenewer keeper(lock, redis.context.get_executor(), *lease);
+    LeaseRenewer renewer(lock, redis.context.get_executor(), *lease);
     while (Clock::now() < lease->deadline + milliseconds(500)) redis.pass(milliseconds(50));
-    CHECK(keeper.is_held());
+    CHECK(renewer.is_held());
     CHECK(redis.call({"GET", key}).text == lease->token);
-    wait_for(redis.context, release(keeper));
+    wait_for(redis.context, release(renewer));
     CHECK(redis.call({"EXISTS", key}).number == 0);
 }
 
@@ -77,20 +77,20 @@ TEST_CASE("a lease that went to another is lost, and the other's is left alone")
     const auto lock = redis.lock(milliseconds(300));
     const auto lease = wait_for(redis.context, lock->try_acquire("me"));
     REQUIRE(lease.has_value());
-    LeaseRenewer keeper(lock, redis.context.get_executor(), *lease);
+    LeaseRenewer renewer(lock, redis.context.get_executor(), *lease);
     redis.call({"SET", key, "someone else"});
-    while (keeper.is_held()) redis.pass(milliseconds(10));
-    wait_for(redis.context, release(keeper));
+    while (renewer.is_held()) redis.pass(milliseconds(10));
+    wait_for(redis.context, release(renewer));
     CHECK(redis.call({"GET", key}).text == "someone else");
 }
 
-TEST_CASE("a lease whose renewal gets no answer is not believed in after its deadline") {
+TEST_CASE("a lease whose renewal gets no answer ends at its deadline") {
     auto redis = std::make_unique<Redis>();
     const auto lock = redis->lock(milliseconds(300));
     const auto lease = wait_for(redis->context, lock->try_acquire("me"));
     REQUIRE(lease.has_value());
-    LeaseRenewer keeper(lock, redis->context.get_executor(), *lease);
+    LeaseRenewer renewer(lock, redis->context.get_executor(), *lease);
     redis->call({"CLIENT", "PAUSE", "5000", "ALL"});
-    while (keeper.is_held()) redis->pass(milliseconds(10));
+    while (renewer.is_held()) redis->pass(milliseconds(10));
     CHECK(Clock::now() >= lease->deadline);
 }

@@ -23,7 +23,7 @@ TEST_CASE("a source that opens too many connections displaces its own oldest one
     CHECK(table.size() == 2);
 }
 
-TEST_CASE("when all sources together have too many, the one with the most makes room") {
+TEST_CASE("when all sources together exceed the limit, the largest makes room") {
     ConnectionTable table({3, 10, 4, 10});
     open(table, "quiet");
     const auto first = open(table, "flood");
@@ -35,7 +35,9 @@ TEST_CASE("when all sources together have too many, the one with the most makes 
     CHECK(table.size() == 4);
 }
 
-TEST_CASE("connections of others leave the room of this machine alone, and those without a token that of known ones") {
+TEST_CASE("other machines leave room for this one, unknown ones for known ones") {
+    // Connections of other machines never take the room of this one; those without a token never take that of known
+    // sources.
     ConnectionTable table({100, 2, 3, 2});
     const auto known = open(table, "10.0.0.1");
     CHECK_FALSE(table.set_known(known));

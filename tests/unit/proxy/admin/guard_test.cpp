@@ -22,7 +22,7 @@ int status_of(const Caller& caller, Protection protection = Protection::credenti
 
 } // namespace
 
-TEST_CASE("who may talk to the admin API") {
+TEST_CASE("the admin API accepts only authorized requests") {
     struct Row {
         const char* own;
         Caller caller;
@@ -54,7 +54,7 @@ TEST_CASE("who may talk to the admin API") {
     }
 }
 
-TEST_CASE("a Host that is a name is accepted with a valid token, or from admin.hosts") {
+TEST_CASE("a Host that is a name needs a valid token or admin.hosts") {
     CHECK(status_of({"GET", "weir.example", "", "", full}) == 200);
     CHECK(status_of({"GET", "weir.example:9901", "", "", read_only}) == 200);
     CHECK(status_of({"GET", "weir.example", "", "", "Bearer 0123456789abcdeX"}) == 401);
@@ -81,7 +81,7 @@ TEST_CASE("the read-only token reads everything and changes nothing") {
     CHECK(check_caller({"GET", "10.0.0.1", "", "", "Bearer "}, without, Protection::credential).status == 401);
 }
 
-TEST_CASE("heartbeats need no token and may be addressed to any name, but do not come from browsers") {
+TEST_CASE("heartbeats need no token and accept any Host, but not from browsers") {
     CHECK(status_of({"POST", "weir.example", "", "", ""}, Protection::signature) == 200);
     CHECK(status_of({"POST", "weir.example", "http://evil.example", "", ""}, Protection::signature) == 403);
     CHECK(status_of({"POST", "weir.example", "", "cross-site", ""}, Protection::signature) == 403);

@@ -32,7 +32,7 @@ TEST_CASE("a plan lists changes, overrides and notes in this order") {
           "~ timeouts: connect 3s → 1s\noverride web/b (drain) stays\nnote: the lock is held by lb-2\n");
 }
 
-TEST_CASE("a plan says in words what needs a restart, and that a reload would be refused") {
+TEST_CASE("a plan says what needs a restart and that a reload would be refused") {
     auto plan = make_plan("refused");
     plan["changes"] = json::array{make_change("~ process: workers 2 → 3 (needs a restart)", "started once", true)};
     CHECK(plan_text(plan) ==

@@ -62,7 +62,7 @@ using Lines = std::vector<std::string>;
 
 } // namespace
 
-TEST_CASE("a rollout tells of each machine once, when it has had its verdict, in the order of fences") {
+TEST_CASE("a rollout reports each machine once, at its verdict, in fence order") {
     Rollout rollout("aaaaaaaaaaaaaaaa", 1);
     FleetAgent fleet;
     fleet.member("lb-1", "old", 1).member("lb-2", "old", 2).member("lb-3", "old", 3);
@@ -83,7 +83,7 @@ TEST_CASE("a rollout tells of each machine once, when it has had its verdict, in
     CHECK((rollout.is_over() && rollout.went_well()));
 }
 
-TEST_CASE("a rollout that was taken back is over, and has not gone well") {
+TEST_CASE("a rollout that was rolled back is over and has failed") {
     Rollout rollout("bad", 1);
     FleetAgent fleet;
     fleet.member("lb-1", "old", 1).member("lb-2", "old", 2).change("lb-1", "bad", "bad", 3000).bad("bad", "lb-1");
@@ -95,7 +95,7 @@ TEST_CASE("a rollout that was taken back is over, and has not gone well") {
     CHECK(rollout.look(fleet.get()).empty());
 }
 
-TEST_CASE("a machine that refuses is told of; what it refused before this version was given does not count") {
+TEST_CASE("a machine that refuses this version is reported, earlier refusals not") {
     Rollout rollout("aaa", 2);
     FleetAgent fleet;
     fleet.member("lb-1", "aaa", 4, "serving", "", 2)
@@ -108,13 +108,13 @@ TEST_CASE("a machine that refuses is told of; what it refused before this versio
     CHECK((rollout.is_over() && !rollout.went_well()));
 }
 
-TEST_CASE("a rollout in a fleet where nobody can be seen is not over") {
+TEST_CASE("a rollout in a fleet without visible members is not over") {
     Rollout rollout("aaa", 0);
     CHECK(rollout.look(FleetAgent().get()).empty());
     CHECK_FALSE(rollout.is_over());
 }
 
-TEST_CASE("a rollout is over when another version has been pushed meanwhile") {
+TEST_CASE("a rollout is over when another version has been pushed") {
     Rollout rollout("aaa", 2);
     FleetAgent fleet;
     fleet.member("lb-1", "old", 4, "serving", "", 2).version(2);
@@ -126,7 +126,7 @@ TEST_CASE("a rollout is over when another version has been pushed meanwhile") {
     CHECK(rollout.why() == "version 3 has been pushed meanwhile");
 }
 
-TEST_CASE("a machine that takes its configuration from its own file is not waited for") {
+TEST_CASE("a machine that reads its own configuration file is not waited for") {
     Rollout rollout("aaa", 2);
     FleetAgent fleet;
     fleet.member("lb-1", "aaa", 4, "serving", "", 2).member("lb-2", "old", 2, "serving", "", 0);
@@ -143,7 +143,7 @@ TEST_CASE("what a machine had before it read this version does not count for it"
     CHECK(rollout.look(fleet.get()).size() == 1);
 }
 
-TEST_CASE("a machine that was there when a rollout began and left without it is named, and fails it") {
+TEST_CASE("a machine that leaves during a rollout is named and fails it") {
     Rollout rollout("aaaaaaaaaaaaaaaa", 1);
     FleetAgent fleet;
     fleet.member("lb-1", "old", 1).member("lb-2", "old", 2);

@@ -88,7 +88,7 @@ TEST_CASE("the status shows what a backend takes of its weight during slow start
     CHECK(status.says("  1 (now 0.1)  "));
 }
 
-TEST_CASE("the status says how the last reload ended, why and when") {
+TEST_CASE("the status shows how the last reload ended, why and when") {
     Status status;
     status.reload("last") = {{"verdict", "rolled_back"},
                              {"cause", "worse"},
@@ -111,7 +111,7 @@ TEST_CASE("the status says how the last reload ended, why and when") {
     CHECK_FALSE(status.says("+ backend 10"));
 }
 
-TEST_CASE("the status says that the file on disk is not what runs, why, and when it is tried again") {
+TEST_CASE("the status says what is pending on disk, why, and the next attempt") {
     Status status;
     CHECK_FALSE(status.says("pending"));
     status.at("reload")["pending"] = {{"hash", "aaaabbbbccccdddd"},
@@ -151,7 +151,7 @@ TEST_CASE("the status shows what is wrong with the file watch") {
     CHECK(status.says("file watch: polling, waits until the file is written\n  no inotify instance is left\n"));
 }
 
-TEST_CASE("the status shows the lock, its holder, its fence and whether its servers answer") {
+TEST_CASE("the status shows the lock, its holder, its fence and its servers") {
     Status status;
     status.at("lock") = {{"type", "redis"},     {"fleet", "prod"},
                          {"held", false},       {"waiting", true},
@@ -175,7 +175,7 @@ TEST_CASE("the status shows the lock, its holder, its fence and whether its serv
                       "back 1 time: their data was lost or restored\n"));
 }
 
-TEST_CASE("the status of a backend shows both weights, what was changed and who asked for it") {
+TEST_CASE("a backend's status shows both weights, what was changed and by whom") {
     Status status;
     status.backend()["weight"] = 5;
     status.backend()["state"] = "drain";
@@ -195,7 +195,7 @@ TEST_CASE("the status of a backend shows both weights, what was changed and who 
     CHECK_FALSE(status.says("override web/one"));
 }
 
-TEST_CASE("the status of a backend shows its checks, ejections, errors and retries") {
+TEST_CASE("a backend's status shows its checks, ejections, errors and retries") {
     Status status;
     auto& backend = status.backend();
     backend["state"] = "down";
@@ -219,7 +219,7 @@ TEST_CASE("the status of a backend shows its checks, ejections, errors and retri
     CHECK(status.says("4 of 20 checks failed, the last 1 passed; down 1 time"));
 }
 
-TEST_CASE("the status of a pool shows its queue and the names that cannot be found") {
+TEST_CASE("a pool's status shows its queue and its unresolved names") {
     Status status;
     status.pool()["queue"] = {{"length", 3}, {"max", 1000}};
     status.pool()["unresolved"] = {"app.internal:8080"};

@@ -16,7 +16,7 @@ RequestHead head_of(const std::string& text) { // the text must outlive the head
 
 } // namespace
 
-TEST_CASE("cookies are found among others, in one field or several, by their whole name") {
+TEST_CASE("cookies are found among others, in one or several fields, by full name") {
     const std::string text = "GET / HTTP/1.1\r\nHost: a\r\nCookie: xa=1; b=2;a=3 ;c=\r\nCookie: d=4=5\r\n\r\n";
     const auto head = head_of(text);
     CHECK(find_cookie(head, "a") == "3");
@@ -27,7 +27,7 @@ TEST_CASE("cookies are found among others, in one field or several, by their who
     CHECK_FALSE(find_cookie(head, "A"));
 }
 
-TEST_CASE("what ties a request to a backend is what the configuration says") {
+TEST_CASE("the configuration decides what pins a request to a backend") {
     const std::string text = "GET /p/q?r HTTP/1.1\r\nHost: a\r\nx-user: ann\r\nCookie: id=7\r\n\r\n";
     const auto head = head_of(text);
     using conf::HashOn;
@@ -39,7 +39,7 @@ TEST_CASE("what ties a request to a backend is what the configuration says") {
     CHECK_FALSE(hash_key({HashOn::cookie, "ID"}, head, ""));
 }
 
-TEST_CASE("a sticky cookie names a member, and is given anew when it has aged") {
+TEST_CASE("a sticky cookie names a member and is renewed when it has aged") {
     PoolSpec pool;
     pool.config.name = "web";
     pool.config.sticky = conf::Sticky{"s", std::chrono::hours(1)};

@@ -12,7 +12,7 @@ namespace {
 
 const weir::RecentPeak::TimePoint start = weir::RecentPeak::TimePoint() + std::chrono::hours(1);
 
-std::optional<seconds> told(std::string_view value) {
+std::optional<seconds> idle_timeout(std::string_view value) {
     return http::keep_alive_timeout({{"Keep-Alive", value, http::FieldId::keep_alive}});
 }
 
@@ -33,11 +33,11 @@ TEST_CASE("a burst counts in full for half a minute and then fades") {
 }
 
 TEST_CASE("an idle connection is closed before the backend's own timeout") {
-    CHECK(told("timeout=5, max=100") == seconds(5));
-    CHECK(told("max=100 , Timeout = \"7\"") == seconds(7));
-    CHECK(told("timeout=9, timeout=3") == seconds(3));
+    CHECK(idle_timeout("timeout=5, max=100") == seconds(5));
+    CHECK(idle_timeout("max=100 , Timeout = \"7\"") == seconds(7));
+    CHECK(idle_timeout("timeout=9, timeout=3") == seconds(3));
     for (const auto* odd : {"", "timeout", "timeout=", "timeout=-1", "timeout=1s", "timeout=99999999999", "max=3"})
-        CHECK(!told(odd));
+        CHECK(!idle_timeout(odd));
     const weir::conf::Duration usual = seconds(55);
     const auto kept = [&](std::optional<seconds> backend_timeout) {
         return http::keep_until({start, start}, usual, backend_timeout) - start;
@@ -49,7 +49,7 @@ TEST_CASE("an idle connection is closed before the backend's own timeout") {
     CHECK(kept(seconds(600)) == usual);
 }
 
-TEST_CASE("a backend's idle time counts from the last byte that it sent, however slow the client was") {
+TEST_CASE("a backend's idle time counts from its last byte, not from the client") {
     const weir::conf::Duration usual = seconds(55);
     CHECK(http::keep_until({start, start - seconds(3)}, usual, seconds(6)) == start + seconds(2));
     CHECK(http::keep_until({start, start - seconds(9)}, usual, seconds(6)) < start);

@@ -50,7 +50,7 @@ TEST_CASE("a chain of trusted proxies alone begins with the client") {
     CHECK(through(" , ,") == "the peer");
 }
 
-TEST_CASE("what is no address ends the chain at the trusted proxy that passed it on") {
+TEST_CASE("an invalid address ends the chain at the trusted proxy that sent it") {
     for (const std::string junk :
          {"unknown",          "_hidden",
           "a.example.com",    "1.2.3",
@@ -101,7 +101,7 @@ TEST_CASE("Forwarded is read where there is no X-Forwarded-For") {
     CHECK(client_of("X_Forwarded_For: 1.1.1.1\r\n") == "the peer"); // an alias is another field
 }
 
-TEST_CASE("nothing in Forwarded can hide what a trusted proxy has appended, or stand for it") {
+TEST_CASE("nothing in Forwarded can hide or imitate what a trusted proxy appends") {
     for (const std::string junk : {"for=unknown", "for=_hidden", "for=\"_a,b\"", "proto=https",
                                    "for=1.1.1.1;for=2.2.2.2", "for=\"1.1.1\\.1\"", "for=\"\""}) {
         INFO(junk);

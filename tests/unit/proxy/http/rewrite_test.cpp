@@ -49,7 +49,7 @@ std::string answered(const std::string& bytes, ResponsePlan plan) {
 
 } // namespace
 
-TEST_CASE("a request is written anew with its forwarding headers") {
+TEST_CASE("a request is rewritten with its forwarding headers") {
     CHECK(rewritten("GET /x?y HTTP/1.1\r\nHost: a.b\r\nAccept:  */* \r\n\r\n") ==
           "GET /x?y HTTP/1.1\r\nHost: a.b\r\nAccept: */*\r\nX-Forwarded-For: 10.9.8.7\r\nX-Real-IP: "
           "10.9.8.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a.b\r\n\r\n");
@@ -77,7 +77,7 @@ TEST_CASE("naming weir's own headers in Connection does not remove them") {
     CHECK_FALSE(has(text, "1.2.3.4"));
 }
 
-TEST_CASE("X-Forwarded headers are believed from trusted proxies alone") {
+TEST_CASE("X-Forwarded headers are used from trusted proxies only") {
     const std::string request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n"
                                 "X-Forwarded-Host: shop\r\nForwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\n\r\n";
     const auto untrusted = rewritten(request);
@@ -92,7 +92,7 @@ TEST_CASE("X-Forwarded headers are believed from trusted proxies alone") {
     CHECK_FALSE(has(trusted, "X-Forwarded-Proto: http\r\n"));
 }
 
-TEST_CASE("X-Real-IP is the client's address, once, whatever the client sends under that name") {
+TEST_CASE("X-Real-IP is the client's address, once, whatever the client sends") {
     for (const auto trust : {Trust::untrusted, Trust::trusted}) {
         const auto text = rewritten("GET / HTTP/1.1\r\nHost: a\r\nX-Real-IP: 1.1.1.1\r\nx-real-ip: 2.2.2.2\r\n"
                                     "X_Real_IP: 3.3.3.3\r\nX_REAL-ip: 4.4.4.4\r\n\r\n",
@@ -130,7 +130,7 @@ TEST_CASE("an upgrade is passed on, but h2c and ones with a body are not") {
             "pgrade"));
 }
 
-TEST_CASE("a response is written anew") {
+TEST_CASE("a response is rewritten") {
     CHECK(answered("HTTP/1.1 200 Fine\r\nServer: x\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\n",
                    {{BodyKind::length, 5}}) == "HTTP/1.1 200 Fine\r\nServer: x\r\nContent-Length: 5\r\n\r\n");
     CHECK(has(answered("HTTP/1.0 200 OK\r\n\r\n", {{BodyKind::chunked}}), "Transfer-Encoding: chunked\r\n"));
@@ -146,7 +146,8 @@ TEST_CASE("a response is written anew") {
               "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
 }
 
-TEST_CASE("what a route sets arrives once, under every alias that a CGI backend reads as the same name") {
+TEST_CASE("a field that a route sets arrives once, under every CGI alias") {
+    // An alias is a spelling that a CGI backend reads as the same name.
     for (const std::string alias : {"X-Api", "X_Api", "x_api", "X.Api", "X!Api", "X~API", "x-API"}) {
         INFO(alias);
         const auto text =
@@ -181,7 +182,7 @@ TEST_CASE("a route's value takes the place of the one that weir sets itself") {
     }
 }
 
-TEST_CASE("a trusted proxy's empty or repeated X-Forwarded fields are forwarded once") {
+TEST_CASE("empty or repeated X-Forwarded fields of a proxy are forwarded once") {
     const auto text =
         rewritten("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto:\r\nX-Forwarded-Host: b\r\nX-Forwarded-Host: c\r\n"
                   "Connection: X-Forwarded-Host\r\n\r\n",
@@ -192,7 +193,7 @@ TEST_CASE("a trusted proxy's empty or repeated X-Forwarded fields are forwarded 
     CHECK(has(text, "X-Forwarded-Host: b\r\n"));
 }
 
-TEST_CASE("a field that Connection names is dropped in every spelling, and as often as it comes") {
+TEST_CASE("a field that Connection names is dropped in every spelling") {
     const auto text =
         get("X-Gone: 1\r\nx_gone: 2\r\nConnection: keep-alive, X-GONE ,, x-other\r\nX-Gone: 3\r\nConnection: Other\r\n"
             "Other: 4\r\nX-Stays: 5\r\n");
@@ -248,7 +249,7 @@ TEST_CASE("a final response gets a Date if it has none, and 426 keeps its Upgrad
             "pgrade"));
 }
 
-TEST_CASE("control bytes of a backend become spaces, and a repeated length is said once") {
+TEST_CASE("control bytes of a backend become spaces, a repeated length is one") {
     const auto text =
         answered("HTTP/1.1 200 O\x01K\r\nA: \x02 b\x7f\x1b[2Jc \x03\r\nB: d\r\nC: \x04\r\nContent-Length: 5\r\n\r\n",
                  {{BodyKind::length, 5}});

@@ -5,7 +5,7 @@ using std::chrono::seconds;
 using std::chrono::sys_seconds;
 using weir::proxy::http::DateClock;
 
-TEST_CASE("a Date is formatted as RFC 9110 has it, and follows the clock in both directions") {
+TEST_CASE("a Date is formatted as in RFC 9110 and follows the clock both ways") {
     DateClock clock;
     CHECK(clock.text(sys_seconds(seconds(784111777))) == "Sun, 06 Nov 1994 08:49:37 GMT");
     CHECK(clock.text(sys_seconds(seconds(784111777)) + std::chrono::milliseconds(999)) ==

@@ -25,7 +25,7 @@ TEST_CASE("what is held stays readable while what follows comes and goes") {
     CHECK(buffer.space().size() == 28);
 }
 
-TEST_CASE("a buffer that has grown keeps its bytes and does not go back to the pool") {
+TEST_CASE("a buffer that has grown keeps its bytes and does not join the pool") {
     BufferPool pool(8, 4);
     Buffer buffer(pool);
     CHECK(buffer.append("12345678"));

@@ -119,7 +119,7 @@ TEST_CASE("an excerpt hides the values of fields with credentials") {
     CHECK(log::excerpt("X\x01-Api-Key: s3cret", 0).find("s3cret") == std::string::npos);
 }
 
-TEST_CASE("UTF-8 is told from what only looks like it") {
+TEST_CASE("invalid UTF-8 is recognised") {
     const auto length = [](const char* text) { return log::utf8_length(text); };
     CHECK(length("a") == 1);
     CHECK(length("\xc3\xa4") == 2);

@@ -108,7 +108,7 @@ TEST_CASE("the longest texts fit a line") {
     }
 }
 
-TEST_CASE("the ring gives every line once and in order, or says that it is full") {
+TEST_CASE("the ring returns every line once, in order, or reports that it is full") {
     Ring ring(1000);
     std::string expected, got;
     const auto drain = [&] {

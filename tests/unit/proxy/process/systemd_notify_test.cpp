@@ -10,15 +10,15 @@ TEST_CASE("a process reports to the watchdog if systemd expects it to", "[system
     CHECK(watchdog_timeout("1", "17", 17) == 1us);
 }
 
-TEST_CASE("a process that takes over from another one has no WATCHDOG_PID, and reports as well", "[systemd]") {
+TEST_CASE("a process that takes over has no WATCHDOG_PID and reports as well", "[systemd]") {
     CHECK(watchdog_timeout("30000000", nullptr, 18) == 30s);
 }
 
-TEST_CASE("a child of the process that systemd watches does not report in its place", "[systemd]") {
+TEST_CASE("a child of the watched process does not report in its place", "[systemd]") {
     CHECK_FALSE(watchdog_timeout("30000000", "17", 18));
 }
 
-TEST_CASE("without a watchdog, or with one that makes no sense, nothing is reported", "[systemd]") {
+TEST_CASE("without a watchdog, or with an invalid one, nothing is reported", "[systemd]") {
     CHECK_FALSE(watchdog_timeout(nullptr, nullptr, 17));
     CHECK_FALSE(watchdog_timeout(nullptr, "17", 17));
     for (const char* bad : {"", "0", "-1", "30s", " 1", "99999999999999999999"}) {

@@ -20,7 +20,7 @@ const std::string four("\x01\x02\x03\x04\x05\x06\x07\x08\x10\x00\x00\x50", 12); 
 
 } // namespace
 
-TEST_CASE("a version 1 line tells source and destination") {
+TEST_CASE("a version 1 line has source and destination") {
     const std::string line = "PROXY TCP4 1.2.3.4 5.6.7.8 4096 80\r\n";
     const auto header = parse_proxy_header(line + "GET");
     REQUIRE(header.status == Status::complete);
@@ -31,7 +31,7 @@ TEST_CASE("a version 1 line tells source and destination") {
     CHECK(parse_proxy_header("PROXY TCP6 2001:db8::1 ::1 1 65535\r\n").source.text() == "[2001:db8::1]:1");
 }
 
-TEST_CASE("an unknown sender and a proxy's own connection are told apart") {
+TEST_CASE("an unknown sender differs from a proxy's own connection") {
     CHECK(parse_proxy_header("PROXY UNKNOWN\r\n").origin == ProxyOrigin::unknown);
     CHECK(parse_proxy_header("PROXY UNKNOWN ffff:f::f ::1 65535 65535\r\n").origin == ProxyOrigin::unknown);
     CHECK(parse_proxy_header(v2('\x20', '\0', "")).origin == ProxyOrigin::proxy);
@@ -40,7 +40,7 @@ TEST_CASE("an unknown sender and a proxy's own connection are told apart") {
     CHECK(parse_proxy_header(v2('\x21', '\x31', std::string(216, 'x'))).origin == ProxyOrigin::unknown);
 }
 
-TEST_CASE("a version 2 header tells source and destination, and may carry more") {
+TEST_CASE("a version 2 header has source and destination, and may carry more") {
     const auto plain = v2('\x21', '\x11', four);
     const auto header = parse_proxy_header(plain + "GET");
     REQUIRE(header.status == Status::complete);

@@ -9,7 +9,8 @@
 using namespace weir;
 namespace fs = std::filesystem;
 
-TEST_CASE("files beside the configuration are no reason to read it again, and those that write it come to rest first") {
+TEST_CASE("files next to the configuration do not trigger a reload") {
+    // Writers of the configuration finish first.
     const auto directory = fs::temp_directory_path() / ("weir-config-watch-test-" + std::to_string(::getpid()));
     fs::create_directories(directory);
     std::ofstream(directory / "weir.yaml") << "old";
@@ -47,7 +48,7 @@ TEST_CASE("what is watched newly may have changed since it was read") {
     fs::remove_all(directory);
 }
 
-TEST_CASE("a file that is being written when the watch starts is not read before its writer has closed it") {
+TEST_CASE("a file that is being written at the start is read after it is closed") {
     const auto directory = fs::temp_directory_path() / ("weir-config-watch-test-" + std::to_string(::getpid()));
     fs::create_directories(directory);
     boost::asio::io_context control;

@@ -32,7 +32,7 @@ TEST_CASE("a pool that loses too many of its healthy backends is worse") {
     CHECK_FALSE(is_worse(pool(4, 0), pool(0, 0))); // an operator has taken them all out
 }
 
-TEST_CASE("requests that fail count beyond those that failed before, and only if there are enough") {
+TEST_CASE("failures count beyond the baseline, and only if there are enough") {
     CHECK_FALSE(is_worse(pool(1, 0, 100, 0), pool(1, 0, 200, 20)));
     CHECK(is_worse(pool(1, 0, 100, 0), pool(1, 0, 200, 21)));
     CHECK(is_worse(pool(1, 0, 100, 50), pool(1, 0, 200, 71))); // counters go on from where they were
@@ -43,7 +43,7 @@ TEST_CASE("requests that fail count beyond those that failed before, and only if
     CHECK(is_worse(pool(1, 0, 100, 0), pool(1, 0, 120, 20)));
 }
 
-TEST_CASE("a pool that is new is judged by itself, and one that has gone not at all") {
+TEST_CASE("a new pool is judged on its own, a removed one not at all") {
     const Baseline before{{{"old", pool(2, 0)}}, {{"new", pool(2, 0)}}, {}};
     CHECK_FALSE(find_regression(rules, before, {{"new", pool(2, 0, 0, 0)}}));
     CHECK(find_regression(rules, before, {{"new", pool(2, 2, 0, 0)}}));
@@ -67,7 +67,7 @@ TEST_CASE("error rates need enough tries") {
     CHECK(rates({}, web(pool(1, 0, 40, 10))).at("web") == Approx(0.25));
 }
 
-TEST_CASE("backends that come and go meanwhile do not take the others' counts with them") {
+TEST_CASE("backends that come and go do not take the others' counts with them") {
     const HealthSample before{{"web", {3, 0, {{1, 1000, 0}, {2, 5000, 0}, {3, 10, 0}}}}};
     const HealthSample after{{"web", {3, 0, {{3, 60, 50}, {1, 1050, 0}, {4, 100, 0}}}}};
     const auto tries = tries_between(before, after).at("web");
@@ -76,7 +76,7 @@ TEST_CASE("backends that come and go meanwhile do not take the others' counts wi
     CHECK(error_rates(tries_between(before, instead)).at("web") == Approx(0.5));
 }
 
-TEST_CASE("what weir refuses itself counts, listener by listener, beyond what it refused before") {
+TEST_CASE("weir's own refusals count per listener, beyond the baseline") {
     const auto is_worse = [](Tries then, Tries now, double usual) {
         const Baseline before{{}, {}, {}, {{"web", then}}, {{"web", usual}}};
         return find_refusals(rules, before, {{"web", now}}).has_value();

@@ -26,7 +26,8 @@ TEST_CASE("pauses between retries double, up to a minute") {
     CHECK(pauses.next() == 2s);
 }
 
-TEST_CASE("what is refused or rolled back is pending, with its reason, until something is in force") {
+TEST_CASE("a refused or rolled-back file is pending with its reason") {
+    // Until something is in force.
     const auto refused = pending_after(report(ReloadVerdict::refused), Force::no, std::nullopt);
     REQUIRE(refused);
     CHECK(refused->hash == "aa");
@@ -44,7 +45,7 @@ TEST_CASE("what is refused or rolled back is pending, with its reason, until som
     CHECK_FALSE(pending_after(report(ReloadVerdict::stuck), Force::no, again)); // it is what runs
 }
 
-TEST_CASE("a reload that only something else stood in the way of is retried, whatever asked for it") {
+TEST_CASE("a reload that failed for outside reasons is retried for any trigger") {
     boost::asio::io_context control;
     int retries = 0;
     ReloadRetry retry(control, [&] { ++retries; });
@@ -67,7 +68,7 @@ TEST_CASE("a reload that only something else stood in the way of is retried, wha
     CHECK_FALSE(retry.pending()->next_try);
 }
 
-TEST_CASE("a change that lost its lock is retried, one that made things worse or was aborted is not") {
+TEST_CASE("a change that lost its lock is retried, a bad or aborted one is not") {
     boost::asio::io_context control;
     ReloadRetry retry(control, [] {});
     const auto ended = [&](RollbackCause cause) {

@@ -10,7 +10,7 @@ const Settling::Clock::time_point start{};
 
 } // namespace
 
-TEST_CASE("a file that was closed or renamed is read a moment later, and again only when it changes") {
+TEST_CASE("a closed or renamed file is read a moment later, then when it changes") {
     Settling files;
     CHECK_FALSE(files.due());
     files.note(start, Writer::closed);
@@ -21,7 +21,7 @@ TEST_CASE("a file that was closed or renamed is read a moment later, and again o
     CHECK_FALSE(files.due());
 }
 
-TEST_CASE("a file whose writer has it open is read when the writer closes it, however slowly it writes") {
+TEST_CASE("an open file is read when its writer closes it, however slow it is") {
     Settling files;
     for (int second = 0; second < 30; ++second) {
         files.note(start + second * 1s, Writer::open);
@@ -31,7 +31,7 @@ TEST_CASE("a file whose writer has it open is read when the writer closes it, ho
     CHECK(*files.due() == start + 30s + 100ms);
 }
 
-TEST_CASE("a writer that never closes a file is waited for until it is quiet, and for a minute at most") {
+TEST_CASE("a writer that never closes is waited for until quiet, a minute at most") {
     Settling files;
     files.note(start, Writer::open);
     CHECK(*files.due() == start + 5s);
@@ -39,13 +39,13 @@ TEST_CASE("a writer that never closes a file is waited for until it is quiet, an
     CHECK(*files.due() == start + 60s);
 }
 
-TEST_CASE("files that are replaced all the time are read every two seconds at least") {
+TEST_CASE("files that are replaced all the time are read at least every 2 seconds") {
     Settling files;
     for (int i = 0; i < 100; ++i) files.note(start + i * 20ms, Writer::closed);
     CHECK(*files.due() == start + 2s);
 }
 
-TEST_CASE("without a notice of who writes, a file is read when it has stayed the same for two looks") {
+TEST_CASE("without write events, a file is read when two looks find it unchanged") {
     Settling files;
     files.note(start, Writer::unknown);
     files.note(start + 1s, Writer::unknown);

@@ -6,7 +6,7 @@ using namespace weir::proxy;
 
 namespace {
 
-const std::string token = "a token that nobody guesses";
+const std::string token = "a token that is hard to guess";
 
 // One pool with one backend that sends beats, and what is known of it.
 class Beating {
@@ -30,17 +30,17 @@ public:
     SnapshotPtr snapshot;
 };
 
-// A desk, and what backends wished for there.
-class Desk {
+// A receiver, and the overrides that backends asked it for.
+class Fixture {
 public:
     void update(const Beating& now, const SnapshotPtr& standby) {
-        desk.update(*now.snapshot, standby, {{"web", token}});
+        receiver.update(*now.snapshot, standby, {{"web", token}});
     }
     int beat(std::uint32_t weight) {
         health::Beat beat{"web", "b0", ++sequence_, health::wall_ms()};
         beat.weight = weight;
         const auto signature = health::BeatKey(token).sign(beat);
-        return desk
+        return receiver
             .take(R"({"pool":"web","backend":"b0","sequence":)" + std::to_string(beat.sequence) + R"(,"time":)" +
                   std::to_string(beat.time_ms) + R"(,"weight":)" + std::to_string(weight) + R"(,"signature":")" +
                   signature + "\"}")
@@ -48,11 +48,11 @@ public:
     }
 
     boost::asio::io_context context;
-    health::HealthChecker monitor{context, [](const auto&, auto, const auto&) {}};
+    health::HealthChecker checker{context, [](const auto&, auto, const auto&) {}};
     std::vector<std::pair<const balancer::Backend*, std::uint32_t>> agent_overrides;
-    HeartbeatReceiver desk{monitor, [this](const auto& backend, const Override& wish) {
-                               agent_overrides.emplace_back(backend.get(), wish.weight.value_or(0));
-                           }};
+    HeartbeatReceiver receiver{checker, [this](const auto& backend, const Override& requested) {
+                                   agent_overrides.emplace_back(backend.get(), requested.weight.value_or(0));
+                               }};
 
 private:
     std::uint64_t sequence_ = 0;
@@ -60,41 +60,42 @@ private:
 
 } // namespace
 
-TEST_CASE("a backend that has moved is heard at both addresses while it may have to move back") {
-    Desk desk;
+TEST_CASE("a backend that moved may beat from both addresses until it is final") {
+    // A rollback may move it back.
+    Fixture fixture;
     const Beating before(1001), after(1002);
-    desk.update(before, nullptr);
-    desk.monitor.watch({before.target(), after.target()});
-    desk.update(after, before.snapshot);
-    CHECK(desk.beat(5) == 200);
+    fixture.update(before, nullptr);
+    fixture.checker.watch({before.target(), after.target()});
+    fixture.update(after, before.snapshot);
+    CHECK(fixture.beat(5) == 200);
     CHECK(before.backend->verdict() == health::Verdict::up);
     CHECK(after.backend->verdict() == health::Verdict::up);
-    desk.desk.forget_standby(*after.snapshot);
-    CHECK(desk.monitor.find(*before.backend)->checks == 1);
-    CHECK(desk.beat(5) == 200);
-    CHECK(desk.monitor.find(*before.backend)->checks == 1);
-    CHECK(desk.monitor.find(*after.backend)->checks == 2);
+    fixture.receiver.forget_standby(*after.snapshot);
+    CHECK(fixture.checker.find(*before.backend)->checks == 1);
+    CHECK(fixture.beat(5) == 200);
+    CHECK(fixture.checker.find(*before.backend)->checks == 1);
+    CHECK(fixture.checker.find(*after.backend)->checks == 2);
 }
 
-TEST_CASE("what a backend wishes for is not passed on between two configurations, nor for one that only stands by") {
-    Desk desk;
+TEST_CASE("agent overrides are ignored during a change and for standby backends") {
+    Fixture fixture;
     const Beating before(1001), after(1002);
-    desk.update(before, nullptr);
-    CHECK(desk.beat(5) == 200);
-    REQUIRE(desk.agent_overrides.size() == 1);
-    desk.desk.hold_wishes();
-    CHECK(desk.beat(6) == 200);
-    CHECK(desk.agent_overrides.size() == 1);
-    desk.update(after, before.snapshot);
-    CHECK(desk.beat(6) == 200);
-    REQUIRE(desk.agent_overrides.size() == 2);
-    CHECK(desk.agent_overrides[1] == std::pair<const balancer::Backend*, std::uint32_t>(after.backend.get(), 6));
+    fixture.update(before, nullptr);
+    CHECK(fixture.beat(5) == 200);
+    REQUIRE(fixture.agent_overrides.size() == 1);
+    fixture.receiver.hold_wishes();
+    CHECK(fixture.beat(6) == 200);
+    CHECK(fixture.agent_overrides.size() == 1);
+    fixture.update(after, before.snapshot);
+    CHECK(fixture.beat(6) == 200);
+    REQUIRE(fixture.agent_overrides.size() == 2);
+    CHECK(fixture.agent_overrides[1] == std::pair<const balancer::Backend*, std::uint32_t>(after.backend.get(), 6));
 
     const Snapshot none;
-    desk.desk.update(none, after.snapshot, {});
-    CHECK(desk.beat(7) == 200); // heard: it may come back
-    CHECK(desk.agent_overrides.size() == 2);
-    desk.desk.forget_standby(none);
-    CHECK(desk.beat(8) == 403); // its pool takes no beats any more
-    CHECK(desk.agent_overrides.size() == 2);
+    fixture.receiver.update(none, after.snapshot, {});
+    CHECK(fixture.beat(7) == 200); // heard: it may come back
+    CHECK(fixture.agent_overrides.size() == 2);
+    fixture.receiver.forget_standby(none);
+    CHECK(fixture.beat(8) == 403); // its pool takes no beats any more
+    CHECK(fixture.agent_overrides.size() == 2);
 }

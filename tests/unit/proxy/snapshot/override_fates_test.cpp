@@ -62,7 +62,8 @@ TEST_CASE("two backends that swap their names keep their overrides") {
     CHECK(operator_overrides.find("web", "b2").weight == 7);
 }
 
-TEST_CASE("an override of a backend that leaves is kept for a rollback, without effect, and dropped after the window") {
+TEST_CASE("an override of a backend that leaves is kept for a rollback") {
+    // It is without effect in the window, and dropped after it.
     auto operator_overrides = drained();
     const auto next = config({{"web", b1}});
     follow_renames(operator_overrides, {"web"}, next);

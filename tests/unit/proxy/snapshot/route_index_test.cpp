@@ -80,7 +80,7 @@ TEST_CASE("an index of routes finds what a scan in file order finds") {
     CHECK(found > 1000);
 }
 
-TEST_CASE("a look-up among 10,000 routes reads hardly more of the path than one among 10") {
+TEST_CASE("a look-up among 10,000 routes reads hardly more than one among 10") {
     const auto reads_among = [](std::size_t count) {
         std::vector<weir::conf::Route> routes;
         for (std::size_t i = 0; i < count; ++i) routes.push_back(make_route({}, "/service/" + std::to_string(i) + "/"));

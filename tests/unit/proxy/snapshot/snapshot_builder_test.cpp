@@ -23,7 +23,7 @@ std::map<Identity, balancer::BackendPtr> backends_of(const Snapshot& snapshot) {
 
 } // namespace
 
-TEST_CASE("for any two configurations, what the edit did not touch is the very same thing at run time") {
+TEST_CASE("for any two configurations, unchanged parts are shared at run time") {
     std::mt19937 random(5);
     int same_pools = 0, same_backends = 0;
     for (int i = 0; i < 500; ++i) {
@@ -57,7 +57,7 @@ TEST_CASE("for any two configurations, what the edit did not touch is the very s
     CHECK(same_backends > 1000);
 }
 
-TEST_CASE("what is changed at run time stands over the file and makes a pool another one") {
+TEST_CASE("run-time changes override the file and produce a new pool") {
     std::mt19937 random(1);
     auto config = tests::random_config(random);
     while (config.pools[0].backends.empty()) config = tests::random_config(random);
@@ -75,7 +75,7 @@ TEST_CASE("what is changed at run time stands over the file and makes a pool ano
     CHECK(builder.build(config, "1", {}, changed)->pools[0]->members == plain->pools[0]->members);
 }
 
-TEST_CASE("what a backend wishes makes the file stricter, never looser, and an operator has the last word") {
+TEST_CASE("agents only make the file stricter and the operator has the last word") {
     using conf::AdminState;
     RuntimeOverrides adjustments;
     const auto effective_state = [&](AdminState state) {
@@ -92,7 +92,7 @@ TEST_CASE("what a backend wishes makes the file stricter, never looser, and an o
     CHECK(effective_state(AdminState::maint) == std::pair(AdminState::ready, 9u));
 }
 
-TEST_CASE("a name becomes a backend for each of its addresses, and each keeps its state") {
+TEST_CASE("a name becomes one backend per address, and each keeps its state") {
     conf::Config config;
     auto& pool = config.pools.emplace_back();
     pool.name = "p";

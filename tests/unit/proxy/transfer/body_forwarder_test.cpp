@@ -56,7 +56,7 @@ public:
 
 } // namespace
 
-TEST_CASE("a body of known length is forwarded to its last byte, and the next message stays") {
+TEST_CASE("a body of known length is forwarded and the next message stays") {
     Way way(of_length(10));
     way.input.append("01234");
     CHECK(way.forwarder.run() == ForwardStatus::blocked);
@@ -94,7 +94,7 @@ TEST_CASE("chunks are forwarded in canonical form, or as their payload") {
     CHECK(plain.sent() == "abc0123456789");
 }
 
-TEST_CASE("a body that ends with its connection is sent in chunks, so that its end can be seen") {
+TEST_CASE("a body that ends with its connection is sent in chunks") {
     Way way(until_close, Encoding::chunked, Following::nothing);
     CHECK(way.arrive("hello") == ForwardStatus::blocked);
     CHECK(way.sent() == "5\r\nhello\r\n");
@@ -103,7 +103,7 @@ TEST_CASE("a body that ends with its connection is sent in chunks, so that its e
     CHECK(way.forwarder.payload_sent() == 5);
 }
 
-TEST_CASE("a sender that ends or fails within a body is told from one that is done") {
+TEST_CASE("a sender that ends or fails within a body is not taken as done") {
     Way ended(of_length(5)), within_chunks(chunked), failed(of_length(5));
     CHECK(ended.arrive("012") == ForwardStatus::blocked);
     CHECK(ended.end() == ForwardStatus::source_ended);
@@ -114,7 +114,7 @@ TEST_CASE("a sender that ends or fails within a body is told from one that is do
     CHECK(failed.forwarder.run() == ForwardStatus::source_failed);
 }
 
-TEST_CASE("a receiver that takes a byte at a time gets every byte, and one that fails ends the body") {
+TEST_CASE("a receiver of single bytes gets all of them, a failed one ends the body") {
     Way slow(chunked, Encoding::chunked);
     slow.receiver().window = 0;
     CHECK(slow.arrive("3\r\nabc\r\n0\r\n\r\n") == ForwardStatus::blocked);
@@ -140,7 +140,7 @@ TEST_CASE("what is no chunk is refused, and the illegal bytes are known") {
     CHECK(way.sent() == "abc");
 }
 
-TEST_CASE("a body over the limit is stopped, also if its length is not known before") {
+TEST_CASE("a body over the limit is stopped, even if its length is unknown") {
     Way known(of_length(5), Encoding::identity, Following::messages, 4);
     CHECK(known.arrive("01234") == ForwardStatus::too_large);
     CHECK(known.sent().empty());

@@ -71,7 +71,7 @@ TEST_CASE("the connection that was used last is used again first") {
     CHECK(bench.idle() == 0);
 }
 
-TEST_CASE("an idle connection ends when the backend ends it or sends what nothing asked for") {
+TEST_CASE("an idle connection ends if the backend closes it or sends unasked bytes") {
     Bench bench;
     auto connections = bench.open(3);
     for (auto& connection : connections) bench.keep(std::move(connection));
@@ -97,7 +97,7 @@ TEST_CASE("an idle connection ends when its time is over") {
     CHECK(bench.idle() == 0);
 }
 
-TEST_CASE("a connection that is not clean is not kept, nor is any of a backend that is down or removed") {
+TEST_CASE("no unclean connection is kept, and none of a down or removed backend") {
     Bench bench;
     auto surplus = bench.open();
     BufferPool blocks(1024, 1);
@@ -133,7 +133,7 @@ TEST_CASE("max_idle bounds the idle connections, and the oldest goes first") {
     CHECK(bench.wire(3).closed);
 }
 
-TEST_CASE("after a burst, connections that are not needed any more are closed two at a time") {
+TEST_CASE("after a burst, surplus connections are closed two at a time") {
     Bench bench;
     auto connections = bench.open(10);
     for (auto& connection : connections) bench.keep(std::move(connection));
@@ -148,7 +148,7 @@ TEST_CASE("after a burst, connections that are not needed any more are closed tw
     }
 }
 
-TEST_CASE("a cut ends what is in use and what is idle, and of tunnels nothing else") {
+TEST_CASE("a cut ends connections in use and idle ones, or tunnels only") {
     Bench bench;
     auto used = bench.open(), tunnel = bench.open();
     tunnel->become_tunnel();

@@ -3,7 +3,7 @@
 
 using namespace weir::proxy;
 
-TEST_CASE("only statuses that say that a server cannot serve speak against it") {
+TEST_CASE("only statuses of a server that cannot serve count against it") {
     for (const int status : {502, 503, 504}) CHECK(outcome_of_status(status) == BackendOutcome::failure);
     for (const int status : {500, 506, 507, 508, 511, 520, 599})
         CHECK(outcome_of_status(status) == BackendOutcome::server_error);

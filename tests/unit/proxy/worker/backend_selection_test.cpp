@@ -91,7 +91,7 @@ TEST_CASE("each try goes to another backend, until none is left") {
     CHECK(asker.selection.tries() == 3);
 }
 
-TEST_CASE("a client stays with its backend, and goes elsewhere only while that one is full or was tried") {
+TEST_CASE("a client leaves its pinned backend only while it is full or was tried") {
     Bench bench(web({"1", "2"}, 1));
     auto &first = bench.asker(), &second = bench.asker(), &third = bench.asker();
     for (auto* asker : {&first, &second, &third}) asker->selection.go_by({}, 1);
@@ -123,7 +123,7 @@ TEST_CASE("clients that wait for a slot get it in the order in which they came")
     CHECK(third.outcome() == Outcome::chosen);
 }
 
-TEST_CASE("a client that waits for too long, or leaves, does not keep the next one from a slot") {
+TEST_CASE("a client that times out or leaves does not block the next from a slot") {
     Bench bench(web({"1"}, 1, conf::Queue{10, 5s}));
     auto &first = bench.asker(), &late = bench.asker(), &gone = bench.asker(), &last = bench.asker();
     CHECK(first.ask() == Outcome::chosen);
@@ -169,7 +169,7 @@ TEST_CASE("a client that waits gets a slot of a backend that a reload brings") {
     CHECK(second.changes == 1);
 }
 
-TEST_CASE("what was tried stays tried after a reload, wherever it stands in the new pool") {
+TEST_CASE("tried backends stay tried after a reload, at any place in the new pool") {
     Bench bench(web({"1", "2"}));
     auto& asker = bench.asker();
     CHECK(asker.ask() == Outcome::chosen);

@@ -16,7 +16,8 @@ import sys
 import tempfile
 import unittest
 
-from peers import PATIENCE, Backend, Client, Reader, eventually, free_port  # noqa: F401: tests take them from here
+# Tests import all of these from here.
+from support.peers import TIMEOUT, Backend, Client, RawBackend, Reader, eventually, free_port  # noqa: F401
 
 WEIR = os.environ.get("WEIR", "build/dev/weir")
 SOURCE = os.environ.get("WEIR_SOURCE", ".")
@@ -80,7 +81,7 @@ class Weir:
         text = config
         if "process:" not in text:
             text += f"process: {{workers: {self.workers}, state_dir: {self.state_dir}, drain_timeout: 10s}}\n"
-        if "reload:" not in text and not self.watch:  # a test that asks for reloads wants no others
+        if "reload:" not in text and not self.watch:  # a test that triggers reloads wants no others
             text += "reload: {watch: false}\n"
         if "admin:" not in text:
             text += f'admin: {{address: "127.0.0.1:{self.admin_port}"}}\n'
@@ -94,7 +95,7 @@ class Weir:
         os.rename(aside, self.path)
 
     def admin(self, method, target, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=TIMEOUT)
         try:
             if self.admin_path:
                 connection.sock = socket.socket(socket.AF_UNIX)
@@ -138,7 +139,7 @@ class Weir:
         return report
 
     def command(self, *args):
-        done = subprocess.run([WEIR, *args], capture_output=True, text=True, timeout=PATIENCE, env=self.environment)
+        done = subprocess.run([WEIR, *args], capture_output=True, text=True, timeout=TIMEOUT, env=self.environment)
         return done.returncode, done.stdout, done.stderr
 
     def signal(self, number):
@@ -151,7 +152,7 @@ class Weir:
         return read_file(self.path)
 
     def wait_logged(self, pattern):
-        """The log is written by a thread of its own."""
+        """Waits: the log is written by another thread."""
         eventually(lambda: re.search(pattern, self.log()), f"the log says {pattern}")
 
     def access_log(self):
@@ -166,11 +167,11 @@ class Weir:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def stop(self):
-        """Ends it gracefully, and returns the exit code."""
+        """Ends the process gracefully, and returns its exit code."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            return self.process.wait(PATIENCE)
+            return self.process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -186,7 +187,7 @@ class Weir:
 
 
 class Clock:
-    """The time of day as a process sees it, apart from everybody else's; its monotonic clock goes on as it was."""
+    """The time of day as one process sees it; its monotonic clock is not changed."""
 
     def __init__(self, test):
         self.file = tempfile.NamedTemporaryFile("w", delete=False)
@@ -201,28 +202,33 @@ class Clock:
         }
 
     def jump(self, offset):
-        """So many seconds from what it really is: "+3600"."""
+        """Sets the difference from the real time in seconds: "+3600"."""
         with open(self.file.name + ".new", "w") as f:
             f.write(offset + "\n")
         os.rename(self.file.name + ".new", self.file.name)
 
 
 class Scenario(unittest.TestCase):
-    """A story: whatever it starts is ended, and weir must not have complained of itself."""
+    """A scenario: it ends what it has started, and fails if weir reports an internal error."""
 
     def backend(self, *args, **kwargs):
         backend = Backend(*args, **kwargs)
         self.addCleanup(backend.close)
         return backend
 
+    def raw_backend(self, serve, **kwargs):
+        backend = RawBackend(serve, **kwargs)
+        self.addCleanup(backend.close)
+        return backend
+
     def weir(self, config, **kwargs):
         weir = Weir(config, **kwargs)
         self.addCleanup(self.end, weir)
-        self.addCleanup(self.tell_if_failed, weir)  # the first to run: its log is still there
+        self.addCleanup(self.print_log_if_failed, weir)  # runs first, while the log still exists
         return weir
 
-    def tell_if_failed(self, weir):
-        """What weir said of it, for a failure that nobody can repeat at once."""
+    def print_log_if_failed(self, weir):
+        """Prints the end of weir's log, for a failure that is hard to repeat."""
         if has_failed(self):
             print(
                 f"--- {weir.environment.get('NAME', weir.path)}",
@@ -247,13 +253,13 @@ class Scenario(unittest.TestCase):
         return client
 
     def folder(self):
-        """A directory that goes with the test."""
+        """A directory that is removed after the test."""
         folder = tempfile.TemporaryDirectory(prefix="weir-test-")
         self.addCleanup(folder.cleanup)
         return folder.name
 
     def start(self, *command, **kwargs):
-        """A process of the scenario's own."""
+        """Starts a process that is ended with the test."""
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kwargs)
 
         def end():
@@ -274,13 +280,13 @@ class Scenario(unittest.TestCase):
         self.addCleanup(process.kill)
         os.close(theirs)
         shown = b""
-        with contextlib.suppress(OSError):  # EIO: nobody writes any more
+        with contextlib.suppress(OSError):  # EIO: the process has closed its end
             while piece := os.read(ours, 4096):
                 shown += piece
-        return process.wait(PATIENCE), shown
+        return process.wait(TIMEOUT), shown
 
     def demo_backend(self, name, port=None):
-        """A backend that is quick, and can be killed."""
+        """A fast backend that can be killed."""
         port = port or free_port()
         process = self.start(WEIR, "demo-backend", "--name", name, "--listen", f"127.0.0.1:{port}")
         eventually(lambda: can_connect(port), f"{name} answers")
@@ -289,7 +295,7 @@ class Scenario(unittest.TestCase):
 
 def has_failed(test):
     result = test._outcome.result  # there is no public way to ask while the test is being tidied up
-    return any(getattr(told, "test_case", told) is test for told, _ in (*result.failures, *result.errors))
+    return any(getattr(case, "test_case", case) is test for case, _ in (*result.failures, *result.errors))
 
 
 def can_connect(port):
@@ -314,7 +320,7 @@ pools:
 
 def commands(path=()):
     """Every command, with the options that its help shows and the commands below it, read from `weir … --help`."""
-    text = subprocess.run([WEIR, *path, "--help"], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+    text = subprocess.run([WEIR, *path, "--help"], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
     options = set(re.findall(r"(?:^  |,)(--?[a-zA-Z][\w-]*)", text, re.M))
     below = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.M)
     names = re.findall(r"^  ([a-z][\w-]*)", below.group(1), re.M) if below else []

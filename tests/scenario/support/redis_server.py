@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 
-from weir_test import can_connect, eventually, free_port, web
+from support.scenario import can_connect, eventually, free_port, web
 
 
 class Redis:
@@ -81,12 +81,15 @@ def lock(servers, more="", watch="false", kind="redis", ttl="6s", wait="20s", ro
         f'{{url: "{s if isinstance(s, str) else f"redis://127.0.0.1:{s}/0"}"}}'
         for s in (servers if isinstance(servers, list) else [servers])
     )
-    return f"reload: {{watch: {watch}, {rollback}lock: {{type: {kind}, fleet: test, ttl: {ttl}, wait: {wait}, servers: [{urls}]{more}}}}}\n"
+    return (
+        f"reload: {{watch: {watch}, {rollback}lock: {{type: {kind}, fleet: test, ttl: {ttl}, wait: {wait}, "
+        f"servers: [{urls}]{more}}}}}\n"
+    )
 
 
 def took_turns(test, redis, events, least):
-    """Whoever took the lock gave it back before the next one had it, every time; `least` did. An attempt that was given up
-    when its answer was late may have been made all the same."""
+    """Each holder released the lock before the next one took it, and there were at least `least` holders. An attempt
+    whose answer was late may count as well, though its process gave it up."""
     eventually(
         lambda: len(events()) >= 2 * least
         and len(events()) % 2 == 0
@@ -98,11 +101,11 @@ def took_turns(test, redis, events, least):
 
 
 def waits_for_lock(test):
-    """A weir whose reload waits for a lock that somebody else has; with its Redis and its backend."""
+    """A weir whose reload waits for a lock that another process holds; with its Redis and its backend."""
     redis, backend = Redis(test), test.backend()
     config = web(free_port(), [backend]) + lock(redis.port, wait="10m")
     proxy = test.weir(config)
-    redis.call("SET", "weir:{test}:lock", "somebody:1:0", "PX", "600000")
+    redis.call("SET", "weir:{test}:lock", "other:1:0", "PX", "600000")
     proxy.write(config + "limits: {header_count: 50}\n")
     proxy.signal(signal.SIGHUP)
     eventually(lambda: proxy.status()["reload"]["in_progress"], "it waits")

@@ -54,10 +54,10 @@ def system_calls(words):
         if not word.startswith("@"):
             names.add(word)
             continue
-        told = subprocess.run(
+        output = subprocess.run(
             ["systemd-analyze", "syscall-filter", "--no-pager", word], capture_output=True, text=True, check=True
         ).stdout
-        names |= system_calls(re.findall(r"^    ([@\w-]+)$", told, re.M))
+        names |= system_calls(re.findall(r"^    ([@\w-]+)$", output, re.M))
     return names
 
 

@@ -1,4 +1,4 @@
-"""A machine of a scenario's own: the files of this one, with changes that nobody else sees and that go with it. It has
+"""A machine of a scenario's own: the files of this one, with private changes that end with it. It has
 its own network, processes and /run as well. Needs root."""
 import contextlib
 import ctypes
@@ -21,7 +21,10 @@ def why_not():
         return None
     if os.geteuid() != 0:
         return "needs root"
-    probe = "mount -t tmpfs none /mnt && mkdir /mnt/a /mnt/b && mount -t overlay none -o lowerdir=/etc,upperdir=/mnt/a,workdir=/mnt/b /etc"
+    probe = (
+        "mount -t tmpfs none /mnt && mkdir /mnt/a /mnt/b && mount -t overlay none -o "
+        "lowerdir=/etc,upperdir=/mnt/a,workdir=/mnt/b /etc"
+    )
     done = subprocess.run([*UNSHARE, "sh", "-c", probe], capture_output=True, text=True)
     return None if done.returncode == 0 else f"no private mounts here: {done.stderr.strip()}"
 

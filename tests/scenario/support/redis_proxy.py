@@ -41,7 +41,7 @@ class RedisProxy:
             self.fault, self.answered, self.struck = (kind, after) if kind else None, 0, False
 
     def close(self):
-        # shutdown wakes whoever waits in accept or recv; close alone does not
+        # shutdown wakes threads that wait in accept or recv; close alone does not
         for s in [self.listener, *self.open]:
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)

@@ -1,5 +1,5 @@
-"""What systemd does for one service, on a private machine where systemd does not run: it starts it by what its unit says,
-listens to its reports, and answers `systemctl`, as packages and people call it."""
+"""What systemd does for one service, on a private machine where systemd does not run: it starts it by what its unit
+says, listens to its reports, and answers `systemctl`, as packages and people call it."""
 import contextlib
 import json
 import os
@@ -11,13 +11,14 @@ import socket
 import subprocess
 import threading
 
-import unit_sandbox
-from peers import PATIENCE, eventually, is_running
+from support import unit_sandbox
+from support.peers import TIMEOUT, eventually, is_running
 
 CONTROL, NOTIFY = "/run/systemd/fake", "/run/systemd/notify"
 SYSTEMCTL = """#!/usr/bin/python3 -I
 import json, os, socket, sys
-if {"preset", "enable", "disable", "is-enabled", "mask", "unmask"} & set(sys.argv):  # links in /etc, made without systemd
+if {"preset", "enable", "disable", "is-enabled", "mask", "unmask"} & set(sys.argv):
+    # These only change links in /etc, which needs no systemd.
     os.execve("/usr/bin/systemctl.real", sys.argv, dict(os.environ, SYSTEMD_OFFLINE="1"))
 with socket.socket(socket.AF_UNIX) as s:
     s.connect("/run/systemd/fake")
@@ -133,7 +134,7 @@ class Systemd:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        output = process.communicate(timeout=PATIENCE)[0]
+        output = process.communicate(timeout=TIMEOUT)[0]
         return process.returncode, output
 
     def do_stop(self, _):
@@ -144,7 +145,7 @@ class Systemd:
             eventually(lambda: not is_running(self.main), "the service has ended")
             for pid in filter(is_running, self.processes):
                 os.kill(pid, signal.SIGKILL)
-            self.started.wait(PATIENCE)
+            self.started.wait(TIMEOUT)
         self.ready, self.main = False, 0
         return 0, ""
 

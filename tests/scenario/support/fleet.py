@@ -4,8 +4,8 @@ import json
 import subprocess
 import tempfile
 
-from redis_server import lock
-from weir_test import WEIR, Scenario, eventually, free_port, web
+from support.redis_server import lock
+from support.scenario import WEIR, Scenario, eventually, free_port, web
 
 CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 9, rise: 1}"
 
@@ -50,8 +50,8 @@ class FleetScenario(Scenario):
             state_dir = state.name
         environment.update(STATE=state_dir, ADMIN=str(free_port()))
         return super().weir(
-            config
-            + 'process: {workers: 1, state_dir: "${STATE}", drain_timeout: 5s}\nadmin: {address: "127.0.0.1:${ADMIN}"}\n',
+            config + 'process: {workers: 1, state_dir: "${STATE}", drain_timeout: 5s}\n'
+            'admin: {address: "127.0.0.1:${ADMIN}"}\n',
             environment=environment,
             admin_port=int(environment["ADMIN"]),
             state_dir=state_dir,
@@ -72,8 +72,8 @@ class FleetScenario(Scenario):
 
     def whole(self, config):
         return (
-            config
-            + 'process: {workers: 1, state_dir: "${STATE}", drain_timeout: 5s}\nadmin: {address: "127.0.0.1:${ADMIN}"}\n'
+            config + 'process: {workers: 1, state_dir: "${STATE}", drain_timeout: 5s}\n'
+            'admin: {address: "127.0.0.1:${ADMIN}"}\n'
         )
 
     def again(self, i, config, **kwargs):

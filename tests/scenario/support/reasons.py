@@ -1,8 +1,9 @@
-"""A weir whose failures are looked at: its access log in JSON, its counts and its last errors. Standard library only."""
+"""A weir whose failures are looked at: its access log in JSON, its counts and its last errors. Standard library
+only."""
 import json
 import socket
 
-from weir_test import Scenario, eventually, free_port, web
+from support.scenario import Scenario, eventually, free_port, web
 
 JSON = "logging: {access: {format: json}}\n"
 

@@ -1,4 +1,4 @@
-"""Both ends of a proxy, scripted: backends that answer as they are told, clients that send what they please, and a
+"""Both ends of a proxy, scripted: backends that answer as their script says, clients that send any bytes, and a
 strict reader of what arrives. Standard library only."""
 import atexit
 import contextlib
@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 
-PATIENCE = 60  # seconds that a condition may take on a busy machine, under sanitizers
+TIMEOUT = 60  # seconds that a condition may take on a busy machine, under sanitizers
 
 
 # A byte of it is locked for each port in use; the kernel unlocks it when its process ends.
@@ -20,8 +20,8 @@ _taken, _taking = set(), threading.Lock()
 
 
 def free_port():
-    """A port below the ephemeral range, so that no outgoing connection takes it, and that no other test takes until this
-    process ends."""
+    """A port below the ephemeral range, so that no outgoing connection takes it, and that no other test takes until
+    this process ends."""
     while True:
         port = random.randint(10000, 30000)
         with _taking, contextlib.suppress(OSError):
@@ -34,15 +34,15 @@ def free_port():
             return port
 
 
-def eventually(condition, what="the condition", patience=PATIENCE):
+def eventually(condition, what="the condition", timeout=TIMEOUT):
     """Waits until `condition()` is true, and returns its value."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not come true within {patience} s")
+            raise AssertionError(f"{what} did not come true within {timeout} s")
         time.sleep(0.01)
 
 
@@ -53,14 +53,15 @@ def is_running(pid):
     return False
 
 
-class Backend:
-    """A scripted HTTP backend. `script(connection, request)` answers; it may write anything, or close."""
+class RawBackend:
+    """A scripted TCP server: runs `serve(connection)` for each connection in a thread of its own, then closes it."""
 
-    def __init__(self, script=None, name="b", port=None, host="127.0.0.1", path=None, backlog=256):
-        self.name, self.host, self.path, self.backlog = name, host, path, backlog  # path: of a unix socket
+    def __init__(self, serve=None, port=None, host="127.0.0.1", path=None, backlog=256):
+        self.host, self.path, self.backlog = host, path, backlog  # path: of a unix socket
         self.port = None if path else port or free_port()
-        self.script = script or self.echo
-        self.requests, self.connections, self.broken, self.lock = [], [], [], threading.Lock()
+        if serve:
+            self.serve = serve
+        self.connections, self.lock = [], threading.Lock()
         self.open()
 
     def open(self):
@@ -97,27 +98,7 @@ class Backend:
 
     def _carry(self, connection):
         with connection, contextlib.suppress(OSError):
-            self._serve(connection)
-
-    def _serve(self, connection):
-        reader = Reader(connection)
-        try:
-            while True:
-                request = reader.request()
-                if request is None:
-                    return
-                if request["target"] != "/healthz":
-                    with self.lock:
-                        self.requests.append(request)
-                self.script(connection, request)
-        except AssertionError as problem:  # not a whole and canonical request: a test may ask
-            with self.lock:
-                self.broken.append(str(problem))
-
-    def echo(self, connection, request):
-        body = request["body"] or f"{self.name} {request['target']}".encode()
-        head = f"HTTP/1.1 200 OK\r\nX-Backend: {self.name}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        connection.sendall(head if request["method"] == "HEAD" else head + body)
+            self.serve(connection)
 
     def close(self):
         """As if the process had been killed. Each connection is closed by its own thread."""
@@ -130,6 +111,35 @@ class Backend:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
             self.connections = []
+
+
+class Backend(RawBackend):
+    """A scripted HTTP backend. `script(connection, request)` answers; it may write anything, or close."""
+
+    def __init__(self, script=None, name="b", **kwargs):
+        self.name, self.script = name, script or self.echo
+        self.requests, self.broken = [], []
+        super().__init__(**kwargs)
+
+    def serve(self, connection):
+        reader = Reader(connection)
+        try:
+            while True:
+                request = reader.request()
+                if request is None:
+                    return
+                if request["target"] != "/healthz":
+                    with self.lock:
+                        self.requests.append(request)
+                self.script(connection, request)
+        except AssertionError as problem:  # not a complete and canonical request: a test may check it
+            with self.lock:
+                self.broken.append(str(problem))
+
+    def echo(self, connection, request):
+        body = request["body"] or f"{self.name} {request['target']}".encode()
+        head = f"HTTP/1.1 200 OK\r\nX-Backend: {self.name}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        connection.sendall(head if request["method"] == "HEAD" else head + body)
 
 
 class Reader:
@@ -230,7 +240,7 @@ class Client:
 
     def __init__(self, port, host="127.0.0.1", receive_buffer=None):
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        self.sock.settimeout(PATIENCE)
+        self.sock.settimeout(TIMEOUT)
         if receive_buffer:  # how little the kernel takes for a client that does not read
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
