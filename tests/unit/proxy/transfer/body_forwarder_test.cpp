@@ -114,7 +114,7 @@ TEST_CASE("a sender that ends or fails within a body is not taken as done") {
     CHECK(failed.forwarder.run() == ForwardStatus::source_failed);
 }
 
-TEST_CASE("a receiver of single bytes gets all of them, a failed one ends the body") {
+TEST_CASE("a slow receiver gets every byte, and a failed one ends the body") {
     Way slow(chunked, Encoding::chunked);
     slow.receiver().window = 0;
     CHECK(slow.arrive("3\r\nabc\r\n0\r\n\r\n") == ForwardStatus::blocked);

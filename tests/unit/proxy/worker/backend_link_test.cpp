@@ -71,7 +71,7 @@ TEST_CASE("the connection that was used last is used again first") {
     CHECK(bench.idle() == 0);
 }
 
-TEST_CASE("an idle connection ends if the backend closes it or sends unasked bytes") {
+TEST_CASE("an idle connection ends if the backend closes it or sends anything") {
     Bench bench;
     auto connections = bench.open(3);
     for (auto& connection : connections) bench.keep(std::move(connection));
