@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Runs clang-tidy over rooms, a room at a time: its sources are read as one translation unit, so that what they include
+is read and checked once. The sources of a room whose names collide are read one by one.
+usage: lint.py SOURCE_DIR BUILD_DIR [--changed [BASE]] [--seconds N]
+
+--changed   only rooms with a file that differs from BASE. Without a BASE: from the commit where this branch left the
+            default branch; on the default branch itself, from the commit before.
+--seconds   starts no further room after this time, and says which rooms were left out.
+
+BUILD_DIR has a compile_commands.json from a configuration without precompiled headers."""
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import time
+
+TOPS = ("base", "conf", "lock", "balancer", "health", "proxy")
+TIDY = ("clang-tidy-19", "--quiet", "--warnings-as-errors=*")
+
+
+def git(root, *words):
+    """What git prints, or None if it fails."""
+    done = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def find_base(root):
+    """The commit to compare with: where this branch left the default branch, or the commit before. None if there is
+    neither, as in a clone of one commit."""
+    head = git(root, "rev-parse", "HEAD")
+    default = git(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+    for branch in filter(None, (default, "origin/main", "main")):
+        base = git(root, "merge-base", "HEAD", branch)
+        if base and base != head:
+            return base
+    return git(root, "rev-parse", "--verify", "--quiet", "HEAD~1")
+
+
+def changed_files(root, base):
+    """The files that differ from the base, also those that are not committed. Without a base: the last commit's."""
+    if base:
+        listed = git(root, "diff", "--name-only", base)
+        if listed is None:
+            sys.exit(f'lint: there is no commit "{base}" to compare with')
+    else:
+        listed = git(root, "show", "--name-only", "--format=", "HEAD") or ""
+    untracked = git(root, "ls-files", "--others", "--exclude-standard") or ""
+    return listed.splitlines() + untracked.splitlines()
+
+
+def all_rooms(root):
+    """Each room that has sources, with the names of its sources."""
+    rooms = {}
+    for top in TOPS:
+        for path in sorted((root / top).rglob("*.cpp")):
+            rooms.setdefault(str(path.parent.relative_to(root)), []).append(str(path.relative_to(root)))
+    return rooms
+
+
+def choose(rooms, changed):
+    """The rooms with a file that has changed; those with most changes come first."""
+    counts = {}
+    for name in changed:
+        room = os.path.dirname(name)
+        if room in rooms and name.endswith((".h", ".cpp")):
+            counts[room] = counts.get(room, 0) + 1
+    return sorted(counts, key=lambda room: (-counts[room], room))
+
+
+def flags_of(build, root):
+    """The compiler's flags for each source, without the compiler, the source and the object."""
+    flags = {}
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        words = shlex.split(entry["command"])
+        kept, skip = [], False
+        for word in words[1:]:
+            if skip or word in ("-c", "-o", entry["file"]):
+                skip = word == "-o"
+            else:
+                kept.append(word)
+        name = os.path.relpath(entry["file"], root)
+        flags.setdefault(name, [word for word in kept if word.startswith(("-D", "-I", "-isystem", "-std=", "/"))])
+    return flags
+
+
+def tidy(root, file, flags):
+    command = [*TIDY, str(file), "--", *flags, f"-I{root}"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def lint_room(root, build, room, names, flags):
+    unit = build / "rooms" / (room.replace("/", "_") + ".cpp")
+    unit.parent.mkdir(parents=True, exist_ok=True)
+    unit.write_text("".join(f'#include "{root / name}" // NOLINT(bugprone-suspicious-include)\n' for name in names))
+    code, text = tidy(root, unit, flags[names[0]])
+    if "clang-diagnostic-error" in text:
+        single = [tidy(root, root / name, flags[name]) for name in names]
+        code, text = max(code for code, _ in single), "\n".join(text for code, text in single if code)
+    return code, text
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--changed", nargs="?", const="", metavar="BASE")
+    options.add_argument("--seconds", type=float, default=float("inf"))
+    options.add_argument("source", type=lambda text: pathlib.Path(text).resolve())
+    options.add_argument("build", type=lambda text: pathlib.Path(text).resolve())
+    asked = options.parse_args()
+    until = time.monotonic() + asked.seconds
+    rooms = all_rooms(asked.source)
+    chosen = list(rooms)
+    if asked.changed is not None:
+        chosen = choose(rooms, changed_files(asked.source, asked.changed or find_base(asked.source)))
+    flags = flags_of(asked.build, asked.source)
+
+    def run(room):
+        if time.monotonic() >= until:
+            return room, None, ""
+        return room, *lint_room(asked.source, asked.build, room, rooms[room], flags)
+
+    failed = False
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
+        for room, code, text in workers.map(run, chosen):
+            print(f"{room}: {'left out, there was no time' if code is None else 'has findings' if code else 'clean'}")
+            if code:
+                failed = True
+                print(text)
+            sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
