@@ -8,23 +8,20 @@ def cookie_of(answer):
     return answer["fields"]["set-cookie"].split(";")[0]
 
 
+STICKY = {"sticky": {"cookie": "home"}}
+CHECK = {"type": "http", "interval": "200ms", "timeout": "200ms", "fall": 20, "rise": 1}
+
+
 class Sticky(Scenario):
-    def serve(self, pool="sticky: {cookie: home}", **kwargs):
+    def serve(self, pool=STICKY, **kwargs):
         self.port = free_port()
         self.names = ["one", "two", "three"]
         self.behind = [self.backend(name=name) for name in self.names]
         self.proxy = self.weir(self.config(pool), **kwargs)
 
-    def config(self, pool="sticky: {cookie: home}", states=None):
-        listed = ", ".join(
-            f'{{name: {b.name}, address: "{b.address}", state: {(states or {}).get(b.name, "ready")}}}'
-            for b in self.behind
-        )
-        check = "health_check: {type: http, interval: 200ms, timeout: 200ms, fall: 20, rise: 1}"
-        return (
-            f'listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}\npools:\n  web:\n    {pool}\n'
-            f"    {check}\n    backends: [{listed}]\n"
-        )
+    def config(self, pool=STICKY, states=None, listener=None):
+        listed = [b.entry(state=(states or {}).get(b.name, "ready")) for b in self.behind]
+        return web(self.port, listed, CHECK, pool=pool, listener=listener)
 
     def ask(self, cookie=None, extra=""):
         with Client(self.port) as client:
@@ -49,9 +46,7 @@ class Sticky(Scenario):
 
         all_at_home()
         self.behind.reverse()  # another order in the file
-        self.assertEqual(
-            self.proxy.reload(self.config("algorithm: random\n    sticky: {cookie: home}"))["verdict"], "applied"
-        )
+        self.assertEqual(self.proxy.reload(self.config({"algorithm": "random", **STICKY}))["verdict"], "applied")
         all_at_home()
         self.proxy.stop()
         self.proxy = self.weir(self.config())
@@ -91,10 +86,7 @@ class Sticky(Scenario):
         """Its backend refuses one connection: another one serves the client, which keeps its cookie and comes back."""
         self.port = free_port()
         self.behind = [self.backend(name="one"), self.backend(name="two")]
-        listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
-        self.proxy = self.weir(
-            web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    sticky: {{cookie: home}}"), workers=1
-        )
+        self.proxy = self.weir(web(self.port, [b.entry() for b in self.behind], pool=STICKY), workers=1)
         answer = self.ask()
         mine, home = cookie_of(answer), answer["fields"]["x-backend"]
         backend = next(b for b in self.behind if b.name == home)
@@ -115,7 +107,7 @@ class Sticky(Scenario):
             self.assertIn("set-cookie", answer["fields"])
 
     def test_the_cookie_has_its_configured_age_and_is_secure_behind_tls(self):
-        self.serve(pool="sticky: {ttl: 1h}")
+        self.serve(pool={"sticky": {"ttl": "1h"}})
         self.proxy.wait_up(3)
         self.assertIn("weir_backend=", cookie_of(self.ask()))
         self.assertIn("Max-Age=3600", self.ask()["fields"]["set-cookie"])
@@ -124,7 +116,7 @@ class Sticky(Scenario):
         self.assertNotIn(
             "Secure", self.ask(extra="X-Forwarded-Proto: https\r\n")["fields"]["set-cookie"]
         )  # who says so?
-        self.proxy.reload(self.config("sticky: {}").replace("pool: web}", "pool: web, trusted_proxies: [127.0.0.1]}"))
+        self.proxy.reload(self.config({"sticky": {}}, listener={"trusted_proxies": ["127.0.0.1"]}))
         self.assertIn("; Secure", self.ask(extra="X-Forwarded-Proto: https\r\n")["fields"]["set-cookie"])
 
 
@@ -132,9 +124,7 @@ class Hash(Scenario):
     def serve(self, hash_by):
         self.port = free_port()
         behind = [self.backend(name=f"b{i}") for i in range(4)]
-        self.weir(
-            web(self.port, behind).replace("    backends", f"    algorithm: hash\n    hash: {hash_by}\n    backends")
-        )
+        self.weir(web(self.port, behind, pool={"algorithm": "hash", "hash": hash_by}))
 
     def ask(self, path="/", extra=""):
         with Client(self.port) as client:
@@ -142,34 +132,32 @@ class Hash(Scenario):
 
     def test_by_header_cookie_path_and_address(self):
         for by, request in (
-            ("{on: header, name: X-User}", lambda i: ("/", f"x-user: {i}\r\n")),
-            ("{on: cookie, name: id}", lambda i: ("/", f"Cookie: id={i}\r\n")),
-            ("{on: path}", lambda i: (f"/{i}?{i}", "")),
+            ({"on": "header", "name": "X-User"}, lambda i: ("/", f"x-user: {i}\r\n")),
+            ({"on": "cookie", "name": "id"}, lambda i: ("/", f"Cookie: id={i}\r\n")),
+            ({"on": "path"}, lambda i: (f"/{i}?{i}", "")),
         ):
             self.serve(by)
             homes = {i: self.ask(*request(i)) for i in range(40)}
             self.assertEqual(len(set(homes.values())), 4)
             for i, home in homes.items():
                 self.assertEqual(self.ask(*request(i)), home)
-        self.serve("{on: source_ip}")
+        self.serve({"on": "source_ip"})
         self.assertEqual(len({self.ask(f"/{i}") for i in range(10)}), 1)
 
     def test_a_request_without_the_header_goes_anywhere(self):
-        self.serve("{on: header, name: X-User}")
+        self.serve({"on": "header", "name": "X-User"})
         self.assertGreater(len({self.ask() for _ in range(40)}), 1)
 
 
 class Limits(Scenario):
     """Backends that answer when the test says so."""
 
-    def serve(self, pool="", limit=1, count=2, workers=2):
+    def serve(self, queue=None, limit=1, count=2, workers=2):
         self.port = free_port()
         self.gate, self.lock, self.now, self.most = threading.Semaphore(0), threading.Lock(), {}, {}
         self.behind = [self.backend(self.slow, name=f"b{i}") for i in range(count)]
-        listed = ", ".join(f'{{address: "{b.address}", max_connections: {limit}}}' for b in self.behind)
-        self.proxy = self.weir(
-            web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    {pool}"), workers=workers
-        )
+        listed = [{"address": b.address, "max_connections": limit} for b in self.behind]
+        self.proxy = self.weir(web(self.port, listed, pool=queue and {"queue": queue}), workers=workers)
 
     def slow(self, connection, request):
         peer = connection.getsockname()[1]
@@ -205,7 +193,7 @@ class Limits(Scenario):
         self.assertEqual(self.begin().reader.response()["status"], 200)
 
     def test_queued_requests_are_served_in_order_across_workers(self):
-        self.serve("queue: {max: 100, timeout: 30s}", limit=1, count=1)
+        self.serve({"max": 100, "timeout": "30s"}, limit=1, count=1)
         held = self.begin("/held")
         eventually(lambda: self.busy() == 1, "it is busy")
         waiting = []
@@ -224,7 +212,7 @@ class Limits(Scenario):
         self.assertEqual(self.length(), 0)
 
     def test_a_queue_that_overflows_and_one_that_takes_too_long_answer_503(self):
-        self.serve("queue: {max: 1, timeout: 4s}", count=1)
+        self.serve({"max": 1, "timeout": "4s"}, count=1)
         held = self.begin()
         eventually(lambda: self.busy() == 1, "it is busy")
         waits = self.begin()
@@ -237,7 +225,7 @@ class Limits(Scenario):
         self.assertEqual(held.reader.response()["status"], 200)
 
     def test_a_client_that_leaves_the_queue_occupies_no_slot(self):
-        self.serve("queue: {max: 10, timeout: 30s}", count=1)
+        self.serve({"max": 10, "timeout": "30s"}, count=1)
         held = self.begin()
         eventually(lambda: self.busy() == 1, "it is busy")
         leaves, stays = self.begin(), None
@@ -252,7 +240,7 @@ class Limits(Scenario):
         self.assertEqual([r["target"] for r in self.behind[0].requests], ["/", "/stays"])
 
     def test_no_backend_ever_has_more_than_its_limit(self):
-        self.serve("queue: {max: 1000, timeout: 30s}", limit=3, count=2)
+        self.serve({"max": 1000, "timeout": "30s"}, limit=3, count=2)
         self.gate.release(300)
         clients = [self.client(self.port) for _ in range(60)]
         for _ in range(5):
@@ -264,19 +252,14 @@ class Limits(Scenario):
         self.assertEqual(sum(len(b.requests) for b in self.behind), 300)
 
     def test_queued_requests_are_served_by_a_backend_that_a_reload_adds(self):
-        self.serve("queue: {max: 10, timeout: 10m}", count=1)
+        self.serve({"max": 10, "timeout": "10m"}, count=1)
         held = self.begin("/held")
         eventually(lambda: self.busy() == 1, "it is busy")
         waiting = [self.begin(f"/{i}") for i in range(3)]
         eventually(lambda: self.length() == 3, "they wait")
         other = self.backend(name="other")
-        config = web(self.port, []).replace(
-            "backends: []",
-            f"""backends:
-      - {{address: "{self.behind[0].address}", max_connections: 1}}
-      - {{address: "{other.address}", max_connections: 1}}
-    queue: {{max: 10, timeout: 10m}}""",
-        )
+        listed = [{"address": b.address, "max_connections": 1} for b in (self.behind[0], other)]
+        config = web(self.port, listed, pool={"queue": {"max": 10, "timeout": "10m"}})
         self.assertEqual(self.proxy.reload(config)["verdict"], "applied")
         for client in waiting:
             self.assertEqual(client.reader.response()["fields"]["x-backend"], "other")
@@ -287,11 +270,7 @@ class Limits(Scenario):
         self.serve(limit=0, count=1)
         held = [self.begin() for _ in range(2)]
         eventually(lambda: self.busy() == 2, "both are in flight")
-        self.proxy.reload(
-            web(self.port, []).replace(
-                "backends: []", f'backends: [{{address: "{self.behind[0].address}", max_connections: 2}}]'
-            )
-        )
+        self.proxy.reload(web(self.port, [{"address": self.behind[0].address, "max_connections": 2}]))
         self.assertEqual(self.begin().reader.response()["status"], 503)
         self.gate.release(3)
         for client in held:
@@ -318,12 +297,7 @@ pools: {{web: {{backends: [{{address: "{behind.address}", max_connections: 1}}],
 class Backups(Scenario):
     def test_a_backup_serves_only_while_no_other_does(self):
         port, one, backup = free_port(), self.backend(name="one"), self.backend(name="backup")
-        check = "{type: http, interval: 200ms, timeout: 200ms, fall: 20, rise: 1}"
-        proxy = self.weir(
-            web(port, [one, backup], check).replace(
-                f'"{backup.address}"', f'{{address: "{backup.address}", backup: true}}'
-            )
-        )
+        proxy = self.weir(web(port, [one, {"address": backup.address, "backup": True}], CHECK))
         proxy.wait_up(2)
 
         def serves():

@@ -31,17 +31,14 @@ class RoundRobin(Scenario):
     def test_weights_are_exact(self):
         backends = [self.demo_backend(f"b{i}")[1] for i in range(3)]
         port = free_port()
-        listed = [f"127.0.0.1:{b}" for b in backends]
-        config = web(port, listed)
-        for address, weight in zip(listed, (5, 3, 2)):
-            config = config.replace(f'"{address}"', f'{{address: "{address}", weight: {weight}}}')
-        self.weir(config, workers=1)
+        listed = [{"address": f"127.0.0.1:{b}", "weight": weight} for b, weight in zip(backends, (5, 3, 2))]
+        self.weir(web(port, listed), workers=1)
         self.assertEqual(self.pipeline(port, 1000, connections=1), {"b0": 500, "b1": 300, "b2": 200})
 
     def test_drained_backends_get_nothing(self):
         one, two = self.backend(name="one"), self.backend(name="two")
         port = free_port()
-        self.weir(web(port, [one, two]).replace(f'"{two.address}"', f'{{address: "{two.address}", state: drain}}'))
+        self.weir(web(port, [one, two.entry(state="drain")]))
         self.assertEqual(self.pipeline(port, 100, connections=1), {"one": 100})
 
 

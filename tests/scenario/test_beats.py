@@ -18,17 +18,14 @@ class BeatScenario(Scenario):
     def serve(self, count=1, interval="200ms", fall=3, rise=1, **kwargs):
         self.port = free_port()
         self.behind = [self.backend(name=f"b{i}") for i in range(count)]
-        listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
         self.files = tempfile.TemporaryDirectory()
         self.addCleanup(self.files.cleanup)
         self.token_file = os.path.join(self.files.name, "token")
         with open(self.token_file, "w") as f:
             f.write(TOKEN + "\n")
-        check = (
-            f"{{type: heartbeat, mode: push, interval: {interval}, fall: {fall}, rise: {rise}, "
-            f"token_file: {self.token_file}}}"
-        )
-        self.config = web(self.port, [], check).replace("backends: []", f"backends: [{listed}]")
+        self.check = {"type": "heartbeat", "mode": "push", "interval": interval, "fall": fall, "rise": rise}
+        self.check["token_file"] = self.token_file
+        self.config = web(self.port, [b.entry() for b in self.behind], self.check)
         self.proxy = self.weir(self.config, **kwargs)
 
     def beat(self, sequence, at=None, token=TOKEN, backend="b0", pool="web", weight=0, drain=False, forged=None):
@@ -237,7 +234,7 @@ class Beats(BeatScenario):
         self.serve(count=2, interval="1h")
         now = int(time.time() * 1000)
         self.assertEqual(self.beat(5, at=now)[0], 200)
-        without = self.config.replace(f'{{name: b0, address: "{self.behind[0].address}"}}, ', "")
+        without = web(self.port, [b.entry() for b in self.behind[1:]], self.check)
         self.assertEqual(self.proxy.reload(without)["verdict"], "applied")
         self.assertEqual(self.beat(6, at=now)[0], 404)
         self.assertEqual(self.proxy.reload(self.config)["verdict"], "applied")
@@ -288,10 +285,9 @@ class Beats(BeatScenario):
         eventually(lambda: self.proxy.states() == ["drain"], "it is drained")
         self.assertEqual(self.proxy.reload(self.config + "limits: {header_count: 50}\n")["verdict"], "applied")
         self.assertEqual(self.proxy.states(), ["drain"])
-        other = self.backend(name="other")  # a new server under the old name
-        self.assertEqual(
-            self.proxy.reload(self.config.replace(self.behind[0].address, other.address))["verdict"], "applied"
-        )
+        other = self.backend(name="b0")  # a new server under the old name
+        config = web(self.port, [other.entry()], self.check)
+        self.assertEqual(self.proxy.reload(config)["verdict"], "applied")
         self.assertEqual(self.proxy.states(), ["unknown"])
         self.assertEqual(self.beat(2)[0], 200)
         self.proxy.wait_up(1)
@@ -313,7 +309,8 @@ class Beats(BeatScenario):
 
     def test_a_token_that_cannot_be_read_refuses_the_whole_file(self):
         self.serve()
-        report = self.proxy.reload(self.config.replace(self.token_file, self.token_file + ".none"))
+        check = {**self.check, "token_file": self.token_file + ".none"}
+        report = self.proxy.reload(web(self.port, [b.entry() for b in self.behind], check))
         self.assertEqual(report["verdict"], "refused")
         self.assertIn("pools.web.health_check.token_file", report["errors"][0])
 

@@ -1,7 +1,9 @@
 """What weir refuses itself speaks against a change, if it did not refuse that before."""
 import threading
 
-from support.scenario import Client, Scenario, eventually, free_port, main
+from support.scenario import Client, Scenario, eventually, flow, free_port, main, web
+
+WINDOW = "reload: {watch: false, rollback: {window: 10m}}\n"
 
 
 class Load:
@@ -45,12 +47,11 @@ class Refusals(Scenario):
         self.proxy = self.weir(self.config(more, routes))
         self.before = self.proxy.status()["config"]["hash"]
 
-    def config(self, more="", routes=""):
-        default = "" if routes else ", pool: web"
-        return f"""listeners: {{web: {{address: "127.0.0.1:{self.port}"{default}}}}}
-pools: {{web: {{backends: ["{self.good.address}"]}}, other: {{backends: ["{self.good.address}"]}}}}
-{routes}{more}reload: {{watch: false, rollback: {{window: 10m}}}}
-"""
+    def config(self, more="", routes="", state="ready"):
+        listed = [{"address": self.good.address, "state": state}]
+        other = f"  other: {flow({'backends': [self.good.address]})}\n"
+        listener = {"pool": None if routes else "web"}
+        return web(self.port, listed, more=other + routes + more + WINDOW, listener=listener)
 
     def assert_rolled_back(self, config, load, status):
         eventually(lambda: load.statuses.count(200) > 50, "it is served before")
@@ -64,23 +65,20 @@ pools: {{web: {{backends: ["{self.good.address}"]}}, other: {{backends: ["{self.
         eventually(lambda: 200 in load.statuses[served:], "it is served again")
 
     def test_a_removed_route_that_answers_404_is_rolled_back(self):
-        both = (
-            "routes:\n  - {name: api, match: {path_prefix: /api}, pool: web}\n"
-            "  - {name: shop, match: {path_prefix: /shop}, pool: other}\n"
-        )
-        self.serve(routes=both)
+        def routes(shop):
+            return (
+                "routes:\n  - {name: api, match: {path_prefix: /api}, pool: web}\n"
+                f"  - {{name: shop, match: {{path_prefix: {shop}}}, pool: other}}\n"
+            )
+
+        self.serve(routes=routes("/shop"))
         load = Load(self, self.port, "/shop/1")
-        self.assert_rolled_back(self.config(routes=both.replace("/shop}", "/shap}")), load, 404)
+        self.assert_rolled_back(self.config(routes=routes("/shap")), load, 404)
 
     def test_a_pool_whose_backends_are_all_in_maintenance_is_rolled_back(self):
         self.serve()
         load = Load(self, self.port)
-        maint = self.config().replace(
-            f'web: {{backends: ["{self.good.address}"]',
-            f'web: {{backends: [{{address: "{self.good.address}", state: maint}}]',
-            1,
-        )
-        self.assert_rolled_back(maint, load, 503)
+        self.assert_rolled_back(self.config(state="maint"), load, 503)
 
     def test_a_limit_that_is_too_low_and_answers_431_is_rolled_back(self):
         self.serve()
@@ -94,14 +92,11 @@ pools: {{web: {{backends: ["{self.good.address}"]}}, other: {{backends: ["{self.
 
     def test_tcp_clients_without_a_backend_roll_the_change_back(self):
         port, good = free_port(), self.backend(name="good")
-        config = f"""listeners: {{web: {{address: "127.0.0.1:{port}", protocol: tcp, pool: web}}}}
-pools: {{web: {{backends: ["{good.address}"]}}}}
-reload: {{watch: false, rollback: {{window: 10m}}}}
-"""
-        proxy = self.weir(config)
+        proxy = self.weir(web(port, [good], more=WINDOW, listener={"protocol": "tcp"}))
         load = Load(self, port, connect=True)
         eventually(lambda: load.statuses.count(200) > 50, "it is served before")
-        report = proxy.reload(config.replace(f'"{good.address}"', f'{{address: "{good.address}", state: maint}}'))
+        maint = [{"address": good.address, "state": "maint"}]
+        report = proxy.reload(web(port, maint, more=WINDOW, listener={"protocol": "tcp"}))
         self.assertEqual((report["verdict"], report.get("cause")), ("rolled_back", "worse"))
         self.assertIn("listener web: weir itself refuses", report["errors"][0])
 

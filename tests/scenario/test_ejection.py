@@ -5,19 +5,17 @@ import time
 from support.scenario import Client, Scenario, eventually, free_port, main, web
 
 
+RULES = {"consecutive_errors": 3, "base_time": "2500ms", "max_ejected": "50%"}
+
+
 class Outliers(Scenario):
     """Backends whose probes are fine, or that have none."""
 
-    def serve(self, count=3, rules="{consecutive_errors: 3, base_time: 2500ms, max_ejected: 50%}", more="", **kwargs):
+    def serve(self, count=3, rules=None, check=None, pool=None, **kwargs):
         self.port, self.sick, self.sick_status = free_port(), set(), "503 Sick"
         self.behind = [self.backend(self.script(f"b{i}"), name=f"b{i}") for i in range(count)]
-        listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
-        self.proxy = self.weir(
-            web(self.port, []).replace(
-                "backends: []", f"backends: [{listed}]\n    outlier_ejection: {rules}\n    {more}"
-            ),
-            **kwargs,
-        )
+        pool = {"outlier_ejection": rules or RULES, **(pool or {})}
+        self.proxy = self.weir(web(self.port, [b.entry() for b in self.behind], check, pool=pool), **kwargs)
 
     def script(self, name):
         def answer(connection, request):
@@ -60,7 +58,7 @@ class Outliers(Scenario):
         self.assertEqual(metrics['weir_backend_outlier_ejections_total{pool="web",backend="b1"}'], 2)
 
     def test_status_shows_since_when_a_backend_is_ejected(self):
-        self.serve(rules="{consecutive_errors: 3, base_time: 1h, max_ejected: 50%}")
+        self.serve(rules={"consecutive_errors": 3, "base_time": "1h", "max_ejected": "50%"})
         healthy_since, since = (self.proxy.backends()[name]["since"] for name in ("b0", "b1"))
         eventually(lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) > since, "the next second")
         self.sick.add("b1")
@@ -70,7 +68,7 @@ class Outliers(Scenario):
         self.assertEqual(self.proxy.backends()["b0"]["since"], healthy_since)
 
     def test_a_success_resets_the_count_of_errors(self):
-        self.serve(count=2, rules="{consecutive_errors: 3, max_ejected: 100%}", workers=1)
+        self.serve(count=2, rules={"consecutive_errors": 3, "max_ejected": "100%"}, workers=1)
         for _ in range(5):
             self.sick.add("b1")
             self.ask(4)  # two of them to each
@@ -79,13 +77,13 @@ class Outliers(Scenario):
         self.assertEqual(self.proxy.states(), ["up", "up"])
 
     def test_no_more_than_the_share_are_out(self):
-        self.serve(rules="{consecutive_errors: 2, base_time: 1h, max_ejected: 50%}")
+        self.serve(rules={"consecutive_errors": 2, "base_time": "1h", "max_ejected": "50%"})
         self.sick.update(("b0", "b1", "b2"))
         self.ask(40)
         self.assertEqual(sorted(self.proxy.states()), ["ejected", "up", "up"])
 
     def test_a_dead_pool_recovers_automatically(self):
-        self.serve(rules="{consecutive_errors: 1, base_time: 3s, max_ejected: 100%}")
+        self.serve(rules={"consecutive_errors": 1, "base_time": "3s", "max_ejected": "100%"})
         self.sick.update(("b0", "b1", "b2"))
         self.ask(6)
         eventually(lambda: self.proxy.states() == ["ejected"] * 3, "all are out")
@@ -97,8 +95,8 @@ class Outliers(Scenario):
     def test_a_data_port_that_refuses_ejects_though_the_health_port_is_fine(self):
         health = self.backend(name="health")
         self.serve(
-            rules="{consecutive_errors: 2, base_time: 1h, max_ejected: 50%}",
-            more=f"health_check: {{type: http, port: {health.port}, interval: 200ms, timeout: 200ms}}",
+            rules={"consecutive_errors": 2, "base_time": "1h", "max_ejected": "50%"},
+            check={"type": "http", "port": health.port, "interval": "200ms", "timeout": "200ms"},
         )
         self.proxy.wait_up(3)
         self.behind[2].close()
@@ -111,13 +109,10 @@ class Outliers(Scenario):
         self.addCleanup(silent.close)
         good, self.port = self.backend(name="good"), free_port()
         self.proxy = self.weir(
-            web(self.port, []).replace(
-                "backends: []",
-                f"""backends:
-      - {{name: good, address: "{good.address}"}}
-      - {{name: silent, address: "127.0.0.1:{silent.getsockname()[1]}"}}
-    timeouts: {{response: 2s}}
-    outlier_ejection: {{consecutive_errors: 2, base_time: 1h}}""",
+            web(
+                self.port,
+                [good.entry(), {"name": "silent", "address": f"127.0.0.1:{silent.getsockname()[1]}"}],
+                pool={"timeouts": {"response": "2s"}, "outlier_ejection": {"consecutive_errors": 2, "base_time": "1h"}},
             )
         )
         statuses = []
@@ -131,7 +126,7 @@ class Outliers(Scenario):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
             connection.shutdown(socket.SHUT_RDWR)
 
-        self.serve(count=2, rules="{consecutive_errors: 3, base_time: 1h}")
+        self.serve(count=2, rules={"consecutive_errors": 3, "base_time": "1h"})
         self.behind[1].script = breaks
 
         def ask():
@@ -147,8 +142,8 @@ class Outliers(Scenario):
     def test_the_last_healthy_backend_is_not_ejected(self):
         self.serve(
             count=2,
-            rules="{consecutive_errors: 2, base_time: 1h}",
-            more="health_check: {type: tcp, interval: 200ms, timeout: 200ms, fall: 2, rise: 1}",
+            rules={"consecutive_errors": 2, "base_time": "1h"},
+            check={"type": "tcp", "interval": "200ms", "timeout": "200ms", "fall": 2, "rise": 1},
         )
         self.proxy.wait_up(2)
         self.behind[1].close()
@@ -175,12 +170,11 @@ pools:
         eventually(lambda: try_it() == "good" and self.state("dead") == "ejected", "it is ejected")
 
     def test_rules_that_are_taken_away_let_everyone_back(self):
-        self.serve(rules="{consecutive_errors: 1, base_time: 1h}")
+        self.serve(rules={"consecutive_errors": 1, "base_time": "1h"})
         self.sick.add("b0")
         self.ask(6)
         self.assertEqual(self.state("b0"), "ejected")
-        listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind)
-        self.proxy.reload(web(self.port, []).replace("backends: []", f"backends: [{listed}]"))
+        self.proxy.reload(web(self.port, [b.entry() for b in self.behind]))
         self.assertEqual(self.state("b0"), "up")
 
 
@@ -205,8 +199,7 @@ class Shares(Scenario):
         self.proxy.wait_up(count)
 
     def config(self, leave_out=0):
-        listed = ", ".join(f'{{name: {b.name}, address: "{b.address}"}}' for b in self.behind[leave_out:])
-        return web(self.port, [], CHECK).replace("backends: []", f"backends: [{listed}]\n    {self.pool}")
+        return web(self.port, [b.entry() for b in self.behind[leave_out:]], CHECK, pool=self.pool)
 
     def shares(self, count):
         got = {}
@@ -222,7 +215,7 @@ class Shares(Scenario):
         eventually(lambda: self.proxy.states().count("down") == len(self.sick), "they are out")
 
     def test_under_the_panic_threshold_all_are_used(self):
-        self.serve("panic_threshold: 50%", 3)
+        self.serve({"panic_threshold": "50%"}, 3)
         self.make_sick("b0")
         self.assertEqual(self.shares(10), {"b1": 5, "b2": 5})
         self.make_sick("b1")
@@ -231,7 +224,7 @@ class Shares(Scenario):
         self.proxy.wait_up(3)
 
     def test_without_it_no_healthy_backend_is_503_at_once(self):
-        self.serve("panic_threshold: 0%", 2)
+        self.serve({"panic_threshold": "0%"}, 2)
         self.make_sick("b0", "b1")
         self.assertEqual(self.shares(3), {503: 3})
         self.sick.clear()
@@ -239,7 +232,7 @@ class Shares(Scenario):
         self.assertNotIn(503, self.shares(10))
 
     def test_a_backend_that_comes_back_gets_a_tenth_at_first(self):
-        self.serve("slow_start: 10h", 2)
+        self.serve({"slow_start": "10h"}, 2)
         self.assertEqual(self.shares(20), {"b0": 10, "b1": 10})  # all were there from the start
         self.make_sick("b1")
         self.sick.clear()
@@ -251,13 +244,13 @@ class Shares(Scenario):
         self.assertAlmostEqual(part["effective_weight"], 0.1, delta=0.01)
 
     def test_slow_start_begins_at_a_tenth_and_a_reload_does_not_restart_it(self):
-        self.serve("slow_start: 2s", 2)
+        self.serve({"slow_start": "2s"}, 2)
         self.proxy.reload(self.config(leave_out=1))
-        self.pool = "slow_start: 10h"
+        self.pool = {"slow_start": "10h"}
         self.proxy.reload(self.config())
         self.proxy.wait_up(2)
         self.assertEqual(self.shares(110), {"b0": 10, "b1": 100})
-        self.pool = "slow_start: 1s"
+        self.pool = {"slow_start": "1s"}
         self.proxy.reload(self.config())
         eventually(lambda: self.shares(20) == {"b0": 10, "b1": 10}, "it has its whole share")
 

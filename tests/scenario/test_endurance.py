@@ -6,7 +6,7 @@ import os
 import threading
 import time
 
-from support.scenario import SANITIZED, Client, Scenario, eventually, free_port, main, web
+from support.scenario import SANITIZED, Client, Scenario, eventually, flow, free_port, main, web
 
 SECONDS = int(os.environ.get("WEIR_ENDURANCE_SECONDS", "20" if SANITIZED else "60"))
 
@@ -19,25 +19,18 @@ class Endurance(Scenario):
         sockets = self.backend(self.websocket, name="ws")
 
         def config(round_):
-            weights = ", ".join(
-                f'{{name: g{i}, address: "127.0.0.1:{p}", weight: {1 + (round_ + i) % 3}}}' for i, p in enumerate(good)
-            )
-            text = web(port, []).replace(
-                "backends: []",
-                f"""backends: [{weights}, {{name: down, address: "{down.address}"}}]
-    health_check: {{type: http, path: /healthz, interval: 300ms, timeout: 300ms, fall: 10, rise: 1000}}""",
-            )
-            route = (
-                "routes: [{match: {path_prefix: /ws}, pool: ws}]\n"
-                if round_ % 2
-                else f"routes: [{{match: {{path_prefix: /ws}}, pool: ws}}, {{match: {{path_prefix: /r{round_}}}, "
-                f"pool: web}}]\n"
-            )
+            listed = [
+                {"name": f"g{i}", "address": f"127.0.0.1:{p}", "weight": 1 + (round_ + i) % 3}
+                for i, p in enumerate(good)
+            ]
+            check = {"type": "http", "path": "/healthz", "interval": "300ms", "timeout": "300ms"}
+            check.update(fall=10, rise=1000)
+            routes = [{"match": {"path_prefix": "/ws"}, "pool": "ws"}]
+            if round_ % 2 == 0:
+                routes.append({"match": {"path_prefix": f"/r{round_}"}, "pool": "web"})
             return (
-                text
-                + f'  ws: {{backends: ["{sockets.address}"]}}\n'
-                + route
-                + f"limits: {{header_count: {100 + round_ % 7}}}\n"
+                web(port, [*listed, down.entry()], check, more=f"  ws: {flow({'backends': [sockets.address]})}")
+                + f"routes: {flow(routes)}\nlimits: {{header_count: {100 + round_ % 7}}}\n"
             )
 
         proxy = self.weir(config(0))

@@ -113,9 +113,7 @@ class Fleet(FleetScenario):
         self.assertTrue(held["holder"].startswith("lb-0:"))
         first.signal(signal.SIGSTOP)
         eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "its lease runs out")
-        second.write(
-            self.whole(self.config(1, [self.good], "limits: {header_count: 70}")).replace("window: 1m", "window: 2s")
-        )
+        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 70}", window="2s")))
         eventually(lambda: self.counts_of(second, "applied") == 1, "the other one changes")
         first.signal(signal.SIGCONT)
         eventually(lambda: not first.status()["reload"]["in_progress"], "it wakes up")
@@ -140,9 +138,7 @@ class Fleet(FleetScenario):
         eventually(lambda: "watched_for_ms" in first.status()["reload"], "it is watched")
         first.process.kill()
         first.process.wait()
-        second.write(
-            self.whole(self.config(1, [self.good], "limits: {header_count: 60}")).replace("window: 1m", "window: 2s")
-        )
+        second.write(self.whole(self.config(1, [self.good], "limits: {header_count: 60}", window="2s")))
         eventually(lambda: self.counts_of(second, "applied") == 1, "the other one gets the lock and changes")
         self.assertEqual(second.status()["config"]["fence"], 2)
         eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left")
@@ -174,7 +170,7 @@ class Fleet(FleetScenario):
     def test_a_verdict_that_could_not_be_reported_is_when_redis_is_back(self):
         self.members(2, Redis(self), window="20s")
         first = self.fleet[0]
-        first.write(self.whole(self.config(0, [f"127.0.0.1:{free_port()}"]).replace("fall: 9", "fall: 20")))
+        first.write(self.whole(self.config(0, [f"127.0.0.1:{free_port()}"], fall=20)))
         eventually(lambda: "watched_for_ms" in first.status()["reload"], "it is watched")
         self.redis.hang()
         eventually(lambda: not first.status()["reload"]["in_progress"], "it is taken back")

@@ -5,7 +5,7 @@ import socket
 import time
 
 from support.responders import Responders, has_connection
-from support.scenario import eventually, free_port, main
+from support.scenario import eventually, free_port, main, web
 
 
 class SlowResponders(Responders):
@@ -21,15 +21,15 @@ class SlowResponders(Responders):
     def test_a_pause_over_interval_times_fall_is_down_with_advice(self):
         """The log says which setting to change."""
         _, port = self.responder(5)
-        weir = self.watch(port, "interval: 1s")[0]
+        listener, backend = free_port(), f"127.0.0.1:{free_port()}"
+        check = {"type": "heartbeat", "port": port, "interval": "1s"}
+        weir = self.weir(web(listener, [backend], check), workers=1)
         eventually(lambda: self.health(weir)["state"] == "down", "it is down")
         self.assertEqual(self.health(weir)["last_failure"], "no OK for 3s")
         advice = "no OK for 3s; answers take up to 5s: raise interval or fall"
         eventually(lambda: self.health(weir)["last_failure"] == advice, "the advice")
         weir.wait_logged(f"stays down: {advice}")
-        with open(weir.path) as f:
-            config = f.read()
-        weir.reload(config.replace("interval: 1s", "interval: 1s, fall: 12"))
+        weir.reload(web(listener, [backend], {**check, "fall": 12}))
         weir.wait_up(1)
         before = self.health(weir)
         self.wait_checks(weir, before["checks"] + 3)

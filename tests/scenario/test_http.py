@@ -193,7 +193,7 @@ pools:
 
     def test_headers_of_a_trusted_proxy_are_used(self):
         port, backend = free_port(), self.backend()
-        self.weir(web(port, [backend]).replace("pool: web}", "pool: web, trusted_proxies: [127.0.0.0/8]}"))
+        self.weir(web(port, [backend], listener={"trusted_proxies": ["127.0.0.0/8"]}))
         self.client(port).get("/", extra="X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n")
         fields = backend.requests[0]["fields"]
         self.assertEqual((fields["x-forwarded-for"], fields["x-forwarded-proto"]), ("1.2.3.4, 127.0.0.1", "https"))

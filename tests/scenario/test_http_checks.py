@@ -55,10 +55,8 @@ class HttpChecks(Scenario):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
         backend, health = self.backend(script), self.backend(script)
-        listed = (
-            f"""    backends: [{{name: b, address: "localhost:{backend.port}", health_check_port: {health.port}}}]"""
-        )
-        proxy = self.weir(web(free_port(), [], CHECK % "method: GET").replace("    backends: []", listed))
+        entry = {"name": "b", "address": f"localhost:{backend.port}", "health_check_port": health.port}
+        proxy = self.weir(web(free_port(), [entry], CHECK % "method: GET"))
         eventually(lambda: "up" in proxy.states(), "it is up")
         self.assertEqual(set(asked), {("/healthz", f"localhost:{health.port}")})
 
@@ -66,16 +64,15 @@ class HttpChecks(Scenario):
         sick = self.backend(
             lambda connection, request: connection.sendall(b"HTTP/1.1 503 Sick\r\nContent-Length: 0\r\n\r\n")
         )
-        one, two = self.backend(), self.backend()
-        listed = (
-            f'    backends: [{{name: one, address: "{one.address}", health_check_port: {one.port}}}, {{name: two, '
-            f'address: "{two.address}"}}]'
-        )
-        config = web(free_port(), [], CHECK % "method: GET").replace("    backends: []", listed)
-        proxy = self.weir(config)
+        one, two, port = self.backend(name="one"), self.backend(name="two"), free_port()
+
+        def config(checked):
+            return web(port, [one.entry(health_check_port=checked.port), two.entry()], CHECK % "method: GET")
+
+        proxy = self.weir(config(one))
         proxy.wait_up(2)
         before = proxy.backends()["two"]
-        proxy.reload(config.replace(f"health_check_port: {one.port}", f"health_check_port: {sick.port}"))
+        proxy.reload(config(sick))
         after = proxy.backends()["two"]
         self.assertEqual([b["state"] for b in proxy.backends().values()], ["up", "up"])  # until checks say otherwise
         self.assertGreaterEqual(after["passes_in_a_row"], before["passes_in_a_row"])

@@ -67,7 +67,7 @@ class Together(Scenario):
     def test_a_lock_that_is_never_free_refuses_the_reload(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
         redis.call("SET", "weir:{test}:lock", "someone")
-        config = web(port, [backend]) + lock(redis.port).replace("wait: 20s", "wait: 300ms")
+        config = web(port, [backend]) + lock(redis.port, wait="300ms")
         proxy = self.weir(config)
         self.assertEqual(
             proxy.reload(config + "limits: {header_count: 50}\n")["errors"], ["lock held by others for too long"]
@@ -87,12 +87,12 @@ class Together(Scenario):
     def test_a_password_is_used_and_never_shown(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
         redis.call("CONFIG", "SET", "requirepass", "hunter2hunter2")
-        right = lock(redis.port).replace('/0"}', '/0", password: "${REDIS_PASSWORD}"}')
+        right = lock({"url": redis.url, "password": "${REDIS_PASSWORD}"})
         proxy = self.weir(web(port, [backend]) + right, environment={"REDIS_PASSWORD": "hunter2hunter2"})
         self.assertEqual(
             proxy.reload(web(port, [backend]) + right + "limits: {header_count: 50}\n")["verdict"], "applied"
         )
-        wrong = right.replace("${REDIS_PASSWORD}", "hunter3hunter3").replace("wait: 20s", "wait: 100ms")
+        wrong = lock({"url": redis.url, "password": "hunter3hunter3"}, wait="100ms")
         proxy.reload(web(port, [backend]) + wrong)
         report = proxy.reload(web(port, [backend]) + wrong + "limits: {header_count: 51}\n")
         self.assertIn("AUTH refused", report["errors"][0])
@@ -104,7 +104,7 @@ class Together(Scenario):
 class Window(Scenario):
     def test_losing_the_lock_in_the_canary_window_rolls_the_change_back(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
-        config = web(port, [backend]) + lock(redis.port).replace("lock:", "rollback: {window: 1m}, lock:")
+        config = web(port, [backend]) + lock(redis.port, rollback="rollback: {window: 1m}, ")
         proxy = self.weir(config)
         before = proxy.status()["config"]["hash"]
         proxy.write(config + "limits: {header_count: 50}\n")
@@ -214,9 +214,8 @@ class Servers(Scenario):
             ("127.0.0.1", "ca.pem", "no TLS: certificate verify failed"),
             ("localhost", "none.pem", "ca: "),
         ):
-            config = web(port, [backend]) + lock([]).replace(
-                "wait: 20s", "wait: 300ms" if problem else "wait: 20s"
-            ).replace("servers: []", f'servers: [{{url: "rediss://{host}:{redis.port}", ca: {path(ca)}}}]')
+            server = {"url": f"rediss://{host}:{redis.port}", "ca": path(ca)}
+            config = web(port, [backend]) + lock(server, wait="300ms" if problem else "20s")
             proxy, report = self.changes(config, port, backend)
             self.assertEqual(report["verdict"], "refused" if problem else "applied", report)
             if problem:
@@ -225,7 +224,7 @@ class Servers(Scenario):
 
     def test_a_plain_redis_behind_a_tls_url_is_reported(self):
         redis, port, backend = Redis(self), free_port(), self.backend()
-        config = web(port, [backend]) + lock(f"rediss://127.0.0.1:{redis.port}").replace("wait: 20s", "wait: 300ms")
+        config = web(port, [backend]) + lock(f"rediss://127.0.0.1:{redis.port}", wait="300ms")
         _, report = self.changes(config, port, backend)
         self.assertIn("no TLS", report["errors"][0])
 
@@ -233,19 +232,19 @@ class Servers(Scenario):
         master, port, backend = Redis(self), free_port(), self.backend()
         replica = Redis(self, arguments=("--replicaof", "127.0.0.1", str(master.port)))
         eventually(lambda: "master_link_status:up" in replica.call("INFO", "replication"), "it follows")
-        config = web(port, [backend]) + lock(replica.port).replace("wait: 20s", "wait: 300ms")
+        config = web(port, [backend]) + lock(replica.port, wait="300ms")
         proxy, report = self.changes(config, port, backend)
         self.assertIn("READONLY", report["errors"][0])
         self.assertIn("sentinel://HOST/MASTER", report["errors"][0])
         proxy.stop()
         master.call("CONFIG", "SET", "requirepass", "hunter2hunter2")
-        config = web(port, [backend]) + lock(master.port).replace("wait: 20s", "wait: 300ms")
+        config = web(port, [backend]) + lock(master.port, wait="300ms")
         _, report = self.changes(config, port, backend)
         self.assertIn("set password", report["errors"][0])
 
     def test_a_lease_counts_only_with_the_required_number_of_replicas(self):
         master, port, backend = Redis(self), free_port(), self.backend()
-        config = web(port, [backend]) + lock(master.port, ", replicas: 1").replace("wait: 20s", "wait: 300ms")
+        config = web(port, [backend]) + lock(master.port, ", replicas: 1", wait="300ms")
         proxy, report = self.changes(config, port, backend)
         self.assertIn("0 of 1 replicas have taken the lease", report["errors"][0])
         self.assertEqual(master.call("EXISTS", "weir:{test}:lock"), "0")
@@ -257,7 +256,7 @@ class Servers(Scenario):
 
     def test_one_of_three_independent_servers_may_be_missing(self):
         servers, port, backend = [Redis(self) for _ in range(3)], free_port(), self.backend()
-        config = web(port, [backend]) + lock([r.port for r in servers], kind="redlock").replace("wait: 20s", "wait: 3s")
+        config = web(port, [backend]) + lock([r.port for r in servers], kind="redlock", wait="3s")
         proxy, report = self.changes(config, port, backend)
         self.assertEqual(report["verdict"], "applied")
         fences = [report["fence"]]
@@ -319,11 +318,11 @@ class Servers(Scenario):
                 lambda: "num-other-sentinels\n2\n" in ask() and "num-slaves\n1\n" in ask(),
                 "they know each other and the replica",
             )
-        config = web(port, [backend]) + lock([f"sentinel://127.0.0.1:{at}/weir" for at in sentinels])
-        proxy, report = self.changes(config.replace("wait: 20s", "wait: 300ms"), port, backend)
+        urls = [f"sentinel://127.0.0.1:{at}/weir" for at in sentinels]
+        proxy, report = self.changes(web(port, [backend]) + lock(urls, wait="300ms"), port, backend)
         self.assertIn("NOAUTH", report["errors"][0])
         proxy.stop()
-        config = config.replace('/weir"}', '/weir", sentinel_password: open-sesame}')
+        config = web(port, [backend]) + lock([{"url": url, "sentinel_password": "open-sesame"} for url in urls])
         proxy, report = self.changes(config, port, backend)
         self.assertEqual(report["verdict"], "applied", report)
         self.assertNotIn("sesame", proxy.log() + json.dumps(report))
@@ -348,7 +347,7 @@ class Stopping(Scenario):
 
 class WithoutRedis(Scenario):
     def proxy(self, more, port, backend, redis_port):
-        self.config = web(port, [backend]) + lock(redis_port, more).replace("wait: 20s", "wait: 500ms")
+        self.config = web(port, [backend]) + lock(redis_port, more, wait="500ms")
         return self.weir(self.config)
 
     def test_without_redis_traffic_continues_and_the_reload_is_refused(self):

@@ -10,14 +10,9 @@ from support.scenario import WEIR, Client, Scenario, eventually, free_port, main
 GET = "GET / HTTP/1.1\r\nHost: a\r\n"
 
 
-def routed(port, backend, edit):
-    return f"""listeners:
-  web: {{address: "127.0.0.1:{port}"}}
-routes:
-  - {{pool: web, request_headers: {edit}}}
-pools:
-  web: {{backends: ["{backend.address}"]}}
-"""
+def routed(port, backend, edit, listener=None):
+    routes = f"routes:\n  - {{pool: web, request_headers: {edit}}}\n"
+    return web(port, [backend], more=routes, listener={"pool": None, **(listener or {})})
 
 
 class FromClients(Scenario):
@@ -55,8 +50,7 @@ class FromClients(Scenario):
     def test_a_page_of_weirs_own_keeps_a_connection_without_a_body(self):
         port = free_port()
         self.weir(
-            web(port, [self.seen]).replace(", pool: web}", "}")
-            + "routes: [{match: {path_prefix: /there}, pool: web}]\n"
+            web(port, [self.seen], listener={"pool": None}) + "routes: [{match: {path_prefix: /there}, pool: web}]\n"
         )
         client = self.client(port)
         for method in ("GET", "PUT", "HEAD"):
@@ -137,9 +131,7 @@ class OldClients(Scenario):
     def test_kept_connections_are_announced_as_kept(self):
         """`ab -k` waits for the end of a connection that is not."""
         port, seen = free_port(), self.backend()
-        self.weir(
-            web(port, [seen]).replace(", pool: web}", "}") + "routes: [{match: {path_prefix: /there}, pool: web}]\n"
-        )
+        self.weir(web(port, [seen], listener={"pool": None}) + "routes: [{match: {path_prefix: /there}, pool: web}]\n")
         client = self.client(port)
         for target, status in (("/there", 200), ("/missing", 404), ("/missing", 404), ("/there", 200)):
             answer = self.ask(client, f"GET {target} HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
@@ -240,10 +232,7 @@ class Edits(Scenario):
             reader_head(connection, request)
 
         seen.script = script
-        config = routed(port, seen, edit)
-        if trusted:
-            config = config.replace(f'"127.0.0.1:{port}"', f'"127.0.0.1:{port}", trusted_proxies: [127.0.0.0/8]')
-        self.weir(config, workers=1)
+        self.weir(routed(port, seen, edit, {"trusted_proxies": ["127.0.0.0/8"]} if trusted else {}), workers=1)
         raw = self.raw(seen)
         self.assertEqual(self.client(port).get("/", extra=extra)["status"], 200)
         lines = raw()

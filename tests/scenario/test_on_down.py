@@ -2,7 +2,7 @@
 import socket
 import threading
 
-from support.scenario import Scenario, eventually, free_port, main
+from support.scenario import Scenario, eventually, free_port, main, web
 
 
 class Long(Scenario):
@@ -22,25 +22,24 @@ class Long(Scenario):
         self.echoes.append(self.raw_backend(serve))
         return self.echoes[-1].port
 
-    def serve(self, on_down, protocol="tcp", count=2):
+    def serve(self, on_down, protocol="tcp", count=2, ejection=None):
         self.gate, self.echoes, self.port = threading.Event(), [], free_port()
         self.addCleanup(self.gate.set)
         self.health = [self.backend() for _ in range(count)]
-        listed = ", ".join(
-            f'{{name: b{i}, address: "127.0.0.1:{self.echo()}", health_check_port: {health.port}}}'
+        self.protocol, self.ejection = protocol, ejection
+        self.listed = [
+            {"name": f"b{i}", "address": f"127.0.0.1:{self.echo()}", "health_check_port": health.port}
             for i, health in enumerate(self.health)
-        )
-        self.proxy = self.weir(
-            f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", protocol: {protocol}, pool: web}}}}
-pools:
-  web:
-    backends: [{listed}]
-    health_check: {{type: http, interval: 200ms, timeout: 200ms, fall: 10, rise: 1}}
-    {on_down}
-""",
-            workers=1,
-        )
+        ]
+        self.proxy = self.weir(self.config(on_down), workers=1)
         self.proxy.wait_up(count)
+
+    def config(self, on_down):
+        check = {"type": "http", "interval": "200ms", "timeout": "200ms", "fall": 10, "rise": 1}
+        listener = {"protocol": self.protocol}
+        keys = {"on_down": on_down, "outlier_ejection": self.ejection}
+        pool = {key: value for key, value in keys.items() if value}
+        return web(self.port, self.listed, check, pool=pool, listener=listener)
 
     def connect(self, count=2):
         clients = [self.client(self.port) for _ in range(count)]
@@ -65,7 +64,7 @@ pools:
         next(echo for echo in self.echoes if echo.port == port).listener.shutdown(socket.SHUT_RDWR)
 
     def test_on_down_close_ends_tcp_connections_to_a_backend_that_goes_down(self):
-        self.serve("on_down: close")
+        self.serve("close")
         first, second = self.connect()
         self.put_down(1)
         self.assertEqual(second.rest(), b"")
@@ -77,7 +76,7 @@ pools:
         self.assertEqual([b["active"] for b in self.proxy.backends().values()], [2, 0])
 
     def test_tcp_connections_are_kept_by_default(self):
-        self.serve("on_down: keep")
+        self.serve("keep")
         clients = self.connect()
         self.put_down(1)
         for client in clients:
@@ -85,18 +84,16 @@ pools:
 
     def test_a_reload_to_on_down_close_ends_connections_to_down_backends(self):
         """These backends were down before the reload."""
-        self.serve("on_down: keep")
+        self.serve("keep")
         first, second = self.connect()
         self.put_down(1)
         self.assertEqual(self.says(second), b"hello")
-        with open(self.proxy.path) as f:
-            config = f.read()
-        self.proxy.reload(config.replace("on_down: keep", "on_down: close"))
+        self.proxy.reload(self.config("close"))
         self.assertEqual(second.rest(), b"")
         self.assertEqual(self.says(first), b"hello")
 
     def test_upgraded_connections_are_closed_and_requests_are_finished(self):
-        self.serve("on_down: close", "http", count=1)
+        self.serve("close", "http", count=1)
         slow, tunnel, late = self.client(self.port), self.client(self.port), self.client(self.port)
         self.assertEqual(tunnel.get("/ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101)
         self.assertEqual(self.says(tunnel), b"hello")
@@ -111,7 +108,7 @@ pools:
         self.assertEqual(slow.reader.response()["body"], b"slow")
 
     def test_a_backend_that_live_traffic_ejects_loses_them_too(self):
-        self.serve("on_down: close\n    outlier_ejection: {consecutive_errors: 1, base_time: 1h}")
+        self.serve("close", ejection={"consecutive_errors": 1, "base_time": "1h"})
         first, second = self.connect()
         backends = self.proxy.backends()
         dead = int(backends["b1"]["address"].rsplit(":", 1)[1])
@@ -124,7 +121,7 @@ pools:
         self.assertEqual(self.says(first), b"hello")
 
     def test_the_kernel_probes_peers_that_vanished_silently(self):
-        self.serve("")
+        self.serve(None)
         clients = self.connect()
         weir, backends = self.port, {int(b["address"].rsplit(":", 1)[1]) for b in self.proxy.backends().values()}
         timers = eventually(lambda: keepalive_timers(weir, backends), "weir's sockets are idle")

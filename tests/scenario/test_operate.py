@@ -1,9 +1,8 @@
 """Operators at work: drain, maint, ready and weights at run time, and what becomes of open connections."""
 import os
 import signal
-import tempfile
 
-from support.scenario import Client, Scenario, eventually, free_port, main, web
+from support.scenario import Client, Scenario, eventually, flow, free_port, main, web
 
 
 def websocket(connection, request):
@@ -14,18 +13,13 @@ def websocket(connection, request):
 
 
 class RunTime(Scenario):
-    def serve(self, more="", **kwargs):
-        self.port = free_port()
+    def serve(self, **kwargs):
+        self.port, self.pool = free_port(), {}
         self.one, self.two = self.backend(name="one"), self.backend(name="two")
-        self.more = more
         self.proxy = self.weir(self.config(), **kwargs)
 
     def config(self, weight=1, drain_timeout="10s"):
-        listed = (
-            f'{{name: one, address: "{self.one.address}", weight: {weight}}}, {{name: two, '
-            f'address: "{self.two.address}"}}'
-        )
-        return web(self.port, []).replace("backends: []", f"backends: [{listed}]\n    {self.more}")
+        return web(self.port, [self.one.entry(weight=weight), self.two.entry()], pool=self.pool)
 
     def shares(self, count=20):
         got = {}
@@ -70,7 +64,7 @@ class RunTime(Scenario):
         self.serve(workers=1)
         self.command("weight", "web/one", "3")
         self.command("drain", "web/two")
-        self.more = "keepalive: {max_idle: 3}"
+        self.pool = {"keepalive": {"max_idle": 3}}
         self.assertEqual(self.proxy.reload(self.config(weight=2))["verdict"], "applied")
         backends = self.proxy.backends()
         self.assertEqual((backends["one"]["weight"], backends["one"]["file"]), (3, {"state": "ready", "weight": 2}))
@@ -116,26 +110,18 @@ class OpenConnections(Scenario):
     def serve(self, close_after="", drain_timeout="10s"):
         self.port, self.tcp = free_port(), free_port()
         self.echo, self.other = self.backend(websocket, name="echo"), self.backend(name="other")
-        self.close_after, self.drain_timeout = close_after, drain_timeout
-        self.proxy = self.weir(self.config())
+        self.close_after, self.drain_timeout, self.state_dir = close_after, drain_timeout, self.folder()
+        self.proxy = self.weir(self.config(), state_dir=self.state_dir)
 
     def config(self, with_echo=True):
-        state_dir = self.proxy.state_dir if hasattr(self, "proxy") else "STATE"
-        first = f'{{name: echo, address: "{self.echo.address}"}}, ' if with_echo else ""
-        return f"""listeners:
-  web: {{address: "127.0.0.1:{self.port}", pool: web}}
-  tcp: {{address: "127.0.0.1:{self.tcp}", protocol: tcp, pool: web}}
-pools:
-  web:
-    backends: [{first}{{name: other, address: "{self.other.address}", backup: {str(with_echo).lower()}}}]
-    {self.close_after}
-process: {{workers: 2, state_dir: {state_dir}, drain_timeout: {self.drain_timeout}}}
-"""
-
-    def weir(self, config, **kwargs):
-        state = tempfile.TemporaryDirectory()
-        self.addCleanup(state.cleanup)
-        return super().weir(config.replace("STATE", state.name), state_dir=state.name, **kwargs)
+        process = {"workers": 2, "state_dir": self.state_dir, "drain_timeout": self.drain_timeout}
+        return web(
+            self.port,
+            [self.echo.entry()] * with_echo + [self.other.entry(backup=with_echo)],
+            pool={"close_after": self.close_after} if self.close_after else {},
+            listeners={"tcp": {"address": f"127.0.0.1:{self.tcp}", "protocol": "tcp", "pool": "web"}},
+            more=f"process: {flow(process)}",
+        )
 
     def connect(self):
         clients = []
@@ -184,7 +170,7 @@ process: {{workers: 2, state_dir: {state_dir}, drain_timeout: {self.drain_timeou
             self.assertTrue(self.echoes(client))
 
     def test_close_after_bounds_that(self):
-        self.serve(close_after="close_after: 3s")
+        self.serve(close_after="3s")
         clients = self.connect()
         self.assertEqual(self.proxy.reload(self.config(with_echo=False))["verdict"], "applied")
         for client in clients:
@@ -195,7 +181,7 @@ process: {{workers: 2, state_dir: {state_dir}, drain_timeout: {self.drain_timeou
             self.assertEqual(client.get("/")["fields"]["x-backend"], "other")
 
     def test_close_after_bounds_only_those_whose_route_or_listener_is_removed(self):
-        self.serve(close_after="close_after: 3s")
+        self.serve(close_after="3s")
         route = "routes: [{name: ws, match: {path_prefix: /ws}, pool: web}]\n"
         self.assertEqual(self.proxy.reload(self.config() + route)["verdict"], "applied")
         http, tcp = self.connect()  # the first one by the route
@@ -212,7 +198,7 @@ process: {{workers: 2, state_dir: {state_dir}, drain_timeout: {self.drain_timeou
         self.assertTrue(self.echoes(stays))
 
     def test_a_way_that_comes_back_in_time_spares_its_connections(self):
-        self.serve(close_after="close_after: 5s")
+        self.serve(close_after="5s")
         route = "routes: [{name: ws, match: {path_prefix: /ws}, pool: web}]\n"
         self.proxy.reload(self.config() + route)
         http, _ = self.connect()

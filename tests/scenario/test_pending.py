@@ -124,15 +124,12 @@ class Retries(PendingScenario):
 
     def test_a_port_that_becomes_free_lets_the_change_in(self):
         port, backend, busy = free_port(), self.backend(), free_port()
-        config = web(port, [backend])
-        self.proxy = self.weir(config, watch=True)
+        self.proxy = self.weir(web(port, [backend]), watch=True)
         with socket.socket() as holder:
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             holder.bind(("127.0.0.1", busy))
             holder.listen()
-            self.proxy.write(
-                config.replace("pools:", f'  other: {{address: "127.0.0.1:{busy}", pool: web}}\npools:', 1)
-            )
+            self.proxy.write(web(port, [backend], listeners={"other": busy}))
             pending = self.wait_pending()
             self.assertIn("cannot listen on", pending["reason"])
         self.wait_in_force(pending["hash"])

@@ -41,7 +41,7 @@ class PlanScenario(Scenario):
         return out
 
     def listener(self, port):
-        return self.config.replace("pools:", f'  other: {{address: "127.0.0.1:{port}", pool: web}}\npools:', 1)
+        return web(self.port, [self.one], listeners={"other": port})
 
 
 class Refusals(PlanScenario):
@@ -84,7 +84,7 @@ class Refusals(PlanScenario):
 
     def test_names_logs_and_tokens_are_looked_at_and_nothing_is_made(self):
         self.serve()
-        name = self.config.replace(self.one.address, "no-such-name.invalid:80")
+        name = web(self.port, ["no-such-name.invalid:80"])
         self.refused(name, r"pools.web.backends\[0\].address: cannot find \"no-such-name.invalid\"")
         self.refused(
             self.config + "logging: {access: {output: /nowhere/access.log}}\n",
@@ -95,10 +95,7 @@ class Refusals(PlanScenario):
             "logging.access.output: /tmp cannot be opened: Is a directory",
         )
         self.refused(
-            self.config.replace(
-                "    backends",
-                "    health_check: {type: heartbeat, mode: push, token_file: /nowhere/token}\n    backends",
-            ),
+            web(self.port, [self.one], {"type": "heartbeat", "mode": "push", "token_file": "/nowhere/token"}),
             "health_check.token_file",
         )
         path = os.path.join(self.folder(), "access.log")
@@ -132,9 +129,7 @@ class Refusals(PlanScenario):
             ("drain", "gets no new clients; those that a sticky cookie ties to it stay"),
             ("maint", "gets no new requests; connections that are still open after process.drain_timeout are ended"),
         ):
-            out = self.planned(
-                self.config.replace(f'"{self.one.address}"', f'{{address: "{self.one.address}", state: {state}}}', 1)
-            )[1]
+            out = self.planned(web(self.port, [{"address": self.one.address, "state": state}]))[1]
             self.assertRegex(out, rf"~ backend web/\S+: state ready → {state} \({words}")
         self.assertEqual(self.proxy.backends()[self.one.address]["file"]["state"], "ready")
 
@@ -194,7 +189,7 @@ class Circumstances(PlanScenario):
         redis.kill()
         self.refused(self.config + MORE, "the servers of the lock do not answer: .*; a reload waits for them for 20s")
         self.refused(
-            self.config.replace(f":{redis.port}/", f":{free_port()}/"),
+            web(self.port, [self.one], more=lock(free_port(), wait="20s")),
             "the servers of the lock do not answer: .*weir reload --force",
         )
         self.assertEqual(self.planned(self.config), (0, "nothing would change\n", ""))

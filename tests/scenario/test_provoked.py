@@ -4,7 +4,7 @@ import threading
 
 from support.scenario import Client, Scenario, eventually, free_port, main, web
 
-RULES = "{consecutive_errors: 3, base_time: 1h, max_ejected: 100%}"
+EJECTION = {"outlier_ejection": {"consecutive_errors": 3, "base_time": "1h", "max_ejected": "100%"}}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -12,10 +12,7 @@ class Provoked(Scenario):
     def serve(self, script, more="", workers=1):
         self.port = free_port()
         self.behind = self.backend(script)
-        pool = web(self.port, [self.behind], more=more).replace(
-            "    backends", f"    outlier_ejection: {RULES}\n    backends"
-        )
-        self.proxy = self.weir(pool, workers=workers)
+        self.proxy = self.weir(web(self.port, [self.behind], more=more, pool=EJECTION), workers=workers)
 
     def ask(self, data, count=1):
         statuses = []
@@ -89,9 +86,7 @@ class Provoked(Scenario):
             connection.sendall(answer)
 
         self.port, address = free_port(), self.raw_backend(serve).address
-        self.proxy = self.weir(
-            web(self.port, [address]).replace("    backends", f"    outlier_ejection: {RULES}\n    backends")
-        )
+        self.proxy = self.weir(web(self.port, [address], pool=EJECTION))
 
     def test_uploads_that_stall_until_the_backend_closes_do_not_eject(self):
         self.serve_raw(b"")

@@ -2,7 +2,7 @@
 import socket
 import struct
 
-from support.scenario import Backend, Reader, Scenario, eventually, free_port, main
+from support.scenario import Backend, Reader, Scenario, eventually, free_port, main, web
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -48,20 +48,11 @@ class ProxiedBackend(Backend):
 class Receiving(Scenario):
     def serve(self, trusted="127.0.0.0/8", protocol="http", backend=None, header="20s"):
         self.port, self.seen = free_port(), backend or self.backend()
-        self.proxy = self.weir(
-            f"""
-listeners:
-  web:
-    address: "127.0.0.1:{self.port}"
-    protocol: {protocol}
-    pool: web
-    trusted_proxies: [{trusted}]
-    accept_proxy_protocol: true
-pools: {{web: {{backends: ["{self.seen.address}"]}}}}
-timeouts: {{client_header: {header}}}
-""",
-            workers=1,
-        )
+        self.listener = {"protocol": protocol, "trusted_proxies": [trusted], "accept_proxy_protocol": True}
+        self.proxy = self.weir(self.config(header), workers=1)
+
+    def config(self, header):
+        return web(self.port, [self.seen], listener=self.listener, more=f"timeouts: {{client_header: {header}}}")
 
     def refused(self):
         return self.proxy.metrics()['weir_proxy_headers_refused_total{listener="web"}']
@@ -108,8 +99,7 @@ timeouts: {{client_header: {header}}}
     def test_a_silent_proxy_does_not_hold_up_a_stop(self):
         for protocol in ("http", "tcp"):
             self.serve(protocol=protocol)
-            self.proxy.write(self.proxy.configuration().replace("client_header: 20s", "client_header: 1h"))
-            self.assertEqual(self.proxy.reload()["verdict"], "applied")
+            self.assertEqual(self.proxy.reload(self.config("1h"))["verdict"], "applied")
             silent = self.client(self.port)
             eventually(lambda: self.proxy.metrics()['weir_connections_active{listener="web"}'] == 1, "it is connected")
             self.assertEqual(self.proxy.stop(), 0)

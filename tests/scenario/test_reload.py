@@ -105,8 +105,8 @@ class AllOrNothing(Scenario):
         busy.listen()
         self.addCleanup(busy.close)
         proxy = self.weir(web(port, [backend]))
-        more = "".join(f'  l{p}: {{address: "127.0.0.1:{p}", pool: web}}\n' for p in (free, busy.getsockname()[1]))
-        report = proxy.reload(web(port, [backend, self.backend()]).replace("pools:", more + "pools:", 1))
+        more = {f"l{p}": p for p in (free, busy.getsockname()[1])}
+        report = proxy.reload(web(port, [backend, self.backend()], listeners=more))
         self.assertEqual(report["verdict"], "refused")
         self.assertRegex(
             report["errors"][0], r"weir.yaml:4:\d+: listeners.l\d+.address: cannot listen on .*: Address already in use"
@@ -163,17 +163,13 @@ class AllOrNothing(Scenario):
             }
 
         eventually(lambda: [b["idle"] for b in proxy.backends().values()].count(1) == 1, "the connection is kept")
-        fresh = web(port, [two, self.backend()], more="limits: {header_count: 50}")
+        changed = {"backends": [two, self.backend()], "more": "limits: {header_count: 50}"}
+        fresh = web(port, **changed)
         files = {
-            "a busy port": fresh.replace(
-                "  web: {address",
-                f'  more: {{address: "127.0.0.1:{other}", pool: web}}\n'
-                f'  busy: {{address: "127.0.0.1:{busy.getsockname()[1]}", pool: web}}\n  web: {{address',
-            ),
+            "a busy port": web(port, **changed, listeners={"more": other, "busy": busy.getsockname()[1]}),
             "a log that cannot be opened": fresh + "logging: {access: {output: /nowhere/access.log}}\n",
-            "a token that cannot be read": fresh.replace(
-                "    backends",
-                "    health_check: {type: heartbeat, mode: push, token_file: /nowhere/token}\n    backends",
+            "a token that cannot be read": web(
+                port, **changed, check={"type": "heartbeat", "mode": "push", "token_file": "/nowhere/token"}
             ),
             "a key that there is not": fresh + "lmits: {}\n",
             "what needs a restart": fresh + f"process: {{workers: 7, state_dir: {proxy.state_dir}}}\n",
@@ -288,9 +284,7 @@ class NothingIsLost(Scenario):
         proxy = self.weir(web(first, [backend]))
         client = self.client(first)
         self.assertEqual(client.get("/")["status"], 200)
-        proxy.reload(
-            web(first, [backend]).replace("pools:", f'  more: {{address: "127.0.0.1:{second}", pool: web}}\npools:', 1)
-        )
+        proxy.reload(web(first, [backend], listeners={"more": second}))
         self.assertEqual(self.client(second).get("/")["status"], 200)
         self.assertEqual(client.get("/")["status"], 200)
         proxy.reload(web(third, [backend]))

@@ -74,12 +74,7 @@ class Retries(Scenario):
         slow = self.backend(hold, name="slow")
 
         def config(backends):
-            return web(port, [], "").replace(
-                "backends: []",
-                "backends: ["
-                + ", ".join(f'{{name: {b.name}, address: "{b.address}", weight: {w}}}' for b, w in backends)
-                + "]",
-            )
+            return web(port, [backend.entry(weight=weight) for backend, weight in backends])
 
         proxy = self.weir(config([(slow, 2), (gone, 1)]), workers=1)
         client = self.client(port).send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -6,9 +6,9 @@ import re
 import socket
 import threading
 
-from support.scenario import WEIR, Client, Scenario, can_connect, eventually, free_port, main, web
+from support.scenario import WEIR, Client, Scenario, can_connect, eventually, flow, free_port, main, web
 
-CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 9, rise: 1}"
+CHECK = {"type": "http", "path": "/healthz", "interval": "200ms", "timeout": "200ms", "fall": 9, "rise": 1}
 
 
 def last_good(proxy):
@@ -32,19 +32,20 @@ class Rollback(Scenario):
         self.proxy = self.weir(self.config([self.good]), **kwargs)
         self.proxy.wait_up(1)
 
-    def config(self, backends, rules="", more="", check=CHECK):
+    def config(self, backends, window=None, port=None, check=None, pool=None, more="", **rules):
+        rollback = {"window": window or self.window, **rules}
         return (
-            web(self.port, backends, check, more)
-            + f"reload: {{watch: false, rollback: {{window: {self.window}{rules}}}}}\n"
+            web(port or self.port, backends, {**CHECK, **(check or {})}, more, pool)
+            + f"reload: {flow({'watch': False, 'rollback': rollback})}\n"
         )
 
     def serves(self):
         with Client(self.port) as client:
             return client.get("/")["fields"].get("x-backend")
 
-    def bad_file(self):
+    def bad_file(self, **changes):
         """Well-formed, valid, and every backend in it is dead."""
-        return self.config([f"127.0.0.1:{free_port()}"])
+        return self.config([f"127.0.0.1:{free_port()}"], **changes)
 
     def test_a_file_that_makes_every_backend_unhealthy_is_rolled_back(self):
         """From then on it is refused."""
@@ -130,9 +131,12 @@ class Rollback(Scenario):
 
     def test_a_backend_ejected_during_the_window_serves_after_the_rollback(self):
         self.serve()
-        ejection = "    outlier_ejection: {consecutive_errors: 3, base_time: 1h, max_ejected: 100%}\n"
-        config = self.config([self.good]).replace("    backends", ejection + "    backends")
-        self.assertEqual(self.proxy.reload(config.replace("window: 20s", "window: 2s"))["verdict"], "applied")
+        rules = {"consecutive_errors": 3, "base_time": "1h", "max_ejected": "100%"}
+
+        def config(**changes):
+            return self.config([self.good], pool={"outlier_ejection": rules}, **changes)
+
+        self.assertEqual(self.proxy.reload(config(window="2s"))["verdict"], "applied")
         gate, over = threading.Event(), threading.Event()
         self.addCleanup(gate.set)
 
@@ -152,7 +156,7 @@ class Rollback(Scenario):
         for thread in threads:
             thread.start()
         try:
-            report = self.proxy.reload(config + "timeouts: {response: 20ms}\n")
+            report = self.proxy.reload(config(more="timeouts: {response: 20ms}"))
         finally:
             over.set()
             gate.set()
@@ -164,9 +168,7 @@ class Rollback(Scenario):
 
     def test_a_start_is_kept_as_good_though_a_bad_change_came_into_its_window(self):
         self.serve(window="3s")
-        self.assertEqual(
-            self.proxy.reload(self.bad_file().replace("window: 3s", "window: 20s"))["verdict"], "rolled_back"
-        )
+        self.assertEqual(self.proxy.reload(self.bad_file(window="20s"))["verdict"], "rolled_back")
         in_force = self.proxy.status()["config"]["hash"]
 
         def kept():
@@ -185,14 +187,14 @@ class Rollback(Scenario):
             self.proxy.reload(self.config([self.good], more="limits: {header_count: 50}"))["verdict"], "applied"
         )
         other = self.backend(name="other")
-        report = self.proxy.reload(self.config([self.good, other, dead], rules=", if_healthy_below: 30%"))
+        report = self.proxy.reload(self.config([self.good, other, dead], if_healthy_below="30%"))
         self.assertEqual(report["verdict"], "applied")
         self.assertEqual(self.serves(), "other")
 
     def test_listeners_and_routes_come_back_as_well(self):
         self.serve()
         moved = free_port()
-        config = self.bad_file().replace(f":{self.port}", f":{moved}")
+        config = self.bad_file(port=moved)
         done = []
         thread = threading.Thread(target=lambda: done.append(self.proxy.reload(config)))
         thread.start()
@@ -210,20 +212,11 @@ class Rollback(Scenario):
         self.serve()
         self.good.script = good
         # The old check would need minutes to bring it back.
-        slow = (
-            CHECK.replace("interval: 200ms, timeout: 200ms", "interval: 1m, timeout: 1m")
-            .replace("fall: 9", "fall: 1")
-            .replace("rise: 1", "rise: 10")
-        )
-        self.assertEqual(
-            self.proxy.reload(
-                self.config([self.good], check=slow)
-                .replace("window: 20s", "window: 2m")
-                .replace("rollback: {window: 2m}", "lock: {type: local}")
-            )["verdict"],
-            "applied",
-        )
-        report = self.proxy.reload(self.config([self.good], check=CHECK.replace("/healthz", "/wrong")))
+        slow = {**CHECK, "interval": "1m", "timeout": "1m", "fall": 1, "rise": 10}
+        without_window = "reload: {watch: false, lock: {type: local}}\n"
+        report = self.proxy.reload(web(self.port, [self.good], slow) + without_window)
+        self.assertEqual(report["verdict"], "applied")
+        report = self.proxy.reload(self.config([self.good], check={"path": "/wrong"}))
         self.assertEqual(report["verdict"], "rolled_back")
         self.assertEqual(self.proxy.states(), ["up"])
         self.assertEqual(self.serves(), "good")
@@ -233,9 +226,7 @@ class Rollback(Scenario):
         eventually(lambda: can_connect(self.port), "it listens")
         moved, done = free_port(), []
         thread = threading.Thread(
-            target=lambda: done.append(
-                self.proxy.reload(self.bad_file().replace(f":{self.port}", f":{moved}").replace("fall: 9", "fall: 30"))
-            )
+            target=lambda: done.append(self.proxy.reload(self.bad_file(port=moved, check={"fall": 30})))
         )
         thread.start()
         eventually(lambda: can_connect(moved), "the new one listens")
@@ -310,12 +301,11 @@ class LastGood(LastGoodScenario):
         self.assertIn("there is no last good configuration to start from", err)
 
     def test_a_file_that_was_rolled_back_is_not_started_with(self):
-        rules = "reload: {watch: false, rollback: {window: 2s}}\n"
-        proxy = self.weir(web(self.port, self.backends, CHECK) + rules)
+        rules = "reload: {watch: false, rollback: {window: %s}}\n"
+        proxy = self.weir(web(self.port, self.backends, CHECK) + rules % "2s")
         eventually(lambda: self.kept(proxy), "it is kept")
         self.assertEqual(
-            proxy.reload(web(self.port, [f"127.0.0.1:{free_port()}"], CHECK) + rules.replace("2s", "20s"))["verdict"],
-            "rolled_back",
+            proxy.reload(web(self.port, [f"127.0.0.1:{free_port()}"], CHECK) + rules % "20s")["verdict"], "rolled_back"
         )
         proxy.stop()
         code, _, err = proxy.command("run", "-c", proxy.path)

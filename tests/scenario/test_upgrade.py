@@ -81,9 +81,7 @@ class Upgrade(Scenario):
             f.write("a token that is hard to guess\n")
         # One missing beat is too many.
         check = f"{{type: heartbeat, mode: push, interval: 4s, fall: 1, rise: 1, token_file: {token}}}"
-        proxy = self.weir(
-            web(port, [], check).replace("backends: []", f'backends: [{{name: b0, address: "{backend.address}"}}]')
-        )
+        proxy = self.weir(web(port, [backend.entry()], check))
         self.start(
             scenario.WEIR,
             "beat",
@@ -280,9 +278,8 @@ class Upgrade(Scenario):
     def test_listeners_of_a_changed_file_come_with_the_new_process(self):
         """It is reloaded first: a new process takes what is in force (ADR 0022)."""
         port, gone, more, backend = free_port(), free_port(), free_port(), self.backend()
-        two = web(port, [backend]).replace("pools:", '  other: {address: "127.0.0.1:%d", pool: web}\npools:', 1)
-        proxy = self.weir(two % gone, workers=3)
-        proxy.write(two % more)
+        proxy = self.weir(web(port, [backend], listeners={"other": gone}), workers=3)
+        proxy.write(web(port, [backend], listeners={"other": more}))
         proxy.signal(signal.SIGUSR2)
         self.upgraded(proxy, proxy.process.pid)
         self.assertEqual((proxy.process.wait(20), proxy.status()["workers"]), (0, 3))
@@ -306,23 +303,16 @@ class Upgrade(Scenario):
         port, backend = free_port(), self.backend()
         directory = self.weir(web(free_port(), [backend])).directory
         path = os.path.join(directory, "admin.sock")
-        proxy = self.weir(web(port, [backend]) + f'admin: {{address: "unix:{path}"}}\n', admin_path=path)
-        good = proxy.configuration()
+        admin = f'admin: {{address: "unix:{path}"}}\n'
+        proxy = self.weir(web(port, [backend]) + admin, admin_path=path)
         with socket.socket() as other:  # a file that is refused: no new process is started with it
             other.bind(("127.0.0.1", 0))
             other.listen()
-            with open(proxy.path, "w") as f:
-                f.write(
-                    good.replace(
-                        "listeners:\n",
-                        f'listeners:\n  more: {{address: "127.0.0.1:{other.getsockname()[1]}", pool: web}}\n',
-                    )
-                )
+            proxy.write(web(port, [backend], listeners={"more": other.getsockname()[1]}) + admin)
             proxy.signal(signal.SIGUSR2)
             eventually(lambda: "this one goes on" in proxy.log(), "it has failed")
         self.assertEqual(proxy.status()["pid"], proxy.process.pid)
-        with open(proxy.path, "w") as f:
-            f.write(good)
+        proxy.write(web(port, [backend]) + admin)
         proxy.signal(signal.SIGUSR2)
         self.assertEqual(proxy.process.wait(20), 0)
         self.upgraded(proxy, proxy.process.pid)

@@ -158,11 +158,7 @@ class Watch(Scenario):
         with socket.socket() as holder:
             holder.bind(("127.0.0.1", busy))
             holder.listen()
-            self.proxy.write(
-                web(self.port, [self.one]).replace(
-                    "pools:", f'  other: {{address: "127.0.0.1:{busy}", pool: web}}\npools:', 1
-                )
-            )
+            self.proxy.write(web(self.port, [self.one], listeners={"other": busy}))
             eventually(lambda: self.proxy.status()["reload"]["pending"], "it is refused")
             with open(self.proxy.path, "a") as f:
                 f.write("limits: {header_count: 50}\n")

@@ -7,7 +7,7 @@ import tempfile
 from support.redis_server import lock
 from support.scenario import WEIR, Scenario, eventually, free_port, web
 
-CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 9, rise: 1}"
+CHECK = {"type": "http", "path": "/healthz", "interval": "200ms", "timeout": "200ms", "rise": 1}
 
 
 class FleetScenario(Scenario):
@@ -28,21 +28,21 @@ class FleetScenario(Scenario):
         eventually(lambda: len(self.view()["members"]) == count, "all are there")
         return self.fleet
 
-    def config(self, i, backends, more=""):
-        """The same text on every machine but for its port, which comes from the environment there."""
-        lines = web("${PORT}", backends, CHECK, more)
+    def config(self, i, backends, more="", window=None, fall=9):
+        """The same text on every machine: its port comes from the environment."""
+        lines = web("${PORT}", backends, {**CHECK, "fall": fall}, more)
         return lines + lock(
             self.redis.port,
             ', member: "${NAME}"' + self.more,
             watch=f"true, source: {self.source}",
-            rollback=f"rollback: {{window: {self.window}}}, ",
+            rollback=f"rollback: {{window: {window or self.window}}}, ",
             wait=self.wait,
         )
 
     def weir(self, config, **kwargs):
         i = kwargs.pop("index", len(self.fleet))
         environment = {"PORT": str(self.ports[i]) if i < len(self.ports) else str(free_port()), "NAME": f"lb-{i}"}
-        # One text for all: what differs stands in the environment.
+        # All machines have the same text: what differs comes from the environment.
         state_dir = kwargs.pop("state_dir", None)
         if state_dir is None:
             state = tempfile.TemporaryDirectory()
@@ -50,8 +50,7 @@ class FleetScenario(Scenario):
             state_dir = state.name
         environment.update(STATE=state_dir, ADMIN=str(free_port()))
         return super().weir(
-            config + 'process: {workers: 1, state_dir: "${STATE}", drain_timeout: 5s}\n'
-            'admin: {address: "127.0.0.1:${ADMIN}"}\n',
+            self.whole(config),
             environment=environment,
             admin_port=int(environment["ADMIN"]),
             state_dir=state_dir,

@@ -121,6 +121,10 @@ class Backend(RawBackend):
         self.requests, self.broken = [], []
         super().__init__(**kwargs)
 
+    def entry(self, **keys):
+        """Its entry in the list of a pool's backends."""
+        return {"name": self.name, "address": self.address, **keys}
+
     def serve(self, connection):
         reader = Reader(connection)
         try:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 
-from support.scenario import can_connect, eventually, free_port, web
+from support.scenario import can_connect, eventually, flow, free_port, web
 
 
 class Redis:
@@ -75,15 +75,18 @@ class Redis:
         return f"{'rediss' if self.tls else 'redis'}://127.0.0.1:{self.port}"
 
 
+def server_entry(server):
+    if isinstance(server, dict):
+        return server
+    return {"url": server if isinstance(server, str) else f"redis://127.0.0.1:{server}/0"}
+
+
 def lock(servers, more="", watch="false", kind="redis", ttl="6s", wait="20s", rollback=""):
-    """The reload section for a fleet called `test`."""
-    urls = ", ".join(
-        f'{{url: "{s if isinstance(s, str) else f"redis://127.0.0.1:{s}/0"}"}}'
-        for s in (servers if isinstance(servers, list) else [servers])
-    )
+    """The reload section for a fleet called `test`. A server is a port, a URL, or an entry as the file has it."""
+    entries = flow([server_entry(s) for s in (servers if isinstance(servers, list) else [servers])])
     return (
         f"reload: {{watch: {watch}, {rollback}lock: {{type: {kind}, fleet: test, ttl: {ttl}, wait: {wait}, "
-        f"servers: [{urls}]{more}}}}}\n"
+        f"servers: {entries}{more}}}}}\n"
     )
 
 

@@ -305,17 +305,37 @@ def can_connect(port):
     return False
 
 
-def web(port, backends, check="", more=""):
-    """The usual configuration: one listener, one pool."""
-    listed = ", ".join(f'"{b}"' if isinstance(b, str) else f'"{b.address}"' for b in backends)
-    return f"""listeners:
-  web: {{address: "127.0.0.1:{port}", pool: web}}
-pools:
-  web:
-    backends: [{listed}]
-{"    health_check: " + check if check else ""}
-{more}
-"""
+def flow(value):
+    """The value as YAML in flow style; only what could be misread is quoted."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, str) and re.fullmatch(r"[a-z][\w/-]*|/[\w./-]+|\d+(ms|[smh%]|[KMG]?B)", value):
+        return json.dumps(value) if value in ("true", "false", "yes", "no", "on", "off", "null") else value
+    return json.dumps(value)
+
+
+def web(port, backends, check=None, more="", pool=None, listener=None, listeners=None):
+    """The usual configuration: one listener and one pool, both named web.
+
+    `backends` has addresses, Backend objects, and entries as the file has them (see Backend.entry). `check` is the
+    health check. `pool` and `listener` are further keys of the pool and the listener; a key that is None is left out.
+    `listeners` has further listeners by name: a port, or all keys. `more` is appended as it is.
+    """
+    own = {"address": f"127.0.0.1:{port}", "pool": "web", **(listener or {})}
+    own = {key: value for key, value in own.items() if value is not None}
+    others = {
+        name: {"address": f"127.0.0.1:{keys}", "pool": "web"} if isinstance(keys, int) else keys
+        for name, keys in (listeners or {}).items()
+    }
+    lines = ["listeners:"]
+    lines += [f"  {name}: {flow(keys)}" for name, keys in {"web": own, **others}.items()]
+    lines += ["pools:", "  web:"]
+    lines += [f"    backends: {flow([getattr(b, 'address', b) for b in backends])}"]
+    lines += [f"    health_check: {check if isinstance(check, str) else flow(check)}" if check else ""]
+    lines += [f"    {key}: {flow(value)}" for key, value in (pool or {}).items()]
+    return "\n".join([*lines, more, ""])
 
 
 def commands(path=()):
