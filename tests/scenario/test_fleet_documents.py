@@ -115,9 +115,8 @@ class Literals(FleetScenario):
 
     literal = True
 
-    def config(self, i, backends, more=""):
-        text = super().config(i, backends, more)
-        return text.replace("${PORT}", str(self.ports[i])) if self.literal else text
+    def port_text(self, i):
+        return self.ports[i] if self.literal else super().port_text(i)
 
     def test_machines_with_texts_of_their_own_are_warned_of_once(self):
         self.members(3, Redis(self))
@@ -128,17 +127,17 @@ class Literals(FleetScenario):
         self.assertRegex(
             self.run_fleet("status").stdout, f"\nwarning: the members run different configurations, .*: {listed}. "
         )
-        told = json.loads(self.run_fleet("status", "--json").stdout)
-        self.assertTrue(told["drift"])
-        self.assertRegex(told["drift_warning"], f"{listed}. .*" + re.escape("${NAME}"))
+        status = json.loads(self.run_fleet("status", "--json").stdout)
+        self.assertTrue(status["drift"])
+        self.assertRegex(status["drift_warning"], f"{listed}. .*" + re.escape("${NAME}"))
 
         self.literal = False
         self.write([self.good], "limits: {header_count: 50}")
         for weir in self.fleet:
             weir.wait_logged("fleet test: all members run the same configuration again")
             self.assertEqual(len(re.findall("the members run different configurations", weir.log())), 1)
-        told = json.loads(self.run_fleet("status", "--json").stdout)
-        self.assertEqual((told["drift"], told["drift_warning"]), (False, ""))
+        status = json.loads(self.run_fleet("status", "--json").stdout)
+        self.assertEqual((status["drift"], status["drift_warning"]), (False, ""))
         with self.long_window():
             self.write([f"127.0.0.1:{free_port()}"])
         eventually(
@@ -154,12 +153,10 @@ class Rights(FleetScenario):
             self.assertEqual(self.redis.call(*line.split()), "OK")
 
     def members_as(self, count, **kwargs):
-        self.more_keys = ", username: weir, password: a-long-secret}"
         return self.members(count, self.redis, **kwargs)
 
-    def config(self, i, backends, more=""):
-        url = f'redis://127.0.0.1:{self.redis.port}/0"'
-        return super().config(i, backends, more).replace(url + "}", url + self.more_keys)
+    def lock_server(self):
+        return {"url": f"redis://127.0.0.1:{self.redis.port}/0", "username": "weir", "password": "a-long-secret"}
 
     def test_the_documented_rights_are_enough_for_everything(self):
         self.redis = Redis(self)

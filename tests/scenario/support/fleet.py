@@ -30,14 +30,21 @@ class FleetScenario(Scenario):
 
     def config(self, i, backends, more="", window=None, fall=9):
         """The same text on every machine: its port comes from the environment."""
-        lines = web("${PORT}", backends, {**CHECK, "fall": fall}, more)
+        lines = web(self.port_text(i), backends, {**CHECK, "fall": fall}, more)
         return lines + lock(
-            self.redis.port,
+            self.lock_server(),
             ', member: "${NAME}"' + self.more,
             watch=f"true, source: {self.source}",
             rollback=f"rollback: {{window: {window or self.window}}}, ",
             wait=self.wait,
         )
+
+    def port_text(self, _):
+        return "${PORT}"
+
+    def lock_server(self):
+        """The server of the lock, as `lock` takes it."""
+        return self.redis.port
 
     def weir(self, config, **kwargs):
         i = kwargs.pop("index", len(self.fleet))
