@@ -87,9 +87,7 @@ class Beats(BeatScenario):
         self.serve(interval="1s")
         self.agent()
         self.proxy.wait_up(1)
-        self.proxy.signal(signal.SIGSTOP)
-        time.sleep(4)  # not a guess: longer than the window
-        self.proxy.signal(signal.SIGCONT)
+        self.proxy.suspend(4)  # longer than the 3 s that a backend may be silent
         checks = self.proxy.backends()["b0"]["checks"]
         eventually(lambda: self.proxy.backends()["b0"]["checks"] > checks + 2, "it beats on")
         self.assertEqual([self.proxy.backends()["b0"][key] for key in ("state", "ejections")], ["up", 0])
@@ -107,7 +105,7 @@ class Beats(BeatScenario):
         eventually(lambda: self.proxy.states() == ["down"], "no second beat within 400ms")
         self.assertEqual(self.proxy.backends()["b0"]["last_failure"], "no beat for 400ms")
         for _ in range(2):
-            time.sleep(0.6)  # not a guess: the pace of this backend
+            time.sleep(0.6)  # the pace of this backend, slower than 400ms
             beat_when_down()
         self.assertEqual(self.proxy.states(), ["down"])
         self.assertRegex(

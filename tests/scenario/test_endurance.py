@@ -49,7 +49,7 @@ class Endurance(Scenario):
         try:
             start = time.monotonic()
             for i in range(1, SECONDS + 1):
-                time.sleep(max(0.0, start + i - time.monotonic()))  # the pace, not a guess
+                time.sleep(max(0.0, start + i - time.monotonic()))  # one reload per second
                 self.assertEqual(proxy.reload(config(i))["verdict"], "applied")
                 socket_client.send(f"echo {i:04}")
                 self.assertEqual(socket_client.reader.exactly(9), b"echo %04d" % i)

@@ -101,9 +101,7 @@ class DeadResponders(Responders):
         _, port = self.responder(0)
         weir = self.watch(port, "interval: 1s, fall: 2")[0]
         weir.wait_up(1)
-        weir.signal(signal.SIGSTOP)
-        time.sleep(3)  # not a guess: longer than the window
-        weir.signal(signal.SIGCONT)
+        weir.suspend(3)  # longer than the 2 s that a responder has
         before = self.health(weir)["checks"]
         self.wait_checks(weir, before + 2)
         self.assertEqual([self.health(weir)[key] for key in ("state", "ejections")], ["up", 0])

@@ -56,7 +56,7 @@ class Push(FleetScenario):
         again = self.run_fleet(
             "push", self.pushed([f"127.0.0.1:{free_port()}"], "limits: {header_count: 44}"), "--dry-run"
         )
-        self.assertEqual(again.returncode, 0)  # another one, which nobody knows yet
+        self.assertEqual(again.returncode, 0)  # another version, which no machine knows yet
 
         newest = self.backend(name="newest")
         self.assertEqual(self.run_fleet("push", self.pushed([newest])).returncode, 0)
@@ -81,14 +81,14 @@ class Push(FleetScenario):
         self.assertEqual(self.answers(3), "new")
         self.assertEqual(
             json.loads(alone.admin("POST", "/api/v1/reload?wait=1")[1])["verdict"], "refused"
-        )  # nobody can tell
+        )  # no machine can tell
         self.redis.start()  # with nothing in its memory
         eventually(lambda: all(weir.metrics()["weir_fleet_reachable"] for weir in self.fleet), "they are in touch")
         eventually(lambda: len(self.view()["members"]) == 4, "all are in it again")
         self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
         done = self.run_fleet("push", self.pushed([self.good, new]))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(json.loads(done.stdout.splitlines()[0])["version"], 5)  # numbers do not begin anew
+        self.assertEqual(json.loads(done.stdout.splitlines()[0])["version"], 5)  # numbers do not restart
         self.assertEqual(len(self.hashes()), 1)
 
     def test_a_starting_machine_does_not_run_what_the_fleet_knows_to_be_bad(self):
@@ -124,7 +124,7 @@ class Push(FleetScenario):
         self.members(2, Redis(self), source="fleet", window="2s")
         self.wait = "1s"
         self.assertEqual(self.run_fleet("push", self.pushed([self.good], "limits: {header_count: 41}")).returncode, 0)
-        self.redis.call("SET", "weir:{test}:lock", "somebody:1:0", "PX", "60000")
+        self.redis.call("SET", "weir:{test}:lock", "other:1:0", "PX", "60000")
         new = self.backend(name="new")
         self.assertEqual(self.run_fleet("push", self.pushed([new]), "--no-wait").returncode, 0)
         eventually(lambda: sum(self.counts("refused")) >= 2, "they give up")

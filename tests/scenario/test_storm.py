@@ -46,7 +46,7 @@ class Storm(Scenario):
                 self.assertEqual(client.get("/")["status"], 200)
                 memory.append(proxy.memory())
                 descriptors.append(proxy.descriptors())
-            time.sleep(max(0.0, begin + (i + 1) / 1000 - time.monotonic()))  # the pace, not a guess
+            time.sleep(max(0.0, begin + (i + 1) / 1000 - time.monotonic()))  # one per millisecond
 
         def enough():
             proxy.signal(signal.SIGHUP)

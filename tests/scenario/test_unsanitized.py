@@ -16,7 +16,7 @@ from test_lock_faults import MachineScenario
 from test_rollback import LastGoodScenario, last_good
 from support.scenario import WEIR, Clock, Scenario, can_connect, eventually, free_port, main, read_file, web
 
-QUIET = "reload: {watch: false, rollback: {window: 20m}}\n"  # nothing is kept meanwhile, which takes a descriptor
+QUIET = "reload: {watch: false, rollback: {window: 20m}}\n"  # no state is written, which would take a descriptor
 
 
 class Descriptors(Scenario):

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 # Tests import all of these from here.
@@ -144,6 +145,12 @@ class Weir:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def suspend(self, seconds):
+        """Stops the process for this time, as on a machine that was asleep."""
+        self.signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.signal(signal.SIGCONT)
 
     def log(self):
         return read_file(self.errors.name)

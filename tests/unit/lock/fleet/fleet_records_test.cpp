@@ -49,7 +49,7 @@ TEST_CASE("a lower fence, or a second configuration under one fence, is refused"
         CHECK_FALSE(bench.begin(5, "aaa")); // the very same, told again
         CHECK_FALSE(bench.finish(5, "aaa", ChangeVerdict::good));
         CHECK_FALSE(bench.begin(7, "ccc"));
-        CHECK(bench.finish(5, "aaa", ChangeVerdict::good) == LockError::lost); // somebody has changed the fleet since
+        CHECK(bench.finish(5, "aaa", ChangeVerdict::good) == LockError::lost); // another machine has changed the fleet since
         CHECK_FALSE(bench.finish(7, "ccc", ChangeVerdict::bad));
     }
 }
@@ -69,7 +69,7 @@ TEST_CASE("a bad configuration stays bad under any fence until unbanned or good"
     CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 0);
     CHECK((opinion("aaa").forgiven_fence == 2 && !opinion("aaa").bad)); // for those that have it on their own list
     CHECK_FALSE(bench.finish(2, "bbb", ChangeVerdict::bad));
-    CHECK_FALSE(bench.begin(3, "bbb")); // somebody insists
+    CHECK_FALSE(bench.begin(3, "bbb")); // an operator forces it
     CHECK_FALSE(bench.finish(3, "bbb", ChangeVerdict::good));
     CHECK(bench.view().bad.empty());
 }
@@ -224,7 +224,7 @@ TEST_CASE("a bad verdict of one parallel slot outlasts the good ones of others")
     CHECK(bench.finish(7, "aaa", ChangeVerdict::good) == LockError::lost);
     CHECK(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
     CHECK_FALSE(wait_for(bench.context, bench.records->has_stood("aaa")));
-    CHECK_FALSE(bench.begin(8, "aaa")); // somebody insists
+    CHECK_FALSE(bench.begin(8, "aaa")); // an operator forces it
     CHECK_FALSE(bench.finish(8, "aaa", ChangeVerdict::good));
     CHECK_FALSE(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
 }

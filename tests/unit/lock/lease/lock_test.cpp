@@ -121,7 +121,7 @@ TEST_CASE("a machine accepts no lower fence and one configuration per fence") {
     CHECK(store.admit(4, "aaa").error() == LockError::lost);
     CHECK(store.raise(4).error() == LockError::lost);
     CHECK(*store.read() == 5);
-    CHECK(store.admit(9, "bbb")); // whoever gave it the lease
+    CHECK(store.admit(9, "bbb")); // whatever server granted the lease
     CHECK(*FenceStore(dir.path).read() == 9);
     CHECK(FenceStore(dir.path).admit(9, "aaa").error() == LockError::lost);
     CHECK(store.raise(10));
