@@ -37,7 +37,7 @@ def request(backend, sequence):
 
 
 def cpu(pid):
-    """Seconds that all of its threads have run, counted by the scheduler: ticks would miss what is shorter than one."""
+    """The CPU seconds of all threads, counted by the scheduler: clock ticks would miss short runs."""
     total = 0
     for thread in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{thread}/schedstat") as f:

@@ -99,7 +99,7 @@ def wait_for(port):
 
 
 def family(pid):
-    """A process and its children, all that it is made of."""
+    """A process and its children."""
     found = [pid]
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as f:

@@ -66,7 +66,7 @@ def ask(port, requests, connections):
 
 
 def instructions(weir, backend, requests, connections):
-    """Of a whole run with so many requests."""
+    """The instructions of a complete run with this many requests."""
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as d:
         port = free_port()
         with open(f"{d}/weir.yaml", "w") as f:

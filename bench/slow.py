@@ -73,7 +73,7 @@ timeouts: {{client_header: 5s, client_idle: 5s}}
         return proxy
 
     def large_backend(self):
-        """nginx, with something large."""
+        """An nginx with a large file."""
         directory, port = self.weir(web(free_port(), ["127.0.0.1:9"])).directory, free_port()
         with open(f"{directory}/large", "wb") as f:
             f.write(bytes(4 << 20))
@@ -93,7 +93,7 @@ http {{ access_log off; keepalive_requests 100000000;
         return port
 
     def latencies(self, count):
-        """Of a client of good manners at the weir that is looked at."""
+        """The latencies of a well-behaved client at the measured weir."""
         times = []
         with Client(self.proxy.port) as client:
             for _ in range(count):
@@ -179,8 +179,8 @@ http {{ access_log off; keepalive_requests 100000000;
         )
 
     def send_options(self, target):
-        """Laborious requests to `target`. What the client at ours sees then, how many were answered, and target's
-        CPU time."""
+        """Sends expensive requests to `target`. Returns the latencies at our weir, the number of answers, and the CPU
+        time of the target."""
         script = f"{target.directory}/options.lua"
         with open(script, "w") as f:
             f.write(f"local text = {json.dumps(option_request())}\nfunction request() return text end\n")
@@ -217,7 +217,7 @@ def active(proxy):
 
 
 def kernel_memory():
-    """KiB that all TCP sockets of the machine hold."""
+    """The KiB that all TCP sockets of the machine hold."""
     with open("/proc/net/sockstat") as f:
         return (
             next(int(line.rsplit(" ", 1)[1]) for line in f if line.startswith("TCP:"))

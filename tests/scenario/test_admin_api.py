@@ -1,5 +1,4 @@
-"""The admin API under pressure and under other names: what it costs to be bothered by strangers, and whom it
-believes."""
+"""The admin API under load and behind other host names: limits for unknown clients, and which requests are accepted."""
 import contextlib
 import json
 import os

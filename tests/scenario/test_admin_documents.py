@@ -55,7 +55,7 @@ def examples(text):
 
 
 def problems(shown, got, where=""):
-    """Where a value has another shape than the one that is shown: fields that only one of them has, other types."""
+    """The places where a value has another shape than the example: missing or extra fields, other types."""
     if shown is None or got is None:
         return
     if type(shown) is not type(got):
@@ -123,7 +123,7 @@ class Documents(Scenario):
         return all("last_check" in b for b in status["pools"][0]["backends"]) and status["lock"]["heard_at"]
 
     def signed(self, body):
-        """The beat of the document, whose signature must be right as well, at this time."""
+        """The heartbeat of the document, signed for the present time."""
         beat = json.loads(body)
 
         def sign():

@@ -1,4 +1,4 @@
-"""Who a client belongs to, and who waits: stickiness, hashing, limits and the queue."""
+"""Affinity and limits: sticky cookies, hashing, connection limits and the queue."""
 import threading
 
 from support.scenario import Client, Scenario, eventually, free_port, main, web

@@ -1,4 +1,4 @@
-"""In steady state a request allocates nothing on a worker: counted, not believed."""
+"""In steady state a request allocates nothing on a worker: allocations are counted."""
 import mmap
 import os
 import signal

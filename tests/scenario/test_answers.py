@@ -1,4 +1,4 @@
-"""What a backend may say, and what becomes of it: nothing that it gets wrong reaches a client as if it were right."""
+"""Responses of backends: no malformed response reaches a client as if it were well-formed."""
 import socket
 import threading
 
@@ -6,7 +6,7 @@ from support.scenario import Client, Scenario, eventually, free_port, main, web
 
 
 class Answers(Scenario):
-    """What a backend may say, and what becomes of it."""
+    """Responses, well-formed and malformed, and what the client gets."""
 
     def ask(self, answer, request="GET / HTTP/1.1\r\nHost: a\r\n\r\n", then_close=True):
         def script(connection, _):
@@ -230,7 +230,7 @@ class Answers(Scenario):
         self.assertEqual(client.reader.response()["fields"]["location"], "/login")
 
     def test_a_large_early_answer_too_though_the_backend_listens_no_more(self):
-        """All three would wait for each other."""
+        """Otherwise the client, weir and the backend would wait for each other."""
         size = 10_000_000
 
         def refuse(connection):

@@ -1,4 +1,4 @@
-"""Balancing: who gets how many requests."""
+"""Balancing: how many requests each backend gets."""
 from support.scenario import Scenario, free_port, main, web
 
 

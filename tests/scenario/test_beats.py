@@ -1,4 +1,4 @@
-"""Backends that send beats by themselves: believed only when they are signed, new and in time."""
+"""Backends that send heartbeats themselves: accepted only if they are signed, new and in time."""
 import contextlib
 import hashlib
 import hmac

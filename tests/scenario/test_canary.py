@@ -1,4 +1,4 @@
-"""What weir refuses itself speaks against a change, if it did not refuse that before."""
+"""Requests that weir itself refuses count against a change, unless it refused them before."""
 import threading
 
 from support.scenario import Client, Scenario, eventually, flow, free_port, main, web
@@ -7,7 +7,7 @@ WINDOW = "reload: {watch: false, rollback: {window: 10m}}\n"
 
 
 class Load:
-    """A client that asks the same all the time, each time on a connection of its own if it has to."""
+    """A client that repeats one request, on a new connection for each if `connect` is set."""
 
     def __init__(self, test, port, target="/", extra="", body=b"", connect=False):
         self.statuses, self.over = [], threading.Event()

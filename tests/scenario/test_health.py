@@ -1,4 +1,4 @@
-"""Health: backends that miss their beats leave, and come back by themselves."""
+"""Health: backends that miss heartbeats go down, and come up again automatically."""
 import datetime
 import signal
 import threading

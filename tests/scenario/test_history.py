@@ -40,7 +40,7 @@ def read_events(path):
 
 
 def violations(operations, events):
-    """What is not as promised."""
+    """The guarantees that the history violates."""
     found = []
     begun = [e for e in events if e.kind == "begun"]
     for one, other in itertools.pairwise(begun):
@@ -78,7 +78,7 @@ def violations(operations, events):
 
 class History(Scenario):
     def fight(self, operations, rewrite=None, seed=7):
-        """Lets five processes do so many operations each. Returns what they did, and what the server did."""
+        """Runs five processes with this many operations each. Returns their history and the server's."""
         redis = Redis(self)
         events = self.monitor(redis)
         proxy = RedisProxy(self, redis.port)
@@ -186,7 +186,7 @@ class History(Scenario):
 
 
 class Judge(unittest.TestCase):
-    """The judge itself, by examples."""
+    """Tests of `violations` itself, by examples."""
 
     def lease(self, began, ended, name, fence, deadline):
         return Operation(began, ended, name, "acquire", "ok", fence, "-", deadline)

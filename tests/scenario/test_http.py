@@ -1,4 +1,4 @@
-"""HTTP/1.1 through weir, as it should go: what arrives at the backend, what comes back to the client."""
+"""HTTP/1.1 through weir, without errors: what arrives at the backend, and what the client gets."""
 import socket
 
 from support.scenario import SANITIZED, Scenario, eventually, free_port, main, web

@@ -1,4 +1,4 @@
-"""HTTP health checks that ask in their own way: host, headers, method, body and port."""
+"""HTTP health checks with their own host, headers, method, body and port."""
 from support.scenario import Scenario, eventually, free_port, main, web
 
 CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 15, rise: 1, %s}"

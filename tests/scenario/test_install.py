@@ -1,4 +1,4 @@
-"""What `cmake --install` puts in place: it has to work as it is, and to stay in step with the program."""
+"""What `cmake --install` installs works as it is and matches the program."""
 import json
 import os
 import re
@@ -22,7 +22,7 @@ def run(*command, code=0, **kwargs):
 
 
 class Installed(unittest.TestCase):
-    """An installation in a directory of its own."""
+    """An installation in a separate directory."""
 
     def setUp(self):
         self.root = tempfile.mkdtemp(prefix="weir-install-")

@@ -1,4 +1,4 @@
-"""Two weirs, one lock: a change at a time. Against a real Redis on a private port."""
+"""Two weirs with one lock apply one change at a time. Uses real Redis servers on private ports."""
 import json
 import os
 import signal
@@ -130,7 +130,7 @@ class Servers(Scenario):
         return proxy, report
 
     def certificates(self):
-        """An authority of the test's own, and what it says of localhost."""
+        """A private certificate authority and its certificate for localhost."""
         files = tempfile.TemporaryDirectory()
         self.addCleanup(files.cleanup)
 
@@ -275,7 +275,7 @@ class Servers(Scenario):
         self.assertEqual(fences, sorted(set(fences)))  # they rise; a try that failed may have cost one
 
     def test_a_server_that_hangs_is_not_waited_for_when_the_others_decide(self):
-        """A change asks some twenty times; each used to take the time limit of the server that hangs, 1 s."""
+        """A change needs about twenty calls; each must not take the timeout of the hanging server, 1 s."""
         servers, port, backend = [Redis(self) for _ in range(3)], free_port(), self.backend()
         config = web(port, [backend]) + lock([r.port for r in servers], kind="redlock")
         proxy, report = self.changes(config, port, backend)

@@ -30,7 +30,7 @@ class MachineScenario(Scenario):
         )
 
     def text(self, backend, count, rollback=""):
-        """The same for every machine: what differs stands in its environment."""
+        """The same text for every machine: what differs comes from the environment."""
         text = web("${PORT}", [backend], more=f"limits: {{header_count: {count}}}")
         text += lock("redis://127.0.0.1:${REDIS}/0", ', member: "${NAME}"', ttl="4s", wait="20s", rollback=rollback)
         return text + 'process: {workers: 1, state_dir: "${STATE}"}\nadmin: {address: "127.0.0.1:${ADMIN}"}\n'
@@ -47,7 +47,7 @@ class MachineScenario(Scenario):
 
 class Faults(MachineScenario):
     def lane(self):
-        """A Redis, a weir that reaches it through a proxy, and another that reaches it straight."""
+        """A Redis, a weir that reaches it through a proxy, and another that reaches it directly."""
         redis = Redis(self)
         return redis, RedisProxy(self, redis.port)
 
@@ -131,7 +131,7 @@ class Faults(MachineScenario):
         )
 
     def killed_at(self, mark, when):
-        """Kills the first machine when a command is on its way; returns the last thing that the fleet heard of it."""
+        """Kills the first machine while a command is on its way; returns the last verdict that the fleet has of it."""
         redis, proxy = self.lane()
         ports, backend = [free_port(), free_port()], self.backend()
         rollback = "rollback: {window: 2500ms}, "

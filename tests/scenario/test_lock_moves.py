@@ -1,4 +1,4 @@
-"""The lock moves to other servers, and the old ones are gone. Against real Redis servers on private ports."""
+"""The lock moves to other servers while the old ones are down. Uses real Redis servers on private ports."""
 from support.redis_server import Redis, lock
 from support.scenario import Scenario, eventually, free_port, main, web
 
@@ -24,7 +24,7 @@ class Moves(Scenario):
         return self.proxy.command("reload", "--wait", "--force", "--admin", f"127.0.0.1:{self.proxy.admin_port}")
 
     def moves_by_force_only(self, fence):
-        """A plain reload names the remedy, and `--force` is it; from then on everything is on B."""
+        """A plain reload is refused and names --force as the remedy; after it the lock is on B."""
         hash_before = self.proxy.status()["config"]["hash"]
         report = self.proxy.reload(self.config(self.b, 52))
         self.assertEqual(report["verdict"], "refused")

@@ -21,7 +21,7 @@ class FromClients(Scenario):
         self.proxy = self.weir(web(self.port, [self.seen]))
 
     def test_an_upgrade_with_content_length_0_becomes_a_tunnel(self):
-        """Java's WebSocket client, docker attach and kubectl exec send the length."""
+        """Java's WebSocket client, docker attach and kubectl exec send this length."""
 
         def script(connection, request):
             self.assertEqual(
@@ -129,7 +129,7 @@ class OldClients(Scenario):
         self.assertEqual({r["fields"]["host"] for r in alive.requests}, {alive.address})
 
     def test_kept_connections_are_announced_as_kept(self):
-        """`ab -k` waits for the end of a connection that is not."""
+        """Without the announcement, `ab -k` would wait for the end of the connection."""
         port, seen = free_port(), self.backend()
         self.weir(web(port, [seen], listener={"pool": None}) + "routes: [{match: {path_prefix: /there}, pool: web}]\n")
         client = self.client(port)
@@ -239,7 +239,7 @@ class Edits(Scenario):
         return lines
 
     def raw(self, seen):
-        """The lines of the next request as they came: a Reader would hide one that comes twice."""
+        """Returns the lines of the next request as they arrive: a Reader would merge repeated fields."""
         got = []
 
         def serve(connection):
@@ -253,7 +253,7 @@ class Edits(Scenario):
         return lambda: eventually(lambda: got, "the request is there")[0].split("\r\n")[1:-2]
 
     def values(self, lines, name):
-        """Of every field that a CGI program reads as this one."""
+        """The values of every field that a CGI program reads as this one."""
 
         def fold(text):
             return re.sub("[^a-z0-9]", "_", text.lower())

@@ -1,4 +1,4 @@
-"""Metrics by path, of backends' response times and of the process, read as Prometheus does."""
+"""Metrics of traffic paths, response times of backends and the process, parsed as Prometheus parses them."""
 import os
 import re
 import time

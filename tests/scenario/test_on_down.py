@@ -6,7 +6,7 @@ from support.scenario import Scenario, eventually, free_port, main, web
 
 
 class Long(Scenario):
-    """Two backends that echo; each has a health port of its own, which may be closed."""
+    """Two echo backends, each with its own health port, which a test may close."""
 
     def echo(self):
         switched = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Operators at work: drain, maint, ready and weights at run time, and what becomes of open connections."""
+"""Drain, maint, ready and weights at run time, and their effect on open connections."""
 import os
 import signal
 
@@ -6,7 +6,7 @@ from support.scenario import Client, Scenario, eventually, flow, free_port, main
 
 
 def websocket(connection, request):
-    """Agrees to anything, then sends back what it gets."""
+    """Accepts any upgrade, then echoes."""
     connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
     while data := connection.recv(65536):
         connection.sendall(data)

@@ -1,4 +1,4 @@
-"""What operators change at run time belongs to a backend: it follows its names, and ends with it."""
+"""Run-time overrides belong to a backend: they follow a renamed backend and end with it."""
 import json
 
 from support.scenario import Scenario, eventually, free_port, main

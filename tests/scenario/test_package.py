@@ -57,7 +57,7 @@ def write(path, text, mode=0o644):
 
 
 def repack(package, version, change):
-    """The same package with another version, after `change(root)`."""
+    """Builds the package again with another version, after `change(root)`."""
     root = os.path.join(os.path.dirname(package), version)
     run("dpkg-deb", "-R", package, root)
     control = root + "/DEBIAN/control"
@@ -79,7 +79,7 @@ def break_program(root):
 
 
 class Load:
-    """Clients that ask without a pause: some over one connection, some over a new one each time."""
+    """Clients that send requests without a pause: some keep their connection, some open a new one for each request."""
 
     def __init__(self, port):
         self.port, self.answers, self.failures, self.ended = port, 0, [], threading.Event()

@@ -1,4 +1,4 @@
-"""Until the file in force is the file on disk, weir keeps trying, and says so."""
+"""Weir retries until the file on disk is in force, and shows that a file is pending."""
 import contextlib
 import os
 import signal
@@ -30,7 +30,7 @@ class PendingScenario(Scenario):
 
 
 class LostLease(PendingScenario):
-    """A lease that is lost within the canary window says nothing about the configuration."""
+    """A lease that is lost in the canary window does not make the configuration bad."""
 
     def watched(self, window):
         self.redis, backend, port = Redis(self), self.backend(), free_port()

@@ -19,7 +19,7 @@ class PlanScenario(Scenario):
         self.proxy = self.weir(self.config, **kwargs)
 
     def plan(self, *words, environment=None, path=None):
-        """Exit code, what is printed, and the errors: of a command that has none of the process's environment."""
+        """Runs `weir plan` without the environment of the process; returns the exit code, the output and the errors."""
         done = subprocess.run(
             [WEIR, "plan", "-c", path or self.proxy.path, *words],
             capture_output=True,
@@ -240,7 +240,7 @@ class Circumstances(PlanScenario):
 
 class NoProcess(PlanScenario):
     def test_without_a_process_the_plan_compares_with_the_last_good_file(self):
-        """The last configuration that worked is compared, and the plan says so."""
+        """The plan says that it compares with the last configuration that worked."""
         self.serve()
         self.proxy.reload(self.config + MORE)
         self.proxy.stop()

@@ -157,7 +157,7 @@ class Signals(Scenario):
         self.assertEqual(proxy.process.wait(20), 3)
 
     def test_signals_that_come_while_it_ends_do_not_change_how(self):
-        """Once they are not handled any more, they must not kill: its end has its own code."""
+        """Signals that are no longer handled must not kill the process and change its exit code."""
         for _ in range(5):
             proxy = self.weir(web(free_port(), [self.backend()]))
             while proxy.process.poll() is None:

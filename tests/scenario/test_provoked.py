@@ -1,4 +1,4 @@
-"""What a client can bring about puts no backend out, and counts for no rollback."""
+"""Errors that a client can provoke neither eject a backend nor cause a rollback."""
 import socket
 import threading
 
@@ -23,7 +23,7 @@ class Provoked(Scenario):
         return statuses
 
     def counted(self):
-        """What speaks against the backend, for the canary; and its state, a moment after the last verdict."""
+        """The errors that count against the backend in a canary window, and the states."""
         metrics = self.proxy.metrics()
         return metrics['weir_backend_errors_total{pool="web",backend="%s"}' % self.behind.address], self.proxy.states()
 
@@ -77,7 +77,7 @@ class Provoked(Scenario):
         eventually(lambda: self.counted() == (6, ["up"]), "all streams are cut")
 
     def serve_raw(self, answer):
-        """A backend that reads what has been sent, answers with these bytes, and closes."""
+        """Uses a backend that reads what was sent, answers with these bytes and closes."""
 
         def serve(connection):
             received = b""

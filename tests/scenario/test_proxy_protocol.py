@@ -16,7 +16,7 @@ def v2(source, destination, command=0x21, family=0x11, more=b""):
 
 
 class ProxiedBackend(Backend):
-    """A backend that insists on a PROXY header, and remembers each."""
+    """A backend that requires a PROXY header, and records each."""
 
     def __init__(self):
         self.headers = []

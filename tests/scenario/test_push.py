@@ -1,4 +1,4 @@
-"""Configurations that weir itself brings to every machine of a fleet, and changes that go side by side."""
+"""Configurations that weir distributes to every machine of a fleet, and parallel changes."""
 import json
 import os
 import subprocess
@@ -11,7 +11,7 @@ from support.scenario import WEIR, Client, eventually, free_port, main
 
 class Push(FleetScenario):
     def pushed(self, backends, more="", name="new.yaml"):
-        """A file with the text that all machines are to have."""
+        """Writes the file to push; returns its path."""
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         path = os.path.join(directory.name, name)
@@ -196,7 +196,7 @@ class Push(FleetScenario):
         self.assertEqual([self.answers(i) for i in range(2)], ["new"] * 2)
 
     def test_members_that_leave_without_it_are_named_and_the_exit_code_is_1(self):
-        """One stops and says so; the other one dies, and leaves the list when it has been silent for too long."""
+        """One stops and signs off; the other one dies, and leaves the list when it has been silent for too long."""
         self.members(4, Redis(self), source="fleet", window="10s")
         path = self.pushed([self.good, self.backend(name="new")])
         push = subprocess.Popen(

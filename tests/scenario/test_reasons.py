@@ -1,4 +1,4 @@
-"""Why a request failed: one word in both access logs, the metrics, the status and the error log."""
+"""Why a request failed: the same reason in both access logs, the metrics, the status and the error log."""
 import contextlib
 import os
 import re

@@ -1,4 +1,4 @@
-"""Reload: what the edit does not touch stays, and what cannot be applied whole changes nothing."""
+"""Reload: what an edit does not touch stays, and a file that cannot be applied completely changes nothing."""
 import contextlib
 import json
 import os

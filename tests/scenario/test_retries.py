@@ -1,4 +1,4 @@
-"""When a request is tried again, on whom, and how often."""
+"""Retries: when a request is tried again, on which backend, and how often."""
 import socket
 import threading
 import time
@@ -105,7 +105,7 @@ class Retries(Scenario):
         port = free_port()
 
         class Deaf(Backend):
-            """Closes a connection as soon as the second request begins: the pool could not know."""
+            """Closes a connection when its second request begins, which weir cannot foresee."""
 
             def serve(self, connection):
                 count = 0

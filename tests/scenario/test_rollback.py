@@ -1,5 +1,4 @@
-"""A change that makes things worse is taken back by itself, and remembered; the last one that worked is kept on
-disk."""
+"""A change that makes things worse is rolled back and denylisted; the last one that worked is kept on disk."""
 import contextlib
 import os
 import re
@@ -12,7 +11,7 @@ CHECK = {"type": "http", "path": "/healthz", "interval": "200ms", "timeout": "20
 
 
 def last_good(proxy):
-    """The file that is kept; None where there is none yet."""
+    """The path of the last good configuration; None if there is none yet."""
     found = [name for name in os.listdir(proxy.state_dir) if name.startswith("last-good-") and ".new" not in name]
     return os.path.join(proxy.state_dir, found[0]) if found else None
 

@@ -1,5 +1,4 @@
-"""Secrets appear nowhere: not in the log at debug level, not in what the admin API shows, not in what commands
-print."""
+"""Secrets appear nowhere: not in the debug log, the admin API or the output of commands."""
 import base64
 import json
 import os
@@ -113,7 +112,7 @@ admin:
         return next(each for each in status["pools"] if each["name"] == pool)
 
     def look(self):
-        """Everything that shows what runs, and what would."""
+        """Collects everything that shows what is in force and what would be."""
         for target in ("/api/v1/status", "/api/v1/config", "/metrics"):
             self.assertEqual(self.ask("GET", target), 200, target)
         self.ask("GET", "/api/v1/fleet")

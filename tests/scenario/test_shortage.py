@@ -1,4 +1,4 @@
-"""A machine that runs out of descriptors or disk: those who are there are served on."""
+"""A machine that runs out of descriptors or disk still serves its open connections."""
 import os
 import resource
 import signal

@@ -1,5 +1,4 @@
-"""`weir status` for people: how the last reload ended, what waits, the lock, the backends; and again and again with
---watch."""
+"""`weir status` as text: the last reload, what is pending, the lock and the backends, once or with --watch."""
 import json
 import os
 import re
@@ -109,7 +108,7 @@ class Text(Scenario):
 
 
 class Watch(Scenario):
-    """What --watch prints, into a file."""
+    """The output of --watch, collected in a file."""
 
     def serve(self):
         self.proxy = self.weir(web(free_port(), [self.backend()]))

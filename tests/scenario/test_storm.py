@@ -14,12 +14,12 @@ class Storm(Scenario):
         self.known = set()
 
     def config(self, count):
-        """One of many that differ; `count` is how a test knows it again."""
+        """One of many different configurations, which a test recognizes by `count`."""
         more = "".join(f"  # a line that takes time to read, {i}\n" for i in range(2000))
         return web(self.port, [self.seen], more=f"limits: {{header_count: {count}}}\n{more}")
 
     def in_force(self):
-        """How many header fields are allowed: asked by sending more and more of them."""
+        """The limit of header fields in force, found by sending more and more of them."""
         for count in range(48, 60):
             with Client(self.port) as client:
                 if client.get("/", extra="A: b\r\n" * count)["status"] != 200:

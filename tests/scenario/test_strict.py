@@ -1,4 +1,4 @@
-"""Requests that two parsers could read in two ways: an answer of weir's own, the end, and not a byte at any backend."""
+"""Ambiguous requests: weir answers itself and closes, and no byte reaches a backend."""
 import socket
 
 from support.scenario import Client, Reader, Scenario, eventually, free_port, main, web
@@ -13,7 +13,7 @@ def with_header(*lines):
 
 
 class Bytes:
-    """What a Reader reads when the connection is over."""
+    """A finished connection's bytes, for a Reader."""
 
     def __init__(self, data):
         self.data = data
@@ -29,7 +29,8 @@ class Refusals(Scenario):
         self.proxy = self.weir(web(self.port, [self.seen], more="timeouts: {client_header: 20s}"))
 
     def refused(self, codes, cases):
-        """One answer of these codes, `Connection: close`, the end; the backend was not even connected to."""
+        """Expects one response with one of these codes and `Connection: close`, the end, and no connection to the
+        backend."""
         codes = codes if isinstance(codes, tuple) else (codes,)
         for case in cases:
             with self.subTest(request=case[:200]):
@@ -173,7 +174,7 @@ class Refusals(Scenario):
         )
 
     def test_chunks_that_are_not_canonical(self):
-        """The head may have gone to a backend by then: it never gets a whole request."""
+        """The head may already be at a backend, which must never get a complete request."""
         bad = (
             "0x5\r\nhello",
             "5_0\r\nhello",
@@ -487,7 +488,7 @@ class Rewriting(Scenario):
 
 
 class Cuts(Scenario):
-    """However a legal request is cut into writes, it is the same request."""
+    """A legal request stays the same request, however it is cut into writes."""
 
     LEGAL = [
         ("GET", "GET /x?y=%20&z HTTP/1.1\r\nHost: a.example:8080\r\nAccept: */*\r\nCookie: a=b; c=d\r\n\r\n"),

@@ -1,4 +1,4 @@
-"""TCP through weir: bytes in, the same bytes out."""
+"""TCP through weir: the bytes arrive unchanged."""
 import hashlib
 import os
 import random

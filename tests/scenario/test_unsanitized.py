@@ -21,7 +21,7 @@ QUIET = "reload: {watch: false, rollback: {window: 20m}}\n"  # no state is writt
 
 class Descriptors(Scenario):
     def metric(self, proxy, name):
-        """Reads it over a connection that is kept: a new one would find no descriptor."""
+        """Reads a metric over a kept connection: a new one would get no descriptor."""
         admin = http.client.HTTPConnection("127.0.0.1", proxy.admin_port, timeout=20)
         self.addCleanup(admin.close)
 
@@ -35,7 +35,7 @@ class Descriptors(Scenario):
 
     @staticmethod
     def lowest_free(pid):
-        """As a limit, it leaves no descriptor to be had."""
+        """The limit under which no descriptor is free."""
         used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
         return next(n for n in range(len(used) + 1) if n not in used)
 

@@ -15,7 +15,7 @@ from support.scenario import Client, Scenario, eventually, free_port, main, read
 
 
 class Load:
-    """Clients that never rest: some keep their connections, some make a new one for each request."""
+    """Clients that send all the time: some keep their connections, some open a new one for each request."""
 
     def __init__(self, port, keeping=4, connecting=4):
         self.port, self.answered, self.failures, self.over = port, 0, [], False
@@ -26,7 +26,7 @@ class Load:
             thread.start()
 
     def ask(self, client, since):
-        """`since`: when it was last heard of. Weir closes those that are silent for a second while it stops."""
+        """While it stops, weir closes connections that are silent for a second; `since` is the last answer."""
         held_up = time.monotonic() - since > 0.9
         try:
             answer = client.get("/")
@@ -109,7 +109,7 @@ class Upgrade(Scenario):
         self.assertEqual((now["state"], now["ejections"], now["weight"]), ("up", 0, 7))
 
     def upgraded(self, proxy, old):
-        """The process that serves now; it ends with the test."""
+        """Waits for the new process; it is ended with the test."""
 
         def other():
             with contextlib.suppress(OSError):
@@ -127,7 +127,7 @@ class Upgrade(Scenario):
         return pid
 
     def running_from_a_copy_that_is_gone(self):
-        """A weir, the path of the binary that it was started from, and that of the usual one."""
+        """A weir, the path of the deleted binary that it was started from, and the path of the usual one."""
         port, backend = free_port(), self.backend()
         directory = self.weir(web(free_port(), [backend])).directory
         copy, usual = os.path.join(directory, "weir"), scenario.WEIR
@@ -276,7 +276,7 @@ class Upgrade(Scenario):
         self.assertEqual(proxy.process.wait(20), 0)
 
     def test_listeners_of_a_changed_file_come_with_the_new_process(self):
-        """It is reloaded first: a new process takes what is in force (ADR 0022)."""
+        """The file is reloaded first: a new process inherits what is in force (ADR 0022)."""
         port, gone, more, backend = free_port(), free_port(), free_port(), self.backend()
         proxy = self.weir(web(port, [backend], listeners={"other": gone}), workers=3)
         proxy.write(web(port, [backend], listeners={"other": more}))
@@ -319,7 +319,7 @@ class Upgrade(Scenario):
         self.assertTrue(os.path.exists(path))
 
     def test_an_admin_socket_that_is_not_wanted_any_more_needs_a_restart(self):
-        """A new process takes what is in force, and `admin` is fixed while weir runs (ADR 0022)."""
+        """A new process inherits what is in force, and `admin` is fixed while weir runs (ADR 0022)."""
         port, backend = free_port(), self.backend()
         directory = self.weir(web(free_port(), [backend])).directory
         path = os.path.join(directory, "admin.sock")

@@ -1,4 +1,4 @@
-"""USR2: a new process starts with the configuration that is in force, or not at all."""
+"""USR2: a new process starts with the configuration in force, or not at all."""
 import os
 import shutil
 import signal

@@ -1,4 +1,4 @@
-"""TCP urgent data: the bytes are bytes like all others, in their place, and what follows them does not wait."""
+"""TCP urgent data is passed on in its place like all other bytes, and does not delay what follows."""
 import socket
 
 from support.scenario import Scenario, eventually, free_port, main, web

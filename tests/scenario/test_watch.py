@@ -1,5 +1,5 @@
-"""Every way that a configuration file changes is seen, half a file is not put in force, and what cannot be watched
-is said."""
+"""Every change of a configuration file is noticed, half-written files are not applied, and unwatchable ones are
+reported."""
 import mmap
 import os
 import shutil
@@ -40,7 +40,7 @@ class Watch(Scenario):
         return self.proxy.metrics()['weir_reloads_total{verdict="applied"}']
 
     def answers(self):
-        """The status of a request with 60 fields: 431 where a limit of 50 is in force."""
+        """The status of a request with 60 fields: 431 if a limit of 50 is in force."""
         with self.client(self.port) as client:
             return client.get("/", extra="A: b\r\n" * 60)["status"]
 

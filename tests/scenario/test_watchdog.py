@@ -1,5 +1,5 @@
-"""systemd's watchdog (WatchdogSec): weir reports that it is alive only while the control thread and every worker make
-progress, so that systemd kills one that hangs."""
+"""systemd's watchdog (WatchdogSec): weir reports only while the control thread and every worker make progress, so
+systemd restarts a hanging weir."""
 import contextlib
 import ctypes
 import os
@@ -24,7 +24,7 @@ def ptrace(request, thread):
 
 
 def threads(pid):
-    """Their names, with their numbers."""
+    """The threads of the process: their names and numbers."""
     found = {}
     for thread in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{thread}/comm") as f:
@@ -34,7 +34,7 @@ def threads(pid):
 
 @contextlib.contextmanager
 def hung(thread):
-    """The thread makes no progress; the others of its process do."""
+    """Stops this thread; the others of its process continue."""
     seize, interrupt, detach, wait_for_threads = 0x4206, 0x4207, 17, 0x40000000
     try:
         ptrace(seize, thread)
@@ -64,7 +64,7 @@ class Watchdog(Scenario):
         return self.weir(web(free_port(), [self.backend()]), environment=watched)
 
     def receive(self):
-        """A report, and the process that it came from."""
+        """The next report and its sender."""
         text, ancillary, _, _ = self.systemd.recvmsg(4096, socket.CMSG_SPACE(12))
         return text, int.from_bytes(ancillary[0][2][:4], "little")
 
@@ -73,7 +73,7 @@ class Watchdog(Scenario):
             pass
 
     def waiting(self):
-        """The reports that are there by now."""
+        """The reports that have arrived."""
         self.systemd.setblocking(False)
         found = []
         with contextlib.suppress(BlockingIOError):

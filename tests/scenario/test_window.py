@@ -32,7 +32,7 @@ class Window(Scenario):
         return self.wait_window(self.before)
 
     def wait_window(self, *others):
-        """The window of a configuration that is none of these."""
+        """Waits for the window of a configuration with another hash than these."""
 
         def look():
             window = self.window()

@@ -1,5 +1,5 @@
-"""What systemd does for one service, on a private machine where systemd does not run: it starts it by what its unit
-says, listens to its reports, and answers `systemctl`, as packages and people call it."""
+"""Plays systemd for one service on a private machine where systemd does not run: starts it as its unit says, receives
+its reports, and answers `systemctl`."""
 import contextlib
 import json
 import os
@@ -168,7 +168,7 @@ class Systemd:
         return 0, ""
 
     def forget(self):
-        """What a service that is gone has left."""
+        """Forgets a removed service."""
         self.ready, self.main, self.status, self.reports, self.calls, self.processes = False, 0, "", [], [], set()
         with contextlib.suppress(FileNotFoundError):
             os.unlink("/run/systemd/journal")

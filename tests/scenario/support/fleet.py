@@ -67,7 +67,7 @@ class FleetScenario(Scenario):
 
     @contextlib.contextmanager
     def long_window(self, window="20s"):
-        """For what is taken back: that ends when it is seen, not before, however busy the machine is."""
+        """A window that is long enough for a rollback on a busy machine."""
         usual, self.window = self.window, window
         yield
         self.window = usual
@@ -83,13 +83,13 @@ class FleetScenario(Scenario):
         )
 
     def again(self, i, config, **kwargs):
-        """A machine that was stopped starts once more, with what it has on its disk."""
+        """Starts a stopped machine again, with its state on disk."""
         old = self.fleet[i]
         self.fleet[i] = self.weir(config, index=i, state_dir=old.state_dir, path=old.path, **kwargs)
         return self.fleet[i]
 
     def view(self, member=0):
-        """A server that is silent for a moment is asked again."""
+        """The fleet as this member sees it; asks again while a server is silent."""
 
         def ask():
             status, body = self.fleet[member].admin("GET", "/api/v1/fleet")

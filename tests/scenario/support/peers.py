@@ -101,7 +101,7 @@ class RawBackend:
             self.serve(connection)
 
     def close(self):
-        """As if the process had been killed. Each connection is closed by its own thread."""
+        """Closes everything, as if the process had been killed. Each connection is closed by its own thread."""
         self.closed.set()
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
@@ -147,7 +147,7 @@ class Backend(RawBackend):
 
 
 class Reader:
-    """Reads HTTP/1 messages strictly: what is not canonical raises."""
+    """Reads HTTP/1 messages strictly: raises if one is not canonical."""
 
     def __init__(self, sock):
         self.sock, self.buffer = sock, b""

@@ -16,7 +16,7 @@ UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--
 
 
 def why_not():
-    """Why there cannot be one, or None."""
+    """The reason why a private machine is impossible here, or None."""
     if os.environ.get(INSIDE):
         return None
     if os.geteuid() != 0:
@@ -30,7 +30,7 @@ def why_not():
 
 
 def enter():
-    """Runs this program again inside of one."""
+    """Runs this program again inside a private machine."""
     os.environ[INSIDE] = "yes"
     os.execvp(UNSHARE[0], [*UNSHARE, sys.executable, "-B", *sys.argv])
 
@@ -41,7 +41,7 @@ def mount(source, target, kind, flags=0, data=""):
 
 
 def prepare():
-    """To be called once, inside: after it, what is written to the system is kept in memory."""
+    """Prepares the private machine, once: from then on, changes of the system are kept in memory."""
     mount("tmpfs", "/mnt", "tmpfs")
     for folder in FOLDERS:
         aside = "/mnt" + folder

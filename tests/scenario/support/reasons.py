@@ -1,5 +1,4 @@
-"""A weir whose failures are looked at: its access log in JSON, its counts and its last errors. Standard library
-only."""
+"""A weir with a JSON access log, and helpers to check reasons of failures. Standard library only."""
 import json
 import socket
 

@@ -1,5 +1,5 @@
-"""Between weir and its Redis: cuts, drops and delays what Redis answers, at any byte, and tells of each command on its
-way. Standard library only."""
+"""A proxy between weir and Redis that cuts, drops or delays answers at any byte and reports each command. Standard
+library only."""
 import contextlib
 import socket
 import threading

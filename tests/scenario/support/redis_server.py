@@ -1,4 +1,4 @@
-"""Real Redis servers on private ports, and what they say. Standard library only."""
+"""Real Redis servers on private ports. Standard library only."""
 import contextlib
 import os
 import re
@@ -17,7 +17,7 @@ class Redis:
         self.start()
 
     def start(self):
-        """Begins it, empty; again where it was killed."""
+        """Starts the server, empty; also after it was killed."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.directory.name, "dump.rdb"))
         own = ("--port", "0", "--tls-port", str(self.port), *self.tls) if self.tls else ("--port", str(self.port))
@@ -47,7 +47,7 @@ class Redis:
         self.process.send_signal(signal.SIGCONT)
 
     def monitor(self, test):
-        """Notes every command from here on, in a file whose name is returned."""
+        """Records every command from now on in a file; returns its name."""
         output = tempfile.NamedTemporaryFile("w+")
         test.addCleanup(output.close)
         monitor = subprocess.Popen(["redis-cli", "-p", str(self.port), "monitor"], stdout=output)
@@ -57,7 +57,8 @@ class Redis:
         return output.name
 
     def watch(self, test):
-        """Notes every command from here on; returns a function that gives the takings and givings-back so far."""
+        """Records every command from now on; returns a function that lists acquisitions and releases of the lock so
+        far."""
         path = self.monitor(test)
 
         def events():

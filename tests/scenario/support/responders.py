@@ -27,7 +27,7 @@ class Responders(Scenario):
         return process, port
 
     def watch(self, port, check, count=1):
-        """As many weirs as `count` that ask this responder."""
+        """Starts `count` weirs that check this responder."""
         check = f"{{type: heartbeat, port: {port}, {check}}}"
         return [self.weir(web(free_port(), [f"127.0.0.1:{free_port()}"], check), workers=1) for _ in range(count)]
 

@@ -32,7 +32,7 @@ def read_file(path):
 
 
 class Weir:
-    """The real binary, with a configuration in a directory of its own."""
+    """The real binary, with its configuration in a temporary directory."""
 
     def __init__(
         self,
@@ -279,7 +279,7 @@ class Scenario(unittest.TestCase):
         return process
 
     def on_terminal(self, *command):
-        """Runs a command of weir's on a terminal of its own; returns its exit code and what was shown."""
+        """Runs a weir command on a new terminal; returns its exit code and its output."""
         ours, theirs = os.openpty()
         self.addCleanup(os.close, ours)
         process = subprocess.Popen([WEIR, *command], stdout=theirs, stderr=theirs, stdin=theirs)

@@ -49,7 +49,8 @@ TEST_CASE("a lower fence, or a second configuration under one fence, is refused"
         CHECK_FALSE(bench.begin(5, "aaa")); // the very same, told again
         CHECK_FALSE(bench.finish(5, "aaa", ChangeVerdict::good));
         CHECK_FALSE(bench.begin(7, "ccc"));
-        CHECK(bench.finish(5, "aaa", ChangeVerdict::good) == LockError::lost); // another machine has changed the fleet since
+        CHECK(bench.finish(5, "aaa", ChangeVerdict::good) ==
+              LockError::lost); // another machine has changed the fleet since
         CHECK_FALSE(bench.finish(7, "ccc", ChangeVerdict::bad));
     }
 }
