@@ -56,6 +56,7 @@ private:
 // Returns the array that exec takes: pointers into `texts`, and a null pointer.
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> out;
+    out.reserve(texts.size() + 1);
     for (auto& text : texts) out.push_back(text.data());
     out.push_back(nullptr);
     return out;

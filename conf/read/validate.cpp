@@ -17,6 +17,7 @@ bool has_route(const Config& config, const std::string& listener) {
 
 void check_listeners(const Config& config, Checks& checks) {
     std::vector<std::string_view> pools;
+    pools.reserve(config.pools.size());
     for (const auto& pool : config.pools) pools.push_back(pool.name);
     if (config.listeners.empty())
         checks.fail("",

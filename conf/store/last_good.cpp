@@ -47,7 +47,7 @@ Result<LastGood> last_good_from(std::string_view text) {
     text.remove_prefix(title.size());
     const auto sum = take_line(text, "sha256");
     if (!sum || *sum != sha256_hex(text)) return Error("it is damaged: its checksum does not match");
-    const Error malformed("it makes no sense");
+    Error malformed("it makes no sense");
     const auto hash = take_line(text, "hash");
     if (!hash) return malformed;
     LastGood good{std::string(*hash), {}};
