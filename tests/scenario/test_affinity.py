@@ -115,7 +115,7 @@ class Sticky(Scenario):
         self.assertIn("set-cookie", self.ask(aged)["fields"])
         self.assertNotIn(
             "Secure", self.ask(extra="X-Forwarded-Proto: https\r\n")["fields"]["set-cookie"]
-        )  # who says so?
+        )  # the client is not trusted
         self.proxy.reload(self.config({"sticky": {}}, listener={"trusted_proxies": ["127.0.0.1"]}))
         self.assertIn("; Secure", self.ask(extra="X-Forwarded-Proto: https\r\n")["fields"]["set-cookie"])
 
@@ -205,7 +205,7 @@ class Limits(Scenario):
             self.assertEqual(client.reader.response()["status"], 200)
         order = [int(r["target"][1:]) for r in self.behind[0].requests if r["target"] != "/held"]
         self.assertEqual(sorted(order), list(range(20)))
-        # The first of each worker also looks by itself now and then, and may find a seat whose call is on its way.
+        # The first entry of each worker also polls, and may take a slot whose notification is on its way.
         early = [n for i, n in enumerate(order) if any(m < n for m in order[i + 1 :])]
         self.assertLessEqual(len(early), 4, order)
         self.assertEqual(max(self.most.values()), 1)

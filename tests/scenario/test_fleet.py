@@ -173,7 +173,7 @@ class Fleet(FleetScenario):
         first.write(self.whole(self.config(0, [f"127.0.0.1:{free_port()}"], fall=20)))
         eventually(lambda: "watched_for_ms" in first.status()["reload"], "it is watched")
         self.redis.hang()
-        eventually(lambda: not first.status()["reload"]["in_progress"], "it is taken back")
+        eventually(lambda: not first.status()["reload"]["in_progress"], "it is rolled back")
         self.redis.go_on()
         self.assertEqual(first.status()["reload"]["last"]["verdict"], "rolled_back")
         if "healthy" in first.status()["reload"]["last"]["errors"][0]:  # and not because the lock was lost first

@@ -1,5 +1,6 @@
-"""Five processes fight for one lock and record changes under it, while they are killed and stopped at random. What they
-did, and what the server really recorded, is judged; and the judge is shown to find a lock that is broken on purpose."""
+"""Five processes fight for one lock and record changes under it, while they are killed and stopped at random. What
+they did, and what the server really recorded, is checked; and the check is shown to find a lock that is broken on
+purpose."""
 import collections
 import itertools
 import os
@@ -86,7 +87,7 @@ class History(Scenario):
         port = proxy.port if rewrite else redis.port
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
-        dice = random.Random(seed)
+        rng = random.Random(seed)
         paths = [os.path.join(directory.name, f"history-{i}") for i in range(5)]
 
         def done(i):
@@ -104,7 +105,7 @@ class History(Scenario):
                 paths[i],
                 f"p{i}",
                 str(operations - done(i)),
-                str(dice.randrange(10**6)),
+                str(rng.randrange(10**6)),
             )
 
         workers = [begin(i) for i in range(5)]
@@ -112,8 +113,8 @@ class History(Scenario):
         deadline = time.monotonic() + 240
         while any(w.poll() is None for w in workers):
             self.assertLess(time.monotonic(), deadline, "they do not come to an end")
-            i = dice.randrange(5)
-            if workers[i].poll() is None and dice.random() < 0.5:
+            i = rng.randrange(5)
+            if workers[i].poll() is None and rng.random() < 0.5:
                 workers[i].kill()
                 workers[i].wait()
                 kills += 1
@@ -121,10 +122,10 @@ class History(Scenario):
                     workers[i] = begin(i)
             elif workers[i].poll() is None:
                 workers[i].send_signal(signal.SIGSTOP)
-                time.sleep(dice.uniform(0.02, 0.3))  # what the fault is
+                time.sleep(rng.uniform(0.02, 0.3))  # the length of the fault
                 workers[i].send_signal(signal.SIGCONT)
                 stops += 1
-            time.sleep(dice.uniform(0.02, 0.2))  # how often faults come
+            time.sleep(rng.uniform(0.02, 0.2))  # how often faults come
         history = [o for path in paths for o in read_history(path)]
         for i in range(5):
             self.assertGreaterEqual(done(i), operations)
@@ -185,7 +186,7 @@ class History(Scenario):
         self.assertIn("verdict", found)
 
 
-class Judge(unittest.TestCase):
+class Violations(unittest.TestCase):
     """Tests of `violations` itself, by examples."""
 
     def lease(self, began, ended, name, fence, deadline):

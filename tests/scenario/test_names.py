@@ -161,17 +161,20 @@ pools:
     def test_weir_starts_without_an_unresolvable_name_and_keeps_resolving_it(self):
         self.at("127.0.0.1")
         fixed = self.backend(name="fixed")
-        config = (
-            self.config(name="later.test", check="", more="resolve_every: 1m")
-            + f"""
-  lonely: {{backends: [{{name: app, address: "later.test:{self.behind}"}}], algorithm: hash, sticky: {{cookie: who}}}}
+
+        def config(name="later.test"):
+            return (
+                self.config(name=name, check="", more="resolve_every: 1m")
+                + f"""
+  lonely: {{backends: [{{name: app, address: "{name}:{self.behind}"}}], algorithm: hash, sticky: {{cookie: who}}}}
   other: {{backends: ["{fixed.address}"]}}
 routes:
   - {{match: {{path_prefix: /other}}, pool: other}}
   - {{match: {{path_prefix: /lonely}}, pool: lonely}}
 """
-        )
-        self.proxy = self.weir(config, wrapper=self.wrapper)
+            )
+
+        self.proxy = self.weir(config(), wrapper=self.wrapper)
         self.proxy.wait_logged(
             r'pools\.web\.backends\[0\]\.address: cannot find "later.test": .*starting without these backends'
         )
@@ -183,8 +186,8 @@ routes:
         self.assertEqual(pools["web"]["unresolved"], [f"later.test:{self.behind}"])
         self.assertEqual((pools["web"]["backends"], pools["other"].get("unresolved")), ([], None))
         # The name is in force: a reload that keeps it is not refused, one with another unknown name is.
-        self.assertEqual(self.proxy.reload(config + "limits: {header_count: 50}\n")["verdict"], "applied")
-        self.assertEqual(self.proxy.reload(config.replace("later.test", "never.test"))["verdict"], "refused")
+        self.assertEqual(self.proxy.reload(config() + "limits: {header_count: 50}\n")["verdict"], "applied")
+        self.assertEqual(self.proxy.reload(config("never.test"))["verdict"], "refused")
         self.server.table["later.test"] = {"A": ["127.0.0.1"]}
         self.proxy.wait_up(1)  # at once, not after a minute
         self.assertEqual(self.answers(), {"127.0.0.1"})

@@ -9,7 +9,7 @@ from support.scenario import Backend, Client, Scenario, free_port, web, main
 class Retries(Scenario):
     def test_connecting_that_takes_too_long_is_tried_elsewhere_or_504(self):
         port, good = free_port(), self.backend()
-        full = socket.socket()  # a backend whose queue is full: the kernel drops who knocks
+        full = socket.socket()  # a backend whose backlog is full: the kernel drops new connections
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         self.addCleanup(full.close)

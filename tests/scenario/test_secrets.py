@@ -52,6 +52,7 @@ class Secrets(Scenario):
         url=None,
         more="",
         set_more="",
+        admin=None,
     ):
         url = url or f"redis://127.0.0.1:{self.redis.port}/0"
         return f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}
@@ -87,7 +88,7 @@ reload:
   watch: false
   lock: {{type: redis, fleet: test, ttl: 6s, wait: 1s, servers: [{{url: "{url}", password: {password}}}]}}
 admin:
-  address: "127.0.0.1:{self.admin_port}"
+  address: "{admin or f'127.0.0.1:{self.admin_port}'}"
   token_file: {self.path("admin")}
   read_token_file: {self.path("read")}
 {more}"""
@@ -210,11 +211,7 @@ admin:
             f"http://user:url-secret-1@127.0.0.1:{self.redis.port}",
         ):
             self.assertEqual(self.reload(url=url), "refused", url)
-        admin = self.config().replace(
-            f'admin: {{address: "127.0.0.1:{self.admin_port}"',
-            'admin: {address: "http://user:url-secret-1@127.0.0.1:1"',
-        )
-        self.proxy.write(admin)
+        self.proxy.write(self.config(admin="http://user:url-secret-1@127.0.0.1:1"))
         self.command("check", "-c", self.proxy.path)
         self.command("status", "-c", self.proxy.path)
         # A lock whose server does not take the password.

@@ -111,7 +111,7 @@ class ClocksOfBeats(BeatScenario):
             eventually(lambda: self.proxy.backends()["b0"]["checks"] > begin + 10, "beats are taken")
             self.assertEqual(self.proxy.states(), ["up", "up"], jump)
         self.assertEqual(self.proxy.backends()["b0"]["ejections"], 0)
-        clock.jump("+3600")  # one that begins now has another clock: it is told
+        clock.jump("+3600")  # an agent that starts now has another clock: the refusal gives it weir's time
         late = self.agent(backend="b1")
         eventually(lambda: late.poll() is None and self.proxy.states() == ["up", "up"], "it goes on")
 

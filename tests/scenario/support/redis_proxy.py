@@ -90,6 +90,6 @@ class RedisProxy:
                 if passes < len(piece) and kind == "cut":
                     break
                 if passes < len(piece) and kind == "delay":
-                    time.sleep(0.3)  # what the fault is
+                    time.sleep(0.3)  # the delay of this fault
                     client.sendall(piece[passes:])
         self.end(client, server)

@@ -13,7 +13,7 @@ TEST_CASE("a sticky cookie is read as it was written") {
     CHECK(cookie.text().find("web") == std::string::npos); // opaque
 }
 
-TEST_CASE("marks tell backends and pools apart, and are the same on every machine") {
+TEST_CASE("cookie values differ by backend and pool, not by machine") {
     CHECK(sticky_mark("web", "a") != sticky_mark("web", "b"));
     CHECK(sticky_mark("web", "a") != sticky_mark("api", "a"));
     CHECK(sticky_mark("a", "b") != sticky_mark("b", "a"));

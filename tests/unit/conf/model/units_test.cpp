@@ -35,7 +35,7 @@ TEST_CASE("durations need a whole number and a unit") {
     }
 }
 
-TEST_CASE("a duration without a unit is told which to add") {
+TEST_CASE("the error of a duration without a unit suggests units") {
     CHECK(parse_duration("30").error().message().find("30s") != std::string::npos);
 }
 

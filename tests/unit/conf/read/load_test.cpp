@@ -64,7 +64,7 @@ TEST_CASE("a small file is whole, with every default in place") {
     CHECK(config.reload.lock.type == LockType::local);
 }
 
-TEST_CASE("every error of a file is told at once, with its place and path") {
+TEST_CASE("all errors of a file are reported at once, with place and path") {
     const auto errors = errors_of(R"(listeners:
   web: {adress: "127.0.0.1:8080", pool: webb}
 pools:

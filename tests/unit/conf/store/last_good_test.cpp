@@ -101,7 +101,7 @@ TEST_CASE("a damaged list of bad configurations loses the damaged lines alone") 
     CHECK(known.all()[1] == DeniedConfig{hash, 7, 12, "a reason"});
 }
 
-TEST_CASE("a file that cannot be replaced is told, and stays") {
+TEST_CASE("a file that cannot be replaced is reported and stays") {
     const Directory directory;
     const auto path = directory.path + "/file";
     REQUIRE(weir::replace_file(path, "old"));

@@ -94,7 +94,7 @@ TEST_CASE("a name that looks like a pattern is watched as it is") {
     CHECK(watch.read_events() == Watched::changed);
 }
 
-TEST_CASE("it is told when something is watched that was not before") {
+TEST_CASE("watching a new file counts as a change") {
     const Directory directory;
     FileWatch watch;
     CHECK(watch.set_files({directory.path / "weir.yaml"}) == Watched::changed);

@@ -48,7 +48,7 @@ TEST_CASE("a delayed beat is refused") {
     CHECK(ledger.take(beat(4, 3h), start + 63s, wall + 63'000) == Answer::off_time);
 }
 
-TEST_CASE("the first beat is judged by this machine's clock") {
+TEST_CASE("the first beat is checked against this machine's clock") {
     CHECK(ReplayGuard(start - 1h).take(beat(1, 59s), start, wall) == Answer::accepted);
     CHECK(ReplayGuard(start - 1h).take(beat(1, -59s), start, wall) == Answer::accepted);
     CHECK(ReplayGuard(start - 1h).take(beat(1, 61s), start, wall) == Answer::off_time);

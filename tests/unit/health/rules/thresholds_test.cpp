@@ -33,13 +33,13 @@ TEST_CASE("a backend that was never healthy needs fall failures, then rise passe
 
 TEST_CASE("jitter never makes a wait longer than the interval") {
     const Milliseconds interval(5000);
-    for (double dice = 0; dice <= 1; dice += 0.01) {
+    for (double jitter = 0; jitter <= 1; jitter += 0.01) {
         for (const double before : {0.0, 0.5, 1.0}) {
-            CHECK(next_delay(interval, before, dice) <= interval);
-            CHECK(next_delay(interval, before, dice) >= interval * 9 / 10 - Milliseconds(1));
+            CHECK(next_delay(interval, before, jitter) <= interval);
+            CHECK(next_delay(interval, before, jitter) >= interval * 9 / 10 - Milliseconds(1));
         }
-        CHECK(first_delay(interval, dice) <= Milliseconds(1000));
-        CHECK(second_delay(interval, dice) <= interval);
+        CHECK(first_delay(interval, jitter) <= Milliseconds(1000));
+        CHECK(second_delay(interval, jitter) <= interval);
     }
     CHECK(first_delay(Milliseconds(100), 1) == Milliseconds(100));
     CHECK(first_delay(interval, 0) != first_delay(interval, 1));
@@ -49,7 +49,7 @@ TEST_CASE("1000 backends are probed evenly over every second") {
     // Also if their checks begin at the same moment.
     for (const int interval : {1000, 2000, 5000}) {
         std::mt19937 random(7);
-        std::uniform_real_distribution<double> dice(0, 1);
+        std::uniform_real_distribution<double> jitter(0, 1);
         std::vector<int> probes(60);
         for (int i = 0; i < 1000; ++i) {
             const double phase = i / 1000.0; // as the HealthChecker distributes them: evenly
@@ -57,7 +57,7 @@ TEST_CASE("1000 backends are probed evenly over every second") {
             double before = 0, next = 0;
             for (bool first = true; at < Milliseconds(60'000); first = false) {
                 ++probes[static_cast<std::size_t>(at.count() / 1000)];
-                before = std::exchange(next, first ? 0 : dice(random));
+                before = std::exchange(next, first ? 0 : jitter(random));
                 at += first ? second_delay(Milliseconds(interval), phase)
                             : next_delay(Milliseconds(interval), before, next);
             }

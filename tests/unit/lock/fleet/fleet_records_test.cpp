@@ -46,7 +46,7 @@ TEST_CASE("a lower fence, or a second configuration under one fence, is refused"
         CHECK_FALSE(bench.begin(5, "aaa"));
         CHECK(bench.begin(4, "bbb") == LockError::lost);
         CHECK(bench.begin(5, "bbb") == LockError::lost);
-        CHECK_FALSE(bench.begin(5, "aaa")); // the very same, told again
+        CHECK_FALSE(bench.begin(5, "aaa")); // the same report, repeated
         CHECK_FALSE(bench.finish(5, "aaa", ChangeVerdict::good));
         CHECK_FALSE(bench.begin(7, "ccc"));
         CHECK(bench.finish(5, "aaa", ChangeVerdict::good) ==
@@ -68,7 +68,8 @@ TEST_CASE("a bad configuration stays bad under any fence until unbanned or good"
     CHECK(opinion("aaa").forgiven_fence == 0);
     CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 1);
     CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 0);
-    CHECK((opinion("aaa").forgiven_fence == 2 && !opinion("aaa").bad)); // for those that have it on their own list
+    CHECK(
+        (opinion("aaa").forgiven_fence == 2 && !opinion("aaa").bad)); // for machines that have it on their own denylist
     CHECK_FALSE(bench.finish(2, "bbb", ChangeVerdict::bad));
     CHECK_FALSE(bench.begin(3, "bbb")); // an operator forces it
     CHECK_FALSE(bench.finish(3, "bbb", ChangeVerdict::good));

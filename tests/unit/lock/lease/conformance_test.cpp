@@ -184,7 +184,7 @@ TEST_CASE("a redlock is held while a majority of its servers is up") {
     const auto none = bench.take(0);
     CHECK(none.error() == LockError::unavailable);
     CHECK(none.error().message().find("1 of 3 servers answer") != std::string::npos);
-    CHECK(bench.servers[0]->call({"EXISTS", "weir:{t}:lock"}).number == 0); // what was taken there is given back
+    CHECK(bench.servers[0]->call({"EXISTS", "weir:{t}:lock"}).number == 0); // what was acquired there is released
 }
 
 TEST_CASE("a redlock's fence rises over any two majorities") {

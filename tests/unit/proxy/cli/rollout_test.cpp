@@ -8,7 +8,7 @@ namespace json = boost::json;
 
 namespace {
 
-// A fleet as the admin API tells it, put together step by step.
+// A fleet as the admin API shows it, built step by step.
 class FleetAgent {
 public:
     FleetAgent& member(const char* name, const char* hash, int fence, const char* state = "serving",

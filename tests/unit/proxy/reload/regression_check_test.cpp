@@ -43,7 +43,7 @@ TEST_CASE("failures count beyond the baseline, and only if there are enough") {
     CHECK(is_worse(pool(1, 0, 100, 0), pool(1, 0, 120, 20)));
 }
 
-TEST_CASE("a new pool is judged on its own, a removed one not at all") {
+TEST_CASE("a new pool is checked on its own, a removed one not at all") {
     const Baseline before{{{"old", pool(2, 0)}}, {{"new", pool(2, 0)}}, {}};
     CHECK_FALSE(find_regression(rules, before, {{"new", pool(2, 0, 0, 0)}}));
     CHECK(find_regression(rules, before, {{"new", pool(2, 2, 0, 0)}}));

@@ -48,7 +48,7 @@ TEST_CASE("an override follows its backend when that or its pool is renamed") {
     CHECK(fate({{"site", b1 + ", " + b2}}).text() == "override web/b2 (drain) moves to site/b2: the pool is renamed");
     CHECK(fate({{"site", b1 + ", " + renamed}}).text() ==
           "override web/b2 (drain) moves to site/b9: the pool is renamed");
-    CHECK(fate({{"one", b2}, {"two", b2}}).kind == OverrideFate::Kind::ends); // which one it is, weir cannot tell
+    CHECK(fate({{"one", b2}, {"two", b2}}).kind == OverrideFate::Kind::ends); // weir cannot tell which of them it is
     const auto other = override_fates(drained(), {"web", "api"}, config({{"api", b2}})).at(0);
     CHECK(other.kind == OverrideFate::Kind::ends); // api was there before: it is no new name of web
 }

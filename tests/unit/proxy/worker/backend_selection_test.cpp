@@ -113,7 +113,7 @@ TEST_CASE("clients that wait for a slot get it in the order in which they came")
     third.wait();
     CHECK_FALSE(second.outcome());
     auto& fourth = bench.asker();
-    CHECK(fourth.ask() == Outcome::full); // it does not go before those who wait
+    CHECK(fourth.ask() == Outcome::full); // it does not overtake waiting entries
     first.turn->seat.leave();
     bench.pass();
     CHECK(second.outcome() == Outcome::chosen);
@@ -184,7 +184,7 @@ TEST_CASE("tried backends stay tried after a reload, at any place in the new poo
     CHECK(asker.selection.tries() == 3);
 }
 
-TEST_CASE("a selection in a pool that a reload removes goes on in it") {
+TEST_CASE("a selection in a pool that a reload removes continues in it") {
     Bench bench(web({"1", "2"}));
     auto& asker = bench.asker();
     CHECK(asker.ask() == Outcome::chosen);
