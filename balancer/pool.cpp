@@ -103,7 +103,7 @@ Choice Pool::choose(const SelectionRequest& ask) {
         found_full = true;
         exclude_full(member);
     }
-    return {found_full ? Choice::Outcome::full : Choice::Outcome::nobody};
+    return {found_full ? Choice::Outcome::full : Choice::Outcome::none};
 }
 
 // If one backend is at its limit, others usually are too. One pass excludes all of them, so that a choice costs a few

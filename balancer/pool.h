@@ -48,8 +48,8 @@ struct SelectionRequest {
 struct Choice {
     enum class Outcome {
         chosen,
-        full,   // every eligible member is at its limit
-        nobody, // no member is eligible
+        full, // every eligible member is at its limit
+        none, // no member is eligible
     };
     Outcome outcome;
     std::size_t member = 0;

@@ -20,7 +20,7 @@ void Queue::remove(QueueEntry& waiter) {
 }
 
 void Queue::publish() {
-    oldest_.store(first_ ? first_->since.time_since_epoch().count() : nobody, std::memory_order_relaxed);
+    oldest_.store(first_ ? first_->since.time_since_epoch().count() : none, std::memory_order_relaxed);
 }
 
 } // namespace weir::balancer

@@ -30,7 +30,7 @@ private:
 
 class alignas(64) Queue {
 public:
-    static constexpr std::int64_t nobody = std::numeric_limits<std::int64_t>::max();
+    static constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
 
     void push(QueueEntry& waiter); // behind all others
     void remove(QueueEntry& waiter);
@@ -42,14 +42,14 @@ public:
     }
     const QueueEntry* first() const { return first_; }
 
-    // When the first entry joined, in ticks of the steady clock; `nobody` if the queue is empty.
+    // When the first entry joined, in ticks of the steady clock; `none` if the queue is empty.
     std::int64_t oldest() const { return oldest_.load(std::memory_order_relaxed); }
 
 private:
     void publish();
 
     QueueEntry *first_ = nullptr, *last_ = nullptr;
-    std::atomic<std::int64_t> oldest_{nobody};
+    std::atomic<std::int64_t> oldest_{none};
 };
 
 } // namespace weir::balancer

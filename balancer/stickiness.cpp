@@ -31,20 +31,20 @@ std::string StickyCookie::text() const {
     std::string out;
     put_hex(out, mark, mark_digits);
     out += '-';
-    put_hex(out, given, time_digits);
+    put_hex(out, issued, time_digits);
     return out;
 }
 
 std::optional<StickyCookie> StickyCookie::parse(std::string_view text) {
     if (text.size() != mark_digits + 1 + time_digits || text[mark_digits] != '-') return std::nullopt;
-    const auto mark = parse_hex(text.substr(0, mark_digits)), given = parse_hex(text.substr(mark_digits + 1));
-    if (!mark || !given) return std::nullopt;
-    return StickyCookie{*mark, static_cast<std::uint32_t>(*given)};
+    const auto mark = parse_hex(text.substr(0, mark_digits)), issued = parse_hex(text.substr(mark_digits + 1));
+    if (!mark || !issued) return std::nullopt;
+    return StickyCookie{*mark, static_cast<std::uint32_t>(*issued)};
 }
 
 bool is_stale(const StickyCookie& cookie, std::uint32_t now, std::chrono::seconds ttl) {
-    if (ttl.count() <= 0 || now <= cookie.given) return false;
-    return std::chrono::seconds(now - cookie.given) * 2 >= ttl;
+    if (ttl.count() <= 0 || now <= cookie.issued) return false;
+    return std::chrono::seconds(now - cookie.issued) * 2 >= ttl;
 }
 
 } // namespace weir::balancer

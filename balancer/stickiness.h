@@ -20,7 +20,7 @@ std::uint64_t sticky_mark(std::string_view pool, std::string_view backend);
 
 struct StickyCookie {
     std::uint64_t mark;
-    std::uint32_t given; // Unix time in seconds
+    std::uint32_t issued; // Unix time in seconds
 
     std::string text() const;
     static std::optional<StickyCookie> parse(std::string_view text); // unset: not one of weir's

@@ -7,11 +7,11 @@
 
 namespace weir {
 
-bool BlockingThread::wait_idle(std::chrono::milliseconds patience) {
+bool BlockingThread::wait_idle(std::chrono::milliseconds timeout) {
     const auto done = std::make_shared<std::promise<void>>(); // shared: the thread may get to it after this returns
     const auto rest = done->get_future();
     boost::asio::post(pool_, [done] { done->set_value(); });
-    return rest.wait_for(patience) == std::future_status::ready;
+    return rest.wait_for(timeout) == std::future_status::ready;
 }
 
 } // namespace weir

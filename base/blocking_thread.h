@@ -15,8 +15,8 @@ class BlockingThread {
 public:
     boost::asio::any_io_executor executor() { return pool_.get_executor(); }
 
-    // Blocks until all posted work is done. Returns false if it is not done within `patience`.
-    bool wait_idle(std::chrono::milliseconds patience);
+    // Blocks until all posted work is done. Returns false if it is not done within `timeout`.
+    bool wait_idle(std::chrono::milliseconds timeout);
 
 private:
     boost::asio::thread_pool pool_{1};

@@ -22,8 +22,7 @@ Result<std::vector<std::string>> glob_paths(const std::string& pattern, Matching
     if (result == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     ::globfree(&found);
     if (result == GLOB_ABORTED || result == GLOB_NOSPACE)
-        return Error(pattern +
-                     " cannot be looked for: " + (error ? std::strerror(error) : "a directory cannot be read"));
+        return Error("cannot expand " + pattern + ": " + (error ? std::strerror(error) : "cannot read a directory"));
     return paths;
 }
 

@@ -57,7 +57,7 @@ Result<Address> Address::parse(std::string_view text) {
         return Error("the IP address is missing; to listen everywhere write \"0.0.0.0:PORT\" or \"[::]:PORT\"");
     if (!parse_ip(ip, address.family_, address.bytes_))
         return Error("\"" + std::string(ip) + "\" is not an IP address");
-    if ((address.family_ == AF_INET6) != bracketed) return Error("an IPv6 address stands in brackets: \"[::1]:8080\"");
+    if ((address.family_ == AF_INET6) != bracketed) return Error("write an IPv6 address in brackets: \"[::1]:8080\"");
     const int port = parse_number(text.substr(colon + 1), 65535);
     if (port < 1) return bad_port(text.substr(colon + 1));
     address.port_ = static_cast<std::uint16_t>(port);

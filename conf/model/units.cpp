@@ -54,7 +54,7 @@ Result<Duration> parse_duration(std::string_view text) {
     if (!ms)
         return Error(quoted(text) +
                      " is not a duration of at most 365d: write a whole number and ms, s, m, h or d, such as 5s");
-    if (*ms == 0) return Error("a duration is more than 0; the shortest is 1ms");
+    if (*ms == 0) return Error("a duration must be more than 0; the minimum is 1ms");
     return Duration(static_cast<Duration::rep>(*ms));
 }
 

@@ -14,14 +14,15 @@ bool is_fixed(const std::string& kind) { return kind == "process" || kind == "ad
 
 std::string effect_of_adding(const std::string& kind) {
     if (kind == "listener") return "starts to accept connections";
-    if (kind == "backend") return "gets traffic after its first passed probe, at once where its pool has no check";
-    if (kind == "check") return "the pool's backends are probed from now on; their state stands until then";
+    if (kind == "backend")
+        return "gets traffic after its first passed probe, or at once if its pool has no health check";
+    if (kind == "check") return "starts probing the pool's backends; they keep their state until the first results";
     return {};
 }
 
 std::string effect_of_removing(const std::string& kind) {
-    if (kind == "listener") return "accepts no more; its connections finish";
-    if (kind == "backend") return "gets no new requests; those in flight finish";
+    if (kind == "listener") return "stops accepting connections; open connections finish";
+    if (kind == "backend") return "gets no new requests; requests in flight finish";
     if (kind == "check") return "the pool's backends count as healthy";
     return {};
 }
@@ -39,15 +40,15 @@ std::string effect_of_restart(const Change& change) {
     };
     if (change.kind == "process") {
         say({"workers"}, "worker threads are started once, with the process");
-        say({"max_connections"}, "it is shared out among the workers when they start");
-        say({"drain_timeout"}, "a stop takes the time of the configuration that it ends");
-        say({"state_dir"}, "what is kept in the old directory is not moved: the fence, the denylist and the last good "
-                           "configuration; copy its files before the restart, or weir starts without them");
+        say({"max_connections"}, "the limit is divided among the workers when they start");
+        say({"drain_timeout"}, "a graceful stop uses the value that weir was started with");
+        say({"state_dir"}, "files in the old directory are not moved: the fence, the denylist and the last good "
+                           "configuration; copy them before the restart, or weir starts without them");
     } else {
-        say({"address"}, "the admin address is opened once, at the start; commands find the process at the new one "
+        say({"address"}, "the admin address is bound once, at startup; commands find the process at the new address "
                          "after the restart");
         say({"token_file", "read_token_file", "hosts"},
-            "tokens and names of the admin API are read once, at the start");
+            "tokens and host names of the admin API are read once, at startup");
     }
     return out;
 }
@@ -56,9 +57,9 @@ std::string effect_of_state(const Change& change) {
     for (const auto& field : change.fields) {
         if (field.key != "state") continue;
         if (field.after == "drain")
-            return "gets no new clients; those that a sticky cookie ties to it stay, and what is in flight finishes; ";
+            return "gets no new clients; clients with a sticky cookie for it stay, and requests in flight finish; ";
         if (field.after == "maint")
-            return "gets no new requests; connections that are still open after process.drain_timeout are ended; ";
+            return "gets no new requests; connections that are still open after process.drain_timeout are closed; ";
         return "gets traffic again; ";
     }
     return {};
@@ -67,14 +68,14 @@ std::string effect_of_state(const Change& change) {
 std::string effect_of_changing(const Change& change) {
     if (is_fixed(change.kind)) return effect_of_restart(change);
     if (change.kind == "listener" && changed(change, "address"))
-        return "the new address is bound before the old one is left";
+        return "the new address is bound before the old one is closed";
     if (change.kind == "backend" && changed(change, "address"))
-        return "a new server: its health starts anew, requests in flight finish on the old one";
-    if (change.kind == "backend") return effect_of_state(change) + "health, counters and position stay";
+        return "a new server: its health is unknown at first; requests in flight finish on the old server";
+    if (change.kind == "backend") return effect_of_state(change) + "health, counters and position are kept";
     if (change.kind == "reload" && std::any_of(change.fields.begin(), change.fields.end(),
                                                [](const auto& f) { return f.key.starts_with("lock."); }))
-        return "this change is made under the lock in force; the new one counts from the next change on";
-    if (change.kind == "check") return "each backend's state stands until new probes say otherwise";
+        return "this change still runs under the old lock; the new lock applies from the next change on";
+    if (change.kind == "check") return "each backend keeps its state until new probes change it";
     return {};
 }
 

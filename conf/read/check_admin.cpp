@@ -12,8 +12,9 @@ void check_address(const Config& config, Checks& checks) {
         if (listener.address == address)
             checks.fail("admin.address", "duplicate address: listener " + listener.name + " has it");
     if (!address.is_loopback() && admin.token_file.empty())
-        checks.fail("admin.address",
-                    "off loopback the admin API needs a token: add token_file, or listen on 127.0.0.1");
+        checks.fail(
+            "admin.address",
+            "the admin API needs a token on addresses other than loopback: add token_file, or listen on 127.0.0.1");
 }
 
 } // namespace
@@ -23,15 +24,15 @@ void check_admin(const Config& config, Checks& checks) {
     for (const auto& pool : config.pools)
         if (pool.health_check && pool.health_check->mode == CheckMode::push && !admin.address)
             checks.fail("pools." + pool.name + ".health_check.mode",
-                        "beats come in by the admin API: add admin: {address: …}");
+                        "heartbeats arrive through the admin API: add admin: {address: …}");
     check_address(config, checks);
     if (!admin.read_token_file.empty() && admin.token_file.empty())
         checks.fail("admin.read_token_file",
-                    "means nothing without token_file: no token is needed to change something");
+                    "has no effect without token_file: without it, full access needs no token");
     for (std::size_t i = 0; i < admin.hosts.size(); ++i) {
         const auto at = "admin.hosts[" + std::to_string(i) + "]";
         checks.host(at, admin.hosts[i]);
-        if (admin.hosts[i].starts_with("*.")) checks.fail(at, "write whole names: patterns are not supported here");
+        if (admin.hosts[i].starts_with("*.")) checks.fail(at, "write full host names: patterns are not supported here");
     }
 }
 

@@ -33,9 +33,9 @@ void check_headers(const HealthCheck& check, const std::string& path, Checks& ch
         const auto key = fold_header_name(name);
         if (key == "host") checks.fail(at, "write it as \"host\" of the health check");
         for (const auto* own : {"content-length", "transfer-encoding", "connection", "upgrade", "expect"})
-            if (key == own) checks.fail(at, "weir sets this header itself: take it out");
+            if (key == own) checks.fail(at, "weir sets this header itself: remove it");
         if (std::find(seen.begin(), seen.end(), key) != seen.end())
-            checks.fail(at, "given twice: names of headers are the same in upper and lower case");
+            checks.fail(at, "duplicate: header names are case-insensitive");
         if (has_controls(value)) checks.fail(at, "a header's value is one line without control characters");
         seen.push_back(key);
     }
@@ -51,9 +51,10 @@ void check_request(const HealthCheck& check, const std::string& path, Checks& ch
     };
     if (!std::all_of(check.host.begin(), check.host.end(), legal))
         checks.fail(path + ".host",
-                    "\"" + check.host + "\" is not a host: write a name or an address, and a port if need be");
+                    "\"" + check.host + "\" is not a host: write a name or an address, with an optional port");
     check_headers(check, path + ".headers", checks);
-    if (check.expect_status.empty()) checks.fail(path + ".expect_status", "no status would ever pass");
+    if (check.expect_status.empty())
+        checks.fail(path + ".expect_status", "no status would count as healthy: list at least one");
     if (check.expect_body.empty()) return;
     if (check.method == "HEAD")
         checks.fail(path + ".expect_body", "the response to a HEAD has no body: use method: GET");
@@ -64,7 +65,7 @@ void check_request(const HealthCheck& check, const std::string& path, Checks& ch
 void check_no_request(const HealthCheck& check, const std::string& path, Checks& checks) {
     const HealthCheck usual;
     const auto refuse = [&](const char* key, bool given) {
-        if (given) checks.fail(path + "." + key, "means nothing without type: http");
+        if (given) checks.fail(path + "." + key, "has no effect without type: http");
     };
     refuse("method", check.method != usual.method);
     refuse("path", check.path != usual.path);
@@ -78,9 +79,9 @@ void check_push(const HealthCheck& check, const std::string& path, Checks& check
     const bool push = check.mode == CheckMode::push;
     if (push && check.type != CheckType::heartbeat) checks.fail(path + ".mode", "only type: heartbeat can be pushed");
     if (push && check.token_file.empty())
-        checks.fail(path, "\"token_file\" is missing: without a token anybody could send beats");
-    if (!push && !check.token_file.empty()) checks.fail(path + ".token_file", "means nothing without mode: push");
-    if (push && check.port != 0) checks.fail(path + ".port", "means nothing with mode: push: nobody is asked");
+        checks.fail(path, "\"token_file\" is missing: without a token, any program could send heartbeats");
+    if (!push && !check.token_file.empty()) checks.fail(path + ".token_file", "has no effect without mode: push");
+    if (push && check.port != 0) checks.fail(path + ".port", "has no effect with mode: push: no probes are sent");
 }
 
 } // namespace
@@ -89,16 +90,16 @@ void check_health(const Pool& pool, const std::string& path, Checks& checks) {
     for (std::size_t i = 0; i < pool.backends.size(); ++i) {
         if (pool.backends[i].health_check_port == 0) continue;
         const auto at = path + ".backends[" + std::to_string(i) + "].health_check_port";
-        if (!pool.health_check) checks.fail(at, "means nothing: this pool has no health_check");
+        if (!pool.health_check) checks.fail(at, "has no effect: this pool has no health_check");
         else if (pool.health_check->mode == CheckMode::push)
-            checks.fail(at, "means nothing with mode: push: the backends are not asked");
+            checks.fail(at, "has no effect with mode: push: no probes are sent");
     }
     if (!pool.health_check) return;
     const auto& check = *pool.health_check;
     const auto key = path + ".health_check";
     if (check.timeout > check.interval)
         checks.fail(key + ".timeout", "longer than the interval (" + format(check.interval) +
-                                          "): one probe would run into the next; shorten it");
+                                          "): probes would overlap; shorten the timeout");
     if (check.type == CheckType::http) check_request(check, key, checks);
     else check_no_request(check, key, checks);
     check_push(check, key, checks);

@@ -23,7 +23,7 @@ void check_backends(const Pool& pool, const std::string& path, Checks& checks) {
     const bool all_backup = !pool.backends.empty() && std::all_of(pool.backends.begin(), pool.backends.end(),
                                                                   [](const Backend& b) { return b.backup; });
     if (all_backup)
-        checks.fail(path + ".backends", "every backend is a backup: one at least must be there for all days");
+        checks.fail(path + ".backends", "every backend is a backup; at least one must be a regular backend");
 }
 
 bool is_cookie_name(std::string_view name) {
@@ -36,29 +36,31 @@ bool is_cookie_name(std::string_view name) {
 void check_hash(const Pool& pool, const std::string& path, Checks& checks) {
     const auto& hash = pool.hash;
     if (hash != Hash{} && pool.algorithm != Algorithm::hash)
-        return checks.fail(path + ".hash", "means nothing without algorithm: hash");
+        return checks.fail(path + ".hash", "has no effect without algorithm: hash");
     const bool named = hash.on == HashOn::header || hash.on == HashOn::cookie;
-    if (!named && !hash.name.empty()) return checks.fail(path + ".hash.name", "only a header or a cookie has one");
+    if (!named && !hash.name.empty())
+        return checks.fail(path + ".hash.name",
+                           "has no effect with this hash.on: only a header or a cookie has a name");
     if (named && hash.name.empty())
         return checks.fail(path + ".hash", "\"name\" is missing: which " +
                                                std::string(hash.on == HashOn::header ? "header" : "cookie"));
     if (hash.on == HashOn::header) checks.header_name(path + ".hash.name", hash.name);
     if (hash.on == HashOn::cookie && !is_cookie_name(hash.name))
-        checks.fail(path + ".hash.name", "\"" + hash.name + "\" is not a cookie's name");
+        checks.fail(path + ".hash.name", "\"" + hash.name + "\" is not a valid cookie name");
 }
 
 void check_balancing(const Pool& pool, const std::string& path, Checks& checks) {
     check_hash(pool, path, checks);
     if (pool.sticky && !is_cookie_name(pool.sticky->cookie))
-        checks.fail(path + ".sticky.cookie", "\"" + pool.sticky->cookie + "\" is not a cookie's name");
+        checks.fail(path + ".sticky.cookie", "\"" + pool.sticky->cookie + "\" is not a valid cookie name");
     if (pool.sticky && pool.sticky->ttl.count() % 1000 != 0)
-        checks.fail(path + ".sticky.ttl", "cookies know whole seconds only");
+        checks.fail(path + ".sticky.ttl", "must be whole seconds: cookies allow nothing finer");
     const bool limited =
         std::any_of(pool.backends.begin(), pool.backends.end(), [](const Backend& b) { return b.max_connections > 0; });
     if (pool.queue && !limited)
         checks.fail(path + ".queue", "no backend of this pool has max_connections: nothing would ever wait");
     if (pool.outlier_ejection && pool.outlier_ejection->base_time.count() == 0)
-        checks.fail(path + ".outlier_ejection.base_time", "an ejected backend must be out for some time");
+        checks.fail(path + ".outlier_ejection.base_time", "must be more than 0s");
 }
 
 void check_names(const Pool& pool, const std::string& path, Checks& checks) {
@@ -66,11 +68,11 @@ void check_names(const Pool& pool, const std::string& path, Checks& checks) {
         std::find_if(pool.backends.begin(), pool.backends.end(), [](const Backend& b) { return b.address.is_name(); });
     const bool any = named != pool.backends.end();
     if (pool.resolve_every && !any)
-        checks.fail(path + ".resolve_every", "means nothing: no backend of this pool has a host name for its address");
+        checks.fail(path + ".resolve_every", "has no effect: no backend of this pool has a host name as its address");
     if (pool.resolve_every && *pool.resolve_every < Duration(1000)) checks.fail(path + ".resolve_every", "at least 1s");
     if (any && pool.health_check && pool.health_check->mode == CheckMode::push)
         checks.fail(path + ".backends[" + std::to_string(named - pool.backends.begin()) + "].address",
-                    "a backend that sends beats is one server: write its IP address");
+                    "a backend that sends heartbeats is one server: write its IP address");
 }
 
 void check_sockets(const Pool& pool, const std::string& path, Checks& checks) {
@@ -93,7 +95,7 @@ void check_tcp_use(const Config& config, const Listener& listener, Checks& check
     const auto why = ": listener " + listener.name + " uses this pool with protocol: tcp";
     if (pool->sticky) checks.fail("pools." + pool->name + ".sticky", "cookies need HTTP" + why);
     if (pool->algorithm == Algorithm::hash && pool->hash.on != HashOn::source_ip)
-        checks.fail("pools." + pool->name + ".hash.on", "only source_ip can be told from a TCP connection" + why);
+        checks.fail("pools." + pool->name + ".hash.on", "a TCP connection has only a source_ip" + why);
 }
 
 } // namespace

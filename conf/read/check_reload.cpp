@@ -39,7 +39,8 @@ void check_rollback(const Config& config, Checks& checks) {
         const auto takes = check.interval * check.fall + check.timeout;
         if (rollback->window < takes)
             return checks.fail("reload.rollback.window", "pools." + pool.name + ".health_check needs up to " +
-                                                             format(takes) + " to see a dead backend: make it longer");
+                                                             format(takes) +
+                                                             " to detect a dead backend: make the window longer");
     }
 }
 
@@ -48,40 +49,43 @@ void check_server(const LockSettings& lock, std::size_t index, Checks& checks) {
     const auto& server = lock.servers[index];
     const bool tls = is_server_url(server.url, "rediss://");
     if (!tls && !is_server_url(server.url, "redis://") && !is_server_url(server.url, "sentinel://"))
-        return checks.fail(at + ".url", "write redis://HOST:PORT/DB, rediss://HOST:PORT/DB (TLS) or "
-                                        "sentinel://HOST:PORT/MASTER; username and password have keys of their own");
-    if (!server.ca.empty() && !tls) checks.fail(at + ".ca", "means nothing without rediss://");
+        return checks.fail(at + ".url",
+                           "write redis://HOST:PORT/DB, rediss://HOST:PORT/DB (TLS) or "
+                           "sentinel://HOST:PORT/MASTER; credentials go into the keys username and password");
+    if (!server.ca.empty() && !tls) checks.fail(at + ".ca", "has no effect without rediss://");
     const bool knows_sentinel = !server.sentinel_username.empty() || !server.sentinel_password.text.empty();
     if (knows_sentinel && !is_sentinel(server))
-        checks.fail(at + ".sentinel_password", "means nothing without sentinel://");
-    for (const auto& [name, who, secret] :
+        checks.fail(at + ".sentinel_password", "has no effect without sentinel://");
+    for (const auto& [name, username, secret] :
          {std::tuple(".username", &server.username, &server.password),
           std::tuple(".sentinel_username", &server.sentinel_username, &server.sentinel_password)})
-        if (!who->empty() && secret->text.empty()) checks.fail(at + name, "needs a password beside it");
+        if (!username->empty() && secret->text.empty()) checks.fail(at + name, "needs a password as well");
     if (is_sentinel(server) && lock.type == LockType::redlock)
-        checks.fail(at + ".url", "the servers of a redlock are independent of each other: Sentinels name one master");
+        checks.fail(at + ".url", "a redlock needs independent servers, but Sentinels lead to a single master");
     for (std::size_t i = 0; i < index; ++i)
-        if (lock.servers[i].url == server.url) checks.fail(at + ".url", "duplicate: " + server.url + " stands above");
+        if (lock.servers[i].url == server.url)
+            checks.fail(at + ".url", "duplicate: " + server.url + " is listed above");
 }
 
 void check_lock(const Config& config, Checks& checks) {
     const auto& lock = config.reload.lock;
     checks.name("reload.lock.fleet", lock.fleet);
     if (!lock.member.empty()) checks.name("reload.lock.member", lock.member);
-    if (lock.ttl < Duration(1000)) checks.fail("reload.lock.ttl", "at least 1s: it is renewed every third of it");
+    if (lock.ttl < Duration(1000))
+        checks.fail("reload.lock.ttl", "at least 1s: the lease is renewed after a third of it");
     const auto count = lock.servers.size();
-    if (lock.type == LockType::local && count > 0) checks.fail("reload.lock.servers", "means nothing with type: local");
+    if (lock.type == LockType::local && count > 0) checks.fail("reload.lock.servers", "has no effect with type: local");
     const bool sentinels = count > 0 && std::all_of(lock.servers.begin(), lock.servers.end(), is_sentinel);
     if (lock.type == LockType::redis && count != 1 && !sentinels)
-        checks.fail("reload.lock.servers", "type: redis needs exactly one server, or Sentinels alone");
+        checks.fail("reload.lock.servers", "type: redis needs exactly one server, or only Sentinels");
     if (lock.type == LockType::redlock && count != 3 && count != 5)
         checks.fail("reload.lock.servers", "type: redlock needs 3 or 5 servers: a majority of them must be up");
     if (lock.type == LockType::local && lock.parallel != Parallel{})
-        checks.fail("reload.lock.parallel", "means nothing with type: local");
+        checks.fail("reload.lock.parallel", "has no effect with type: local");
     if (lock.type == LockType::local && config.reload.source == ConfigSource::fleet)
-        checks.fail("reload.source", "there is no fleet with lock: {type: local}; name its servers in reload.lock");
+        checks.fail("reload.source", "lock: {type: local} has no fleet; name the fleet's servers in reload.lock");
     if (lock.replicas > 0 && lock.type != LockType::redis)
-        checks.fail("reload.lock.replicas", "means nothing without type: redis");
+        checks.fail("reload.lock.replicas", "has no effect without type: redis");
     for (std::size_t i = 0; i < count; ++i) check_server(lock, i, checks);
 }
 

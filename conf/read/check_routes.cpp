@@ -13,12 +13,11 @@ void check_header(const std::string& path, std::string_view name, Checks& checks
     if (!checks.header_name(path, name)) return;
     const auto folded = fold_header_name(name);
     for (const auto* framing : {"content-length", "transfer-encoding"})
-        if (folded == framing)
-            checks.fail(path, "weir sets this header itself, from the body that it forwards: leave it out here");
+        if (folded == framing) checks.fail(path, "weir sets this header itself, from the forwarded body: remove it");
     for (const auto* hop :
          {"connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "http2-settings", "expect"})
-        if (folded == hop) checks.fail(path, "weir sets this header itself, for each connection: leave it out here");
-    if (folded == "host") checks.fail(path, "weir sets this header itself, to the client's Host: leave it out here");
+        if (folded == hop) checks.fail(path, "weir sets this header itself, for each connection: remove it");
+    if (folded == "host") checks.fail(path, "weir sets this header itself, to the client's Host: remove it");
 }
 
 void check_headers(const std::string& path, const HeaderEdit& edit, Checks& checks) {
@@ -27,7 +26,7 @@ void check_headers(const std::string& path, const HeaderEdit& edit, Checks& chec
         const auto at = path + ".set." + name;
         check_header(at, name, checks);
         if (fold_header_name(name) == "proxy")
-            checks.fail(at, "CGI programs take this header for HTTP_PROXY: choose another name");
+            checks.fail(at, "CGI programs read this header as HTTP_PROXY: choose another name");
         const auto [other, is_new] = set.emplace(fold_header_name(name), name);
         if (!is_new)
             checks.fail(at, "backends read it as the same header as \"" + std::string(other->second) +

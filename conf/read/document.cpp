@@ -77,7 +77,8 @@ private:
     }
     // Records an error after which parsing can continue.
     void note(Mark mark, std::string why) {
-        if (problems_.size() == most_problems) throw Refused{mark, "and more of that; the rest was not read"};
+        if (problems_.size() == most_problems)
+            throw Refused{mark, "too many errors of this kind; the rest of the file was not read"};
         problems_.push_back({mark, path(), std::move(why)});
     }
     // Returns the path of the current position: "pools.web.backends[1]".
@@ -187,7 +188,7 @@ std::optional<Node> parse_document(std::string_view text, std::size_t file, cons
         YAML::Parser parser(in);
         parser.HandleNextDocument(builder);
         if (parser.HandleNextDocument(rest))
-            stopped = {{file, 1, 1}, "holds more than one YAML document (---); keep one"};
+            stopped = {{file, 1, 1}, "contains more than one YAML document (---); keep only one"};
     } catch (const Refused& refused) {
         stopped = refused;
     } catch (const YAML::Exception& e) {

@@ -67,7 +67,7 @@ private:
         if (!is_name(name)) return fail("\"${" + std::string(inside) + "}\" does not name an environment variable");
         const auto value = lookup_(name);
         if (split != std::string_view::npos && (!value || value->empty())) {
-            if (depth == max_depth) fail("defaults in defaults: at most " + std::to_string(max_depth) + " levels");
+            if (depth == max_depth) fail("nested defaults: at most " + std::to_string(max_depth) + " levels");
             else expand(inside.substr(split + 2), depth + 1);
             return;
         }

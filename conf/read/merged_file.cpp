@@ -90,12 +90,12 @@ void MergedFile::merge(const std::string& path) {
 void MergedFile::merge_entry(Node::Entry& mine, Node::Entry other) {
     const bool adds_up = mine.key == "listeners" || mine.key == "pools" || mine.key == "routes";
     if (!adds_up || mine.value.kind != other.value.kind)
-        return context_.fail(other.mark, mine.key, "stands in " + loaded_.files[mine.mark.file] + " already");
+        return context_.fail(other.mark, mine.key, "is already defined in " + loaded_.files[mine.mark.file]);
     for (auto& item : other.value.items) mine.value.items.push_back(std::move(item));
     for (auto& item : other.value.entries) {
         if (const auto* first = mine.value.find(item.key))
             context_.fail(item.mark, mine.key + "." + item.key,
-                          "stands in " + loaded_.files[first->mark.file] + " already");
+                          "is already defined in " + loaded_.files[first->mark.file]);
         else mine.value.entries.push_back(std::move(item));
     }
 }

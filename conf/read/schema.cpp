@@ -95,7 +95,7 @@ std::string schema() {
     auto& include = root["properties"].as_object()["include"].emplace_object();
     include = {{"type", "array"},
                {"items", {{"type", "string"}}},
-               {"description", "files to read as well; only in the main file"}};
+               {"description", "additional files to read; only in the main file"}};
     json::object out{{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "weir"}};
     out.insert(root.begin(), root.end());
     return json::serialize(out);

@@ -26,7 +26,7 @@ Result<std::string> read_from_disk(const std::string& path) {
 Result<std::string> SourceReader::read(const std::string& path) const {
     if (!memory_) return read_from_disk(path);
     const auto it = std::find_if(memory_->begin(), memory_->end(), [&](const auto& file) { return file.path == path; });
-    if (it == memory_->end()) return Error("was not kept");
+    if (it == memory_->end()) return Error("is not among the stored files");
     return it->text;
 }
 

@@ -25,7 +25,7 @@ Result<std::string> read_token(const std::string& path) {
     if (!text) {
         if (text.error().code() == boost::system::errc::no_such_file_or_directory)
             return Error("there is no file " + path + "; create it, with " + needed);
-        return Error(path + " cannot be read: " + text.error().message() + "; let this user read it");
+        return Error(path + " cannot be read: " + text.error().message() + "; grant this user read access");
     }
     auto line = text->substr(0, text->find('\n'));
     if (line.ends_with('\r')) line.pop_back();
@@ -39,8 +39,8 @@ AdminTokens read_admin_tokens(const Admin& admin, std::vector<Problem>& problems
     AdminTokens tokens{read_token_at(admin.token_file, "admin.token_file", problems),
                        read_token_at(admin.read_token_file, "admin.read_token_file", problems)};
     if (!tokens.full.empty() && tokens.full == tokens.read)
-        problems.push_back({"admin.read_token_file", "holds the same token as token_file, which permits everything; "
-                                                     "write another one"});
+        problems.push_back({"admin.read_token_file", "contains the same token as token_file, which permits everything; "
+                                                     "use a different token"});
     return tokens;
 }
 

@@ -31,13 +31,13 @@ void check_listeners(const Config& config, Checks& checks) {
                         "duplicate address " + listener.address.text() + ": another listener has it");
         if (!listener.pool.empty()) checks.known(path + ".pool", "pool", listener.pool, pools);
         else if (listener.protocol == Protocol::tcp || !has_route(config, listener.name))
-            checks.fail(path, "\"pool\" is missing: no route leads from this listener to a pool");
+            checks.fail(path, "\"pool\" is missing: no route of this listener leads to a pool");
         if (listener.accept_proxy_protocol && listener.trusted_proxies.empty())
-            checks.fail(
-                path + ".accept_proxy_protocol",
-                "whoever may connect could claim any address: name the proxies that send it in trusted_proxies");
+            checks.fail(path + ".accept_proxy_protocol",
+                        "any client could claim any address: list the proxies that send the header in trusted_proxies");
         if (listener.protocol == Protocol::tcp && !listener.accept_proxy_protocol && !listener.trusted_proxies.empty())
-            checks.fail(path + ".trusted_proxies", "means nothing with protocol: tcp, but for accept_proxy_protocol");
+            checks.fail(path + ".trusted_proxies",
+                        "has no effect with protocol: tcp unless accept_proxy_protocol is set");
     }
 }
 

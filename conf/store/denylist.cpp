@@ -45,7 +45,7 @@ Denylist Denylist::parse(std::string_view text) {
         if (second == line.npos || !is_hash(bad.hash)) continue;
         const auto [end, error] = std::from_chars(line.data() + first + 1, line.data() + second, bad.since);
         if (error != std::errc{} || end != line.data() + second) continue;
-        bad.why = take_fence(line.substr(second + 1), bad.fence);
+        bad.reason = take_fence(line.substr(second + 1), bad.fence);
         known.add(std::move(bad));
     }
     return known;
@@ -54,8 +54,8 @@ Denylist Denylist::parse(std::string_view text) {
 std::string Denylist::text() const {
     std::string out;
     for (const auto& bad : all_)
-        out +=
-            bad.hash + " " + std::to_string(bad.since) + " fence:" + std::to_string(bad.fence) + " " + bad.why + "\n";
+        out += bad.hash + " " + std::to_string(bad.since) + " fence:" + std::to_string(bad.fence) + " " + bad.reason +
+               "\n";
     return out;
 }
 
@@ -68,7 +68,7 @@ const DeniedConfig* Denylist::find(std::string_view hash) const {
 
 void Denylist::add(DeniedConfig bad) {
     forget(bad.hash);
-    std::replace(bad.why.begin(), bad.why.end(), '\n', ' ');
+    std::replace(bad.reason.begin(), bad.reason.end(), '\n', ' ');
     all_.push_back(std::move(bad));
     if (all_.size() > most) all_.erase(all_.begin());
 }

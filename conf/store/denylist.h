@@ -18,10 +18,10 @@ struct DeniedConfig {
     std::string hash;
     std::int64_t since = 0;  // Unix time
     std::uint64_t fence = 0; // the highest fence that this machine knew at the time
-    std::string why;         // on one line
-    // Whether a fleet has unbanned it since. `forgiven` was the last fence at that time; 0: the fleet never did. Unlike
+    std::string reason;      // on one line
+    // Whether a fleet has unbanned it since. `unbanned` was the last fence at that time; 0: the fleet never did. Unlike
     // clocks, fences have one order on all machines.
-    bool is_forgiven_by(std::uint64_t forgiven) const { return forgiven > 0 && fence <= forgiven; }
+    bool is_unbanned_by(std::uint64_t unbanned) const { return unbanned > 0 && fence <= unbanned; }
     bool operator==(const DeniedConfig&) const = default;
 };
 

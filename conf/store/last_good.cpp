@@ -43,11 +43,11 @@ std::string to_text(const LastGood& good) {
 }
 
 Result<LastGood> last_good_from(std::string_view text) {
-    if (!text.starts_with(title)) return Error("it is not a last-good store of this version");
+    if (!text.starts_with(title)) return Error("not a last-good file of this version");
     text.remove_prefix(title.size());
     const auto sum = take_line(text, "sha256");
-    if (!sum || *sum != sha256_hex(text)) return Error("it is damaged: its checksum does not match");
-    Error malformed("it makes no sense");
+    if (!sum || *sum != sha256_hex(text)) return Error("damaged: the checksum does not match");
+    Error malformed("malformed");
     const auto hash = take_line(text, "hash");
     if (!hash) return malformed;
     LastGood good{std::string(*hash), {}};

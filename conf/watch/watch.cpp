@@ -98,7 +98,7 @@ void FileWatch::update() {
         // Adding a watch twice is harmless, because the kernel returns the same descriptor for the same inode.
         const int watch = ::inotify_add_watch(fd_.get(), directory.c_str(), interesting);
         if (watch < 0 && errno != ENOENT && errno != ENOTDIR) {
-            problem_ = directory + " cannot be watched: " + std::strerror(errno);
+            problem_ = "cannot watch " + directory + ": " + std::strerror(errno);
             if (errno == ENOSPC) problem_ += " (raise fs.inotify.max_user_watches)";
         }
         if (watch < 0) continue; // `refresh` polls its files

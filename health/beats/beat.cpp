@@ -70,7 +70,7 @@ ReplayGuard::Answer ReplayGuard::take(const Beat& beat, Steady now, std::int64_t
     if (known_ && beat.sequence <= last_sequence_) return Answer::replayed;
     const auto off = beat.time_ms - expected_ms(now, wall_ms);
     if (off > tolerance.count() || off < -tolerance.count()) return Answer::off_time;
-    // Rounded up, so that a beat sent in the millisecond in which the guard was created is not refused.
+    // Rounded up, so that a heartbeat sent in the millisecond in which the guard was created is not refused.
     const auto age = std::chrono::ceil<std::chrono::milliseconds>(now - began_).count();
     if (!known_ && beat.time_ms < wall_ms - age) return Answer::off_time;
     if (!known_) {

@@ -1,7 +1,7 @@
-// Beats that backends push to weir: their contents, their signature, and the check against replays.
+// Heartbeats that backends push to weir: their contents, their signature, and the check against replays.
 //
-// A beat is signed with HMAC-SHA256 under the pool's token, over these lines, each ended by a line feed: pool, backend,
-// sequence, time, weight (0: not specified), drain (0 or 1). The signature is in lower-case hex.
+// A heartbeat is signed with HMAC-SHA256 under the pool's token, over these lines, each ended by a line feed: pool,
+// backend, sequence, time, weight (0: not specified), drain (0 or 1). The signature is in lower-case hex.
 //
 // Thread: values, used by one thread at a time; clocks are arguments.
 // Lifetime: values that own what they hold.
@@ -20,7 +20,7 @@ namespace weir::health {
 
 struct Beat {
     std::string pool, backend;
-    std::uint64_t sequence = 0; // rises with every beat of a backend
+    std::uint64_t sequence = 0; // rises with every heartbeat of a backend
     std::int64_t time_ms = 0;   // by the sender's clock
     std::uint32_t weight = 0;   // the weight that the backend asks for; 0: the configured weight
     bool drain = false;         // the backend asks for no new clients
@@ -49,9 +49,9 @@ private:
     std::unique_ptr<Context> context_;
 };
 
-// Rejects replayed and delayed beats of one backend. Clock jumps on either machine do no harm: the first beat is
-// checked against this machine's clock, and every later one against the time that has passed since. The first beat must
-// have been sent after the guard was created, because earlier beats may be replays.
+// Rejects replayed and delayed heartbeats of one backend. Clock jumps on either machine do no harm: the first heartbeat
+// is checked against this machine's clock, and every later one against the time that has passed since. The first
+// heartbeat must have been sent after the guard was created, because earlier heartbeats may be replays.
 class ReplayGuard {
 public:
     using Steady = std::chrono::steady_clock::time_point;
@@ -64,16 +64,16 @@ public:
     Answer take(const Beat& beat, Steady now, std::int64_t wall_ms);
 
     std::uint64_t last_sequence() const { return last_sequence_; }
-    // Returns whether every beat seen so far is too old to be replayed, so that the guard may be discarded.
+    // Returns whether every heartbeat seen so far is too old to be replayed, so that the guard may be discarded.
     bool is_spent(Steady now) const { return now - std::max(began_, last_) > 3 * tolerance; }
-    // Returns the time that a beat sent now should carry. A sender with a different clock continues from there.
+    // Returns the time that a heartbeat sent now should carry. A sender with a different clock continues from there.
     std::int64_t expected_ms(Steady now, std::int64_t wall_ms) const;
 
 private:
-    Steady began_, last_{}; // `last_` is when a beat was last accepted
+    Steady began_, last_{}; // `last_` is when a heartbeat was last accepted
     bool known_ = false;
     std::uint64_t last_sequence_ = 0;
-    std::int64_t first_ms_ = 0; // the time in the first beat, and `first_`, when it arrived
+    std::int64_t first_ms_ = 0; // the time in the first heartbeat, and `first_`, when it arrived
     Steady first_{};
 };
 

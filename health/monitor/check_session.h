@@ -1,5 +1,5 @@
 // Checks one backend in one way for as long as its configuration stays the same: with repeated probes
-// (probe_session.h), with one heartbeat at a time (heartbeat_session.h), or by waiting for beats (push_session.h).
+// (probe_session.h), with one heartbeat at a time (heartbeat_session.h), or by waiting for heartbeats (push_session.h).
 //
 // Thread: the control thread; nothing blocks.
 // Lifetime: shared; operations in flight hold the session and end soon after `stop`.
@@ -45,7 +45,7 @@ public:
     virtual void stop() = 0;
     // Continues with these inputs if the check in flight can be kept; returns false if it cannot.
     virtual bool take_over(const CheckInputs&) { return false; }
-    // Records that the backend has sent a beat.
+    // Records that the backend has sent a heartbeat.
     virtual void beat() {}
 };
 

@@ -33,9 +33,9 @@ void HealthChecker::watch(const std::vector<Target>& targets) {
     std::unordered_map<const balancer::Backend*, std::shared_ptr<Watcher>> now;
     for (const auto& target : targets) {
         const auto known = watchers_.find(target.backend.get());
-        const auto told = inherited_.find(target.backend.get());
+        const auto inherited = inherited_.find(target.backend.get());
         auto& watcher = now[target.backend.get()];
-        if (known != watchers_.end() && told == inherited_.end() && known->second->does(target)) {
+        if (known != watchers_.end() && inherited == inherited_.end() && known->second->does(target)) {
             watcher = std::move(known->second);
             watchers_.erase(known);
             continue;
@@ -47,9 +47,9 @@ void HealthChecker::watch(const std::vector<Target>& targets) {
             record->health = known->second->record->health;
             record->health.progress = {};
         }
-        if (told != inherited_.end()) {
-            record->health.progress = told->second.progress;
-            record->health.since = told->second.since;
+        if (inherited != inherited_.end()) {
+            record->health.progress = inherited->second.progress;
+            record->health.since = inherited->second.since;
         }
         watcher = std::make_shared<Watcher>(Watcher{target, std::move(record), nullptr});
         start(*watcher, known == watchers_.end() ? nullptr : known->second.get());

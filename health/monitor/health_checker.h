@@ -45,7 +45,7 @@ public:
     HealthChecker(const HealthChecker&) = delete;
     HealthChecker& operator=(const HealthChecker&) = delete;
 
-    // Records that a backend has sent a beat. Ignored if the backend does not have a push check.
+    // Records that a backend has sent a heartbeat. Ignored if the backend does not have a push check.
     void beat(const balancer::Backend& backend);
 
     // Sets the health of a backend that is known from elsewhere: from another process, or from a configuration that

@@ -8,7 +8,8 @@ namespace weir::health {
 
 // A backend that has been ejected at least once.
 struct OutlierDetector::EjectedHost {
-    EjectedHost(boost::asio::io_context& context, balancer::BackendPtr who) : backend(std::move(who)), timer(context) {}
+    EjectedHost(boost::asio::io_context& context, balancer::BackendPtr ejected)
+        : backend(std::move(ejected)), timer(context) {}
 
     void set(balancer::Ejection ejection) {
         backend->set_ejection(ejection);
@@ -18,7 +19,7 @@ struct OutlierDetector::EjectedHost {
     balancer::BackendPtr backend;
     OutlierHistory history;
     std::uint64_t ejections = 0;
-    std::uint32_t patience = 1;                    // consecutive errors that eject it
+    std::uint32_t error_limit = 1;                 // consecutive errors that eject it
     std::chrono::system_clock::time_point changed; // when it was last ejected or brought back
     boost::asio::steady_timer timer;
 };
@@ -48,14 +49,14 @@ void OutlierDetector::report(const balancer::BackendPtr& backend) {
     }));
     if (!may_eject(out, members.size(), rules->max_ejected))
         return backend->set_errors(0); // so that it is reported again
-    auto& suspect = ejected_[backend.get()];
-    if (!suspect) suspect = std::make_shared<EjectedHost>(context_, backend);
-    const auto time = suspect->history.eject(std::chrono::steady_clock::now(), rules->base_time);
-    ++suspect->ejections;
-    suspect->patience = rules->consecutive_errors;
-    suspect->set(balancer::Ejection::ejected);
-    suspect->timer.expires_after(time);
-    suspect->timer.async_wait([this, weak = std::weak_ptr(suspect)](boost::system::error_code error) {
+    auto& host = ejected_[backend.get()];
+    if (!host) host = std::make_shared<EjectedHost>(context_, backend);
+    const auto time = host->history.eject(std::chrono::steady_clock::now(), rules->base_time);
+    ++host->ejections;
+    host->error_limit = rules->consecutive_errors;
+    host->set(balancer::Ejection::ejected);
+    host->timer.expires_after(time);
+    host->timer.async_wait([this, weak = std::weak_ptr(host)](boost::system::error_code error) {
         const auto self = weak.lock();
         // The backend may have been unejected and ejected again after this timer had expired.
         const bool is_over = self && self->timer.expiry() <= std::chrono::steady_clock::now();
@@ -64,24 +65,24 @@ void OutlierDetector::report(const balancer::BackendPtr& backend) {
     on_change_(backend, time);
 }
 
-void OutlierDetector::come_back(EjectedHost& suspect) {
+void OutlierDetector::come_back(EjectedHost& host) {
     const auto now = std::chrono::steady_clock::now();
-    suspect.history.come_back(now);
-    suspect.backend->set_errors(suspect.patience - 1); // the next error ejects it again
-    suspect.backend->set_ramp_start(now);
-    suspect.set(balancer::Ejection::none);
-    on_change_(suspect.backend, conf::Duration(0));
+    host.history.come_back(now);
+    host.backend->set_errors(host.error_limit - 1); // the next error ejects it again
+    host.backend->set_ramp_start(now);
+    host.set(balancer::Ejection::none);
+    on_change_(host.backend, conf::Duration(0));
 }
 
 void OutlierDetector::uneject(const balancer::Backend& backend) {
     const auto found = ejected_.find(&backend);
     if (found == ejected_.end() || backend.ejection() == balancer::Ejection::none) return;
-    auto& suspect = *found->second;
-    suspect.timer.cancel();
-    suspect.history.uneject();
-    suspect.backend->set_errors(0);
-    suspect.set(balancer::Ejection::none);
-    on_change_(suspect.backend, conf::Duration(0));
+    auto& host = *found->second;
+    host.timer.cancel();
+    host.history.uneject();
+    host.backend->set_errors(0);
+    host.set(balancer::Ejection::none);
+    on_change_(host.backend, conf::Duration(0));
 }
 
 std::uint64_t OutlierDetector::ejections(const balancer::Backend& backend) const {

@@ -54,7 +54,7 @@ public:
 private:
     struct EjectedHost;
 
-    void come_back(EjectedHost& suspect);
+    void come_back(EjectedHost& host);
 
     boost::asio::io_context& context_;
     OnChange on_change_;

@@ -29,30 +29,31 @@ void PushSession::beat() {
     if (stopped_) return;
     const auto now = Clock::now();
     auto& record = *inputs_.record;
-    if (record.backend().verdict() == Verdict::unknown) silence_.excuse(now); // no beat was expected so far
+    if (record.backend().verdict() == Verdict::unknown) silence_.excuse(now); // no heartbeat was expected so far
     const auto sign = silence_.hear(now);
-    record.take({ProbeOutcome::passed, "beat received"}, {},
+    record.take({ProbeOutcome::passed, "heartbeat received"}, {},
                 sign == Silence::Sign::in_time ? Row::goes_on : Row::begins);
     if (record.backend().verdict() == Verdict::down && silence_.slow_pace()) record.advise(describe_silence());
     if (!listening_) listen();
 }
 
 std::string PushSession::describe_silence() const {
-    auto text = "no beat for " + conf::format(silence_.window());
+    auto text = "no heartbeat for " + conf::format(silence_.window());
     if (const auto pace = silence_.slow_pace())
-        text += "; beats are up to " + conf::format(*pace) + " apart: raise interval or fall, or beat more often";
+        text +=
+            "; heartbeats are up to " + conf::format(*pace) + " apart: raise interval or fall, or send them more often";
     return text;
 }
 
-// Waits for the deadline. A beat only records its time, and the timer checks that time when it expires, so that a beat
-// costs no timer.
+// Waits for the deadline. A heartbeat only records its time, and the timer checks that time when it expires, so that a
+// heartbeat costs no timer.
 void PushSession::listen() {
     listening_ = true;
     timer_.expires_at(together(silence_.deadline()));
     timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
         if (error || self->stopped_) return;
         if (!self->silence_.has_passed(Clock::now())) return self->listen();
-        self->listening_ = false; // until the next beat
+        self->listening_ = false; // until the next heartbeat
         self->inputs_.record->take_silence(self->describe_silence(), self->silence_.window());
     });
 }

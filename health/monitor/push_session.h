@@ -1,4 +1,4 @@
-// Waits for the beats that a backend sends. The backend is down if `fall` intervals pass without a beat.
+// Waits for the heartbeats that a backend sends. The backend is down if `fall` intervals pass without a heartbeat.
 //
 // Thread: the control thread.
 // Lifetime: the same as CheckSession.
@@ -15,8 +15,8 @@ class PushSession final : public CheckSession, public std::enable_shared_from_th
 public:
     explicit PushSession(CheckInputs inputs);
 
-    // A backend that another process or check knew as up is expected to beat. Any other stays unknown or down until its
-    // first beat.
+    // A backend that another process or check knew as up is expected to send heartbeats. Any other stays unknown or
+    // down until its first heartbeat.
     void start() override;
     void stop() override;
     void beat() override;

@@ -17,14 +17,14 @@ void Record::take_silence(std::string reason, std::chrono::steady_clock::duratio
 }
 
 void Record::advise(std::string advice) {
-    health.why = std::move(advice);
-    if (!std::exchange(advised_, true) && on_advice_) on_advice_(backend_, health.why);
+    health.last_failure = std::move(advice);
+    if (!std::exchange(advised_, true) && on_advice_) on_advice_(backend_, health.last_failure);
 }
 
 void Record::note(const ProbeResult& result, std::chrono::steady_clock::duration duration) {
     ++health.checks;
     health.last_check = {std::chrono::system_clock::now(), duration, result.text};
-    if (result.outcome != ProbeOutcome::passed) health.why = result.text;
+    if (result.outcome != ProbeOutcome::passed) health.last_failure = result.text;
     if (result.outcome == ProbeOutcome::failed) ++health.failed_checks;
 }
 

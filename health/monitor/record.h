@@ -19,7 +19,7 @@ namespace weir::health {
 // How the last check of a backend ended.
 struct LastCheck {
     std::chrono::system_clock::time_point at;     // when it ended
-    std::chrono::steady_clock::duration duration; // zero for a pushed beat
+    std::chrono::steady_clock::duration duration; // zero for a pushed heartbeat
     std::string result;                           // a short description: "status 200", or the reason of a failure
 };
 
@@ -27,7 +27,7 @@ struct LastCheck {
 struct Health {
     Progress progress;
     std::uint64_t checks = 0, failed_checks = 0, ejections = 0;
-    std::string why;                                                                // the reason of the last failure
+    std::string last_failure;                                                       // the reason of the last failure
     std::chrono::system_clock::time_point since = std::chrono::system_clock::now(); // when the verdict last changed
     std::optional<LastCheck> last_check;                                            // unset before the first one ends
 };

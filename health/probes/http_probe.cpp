@@ -54,7 +54,7 @@ public:
             if (error) co_return Error("no answer: " + error.message());
             if (status() >= 200 || status() == 101) co_return Result<void>();
         }
-        co_return Error("more than " + std::to_string(max_interim) + " interim answers");
+        co_return Error("more than " + std::to_string(max_interim) + " interim responses");
     }
 
     unsigned status() const { return parser_->get().result_int(); }
@@ -73,12 +73,13 @@ public:
             const auto from = body.size() - std::min(body.size(), text.size() - 1);
             body.append(piece.data(), room - into.size);
             if (body.find(text, from) != std::string::npos) co_return Result<void>();
-            if (error && error != http::error::need_buffer) co_return Error("its body broke off: " + error.message());
+            if (error && error != http::error::need_buffer)
+                co_return Error("the connection failed within the body: " + error.message());
         }
         const bool whole = parser_->is_done();
         // The text itself may be made with variables, and is not shown.
-        co_return Error(whole ? "its body does not contain what expect_body asks for"
-                              : "the first 64KiB of its body do not contain what expect_body asks for");
+        co_return Error(whole ? "the body does not contain expect_body"
+                              : "the first 64KiB of the body do not contain expect_body");
     }
 
 private:

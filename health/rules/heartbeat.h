@@ -2,7 +2,7 @@
 //
 //   OK                                              a sign of life
 //   no OK for interval × fall                       the backend is down
-//   refused, reset, closed, or another answer       a missed beat at once; `fall` of them in a row: down
+//   refused, reset, closed, or another answer       a missed heartbeat at once; `fall` of them in a row: down
 //   no connection within the timeout                no evidence: the responder may sleep behind a full queue
 //
 // One heartbeat is outstanding at a time, until it is answered. A responder that handles one connection at a time, and

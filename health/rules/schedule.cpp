@@ -14,15 +14,15 @@ Milliseconds scaled(Milliseconds span, double by) {
 
 } // namespace
 
-Milliseconds first_delay(Milliseconds interval, double dice) { return scaled(std::min(interval, soon), dice); }
+Milliseconds first_delay(Milliseconds interval, double jitter) { return scaled(std::min(interval, soon), jitter); }
 
-Milliseconds second_delay(Milliseconds interval, double dice) {
+Milliseconds second_delay(Milliseconds interval, double jitter) {
     if (scaled(interval, mean_gap) <= soon) return next_delay(interval, 0, 0);
-    return std::max(scaled(scaled(interval, mean_gap) - soon, dice), Milliseconds(1));
+    return std::max(scaled(scaled(interval, mean_gap) - soon, jitter), Milliseconds(1));
 }
 
-Milliseconds next_delay(Milliseconds interval, double before, double dice) {
-    return std::max(scaled(interval, mean_gap + 0.05 * (dice - before)), Milliseconds(1));
+Milliseconds next_delay(Milliseconds interval, double before, double jitter) {
+    return std::max(scaled(interval, mean_gap + 0.05 * (jitter - before)), Milliseconds(1));
 }
 
 Milliseconds heartbeat_delay(Milliseconds interval, double jitter) {

@@ -14,18 +14,18 @@ namespace weir::health {
 
 using Milliseconds = std::chrono::milliseconds;
 
-// `dice` and `jitter` are random numbers from 0 to 1.
+// `jitter` is random numbers from 0 to 1.
 
 // Returns the delay before the first probe: anywhere within the interval, but at most a second.
-Milliseconds first_delay(Milliseconds interval, double dice);
+Milliseconds first_delay(Milliseconds interval, double jitter);
 
-// Returns the delay from the first probe to the second, with the same `dice` as for the first. If the interval is long,
-// first probes are clustered; this delay spreads their backends over the whole interval.
-Milliseconds second_delay(Milliseconds interval, double dice);
+// Returns the delay from the first probe to the second, with the same `jitter` as for the first. If the interval is
+// long, first probes are clustered; this delay spreads their backends over the whole interval.
+Milliseconds second_delay(Milliseconds interval, double jitter);
 
 // Returns the delay from the start of one probe to the start of the next, 90 % to 100 % of the interval. `before` is
-// the `dice` of the previous probe: jitter does not add up, so evenly distributed backends stay so.
-Milliseconds next_delay(Milliseconds interval, double before, double dice);
+// the `jitter` of the previous probe: jitter does not add up, so evenly distributed backends stay so.
+Milliseconds next_delay(Milliseconds interval, double before, double jitter);
 
 // Returns the delay from the answer to one heartbeat to the next heartbeat, 95 % to 105 % of the interval.
 Milliseconds heartbeat_delay(Milliseconds interval, double jitter);

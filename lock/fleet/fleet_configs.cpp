@@ -95,9 +95,9 @@ Awaitable<Result<std::optional<FleetConfigs::Item>>> FleetConfigs::find(const ch
     std::optional<Item> best;
     for (auto& item : items) {
         if (!item.version.is_same(newest)) continue;
-        const bool stood = item.has_stood || (best && best->has_stood); // a server may have missed it
+        const bool passed = item.passed_canary || (best && best->passed_canary); // a server may have missed it
         best = std::move(item);
-        best->has_stood = stood;
+        best->passed_canary = passed;
     }
     co_return best;
 }

@@ -21,7 +21,7 @@ public:
     struct Item {
         FleetVersion version;
         std::string text;
-        bool has_stood = false; // whether it passed its canary window on any machine
+        bool passed_canary = false; // whether it passed its canary window on any machine
     };
 
     FleetConfigs(std::shared_ptr<RedisQuorum> servers, const std::string& fleet);

@@ -21,7 +21,7 @@ std::string list_names(const std::vector<std::string>& names) {
 } // namespace
 
 std::string describe_drift(const FleetView& view) {
-    if (!view.holder.empty() || !view.beside.empty()) return {};
+    if (!view.holder.empty() || !view.parallel.empty()) return {};
     std::map<std::string, std::vector<std::string>> by_hash;
     for (const auto& member : view.members) {
         if (member.state == MemberState::watching) return {};

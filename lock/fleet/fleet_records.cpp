@@ -11,7 +11,7 @@ namespace {
 
 // Members are a hash of texts, and a sorted set of the times of their last heartbeats by the server's clock. The script
 // also counts the different configurations that they run; quotes within other fields of a member are escaped.
-constexpr const char* tell_script = R"(
+constexpr const char* heartbeat_script = R"(
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
@@ -79,12 +79,12 @@ redis.call('LTRIM', KEYS[2], 0, 49)
 return 1
 )";
 
-constexpr const char* opinion_script = R"(
+constexpr const char* verdict_script = R"(
 return {redis.call('HGET', KEYS[1], ARGV[1]) or '', tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or '0')}
 )";
 
 // The server remembers for a month that the configuration was unbanned, so that machines that were offline learn of it.
-constexpr const char* forgive_script = R"(
+constexpr const char* unban_script = R"(
 local fence = math.max(1, tonumber(redis.call('GET', KEYS[4]) or '0'), tonumber(redis.call('HGET', KEYS[5], 'fence') or '0'))
 redis.call('HSET', KEYS[3], ARGV[1], string.format('%.0f', fence))
 redis.call('EXPIRE', KEYS[3], 2592000)
@@ -117,27 +117,28 @@ std::string key_prefix(const std::string& fleet) { return "weir:{" + fleet + "}:
 FleetRecords::FleetRecords(std::shared_ptr<RedisQuorum> servers, const std::string& fleet)
     : prefix_(key_prefix(fleet)), servers_(std::move(servers)) {}
 
-Awaitable<Result<HeartbeatReply>> FleetRecords::tell(FleetMember member) {
+Awaitable<Result<HeartbeatReply>> FleetRecords::send_heartbeat(FleetMember member) {
     const std::vector<std::string> words{
-        tell_script,     "5",         key("members"), key("seen"),     key("fence"),
-        key("versions"), key("lock"), member.name,    to_text(member), std::to_string(member_life.count())};
+        heartbeat_script, "5",         key("members"), key("seen"),     key("fence"),
+        key("versions"),  key("lock"), member.name,    to_text(member), std::to_string(member_life.count())};
     const auto replies = co_await servers_->run(words, Urgency::when_due);
     if (!replies) co_return replies.error();
-    HeartbeatReply news;
+    HeartbeatReply result;
     std::vector<FleetVersion> versions;
     std::map<std::string, std::size_t> holders;
     for (const auto& reply : *replies) {
         if (reply.items.size() != 4) continue;
         ++holders[holder_of(reply.items[2].text)];
-        news.fence = std::max(news.fence, static_cast<std::uint64_t>(reply.items[0].number));
-        news.texts = std::max(news.texts, static_cast<std::size_t>(std::max<std::int64_t>(0, reply.items[3].number)));
+        result.fence = std::max(result.fence, static_cast<std::uint64_t>(reply.items[0].number));
+        result.texts =
+            std::max(result.texts, static_cast<std::size_t>(std::max<std::int64_t>(0, reply.items[3].number)));
         if (auto version = version_from(reply.items[1].text)) versions.push_back(std::move(*version));
     }
-    news.newest = newest_of(versions);
+    result.newest = newest_of(versions);
     // A token on a minority of the servers belongs to an attempt that failed, or to a lease that is being released.
     for (const auto& [holder, count] : holders)
-        if (count > replies->size() / 2) news.holder = holder;
-    co_return news;
+        if (count > replies->size() / 2) result.holder = holder;
+    co_return result;
 }
 
 Awaitable<Result<void>> FleetRecords::leave(std::string name) {
@@ -147,7 +148,7 @@ Awaitable<Result<void>> FleetRecords::leave(std::string name) {
     co_return Result<void>();
 }
 
-Awaitable<Result<void>> FleetRecords::begin(FleetChange change, Going going) {
+Awaitable<Result<void>> FleetRecords::begin(FleetChange change, ChangeKind kind) {
     change.verdict = ChangeVerdict::begun;
     const std::vector<std::string> words{begin_script,
                                          "2",
@@ -156,14 +157,14 @@ Awaitable<Result<void>> FleetRecords::begin(FleetChange change, Going going) {
                                          std::to_string(change.fence),
                                          change.hash,
                                          to_text(change),
-                                         going == Going::beside ? "beside" : "first"};
+                                         kind == ChangeKind::parallel ? "beside" : "first"};
     co_return co_await servers_->agree(words);
 }
 
 Awaitable<Result<void>> FleetRecords::finish(FleetChange change) {
     std::string bad;
     if (change.verdict == ChangeVerdict::bad)
-        bad = to_text(FleetBad{change.hash, change.why, change.member, change.at});
+        bad = to_text(FleetBad{change.hash, change.reason, change.member, change.at});
     const std::vector<std::string> words{finish_script,
                                          "6",
                                          key("applied"),
@@ -179,22 +180,22 @@ Awaitable<Result<void>> FleetRecords::finish(FleetChange change) {
     co_return co_await servers_->agree(words);
 }
 
-Awaitable<Result<FleetVerdict>> FleetRecords::opinion(std::string hash) {
-    const std::vector<std::string> words{opinion_script, "2", key("bad"), key("forgiven"), hash};
+Awaitable<Result<FleetVerdict>> FleetRecords::verdict(std::string hash) {
+    const std::vector<std::string> words{verdict_script, "2", key("bad"), key("forgiven"), hash};
     const auto replies = co_await servers_->run(words);
     if (!replies) co_return replies.error();
-    FleetVerdict opinion;
+    FleetVerdict verdict;
     for (const auto& reply : *replies) {
         if (reply.items.size() != 2) continue;
-        if (!opinion.bad) opinion.bad = bad_from(reply.items[0].text);
-        opinion.forgiven_fence = std::max(opinion.forgiven_fence,
+        if (!verdict.bad) verdict.bad = bad_from(reply.items[0].text);
+        verdict.unbanned_fence = std::max(verdict.unbanned_fence,
                                           static_cast<std::uint64_t>(std::max<std::int64_t>(0, reply.items[1].number)));
     }
-    if (opinion.bad) opinion.forgiven_fence = 0;
-    co_return opinion;
+    if (verdict.bad) verdict.unbanned_fence = 0;
+    co_return verdict;
 }
 
-Awaitable<bool> FleetRecords::has_stood(std::string hash) {
+Awaitable<bool> FleetRecords::passed_canary(std::string hash) {
     const std::vector<std::string> words{stood_script, "1", key("applied"), hash};
     const auto replies = co_await servers_->run(words);
     if (!replies) co_return false;
@@ -205,8 +206,8 @@ Awaitable<bool> FleetRecords::has_stood(std::string hash) {
     co_return last.second;
 }
 
-Awaitable<Result<std::uint64_t>> FleetRecords::forgive(std::string hash) {
-    const std::vector<std::string> words{forgive_script,  "5",          key("bad"),     key("bad_fences"),
+Awaitable<Result<std::uint64_t>> FleetRecords::unban(std::string hash) {
+    const std::vector<std::string> words{unban_script,    "5",          key("bad"),     key("bad_fences"),
                                          key("forgiven"), key("fence"), key("applied"), hash};
     co_return co_await servers_->count(words);
 }

@@ -17,7 +17,7 @@
 namespace weir::lock {
 
 // Whether a change is the first of its configuration, or runs in parallel with others of the same configuration.
-enum class Going { first, beside };
+enum class ChangeKind { first, parallel };
 
 class FleetRecords {
 public:
@@ -27,23 +27,23 @@ public:
     FleetRecords(std::shared_ptr<RedisQuorum> servers, const std::string& fleet);
 
     // Sends a heartbeat of this member; the reply carries the fleet's current state.
-    Awaitable<Result<HeartbeatReply>> tell(FleetMember member);
+    Awaitable<Result<HeartbeatReply>> send_heartbeat(FleetMember member);
     Awaitable<Result<void>> leave(std::string name);
 
     // Records that a change is about to be applied. Fails with `lost` if a higher fence or another configuration under
     // this fence has begun; and, if it is to run in parallel, if the last change is of another configuration or has not
     // passed its canary window.
-    Awaitable<Result<void>> begin(FleetChange change, Going going = Going::first);
+    Awaitable<Result<void>> begin(FleetChange change, ChangeKind kind = ChangeKind::first);
     // Records how a change ended. A bad configuration goes on the denylist, whatever its fence. Fails with `lost` if a
     // later change of another configuration has begun, or if this configuration has been found bad.
     Awaitable<Result<void>> finish(FleetChange change);
 
-    Awaitable<Result<FleetVerdict>> opinion(std::string hash);
+    Awaitable<Result<FleetVerdict>> verdict(std::string hash);
     // Returns whether this configuration is the last that was begun anywhere and has passed its canary window, so that
     // others may apply it in parallel. Returns false if a majority of the servers cannot be reached.
-    Awaitable<bool> has_stood(std::string hash);
+    Awaitable<bool> passed_canary(std::string hash);
     // Removes the configuration from the denylist; returns 1 if it was on it.
-    Awaitable<Result<std::uint64_t>> forgive(std::string hash);
+    Awaitable<Result<std::uint64_t>> unban(std::string hash);
     Awaitable<Result<FleetView>> view();
     // Removes the lock from its holder and records that among the changes. Returns 1 if the lock was held.
     Awaitable<Result<std::uint64_t>> break_lock(FleetChange note);

@@ -51,12 +51,12 @@ public:
         return *this;
     }
     // Optional fields, which older members do not send, keep their values if they are missing.
-    Reader& flag_if_told(const char* key, bool& into) {
+    Reader& optional_flag(const char* key, bool& into) {
         if (const auto* found = find(key); found && found->is_bool()) into = found->as_bool();
         return *this;
     }
-    Reader& text_if_told(const char* key, std::string& into) { return find(key) ? text(key, into) : *this; }
-    template <class T> Reader& number_if_told(const char* key, T& into) {
+    Reader& optional_text(const char* key, std::string& into) { return find(key) ? text(key, into) : *this; }
+    template <class T> Reader& optional_number(const char* key, T& into) {
         return find(key) ? number(key, into) : *this;
     }
     // Reads one of `words`; any other word leaves `into` unchanged.
@@ -102,14 +102,14 @@ std::string to_text(const FleetMember& m) {
                                         {"fence", m.fence},
                                         {"state", to_word(m.state)},
                                         {"healthy", m.healthy},
-                                        {"given", m.given},
-                                        {"takes_given", m.takes_given},
+                                        {"given", m.pushed_version},
+                                        {"takes_given", m.takes_pushed},
                                         {"refused", m.refused},
-                                        {"why", m.why}});
+                                        {"why", m.reason}});
 }
 
 std::string to_text(const FleetBad& b) {
-    return json::serialize(json::object{{"hash", b.hash}, {"why", b.why}, {"author", b.author}, {"since", b.since}});
+    return json::serialize(json::object{{"hash", b.hash}, {"why", b.reason}, {"author", b.author}, {"since", b.since}});
 }
 
 std::string to_text(const FleetChange& c) {
@@ -117,7 +117,7 @@ std::string to_text(const FleetChange& c) {
                                         {"hash", c.hash},
                                         {"member", c.member},
                                         {"verdict", to_word(c.verdict)},
-                                        {"why", c.why},
+                                        {"why", c.reason},
                                         {"at", c.at},
                                         {"took_ms", c.took_ms}});
 }
@@ -131,22 +131,22 @@ std::optional<FleetMember> member_from(std::string_view text) {
     Reader reader(text);
     reader.text("name", m.name).text("version", m.version).text("hash", m.hash).word("state", m.state, states);
     reader.number("fence", m.fence).number("healthy", m.healthy);
-    reader.number_if_told("given", m.given).flag_if_told("takes_given", m.takes_given);
-    reader.text_if_told("refused", m.refused).text_if_told("why", m.why);
+    reader.optional_number("given", m.pushed_version).optional_flag("takes_given", m.takes_pushed);
+    reader.optional_text("refused", m.refused).optional_text("why", m.reason);
     return reader.is_well() ? std::optional(m) : std::nullopt;
 }
 
 std::optional<FleetBad> bad_from(std::string_view text) {
     FleetBad b;
     Reader reader(text);
-    reader.text("hash", b.hash).text("why", b.why).text("author", b.author).number("since", b.since);
+    reader.text("hash", b.hash).text("why", b.reason).text("author", b.author).number("since", b.since);
     return reader.is_well() ? std::optional(b) : std::nullopt;
 }
 
 std::optional<FleetChange> change_from(std::string_view text) {
     FleetChange c;
     Reader reader(text);
-    reader.text("hash", c.hash).text("member", c.member).word("verdict", c.verdict, verdicts).text("why", c.why);
+    reader.text("hash", c.hash).text("member", c.member).word("verdict", c.verdict, verdicts).text("why", c.reason);
     reader.number("fence", c.fence).number("at", c.at).number("took_ms", c.took_ms);
     return reader.is_well() ? std::optional(c) : std::nullopt;
 }

@@ -27,16 +27,16 @@ struct FleetMember {
     std::string name, version, hash;
     std::uint64_t fence = 0; // of the change that applied its configuration
     MemberState state = MemberState::unknown;
-    std::uint32_t healthy = 0;  // percentage of its backends that are healthy
-    std::uint64_t given = 0;    // the number of the pushed version that it read last
-    bool takes_given = false;   // whether it takes its configuration from the fleet instead of its own file
-    std::string refused, why;   // the hash of the last configuration and the error, if it refused that configuration
-    std::int64_t silent_ms = 0; // time since its last heartbeat
+    std::uint32_t healthy = 0;        // percentage of its backends that are healthy
+    std::uint64_t pushed_version = 0; // the number of the pushed version that it read last
+    bool takes_pushed = false;        // whether it takes its configuration from the fleet instead of its own file
+    std::string refused, reason; // the hash of the last configuration and the error, if it refused that configuration
+    std::int64_t silent_ms = 0;  // time since its last heartbeat
 };
 
 struct FleetBad {
-    std::string hash, why, author; // `author` is the member that rolled it back
-    std::int64_t since = 0;        // Unix time
+    std::string hash, reason, author; // `author` is the member that rolled it back
+    std::int64_t since = 0;           // Unix time
 };
 
 // Whether a fleet considers a configuration bad.
@@ -44,14 +44,14 @@ struct FleetVerdict {
     std::optional<FleetBad> bad;
     // If not 0, the configuration was unbanned: it may be tried again if it was found bad under this fence or a lower
     // one.
-    std::uint64_t forgiven_fence = 0;
+    std::uint64_t unbanned_fence = 0;
 };
 
 struct FleetChange {
     std::uint64_t fence = 0;
     std::string hash, member;
     ChangeVerdict verdict = ChangeVerdict::unknown;
-    std::string why;
+    std::string reason;
     std::int64_t at = 0; // Unix time
     std::int64_t took_ms = 0;
 };
@@ -81,8 +81,8 @@ struct FleetView {
     std::vector<FleetVersion> versions; // newest first
     std::string holder;                 // the holder of the lock; empty if it is free
     std::int64_t held_for_ms = 0, lease_left_ms = 0;
-    std::vector<std::string> beside; // the holders of further slots of the lock
-    std::uint64_t fence = 0;         // the highest fence of any lease
+    std::vector<std::string> parallel; // the holders of further slots of the lock
+    std::uint64_t fence = 0;           // the highest fence of any lease
 };
 
 // Returns the newest of the versions that several servers hold: the one with the highest number and, among versions

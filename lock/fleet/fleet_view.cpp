@@ -75,7 +75,7 @@ FleetView view_from(const RedisReply& reply, std::chrono::milliseconds life) {
         if (auto change = change_from(item.text)) view.changes.push_back(std::move(*change));
     for (const auto& item : items[9].items)
         if (auto version = version_from(item.text)) view.versions.push_back(std::move(*version));
-    for (const auto& item : items[10].items) view.beside.push_back(holder_of(item.text));
+    for (const auto& item : items[10].items) view.parallel.push_back(holder_of(item.text));
     return view;
 }
 
@@ -89,7 +89,7 @@ void merge(FleetView& into, FleetView other) {
     if (into.holder.empty() || other.fence > into.fence) {
         into.holder = other.holder;
         into.held_for_ms = other.held_for_ms;
-        into.beside = std::move(other.beside);
+        into.parallel = std::move(other.parallel);
         into.lease_left_ms = other.lease_left_ms;
     }
     into.fence = std::max(into.fence, other.fence);

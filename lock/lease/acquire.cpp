@@ -13,13 +13,13 @@ namespace weir::lock {
 namespace asio = boost::asio;
 
 Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
-                                 std::function<double()> dice, std::function<bool()> is_over) {
+                                 std::function<double()> jitter, std::function<bool()> is_over) {
     asio::steady_timer pause(co_await asio::this_coro::executor);
     const auto give_up = Clock::now() + wait;
     for (unsigned attempt = 1;; ++attempt) {
         auto result = co_await lock.try_acquire(holder);
         if (result) co_return result;
-        const auto delay = backoff(attempt, dice());
+        const auto delay = backoff(attempt, jitter());
         if (Clock::now() + delay >= give_up || (is_over && is_over())) {
             if (result.error() == LockError::held) co_return LockError::timed_out;
             co_return result.error();
@@ -54,14 +54,15 @@ bool LeaseRenewer::is_held() const { return !state_->lost && Clock::now() < stat
 
 std::string LeaseRenewer::loss() const {
     if (is_held()) return {};
-    if (state_->lost) return "it had expired when it was to be renewed, or it was broken or taken over";
-    if (state_->problem.empty()) return "it expired before it was renewed: this process was suspended or held up";
-    return "it expired because it could not be renewed: " + state_->problem;
+    if (state_->lost) return "the lease expired before it was renewed, or the lock was broken or taken over";
+    if (state_->problem.empty())
+        return "the lease expired before it was renewed: this process was suspended or delayed";
+    return "the lease expired because it could not be renewed: " + state_->problem;
 }
 
 std::uint64_t LeaseRenewer::fence() const { return state_->lease.fence; }
 
-unsigned LeaseRenewer::place() const { return state_->lease.place; }
+unsigned LeaseRenewer::slot() const { return state_->lease.slot; }
 
 Awaitable<void> LeaseRenewer::keep(std::shared_ptr<State> state) {
     const auto ttl = state->lock->ttl();

@@ -16,10 +16,10 @@
 namespace weir::lock {
 
 // Tries to take the lock until it succeeds, `wait` is over or `is_over` returns true. The pauses between attempts back
-// off, with jitter drawn by `dice` (0 to 1) so that waiting callers do not retry in step. On failure returns
+// off, with jitter drawn by `jitter` (0 to 1) so that waiting callers do not retry in step. On failure returns
 // `timed_out` if the last attempt found the lock held, and otherwise the error of that attempt.
 Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
-                                 std::function<double()> dice, std::function<bool()> is_over = {});
+                                 std::function<double()> jitter, std::function<bool()> is_over = {});
 
 // Renews a lease every third of its time to live until the lease is released or lost.
 class LeaseRenewer {
@@ -33,7 +33,7 @@ public:
     bool is_held() const;
     std::string loss() const; // the reason why the lease was lost; empty while it is held
     std::uint64_t fence() const;
-    unsigned place() const; // the slot, if the lock has several (ParallelSlots)
+    unsigned slot() const; // the slot, if the lock has several (ParallelSlots)
 
     // Stops renewing the lease and releases it.
     Awaitable<void> release();

@@ -9,8 +9,8 @@
 namespace weir::lock {
 
 // Returns the pause after the failure of attempt number `attempt` (from 1). It starts at 25 ms and doubles up to
-// `longest`; half of it is jitter drawn by `dice` (0 to 1), so that waiting callers do not retry in step.
-std::chrono::milliseconds backoff(unsigned attempt, double dice,
+// `longest`; half of it is jitter drawn by `jitter` (0 to 1), so that waiting callers do not retry in step.
+std::chrono::milliseconds backoff(unsigned attempt, double jitter,
                                   std::chrono::milliseconds longest = std::chrono::milliseconds(400));
 
 // Schedules reconnection attempts to a server: immediately after a success, with exponential backoff after failures.
@@ -21,7 +21,7 @@ public:
 
     bool may_try(Clock::time_point now) const { return now >= not_before_; }
     Clock::duration left(Clock::time_point now) const { return not_before_ - now; }
-    void failed(Clock::time_point now, double dice) { not_before_ = now + backoff(++failures_, dice, longest); }
+    void failed(Clock::time_point now, double jitter) { not_before_ = now + backoff(++failures_, jitter, longest); }
     void succeeded() { *this = {}; }
 
 private:

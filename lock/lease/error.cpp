@@ -10,10 +10,11 @@ public:
     const char* name() const noexcept override { return "lock"; }
     std::string message(int value) const override {
         switch (static_cast<LockError>(value)) {
-        case LockError::held: return "held by another";
+        case LockError::held: return "held by another machine or process";
         case LockError::unavailable: return "unavailable";
         case LockError::lost: return "lost";
-        case LockError::timed_out: return "held by others for too long";
+        case LockError::timed_out:
+            return "timed out: it is still held by another machine or process (reload.lock.wait)";
         }
         return "unknown";
     }

@@ -36,7 +36,7 @@ Result<Held> take(const std::string& path, const FenceStore& fences) {
     const auto fence = last ? *last + 1 : 0;
     const auto raised = last ? fences.raise(fence) : last.error();
     if (raised) return Held{std::move(fd), fence};
-    return unavailable("the fence beside " + path, raised.error().message());
+    return unavailable("the fence file next to " + path, raised.error().message());
 }
 
 Awaitable<Result<Held>> take_there(std::string state_dir) {

@@ -28,7 +28,7 @@ struct Lease {
     std::uint64_t fence = 0;
     std::string token;          // unique to this lease
     Clock::time_point deadline; // the lease is invalid after this; counted from before the request was sent
-    unsigned place = 1;         // the slot, if the lock has several (ParallelSlots)
+    unsigned slot = 1;          // the slot, if the lock has several (ParallelSlots)
 };
 
 template <class T> using Awaitable = boost::asio::awaitable<T>;

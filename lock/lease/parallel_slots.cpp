@@ -3,19 +3,19 @@
 namespace weir::lock {
 
 ParallelSlots::ParallelSlots(Make make, Count count) : make_(std::move(make)), count_(std::move(count)) {
-    places_.push_back(make_(1));
+    slots_.push_back(make_(1));
 }
 
 Awaitable<Result<Lease>> ParallelSlots::try_acquire(std::string holder) {
     held_ = 0;
-    auto lease = co_await places_[0]->try_acquire(holder);
+    auto lease = co_await slots_[0]->try_acquire(holder);
     if (lease || lease.error() != LockError::held) co_return lease;
     const auto count = co_await count_();
-    for (std::size_t place = 1; place < count; ++place) {
-        if (place == places_.size()) places_.push_back(make_(static_cast<unsigned>(place) + 1));
-        held_ = place;
-        lease = co_await places_[place]->try_acquire(holder);
-        if (lease) lease->place = static_cast<unsigned>(place) + 1;
+    for (std::size_t slot = 1; slot < count; ++slot) {
+        if (slot == slots_.size()) slots_.push_back(make_(static_cast<unsigned>(slot) + 1));
+        held_ = slot;
+        lease = co_await slots_[slot]->try_acquire(holder);
+        if (lease) lease->slot = static_cast<unsigned>(slot) + 1;
         if (lease || lease.error() != LockError::held) co_return lease;
     }
     co_return lease;

@@ -15,7 +15,7 @@ namespace weir::lock {
 
 class ParallelSlots final : public Lock {
 public:
-    using Make = std::function<std::unique_ptr<Lock>(unsigned place)>; // slots count from 1
+    using Make = std::function<std::unique_ptr<Lock>(unsigned slot)>; // slots count from 1
     using Count = std::function<Awaitable<unsigned>()>;
 
     // `count` is called each time the first slot is taken; it returns how many slots the caller may try.
@@ -24,14 +24,14 @@ public:
     Awaitable<Result<Lease>> try_acquire(std::string holder) override;
     Awaitable<Result<void>> renew(Lease& lease) override { return held().renew(lease); }
     Awaitable<void> release(Lease lease) override { return held().release(std::move(lease)); }
-    std::chrono::milliseconds ttl() const override { return places_[0]->ttl(); }
+    std::chrono::milliseconds ttl() const override { return slots_[0]->ttl(); }
 
 private:
-    Lock& held() { return *places_[held_]; }
+    Lock& held() { return *slots_[held_]; }
 
     const Make make_;
     const Count count_;
-    std::vector<std::unique_ptr<Lock>> places_;
+    std::vector<std::unique_ptr<Lock>> slots_;
     std::size_t held_ = 0; // the index of the slot that is held or was tried last
 };
 

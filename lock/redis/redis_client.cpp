@@ -16,17 +16,17 @@ struct Meaning {
     std::string_view word, help;
 };
 constexpr Meaning meanings[] = {
-    {"LOADING", "it is reading its data back: wait"},
-    {"READONLY", "it is a replica: name the master, or ask Sentinels (sentinel://HOST/MASTER)"},
-    {"NOAUTH", "it wants a password: set password (and username) of this server"},
-    {"WRONGPASS", "the username or the password is not right"},
-    {"NOPERM", "its user may not run this: docs/fleet.md lists the rights that it needs"},
-    {"MOVED", "it is one of a cluster and not responsible: name one server that is not of a cluster"},
+    {"LOADING", "it is loading its data: try again later"},
+    {"READONLY", "it is a replica: use the URL of the master, or Sentinels (sentinel://HOST/MASTER)"},
+    {"NOAUTH", "it requires a password: set password (and username) of this server"},
+    {"WRONGPASS", "the username or the password is wrong"},
+    {"NOPERM", "the user lacks a permission: docs/fleet.md lists those that it needs"},
+    {"MOVED", "it is a cluster node that does not serve this key: use a server that is not part of a cluster"},
     {"CLUSTERDOWN", "its cluster is down"},
-    {"MASTERDOWN", "its link with its master is down"},
+    {"MASTERDOWN", "its connection to its master is down"},
     {"OOM", "it is out of memory"},
-    {"MISCONF", "it cannot write its data to the disk, and takes no changes until it can"},
-    {"BUSY", "a script of somebody else's runs: wait"},
+    {"MISCONF", "it cannot write its data to the disk and refuses changes until it can"},
+    {"BUSY", "it is running another client's script: try again later"},
 };
 
 const Meaning* meaning_of(const std::string& error) {
@@ -62,7 +62,7 @@ void RedisClient::begin(Step step) {
 }
 
 std::string RedisClient::state() const {
-    if (step_ == Step::none) return problem_.empty() ? options_.url + ": not asked yet" : problem_;
+    if (step_ == Step::none) return problem_.empty() ? options_.url + ": not contacted yet" : problem_;
     const auto time = to_words(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - step_began_));
     return options_.url + (step_ == Step::connecting ? ": connecting for " : ": no answer for ") + time;
 }
@@ -78,7 +78,7 @@ Awaitable<Result<RedisReply>> RedisClient::call(std::vector<std::string> words) 
     struct End { // also on an exception, because the next call would read the reply of this one
         RedisClient& client;
         const int exceptions = std::uncaught_exceptions();
-        explicit End(RedisClient& whose) : client(whose) {}
+        explicit End(RedisClient& owner) : client(owner) {}
         ~End() {
             if (std::uncaught_exceptions() > exceptions) client.close();
             client.step_ = Step::none;
@@ -140,7 +140,7 @@ Awaitable<Result<void>> RedisClient::find_master(RedisAddress& address) {
         }
         reasons += (reasons.empty() ? "" : "; ") + url + ": " + found.error().message();
     }
-    co_return fail("no Sentinel tells where the master is: " + reasons);
+    co_return fail("no Sentinel knows the address of the master: " + reasons);
 }
 
 // Returns the address of the master that a Sentinel knows.
@@ -154,7 +154,7 @@ Awaitable<Result<RedisAddress>> RedisClient::ask_sentinel(const RedisAddress& se
     close();
     if (!reply) co_return reply.error();
     if (reply->type == RedisReply::Type::error) co_return Error(explain(reply->text));
-    if (reply->items.size() != 2) co_return Error("it knows no master \"" + sentinel.master + "\"");
+    if (reply->items.size() != 2) co_return Error("it does not know the master \"" + sentinel.master + "\"");
     co_return RedisAddress{RedisAddress::Kind::plain, reply->items[0].text, reply->items[1].text, 0, ""};
 }
 
@@ -184,9 +184,9 @@ Awaitable<Result<RedisReply>> RedisClient::exchange(const std::vector<std::strin
         if (!bytes) co_return fail(bytes.error().message());
         const auto state = reader_.feed(*bytes, reply);
         if (state == ReaderState::has_reply) co_return reply;
-        if (state == ReaderState::broken) co_return fail("it does not speak Redis's protocol");
+        if (state == ReaderState::broken) co_return fail("invalid reply: this is not a Redis server");
         if (Clock::now() > end)
-            co_return fail("no whole answer within " +
+            co_return fail("no complete answer within " +
                            to_words(options_.timeout)); // even if the server sends a few bytes at a time
     }
 }

@@ -60,17 +60,9 @@ Awaitable<Result<RedisReply>> RedisLeases::run(std::vector<std::string> words) {
 }
 
 Awaitable<Result<std::uint64_t>> RedisLeases::take(std::string token, std::uint64_t floor) {
-    const std::vector<std::string> words{acquire_script,
-                                         "5",
-                                         own_key("lock"),
-                                         key("fence"),
-                                         own_key("since"),
-                                         key("places"),
-                                         key("applied"),
-                                         token,
-                                         ttl(),
-                                         std::to_string(floor),
-                                         std::to_string(terms_.place)};
+    const std::vector<std::string> words{
+        acquire_script, "5",   own_key("lock"), key("fence"),          own_key("since"),           key("places"),
+        key("applied"), token, ttl(),           std::to_string(floor), std::to_string(terms_.slot)};
     const auto reply = co_await run(words);
     if (!reply) co_return reply.error();
     if (reply->type != RedisReply::Type::number) co_return LockError::held;
@@ -81,14 +73,14 @@ Awaitable<Result<std::uint64_t>> RedisLeases::take(std::string token, std::uint6
 // If the master failed before its replicas have the lease, another machine could take the lock.
 Awaitable<Result<void>> RedisLeases::wait_for_replicas() {
     if (terms_.replicas == 0) co_return Result<void>();
-    const auto patience = server_.timeout / 2;
-    const std::vector<std::string> words{"WAIT", std::to_string(terms_.replicas), std::to_string(patience.count())};
+    const auto wait_timeout = server_.timeout / 2;
+    const std::vector<std::string> words{"WAIT", std::to_string(terms_.replicas), std::to_string(wait_timeout.count())};
     const auto reply = co_await client_.call(words);
     if (!reply) co_return reply.error();
     if (reply->type == RedisReply::Type::number && reply->number >= terms_.replicas) co_return Result<void>();
     co_return Error(LockError::unavailable, server_.url + ": " + std::to_string(reply->number) + " of " +
                                                 std::to_string(terms_.replicas) +
-                                                " replicas have taken the lease (reload.lock.replicas)");
+                                                " replicas have confirmed the lease (reload.lock.replicas)");
 }
 
 Awaitable<Result<std::uint64_t>> RedisLeases::extend(std::string token) {

@@ -13,7 +13,7 @@ struct LeaseTerms {
     std::string fleet = "default";
     std::chrono::milliseconds ttl{15000};
     std::uint32_t replicas = 0; // how many replicas must have a lease before it counts
-    unsigned place = 1;         // the slot, if the lock has several (ParallelSlots)
+    unsigned slot = 1;          // the slot, if the lock has several (ParallelSlots)
 };
 
 class RedisLeases {
@@ -37,7 +37,7 @@ private:
     std::string key(const char* name) const { return "weir:{" + terms_.fleet + "}:" + name; }
     // The key of this slot.
     std::string own_key(const char* name) const {
-        return key(name) + (terms_.place > 1 ? ":" + std::to_string(terms_.place) : "");
+        return key(name) + (terms_.slot > 1 ? ":" + std::to_string(terms_.slot) : "");
     }
     std::string ttl() const { return std::to_string(terms_.ttl.count()); }
 

@@ -14,7 +14,9 @@ std::string make_token(const std::string& holder) {
     return token;
 }
 
-Error fence_error(const Error& error) { return {LockError::unavailable, "the fence in state_dir: " + error.message()}; }
+Error fence_error(const Error& error) {
+    return {LockError::unavailable, "cannot use the fence in state_dir: " + error.message()};
+}
 
 RedisLock::RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms,
                      AsyncFenceStore fences)

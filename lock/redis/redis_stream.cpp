@@ -49,7 +49,7 @@ private:
 };
 
 std::string last_ssl_reason(const boost::system::error_code& error) {
-    return error.category() == asio::error::get_ssl_category() ? error.message() : "the connection broke off";
+    return error.category() == asio::error::get_ssl_category() ? error.message() : "the connection was closed";
 }
 
 } // namespace
@@ -92,7 +92,7 @@ Awaitable<Result<void>> RedisStream::open(RedisAddress address, std::string ca) 
     const TimeLimit limit(link_->socket, nullptr, timeout_);
     const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, token);
     if (limit.passed()) co_return Error("no TLS handshake within " + to_words(timeout_));
-    if (failed) co_return Error("no TLS: " + last_ssl_reason(failed));
+    if (failed) co_return Error("the TLS handshake failed: " + last_ssl_reason(failed));
     co_return Result<void>();
 }
 
@@ -101,7 +101,7 @@ Awaitable<Result<void>> RedisStream::connect(const RedisAddress& address) {
     asio::ip::tcp::resolver resolver(executor_);
     const TimeLimit limit(socket, &resolver, timeout_);
     const auto [unresolved, endpoints] = co_await resolver.async_resolve(address.host, address.port, token);
-    if (unresolved) co_return Error("cannot find " + address.host + ": " + unresolved.message());
+    if (unresolved) co_return Error("cannot resolve " + address.host + ": " + unresolved.message());
     boost::system::error_code error;
     for (const auto& endpoint : endpoints) {
         if (limit.passed()) break; // resolving the name took all the time

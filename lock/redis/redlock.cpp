@@ -90,7 +90,7 @@ Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
     if (is_majority(taken.yes) && !is_majority(raised.yes)) co_return too_few(raised);
     if (is_majority(taken.yes))
         co_return Error(LockError::unavailable,
-                        "the servers took longer to answer than a lease lives (reload.lock.ttl)");
+                        "the servers took longer to answer than the lease lasts (reload.lock.ttl)");
     // If a majority can answer, other machines hold the lock or compete for it at this moment.
     if (is_majority(taken.yes + taken.no)) co_return LockError::held;
     co_return too_few(taken);

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::string_view backends_path = "/api/v1/backends/", beat_path = "/api/v1/beat", plan_path = "/api/v1/plan";
 constexpr std::string_view nothing_to_abort =
-    "there is nothing to abort: no change is in its canary window (weir status shows what is pending)";
+    "nothing to abort: no canary window is open (weir status shows what is pending)";
 constexpr std::size_t max_waiting = 64; // requests that wait for a reload, an abort or a preview
 
 using Edit = std::function<void(Override&)>;
@@ -31,7 +31,8 @@ using Edit = std::function<void(Override&)>;
 // Returns what the state and the weight of a query change in an override; "file" clears one.
 Result<Edit> read_edit(std::string_view target) {
     const auto state = find_parameter(target, "state"), weight = find_parameter(target, "weight");
-    if (!state && !weight) return Error("say state=drain, maint, ready or file, or weight=1 to 256 or file");
+    if (!state && !weight)
+        return Error("the query must contain state=drain, maint, ready or file, or weight=1 to 256 or file");
     Override wanted;
     if (state && *state != "file") {
         const auto parsed = conf::Scalar<conf::AdminState>::parse(*state);
@@ -77,7 +78,8 @@ asio::awaitable<Response> Api::answer(const Request& request) {
 asio::awaitable<Response> Api::route(const Request& request) {
     if (FleetApi::is_meant(request)) co_return co_await fleet_.answer(request);
     if (is_read(request)) co_return show(request);
-    if (request.method() != http::verb::post) co_return refuse(request, 405, "only GET, HEAD and POST");
+    if (request.method() != http::verb::post)
+        co_return refuse(request, 405, "method not allowed: use GET, HEAD or POST");
     const auto path = path_of(request);
     if (path == "/api/v1/reload") co_return co_await reload(request);
     if (path == "/api/v1/reload/abort") co_return co_await abort_reload(request);
@@ -87,7 +89,7 @@ asio::awaitable<Response> Api::route(const Request& request) {
         co_return make(request, answer.status, to_body(answer), "application/json");
     }
     if (path.starts_with(backends_path)) co_return co_await change_backend(request);
-    co_return refuse(request, 404, "there is no such page");
+    co_return refuse(request, 404, "no such resource");
 }
 
 std::optional<BeatAnswer> Api::answer_beat(const proxy::http::RequestHead& head, std::string_view body) const {
@@ -105,21 +107,21 @@ std::optional<BeatAnswer> Api::answer_beat(const proxy::http::RequestHead& head,
 bool Api::is_beat(const RequestHeader& request) { return request.target() == beat_path; }
 
 asio::awaitable<Response> Api::reload(const Request& request) {
-    const auto insist = is_set(request.target(), "force") ? Force::yes : Force::no;
+    const auto force = is_set(request.target(), "force") ? Force::yes : Force::no;
     if (!is_set(request.target(), "wait")) {
-        reloader_.request(ReloadTrigger::command, insist);
+        reloader_.request(ReloadTrigger::command, force);
         co_return make_json(request, 202, json::object{{"verdict", "requested"}});
     }
-    if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests wait for a reload already");
+    if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests are already waiting for a reload");
     ++waiting_;
-    const auto report = co_await reloader_.request_and_wait(ReloadTrigger::command, insist);
+    const auto report = co_await reloader_.request_and_wait(ReloadTrigger::command, force);
     --waiting_;
     co_return make_json(request, report.is_success() ? 200 : 409, to_json(report));
 }
 
 // Ends the open canary window, waits for the rollback and answers with its report.
 asio::awaitable<Response> Api::abort_reload(const Request& request) {
-    if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests wait for a reload already");
+    if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests are already waiting for a reload");
     ++waiting_;
     const auto report = co_await reloader_.abort();
     --waiting_;
@@ -130,7 +132,7 @@ asio::awaitable<Response> Api::abort_reload(const Request& request) {
 // The body is a configuration with all its files (conf/store/last_good.h). If it is empty, the preview is of the file
 // that a reload would read.
 asio::awaitable<Response> Api::plan(const Request& request) {
-    if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests wait for a reload already");
+    if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests are already waiting for a reload");
     std::vector<conf::SourceFile> files;
     if (!request.body().empty()) {
         auto bundle = conf::last_good_from(request.body());
@@ -145,7 +147,7 @@ asio::awaitable<Response> Api::plan(const Request& request) {
 
 // /api/v1/backends/POOL/BACKEND?state=…&weight=…
 asio::awaitable<Response> Api::change_backend(const Request& request) {
-    if (upgrading_ || leaving_) co_return refuse(request, 503, "an upgrade is under way: try again");
+    if (upgrading_ || leaving_) co_return refuse(request, 503, "an upgrade is in progress: try again later");
     const std::string_view target = request.target();
     const auto path = target.substr(0, target.find('?')).substr(backends_path.size());
     const auto slash = path.find('/');
@@ -157,7 +159,7 @@ asio::awaitable<Response> Api::change_backend(const Request& request) {
     bool known = pool && backend;
     if (known) known = co_await runtime_.set_override(*pool, *backend, *edit);
     if (!known) co_return refuse(request, 404, "there is no backend " + std::string(path));
-    spdlog::info("backend {}/{} is changed at run time: {}", *pool, *backend, query.substr(1));
+    spdlog::info("backend {}/{} changed at run time: {}", *pool, *backend, query.substr(1));
     co_return make_json(request, 200, backend_status(runtime_, *pool, *backend));
 }
 
@@ -169,7 +171,7 @@ Response Api::show(const Request& request) const {
         return make(request, 200, metrics(runtime_, reloader_), "text/plain; version=0.0.4; charset=utf-8");
     if (path == "/api/v1/status") return make_json(request, 200, status(runtime_, reloader_, started_));
     if (path == "/api/v1/config") return make_json(request, 200, to_json(conf::describe(runtime_.snapshot()->config)));
-    return refuse(request, 404, "there is no such page");
+    return refuse(request, 404, "no such resource");
 }
 
 } // namespace weir::proxy::admin

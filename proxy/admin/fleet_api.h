@@ -26,11 +26,11 @@ private:
 
     boost::asio::awaitable<Response> show(const Request& request, Records records);
     boost::asio::awaitable<Response> break_lock(const Request& request, Records records);
-    boost::asio::awaitable<Response> forgive(const Request& request, Records records);
+    boost::asio::awaitable<Response> unban(const Request& request, Records records);
     boost::asio::awaitable<Response> push(const Request& request, Records records, Configs configs);
     boost::asio::awaitable<Response> roll_back(const Request& request, Records records, Configs configs);
-    boost::asio::awaitable<Response> give(const Request& request, Records records, Configs configs,
-                                          conf::LastGood bundle);
+    boost::asio::awaitable<Response> push_bundle(const Request& request, Records records, Configs configs,
+                                                 conf::LastGood bundle);
 
     Reloader& reloader_;
 };

@@ -23,34 +23,34 @@ json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
                            {"state", to_word(m.state)},
                            {"healthy_percent", m.healthy},
                            {"silent_ms", m.silent_ms},
-                           {"given", m.given},
-                           {"takes_given", m.takes_given},
+                           {"pushed_version", m.pushed_version},
+                           {"takes_pushed", m.takes_pushed},
                            {"refused", m.refused},
-                           {"why", m.why},
+                           {"reason", m.reason},
                            {"same_as_here", m.hash == own_hash}});
     }
     for (const auto& b : view.bad)
-        bad.push_back({{"hash", b.hash}, {"why", b.why}, {"author", b.author}, {"since", to_iso(b.since)}});
+        bad.push_back({{"hash", b.hash}, {"reason", b.reason}, {"author", b.author}, {"since", to_iso(b.since)}});
     for (const auto& c : view.changes)
         changes.push_back({{"fence", c.fence},
                            {"hash", c.hash},
                            {"member", c.member},
                            {"verdict", to_word(c.verdict)},
-                           {"why", c.why},
+                           {"reason", c.reason},
                            {"at", to_iso(c.at)},
                            {"took_ms", c.took_ms}});
     for (const auto& v : view.versions)
         versions.push_back({{"version", v.number}, {"hash", v.hash}, {"author", v.author}, {"at", to_iso(v.at)}});
     json::object lock{{"held", !view.holder.empty()}, {"fence", view.fence}};
-    lock["beside"] = json::array(view.beside.begin(), view.beside.end());
+    lock["parallel_holders"] = json::array(view.parallel.begin(), view.parallel.end());
     if (!view.holder.empty()) {
         lock["holder"] = view.holder;
         lock["held_for_ms"] = view.held_for_ms;
         lock["lease_left_ms"] = view.lease_left_ms;
     }
     return {
-        {"lock", std::move(lock)},        {"drift", hashes.size() > 1},  {"drift_warning", lock::describe_drift(view)},
-        {"members", std::move(members)},  {"known_bad", std::move(bad)}, {"changes", std::move(changes)},
+        {"lock", std::move(lock)},        {"drift", hashes.size() > 1}, {"drift_warning", lock::describe_drift(view)},
+        {"members", std::move(members)},  {"denylist", std::move(bad)}, {"changes", std::move(changes)},
         {"versions", std::move(versions)}};
 }
 

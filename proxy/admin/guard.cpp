@@ -44,7 +44,7 @@ Verdict check_caller(const Caller& caller, const AccessRules& rules, Protection 
     const auto refuse = [&](int status, const char* reason) { return Verdict{status, reason, access}; };
     if (protection == Protection::credential && access == Access::none)
         return refuse(401, caller.authorization.empty()
-                               ? "a token is needed: send the header Authorization: Bearer TOKEN"
+                               ? "a token is required: send the header Authorization: Bearer TOKEN"
                                : "the token is wrong: it is neither the one of admin.token_file nor the one of "
                                  "admin.read_token_file");
     // A browser that reached the API through a foreign name has no token and cannot sign a heartbeat.
@@ -59,7 +59,7 @@ Verdict check_caller(const Caller& caller, const AccessRules& rules, Protection 
     if (other_site) return refuse(403, "cross-site requests are refused");
     const bool reads = caller.method == "GET" || caller.method == "HEAD";
     if (protection == Protection::credential && access == Access::read && !reads)
-        return refuse(403, "this token may only read: use the one of admin.token_file to change something");
+        return refuse(403, "this token is read-only: use the token of admin.token_file to change something");
     return refuse(200, "");
 }
 

@@ -36,8 +36,8 @@ Response make_json(const Request& request, int status, const json::value& body) 
     return make(request, status, json::serialize(body) + "\n", "application/json");
 }
 
-Response refuse(const Request& request, int status, std::string_view why) {
-    auto response = make_json(request, status, json::object{{"error", why}});
+Response refuse(const Request& request, int status, std::string_view reason) {
+    auto response = make_json(request, status, json::object{{"error", reason}});
     if (status == 401) response.set(http::field::www_authenticate, "Bearer realm=\"weir\"");
     if (status == 405) response.set(http::field::allow, "GET, HEAD, POST");
     if (status == 503) response.set(http::field::retry_after, "1");

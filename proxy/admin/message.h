@@ -28,6 +28,6 @@ std::string current_date();
 Response make(const Request& request, int status, std::string body, const char* type);
 Response make_json(const Request& request, int status, const boost::json::value& body);
 // Returns an {"error": "…"} response with the header fields that the status requires.
-Response refuse(const Request& request, int status, std::string_view why);
+Response refuse(const Request& request, int status, std::string_view reason);
 
 } // namespace weir::proxy::admin

@@ -23,8 +23,8 @@ void write_listeners(Exposition& out, const Listeners& listeners) {
             out.sample({{"listener", listener->config.name}}, total(*listener->stats, member));
     };
     each("weir_connections_total", "counter", "Client connections accepted.", &ListenerCounters::connections);
-    each("weir_connections_active", "gauge", "Client connections open now.", &ListenerCounters::active);
-    each("weir_proxy_headers_refused_total", "counter", "Connections closed for want of a legal PROXY header.",
+    each("weir_connections_active", "gauge", "Open client connections.", &ListenerCounters::active);
+    each("weir_proxy_headers_refused_total", "counter", "Connections closed because they sent no valid PROXY header.",
          &ListenerCounters::proxy_headers_refused);
     each("weir_received_bytes_total", "counter", "Bytes received from clients.", &ListenerCounters::bytes_in);
     each("weir_sent_bytes_total", "counter", "Bytes sent to clients.", &ListenerCounters::bytes_out);
@@ -40,31 +40,30 @@ void write_backends(Exposition& out, const Runtime& runtime) {
     };
     using balancer::Backend;
     using Counters = balancer::BackendCounters;
-    each("weir_backend_up", "gauge", "1: healthy, 0: ejected or not known yet.",
+    each("weir_backend_up", "gauge", "1 if a backend is healthy, 0 if it is down or its health is not known yet.",
          [](const Backend& b) { return b.verdict() == balancer::Verdict::up; });
-    each("weir_backend_ejected", "gauge", "1 while a backend is out for failing live requests.",
+    each("weir_backend_ejected", "gauge", "1 while a backend is ejected for failing live requests.",
          [](const Backend& b) { return b.ejection() == balancer::Ejection::ejected; });
-    each("weir_backend_outlier_ejections_total", "counter",
-         "How often a backend was put out for failing live requests.",
+    each("weir_backend_outlier_ejections_total", "counter", "Times a backend was ejected for failing live requests.",
          [&](const Backend& b) { return runtime.health().ejector().ejections(b); });
-    each("weir_backend_requests_total", "counter", "Requests or connections given to a backend.",
+    each("weir_backend_requests_total", "counter", "Requests or TCP connections sent to a backend.",
          [](const Backend& b) { return b.total(&Counters::requests); });
-    each("weir_backend_failures_total", "counter", "Tries on a backend that failed.",
+    each("weir_backend_failures_total", "counter", "Failed attempts on a backend.",
          [](const Backend& b) { return b.total(&Counters::failures); });
-    each("weir_backend_errors_total", "counter", "Failures and statuses from 500 on that speak against a backend.",
+    each("weir_backend_errors_total", "counter", "Failed attempts and 5xx responses that count against a backend.",
          [](const Backend& b) { return b.total(&Counters::errors); });
-    each("weir_backend_retries_total", "counter", "Tries on a backend of requests that had failed before.",
+    each("weir_backend_retries_total", "counter", "Retries sent to a backend.",
          [](const Backend& b) { return b.total(&Counters::retries); });
-    each("weir_backend_active", "gauge", "Requests or connections that a backend has now.",
+    each("weir_backend_active", "gauge", "Active requests or TCP connections of a backend.",
          [](const Backend& b) { return b.total(&Counters::active); });
-    each("weir_backend_connections", "gauge", "Connections open to a backend.",
+    each("weir_backend_connections", "gauge", "Open connections to a backend.",
          [](const Backend& b) { return b.total(&Counters::connections); });
-    each("weir_backend_idle_connections", "gauge", "Connections kept idle to a backend.",
+    each("weir_backend_idle_connections", "gauge", "Idle connections to a backend.",
          [](const Backend& b) { return b.total(&Counters::idle); });
     const auto health = [&](const Backend& b) { return runtime.health().monitor().find(b); };
-    each("weir_backend_checks_total", "counter", "Health checks made.",
+    each("weir_backend_checks_total", "counter", "Health checks performed.",
          [&](const Backend& b) { return health(b) ? health(b)->checks : 0; });
-    each("weir_backend_failed_checks_total", "counter", "Health checks failed.",
+    each("weir_backend_failed_checks_total", "counter", "Failed health checks.",
          [&](const Backend& b) { return health(b) ? health(b)->failed_checks : 0; });
     each("weir_backend_ejections_total", "counter", "Times a backend was ejected.",
          [&](const Backend& b) { return health(b) ? health(b)->ejections : 0; });
@@ -77,17 +76,18 @@ void write_workers(Exposition& out, const Runtime& runtime) {
         out.family(name, "counter", help);
         out.sample({}, sum);
     };
-    one("weir_retries_total", "Requests tried on another backend.", &WorkerCounters::retries);
-    one("weir_retries_refused_total", "Retries that the budget did not allow.", &WorkerCounters::retries_refused);
-    one("weir_access_log_dropped_total", "Access log lines lost: the writer could not keep up, or the disk is full.",
+    one("weir_retries_total", "Requests retried on another backend.", &WorkerCounters::retries);
+    one("weir_retries_refused_total", "Retries refused by the retry budget.", &WorkerCounters::retries_refused);
+    one("weir_access_log_dropped_total",
+        "Access log lines dropped because the writer could not keep up or the disk was full.",
         &WorkerCounters::log_lines_dropped, runtime.access_log().lost());
     one("weir_accept_failures_total", "Connections that could not be accepted.", &WorkerCounters::accept_failures);
-    one("weir_connect_shortages_total", "Connections to backends that found no descriptor or memory left at first.",
+    one("weir_connect_shortages_total", "Connections to backends delayed by a lack of file descriptors or memory.",
         &WorkerCounters::shortages);
     std::uint64_t longest = 0;
     for (const auto& worker : runtime.counters()) longest = std::max(longest, worker.longest_adoption_us.read());
     out.family("weir_worker_longest_adoption_seconds", "gauge",
-               "The longest that a new configuration has kept a worker.");
+               "Longest time that a worker took to adopt a new configuration.");
     out.sample({}, static_cast<double>(longest) / 1e6);
 }
 
@@ -102,16 +102,17 @@ void write_reload(Exposition& out, const Runtime& runtime, const Reloader& reloa
     out.sample({{"verdict", "unchanged"}}, reloader.counts().unchanged);
     out.sample({{"verdict", "refused"}}, reloader.counts().refused);
     out.sample({{"verdict", "rolled_back"}}, reloader.counts().rolled_back);
-    out.sample({{"verdict", "stuck"}}, reloader.counts().stuck);
-    out.family("weir_reload_last_success", "gauge", "1 unless the last reload was refused or rolled back.");
+    out.sample({{"verdict", "rollback_failed"}}, reloader.counts().rollback_failed);
+    out.family("weir_reload_last_success", "gauge",
+               "1 if the last reload succeeded, 0 if it was refused or rolled back.");
     out.sample({}, std::uint64_t{last.is_success()});
-    out.family("weir_reload_last_time_seconds", "gauge", "When the last reload ended, as Unix time.");
+    out.family("weir_reload_last_time_seconds", "gauge", "Unix time of the end of the last reload.");
     out.sample({}, seconds(last.at));
-    out.family("weir_reload_last_duration_seconds", "gauge", "How long the last reload took.");
+    out.family("weir_reload_last_duration_seconds", "gauge", "Duration of the last reload.");
     out.sample({}, static_cast<double>(last.took.count()) / 1e3);
     out.family("weir_config_info", "gauge", "The configuration in force.");
     out.sample({{"hash", runtime.snapshot()->hash}}, std::uint64_t{1});
-    out.family("weir_config_loaded_time_seconds", "gauge", "When the configuration was loaded, as Unix time.");
+    out.family("weir_config_loaded_time_seconds", "gauge", "Unix time at which the configuration was loaded.");
     out.sample({}, seconds(reloader.loaded_at()));
     out.family("weir_lock_held", "gauge", "1 while this process holds the reload lock.");
     out.sample({}, std::uint64_t{reloader.changer().lock_use() == LockUse::held});
@@ -121,10 +122,10 @@ void write_reload(Exposition& out, const Runtime& runtime, const Reloader& reloa
     out.sample({}, reloader.counts().lock_failures);
     const auto& fleet = reloader.changer().fleet();
     if (!fleet.records()) return;
-    out.family("weir_fleet_reachable", "gauge", "1 while the servers of the fleet's lock answer.");
+    out.family("weir_fleet_reachable", "gauge", "1 while the fleet's lock servers are reachable.");
     out.sample({}, std::uint64_t{fleet.is_reachable()});
     out.family("weir_fleet_fence_alarms_total", "counter",
-               "How often the fleet's fence was found below this machine's: its servers lost their data.");
+               "Times the fleet's fence was below this machine's because its servers had lost data.");
     out.sample({}, fleet.fence_alarms());
 }
 
@@ -132,7 +133,7 @@ void write_reload(Exposition& out, const Runtime& runtime, const Reloader& reloa
 
 std::string metrics(const Runtime& runtime, const Reloader& reloader) {
     Exposition out;
-    out.family("weir_build_info", "gauge", "The version that runs.");
+    out.family("weir_build_info", "gauge", "Version of the running process.");
     out.sample({{"version", version}}, std::uint64_t{1});
     const auto& listeners = runtime.snapshot()->listeners;
     write_traffic(out, *runtime.snapshot());

@@ -23,7 +23,7 @@ const char* word(ReloadVerdict verdict) {
     case ReloadVerdict::unchanged: return "unchanged";
     case ReloadVerdict::refused: return "refused";
     case ReloadVerdict::rolled_back: return "rolled_back";
-    case ReloadVerdict::stuck: return "stuck";
+    case ReloadVerdict::rollback_failed: return "rollback_failed";
     }
     return "";
 }
@@ -59,7 +59,7 @@ json::object watch_status(const ConfigChange& changer) {
 json::array denylist(const Reloader& reloader) {
     json::array denied;
     for (const auto& config : reloader.changer().store().bad())
-        denied.push_back({{"hash", config.hash}, {"since", to_iso(config.since)}, {"why", config.why}});
+        denied.push_back({{"hash", config.hash}, {"since", to_iso(config.since)}, {"reason", config.reason}});
     return denied;
 }
 
@@ -123,8 +123,7 @@ json::object reload_status(const Reloader& reloader, const Runtime& runtime) {
                      {"pending", nullptr},
                      {"window", nullptr},
                      {"watch", watch_status(reloader.changer())},
-                     {"denylist", denylist(reloader)},
-                     {"known_bad", denylist(reloader)}}; // the deprecated name
+                     {"denylist", denylist(reloader)}};
     if (const auto& pending = reloader.pending()) out["pending"] = to_json(*pending);
     if (const auto left = reloader.changer().window().left()) {
         out["watched_for_ms"] = left->count();
@@ -162,11 +161,11 @@ json::object lock_status(const conf::LockSettings& lock, const ConfigChange& cha
 
 json::array overrides_status(const Runtime& runtime) {
     json::array out;
-    for (const auto& [who, order] : runtime.adjustments().operator_overrides.all()) {
-        json::object entry{{"pool", who.first}, {"backend", who.second}, {"address", order.address.text()}};
-        if (order.state) entry["state"] = conf::Scalar<conf::AdminState>::format(*order.state);
-        if (order.weight) entry["weight"] = *order.weight;
-        entry["in_force"] = is_order_in_force(runtime.snapshot()->config, who.first, who.second, order);
+    for (const auto& [key, setting] : runtime.adjustments().operator_overrides.all()) {
+        json::object entry{{"pool", key.first}, {"backend", key.second}, {"address", setting.address.text()}};
+        if (setting.state) entry["state"] = conf::Scalar<conf::AdminState>::format(*setting.state);
+        if (setting.weight) entry["weight"] = *setting.weight;
+        entry["in_force"] = is_override_in_force(runtime.snapshot()->config, key.first, key.second, setting);
         out.push_back(std::move(entry));
     }
     return out;

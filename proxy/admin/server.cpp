@@ -36,14 +36,14 @@ constexpr int backlog = 1024;
 Result<void> remove_dead_socket(const std::string& path) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0) return {}; // nothing there, or bind will report the error
-    if (!S_ISSOCK(info.st_mode)) return Error(path + " is in the way: it is not a socket");
+    if (!S_ISSOCK(info.st_mode)) return Error(path + " already exists and is not a socket");
     asio::io_context context;
     Local::socket other(context);
     boost::system::error_code error;
     other.open(Local(), error);
     if (!error) other.non_blocking(true, error);
     if (!error) other.connect(Local::endpoint(path), error);
-    if (error != asio::error::connection_refused) return Error("another process serves " + path);
+    if (error != asio::error::connection_refused) return Error("another process is listening on " + path);
     ::unlink(path.c_str());
     return {};
 }
@@ -150,7 +150,7 @@ asio::awaitable<void> Server::State::serve(std::shared_ptr<State> state, Socket 
         Host host(*state, id);
         end = co_await Session(state->api, socket, host).run(read);
     } catch (const std::exception& e) { // out of memory
-        spdlog::error("admin API: a request could not be answered: {}", e.what());
+        spdlog::error("admin API: a request failed: {}", e.what());
     }
     state->sockets.erase(id);
     state->table.close(id);

@@ -46,8 +46,8 @@ asio::awaitable<SessionEnd> Session::run(boost::beast::flat_buffer& read) {
         if (body == BodyResult::too_large || body == BodyResult::busy) {
             const bool large = body == BodyResult::too_large;
             auto response = refuse(parser.get(), large ? 413 : 503,
-                                   large ? "the body is larger than this request may have"
-                                         : "too many large requests are being read: try again");
+                                   large ? "the body is too large for this request"
+                                         : "too many large requests are being read: try again later");
             co_await refuse_and_close(std::move(response));
             break;
         }

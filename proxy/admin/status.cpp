@@ -67,7 +67,7 @@ json::object backend_status(const PoolSpec& pool, const MemberSpec& member, cons
                      {"outlier_ejections", runtime.health().ejector().ejections(backend)},
                      {"active", backend.total(&Counters::active)},
                      {"idle", backend.total(&Counters::idle)}};
-    const auto over = runtime.adjustments().order_for(backend.pool(), config, backend.name());
+    const auto over = runtime.adjustments().operator_override_for(backend.pool(), config, backend.name());
     // The configured values, beside those in force.
     out["file"] = {{"state", conf::Scalar<conf::AdminState>::format(config.state)}, {"weight", config.weight}};
     if (!over.is_empty()) {
@@ -75,11 +75,12 @@ json::object backend_status(const PoolSpec& pool, const MemberSpec& member, cons
         if (over.state) out["override"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*over.state);
         if (over.weight) out["override"].as_object()["weight"] = *over.weight;
     }
-    if (const auto wish = runtime.adjustments().agent_overrides.find(backend.pool(), backend.name());
-        !wish.is_empty()) {
-        out["wish"] = json::object(); // requested by the backend's heartbeats
-        if (wish.state) out["wish"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*wish.state);
-        if (wish.weight) out["wish"].as_object()["weight"] = *wish.weight;
+    if (const auto agent_override = runtime.adjustments().agent_overrides.find(backend.pool(), backend.name());
+        !agent_override.is_empty()) {
+        out["agent_override"] = json::object(); // requested by the backend's heartbeats
+        if (agent_override.state)
+            out["agent_override"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*agent_override.state);
+        if (agent_override.weight) out["agent_override"].as_object()["weight"] = *agent_override.weight;
     }
     out["last_errors"] = last_errors(backend);
     if (config.address.is_name()) out["host"] = config.address.text();
@@ -91,7 +92,7 @@ json::object backend_status(const PoolSpec& pool, const MemberSpec& member, cons
     out["ejections"] = health->ejections;
     out["passes_in_a_row"] = health->progress.passes;
     out["failures_in_a_row"] = health->progress.failures;
-    if (!health->why.empty()) out["last_failure"] = health->why;
+    if (!health->last_failure.empty()) out["last_failure"] = health->last_failure;
     if (const auto& last = health->last_check) {
         const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(last->duration);
         out["last_check"] = {{"at", to_iso(last->at)}, {"duration_ms", took.count()}, {"result", last->result}};

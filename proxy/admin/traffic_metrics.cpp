@@ -91,7 +91,7 @@ void write_histogram(Exposition& out, const Labels& labels, const HistogramSum& 
 
 void write_codes(Exposition& out, const Paths& paths) {
     out.family("weir_requests_total", "counter",
-               "HTTP requests answered, by listener, pool, route and status (499: the client left).");
+               "HTTP requests by listener, pool, route and status (499: the client closed the connection).");
     for (const auto& [path, sum] : paths)
         for (std::size_t i = 0; i < sum.codes.size(); ++i)
             if (sum.codes[i]) {
@@ -102,7 +102,7 @@ void write_codes(Exposition& out, const Paths& paths) {
 
 void write_failures(Exposition& out, const Paths& paths) {
     out.family("weir_failures_total", "counter",
-               "HTTP requests and TCP connections that failed, by reason, whatever their status.");
+               "Failed HTTP requests and TCP connections by reason, regardless of their status.");
     for (const auto& [path, sum] : paths)
         for (std::size_t i = 0; i < sum.failures.size(); ++i)
             if (sum.failures[i]) {
@@ -113,7 +113,7 @@ void write_failures(Exposition& out, const Paths& paths) {
 
 void write_response_times(Exposition& out, const Paths& paths) {
     out.family("weir_backend_response_seconds", "histogram",
-               "From sending a request to a backend to the head of its response, by pool.");
+               "Time from sending a request to a backend to the head of its response, by pool.");
     std::map<std::string, HistogramSum> pools;
     for (const auto& [path, sum] : paths) pools[path.pool].add(sum.response_times);
     for (const auto& [pool, histogram] : pools) write_histogram(out, {{"pool", pool}}, histogram);
@@ -125,7 +125,8 @@ void write_traffic(Exposition& out, const Snapshot& snapshot) {
     const auto paths = sum_up(snapshot);
     write_codes(out, paths);
     write_failures(out, paths);
-    out.family("weir_request_duration_seconds", "histogram", "From the request's head to the last byte of its answer.");
+    out.family("weir_request_duration_seconds", "histogram",
+               "Time from the head of a request to the last byte of its response.");
     for (const auto& [path, sum] : paths) write_histogram(out, labels_of(path), sum.durations);
     write_response_times(out, paths);
 }

@@ -90,7 +90,7 @@ std::string run(asio::io_context& context, const AdminRequest& request, Time end
 
 AdminAnswer call_admin(const Endpoint& endpoint, const AdminRequest& request) {
     const auto end = std::chrono::steady_clock::now() + request.timeout;
-    const auto none = "no weir answers at " + endpoint.text();
+    const auto none = "cannot reach weir at " + endpoint.text();
     AdminAnswer answer;
     const auto endpoints = endpoint.resolve(request.timeout);
     if (!endpoints) {
@@ -105,7 +105,8 @@ AdminAnswer call_admin(const Endpoint& endpoint, const AdminRequest& request) {
     const auto problem = run(context, request, end, ended);
     if (!problem.empty()) answer.error = problem;
     else if (!ended)
-        answer.error = none + " within " + conf::format(std::chrono::duration_cast<conf::Duration>(request.timeout)) +
+        answer.error = none + ": no response within " +
+                       conf::format(std::chrono::duration_cast<conf::Duration>(request.timeout)) +
                        "; it may be stopped or overloaded (--timeout sets the limit)";
     else if (!answer.error.empty()) answer.error = none + ": " + answer.error;
     return answer;

@@ -31,15 +31,16 @@ struct Options {
 
 // Commands that need no running process.
 void add_file_commands(CLI::App& app, Options& o) {
-    auto& run_command = *app.add_subcommand("run", "serve a configuration");
+    auto& run_command = *app.add_subcommand("run", "run the proxy with a configuration");
     run_command.add_option("-c,--config", o.start.config, "configuration file [/etc/weir/weir.yaml]");
     run_command.add_flag("--last-good", o.start.last_good,
-                         "where the file is bad, start from the last configuration that worked");
-    run_command.add_option("--state-dir", o.start.state_dir, "where that is, if the file cannot tell");
-    run_command.add_flag("--force", o.start.force, "although this configuration was rolled back before");
+                         "if the file is invalid, start with the last good configuration");
+    run_command.add_option("--state-dir", o.start.state_dir,
+                           "directory of the last good configuration, if the file does not name it");
+    run_command.add_flag("--force", o.start.force, "start even if this configuration is on the denylist");
     run_command.callback([&o] { o.code = run(o.start); });
 
-    auto& check_command = *app.add_subcommand("check", "check a configuration");
+    auto& check_command = *app.add_subcommand("check", "check a configuration file");
     check_command.add_option("-c,--config", o.config, "configuration file [/etc/weir/weir.yaml]");
     check_command.callback([&o] { o.code = check(o.config); });
 
@@ -53,16 +54,17 @@ void add_file_commands(CLI::App& app, Options& o) {
 void add_process_commands(CLI::App& app, Options& o) {
     auto& plan_command = *app.add_subcommand("plan", "show what a reload of a file would change");
     add_target(plan_command, o.target);
-    plan_command.add_flag("--json", o.json, "as JSON");
+    plan_command.add_flag("--json", o.json, "print JSON");
     plan_command.callback([&o] { o.code = plan(o.target, o.output()); });
 
-    auto& reload_command = *app.add_subcommand("reload", "have the running process reload its configuration");
+    auto& reload_command = *app.add_subcommand("reload", "reload the configuration of the running process");
     add_target(reload_command, o.target);
-    reload_command.add_flag("--wait", o.wait, "wait for the verdict, and print it");
-    reload_command.add_flag("--force", o.force,
-                            "although it was rolled back before, or moves the lock away from servers that are gone");
+    reload_command.add_flag("--wait", o.wait, "wait for the verdict and print it");
+    reload_command.add_flag(
+        "--force", o.force,
+        "reload even if the configuration is on the denylist, or moves the lock off unreachable servers");
     reload_command
-        .add_flag("--abort", o.abort, "end the canary window of a change at once, roll it back, and print the verdict")
+        .add_flag("--abort", o.abort, "roll back the change in its canary window at once, and print the verdict")
         ->excludes("--wait", "--force");
     reload_command.callback([&o] {
         if (o.abort) {
@@ -74,7 +76,7 @@ void add_process_commands(CLI::App& app, Options& o) {
 
     auto& status_command = *app.add_subcommand("status", "show the state of the running process");
     add_target(status_command, o.target);
-    status_command.add_flag("--json", o.json, "as JSON");
+    status_command.add_flag("--json", o.json, "print JSON");
     add_watch(status_command, o.watch);
     status_command.callback([&o] { o.code = status(o.target, o.output(), o.watch); });
 }
@@ -87,11 +89,11 @@ void add_backend_commands(CLI::App& app, Options& o) {
         added.add_option("backend", o.name, "POOL/BACKEND")->required();
         added.callback([&o, query] { o.code = change_backend(o.target, o.name, query); });
     };
-    add("drain", "give a backend no new clients; those it has stay", "state=drain");
-    add("maint", "take a backend out; its connections end after the drain time", "state=maint");
-    add("ready", "put a backend back in", "state=ready");
-    add("clear", "have a backend as the file says", "state=file&weight=file");
-    auto& weight_command = *app.add_subcommand("weight", "change a backend's weight");
+    add("drain", "send no new clients to a backend; its present clients stay", "state=drain");
+    add("maint", "take a backend out of service; its connections are closed after the drain timeout", "state=maint");
+    add("ready", "put a backend back into service", "state=ready");
+    add("clear", "reset a backend to the state and weight in the file", "state=file&weight=file");
+    auto& weight_command = *app.add_subcommand("weight", "change the weight of a backend");
     add_target(weight_command, o.target);
     weight_command.add_option("backend", o.name, "POOL/BACKEND")->required();
     weight_command.add_option("weight", o.weight, "1 to 256")->required()->check(CLI::Range(1, 256));
@@ -100,44 +102,45 @@ void add_backend_commands(CLI::App& app, Options& o) {
 
 // Commands that run beside backends.
 void add_agents(CLI::App& app, Options& o) {
-    auto& heartbeat_command = *app.add_subcommand("heartbeat", "answer heartbeats beside a backend");
+    auto& heartbeat_command = *app.add_subcommand("heartbeat", "answer the heartbeats of weir next to a backend");
     heartbeat_command.add_option("--listen", o.listen, "IP:PORT")->required();
     heartbeat_command.callback([&o] { o.code = heartbeat(o.listen); });
 
     auto& beats = o.beats;
-    auto& beat_command = *app.add_subcommand("beat", "send beats for a backend, beside it");
+    auto& beat_command = *app.add_subcommand("beat", "send heartbeats to weir for a backend");
     beat_command
         .add_option("--to", beats.to,
                     "admin address of a weir: http://IP:PORT, http://NAME:PORT or unix:/PATH; may be repeated")
         ->required();
-    beat_command.add_option("--pool", beats.pool, "the pool")->required();
-    beat_command.add_option("--backend", beats.backend, "the backend's name in it")->required();
-    beat_command.add_option("--token-file", beats.token_file, "the pool's token")->required();
+    beat_command.add_option("--pool", beats.pool, "name of the pool")->required();
+    beat_command.add_option("--backend", beats.backend, "name of the backend in the pool")->required();
+    beat_command.add_option("--token-file", beats.token_file, "file with the token of the pool")->required();
     beat_command.add_option_function<std::string>(
         "--interval", [&beats](const std::string& text) { beats.interval = parse_time_option("--interval", text); },
-        "time between two beats, as the pool expects them [1s]");
-    beat_command.add_option("--check", beats.check, "a command: beats are sent only while it ends with 0");
-    beat_command.add_option("--weight", beats.weight, "that the backend asks for")->check(CLI::Range(1, 256));
-    beat_command.add_flag("--drain", beats.drain, "ask for no new clients");
-    beat_command.add_flag("--once", beats.once, "send one, and say how it went: 0 or 1");
+        "time between two heartbeats, as the pool expects them [1s]");
+    beat_command.add_option("--check", beats.check,
+                            "command to run first; heartbeats are sent only while it exits with 0");
+    beat_command.add_option("--weight", beats.weight, "weight to request for the backend")->check(CLI::Range(1, 256));
+    beat_command.add_flag("--drain", beats.drain, "request no new clients");
+    beat_command.add_flag("--once", beats.once, "send one heartbeat and exit: 0 if it was accepted, 1 if not");
     beat_command.callback([&o] { o.code = beat(o.beats); });
 }
 
 void add_demo(CLI::App& app, Options& o) {
     auto& demo_command =
-        *app.add_subcommand("demo", "show weir at work: backends that die and return, reloads under load");
-    demo_command.add_flag("--once", o.once, "end when everything has been shown: 0 if all went well, 1 if not");
+        *app.add_subcommand("demo", "run a demonstration: failing and recovering backends, reloads under load");
+    demo_command.add_flag("--once", o.once, "exit after the demonstration: 0 if everything worked, 1 if not");
     demo_command.callback([&o] { o.code = demo(o.once ? DemoEnd::end_by_itself : DemoEnd::stay_up); });
 
-    auto& backend_command = *app.add_subcommand("demo-backend", "a small web server, as the demo uses it");
+    auto& backend_command = *app.add_subcommand("demo-backend", "run the small web server of the demonstration");
     backend_command.add_option("--listen", o.listen, "IP:PORT")->required();
-    backend_command.add_option("--name", o.name, "what it calls itself")->required();
+    backend_command.add_option("--name", o.name, "name that it reports")->required();
     backend_command.callback([&o] { o.code = demo_backend(o.name, o.listen); });
 }
 
 void add_help(CLI::App& app, Options& o) {
     auto& help_command = *app.add_subcommand("help", "show the options of a command");
-    help_command.add_option("command", o.topic, "such as status, or fleet push");
+    help_command.add_option("command", o.topic, "command, such as status or fleet push");
     help_command.callback([&app, &o] {
         const CLI::App* topic = &app;
         for (const auto& word : o.topic) {
@@ -165,7 +168,7 @@ int main(int argc, char** argv) {
     app.set_version_flag("-V,--version", "weir " + std::string(version), "show the version");
     app.failure_message(explain);
     app.add_option("-c,--config", options.config, "configuration file, with -t [/etc/weir/weir.yaml]");
-    app.add_flag("-t,--test", options.test, "check a configuration, as `check` does");
+    app.add_flag("-t,--test", options.test, "check the configuration file, like `check`");
     add_file_commands(app, options);
     add_process_commands(app, options);
     add_backend_commands(app, options);

@@ -35,7 +35,7 @@ struct Start {
 int run(const Start& start);
 int check(const std::string& config);
 int plan(const Target& target, Output output);
-int reload(const Target& target, WaitFor wait, Force insist);
+int reload(const Target& target, WaitFor wait, Force force);
 // Ends the open canary window and rolls the change back.
 int abort_reload(const Target& target);
 // If `interval` is set, repeats until interrupted.
@@ -46,8 +46,8 @@ int change_backend(const Target& target, const std::string& backend, const std::
 
 enum class Asked { no, yes }; // whether the operator has already confirmed
 int fleet_status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval);
-int fleet_break_lock(const Target& target, const std::string& why, Asked asked);
-int fleet_forgive(const Target& target, const std::string& hash);
+int fleet_break_lock(const Target& target, const std::string& reason, Asked asked);
+int fleet_unban(const Target& target, const std::string& hash);
 enum class Push { and_watch, and_leave, dry }; // dry: only show the changes
 int fleet_push(const Target& target, const std::string& file, Push push);
 int fleet_rollback(const Target& target, Push push);

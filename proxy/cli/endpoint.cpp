@@ -66,7 +66,8 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
         if (!path) return path.error();
         return Endpoint(*path);
     }
-    if (text.starts_with("https://")) return Error("the admin API speaks no TLS: write http://, or the address alone");
+    if (text.starts_with("https://"))
+        return Error("the admin API does not support TLS: write http://, or only the address");
     if (text.starts_with("http://")) text.remove_prefix(7);
     if (text.ends_with('/')) text.remove_suffix(1);
     auto address = conf::BackendAddress::parse(text);
@@ -86,12 +87,11 @@ Result<Endpoint::Sockets> Endpoint::resolve(std::chrono::milliseconds timeout) c
     std::thread([lookup, host = address_.host, port = address_.port] { look_up(host, port, *lookup); }).detach();
     std::unique_lock lock(lookup->mutex);
     if (!lookup->ended.wait_for(lock, timeout, [&] { return lookup->has_ended; }))
-        return Error("the name " + address_.host + " could not be looked up in time");
+        return Error("timed out resolving " + address_.host);
     Sockets endpoints;
     for (const auto& address : lookup->found) endpoints.push_back(to_endpoint(address));
     if (endpoints.empty())
-        return Error("the name " + address_.host + " cannot be found" +
-                     (lookup->error.empty() ? "" : " (" + lookup->error + ")"));
+        return Error("cannot resolve " + address_.host + (lookup->error.empty() ? "" : " (" + lookup->error + ")"));
     return endpoints;
 }
 

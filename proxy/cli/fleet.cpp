@@ -27,7 +27,8 @@ std::string fleet_text(const json::object& fleet) {
             << lock.at("lease_left_ms").to_number<std::int64_t>() << " ms";
     else out << "lock free";
     out << ", fence " << lock.at("fence") << "\n";
-    for (const auto& holder : lock.at("beside").as_array()) out << "beside it: " << text_of(holder) << "\n";
+    for (const auto& holder : either(lock, "parallel_holders", "beside").as_array())
+        out << "also held by " << text_of(holder) << "\n";
     out << std::left << std::setw(24) << "MEMBER" << std::setw(12) << "VERSION" << std::setw(14) << "CONFIG"
         << std::setw(8) << "FENCE" << std::setw(10) << "STATE"
         << "HEALTHY\n";
@@ -38,23 +39,24 @@ std::string fleet_text(const json::object& fleet) {
             << json::serialize(member.at("fence")) << std::setw(10) << text_of(member.at("state"))
             << member.at("healthy_percent") << "%";
         if (!text_of(member.at("refused")).empty())
-            out << "  refused " << brief_hash(member.at("refused")) << ": " << text_of(member.at("why"));
+            out << "  refused " << brief_hash(member.at("refused")) << ": " << text_of(either(member, "reason", "why"));
         out << "\n";
     }
     const auto* warning = fleet.if_contains("drift_warning"); // an older weir sends none
     if (warning && !text_of(*warning).empty()) out << "warning: " << text_of(*warning) << "\n";
-    else if (fleet.at("drift").as_bool()) out << "they do not all run the same configuration\n";
-    for (const auto& entry : fleet.at("known_bad").as_array()) {
-        const auto& bad = entry.as_object();
-        out << "bad " << brief_hash(bad.at("hash")) << " since " << text_of(bad.at("since")) << ", says "
-            << text_of(bad.at("author")) << ": " << text_of(bad.at("why")) << "\n";
+    else if (fleet.at("drift").as_bool()) out << "the members do not all run the same configuration\n";
+    for (const auto& entry : either(fleet, "denylist", "known_bad").as_array()) {
+        const auto& denied = entry.as_object();
+        out << "denied " << brief_hash(denied.at("hash")) << " since " << text_of(denied.at("since"))
+            << ", rolled back by " << text_of(denied.at("author")) << ": " << text_of(either(denied, "reason", "why"))
+            << "\n";
     }
     for (const auto& entry : fleet.at("changes").as_array()) {
         const auto& change = entry.as_object();
         out << text_of(change.at("at")) << "  fence " << std::left << std::setw(6)
             << json::serialize(change.at("fence")) << std::setw(7) << text_of(change.at("verdict"))
             << brief_hash(change.at("hash")) << "  " << text_of(change.at("member"));
-        if (!text_of(change.at("why")).empty()) out << ": " << text_of(change.at("why"));
+        if (const auto reason = text_of(either(change, "reason", "why")); !reason.empty()) out << ": " << reason;
         out << "\n";
     }
     for (const auto& entry : fleet.at("versions").as_array()) {
@@ -87,27 +89,27 @@ int fleet_status(const Target& target, Output output, std::optional<std::chrono:
     return done;
 }
 
-int fleet_break_lock(const Target& target, const std::string& why, Asked asked) {
+int fleet_break_lock(const Target& target, const std::string& reason, Asked asked) {
     if (asked == Asked::no) {
         if (!::isatty(STDIN_FILENO)) {
-            std::cerr << "weir: whoever holds the lock will take its change back; say --yes if that is meant\n";
+            std::cerr << "weir: the holder of the lock will roll its change back; confirm with --yes\n";
             return refused;
         }
-        std::cerr << "Whoever holds the lock will take its change back. Type yes to break it: " << std::flush;
+        std::cerr << "The holder of the lock will roll its change back. Type yes to break the lock: " << std::flush;
         std::string line;
         if (!std::getline(std::cin, line) || line != "yes") return refused;
     }
-    const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/break-lock?why=" + encode(why));
+    const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/break-lock?reason=" + encode(reason));
     if (!answer) return refused;
     const bool was_held = answer->at("done").as_bool();
-    std::cout << (was_held ? "the lock is broken\n" : "nobody held the lock\n");
+    std::cout << (was_held ? "the lock is broken\n" : "the lock was free\n");
     return done;
 }
 
-int fleet_forgive(const Target& target, const std::string& hash) {
-    const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/forgive?hash=" + encode(hash));
+int fleet_unban(const Target& target, const std::string& hash) {
+    const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/unban?hash=" + encode(hash));
     if (!answer) return refused;
-    std::cout << brief_hash(answer->at("hash")) << " is forgiven\n";
+    std::cout << brief_hash(answer->at("hash")) << " is unbanned\n";
     return done;
 }
 

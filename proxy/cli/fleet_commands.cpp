@@ -11,7 +11,7 @@ namespace weir::proxy::cli {
 namespace {
 
 struct Options {
-    std::string hash, why, file;
+    std::string hash, reason, file;
     std::optional<std::chrono::milliseconds> watch; // interval of --watch
     bool json = false, yes = false, dry = false, leave = false;
 
@@ -36,19 +36,21 @@ std::chrono::milliseconds parse_interval(const std::string& option, const std::s
 void add_changes(CLI::App& fleet, Target& target, int& code, const std::shared_ptr<Options>& options) {
     const auto add_pushing = [&](CLI::App& command) {
         add_target(command, target);
-        command.add_flag("--dry-run", options->dry, "only say what it would change on the machine that is asked");
-        command.add_flag("--no-wait", options->leave, "do not wait until every machine has it");
+        command.add_flag("--dry-run", options->dry, "only show what it would change on the machine that is asked");
+        command.add_flag("--no-wait", options->leave, "do not wait until every machine has applied it");
     };
-    auto& push = *fleet.add_subcommand("push", "give a configuration to all members whose reload.source is fleet");
+    auto& push = *fleet.add_subcommand("push", "push a configuration to all members with reload.source: fleet");
     add_pushing(push);
-    push.add_option("file", options->file, "the configuration, with all that it includes")->required();
+    push.add_option("file", options->file, "configuration file; the files that it includes are pushed with it")
+        ->required();
     push.callback([&target, &code, options] { code = fleet_push(target, options->file, options->push()); });
-    auto& rollback = *fleet.add_subcommand("rollback", "push the last configuration but one that was good once more");
+    auto& rollback = *fleet.add_subcommand("rollback", "push the previous good configuration again");
     add_pushing(rollback);
     rollback.callback([&target, &code, options] { code = fleet_rollback(target, options->push()); });
-    auto& follow = *fleet.add_subcommand("follow", "watch a change until every machine is through with it");
+    auto& follow = *fleet.add_subcommand("follow", "follow a change until every machine has finished it");
     add_target(follow, target);
-    follow.add_option("hash", options->hash, "its hash, or the first digits of it; the last change where missing");
+    follow.add_option("hash", options->hash,
+                      "hash of the configuration, or its first digits; default: the last change");
     follow.callback([&target, &code, options] { code = fleet_follow(target, options->hash); });
 }
 
@@ -68,7 +70,7 @@ void add_watch(CLI::App& command, std::optional<std::chrono::milliseconds>& inte
     command
         .add_option_function<std::string>(
             "--watch", [&interval](const std::string& text) { interval = parse_interval("--watch", text); },
-            "show it again every so many seconds, until Ctrl-C [1]")
+            "show it again every N seconds, until Ctrl-C [1]")
         ->expected(0, 1)
         ->type_name("SECONDS");
 }
@@ -81,26 +83,28 @@ std::chrono::milliseconds parse_time_option(const std::string& option, const std
 
 void add_fleet_commands(CLI::App& app, Target& target, int& code) {
     const auto options = std::make_shared<Options>();
-    auto& fleet = *app.add_subcommand("fleet", "the machines that share a reload lock");
+    auto& fleet = *app.add_subcommand("fleet", "manage the machines that share a reload lock");
     fleet.require_subcommand(1);
-    auto& status = *fleet.add_subcommand("status", "who runs what, who holds the lock, what is known to be bad");
+    auto& status = *fleet.add_subcommand("status", "show the members, the holder of the lock and the denylist");
     add_target(status, target);
-    status.add_flag("--json", options->json, "as JSON");
+    status.add_flag("--json", options->json, "print JSON");
     add_watch(status, options->watch);
     status.callback([&target, &code, options] {
         code = fleet_status(target, options->json ? Output::json : Output::text, options->watch);
     });
-    auto& breaking = *fleet.add_subcommand("break-lock", "take the lock away from whoever holds it");
+    auto& breaking = *fleet.add_subcommand("break-lock", "take the lock away from its holder");
     add_target(breaking, target);
-    breaking.add_flag("--yes", options->yes, "do not ask");
-    breaking.add_option("--why", options->why, "the reason, for the record");
+    breaking.add_flag("--yes", options->yes, "do not ask for confirmation");
+    breaking.add_option("--reason,--why", options->reason, "reason for the record");
     breaking.callback([&target, &code, options] {
-        code = fleet_break_lock(target, options->why, options->yes ? Asked::yes : Asked::no);
+        code = fleet_break_lock(target, options->reason, options->yes ? Asked::yes : Asked::no);
     });
-    auto& forgive = *fleet.add_subcommand("forgive", "let a configuration that is known to be bad be tried again");
-    add_target(forgive, target);
-    forgive.add_option("hash", options->hash, "its hash, or the first digits of it")->required();
-    forgive.callback([&target, &code, options] { code = fleet_forgive(target, options->hash); });
+    auto& unban =
+        *fleet.add_subcommand("unban", "remove a configuration from the denylist, so that it may be tried again");
+    unban.alias("forgive"); // the old name
+    add_target(unban, target);
+    unban.add_option("hash", options->hash, "hash of the configuration, or its first digits")->required();
+    unban.callback([&target, &code, options] { code = fleet_unban(target, options->hash); });
     add_changes(fleet, target, code, options);
 }
 

@@ -48,13 +48,13 @@ int watch_rollout(const Admin& admin, const std::string& hash, std::uint64_t ver
         if (!rollout.is_over()) show_moment(rollout.waits_for());
     }
     show_moment("");
-    if (!rollout.is_over()) std::cerr << "weir: the fleet can no longer be watched: " << problem << "\n";
-    else if (!rollout.went_well()) std::cerr << "weir: " << rollout.why() << "\n";
+    if (!rollout.is_over()) std::cerr << "weir: cannot follow the change any longer: " << problem << "\n";
+    else if (!rollout.went_well()) std::cerr << "weir: " << rollout.reason() << "\n";
     return rollout.went_well() ? done : refused;
 }
 
 // Prints the response to a push or a rollback and then follows the change.
-int tell_and_watch(const Target& target, const json::value& answer, Push push) {
+int report_and_follow(const Target& target, const json::value& answer, Push push) {
     const auto& report = answer.as_object();
     for (const auto& error : report.at("errors").as_array()) std::cerr << text_of(error) << "\n";
     if (!report.at("errors").as_array().empty()) return refused;
@@ -63,7 +63,7 @@ int tell_and_watch(const Target& target, const json::value& answer, Push push) {
     const auto* version = report.if_contains("version");
     const auto hash = text_of(report.at("hash"));
     if (!version) { // a dry run
-        if (is_terminal()) std::cout << "nothing is pushed\n";
+        if (is_terminal()) std::cout << "nothing was pushed\n";
         else std::cout << json::serialize(report) << "\n";
         return done;
     }
@@ -90,7 +90,7 @@ int fleet_push(const Target& target, const std::string& file, Push push) {
     const auto text = conf::to_text(conf::LastGood{loaded.hash, loaded.sources});
     if (text.size() > lock::FleetConfigs::largest) {
         std::cerr << "weir: " << file
-                  << ": a fleet's configuration has at most 512 KiB, with all its files; this one has "
+                  << ": a fleet's configuration is limited to 512 KiB, including all its files; this one has "
                   << text.size() / 1024 << "\n";
         return refused;
     }
@@ -98,13 +98,13 @@ int fleet_push(const Target& target, const std::string& file, Push push) {
     if (at.config.empty() && at.admin.empty()) at.config = file; // the file names the process's address
     const auto* const path = push == Push::dry ? "/api/v1/fleet/push?dry=1" : "/api/v1/fleet/push";
     const auto answer = call(at, AdminMethod::post, path, text);
-    return answer ? tell_and_watch(at, *answer, push) : refused;
+    return answer ? report_and_follow(at, *answer, push) : refused;
 }
 
 int fleet_rollback(const Target& target, Push push) {
     const auto* const path = push == Push::dry ? "/api/v1/fleet/rollback?dry=1" : "/api/v1/fleet/rollback";
     const auto answer = call(target, AdminMethod::post, path);
-    return answer ? tell_and_watch(target, *answer, push) : refused;
+    return answer ? report_and_follow(target, *answer, push) : refused;
 }
 
 int fleet_follow(const Target& target, std::string hash) {
@@ -125,8 +125,7 @@ int fleet_follow(const Target& target, std::string hash) {
         if (found.empty() && !known.empty() && known.starts_with(hash)) found = known;
     }
     if (found.empty()) {
-        std::cerr << "weir: "
-                  << (hash.empty() ? "nothing was ever changed in this fleet" : "no change of " + hash + " is known")
+        std::cerr << "weir: " << (hash.empty() ? "this fleet has no changes yet" : "no change of " + hash + " is known")
                   << "\n";
         return refused;
     }

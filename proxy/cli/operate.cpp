@@ -23,8 +23,8 @@ int change_backend(const Target& target, const std::string& backend, const std::
     const auto& now = answer->as_object();
     std::cout << backend << ": " << text_of(now.at("state")) << ", weight " << now.at("weight");
     if (const auto* file = now.if_contains("file"); file && now.if_contains("override"))
-        std::cout << " (the file says " << text_of(file->at("state")) << ", weight " << file->at("weight")
-                  << "; weir clear " << backend << " goes back to that)";
+        std::cout << " (the file has " << text_of(file->at("state")) << ", weight " << file->at("weight")
+                  << "; weir clear " << backend << " restores that)";
     std::cout << "\n";
     return done;
 }

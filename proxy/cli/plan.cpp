@@ -59,8 +59,9 @@ int plan_without_process(const std::string& path, const std::string& problem, Ou
     plan["needs_restart"] = false;
     for (auto& change : plan.at("changes").as_array()) change.as_object()["needs_restart"] = false;
     plan["notes"] = {problem + ": compared " +
-                     (has_last ? "with the last configuration that worked" : "with nothing, for none has worked yet") +
-                     ", by this command and its environment"};
+                     (has_last ? "with the last good configuration"
+                               : "with an empty configuration, because there is no last good one") +
+                     ", with the environment of this command"};
     return print_plan(plan, output);
 }
 
@@ -74,7 +75,7 @@ int plan_beside_process(const Admin& admin, const std::string& path, Output outp
     auto plan = compare(loaded, admin::description_from_json(runtime->as_array()));
     if (plan.at("needs_restart").as_bool()) plan["verdict"] = "refused";
     plan["overrides"] = admin::to_json(plan_overrides(*status, loaded.config));
-    plan["notes"] = {"the running weir is of an older version: compared by this command and its environment"};
+    plan["notes"] = {"the running weir is an older version: compared with the environment of this command"};
     return print_plan(plan, output);
 }
 

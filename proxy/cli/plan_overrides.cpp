@@ -16,13 +16,13 @@ std::vector<OverrideFate> plan_overrides(const json::value& status, const conf::
     const auto* listed = status.as_object().if_contains("overrides"); // an older process does not send it
     if (!listed) return {};
     for (const auto& entry : listed->as_array()) {
-        Override order;
+        Override setting;
         if (const auto* state = entry.as_object().if_contains("state"))
-            order.state = conf::Scalar<conf::AdminState>::parse(text_of(*state)).value();
+            setting.state = conf::Scalar<conf::AdminState>::parse(text_of(*state)).value();
         if (const auto* weight = entry.as_object().if_contains("weight"))
-            order.weight = weight->to_number<std::uint32_t>();
-        order.address = conf::BackendAddress::parse(text_of(entry.at("address"))).value();
-        operator_overrides.set(text_of(entry.at("pool")), text_of(entry.at("backend")), order);
+            setting.weight = weight->to_number<std::uint32_t>();
+        setting.address = conf::BackendAddress::parse(text_of(entry.at("address"))).value();
+        operator_overrides.set(text_of(entry.at("pool")), text_of(entry.at("backend")), setting);
     }
     return override_fates(operator_overrides, pools, next);
 }

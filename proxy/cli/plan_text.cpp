@@ -26,7 +26,7 @@ std::string plan_text(const json::object& plan) {
     if (plan.at("verdict") == "unchanged") out += "nothing would change\n";
     if (plan.at("verdict") != "refused") return out;
     out += "a reload would be refused";
-    if (plan.at("needs_restart").as_bool()) out += ": what needs a restart cannot be changed while weir runs";
+    if (plan.at("needs_restart").as_bool()) out += ": some of the changes need a restart";
     else if (plan.at("denylisted").as_bool()) out += " without --force: this configuration is on the denylist";
     return out + "\n";
 }

@@ -22,11 +22,11 @@ constexpr auto glance = std::chrono::milliseconds(250);
 constexpr std::chrono::seconds longest_look{1};  // at the progress: the end of the command waits for it
 constexpr std::chrono::minutes longest_wait{35}; // for a verdict, because the lock and the window may take long
 
-// Formats the progress of a canary as one line: "watched for 12 s more: web 3/3, api 1/2".
+// Formats the progress of a canary as one line: "canary window, 12 s left: web 3/3, api 1/2".
 std::string progress_line(const json::object& status) {
     const auto* left = status.at("reload").as_object().if_contains("watched_for_ms");
     if (!left) return {};
-    auto line = "watched for " + std::to_string((left->to_number<std::int64_t>() + 999) / 1000) + " s more:";
+    auto line = "canary window, " + std::to_string((left->to_number<std::int64_t>() + 999) / 1000) + " s left:";
     for (const auto& pool : status.at("pools").as_array()) {
         const auto& backends = pool.at("backends").as_array();
         const auto up = std::count_if(backends.begin(), backends.end(),
@@ -102,10 +102,10 @@ int print_report(const json::object& report) {
 
 } // namespace
 
-int reload(const Target& target, WaitFor wait, Force insist) {
+int reload(const Target& target, WaitFor wait, Force force) {
     std::string path = "/api/v1/reload?";
     if (wait == WaitFor::verdict) path += "wait=1&";
-    if (insist == Force::yes) path += "force=1&";
+    if (force == Force::yes) path += "force=1&";
     path.pop_back();
     auto admin = find_admin(target);
     if (!admin) return static_cast<int>(ExitCode::refused);

@@ -25,11 +25,12 @@ void Rollout::note(const json::object& member, const json::object& fleet, std::v
     const bool has_it = text_of(member.at("hash")) == hash_;
     const bool refuses = !has_it && text_of(member.at("refused")) == hash_;
     if (state == "watching") waits_for_ = name + " is watching";
-    if (member.at("given").to_number<std::uint64_t>() < version_) return; // its state predates the push
+    if (either(member, "pushed_version", "given").to_number<std::uint64_t>() < version_)
+        return; // its state predates the push
     if ((has_it && state == "watching") || (!has_it && !refuses) || !done_.insert(name).second) return;
     Step step{done_.size(), of_, name, has_it ? "good" : "refused", hash_, "", 0};
     if (has_it) step.took_ms = time_of(name, fleet);
-    else step.why = text_of(member.at("why")), ++failures_;
+    else step.reason = text_of(either(member, "reason", "why")), ++failures_;
     steps.push_back(std::move(step));
 }
 
@@ -37,25 +38,26 @@ void Rollout::note(const json::object& member, const json::object& fleet, std::v
 std::vector<json::object> Rollout::members_of(const json::object& fleet) const {
     std::vector<json::object> members;
     for (const auto& member : fleet.at("members").as_array())
-        if (version_ == 0 || member.at("takes_given").as_bool()) members.push_back(member.as_object());
+        if (version_ == 0 || either(member.as_object(), "takes_pushed", "takes_given").as_bool())
+            members.push_back(member.as_object());
     const auto fence = [](const json::object& member) { return member.at("fence").to_number<std::uint64_t>(); };
     std::stable_sort(members.begin(), members.end(), [&](const auto& a, const auto& b) { return fence(a) < fence(b); });
     return members;
 }
 
-void Rollout::end(std::string why) {
+void Rollout::end(std::string reason) {
     is_over_ = true;
     ++failures_;
-    why_ = std::move(why);
+    reason_ = std::move(reason);
 }
 
 // Names the members that have left without taking the change, because they may return with their old configuration.
-void Rollout::miss_who_left() {
+void Rollout::count_departed() {
     std::string missing;
     for (const auto& name : seen_)
         if (!done_.contains(name)) missing += (missing.empty() ? "" : ", ") + name, ++failures_;
-    if (failures_ > 0) why_ = "it is not in force on every machine";
-    if (!missing.empty()) why_ += ": " + missing + " was there when it began, and has left without it";
+    if (failures_ > 0) reason_ = "it is not in force on every machine";
+    if (!missing.empty()) reason_ += ": " + missing + " left the fleet before it had finished";
 }
 
 std::vector<Rollout::Step> Rollout::look(const json::object& fleet) {
@@ -65,25 +67,27 @@ std::vector<Rollout::Step> Rollout::look(const json::object& fleet) {
     const auto members = members_of(fleet);
     of_ = members.size();
     for (const auto& member : members) seen_.insert(text_of(member.at("name")));
-    for (const auto& bad : fleet.at("known_bad").as_array()) {
-        if (text_of(bad.at("hash")) != hash_) continue;
-        const auto author = text_of(bad.at("author"));
+    for (const auto& entry : either(fleet, "denylist", "known_bad").as_array()) {
+        const auto& denied = entry.as_object();
+        if (text_of(denied.at("hash")) != hash_) continue;
+        const auto author = text_of(denied.at("author"));
         for (const auto& member : members) // members that had it before it was found bad
             if (text_of(member.at("hash")) == hash_ && text_of(member.at("name")) != author) note(member, fleet, steps);
         done_.insert(author);
-        steps.push_back({done_.size(), of_, author, "bad", hash_, text_of(bad.at("why")), time_of(author, fleet)});
-        end("it was taken back, and the others refuse it");
+        steps.push_back({done_.size(), of_, author, "bad", hash_, text_of(either(denied, "reason", "why")),
+                         time_of(author, fleet)});
+        end("it was rolled back, and the other machines refuse it");
         return steps;
     }
     for (const auto& member : members) note(member, fleet, steps);
     is_over_ = !members.empty() && std::all_of(members.begin(), members.end(), [&](const json::object& member) {
         return done_.contains(text_of(member.at("name"))) || text_of(member.at("state")) == "stopping";
     });
-    if (is_over_) miss_who_left();
+    if (is_over_) count_departed();
     const auto& versions = fleet.at("versions").as_array();
     const auto newest = versions.empty() ? 0 : versions[0].at("version").to_number<std::uint64_t>();
     if (!is_over_ && version_ > 0 && newest > version_)
-        end("version " + std::to_string(newest) + " has been pushed meanwhile");
+        end("version " + std::to_string(newest) + " was pushed after it");
     return steps;
 }
 
@@ -93,7 +97,7 @@ std::string to_text(const Rollout::Step& step) {
     const auto tenths = (step.took_ms + 50) / 100;
     if (step.verdict != "refused")
         line += " in " + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + "s";
-    return step.why.empty() ? line : line + ": " + step.why;
+    return step.reason.empty() ? line : line + ": " + step.reason;
 }
 
 std::string to_json_line(const Rollout::Step& step) {
@@ -103,7 +107,7 @@ std::string to_json_line(const Rollout::Step& step) {
                                         {"verdict", step.verdict},
                                         {"hash", step.hash},
                                         {"took_ms", step.took_ms},
-                                        {"why", step.why}});
+                                        {"reason", step.reason}});
 }
 
 } // namespace weir::proxy::cli

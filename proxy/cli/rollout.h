@@ -20,7 +20,7 @@ public:
     struct Step {
         std::size_t number = 0, of = 0; // position and total, as in 3 of 12
         std::string member, verdict;    // "good", "bad" or "refused"
-        std::string hash, why;
+        std::string hash, reason;
         std::int64_t took_ms = 0;
     };
 
@@ -32,15 +32,15 @@ public:
 
     bool is_over() const { return is_over_; }
     bool went_well() const { return is_over_ && failures_ == 0; } // every machine runs it
-    const std::string& why() const { return why_; }               // the reason of a failure
+    const std::string& reason() const { return reason_; }         // the reason of a failure
     // Describes the machine in progress, such as "lb-02 is watching".
     const std::string& waits_for() const { return waits_for_; }
 
 private:
     void note(const boost::json::object& member, const boost::json::object& fleet, std::vector<Step>& steps);
-    void miss_who_left();
+    void count_departed();
     std::vector<boost::json::object> members_of(const boost::json::object& fleet) const;
-    void end(std::string why);
+    void end(std::string reason);
     std::int64_t time_of(const std::string& member, const boost::json::object& fleet) const;
 
     const std::string hash_;
@@ -48,7 +48,7 @@ private:
     std::set<std::string> done_, seen_; // machines that have finished; machines that were seen
     std::size_t failures_ = 0, of_ = 0;
     bool is_over_ = false;
-    std::string waits_for_, why_;
+    std::string waits_for_, reason_;
 };
 
 // Format a step as "[3/12] lb-04 good a1b2c3d4e5f6 in 1.2s", or as one line of JSON.

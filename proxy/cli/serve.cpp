@@ -58,16 +58,16 @@ std::optional<conf::Loaded> load_last_good(const std::string& path, const std::s
                                            const conf::Loaded& bad) {
     const auto kept = conf::LastGoodStore(state_dir, path).read();
     if (!kept) {
-        std::cerr << "weir: there is no last good configuration to start from: " << kept.error().message() << "\n";
+        std::cerr << "weir: cannot start with the last good configuration: " << kept.error().message() << "\n";
         return std::nullopt;
     }
     auto good = conf::load_sources(kept->files);
     if (!good.ok()) {
-        std::cerr << "weir: the last good configuration has become bad as well:\n";
+        std::cerr << "weir: the last good configuration is invalid, too:\n";
         print_errors(good);
         return std::nullopt;
     }
-    std::cerr << "weir: WARNING: the file is bad; starting from the last good configuration (hash "
+    std::cerr << "weir: WARNING: the file is invalid; starting with the last good configuration (hash "
               << kept->hash.substr(0, 12) << ")\n";
     good.seen_hash = bad.hash; // only a file that differs from this one triggers a reload
     good.watched = bad.watched;
@@ -78,27 +78,26 @@ std::optional<conf::Loaded> load_last_good(const std::string& path, const std::s
 class Choice {
 public:
     explicit Choice(const Start& start) : start_(start), file_(conf::load(start.config)) {
-        const bool can_tell = file_.ok() || start.state_dir.empty();
-        state_dir_ = can_tell ? file_.config.process.state_dir : start.state_dir;
+        const bool is_known = file_.ok() || start.state_dir.empty();
+        state_dir_ = is_known ? file_.config.process.state_dir : start.state_dir;
         auto known = conf::Denylist::read(state_dir_);
         if (known) known_ = *std::move(known);
         else
-            std::cerr << "weir: WARNING: the list of bad configurations in " << state_dir_
-                      << " cannot be read, and is not kept on: " << known.error().message() << "\n";
+            std::cerr << "weir: WARNING: the denylist in " << state_dir_
+                      << " cannot be read, and will not be updated: " << known.error().message() << "\n";
         if (file_.ok()) asked_ = ask_fleet(file_.config.reload, file_.hash);
     }
 
     std::optional<conf::Loaded> make() {
         if (!file_.ok()) print_errors(file_);
         if (!asked_.problem.empty())
-            std::cerr << "weir: WARNING: the fleet cannot be asked about this configuration: " << asked_.problem
-                      << "\n";
+            std::cerr << "weir: WARNING: cannot ask the fleet about this configuration: " << asked_.problem << "\n";
         if (file_.ok() && file_.config.reload.source == conf::ConfigSource::fleet)
-            if (auto given = from_fleet()) return given;
-        const bool bad = file_.ok() && is_bad(start_.config, file_.hash, asked_.opinion);
+            if (auto pushed = from_fleet()) return pushed;
+        const bool bad = file_.ok() && is_bad(start_.config, file_.hash, asked_.verdict);
         if (file_.ok() && !bad) return std::move(file_);
         if (start_.last_good) return load_last_good(start_.config, state_dir_, file_);
-        if (bad) std::cerr << "weir: change it, start with the last good one (--last-good), or insist (--force)\n";
+        if (bad) std::cerr << "weir: change it, start with the last good one (--last-good), or override (--force)\n";
         return std::nullopt;
     }
 
@@ -108,10 +107,10 @@ private:
         // --force at a start does not apply to the configurations that a hot restart finds.
         if (start_.force && !std::getenv(handover_variable)) return false;
         const auto* here = known_.find(hash);
-        if (here && here->is_forgiven_by(there.forgiven_fence)) here = nullptr;
-        if (here) std::cerr << what << ": this configuration was rolled back: " << here->why << "\n";
+        if (here && here->is_unbanned_by(there.unbanned_fence)) here = nullptr;
+        if (here) std::cerr << what << ": this configuration was rolled back: " << here->reason << "\n";
         else if (there.bad)
-            std::cerr << what << ": " << there.bad->author << " has taken this configuration back: " << there.bad->why
+            std::cerr << what << ": " << there.bad->author << " rolled this configuration back: " << there.bad->reason
                       << "\n";
         return here || there.bad;
     }
@@ -120,18 +119,18 @@ private:
     // returns the last good configuration; newer versions then come as regular changes. Returns nothing if neither
     // exists.
     std::optional<conf::Loaded> from_fleet() const {
-        const bool ever_given =
-            asked_.given || PushedVersion(state_dir_, file_.config.reload.lock.fleet).read().number > 0;
-        if (!ever_given) return std::nullopt;
-        if (asked_.given) {
-            const auto given = conf::last_good_from(asked_.given->text);
-            if (given && !is_bad("the fleet's", given->hash, asked_.given_opinion) && asked_.given->has_stood)
-                if (auto loaded = read(*given)) return loaded;
+        const bool ever_pushed =
+            asked_.pushed || PushedVersion(state_dir_, file_.config.reload.lock.fleet).read().number > 0;
+        if (!ever_pushed) return std::nullopt;
+        if (asked_.pushed) {
+            const auto pushed = conf::last_good_from(asked_.pushed->text);
+            if (pushed && !is_bad("the fleet's", pushed->hash, asked_.pushed_verdict) && asked_.pushed->passed_canary)
+                if (auto loaded = read(*pushed)) return loaded;
         }
         const auto kept = conf::LastGoodStore(state_dir_, start_.config).read();
         auto loaded = kept ? read(*kept) : std::nullopt;
         if (!loaded || !is_of_this_fleet(*loaded)) return std::nullopt;
-        std::cerr << "weir: WARNING: starting from the last good configuration of this machine (hash "
+        std::cerr << "weir: WARNING: starting with the last good configuration of this machine (hash "
                   << kept->hash.substr(0, 12) << ")\n";
         return loaded;
     }

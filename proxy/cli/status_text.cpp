@@ -127,19 +127,19 @@ std::string pending_text(const Fields& pending) {
     if (!pending.is_there()) return {};
     std::string out = "pending: the configuration on disk";
     if (pending.find("hash")) out += " (hash " + pending.hash() + ")";
-    out += " is not in force since " + pending.text("since") + ", trigger " + pending.text("trigger") + ", " +
+    out += ", not in force since " + pending.text("since") + ", trigger " + pending.text("trigger") + ", " +
            count(static_cast<std::size_t>(pending.number("attempts")), "attempt") + "\n" +
            indented(pending.text("reason"));
     if (pending.find("next_try"))
         return out +
                indented("next try at " + pending.text("next_try") + ", in " + seconds_left(pending, "next_try_in_ms"));
-    return out + indented("it is not tried again until the file changes or weir reload is run");
+    return out + indented("there is no next try until the file changes or weir reload is run");
 }
 
 std::string window_text(const Fields& window) {
     if (!window.is_there()) return {};
-    return "canary window: hash " + window.hash() + " is watched for " + seconds_left(window, "left_ms") +
-           " more, until " + window.text("ends_at") + " (weir reload --abort rolls it back)\n";
+    return "canary window: hash " + window.hash() + ", " + seconds_left(window, "left_ms") + " left, until " +
+           window.text("ends_at") + " (weir reload --abort rolls it back)\n";
 }
 
 std::string watch_text(const Fields& watch) {
@@ -156,7 +156,8 @@ std::string denylist_text(const Fields& reload) {
     std::string out = "denylist: these configurations were rolled back and are refused without --force\n";
     for (const auto& entry : denied) {
         const Fields config(&entry);
-        out += indented(config.hash() + " since " + config.text("since") + ": " + config.text("why"));
+        out += indented(config.hash() + " since " + config.text("since") + ": " +
+                        config.text(config.find("reason") ? "reason" : "why"));
     }
     return out;
 }
@@ -185,10 +186,10 @@ std::string lock_text(const Fields& lock) {
     for (const auto& entry : lock.list("servers")) {
         const Fields server(&entry);
         if (server.text("persistence") == "none")
-            out += indented(server.text("url") + " keeps no data over a restart (appendonly no, save \"\")");
+            out += indented(server.text("url") + " does not persist its data (appendonly no, save \"\")");
     }
     if (lock.number("fence_alarms") > 0)
-        out += indented("the servers' fence went back " +
+        out += indented("the servers' fence decreased " +
                         count(static_cast<std::size_t>(lock.number("fence_alarms")), "time") +
                         ": their data was lost or restored");
     return out;
@@ -198,11 +199,11 @@ std::string lock_text(const Fields& lock) {
 std::string overrides_text(const json::array& overrides) {
     std::string out;
     for (const auto& entry : overrides) {
-        const Fields order(&entry);
-        if (order.is_set("in_force")) continue;
-        out += "override " + order.text("pool") + "/" + order.text("backend") + " (" + settings(order) +
-               ") has no effect: the configuration that is watched does not have this backend (" +
-               order.text("address") + ")\n";
+        const Fields setting(&entry);
+        if (setting.is_set("in_force")) continue;
+        out += "override " + setting.text("pool") + "/" + setting.text("backend") + " (" + settings(setting) +
+               ") has no effect: the configuration in its canary window does not have this backend (" +
+               setting.text("address") + ")\n";
     }
     return out;
 }
@@ -213,7 +214,7 @@ std::string listeners_text(const json::array& listeners) {
         const Fields listener(&entry);
         out += "listener " + listener.text("name") + " on " + listener.text("address");
         if (listener.find("protocol")) out += " (" + listener.text("protocol") + ")";
-        out += ": " + listener.text("active") + " connections now, " + listener.text("connections") + " in all\n";
+        out += ": " + listener.text("active") + " active connections, " + listener.text("connections") + " in total\n";
     }
     return out;
 }
@@ -221,7 +222,7 @@ std::string listeners_text(const json::array& listeners) {
 std::string retries_text(const Fields& retries) {
     if (retries.number("made") == 0 && retries.number("refused_by_budget") == 0) return {};
     return "retries: " + retries.text("made") + ", and " + retries.text("refused_by_budget") +
-           " that the budget did not allow\n";
+           " refused by the retry budget\n";
 }
 
 enum class Align { left, right };
@@ -280,11 +281,12 @@ std::string backend_remarks(const Fields& backend) {
     const auto say = [&](const std::string& text) { out += text.empty() ? "" : indented(text, "    "); };
     if (backend.find("host")) say("an address of " + backend.text("host"));
     if (backend.find("override"))
-        say("changed at run time; the file says " + settings(backend.in("file")) + " (weir clear goes back to that)");
-    if (backend.find("wish")) say("asks in its beats for " + settings(backend.in("wish")));
+        say("changed at run time; the file has " + settings(backend.in("file")) + " (weir clear restores that)");
+    const char* agent = backend.find("agent_override") ? "agent_override" : "wish"; // the old name
+    if (backend.find(agent)) say("requests in its heartbeats: " + settings(backend.in(agent)));
     say(checks_text(backend));
     if (const auto times = backend.number("outlier_ejections"); times > 0)
-        say("ejected by live traffic " + count(static_cast<std::size_t>(times), "time"));
+        say("ejected for failing live requests " + count(static_cast<std::size_t>(times), "time"));
     for (const auto& entry : backend.list("last_errors")) {
         const Fields error(&entry);
         say("error at " + error.text("at") + ": " + error.text("reason") + " (" + error.text("detail") + ")");
@@ -305,7 +307,7 @@ std::string pool_text(const Fields& pool) {
     auto out = "\npool " + pool.text("name");
     if (pool.find("algorithm")) out += ", " + pool.text("algorithm");
     if (const auto queue = pool.in("queue"); queue.is_there())
-        out += ", " + queue.text("length") + " of " + queue.text("max") + " places in the queue taken";
+        out += ", " + queue.text("length") + " of " + queue.text("max") + " queue entries in use";
     out += "\n";
     Table table(1);
     for (const auto& column : columns) table[0].push_back(column.title);
@@ -317,7 +319,8 @@ std::string pool_text(const Fields& pool) {
     for (std::size_t i = 1; i < table.size(); ++i)
         out += format_row(table[i], widths) + backend_remarks(Fields(&pool.list("backends")[i - 1]));
     for (const auto& name : pool.list("unresolved"))
-        out += indented(text_of(name) + " cannot be found: the pool runs without it, and the name is looked up again");
+        out += indented(text_of(name) +
+                        " cannot be resolved: the pool runs without it, and the name is resolved again every second");
     return out;
 }
 

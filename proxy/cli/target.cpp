@@ -28,7 +28,7 @@ std::optional<conf::Admin> read_admin_section(const Target& target) {
     if (found && (found->is_unix() || std::get<conf::Address>(found->where).is_set())) return loaded.config.admin;
     for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
     if (loaded.hash.empty() || loaded.sources.empty())
-        std::cerr << "weir: which process is meant? Name its configuration (-c FILE), or its admin address (--admin "
+        std::cerr << "weir: no process given: name its configuration (-c FILE) or its admin address (--admin "
                      "HOST:PORT)\n";
     else std::cerr << "weir: " << path << " has no admin.address; add admin: {address: \"127.0.0.1:9901\"}\n";
     return std::nullopt;
@@ -84,7 +84,7 @@ std::string reason_of(const AdminAnswer& answer, const Endpoint& endpoint) {
     const auto status = "status " + std::to_string(answer.status);
     if (const auto* error = bad ? nullptr : find_error(body))
         return std::string(error->as_string()) + (answer.status == 401 ? " (weir: --token-file FILE)" : "");
-    return endpoint.text() + " does not answer as a weir does (" + status + "): is it the admin address of one?";
+    return endpoint.text() + " does not answer like weir (" + status + "): check the admin address";
 }
 
 std::optional<json::value> call(const Admin& admin, AdminMethod method, const std::string& path,

@@ -56,8 +56,8 @@ int watch(const Target& target, const std::string& path, Output output, std::chr
             std::cout << (redraws ? clear_screen : first ? "" : "\n") << now << ", " << pace << "\n";
             if (answer.error.empty()) std::cout << to_text(answer.value.as_object());
             else
-                std::cout << "weir: " << answer.error << "; it is asked again"
-                          << (last_answer.empty() ? "" : ", and answered last at " + last_answer) << "\n";
+                std::cout << "weir: " << answer.error << "; trying again"
+                          << (last_answer.empty() ? "" : "; last response at " + last_answer) << "\n";
             std::cout << std::flush;
         }
         if (answer.error.empty()) last_answer = now;

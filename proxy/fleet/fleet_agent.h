@@ -32,8 +32,8 @@ public:
     template <class T> using Awaitable = boost::asio::awaitable<T>;
 
     struct About {
-        std::function<lock::FleetMember()> facts;        // describes what this machine runs; `name` is filled in
-        std::function<Awaitable<std::uint64_t>()> floor; // returns the highest fence on disk
+        std::function<lock::FleetMember()> facts;            // describes what this machine runs; `name` is filled in
+        std::function<Awaitable<std::uint64_t>()> watermark; // returns the highest fence on disk
         // Returns the newest pushed configuration that this machine has seen.
         std::function<lock::FleetVersion(const std::string& fleet)> known;
         std::function<void()> on_version; // called repeatedly until the newest version is settled
@@ -46,7 +46,7 @@ public:
 
     // Joins the fleet of these settings, or leaves the fleet if they have none. Sends a heartbeat at once.
     void follow(const conf::Reload& settings);
-    void tell_soon(); // sends a heartbeat at once
+    void send_heartbeat_soon(); // sends a heartbeat at once
     void stop(Presence presence);
     bool has_left() const; // whether everything that `stop` started has ended
 
@@ -70,11 +70,11 @@ public:
     std::shared_ptr<lock::FleetConfigs> configs() const;
 
     // Returns the fleet's verdict on a configuration; an empty one also if the servers do not answer.
-    Awaitable<lock::FleetVerdict> opinion(std::string hash);
+    Awaitable<lock::FleetVerdict> verdict(std::string hash);
     // How many machines may change to it in parallel: one, until one machine has passed its canary window.
-    Awaitable<unsigned> places(std::string hash);
+    Awaitable<unsigned> parallel_slots(std::string hash);
     // Records the start of a change under a lease. Fails with `lost` if another machine has made a later change.
-    Awaitable<Result<void>> begin(std::uint64_t fence, std::string hash, lock::Going going);
+    Awaitable<Result<void>> begin(std::uint64_t fence, std::string hash, lock::ChangeKind kind);
     // Records the outcome; fills in member and times. Fails with `lost` like `begin`; an unreachable server gets it
     // later.
     Awaitable<Result<void>> finish(lock::FleetChange change);
@@ -82,12 +82,12 @@ public:
 private:
     struct State;
     static Awaitable<void> live(std::shared_ptr<State> state, std::uint64_t round);
-    static Awaitable<void> learn_floor(std::shared_ptr<State> state);
+    static Awaitable<void> learn_watermark(std::shared_ptr<State> state);
     static Awaitable<void> learn_persistence(std::shared_ptr<State> state);
-    static Awaitable<void> tell(State& state);
+    static Awaitable<void> send_heartbeat(State& state);
     static Awaitable<void> leave(std::shared_ptr<State> state);
     static Awaitable<void> look_for_drift(State& state, std::size_t texts);
-    static void take_news(State& state, const lock::HeartbeatReply& news, std::uint64_t floor);
+    static void apply_reply(State& state, const lock::HeartbeatReply& reply, std::uint64_t watermark);
 
     std::shared_ptr<State> state_;
 };

@@ -29,8 +29,8 @@ std::vector<lock::RedisOptions> lock_servers(const conf::LockSettings& settings)
 }
 
 std::unique_ptr<lock::Lock> make_lock(boost::asio::any_io_executor executor, const conf::LockSettings& settings,
-                                      const lock::AsyncFenceStore& fences, unsigned place) {
-    const lock::LeaseTerms terms{settings.fleet, settings.ttl, settings.replicas, place};
+                                      const lock::AsyncFenceStore& fences, unsigned slot) {
+    const lock::LeaseTerms terms{settings.fleet, settings.ttl, settings.replicas, slot};
     switch (settings.type) {
     case conf::LockType::redis:
         return std::make_unique<lock::RedisLock>(executor, lock_servers(settings).at(0), terms, fences);

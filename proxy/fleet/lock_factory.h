@@ -16,9 +16,9 @@
 
 namespace weir::proxy {
 
-// Creates the configured lock; `place` is its parallel slot.
+// Creates the configured lock; `slot` is its parallel slot.
 std::unique_ptr<lock::Lock> make_lock(boost::asio::any_io_executor executor, const conf::LockSettings& settings,
-                                      const lock::AsyncFenceStore& fences, unsigned place = 1);
+                                      const lock::AsyncFenceStore& fences, unsigned slot = 1);
 
 // Returns the independent servers of the lock: one, several for a redlock, none for a local lock. Sentinels are one.
 std::vector<lock::RedisOptions> lock_servers(const conf::LockSettings& settings);

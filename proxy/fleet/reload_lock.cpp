@@ -35,25 +35,25 @@ asio::awaitable<std::optional<lock::FlockHolder>> ReloadLock::find_local_holder(
 // With parallel slots, their number is what the fleet allows at the moment.
 std::shared_ptr<lock::Lock> ReloadLock::lock_for(const conf::LockSettings& settings, const std::string& hash) {
     const lock::ParallelSlots::Make make = [executor = control_.get_executor(), settings, fences = fences_](
-                                               unsigned place) { return make_lock(executor, settings, fences, place); };
+                                               unsigned slot) { return make_lock(executor, settings, fences, slot); };
     if (settings.parallel == conf::Parallel{}) return make(1);
-    return std::make_shared<lock::ParallelSlots>(make, [this, hash] { return fleet_.places(hash); });
+    return std::make_shared<lock::ParallelSlots>(make, [this, hash] { return fleet_.parallel_slots(hash); });
 }
 
 // After a timeout, keeps waiting as long as other machines make progress, which shows in rising fences.
-asio::awaitable<ReloadLock::Attempt> ReloadLock::take(conf::LockSettings settings, std::string hash,
-                                                      WaitPolicy patience, std::function<bool()> is_over) {
+asio::awaitable<ReloadLock::Attempt> ReloadLock::take(conf::LockSettings settings, std::string hash, WaitPolicy policy,
+                                                      std::function<bool()> is_over) {
     const auto lock = lock_for(settings, hash);
     const auto holder = holder_name(settings);
-    const std::function<double()> dice = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); };
+    const std::function<double()> jitter = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); };
     for (;;) {
         const auto fence = fleet_.fence();
-        auto lease = co_await lock::acquire(*lock, holder, settings.wait, dice, is_over);
-        const bool in_vain = !lease && lease.error() == lock::LockError::timed_out;
-        const bool moves = fleet_.fence() > fence;
-        if (in_vain && moves && patience == WaitPolicy::while_others_get_through && !is_over()) continue;
-        Attempt turn{lock, std::move(lease)};
-        co_return turn;
+        auto lease = co_await lock::acquire(*lock, holder, settings.wait, jitter, is_over);
+        const bool timed_out = !lease && lease.error() == lock::LockError::timed_out;
+        const bool others_progress = fleet_.fence() > fence;
+        if (timed_out && others_progress && policy == WaitPolicy::while_others_get_through && !is_over()) continue;
+        Attempt attempt{lock, std::move(lease)};
+        co_return attempt;
     }
 }
 

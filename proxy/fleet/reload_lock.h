@@ -33,7 +33,7 @@ public:
         Result<lock::Lease> lease;
     };
     // Acquires the lock for a change to the configuration with this hash. Gives up when `is_over` returns true.
-    boost::asio::awaitable<Attempt> take(conf::LockSettings settings, std::string hash, WaitPolicy patience,
+    boost::asio::awaitable<Attempt> take(conf::LockSettings settings, std::string hash, WaitPolicy policy,
                                          std::function<bool()> is_over);
 
     // Returns the process of this machine that holds a local lock, if it is held.

@@ -17,17 +17,17 @@ asio::awaitable<StartupAnswer> ask(std::shared_ptr<lock::RedisQuorum> servers, c
     lock::FleetRecords records(servers, settings.lock.fleet);
     lock::FleetConfigs configs(servers, settings.lock.fleet);
     StartupAnswer answer;
-    const auto opinion = co_await records.opinion(std::move(hash));
-    if (opinion) answer.opinion = *opinion;
-    else answer.problem = opinion.error().message();
-    if (!opinion || settings.source == conf::ConfigSource::file) co_return answer;
-    auto given = co_await configs.newest();
-    if (given && *given) {
-        const auto given_opinion = co_await records.opinion((*given)->version.hash);
-        if (given_opinion) answer.given_opinion = *given_opinion;
-        answer.given = std::move(*given);
-    } else if (!given) {
-        answer.problem = given.error().message();
+    const auto verdict = co_await records.verdict(std::move(hash));
+    if (verdict) answer.verdict = *verdict;
+    else answer.problem = verdict.error().message();
+    if (!verdict || settings.source == conf::ConfigSource::file) co_return answer;
+    auto pushed = co_await configs.newest();
+    if (pushed && *pushed) {
+        const auto pushed_verdict = co_await records.verdict((*pushed)->version.hash);
+        if (pushed_verdict) answer.pushed_verdict = *pushed_verdict;
+        answer.pushed = std::move(*pushed);
+    } else if (!pushed) {
+        answer.problem = pushed.error().message();
     }
     co_return answer;
 }

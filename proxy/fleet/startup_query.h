@@ -13,10 +13,10 @@
 namespace weir::proxy {
 
 struct StartupAnswer {
-    std::string problem;                                // the error; empty on success
-    lock::FleetVerdict opinion = {};                    // on the configuration on disk
-    std::optional<lock::FleetConfigs::Item> given = {}; // the newest pushed configuration
-    lock::FleetVerdict given_opinion = {};              // on the pushed configuration
+    std::string problem;                                 // the error; empty on success
+    lock::FleetVerdict verdict = {};                     // on the configuration on disk
+    std::optional<lock::FleetConfigs::Item> pushed = {}; // the newest pushed configuration
+    lock::FleetVerdict pushed_verdict = {};              // on the pushed configuration
 };
 
 // Returns the verdict on the configuration with this hash and, if the fleet is the source, the newest pushed one.

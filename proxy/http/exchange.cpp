@@ -68,10 +68,10 @@ log::AccessRecord Exchange::describe() const {
 void Exchange::find_client_address(const RequestHead& head) {
     client_address_ = client_.address;
     if (trust_ == Trust::untrusted) return;
-    const auto told = find_client(head, spec_->trusted);
-    if (!told) return;
-    client_address_ = *told;
-    told_ip_ = conf::IpText(*told);
+    const auto forwarded = find_client(head, spec_->trusted);
+    if (!forwarded) return;
+    client_address_ = *forwarded;
+    client_ip_ = conf::IpText(*forwarded);
 }
 
 // Decides all that follows from the head alone. Returns the reason to refuse the request, or an empty failure.
@@ -142,9 +142,9 @@ void Exchange::write_head(const RequestHead& head, std::string_view backend_host
                   upgrade_, route_ ? route_->request_headers : no_edit);
 }
 
-bool Exchange::uses_path(const TrafficPath& way) const {
-    return listener_ && way.listener == listener_->name && way.pool == report_.pool &&
-           way.route == (route_ ? route_->name : std::string());
+bool Exchange::uses_path(const TrafficPath& path) const {
+    return listener_ && path.listener == listener_->name && path.pool == report_.pool &&
+           path.route == (route_ ? route_->name : std::string());
 }
 
 Task<Connection> Exchange::run() {
@@ -156,14 +156,14 @@ Task<Connection> Exchange::run() {
 
 Task<Connection> Exchange::try_backends() {
     for (;;) {
-        auto turn = selection_.try_turn();
-        if (turn.outcome != Selection::Outcome::chosen) turn = co_await choose_another();
-        if (turn.outcome != Selection::Outcome::chosen) co_return co_await answer(failure_);
-        name_host(turn.member);
+        auto selected = selection_.try_select();
+        if (selected.outcome != Selection::Outcome::chosen) selected = co_await choose_another();
+        if (selected.outcome != Selection::Outcome::chosen) co_return co_await answer(failure_);
+        name_host(selected.member);
         cookie_.clear();
-        if (pool().config.sticky) keep_client_with(turn.member);
-        const auto ended = co_await try_backend(turn.member);
-        turn.seat.leave();
+        if (pool().config.sticky) keep_client_with(selected.member);
+        const auto ended = co_await try_backend(selected.member);
+        selected.seat.leave();
         if (ended == Try::finished) co_return next_;
         if (ended == Try::stopped) co_return co_await answer(failure_);
     }
@@ -171,16 +171,16 @@ Task<Connection> Exchange::try_backends() {
 
 // Sets `failure_` if no backend was selected.
 Task<Selection> Exchange::choose_another() {
-    auto turn = co_await selection_.wait_for_slot();
-    if (turn.outcome == Selection::Outcome::client_gone) failure_ = client_left();
-    if (turn.outcome == Selection::Outcome::full || turn.outcome == Selection::Outcome::late) {
-        failure_ = {turn.outcome == Selection::Outcome::full ? FailureReason::queue_full
-                                                             : FailureReason::queue_timeout};
+    auto selected = co_await selection_.wait_for_slot();
+    if (selected.outcome == Selection::Outcome::client_gone) failure_ = client_left();
+    if (selected.outcome == Selection::Outcome::full || selected.outcome == Selection::Outcome::late) {
+        failure_ = {selected.outcome == Selection::Outcome::full ? FailureReason::queue_full
+                                                                 : FailureReason::queue_timeout};
         const auto& queue = pool().config.queue;
         retry_after_ = std::max(std::chrono::seconds(1),
                                 std::chrono::ceil<std::chrono::seconds>(queue ? queue->timeout : conf::Duration(0)));
     }
-    co_return turn;
+    co_return selected;
 }
 
 // Tries one backend. Sets `failure_` unless the exchange finished.
@@ -189,11 +189,12 @@ Task<Exchange::Try> Exchange::try_backend(std::size_t member) {
     report_.backend = link.backend().name();
     link.counters().requests.add();
     if (selection_.tries() > 1) count_retry(link);
-    auto ended = co_await try_connection(link, member, selection_.tries() == 1 ? Dial::kept_or_new : Dial::anew);
+    auto ended =
+        co_await try_connection(link, member, selection_.tries() == 1 ? Dial::kept_or_new : Dial::new_connection);
     if (ended == Try::stale) {
         // A pooled connection that the backend has just closed says nothing about the backend, and costs no attempt.
         count_retry(link);
-        ended = co_await try_connection(link, member, Dial::anew);
+        ended = co_await try_connection(link, member, Dial::new_connection);
     }
     co_return ended;
 }
@@ -209,7 +210,7 @@ Task<Exchange::Try> Exchange::try_connection(BackendLink& link, std::size_t memb
     ForwardAttempt relay(*this, *connection);
     const auto result = co_await relay.run();
     // A client that stalls, or sends what the backend refuses, can make the backend close the connection.
-    auto blame = relay.is_upload_incomplete() ? Blame::nobody : Blame::backend;
+    auto blame = relay.is_upload_incomplete() ? Blame::none : Blame::backend;
     failure_ = relay.failure();
     report_.offending = relay.offending();
     switch (result) {
@@ -225,7 +226,7 @@ Task<Exchange::Try> Exchange::try_connection(BackendLink& link, std::size_t memb
         co_return Try::finished;
     case ForwardAttempt::Result::no_answer:
         if (reused_ && may_retry({FailedTry::Stage::sent, idempotent_, !framing_.has_body()})) co_return Try::stale;
-        if (reused_) blame = Blame::nobody; // the backend may have closed it just before the request came
+        if (reused_) blame = Blame::none; // the backend may have closed it just before the request came
         if (!connection->is_cut()) count_failure(link, member, FailedTry::Stage::sent, blame);
         co_return may_try_again(FailedTry::Stage::sent) ? Try::failed : Try::stopped;
     case ForwardAttempt::Result::slow_client:
@@ -297,8 +298,8 @@ Task<Failure> Exchange::connect(BackendConnection& connection) {
 }
 
 Failure Exchange::client_left() const {
-    if (client_.aborted) return {FailureReason::drained, "time ran out before there was a response"};
-    return {FailureReason::client_closed, "before there was a response"};
+    if (client_.aborted) return {FailureReason::drained, "the time to finish expired before the response began"};
+    return {FailureReason::client_closed, "before the response began"};
 }
 
 bool Exchange::may_try_again(FailedTry::Stage stage) {
@@ -310,7 +311,7 @@ bool Exchange::may_try_again(FailedTry::Stage stage) {
     return false;
 }
 
-// With Blame::nobody, the try counts as a failed request but not against the backend's health.
+// With Blame::none, the try counts as a failed request but not against the backend's health.
 void Exchange::count_failure(BackendLink& link, std::size_t member, FailedTry::Stage stage, Blame blame) {
     link.counters().failures.add();
     if (blame == Blame::backend) context_.note_outcome(selection_.pool(), member, outcome_of_failure(failure_.reason));
@@ -344,8 +345,8 @@ void Exchange::find_affinity(const RequestHead& head) {
     selection_.go_by(key, belonging.member);
     cookie_is_stale_ = belonging.stale;
     if (!asked.config.sticky) return;
-    const auto told = head.find(FieldId::x_forwarded_proto);
-    if (same_word(told, "https") && trust_ == Trust::trusted) scheme_ = Scheme::https;
+    const auto forwarded = head.find(FieldId::x_forwarded_proto);
+    if (same_word(forwarded, "https") && trust_ == Trust::trusted) scheme_ = Scheme::https;
 }
 
 // The backend that serves a client becomes its pinned member if the client had none, or if that one is out of service.

@@ -49,7 +49,7 @@ public:
     const ExchangeReport& report() const { return report_; }
     log::AccessRecord describe() const; // what is known so far
     TrafficStats& traffic() const { return *traffic_; }
-    bool uses_path(const TrafficPath& way) const;
+    bool uses_path(const TrafficPath& path) const;
     bool is_tunnel() const { return tunnels_; }
 
 private:
@@ -57,10 +57,10 @@ private:
 
     // How one try on one backend ended.
     enum class Try { finished, failed, stopped, stale }; // stale: the pooled connection was dead
-    enum class Dial { kept_or_new, anew };
+    enum class Dial { kept_or_new, new_connection };
 
     void find_client_address(const RequestHead& head);
-    std::string_view client_ip() const { return told_ip_.view().empty() ? client_.ip : told_ip_.view(); }
+    std::string_view client_ip() const { return client_ip_.view().empty() ? client_.ip : client_ip_.view(); }
     Failure decide(const RequestHead& head);
     void prepare(const RequestHead& head);
     void on_pool_changed() override;
@@ -76,7 +76,7 @@ private:
     const PoolSpec& pool() const { return *selection_.pool().spec; }
     bool may_share() const;
     bool may_try_again(FailedTry::Stage stage);
-    enum class Blame { backend, nobody };
+    enum class Blame { backend, none };
     void count_retry(BackendLink& link) {
         ++report_.retries;
         context_.counters.retries.add();
@@ -99,7 +99,7 @@ private:
     const TimePoint began_;
     const Trust trust_;            // in what the peer says about the client
     conf::Address client_address_; // of this request: a proxy's connection carries requests of many clients
-    conf::IpText told_ip_;         // the same as text, if a trusted proxy named the client; otherwise empty
+    conf::IpText client_ip_;       // the same as text, if a trusted proxy named the client; otherwise empty
     ExchangeReport report_;
     BackendSelection selection_;
     const conf::Listener* listener_ = nullptr; // points into the view, as does the route

@@ -47,7 +47,7 @@ Task<ForwardAttempt::Result> ForwardAttempt::run() {
         co_await client_.fiber.wait();
         if (listens) last_heard_ = client_.context.loop.now();
         if (client_.aborted) {
-            result_ = fail(Result::client_gone, {FailureReason::drained, "time ran out for what was still open"});
+            result_ = fail(Result::client_gone, {FailureReason::drained, "the time to finish expired"});
             break;
         }
         if (backend_.is_cut()) {
@@ -90,7 +90,7 @@ ForwardAttempt::Step ForwardAttempt::step() {
     // Check this even if a stalled backend blocks both directions.
     if (client_.has_left())
         return end(Result::client_gone,
-                   {FailureReason::client_closed, response_ ? "within the response" : "before there was a response"});
+                   {FailureReason::client_closed, response_ ? "within the response" : "before the response began"});
     return did;
 }
 
@@ -107,7 +107,7 @@ ForwardAttempt::Step ForwardAttempt::push_request() {
         return end(Result::client_gone, {FailureReason::client_closed, "within the body of the request"});
     case ForwardStatus::malformed:
         return end(has_begun() ? Result::broken_off : Result::bad_body,
-                   {FailureReason::bad_request_body, "not the chunked coding"}, request_.malformed());
+                   {FailureReason::bad_request_body, "invalid chunked coding"}, request_.malformed());
     case ForwardStatus::too_large:
         return end(has_begun() ? Result::broken_off : Result::large_body, {FailureReason::body_too_large});
     case ForwardStatus::sink_failed: request_done_ = request_broken_ = true, ++progress_; break;
@@ -160,8 +160,7 @@ ForwardAttempt::Step ForwardAttempt::read_answer() {
         ++progress_;
         // A response this early does not answer a request whose head is not sent yet.
         if (request_.sent() < request_head_size_)
-            return end(Result::no_answer,
-                       {FailureReason::bad_response_head, "it came before the request had been sent"},
+            return end(Result::no_answer, {FailureReason::bad_response_head, "the backend sent it before the request"},
                        backend_.in.view());
     }
 }
@@ -183,8 +182,8 @@ ForwardAttempt::Step ForwardAttempt::take_head() {
     scan_ = {};
     if (head.status == 101) {
         if (exchange_.upgrade_.empty() || !same_name(head.find(FieldId::upgrade), exchange_.upgrade_))
-            return end(Result::bad_answer, {FailureReason::bad_response_head,
-                                            "it switches to a protocol that the request did not ask for"});
+            return end(Result::bad_answer,
+                       {FailureReason::bad_response_head, "it switches to a protocol that the request did not offer"});
         switched_ = true;
         return begin_answer(head);
     }
@@ -263,7 +262,7 @@ ForwardAttempt::Step ForwardAttempt::pull_response() {
         return end(Result::client_gone, {FailureReason::client_closed, "within the response"});
     case ForwardStatus::malformed:
         return end(has_begun() ? Result::cut_off : Result::bad_answer,
-                   {FailureReason::bad_response_body, "not the chunked coding"}, response_->malformed());
+                   {FailureReason::bad_response_body, "invalid chunked coding"}, response_->malformed());
     default:
         return end(has_begun() ? Result::cut_off : Result::bad_answer,
                    {FailureReason::response_truncated, "the backend closed within the body"});
@@ -332,11 +331,11 @@ bool ForwardAttempt::has_been_read() {
 
 ForwardAttempt::Result ForwardAttempt::on_timeout() {
     const bool on_client = due_from() == Due::client;
-    const Failure slow_upload{FailureReason::client_timeout, "the body of the request came too slowly"};
+    const Failure slow_upload{FailureReason::client_timeout, "the request body arrived too slowly"};
     if (!response_ && on_client) return fail(Result::slow_client, slow_upload);
     if (!response_) return fail(Result::slow_answer, {FailureReason::backend_timeout});
     if (on_client)
-        return fail(Result::client_gone, {FailureReason::client_timeout, "the response was read too slowly"});
+        return fail(Result::client_gone, {FailureReason::client_timeout, "the client read the response too slowly"});
     // The backend may have waited for the upload.
     if (!request_done_ && request_.waiting() == Waiting::for_source) return fail(Result::broken_off, slow_upload);
     return fail(Result::cut_off, {FailureReason::stream_idle});

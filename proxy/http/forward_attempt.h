@@ -59,7 +59,7 @@ private:
     bool has_begun() const;
     Result on_timeout();
     Result fail(Result result, const Failure& failure);
-    enum class Due { nobody, client, backend }; // the peer that must act next
+    enum class Due { none, client, backend }; // the peer that must act next
 
     Due due_from() const;
     void set_deadline();
@@ -90,7 +90,7 @@ private:
     std::uint64_t window_start_ = 0; // progress_ when the current deadline was set
     std::uint64_t answered_ = 0;     // what the response had moved at that time
     std::size_t unacked_bytes_ = 0;  // bytes that the client had not acknowledged at that time
-    Due due_ = Due::nobody;
+    Due due_ = Due::none;
     bool yielded_ = false;
     HeadScan scan_;
 };

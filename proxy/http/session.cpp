@@ -95,7 +95,7 @@ Task<HeadResult> Session::read_head() {
         }
         const bool more = co_await wait_for_bytes();
         if (!more && client_.timer.expired() && !idle_)
-            co_return HeadResult{HeadStatus::refused, 408, "the head did not come in time"};
+            co_return HeadResult{HeadStatus::refused, 408, "the head did not arrive in time"};
         if (!more) co_return gone;
     }
 }
@@ -134,7 +134,7 @@ Task<> Session::refuse(const HeadResult& result) {
     // A page fits any socket buffer that is not full, and a full one belongs to a client that reads nothing.
     const auto sent = client_.socket.send({&part, 1});
     const auto offending = result.code == 408 ? std::string() : log::excerpt(client_.in.view(), result.at);
-    record_refused({reason_of_refusal(result.code), result.why}, result.code, offending, sent.bytes,
+    record_refused({reason_of_refusal(result.code), result.reason}, result.code, offending, sent.bytes,
                    sent.bytes == page.size() ? body : 0);
     told_ = sent.status == IoStatus::ok;
     co_return;

@@ -18,7 +18,7 @@ public:
 
     Task<> run();
     void drain() override;
-    bool uses_path(const TrafficPath& way) const override { return exchange_ && exchange_->uses_path(way); }
+    bool uses_path(const TrafficPath& path) const override { return exchange_ && exchange_->uses_path(path); }
     Activity activity() const override {
         if (exchange_) return exchange_->is_tunnel() ? Activity::tunnel : Activity::request;
         return idle_ ? Activity::idle : Activity::request;

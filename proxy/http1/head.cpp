@@ -8,7 +8,7 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr HeadResult refused(int code, const char* why) { return {HeadStatus::refused, code, why}; }
+constexpr HeadResult refused(int code, const char* reason) { return {HeadStatus::refused, code, reason}; }
 constexpr HeadResult complete{HeadStatus::complete};
 
 // Which bytes a line may hold: strict for requests, tolerant for responses, whose control bytes weir does not forward.
@@ -71,7 +71,7 @@ std::size_t find_hopeless(std::string_view bytes, std::size_t seen, Bytes allowe
 HeadResult check_incomplete(std::string_view bytes, const HeadLimits& limits, HeadScan& scan, Bytes allowed) {
     const auto seen = std::exchange(scan.seen, bytes.size());
     if (const auto at = find_hopeless(bytes, seen, allowed); at != std::string_view::npos)
-        return {HeadStatus::refused, 400, "a line does not end in CRLF, or holds a control byte", at};
+        return {HeadStatus::refused, 400, "a line does not end in CRLF, or contains a control byte", at};
     if (bytes.size() < limits.size) return {HeadStatus::incomplete};
     const bool in_first_line = bytes.find('\n') == std::string_view::npos;
     return in_first_line ? refused(414, "the request line is too long") : refused(431, "the head is too large");
@@ -159,7 +159,7 @@ HeadResult read_target(RequestHead& head) {
     }
     if (target == "*") {
         head.path = target;
-        return head.method == "OPTIONS" ? complete : refused(400, "the target * is for OPTIONS alone");
+        return head.method == "OPTIONS" ? complete : refused(400, "the target * is valid only for OPTIONS");
     }
     const auto colon = target.find("://");
     const auto scheme = target.substr(0, colon);
@@ -200,12 +200,12 @@ HeadResult read_request(std::string_view bytes, const HeadLimits& limits, Reques
     head.method = cursor.run<is_token>();
     if (head.method.empty() || !cursor.take(' ')) return at_place(refused(400, "no method"), cursor, bytes);
     if (head.method == "CONNECT" || head.method == "TRACE" || head.method == "PRI")
-        return refused(405, "a method that weir does not serve");
+        return refused(405, "a method that weir does not support");
     head.target = cursor.run<is_target>();
     if (head.target.empty() || !cursor.take(' ')) return at_place(refused(400, "an illegal target"), cursor, bytes);
     if (const int code = read_version(cursor, head.minor_version))
         return at_place(refused(code, "not HTTP/1.0 or HTTP/1.1"), cursor, bytes);
-    if (!cursor.take_crlf()) return at_place(refused(400, "something after the version"), cursor, bytes);
+    if (!cursor.take_crlf()) return at_place(refused(400, "unexpected bytes after the version"), cursor, bytes);
     bool has_controls = false; // strict parsing never sets it
     if (const auto result = read_fields<Bytes::strict>(cursor, limits, head.fields, has_controls);
         result.status != HeadStatus::complete)

@@ -27,9 +27,9 @@ enum class HeadStatus { incomplete, complete, refused };
 
 struct HeadResult {
     HeadStatus status;
-    int code = 0;         // for a refused request: the status to answer with (400, 405, 414, 431, 501, 505)
-    const char* why = ""; // for the log
-    std::size_t at = 0;   // offset of the error, as far as it is known
+    int code = 0;            // for a refused request: the status to answer with (400, 405, 414, 431, 501, 505)
+    const char* reason = ""; // for the log
+    std::size_t at = 0;      // offset of the error, as far as it is known
 };
 
 struct RequestHead {

@@ -79,7 +79,7 @@ private:
     TimerWheel timers_;
     epoll_event events_[batch];
     int at_ = 0, fetched_ = 0;
-    std::vector<Waiter*> yielded_, turn_; // waiting for the next round; woken in this round
+    std::vector<Waiter*> yielded_, round_; // waiting for the next round; woken in this round
     Mailbox mailbox_{*this};
     std::mutex mutex_; // guards posted_
     std::vector<std::function<void()>> posted_;

@@ -42,16 +42,16 @@ AccessLog::~AccessLog() {
 
 Result<void> check_output(const std::string& output) {
     if (!output.starts_with('/')) return {};
-    const auto tell = [&] { return Error(output + " cannot be opened: " + std::strerror(errno)); };
+    const auto cannot_open = [&] { return Error("cannot open " + output + ": " + std::strerror(errno)); };
     struct stat info {};
     if (::stat(output.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
         errno = EISDIR;
-        return tell();
+        return cannot_open();
     }
     if (::access(output.c_str(), W_OK) == 0) return {};
-    if (errno != ENOENT) return tell();
+    if (errno != ENOENT) return cannot_open();
     const auto folder = output.substr(0, std::max<std::size_t>(output.rfind('/'), 1));
-    if (::access(folder.c_str(), W_OK | X_OK) != 0) return tell();
+    if (::access(folder.c_str(), W_OK | X_OK) != 0) return cannot_open();
     return {};
 }
 
@@ -59,7 +59,7 @@ Result<void> AccessLog::Output::open(const std::string& name) {
     name_ = name;
     if (name == "none") return {};
     fd_.reset(open_output(name));
-    if (!fd_) return Error(name + " cannot be opened: " + std::strerror(errno));
+    if (!fd_) return Error("cannot open " + name + ": " + std::strerror(errno));
     return {};
 }
 

@@ -60,7 +60,7 @@ private:
 
 } // namespace
 
-void tell_failure(std::exception_ptr failure) {
+void log_exception(std::exception_ptr failure) {
     if (!failure) return;
     try {
         std::rethrow_exception(failure);

@@ -15,6 +15,6 @@ namespace weir::proxy::log {
 void configure_logger(const conf::Logging& logging);
 
 // Logs the exception that a detached coroutine ended with, if any.
-void tell_failure(std::exception_ptr failure);
+void log_exception(std::exception_ptr failure);
 
 } // namespace weir::proxy::log

@@ -28,7 +28,7 @@ constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr auto time_to_end = std::chrono::seconds(10); // after the last connection, to release locks and write files
 constexpr int most_upgrade_tries = 3;                  // while the configuration keeps changing
 constexpr std::string_view container_ends =
-    "this process is PID 1: when it ends, its container ends, and the new process with it; replace the container";
+    "this process is PID 1: when it exits, its container stops, and the new process too; replace the container";
 
 // Raises the descriptor limit as far as the system allows, and returns it.
 std::uint64_t raise_descriptor_limit() {
@@ -92,7 +92,7 @@ ExitCode Process::run() {
     block_signals(); // a late signal does not change how the process ends
     runtime_.stop();
     const bool rests = changer_.wait_idle();
-    if (!rests) spdlog::error("stopping: a disk does not answer, and is waited for no longer");
+    if (!rests) spdlog::error("stopping: gave up waiting for a pending disk write");
     spdlog::shutdown();
     if (!rests) std::_Exit(static_cast<int>(code_)); // files on disk are either complete or absent
     return code_;
@@ -129,7 +129,7 @@ asio::awaitable<void> Process::start() {
         co_return;
     }
     if (admin_) admin_->start();
-    asio::co_spawn(control_, handle_signals(), log::tell_failure);
+    asio::co_spawn(control_, handle_signals(), log::log_exception);
     watch_.start();
     // The file may have been edited before the watch began; the fleet agent reports pushed versions itself.
     if (runtime_.snapshot()->config.reload.source == conf::ConfigSource::file) watch_.check_soon();
@@ -148,11 +148,11 @@ asio::awaitable<void> Process::start() {
 asio::awaitable<void> Process::succeed(HotRestartChannel channel, std::vector<std::string> unused) {
     if (channel.is_open()) {
         if (api_) api_->set_upgrading(true);
-        channel.tell_ready(unused);
+        channel.send_ready(unused);
         const auto consent = co_await channel.wait_for_decision(control_);
         if (api_) api_->set_upgrading(false);
         if (consent == TakeoverDecision::no) {
-            spdlog::warn("upgrade: the old process is to stop, and so does this one");
+            spdlog::warn("upgrade: the old process is stopping, so this one stops too");
             begin_stop();
             co_return;
         }
@@ -185,7 +185,7 @@ asio::awaitable<void> Process::handle_signals() {
             else spdlog::info("access log reopened");
             break;
         case SIGUSR2:
-            if (!upgrade_ && !stopping_) asio::co_spawn(control_, upgrade_binary(), log::tell_failure);
+            if (!upgrade_ && !stopping_) asio::co_spawn(control_, upgrade_binary(), log::log_exception);
             break;
         default: stop_signal();
         }
@@ -197,7 +197,7 @@ void Process::stop_signal() {
         spdlog::warn("second signal: stopping at once");
         return end(ExitCode::cut_off);
     }
-    if (stopping_) spdlog::info("another process has taken over: this one is finishing already");
+    if (stopping_) spdlog::info("another process has taken over: this one is already finishing");
     else {
         notify_stopping(runtime_.snapshot()->config.process.drain_timeout + time_to_end);
         begin_stop();
@@ -205,7 +205,7 @@ void Process::stop_signal() {
 }
 
 asio::awaitable<void> Process::upgrade_binary() {
-    spdlog::info("upgrade: starting the program anew");
+    spdlog::info("upgrade: starting the new process");
     upgrade_ = std::make_unique<Upgrade>(control_);
     Result<void> result;
     try {
@@ -228,8 +228,7 @@ asio::awaitable<Result<void>> Process::hand_over() {
         if (result || stopping_ || tries == most_upgrade_tries) co_return result;
         const auto now = co_await changer_.peek();
         if (now.hash == changer_.hash_in_force()) co_return result;
-        spdlog::warn("upgrade: {}; the configuration has changed in the meantime: trying again",
-                     result.error().message());
+        spdlog::warn("upgrade: {}; the configuration has changed since then: trying again", result.error().message());
         if (api_) api_->set_upgrading(false);
         upgrade_ = std::make_unique<Upgrade>(control_);
         reloader_.resume();
@@ -251,7 +250,7 @@ void Process::end_upgrade(const Result<void>& result) {
         const auto reason = result ? std::string("weir is stopping") : result.error().message();
         spdlog::error("{}: {}; this one {}",
                       started ? "upgrade: the new process has not taken over" : "upgrade refused", reason,
-                      stopping_ ? "stops" : "goes on");
+                      stopping_ ? "stops" : "continues");
         if (api_) api_->set_upgrading(false);
         if (!stopping_) { // the new process may have notified systemd already
             const auto to =
@@ -287,7 +286,7 @@ void Process::begin_stop(const std::set<int>& kept_by_another) {
     if (api_ && kept_by_another.empty()) api_->set_draining();
     const auto limit = runtime_.snapshot()->config.process.drain_timeout;
     runtime_.workers().count_open([limit](const OpenWork& open) {
-        spdlog::info("stopping: {} open; what is left in {} (process.drain_timeout) is cut", format(open),
+        spdlog::info("stopping: {} open; closing what is still open in {} (process.drain_timeout)", format(open),
                      conf::format(limit));
     });
     runtime_.workers().drain(kept_by_another, [this] { end(ExitCode::done); });
@@ -300,7 +299,7 @@ void Process::begin_stop(const std::set<int>& kept_by_another) {
 void Process::cut_off(conf::Duration limit) {
     runtime_.workers().count_open([this, limit](const OpenWork& open) {
         if (ended_) return;
-        spdlog::warn("stopping: cutting {} still open after {} (process.drain_timeout)", format(open),
+        spdlog::warn("stopping: closing {} still open after {} (process.drain_timeout)", format(open),
                      conf::format(limit));
         end(ExitCode::cut_off);
     });

@@ -22,7 +22,7 @@ Watchdog::Watchdog(asio::io_context& control, WorkerGroup& workers)
 void Watchdog::start() {
     if (!timeout_ || runtime_) return;
     runtime_ = true;
-    asio::co_spawn(control_, report(), log::tell_failure);
+    asio::co_spawn(control_, report(), log::log_exception);
 }
 
 void Watchdog::stop() {

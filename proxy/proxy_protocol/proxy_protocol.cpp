@@ -20,10 +20,10 @@ constexpr std::uint8_t tlv_crc32c = 3;
 // Version 2's byte for family and transport.
 constexpr std::uint8_t unspecified = 0x00, tcp4 = 0x11, tcp6 = 0x21, unix_stream = 0x31;
 
-ProxyHeader refused(const char* why) {
+ProxyHeader refused(const char* reason) {
     ProxyHeader header;
     header.status = ProxyHeaderStatus::refused;
-    header.why = why;
+    header.reason = reason;
     return header;
 }
 
@@ -111,7 +111,7 @@ ProxyHeader parse_v1(std::string_view bytes) {
 // Checks the type-length-value fields behind the addresses: each must be complete, and a checksum must be correct.
 const char* check_extras(std::string_view header, std::size_t at) {
     while (at < header.size()) {
-        if (header.size() - at < 3) return "a field is cut off";
+        if (header.size() - at < 3) return "a field is truncated";
         const std::size_t length = number_at(header, at + 1);
         if (header.size() - at - 3 < length) return "a field is longer than the header";
         if (byte_at(header, at) == tlv_crc32c) {
@@ -120,8 +120,8 @@ const char* check_extras(std::string_view header, std::size_t at) {
             blank.replace(at + 3, 4, 4, '\0');
             boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> sum;
             sum.process_bytes(blank.data(), blank.size());
-            const auto told = std::uint32_t{number_at(header, at + 3)} << 16 | number_at(header, at + 5);
-            if (sum.checksum() != told) return "the checksum is wrong";
+            const auto expected = std::uint32_t{number_at(header, at + 3)} << 16 | number_at(header, at + 5);
+            if (sum.checksum() != expected) return "the checksum is wrong";
         }
         at += 3 + length;
     }
@@ -136,7 +136,7 @@ ProxyHeader parse_v2(std::string_view bytes) {
     if (length > longest_proxy_header) return refused("the header is too long");
     const bool local = command == 0x20; // the rest of such a header is ignored
     const std::size_t addresses = family == tcp4 ? 12 : family == tcp6 ? 36 : family == unix_stream ? 216 : 0;
-    if (!local && addresses == 0 && family != unspecified) return refused("an address family that is no stream's");
+    if (!local && addresses == 0 && family != unspecified) return refused("an address family that is not for streams");
     if (!local && length < fixed_part + addresses) return refused("too short for its addresses");
     if (bytes.size() < length) return {};
     ProxyHeader header;
@@ -145,7 +145,7 @@ ProxyHeader parse_v2(std::string_view bytes) {
     if (local) header.origin = ProxyOrigin::proxy;
     if (local) return header;
     if (family != unspecified)
-        if (const auto* why = check_extras(bytes.substr(0, length), fixed_part + addresses)) return refused(why);
+        if (const auto* reason = check_extras(bytes.substr(0, length), fixed_part + addresses)) return refused(reason);
     if (family != tcp4 && family != tcp6) return header;
     const std::size_t ip = family == tcp4 ? 4 : 16;
     const auto* data = bytes.data() + fixed_part;

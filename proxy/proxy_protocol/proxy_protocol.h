@@ -29,7 +29,7 @@ struct ProxyHeader {
     std::size_t length = 0; // length of the header in bytes
     ProxyOrigin origin = ProxyOrigin::unknown;
     conf::Address source, destination; // of ProxyOrigin::client
-    const char* why = "";              // the reason if it was refused
+    const char* reason = "";           // the reason if it was refused
 };
 
 // Parses the header at the front of `bytes`. `incomplete` means that there is no error so far.

@@ -13,8 +13,8 @@ namespace weir::proxy {
 namespace asio = boost::asio;
 
 Canary::Canary(asio::io_context& control, Runtime& runtime, StateStore& store, FleetAgent& fleet)
-    : control_(control), now_(runtime), store_(store), fleet_(fleet), window_(control, runtime) {
-    asio::co_spawn(control_, keep_history(), log::tell_failure);
+    : control_(control), runtime_(runtime), store_(store), fleet_(fleet), window_(control, runtime) {
+    asio::co_spawn(control_, keep_history(), log::log_exception);
 }
 
 asio::awaitable<void> Canary::keep_history() {
@@ -22,7 +22,7 @@ asio::awaitable<void> Canary::keep_history() {
     while (!closed_) {
         timer.expires_after(ErrorRateBaseline::step);
         co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-        if (now_.snapshot()) history_.add(take_sample(now_), count_listeners(now_));
+        if (runtime_.snapshot()) history_.add(take_sample(runtime_), count_listeners(runtime_));
     }
 }
 
@@ -31,12 +31,12 @@ asio::awaitable<void> Canary::watch_start(conf::LastGood started) {
     started_ = started;
     if (in_force_.since == std::chrono::system_clock::time_point()) in_force_.since = std::chrono::system_clock::now();
     const auto changes = changes_;
-    if (const auto rules = now_.snapshot()->config.reload.rollback) {
-        CanaryWindow window(control_, now_);
+    if (const auto rules = runtime_.snapshot()->config.reload.rollback) {
+        CanaryWindow window(control_, runtime_);
         const auto over = [&] { return changes_ != changes || closed_; };
         window.changed(); // do not blame this configuration for errors under another one
         const auto worse = co_await window.watch(*rules, over);
-        if (worse) spdlog::warn("not kept as the last good configuration: {}", *worse);
+        if (worse) spdlog::warn("not stored as the last good configuration: {}", *worse);
         if (worse && !over()) started_.reset();
         if (worse || over()) co_return;
     }
@@ -44,47 +44,47 @@ asio::awaitable<void> Canary::watch_start(conf::LastGood started) {
     co_await store_.record_good(std::move(started));
 }
 
-asio::awaitable<void> Canary::run(conf::Loaded loaded, ReloadReport& report, const lock::LeaseRenewer* keeper) {
-    const auto before = now_.snapshot();
+asio::awaitable<void> Canary::run(conf::Loaded loaded, ReloadReport& report, const lock::LeaseRenewer* renewer) {
+    const auto before = runtime_.snapshot();
     const auto in_force_before = in_force_;
     window_.begin(history_);
-    if (loaded.config.reload.rollback) now_.stand_by(before);
+    if (loaded.config.reload.rollback) runtime_.stand_by(before);
     report.verdict = report.plan.empty() ? ReloadVerdict::unchanged : ReloadVerdict::applied;
-    const auto problems = co_await now_.apply(std::move(loaded.config), loaded.hash);
+    const auto problems = co_await runtime_.apply(std::move(loaded.config), loaded.hash);
     for (const auto& problem : problems) report.refuse_here(loaded.tell(problem));
     if (report.verdict == ReloadVerdict::applied) {
         ++changes_;
         in_force_.fence = report.fence; // 0 without a lock
         in_force_.since = std::chrono::system_clock::now();
         under_way_ = true;
-        fleet_.tell_soon();
+        fleet_.send_heartbeat_soon();
     }
     const bool applied = report.verdict == ReloadVerdict::applied;
-    bool stood = false;
-    if (applied) stood = co_await watch(report, before, keeper);
-    if (keeper && stood) stood = co_await conclude(report, before);
-    now_.stand_by(nullptr);
+    bool passed = false;
+    if (applied) passed = co_await watch(report, before, renewer);
+    if (renewer && passed) passed = co_await conclude(report, before);
+    runtime_.stand_by(nullptr);
     under_way_ = false;
     if (report.verdict == ReloadVerdict::rolled_back) in_force_ = in_force_before;
     // Not earlier: until the verdict, this change belonged to the fleet in which it began.
-    if (report.verdict == ReloadVerdict::applied) fleet_.follow(now_.snapshot()->config.reload);
+    if (report.verdict == ReloadVerdict::applied) fleet_.follow(runtime_.snapshot()->config.reload);
     if (report.verdict == ReloadVerdict::rolled_back && started_)
-        asio::co_spawn(control_, watch_start(*started_), log::tell_failure); // its window was cut short
-    if (report.verdict == ReloadVerdict::stuck) started_.reset();
-    if (!stood) co_return;
-    now_.end_overrides();
+        asio::co_spawn(control_, watch_start(*started_), log::log_exception); // its window was cut short
+    if (report.verdict == ReloadVerdict::rollback_failed) started_.reset();
+    if (!passed) co_return;
+    runtime_.end_overrides();
     started_.reset();
     conf::LastGood good{loaded.hash, std::move(loaded.sources)};
     co_await store_.record_good(std::move(good));
 }
 
-asio::awaitable<bool> Canary::watch(ReloadReport& report, SnapshotPtr before, const lock::LeaseRenewer* keeper) {
-    const auto rules = now_.snapshot()->config.reload.rollback;
+asio::awaitable<bool> Canary::watch(ReloadReport& report, SnapshotPtr before, const lock::LeaseRenewer* renewer) {
+    const auto rules = runtime_.snapshot()->config.reload.rollback;
     if (!rules) co_return !closed_;
     window_.changed();
-    spdlog::info("reload in force: {} changes, hash {}; watched for {}", report.plan.changes.size(),
+    spdlog::info("reload in force: {} changes, hash {}; canary window {}", report.plan.changes.size(),
                  report.hash.substr(0, 12), conf::format(rules->window));
-    const auto lost = [&] { return keeper && !keeper->is_held(); };
+    const auto lost = [&] { return renewer && !renewer->is_held(); };
     end_asked_ = RollbackCause::none;
     const auto interrupted = [&] { return closed_ || lost() || end_asked_ != RollbackCause::none; };
     const auto worse = co_await window_.watch(*rules, interrupted);
@@ -95,10 +95,10 @@ asio::awaitable<bool> Canary::watch(ReloadReport& report, SnapshotPtr before, co
         co_await roll_back(report, std::move(before), end_asked_, "aborted by an operator (weir reload --abort)");
     } else if (end_asked_ != RollbackCause::none) {
         co_await roll_back(report, std::move(before), end_asked_,
-                           "a newer configuration came before the canary window was over");
+                           "a newer configuration arrived before the canary window ended");
     } else if (lost()) {
         co_await roll_back(report, std::move(before), RollbackCause::lock_lost,
-                           "the lock was lost before there was a verdict: " + keeper->loss());
+                           "the lock was lost within the canary window: " + renewer->loss());
     }
     if (report.is_denylisted()) co_await denylist(report);
     co_return report.verdict == ReloadVerdict::applied&& report.errors.empty();
@@ -124,8 +124,8 @@ asio::awaitable<bool> Canary::conclude(ReloadReport& report, SnapshotPtr before)
     const auto finished = co_await fleet_.finish(std::move(change));
     if (finished || finished.error() != lock::LockError::lost) co_return true;
     co_await roll_back(report, std::move(before), RollbackCause::overtaken,
-                       "another machine has made a later change meanwhile, or has found this "
-                       "one to be bad");
+                       "another machine has made a later change, or has rolled this "
+                       "configuration back");
     co_return false;
 }
 
@@ -133,13 +133,13 @@ asio::awaitable<void> Canary::roll_back(ReloadReport& report, SnapshotPtr before
                                         std::string reason) {
     report.cause = cause;
     if (!report.is_denylisted()) report.retry = RetryDecision::all; // the cause is not the configuration itself
-    now_.restore_health();
-    const auto problems = co_await now_.apply(before->config, before->hash);
-    if (problems.empty()) now_.uneject();
+    runtime_.restore_health();
+    const auto problems = co_await runtime_.apply(before->config, before->hash);
+    if (problems.empty()) runtime_.uneject();
     report.errors.push_back(std::move(reason));
     for (const auto& problem : problems)
-        report.errors.push_back("it cannot be rolled back: " + problem.path + ": " + problem.why);
-    report.verdict = problems.empty() ? ReloadVerdict::rolled_back : ReloadVerdict::stuck;
+        report.errors.push_back("cannot roll back: " + problem.path + ": " + problem.why);
+    report.verdict = problems.empty() ? ReloadVerdict::rolled_back : ReloadVerdict::rollback_failed;
 }
 
 } // namespace weir::proxy

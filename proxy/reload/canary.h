@@ -32,8 +32,8 @@ public:
 
     // Watches the configuration that weir started with, and records it as the last good one if it passes its window.
     boost::asio::awaitable<void> watch_start(conf::LastGood started);
-    // Runs a change from apply to verdict and fills in `report`. `keeper` is null if there is no lease.
-    boost::asio::awaitable<void> run(conf::Loaded loaded, ReloadReport& report, const lock::LeaseRenewer* keeper);
+    // Runs a change from apply to verdict and fills in `report`. `renewer` is null if there is no lease.
+    boost::asio::awaitable<void> run(conf::Loaded loaded, ReloadReport& report, const lock::LeaseRenewer* renewer);
     // Called when weir stops; ends all watching.
     void close() { closed_ = true; }
     bool is_closed() const { return closed_; }
@@ -46,7 +46,7 @@ public:
 
 private:
     // Returns whether the change has passed its window.
-    boost::asio::awaitable<bool> watch(ReloadReport& report, SnapshotPtr before, const lock::LeaseRenewer* keeper);
+    boost::asio::awaitable<bool> watch(ReloadReport& report, SnapshotPtr before, const lock::LeaseRenewer* renewer);
     boost::asio::awaitable<void> denylist(const ReloadReport& report);
     boost::asio::awaitable<bool> conclude(ReloadReport& report, SnapshotPtr before);
     boost::asio::awaitable<void> roll_back(ReloadReport& report, SnapshotPtr before, RollbackCause cause,
@@ -54,7 +54,7 @@ private:
     boost::asio::awaitable<void> keep_history();
 
     boost::asio::io_context& control_;
-    Runtime& now_;
+    Runtime& runtime_;
     StateStore& store_;
     FleetAgent& fleet_;
     ErrorRateBaseline history_;

@@ -17,9 +17,9 @@ constexpr auto glance = std::chrono::milliseconds(50);
 
 HealthSample take_sample(const Runtime& runtime) {
     using Counters = balancer::BackendCounters;
-    HealthSample picture;
+    HealthSample sample;
     for (const auto& pool : runtime.snapshot()->pools) {
-        auto& seen = picture[pool->config.name];
+        auto& seen = sample[pool->config.name];
         for (const auto& member : pool->members) {
             seen.counts.push_back({reinterpret_cast<std::uintptr_t>(member.backend.get()),
                                    member.backend->total(&Counters::requests),
@@ -29,7 +29,7 @@ HealthSample take_sample(const Runtime& runtime) {
             seen.sick += member.backend->is_sick();
         }
     }
-    return picture;
+    return sample;
 }
 
 ListenerTries count_listeners(const Runtime& runtime) {
@@ -44,14 +44,14 @@ ListenerTries count_listeners(const Runtime& runtime) {
     return all;
 }
 
-void ErrorRateBaseline::add(HealthSample picture, ListenerTries listeners) {
+void ErrorRateBaseline::add(HealthSample sample, ListenerTries listeners) {
     if (last_) {
-        steps_.push_back(tries_between(*last_, picture));
+        steps_.push_back(tries_between(*last_, sample));
         listener_steps_.push_back(listeners_between(last_listeners_, listeners));
     }
     if (steps_.size() > length) steps_.pop_front();
     if (listener_steps_.size() > length) listener_steps_.pop_front();
-    last_ = std::move(picture);
+    last_ = std::move(sample);
     last_listeners_ = std::move(listeners);
 }
 
@@ -65,7 +65,7 @@ ErrorRates ErrorRateBaseline::rates_of(const std::deque<PoolTries>& steps) {
 void CanaryWindow::begin(const ErrorRateBaseline& history) {
     before_ = {take_sample(runtime_), {}, history.rates(), count_listeners(runtime_), history.refusals()};
     before_.errors.merge(
-        error_rates(tries_between({}, before_.picture))); // for pools without recent traffic: since they began
+        error_rates(tries_between({}, before_.sample))); // for pools without recent traffic: since they began
     before_.refusals.merge(error_rates(before_.listeners));
 }
 

@@ -28,7 +28,7 @@ public:
     static constexpr std::chrono::seconds step{1};
     static constexpr std::size_t length = 30; // in steps
 
-    void add(HealthSample picture, ListenerTries listeners);
+    void add(HealthSample sample, ListenerTries listeners);
     ErrorRates rates() const { return rates_of(steps_); }
     ErrorRates refusals() const { return rates_of(listener_steps_); }
 

@@ -44,7 +44,7 @@ public:
 
     // Loads the next configuration. If the fleet is the source but unreachable, an operator may force a change to this
     // machine's own file, provided that it names other lock servers.
-    boost::asio::awaitable<conf::Loaded> load(Force insist);
+    boost::asio::awaitable<conf::Loaded> load(Force force);
     // Like `load`, but changes no state.
     boost::asio::awaitable<conf::Loaded> peek() { return reader_.peek(source()); }
     // Checks whether a configuration given as texts could be applied here, and what it would change.
@@ -52,9 +52,9 @@ public:
     // Reports what a reload of these texts would do now, without changing anything. If they are this machine's own
     // file, or `files` is empty, it reads the files on disk, with includes resolved in this process's environment.
     boost::asio::awaitable<ReloadPreview> preview(std::vector<conf::SourceFile> files);
-    boost::asio::awaitable<ReloadReport> change(conf::Loaded first, ReloadTrigger trigger, Force insist);
+    boost::asio::awaitable<ReloadReport> change(conf::Loaded first, ReloadTrigger trigger, Force force);
     // Removes a configuration from this machine's denylist.
-    boost::asio::awaitable<void> forgive(std::string hash) { return store_.forgive(std::move(hash)); }
+    boost::asio::awaitable<void> unban(std::string hash) { return store_.unban(std::move(hash)); }
     // Called when weir stops; nothing is applied or watched any more.
     void close(Presence presence) {
         canary_.close();
@@ -63,23 +63,23 @@ public:
     // Ends the open canary window and puts its configuration on the denylist. Returns false if no window is open.
     bool abort() { return canary_.end_window(RollbackCause::aborted); }
     // Ends the open canary window if a newer valid configuration is available.
-    boost::asio::awaitable<void> end_window_if_newer(Force insist);
+    boost::asio::awaitable<void> end_window_if_newer(Force force);
     // Blocks for a few seconds at most. Returns whether all disk operations have completed.
     bool wait_idle();
     // Sets the callback for a new pushed version, if this machine takes its configuration from the fleet.
-    void on_given(std::function<void()> told) { on_given_ = std::move(told); }
+    void on_pushed(std::function<void()> describe_denial) { on_pushed_ = std::move(describe_denial); }
 
     const std::string& path() const { return reader_.path(); }
-    std::string hash_in_force() const { return now_.snapshot() ? now_.snapshot()->hash : ""; }
+    std::string hash_in_force() const { return runtime_.snapshot() ? runtime_.snapshot()->hash : ""; }
     // Whether these files, with all their errors, are what was read last.
     bool has_seen(const conf::Loaded& loaded) const { return mark_of(loaded) == seen_; }
     // Whether changed files are reloaded automatically.
-    bool watches_files() const { return now_.snapshot() && now_.snapshot()->config.reload.watch; }
+    bool watches_files() const { return runtime_.snapshot() && runtime_.snapshot()->config.reload.watch; }
     // Whether the configuration comes from the fleet, which repeats it until it is settled.
-    bool is_brought_by_fleet() const { return source() == conf::ConfigSource::fleet && reader_.given().number > 0; }
+    bool is_repeated_by_fleet() const { return source() == conf::ConfigSource::fleet && reader_.pushed().number > 0; }
     // Whether a version was pushed that differs from the one read last.
-    bool is_newer_given() const {
-        return source() == conf::ConfigSource::fleet && !reader_.given().is_same(fleet_.newest());
+    bool has_newer_push() const {
+        return source() == conf::ConfigSource::fleet && !reader_.pushed().is_same(fleet_.newest());
     }
     const ConfigFiles& files() const { return files_; }
     bool takes_from_fleet() const { return source() == conf::ConfigSource::fleet; }
@@ -92,37 +92,37 @@ public:
 
 private:
     // Makes one attempt under the lock. Returns whether another one is needed.
-    enum class Again { no, yes };
-    boost::asio::awaitable<void> try_until_through(conf::Loaded first, ReloadReport& report, Force insist);
-    boost::asio::awaitable<Again> try_change(conf::Loaded first, ReloadReport& report, Force insist);
-    boost::asio::awaitable<Again> change_locked(conf::Loaded first, ReloadReport& report, Force insist,
-                                                const lock::LeaseRenewer* keeper);
-    bool may_go_unlocked(const conf::Loaded& loaded, Force insist) const;
+    enum class Retry { no, yes };
+    boost::asio::awaitable<void> try_until_through(conf::Loaded first, ReloadReport& report, Force force);
+    boost::asio::awaitable<Retry> try_change(conf::Loaded first, ReloadReport& report, Force force);
+    boost::asio::awaitable<Retry> change_locked(conf::Loaded first, ReloadReport& report, Force force,
+                                                const lock::LeaseRenewer* renewer);
+    bool may_go_unlocked(const conf::Loaded& loaded, Force force) const;
     bool moves_lock(const conf::Loaded& loaded) const;
-    boost::asio::awaitable<Again> announce(ReloadReport& report, const lock::LeaseRenewer& keeper);
+    boost::asio::awaitable<Retry> announce(ReloadReport& report, const lock::LeaseRenewer& renewer);
     boost::asio::awaitable<void> settle(const ReloadReport& report);
-    boost::asio::awaitable<void> learn_of_forgiveness(std::string hash);
+    boost::asio::awaitable<void> learn_of_unban(std::string hash);
     boost::asio::awaitable<conf::Loaded> read_for_preview(std::vector<conf::SourceFile> files);
     boost::asio::awaitable<void> preview_denylist(ReloadPreview& preview);
-    void preview_circumstances(ReloadPreview& preview, const conf::Loaded& loaded) const;
-    bool refuse_early(const conf::Loaded& loaded, Force insist, ReloadReport& report);
-    void judge(const conf::Loaded& loaded, Force insist, ReloadReport& report) const;
+    void add_preview_notes(ReloadPreview& preview, const conf::Loaded& loaded) const;
+    bool refuse_early(const conf::Loaded& loaded, Force force, ReloadReport& report);
+    void judge(const conf::Loaded& loaded, Force force, ReloadReport& report) const;
     conf::ConfigSource source() const;
     static std::string mark_of(const conf::Loaded& loaded);
     lock::FleetMember describe_self() const;
     FleetAgent::About about_self();
 
     boost::asio::io_context& control_;
-    Runtime& now_;
+    Runtime& runtime_;
     ConfigFiles& files_;
     StateStore store_;
     FleetAgent fleet_;
     ConfigReader reader_;
     Canary canary_;
-    ReloadLock turns_;
-    std::function<void()> on_given_;
+    ReloadLock reload_lock_;
+    std::function<void()> on_pushed_;
     std::pair<std::string, std::string> refused_; // hash of the refused configuration, and the error; empty if none
-    lock::FleetVersion taken_;                    // the pushed version that is being applied
+    lock::FleetVersion applying_;                 // the pushed version that is being applied
     std::string seen_;                            // mark of the last reading of the files
     LockUse lock_use_ = LockUse::none;
     conf::ConfigSource read_from_ = conf::ConfigSource::file; // source of the last load

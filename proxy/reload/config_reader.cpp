@@ -23,17 +23,17 @@ ConfigReader::ConfigReader(FleetAgent& fleet, std::string path, ConfigFiles& fil
     : fleet_(fleet), path_(std::move(path)), files_(files) {}
 
 asio::awaitable<conf::Loaded> ConfigReader::load_from(conf::ConfigSource from, lock::FleetVersion& version) {
-    if (from == conf::ConfigSource::fleet) co_return co_await load_given(version);
+    if (from == conf::ConfigSource::fleet) co_return co_await load_pushed(version);
     co_return co_await asio::co_spawn(disk_.executor(), load_there(path_), asio::use_awaitable);
 }
 
 asio::awaitable<conf::Loaded> ConfigReader::peek(conf::ConfigSource from) {
-    auto version = given_;
+    auto version = pushed_;
     co_return co_await load_from(from, version);
 }
 
 asio::awaitable<conf::Loaded> ConfigReader::load(conf::ConfigSource from) {
-    auto loaded = co_await load_from(from, given_);
+    auto loaded = co_await load_from(from, pushed_);
     if (!loaded.hash.empty()) watch(loaded);
     co_return loaded;
 }
@@ -50,31 +50,31 @@ asio::awaitable<conf::Loaded> ConfigReader::read(std::vector<conf::SourceFile> f
     co_return co_await asio::co_spawn(disk_.executor(), read_there(std::move(files)), asio::use_awaitable);
 }
 
-asio::awaitable<conf::Loaded> ConfigReader::load_given(lock::FleetVersion& version) {
+asio::awaitable<conf::Loaded> ConfigReader::load_pushed(lock::FleetVersion& version) {
     const auto configs = fleet_.configs();
-    if (!configs) co_return fail("there is no fleet any more");
-    const auto given = co_await configs->newest();
-    if (!given)
-        co_return fail("the fleet cannot be asked: " + given.error().message() +
-                       "; if its servers are gone for good, weir reload --force applies a file of this machine that "
-                       "names others");
-    if ((*given ? (*given)->version.number : 0) < fleet_.newest().number)
-        co_return fail("the fleet's servers have lost what was given to them");
-    if (!*given) co_return co_await asio::co_spawn(disk_.executor(), load_there(path_), asio::use_awaitable);
-    version = (*given)->version;
-    auto bundle = conf::last_good_from((*given)->text);
+    if (!configs) co_return fail("this machine is no longer in a fleet");
+    const auto pushed = co_await configs->newest();
+    if (!pushed)
+        co_return fail("cannot reach the fleet: " + pushed.error().message() +
+                       "; if its servers are gone for good, weir reload --force applies this machine's own file if it "
+                       "names other servers");
+    if ((*pushed ? (*pushed)->version.number : 0) < fleet_.newest().number)
+        co_return fail("the fleet's servers have lost the pushed configuration");
+    if (!*pushed) co_return co_await asio::co_spawn(disk_.executor(), load_there(path_), asio::use_awaitable);
+    version = (*pushed)->version;
+    auto bundle = conf::last_good_from((*pushed)->text);
     if (!bundle) {
-        auto loaded = fail("what the fleet was given cannot be read: " + bundle.error().message());
+        auto loaded = fail("cannot read the pushed configuration: " + bundle.error().message());
         loaded.hash = version.hash; // retrying would not help
         co_return loaded;
     }
     co_return co_await read(std::move(bundle->files));
 }
 
-conf::Loaded ConfigReader::fail(std::string why) const {
+conf::Loaded ConfigReader::fail(std::string reason) const {
     conf::Loaded loaded;
     loaded.files.push_back(path_);
-    loaded.errors.push_back({path_, 0, 0, "reload.source", std::move(why)});
+    loaded.errors.push_back({path_, 0, 0, "reload.source", std::move(reason)});
     return loaded;
 }
 

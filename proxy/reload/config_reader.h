@@ -22,7 +22,7 @@ public:
     ConfigReader(FleetAgent& fleet, std::string path, ConfigFiles& files);
 
     boost::asio::awaitable<conf::Loaded> load(conf::ConfigSource from);
-    // Like `load`, but changes neither the watched files nor `given`.
+    // Like `load`, but changes neither the watched files nor `pushed`.
     boost::asio::awaitable<conf::Loaded> peek(conf::ConfigSource from);
     // Returns `known` if nothing has changed since it was read, or while a program is writing the files.
     boost::asio::awaitable<conf::Loaded> load_again(conf::ConfigSource from, conf::Loaded known);
@@ -30,7 +30,7 @@ public:
     boost::asio::awaitable<conf::Loaded> read(std::vector<conf::SourceFile> files);
 
     // The pushed version that was read last; its number is 0 if there is none.
-    const lock::FleetVersion& given() const { return given_; }
+    const lock::FleetVersion& pushed() const { return pushed_; }
 
     // Watches the files of a configuration that was read elsewhere.
     void watch(const conf::Loaded& loaded) const { files_.set_files(loaded.watched); }
@@ -39,13 +39,13 @@ public:
 
 private:
     boost::asio::awaitable<conf::Loaded> load_from(conf::ConfigSource from, lock::FleetVersion& version);
-    boost::asio::awaitable<conf::Loaded> load_given(lock::FleetVersion& version);
-    conf::Loaded fail(std::string why) const;
+    boost::asio::awaitable<conf::Loaded> load_pushed(lock::FleetVersion& version);
+    conf::Loaded fail(std::string reason) const;
 
     FleetAgent& fleet_;
     const std::string path_;
     ConfigFiles& files_;
-    lock::FleetVersion given_;
+    lock::FleetVersion pushed_;
     BlockingThread disk_;
 };
 

@@ -32,7 +32,7 @@ ConfigWatch::~ConfigWatch() {
 void ConfigWatch::adopt_descriptor() {
     boost::system::error_code error;
     if (files_.descriptor() >= 0 && !descriptor_.is_open()) descriptor_.assign(files_.descriptor(), error);
-    if (started_ && descriptor_.is_open()) asio::co_spawn(control_, follow(), log::tell_failure);
+    if (started_ && descriptor_.is_open()) asio::co_spawn(control_, follow(), log::log_exception);
 }
 
 void ConfigWatch::set_files(const std::vector<std::string>& files) {
@@ -45,7 +45,7 @@ void ConfigWatch::start() {
     started_ = true;
     log_problem();
     adopt_descriptor();
-    asio::co_spawn(control_, refresh(), log::tell_failure);
+    asio::co_spawn(control_, refresh(), log::log_exception);
 }
 
 void ConfigWatch::stop() {
@@ -87,7 +87,7 @@ void ConfigWatch::wait_for_rest() {
         if (error || stopped_ || !settling_.due()) return;
         if (*settling_.due() > Settling::Clock::now()) return wait_for_rest();
         if (files_.has_writer())
-            spdlog::warn("the configuration is read though a program still has a file of it open for writing");
+            spdlog::warn("reading the configuration although a program still has one of its files open for writing");
         settling_.done();
         files_.forget_writers();
         on_change_();
@@ -95,10 +95,10 @@ void ConfigWatch::wait_for_rest() {
 }
 
 void ConfigWatch::log_problem() {
-    if (files_.problem() == told_problem_) return;
-    told_problem_ = files_.problem();
-    if (told_problem_.empty()) spdlog::info("the configuration's files are watched with inotify again");
-    else spdlog::warn("{}; the configuration's files are looked at every second instead", told_problem_);
+    if (files_.problem() == logged_problem_) return;
+    logged_problem_ = files_.problem();
+    if (logged_problem_.empty()) spdlog::info("watching the configuration files with inotify again");
+    else spdlog::warn("{}; polling the configuration files every second instead", logged_problem_);
 }
 
 } // namespace weir::proxy

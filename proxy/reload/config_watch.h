@@ -51,7 +51,7 @@ private:
     Settling settling_;
     boost::asio::posix::stream_descriptor descriptor_;
     boost::asio::steady_timer timer_, rest_;
-    std::string told_problem_;
+    std::string logged_problem_;
     bool started_ = false, stopped_ = false;
 };
 

@@ -81,7 +81,7 @@ std::optional<std::string> find_regression(const conf::Rollback& rules, const Ba
                                            const HealthSample& now) {
     const auto rates = error_rates(tries_between(before.counters, now));
     for (const auto& [name, pool] : now) {
-        if (auto worse = fewer_healthy(rules, name, value_of(before.picture, name), pool)) return worse;
+        if (auto worse = fewer_healthy(rules, name, value_of(before.sample, name), pool)) return worse;
         const auto rate = value_of(rates, name), usual = value_of(before.errors, name);
         if (rate - usual <= rules.if_error_rate_above.value / 100.0) continue;
         return "pool " + name + ": " + std::to_string(percent(rate)) + "% of its requests fail, " +

@@ -43,7 +43,7 @@ using ListenerTries = std::map<std::string, Tries>;
 inline constexpr std::uint64_t least_tries = 20; // fewer tries give no meaningful error rate
 
 struct Baseline {
-    HealthSample picture;         // just before the change
+    HealthSample sample;          // just before the change
     HealthSample counters;        // just after the change
     ErrorRates errors;            // recent rates before the change; for a quiet pool, since it began
     ListenerTries listeners = {}; // when the change was made

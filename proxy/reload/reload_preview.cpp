@@ -11,7 +11,7 @@ namespace weir::proxy {
 namespace {
 
 void note_holder(ReloadPreview& preview, const std::string& holder, const std::string& wait) {
-    preview.notes.push_back("the lock is held by " + holder + ": a reload waits for it, for at most " + wait +
+    preview.notes.push_back("the lock is held by " + holder + ": a reload waits for it for at most " + wait +
                             " (reload.lock.wait), and is then refused");
 }
 
@@ -29,18 +29,19 @@ boost::asio::awaitable<void> preview_lock(ReloadPreview& preview, FleetAgent& fl
     const auto view = co_await records->view();
     if (view && !view->holder.empty()) note_holder(preview, view->holder, wait);
     if (view) co_return;
-    const auto problem = "the servers of the lock do not answer: " + view.error().message();
+    const auto problem = "the lock servers do not answer: " + view.error().message();
     if (settings.on_unavailable == conf::OnUnavailable::proceed)
         preview.notes.push_back(problem + "; a reload waits for them for " + wait +
-                                ", and goes on without the lock (reload.lock.on_unavailable: proceed)");
+                                ", then continues without the lock (reload.lock.on_unavailable: proceed)");
     else
         preview.report.refuse_for_now(problem + "; a reload waits for them for " + wait +
-                                      " (reload.lock.wait), and is refused" + advice);
+                                      " (reload.lock.wait), then it is refused" + advice);
 }
 
 std::string restart_note(const conf::Process& process) {
-    return "a restart of weir applies what needs one: open connections have " + conf::format(process.drain_timeout) +
-           " (process.drain_timeout) to finish, and clients are refused until it has started";
+    return "restart weir to apply the changes that need it: open connections have " +
+           conf::format(process.drain_timeout) +
+           " (process.drain_timeout) to finish, and clients are refused until weir has started again";
 }
 
 bool is_same_path(const std::string& a, const std::string& b) {

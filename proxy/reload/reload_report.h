@@ -15,11 +15,11 @@
 namespace weir::proxy {
 
 enum class ReloadVerdict {
-    applied,     // the new configuration is in force
-    unchanged,   // the file is equivalent to the configuration in force
-    refused,     // nothing changed
-    rolled_back, // it was worse; the previous configuration is in force again
-    stuck,       // it was worse, and the rollback failed
+    applied,         // the new configuration is in force
+    unchanged,       // the file is equivalent to the configuration in force
+    refused,         // nothing changed
+    rolled_back,     // it was worse; the previous configuration is in force again
+    rollback_failed, // it was worse, and the rollback failed
 };
 
 // Why a change was rolled back.
@@ -67,9 +67,9 @@ struct ReloadReport {
         if (retry == RetryDecision::none) retry = RetryDecision::locally;
         refuse(std::move(reason));
     }
-    void refuse(std::string why) {
+    void refuse(std::string reason) {
         verdict = ReloadVerdict::refused;
-        errors.push_back(std::move(why));
+        errors.push_back(std::move(reason));
     }
 };
 

@@ -11,12 +11,12 @@ using std::chrono::system_clock;
 
 std::chrono::milliseconds RetryPauses::next() { return std::exchange(pause_, std::min(2 * pause_, longest)); }
 
-std::optional<PendingReload> pending_after(const ReloadReport& report, Force insist,
+std::optional<PendingReload> pending_after(const ReloadReport& report, Force force,
                                            const std::optional<PendingReload>& before) {
     // A change whose rollback failed is in force, so nothing is pending.
-    if (report.is_success() || report.verdict == ReloadVerdict::stuck) return std::nullopt;
+    if (report.is_success() || report.verdict == ReloadVerdict::rollback_failed) return std::nullopt;
     PendingReload pending{
-        report.hash, report.errors.empty() ? "" : report.errors[0], report.trigger, insist, 1, report.at, std::nullopt};
+        report.hash, report.errors.empty() ? "" : report.errors[0], report.trigger, force, 1, report.at, std::nullopt};
     if (before && before->hash == report.hash) {
         pending.since = before->since;
         pending.attempts = before->attempts + 1;
@@ -24,10 +24,10 @@ std::optional<PendingReload> pending_after(const ReloadReport& report, Force ins
     return pending;
 }
 
-void ReloadRetry::note(const ReloadReport& report, Force insist, Repeated repeated) {
+void ReloadRetry::note(const ReloadReport& report, Force force, Repeated repeated) {
     timer_.cancel();
     const auto before = std::exchange(pending_, std::nullopt);
-    pending_ = pending_after(report, insist, before);
+    pending_ = pending_after(report, force, before);
     if (!pending_ || !before || before->hash != pending_->hash) pauses_.reset();
     const bool again = pending_ && report.retry != RetryDecision::none && report.cause != RollbackCause::newer_file;
     if (!again || repeated == Repeated::yes || stopped_) return;

@@ -24,7 +24,7 @@ struct PendingReload {
     std::string hash; // hash of the configuration that is not in force
     std::string reason;
     ReloadTrigger trigger = ReloadTrigger::none;
-    Force insist = Force::no;
+    Force force = Force::no;
     unsigned attempts = 0; // attempts made so far
     std::chrono::system_clock::time_point since;
     std::optional<std::chrono::system_clock::time_point> next_try; // unset: not before the file changes or on request
@@ -42,7 +42,7 @@ private:
 };
 
 // Returns what is pending after a reload ended with `report`, if anything; `before` was pending until then.
-std::optional<PendingReload> pending_after(const ReloadReport& report, Force insist,
+std::optional<PendingReload> pending_after(const ReloadReport& report, Force force,
                                            const std::optional<PendingReload>& before);
 
 class ReloadRetry {
@@ -52,7 +52,7 @@ public:
 
     // Records how a reload ended. `repeated` means that the fleet agent repeats the trigger until it succeeds.
     enum class Repeated { no, yes };
-    void note(const ReloadReport& report, Force insist, Repeated repeated);
+    void note(const ReloadReport& report, Force force, Repeated repeated);
     // Records that the files on disk have this hash, are not in force, and were not read by a reload yet.
     void note_unread(std::string hash, ReloadTrigger trigger, std::string reason);
     // Records that the files on disk are in force.

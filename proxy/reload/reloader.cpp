@@ -29,15 +29,15 @@ void write_to_log(const ReloadReport& report) {
         for (const auto& change : report.plan.changes) spdlog::info("  {}", change.text());
         break;
     case ReloadVerdict::unchanged:
-        spdlog::info("reload: the file means what is in force already (hash {})", hash);
+        spdlog::info("reload: the file is equivalent to the configuration in force (hash {})", hash);
         break;
-    case ReloadVerdict::refused: spdlog::error("reload refused, the running configuration stays"); break;
+    case ReloadVerdict::refused: spdlog::error("reload refused; the running configuration is unchanged"); break;
     case ReloadVerdict::rolled_back:
-        spdlog::error("reload rolled back, the configuration before it is in force again (hash {}{})", hash,
+        spdlog::error("reload rolled back; the previous configuration is in force again (hash {}{})", hash,
                       report.is_denylisted() ? " is on the denylist: it is refused until it changes" : "");
         break;
-    case ReloadVerdict::stuck:
-        spdlog::critical("reload: it makes things worse and cannot be rolled back (hash {})", hash);
+    case ReloadVerdict::rollback_failed:
+        spdlog::critical("reload: the new configuration makes things worse, but its rollback failed (hash {})", hash);
         break;
     }
     for (const auto& error : report.errors) spdlog::error("  {}", error);
@@ -48,13 +48,13 @@ void write_to_log(const ReloadReport& report) {
 Reloader::Reloader(asio::io_context& control, ConfigChange& changer)
     : control_(control), changer_(changer), wanted_(control, never), finished_(control, never),
       retry_(control, [this] { retry(); }) {
-    asio::co_spawn(control, work(), log::tell_failure);
-    changer_.on_given([this] { take_given(); });
+    asio::co_spawn(control, work(), log::log_exception);
+    changer_.on_pushed([this] { request_pushed(); });
 }
 
 // The fleet agent calls this with every heartbeat reply until the pushed version is settled here.
-void Reloader::take_given() {
-    const bool newer = running_now_ && changer_.window().is_open() && changer_.is_newer_given();
+void Reloader::request_pushed() {
+    const bool newer = running_now_ && changer_.window().is_open() && changer_.has_newer_push();
     if (newer ? asked_ == answering_ : !running_now_ && asked_ == answered_) request(ReloadTrigger::fleet);
 }
 
@@ -64,32 +64,32 @@ asio::awaitable<std::vector<std::string>> Reloader::start(conf::Loaded loaded) {
     last_ = {ReloadVerdict::applied, errors, {}, ReloadTrigger::start, hash};
     if (!seen.empty() && seen != hash)
         retry_.note_unread(seen, ReloadTrigger::start,
-                           "the file was refused at the start; weir runs the last good configuration");
+                           "the file was refused at startup; weir runs the last good configuration");
     co_return errors;
 }
 
-void Reloader::request(ReloadTrigger trigger, Force insist) { ask(trigger, insist, false, false); }
+void Reloader::request(ReloadTrigger trigger, Force force) { ask(trigger, force, false, false); }
 
 void Reloader::request_if_changed(ReloadTrigger trigger) { ask(trigger, Force::no, true, false); }
 
 void Reloader::retry() {
     if (changer_.files().are_being_written()) retry_.postpone(); // half a file must not be applied
-    else ask(pending()->trigger, pending()->insist, false, true);
+    else ask(pending()->trigger, pending()->force, false, true);
 }
 
-void Reloader::ask(ReloadTrigger trigger, Force insist, bool only_if_changed, bool only_retry) {
-    if (wish_.trigger == ReloadTrigger::none || (wish_.trigger != ReloadTrigger::command && !only_retry))
-        wish_.trigger = trigger;
-    if (insist == Force::yes) wish_.insist = insist;
-    wish_.only_if_changed = wish_.only_if_changed && only_if_changed;
-    wish_.only_retry = wish_.only_retry && only_retry;
+void Reloader::ask(ReloadTrigger trigger, Force force, bool only_if_changed, bool only_retry) {
+    if (request_.trigger == ReloadTrigger::none || (request_.trigger != ReloadTrigger::command && !only_retry))
+        request_.trigger = trigger;
+    if (force == Force::yes) request_.force = force;
+    request_.only_if_changed = request_.only_if_changed && only_if_changed;
+    request_.only_retry = request_.only_retry && only_retry;
     ++asked_;
     wanted_.cancel();
-    if (running_now_ && !std::exchange(looking_, true)) asio::co_spawn(control_, look_for_newer(), log::tell_failure);
+    if (running_now_ && !std::exchange(looking_, true)) asio::co_spawn(control_, look_for_newer(), log::log_exception);
 }
 
-asio::awaitable<ReloadReport> Reloader::request_and_wait(ReloadTrigger trigger, Force insist) {
-    request(trigger, insist);
+asio::awaitable<ReloadReport> Reloader::request_and_wait(ReloadTrigger trigger, Force force) {
+    request(trigger, force);
     const auto mine = asked_;
     while (answered_ < mine) co_await finished_.async_wait(token);
     co_return last_;
@@ -102,7 +102,7 @@ asio::awaitable<std::optional<ReloadReport>> Reloader::abort() {
     co_return last_;
 }
 
-void Reloader::note_files() { asio::co_spawn(control_, look_at_files(), log::tell_failure); }
+void Reloader::note_files() { asio::co_spawn(control_, look_at_files(), log::log_exception); }
 
 asio::awaitable<void> Reloader::look_at_files() {
     const auto loaded = co_await changer_.peek();
@@ -135,7 +135,7 @@ asio::awaitable<void> Reloader::look_for_newer() {
     while (running_now_ && !closed_ && asked_ != answering_) {
         if (looked != asked_ && changer_.window().is_open()) {
             looked = asked_;
-            co_await changer_.end_window_if_newer(wish_.insist);
+            co_await changer_.end_window_if_newer(request_.force);
         }
         pause.expires_after(glance);
         co_await pause.async_wait(token);
@@ -170,31 +170,31 @@ asio::awaitable<void> Reloader::work() {
 }
 
 asio::awaitable<void> Reloader::answer() {
-    auto wish = std::exchange(wish_, {});
+    auto request = std::exchange(request_, {});
     const auto began = std::chrono::steady_clock::now();
-    auto loaded = co_await changer_.load(wish.insist);
+    auto loaded = co_await changer_.load(request.force);
     // The watch reports only that the files may have changed.
-    if (wish.only_if_changed && changer_.has_seen(loaded)) co_return;
+    if (request.only_if_changed && changer_.has_seen(loaded)) co_return;
     // Without reload.watch only the known configuration is retried, because the file may be in the middle of an edit.
-    if (wish.only_retry && !changer_.watches_files() && pending() && pending()->hash != loaded.hash)
+    if (request.only_retry && !changer_.watches_files() && pending() && pending()->hash != loaded.hash)
         co_return retry_.give_up("the file has changed since it was refused, and reload.watch is off: run weir reload");
-    auto report = co_await changer_.change(std::move(loaded), wish.trigger, wish.insist);
+    auto report = co_await changer_.change(std::move(loaded), request.trigger, request.force);
     report.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    finish(report, wish.insist);
+    finish(report, request.force);
 }
 
-void Reloader::finish(const ReloadReport& report, Force insist) {
-    auto& count = report.verdict == ReloadVerdict::applied       ? counts_.applied
-                  : report.verdict == ReloadVerdict::unchanged   ? counts_.unchanged
-                  : report.verdict == ReloadVerdict::rolled_back ? counts_.rolled_back
-                  : report.verdict == ReloadVerdict::stuck       ? counts_.stuck
-                                                                 : counts_.refused;
+void Reloader::finish(const ReloadReport& report, Force force) {
+    auto& count = report.verdict == ReloadVerdict::applied           ? counts_.applied
+                  : report.verdict == ReloadVerdict::unchanged       ? counts_.unchanged
+                  : report.verdict == ReloadVerdict::rolled_back     ? counts_.rolled_back
+                  : report.verdict == ReloadVerdict::rollback_failed ? counts_.rollback_failed
+                                                                     : counts_.refused;
     ++count;
     counts_.lock_failures += report.lock_failed;
     write_to_log(report);
     last_ = report;
-    const bool repeated = report.is_for_now() && changer_.is_brought_by_fleet();
-    retry_.note(report, insist, repeated ? ReloadRetry::Repeated::yes : ReloadRetry::Repeated::no);
+    const bool repeated = report.is_for_now() && changer_.is_repeated_by_fleet();
+    retry_.note(report, force, repeated ? ReloadRetry::Repeated::yes : ReloadRetry::Repeated::no);
 }
 
 } // namespace weir::proxy

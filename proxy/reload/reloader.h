@@ -21,7 +21,7 @@
 namespace weir::proxy {
 
 struct ReloadCounts {
-    std::uint64_t applied = 0, unchanged = 0, refused = 0, rolled_back = 0, stuck = 0, lock_failures = 0;
+    std::uint64_t applied = 0, unchanged = 0, refused = 0, rolled_back = 0, rollback_failed = 0, lock_failures = 0;
 };
 
 class Reloader {
@@ -32,9 +32,9 @@ public:
     boost::asio::awaitable<std::vector<std::string>> start(conf::Loaded loaded);
 
     // Requests a reload and returns at once.
-    void request(ReloadTrigger trigger, Force insist = Force::no);
+    void request(ReloadTrigger trigger, Force force = Force::no);
     // Requests a reload and waits for its end.
-    boost::asio::awaitable<ReloadReport> request_and_wait(ReloadTrigger trigger, Force insist = Force::no);
+    boost::asio::awaitable<ReloadReport> request_and_wait(ReloadTrigger trigger, Force force = Force::no);
     // Ends the open canary window and waits for the rollback. Returns nothing if no window is open.
     boost::asio::awaitable<std::optional<ReloadReport>> abort();
     // Requests a reload if the files differ from what was read last.
@@ -66,19 +66,19 @@ public:
 
 private:
     // The requests that have not started yet, joined into one.
-    struct Wish {
+    struct JoinedRequest {
         ReloadTrigger trigger = ReloadTrigger::none;
-        Force insist = Force::no;
+        Force force = Force::no;
         bool only_if_changed = true; // all requests ask only for changed files
         bool only_retry = true;      // all requests are retries
     };
 
-    void ask(ReloadTrigger trigger, Force insist, bool only_if_changed, bool only_retry);
+    void ask(ReloadTrigger trigger, Force force, bool only_if_changed, bool only_retry);
     boost::asio::awaitable<void> work();
     boost::asio::awaitable<void> answer();
-    void finish(const ReloadReport& report, Force insist);
+    void finish(const ReloadReport& report, Force force);
     void retry();
-    void take_given();
+    void request_pushed();
     boost::asio::awaitable<void> look_at_files();
     // During a canary window: checks whether requests since its start are a reason to end it.
     boost::asio::awaitable<void> look_for_newer();
@@ -87,7 +87,7 @@ private:
     ConfigChange& changer_;
     boost::asio::steady_timer wanted_, finished_;
     ReloadRetry retry_;
-    Wish wish_;
+    JoinedRequest request_;
     std::uint64_t asked_ = 0, answering_ = 0, answered_ = 0;
     bool running_now_ = false, looking_ = false, held_ = false, closed_ = false;
     ReloadReport last_;

@@ -32,10 +32,10 @@ asio::awaitable<Saved> forget_bad(std::string state_dir, std::string hash) {
     co_return change_list(state_dir, [&](auto& all) { all.forget(hash); });
 }
 
-asio::awaitable<Saved> keep_there(PushedVersion mark, lock::FleetVersion given) { co_return mark.write(given); }
+asio::awaitable<Saved> keep_there(PushedVersion mark, lock::FleetVersion pushed) { co_return mark.write(pushed); }
 
-void tell(const char* what, const Saved& saved) {
-    if (!saved) spdlog::error("state_dir: {} cannot be kept: {}", what, saved.error().message());
+void log_error(const char* what, const Saved& saved) {
+    if (!saved) spdlog::error("state_dir: cannot store {}: {}", what, saved.error().message());
 }
 
 } // namespace
@@ -47,26 +47,27 @@ StateStore::StateStore(std::string state_dir, const std::string& main_file)
 
 asio::awaitable<void> StateStore::record_good(conf::LastGood good) {
     const auto hash = good.hash;
-    const auto kept = co_await asio::co_spawn(disk_.executor(), save_good(good_, std::move(good)), asio::use_awaitable);
-    tell("the last good configuration", kept);
-    co_await forgive(hash);
+    const auto error =
+        co_await asio::co_spawn(disk_.executor(), save_good(good_, std::move(good)), asio::use_awaitable);
+    log_error("the last good configuration", error);
+    co_await unban(hash);
 }
 
-asio::awaitable<void> StateStore::forgive(std::string hash) {
+asio::awaitable<void> StateStore::unban(std::string hash) {
     if (!bad_.forget(hash)) co_return;
-    const auto forgotten = co_await asio::co_spawn(disk_.executor(), forget_bad(state_dir_, hash), asio::use_awaitable);
-    tell("the list of bad configurations", forgotten);
+    const auto error = co_await asio::co_spawn(disk_.executor(), forget_bad(state_dir_, hash), asio::use_awaitable);
+    log_error("the denylist", error);
 }
 
-asio::awaitable<void> StateStore::record_bad(std::string hash, std::string why) {
-    const auto fence = co_await floor();
-    const conf::DeniedConfig bad{std::move(hash), std::time(nullptr), fence, std::move(why)};
+asio::awaitable<void> StateStore::record_bad(std::string hash, std::string reason) {
+    const auto fence = co_await fence_watermark();
+    const conf::DeniedConfig bad{std::move(hash), std::time(nullptr), fence, std::move(reason)};
     bad_.add(bad);
-    const auto kept = co_await asio::co_spawn(disk_.executor(), add_bad(state_dir_, bad), asio::use_awaitable);
-    tell("the list of bad configurations", kept);
+    const auto error = co_await asio::co_spawn(disk_.executor(), add_bad(state_dir_, bad), asio::use_awaitable);
+    log_error("the denylist", error);
 }
 
-asio::awaitable<std::uint64_t> StateStore::floor() const {
+asio::awaitable<std::uint64_t> StateStore::fence_watermark() const {
     const auto fence = co_await fences_.read();
     co_return fence ? *fence : 0;
 }
@@ -75,16 +76,16 @@ asio::awaitable<Result<void>> StateStore::admit(std::uint64_t fence, std::string
     auto admitted = co_await fences_.admit(fence, std::move(hash));
     if (admitted) co_return admitted;
     if (admitted.error() == lock::LockError::lost)
-        co_return Error("this machine has made a later change: this one's fence, " + std::to_string(fence) +
+        co_return Error("this machine has made a later change: the fence of this one, " + std::to_string(fence) +
                         ", is too low");
-    co_return Error("the fence in state_dir: " + admitted.error().message());
+    co_return Error("cannot store the fence in state_dir: " + admitted.error().message());
 }
 
-asio::awaitable<void> StateStore::keep_given(std::string fleet, lock::FleetVersion version) {
+asio::awaitable<void> StateStore::store_pushed(std::string fleet, lock::FleetVersion version) {
     const PushedVersion mark(state_dir_, fleet);
-    const auto kept =
+    const auto error =
         co_await asio::co_spawn(disk_.executor(), keep_there(mark, std::move(version)), asio::use_awaitable);
-    tell("the number of the fleet's configuration", kept);
+    log_error("the version of the pushed configuration", error);
 }
 
 } // namespace weir::proxy

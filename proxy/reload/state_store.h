@@ -28,11 +28,11 @@ public:
 
     // These log disk errors and go on, because the running configuration does not depend on the disk.
     boost::asio::awaitable<void> record_good(conf::LastGood good);
-    boost::asio::awaitable<void> forgive(std::string hash);
-    boost::asio::awaitable<void> record_bad(std::string hash, std::string why);
+    boost::asio::awaitable<void> unban(std::string hash);
+    boost::asio::awaitable<void> record_bad(std::string hash, std::string reason);
 
     // Returns the highest fence that this machine has seen; 0 also if it cannot be read.
-    boost::asio::awaitable<std::uint64_t> floor() const;
+    boost::asio::awaitable<std::uint64_t> fence_watermark() const;
     // Called before a change takes effect. Fails if the change must be refused: fences must rise with each change.
     boost::asio::awaitable<Result<void>> admit(std::uint64_t fence, std::string hash);
 
@@ -40,8 +40,8 @@ public:
     BlockingThread& disk() { return disk_; }
 
     // Returns the newest version pushed to the fleet; its number is 0 if there is none.
-    lock::FleetVersion given(const std::string& fleet) const { return PushedVersion(state_dir_, fleet).read(); }
-    boost::asio::awaitable<void> keep_given(std::string fleet, lock::FleetVersion version);
+    lock::FleetVersion pushed(const std::string& fleet) const { return PushedVersion(state_dir_, fleet).read(); }
+    boost::asio::awaitable<void> store_pushed(std::string fleet, lock::FleetVersion version);
 
 private:
     BlockingThread disk_; // keeps writes in order

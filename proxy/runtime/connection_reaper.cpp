@@ -7,10 +7,10 @@ namespace weir::proxy {
 namespace {
 
 // Returns the traffic paths to pools that set close_after, with that limit.
-std::map<TrafficPath, conf::Duration> limited_ways(const Snapshot& snapshot) {
-    std::map<TrafficPath, conf::Duration> ways;
+std::map<TrafficPath, conf::Duration> limited_paths(const Snapshot& snapshot) {
+    std::map<TrafficPath, conf::Duration> paths;
     const auto add = [&](const std::string& listener, const std::string& route, const PoolSpec& pool) {
-        if (pool.config.close_after) ways[{listener, route, pool.config.name}] = *pool.config.close_after;
+        if (pool.config.close_after) paths[{listener, route, pool.config.name}] = *pool.config.close_after;
     };
     for (const auto& listener : snapshot.listeners) {
         if (listener->pool != no_pool) add(listener->config.name, "", *snapshot.pools[listener->pool]);
@@ -19,57 +19,60 @@ std::map<TrafficPath, conf::Duration> limited_ways(const Snapshot& snapshot) {
             add(listener->config.name, route.config.name, *snapshot.pools[route.pool]);
         }
     }
-    return ways;
+    return paths;
 }
 
-bool has_way(const Snapshot& snapshot, const TrafficPath& way) {
-    const auto leads_to = [&](std::size_t pool) { return snapshot.pools[pool]->config.name == way.pool; };
+bool has_path(const Snapshot& snapshot, const TrafficPath& path) {
+    const auto leads_to = [&](std::size_t pool) { return snapshot.pools[pool]->config.name == path.pool; };
     return std::any_of(snapshot.listeners.begin(), snapshot.listeners.end(), [&](const auto& listener) {
-        if (listener->config.name != way.listener) return false;
-        if (way.route.empty()) return listener->pool != no_pool && leads_to(listener->pool);
+        if (listener->config.name != path.listener) return false;
+        if (path.route.empty()) return listener->pool != no_pool && leads_to(listener->pool);
         return std::any_of(listener->routes.begin(), listener->routes.end(), [&](std::size_t index) {
             const auto& route = snapshot.routes[index];
-            return route.config.name == way.route && leads_to(route.pool);
+            return route.config.name == path.route && leads_to(route.pool);
         });
     });
 }
 
 } // namespace
 
-struct ConnectionReaper::Sentence {
-    Sentence(boost::asio::io_context& control, std::function<void()> what) : cut(std::move(what)), timer(control) {}
+struct ConnectionReaper::ScheduledClose {
+    ScheduledClose(boost::asio::io_context& control, std::function<void()> what)
+        : close(std::move(what)), timer(control) {}
 
-    std::function<void()> cut;
+    std::function<void()> close;
     boost::asio::steady_timer timer;
     bool done = false;
 };
 
-void ConnectionReaper::pass(SentencePtr& sentence, conf::Duration after, std::function<void()> cut) {
+void ConnectionReaper::schedule(ScheduledClosePtr& scheduled, conf::Duration after, std::function<void()> close) {
     const auto end = std::chrono::steady_clock::now() + after;
-    if (sentence && (sentence->done || sentence->timer.expiry() <= end)) return; // an earlier deadline is already set
-    sentence = std::make_shared<Sentence>(control_, std::move(cut));
-    sentence->timer.expires_at(end);
-    sentence->timer.async_wait([weak = std::weak_ptr(sentence)](boost::system::error_code error) {
+    if (scheduled && (scheduled->done || scheduled->timer.expiry() <= end))
+        return; // an earlier deadline is already set
+    scheduled = std::make_shared<ScheduledClose>(control_, std::move(close));
+    scheduled->timer.expires_at(end);
+    scheduled->timer.async_wait([weak = std::weak_ptr(scheduled)](boost::system::error_code error) {
         const auto self = weak.lock();
         if (error || !self) return;
         self->done = true; // the entry stays: one period of maintenance closes connections once
-        self->cut();
+        self->close();
     });
 }
 
 void ConnectionReaper::update(const SnapshotPtr& before, const SnapshotPtr& now) {
     update_backends(before, *now);
-    update_ways(before, *now);
+    update_paths(before, *now);
 }
 
 void ConnectionReaper::update_backends(const SnapshotPtr& before, const Snapshot& now) {
-    const auto pass_on = [this](const balancer::BackendPtr& backend, conf::Duration after) {
-        pass(backends_[backend.get()], after, [this, backend] { cut_backend_(backend); });
+    const auto schedule_close = [this](const balancer::BackendPtr& backend, conf::Duration after) {
+        schedule(backends_[backend.get()], after, [this, backend] { close_backend_(backend); });
     };
     std::set<const balancer::Backend*> wanted;
     for (const auto& pool : now.pools)
         for (const auto& member : pool->members) {
-            if (member.state == conf::AdminState::maint) pass_on(member.backend, now.config.process.drain_timeout);
+            if (member.state == conf::AdminState::maint)
+                schedule_close(member.backend, now.config.process.drain_timeout);
             else if (backends_.erase(member.backend.get()) > 0) // back in service, with slow start if configured
                 member.backend->set_ramp_start(std::chrono::steady_clock::now());
             wanted.insert(member.backend.get());
@@ -78,16 +81,16 @@ void ConnectionReaper::update_backends(const SnapshotPtr& before, const Snapshot
         for (const auto& pool : before->pools)
             for (const auto& member : pool->members)
                 if (pool->config.close_after && !wanted.contains(member.backend.get()))
-                    pass_on(member.backend, *pool->config.close_after);
+                    schedule_close(member.backend, *pool->config.close_after);
     // Removes entries of backends that have left the configuration and whose connections were closed.
     std::erase_if(backends_, [&](const auto& entry) { return !wanted.contains(entry.first) && entry.second->done; });
 }
 
-void ConnectionReaper::update_ways(const SnapshotPtr& before, const Snapshot& now) {
-    std::erase_if(ways_, [&](const auto& entry) { return entry.second->done || has_way(now, entry.first); });
+void ConnectionReaper::update_paths(const SnapshotPtr& before, const Snapshot& now) {
+    std::erase_if(paths_, [&](const auto& entry) { return entry.second->done || has_path(now, entry.first); });
     if (!before) return;
-    for (const auto& [way, after] : limited_ways(*before))
-        if (!has_way(now, way)) pass(ways_[way], after, [this, gone = way] { cut_way_(gone); });
+    for (const auto& [path, after] : limited_paths(*before))
+        if (!has_path(now, path)) schedule(paths_[path], after, [this, gone = path] { close_path_(gone); });
 }
 
 } // namespace weir::proxy

@@ -20,28 +20,28 @@ namespace weir::proxy {
 
 class ConnectionReaper {
 public:
-    using CutBackend = std::function<void(const balancer::BackendPtr&)>;
-    using CutWay = std::function<void(const TrafficPath&)>;
+    using CloseBackend = std::function<void(const balancer::BackendPtr&)>;
+    using ClosePath = std::function<void(const TrafficPath&)>;
 
-    ConnectionReaper(boost::asio::io_context& control, CutBackend cut_backend, CutWay cut_way)
-        : control_(control), cut_backend_(std::move(cut_backend)), cut_way_(std::move(cut_way)) {}
+    ConnectionReaper(boost::asio::io_context& control, CloseBackend close_backend, ClosePath close_path)
+        : control_(control), close_backend_(std::move(close_backend)), close_path_(std::move(close_path)) {}
 
     // Called after `now` has replaced `before`, which may be null. Cancels deadlines of what is back.
     void update(const SnapshotPtr& before, const SnapshotPtr& now);
 
 private:
-    struct Sentence;
-    using SentencePtr = std::shared_ptr<Sentence>;
+    struct ScheduledClose;
+    using ScheduledClosePtr = std::shared_ptr<ScheduledClose>;
 
-    void pass(SentencePtr& sentence, conf::Duration after, std::function<void()> cut);
+    void schedule(ScheduledClosePtr& scheduled, conf::Duration after, std::function<void()> close);
     void update_backends(const SnapshotPtr& before, const Snapshot& now);
-    void update_ways(const SnapshotPtr& before, const Snapshot& now);
+    void update_paths(const SnapshotPtr& before, const Snapshot& now);
 
     boost::asio::io_context& control_;
-    CutBackend cut_backend_;
-    CutWay cut_way_;
-    std::unordered_map<const balancer::Backend*, SentencePtr> backends_;
-    std::map<TrafficPath, SentencePtr> ways_;
+    CloseBackend close_backend_;
+    ClosePath close_path_;
+    std::unordered_map<const balancer::Backend*, ScheduledClosePtr> backends_;
+    std::map<TrafficPath, ScheduledClosePtr> paths_;
 };
 
 } // namespace weir::proxy

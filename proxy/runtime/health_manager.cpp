@@ -133,16 +133,18 @@ std::vector<HealthRecord> HealthManager::notes(const Snapshot& snapshot) const {
 }
 
 void HealthManager::on_ejection(const balancer::BackendPtr& backend, conf::Duration time) {
-    if (time.count() == 0) return spdlog::info("backend {} is back on trial", name_of(*backend));
+    if (time.count() == 0)
+        return spdlog::info("backend {} is no longer ejected: live requests decide whether it stays",
+                            name_of(*backend));
     on_out_(backend);
-    spdlog::warn("backend {} fails requests: ejected for {}", name_of(*backend), conf::format(time));
+    spdlog::warn("backend {} fails live requests: ejected for {}", name_of(*backend), conf::format(time));
 }
 
 void HealthManager::on_verdict(const balancer::BackendPtr& backend, health::Verdict before,
                                const health::Health& health) {
     if (backend->verdict() == health::Verdict::down) {
         on_out_(backend);
-        spdlog::warn("backend {} is down: {}", name_of(*backend), health.why);
+        spdlog::warn("backend {} is down: {}", name_of(*backend), health.last_failure);
     } else if (before == health::Verdict::down) {
         spdlog::info("backend {} is up again", name_of(*backend));
     } else {

@@ -33,7 +33,7 @@ Result<SignedBeat> read_beat(std::string_view body) {
     const auto text = [&](const char* key, std::string& into) {
         const auto* found = fields.if_contains(key);
         if (found && found->is_string() && found->as_string().size() <= 256) into = found->as_string();
-        else problem = std::string("\"") + key + "\" must be a text";
+        else problem = std::string("\"") + key + "\" must be a string";
     };
     const auto whole = [&](const char* key, auto& into, std::int64_t least, std::int64_t most) {
         const auto* found = fields.if_contains(key);
@@ -122,7 +122,7 @@ BeatAnswer HeartbeatReceiver::take(std::string_view body) {
                                                 : nullptr;
     // Unknown pools and wrong signatures get the same answer, so that strangers cannot probe for pools.
     if (!key || !key->has_signed(beat, read->signature))
-        return {403, "there is no such pool that takes beats, or the signature is not right"};
+        return {403, "no such pool accepts heartbeats, or the signature is wrong"};
     if (sender == senders_.end()) return {404, "there is no backend " + name};
     const auto now = std::chrono::steady_clock::now();
     const auto wall = health::wall_ms();
@@ -131,17 +131,19 @@ BeatAnswer HeartbeatReceiver::take(std::string_view body) {
     if (answer != health::ReplayGuard::Answer::accepted) {
         const bool replayed = answer == health::ReplayGuard::Answer::replayed;
         return {409,
-                replayed ? "this beat, or a later one, has come before" : "its time is too far from what it should be",
+                replayed ? "this heartbeat or a later one was received before"
+                         : "its time differs too much from the time here",
                 ledger.last_sequence(), ledger.expected_ms(now, wall)};
     }
     const auto& backend = sender->second.backend;
     if (backend) checker_.beat(*backend);
     if (sender->second.standby) checker_.beat(*sender->second.standby); // a rollback may restore the moved backend
     if (!backend || held_) return {};
-    Override wish;
-    if (beat.drain) wish.state = conf::AdminState::drain;
-    if (beat.weight) wish.weight = beat.weight;
-    if (std::exchange(sender->second.wish, wish) != wish) on_wish_(backend, wish);
+    Override agent_override;
+    if (beat.drain) agent_override.state = conf::AdminState::drain;
+    if (beat.weight) agent_override.weight = beat.weight;
+    if (std::exchange(sender->second.agent_override, agent_override) != agent_override)
+        on_agent_override_(backend, agent_override);
     return {};
 }
 

@@ -1,7 +1,7 @@
 // Receives heartbeats: parses them, verifies their signatures, and passes on what they report.
 //
 // Thread: the control thread.
-// Lifetime: the health checker and whatever `on_wish` uses must outlive it.
+// Lifetime: the health checker and whatever `on_agent_override` uses must outlive it.
 #pragma once
 
 #include "conf/base/config_error.h"
@@ -36,17 +36,17 @@ struct BeatAnswer {
 class HeartbeatReceiver {
 public:
     // Called with the override that a backend asks for, when it changes and at the first heartbeat after an update.
-    using OnWish = std::function<void(const balancer::BackendPtr&, const Override&)>;
+    using OnAgentOverride = std::function<void(const balancer::BackendPtr&, const Override&)>;
 
-    HeartbeatReceiver(health::HealthChecker& monitor, OnWish on_wish)
-        : checker_(monitor), on_wish_(std::move(on_wish)) {}
+    HeartbeatReceiver(health::HealthChecker& monitor, OnAgentOverride on_agent_override)
+        : checker_(monitor), on_agent_override_(std::move(on_agent_override)) {}
 
     // Replaces the known backends. Heartbeats of `standby` (may be null) count, too: a rollback may restore it.
     void update(const Snapshot& now, const SnapshotPtr& standby, BeatTokens tokens);
     // Stops accepting heartbeats of the standby.
     void forget_standby(const Snapshot& now);
     // Ignores override requests until the next update, because they would arrive between two configurations.
-    void hold_wishes() { held_ = true; }
+    void hold_agent_overrides() { held_ = true; }
 
     // Handles one heartbeat. `body` is a JSON object with "pool", "backend", "sequence", "time" and "signature";
     // "weight" and "drain" are optional.
@@ -54,11 +54,11 @@ public:
 
 private:
     struct Sender {
-        balancer::BackendPtr backend;               // null: only a standby backend has the name
-        balancer::BackendPtr standby;               // null: no standby, or the same backend
-        std::shared_ptr<const health::BeatKey> key; // the pool's
-        health::ReplayGuard* ledger = nullptr;      // points into `ledgers_`
-        std::optional<Override> wish = {};          // the last override that was passed on
+        balancer::BackendPtr backend;                // null: only a standby backend has the name
+        balancer::BackendPtr standby;                // null: no standby, or the same backend
+        std::shared_ptr<const health::BeatKey> key;  // the pool's
+        health::ReplayGuard* ledger = nullptr;       // points into `ledgers_`
+        std::optional<Override> agent_override = {}; // the last override that was passed on
     };
     using Keys = std::map<std::string, std::shared_ptr<const health::BeatKey>>;
     using Senders = std::unordered_map<std::string, Sender>;
@@ -67,7 +67,7 @@ private:
                          balancer::BackendPtr Sender::*as);
 
     health::HealthChecker& checker_;
-    OnWish on_wish_;
+    OnAgentOverride on_agent_override_;
     Keys keys_;       // keyed by pool
     Senders senders_; // keyed by pool/backend
     bool held_ = false;

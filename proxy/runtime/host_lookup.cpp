@@ -36,7 +36,7 @@ ResolvedHost look_up(const std::string& host) {
     });
     ResolvedHost found;
     if (error != 0) {
-        found.why = ::gai_strerror(error);
+        found.error = ::gai_strerror(error);
         return found;
     }
     auto& addresses = found.addresses;
@@ -47,7 +47,7 @@ ResolvedHost look_up(const std::string& host) {
     const auto reachable = [](const auto& a) { return a.family() == AF_INET || is_reachable(a); };
     if (std::any_of(addresses.begin(), addresses.end(), reachable))
         std::erase_if(addresses, [&](const auto& a) { return !reachable(a); });
-    if (addresses.empty()) found.why = "it has no address";
+    if (addresses.empty()) found.error = "the name has no address";
     return found;
 }
 

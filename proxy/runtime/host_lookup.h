@@ -12,8 +12,8 @@
 namespace weir::proxy {
 
 struct ResolvedHost {
-    std::vector<conf::Address> addresses; // sorted and without ports; if empty, `why` gives the reason
-    std::string why;
+    std::vector<conf::Address> addresses; // sorted and without ports; if empty, `error` gives the reason
+    std::string error;
 };
 
 // Returns the addresses of `host`. Omits IPv6 addresses without a route unless there are no other addresses.

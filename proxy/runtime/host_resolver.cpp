@@ -83,7 +83,7 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
         conf::Duration every;
         Clock::time_point last = Clock::now(); // time of the last look-up
         asio::steady_timer timer;
-        bool told = false; // whether the failure was logged
+        bool failure_logged = false; // whether the failure was logged
     };
 
     void wait(const std::string& host, const std::shared_ptr<Name>& name) {
@@ -105,13 +105,14 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
     void take(const std::string& host, Name& name, ResolvedHost found) {
         auto& known = book[host];
         if (found.addresses.empty()) {
-            if (!std::exchange(name.told, true) && !known.empty())
-                spdlog::warn("\"{}\" cannot be found: {}; its {} addresses stand", host, found.why, known.size());
+            if (!std::exchange(name.failure_logged, true) && !known.empty())
+                spdlog::warn("cannot resolve \"{}\": {}; keeping its {} known addresses", host, found.error,
+                             known.size());
             return;
         }
-        name.told = false;
+        name.failure_logged = false;
         if (known == found.addresses) return;
-        spdlog::info("\"{}\" has {} addresses now, it had {}", host, found.addresses.size(), known.size());
+        spdlog::info("\"{}\" has {} addresses now; it had {}", host, found.addresses.size(), known.size());
         known = std::move(found.addresses);
         on_change();
     }
@@ -131,7 +132,7 @@ struct Answers {
 
     bool has(const std::string& host) const { return found.contains(host) || failures.contains(host); }
     void take(const std::string& host, ResolvedHost answer) {
-        if (answer.addresses.empty()) failures[host] = answer.why;
+        if (answer.addresses.empty()) failures[host] = answer.error;
         else found[host] = std::move(answer.addresses);
         come.cancel();
     }
@@ -160,9 +161,9 @@ namespace {
 
 using Uses = std::map<std::string, Use>;
 
-// Looks up all names at once and waits for the results for at most `patience`.
+// Looks up all names at once and waits for the results for at most `timeout`.
 asio::awaitable<std::shared_ptr<Answers>> look_up_all(const Uses& names, const std::shared_ptr<Gate>& gate,
-                                                      asio::io_context& control, std::chrono::milliseconds patience) {
+                                                      asio::io_context& control, std::chrono::milliseconds timeout) {
     const auto answers = std::make_shared<Answers>(control);
     for (const auto& [name, _] : names) {
         const std::string& host = name;
@@ -171,7 +172,7 @@ asio::awaitable<std::shared_ptr<Answers>> look_up_all(const Uses& names, const s
         });
     }
     const auto is_known = [&](const auto& entry) { return answers->has(entry.first); };
-    const auto end = Clock::now() + patience;
+    const auto end = Clock::now() + timeout;
     while (!std::all_of(names.begin(), names.end(), is_known) && Clock::now() < end) {
         answers->come.expires_at(end);
         co_await answers->come.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -179,31 +180,31 @@ asio::awaitable<std::shared_ptr<Answers>> look_up_all(const Uses& names, const s
     co_return answers;
 }
 
-std::string reason_of(const std::string& host, const Answers& answers, std::chrono::milliseconds patience) {
+std::string reason_of(const std::string& host, const Answers& answers, std::chrono::milliseconds timeout) {
     const auto it = answers.failures.find(host);
-    return "cannot find \"" + host +
-           "\": " + (it == answers.failures.end() ? "no answer within " + conf::format(patience) : it->second);
+    return "cannot resolve \"" + host +
+           "\": " + (it == answers.failures.end() ? "no answer within " + conf::format(timeout) : it->second);
 }
 
 conf::Problem problem_of(const Use& use, std::string reason) {
-    return {use.path, std::move(reason) + "; look at its spelling and at /etc/resolv.conf, or write an IP address"};
+    return {use.path, std::move(reason) + "; check its spelling and /etc/resolv.conf, or use an IP address"};
 }
 
 } // namespace
 
 asio::awaitable<std::vector<conf::Problem>> HostResolver::find(const conf::Config& config, Unresolved unresolved,
-                                                               std::chrono::milliseconds patience) {
+                                                               std::chrono::milliseconds timeout) {
     std::vector<conf::Problem> problems;
     const auto state = state_;
     auto missing = names_in(config);
     std::erase_if(missing, [&](const auto& entry) { return state->book.contains(entry.first); });
-    const auto answers = co_await look_up_all(missing, state->gate, state->control, patience);
+    const auto answers = co_await look_up_all(missing, state->gate, state->control, timeout);
     state->book.merge(answers->found); // merge() keeps the addresses that another caller resolved in the meantime
     for (const auto& [host, use] : missing) {
         if (state->book.contains(host)) continue;
-        auto text = reason_of(host, *answers, patience);
+        auto text = reason_of(host, *answers, timeout);
         if (unresolved == Unresolved::retried) {
-            spdlog::error("{}: {}; starting without these backends; the name is looked up again each second", use.path,
+            spdlog::error("{}: {}; starting without these backends; the name is resolved again every second", use.path,
                           text);
             state->book[host] = {};
         } else {
@@ -214,14 +215,14 @@ asio::awaitable<std::vector<conf::Problem>> HostResolver::find(const conf::Confi
 }
 
 asio::awaitable<std::vector<conf::Problem>> HostResolver::try_to_find(const conf::Config& config,
-                                                                      std::chrono::milliseconds patience) const {
+                                                                      std::chrono::milliseconds timeout) const {
     std::vector<conf::Problem> problems;
     const auto state = state_;
     auto missing = names_in(config);
     std::erase_if(missing, [&](const auto& entry) { return state->book.contains(entry.first); });
-    const auto answers = co_await look_up_all(missing, state->gate, state->control, patience);
+    const auto answers = co_await look_up_all(missing, state->gate, state->control, timeout);
     for (const auto& [host, use] : missing)
-        if (!answers->found.contains(host)) problems.push_back(problem_of(use, reason_of(host, *answers, patience)));
+        if (!answers->found.contains(host)) problems.push_back(problem_of(use, reason_of(host, *answers, timeout)));
     co_return problems;
 }
 

@@ -32,15 +32,15 @@ public:
     HostResolver(const HostResolver&) = delete;
     HostResolver& operator=(const HostResolver&) = delete;
 
-    // Looks up all names that are not known yet, at once, within `patience`. For each name that cannot be resolved,
+    // Looks up all names that are not known yet, at once, within `timeout`. For each name that cannot be resolved,
     // either returns a problem, or logs it, keeps the name without addresses and retries it soon after `watch`.
     boost::asio::awaitable<std::vector<conf::Problem>>
     find(const conf::Config& config, Unresolved unresolved,
-         std::chrono::milliseconds patience = std::chrono::seconds(10));
+         std::chrono::milliseconds timeout = std::chrono::seconds(10));
 
     // Like `find`, but keeps no results and only reports the problems.
     boost::asio::awaitable<std::vector<conf::Problem>>
-    try_to_find(const conf::Config& config, std::chrono::milliseconds patience = std::chrono::seconds(10)) const;
+    try_to_find(const conf::Config& config, std::chrono::milliseconds timeout = std::chrono::seconds(10)) const;
 
     // Refreshes the names of these configurations from now on, and drops all others. Null pointers are skipped.
     void watch(std::initializer_list<const conf::Config*> configs);

@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t longest_message = 4096;
-constexpr timeval patience{10, 0}; // for the old process, which sends everything at once
+constexpr timeval receive_timeout{10, 0}; // for the old process, which sends everything at once
 
 union ControlRoom { // for one descriptor
     cmsghdr align;
@@ -45,7 +45,7 @@ HealthRecord read_health(std::istringstream& in) {
     int verdict = 0;
     in >> note.pool >> note.name >> note.address >> verdict >> note.progress.passes >> note.progress.failures;
     if (!in || verdict < 0 || verdict > static_cast<int>(health::Verdict::down))
-        throw std::runtime_error("handover: a note on health makes no sense");
+        throw std::runtime_error("hot restart: malformed health record");
     note.verdict = static_cast<health::Verdict>(verdict);
     std::int64_t since = 0; // older versions do not send it
     if (in >> since) note.since = std::chrono::system_clock::time_point(std::chrono::seconds(since));
@@ -67,13 +67,13 @@ OverrideNote read_override(std::istringstream& in) {
     std::uint32_t weight = 0;
     in >> note.pool >> note.name >> state >> weight;
     if (!in || state < -1 || state > static_cast<int>(conf::AdminState::maint) || weight > 256)
-        throw std::runtime_error("handover: a note on a change at run time makes no sense");
+        throw std::runtime_error("hot restart: malformed override record");
     if (state >= 0) note.change.state = static_cast<conf::AdminState>(state);
     if (weight > 0) note.change.weight = weight;
     std::string address; // older versions do not send it
     if (!(in >> address)) return note;
     const auto parsed = conf::BackendAddress::parse(address);
-    if (!parsed) throw std::runtime_error("handover: " + address + ": " + parsed.error().message());
+    if (!parsed) throw std::runtime_error("hot restart: " + address + ": " + parsed.error().message());
     note.change.address = *parsed;
     return note;
 }
@@ -89,7 +89,7 @@ bool receive_message(int channel, HotRestartMessage& message) {
     header.msg_control = room.bytes;
     header.msg_controllen = sizeof room.bytes;
     const auto got = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
-    if (got <= 0) throw std::runtime_error("handover: it broke off");
+    if (got <= 0) throw std::runtime_error("hot restart: the connection was closed");
     message = {{text, static_cast<std::size_t>(got)}, -1};
     if (const auto* control = CMSG_FIRSTHDR(&header); control && control->cmsg_type == SCM_RIGHTS)
         std::memcpy(&message.descriptor, CMSG_DATA(control), sizeof(int));
@@ -106,13 +106,13 @@ void take_message(const HotRestartMessage& message, HotRestartState& handover) {
     std::getline(in >> std::ws, address); // a path may contain spaces
     if (kind == "config") handover.config_hash = address;
     const bool is_socket = kind == "admin" || kind == "listen";
-    if (is_socket && message.descriptor < 0) throw std::runtime_error("handover: a socket is missing");
+    if (is_socket && message.descriptor < 0) throw std::runtime_error("hot restart: a socket is missing");
     if (kind == "admin") {
         handover.admin_address = address;
         handover.admin = message.descriptor;
     } else if (kind == "listen") {
         const auto parsed = conf::Address::parse(address);
-        if (!parsed) throw std::runtime_error("handover: " + address + ": " + parsed.error().message());
+        if (!parsed) throw std::runtime_error("hot restart: " + address + ": " + parsed.error().message());
         handover.listeners[*parsed].push_back(message.descriptor);
     } else if (message.descriptor >= 0) {
         ::close(message.descriptor); // an unknown kind, perhaps of a newer version
@@ -156,7 +156,7 @@ HotRestartChannel HotRestartChannel::from_environment() {
     HotRestartChannel channel;
     if (!std::getenv(handover_variable)) return channel;
     ::unsetenv(handover_variable);
-    if (::setsockopt(handover_descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0)
+    if (::setsockopt(handover_descriptor, SOL_SOCKET, SO_RCVTIMEO, &receive_timeout, sizeof receive_timeout) != 0)
         throw std::runtime_error(std::string(handover_variable) + " is set, but nothing was handed over; unset it");
     ::fcntl(handover_descriptor, F_SETFD, FD_CLOEXEC);
     channel.descriptor_ = handover_descriptor;
@@ -176,7 +176,7 @@ HotRestartState HotRestartChannel::receive() {
     return handover;
 }
 
-void HotRestartChannel::tell_ready(const std::vector<std::string>& unused) {
+void HotRestartChannel::send_ready(const std::vector<std::string>& unused) {
     for (const auto& name : unused) send_message(descriptor_, {"unused " + name});
     send_message(descriptor_, {"ready"});
 }

@@ -83,7 +83,7 @@ public:
     // Reads the whole state and blocks until it is complete. Throws std::runtime_error on failure.
     HotRestartState receive();
     // Reports to the old process that this one serves, and which inherited sockets it does not use.
-    void tell_ready(const std::vector<std::string>& unused);
+    void send_ready(const std::vector<std::string>& unused);
     // Waits for the old process's decision. If the old process is gone, the decision is `go`.
     boost::asio::awaitable<TakeoverDecision> wait_for_decision(boost::asio::io_context& control);
 

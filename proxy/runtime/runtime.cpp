@@ -27,16 +27,16 @@ std::vector<conf::Address> addresses_of(const conf::Config& config) {
 }
 
 // Returns one problem for each listener that could not be bound, with advice.
-std::vector<conf::Problem> told(const std::vector<ListenSockets::Prepared::Failure>& failures,
-                                const conf::Config& config) {
+std::vector<conf::Problem> bind_problems(const std::vector<ListenSockets::Prepared::Failure>& failures,
+                                         const conf::Config& config) {
     std::vector<conf::Problem> errors;
     for (const auto& [address, error] : failures)
         for (const auto& listener : config.listeners) {
             if (listener.address != address) continue;
-            auto why = "cannot listen on " + address.text() + ": " + std::strerror(error);
-            if (error == EADDRINUSE) why += "; stop what listens there, or choose another port";
-            if (error == EACCES) why += "; ports below 1024 need CAP_NET_BIND_SERVICE";
-            errors.push_back({"listeners." + listener.name + ".address", std::move(why)});
+            auto text = "cannot bind " + address.text() + ": " + std::strerror(error);
+            if (error == EADDRINUSE) text += " (stop the process that uses it, or choose another port)";
+            if (error == EACCES) text += " (run as root, or grant CAP_NET_BIND_SERVICE)";
+            errors.push_back({"listeners." + listener.name + ".address", std::move(text)});
         }
     return errors;
 }
@@ -59,7 +59,7 @@ boost::asio::awaitable<void> run_later(AsyncMutex& mutex, std::function<boost::a
 }
 
 // Returns the configured address of the backend with this name if its pool uses heartbeats.
-std::optional<conf::BackendAddress> address_of_beater(const conf::Config& config, const std::string& pool,
+std::optional<conf::BackendAddress> heartbeat_address(const conf::Config& config, const std::string& pool,
                                                       const std::string& name) {
     for (const auto& p : config.pools) {
         if (p.name != pool || !p.health_check || p.health_check->mode != conf::CheckMode::push) continue;
@@ -76,12 +76,13 @@ Runtime::Runtime(boost::asio::io_context& control, const conf::Process& process)
       builder_(counters_.size(), [this](std::size_t worker, auto work) { workers_.run_on(worker, std::move(work)); }),
       names_(control, [this] { rebuild_soon(); }), mutex_(control.get_executor()),
       health_(control, [this](const auto& backend) { on_out(backend); }),
-      beats_(health_.monitor(), [this](const auto& backend, const auto& wish) { on_wish(backend, wish); }),
+      beats_(health_.monitor(),
+             [this](const auto& backend, const auto& agent_override) { on_agent_override(backend, agent_override); }),
       workers_(control, counters_.size(), process.max_connections, access_log_, counters_,
                [this](const auto& backend) { health_.report(backend); }),
       reaper_(
           control, [this](const auto& backend) { workers_.cut(backend); },
-          [this](const auto& way) { workers_.cut(way); }) {}
+          [this](const auto& path) { workers_.cut(path); }) {}
 
 Runtime::~Runtime() { stop(); }
 
@@ -98,7 +99,7 @@ boost::asio::awaitable<std::vector<conf::Problem>> Runtime::find_names(const con
 boost::asio::awaitable<std::vector<conf::Problem>> Runtime::find_obstacles(const conf::Config& config) {
     auto problems = co_await names_.try_to_find(config);
     const auto prepared = sockets_.prepare(addresses_of(config)); // closed again when this function returns
-    for (auto& problem : told(prepared.failures, config)) problems.push_back(std::move(problem));
+    for (auto& problem : bind_problems(prepared.failures, config)) problems.push_back(std::move(problem));
     read_beat_tokens(config, problems);
     const auto& output = config.logging.access.output;
     if (output != snapshot_->config.logging.access.output)
@@ -115,7 +116,7 @@ boost::asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config c
     const auto unknown = co_await names_.find(config, unresolved); // outside the mutex, because it may take seconds
     const auto pass = co_await mutex_.enter();
     auto prepared = sockets_.prepare(addresses_of(config));
-    auto errors = told(prepared.failures, config);
+    auto errors = bind_problems(prepared.failures, config);
     auto tokens = read_beat_tokens(config, errors);
     errors.insert(errors.end(), unknown.begin(), unknown.end());
     const auto& access = config.logging.access;
@@ -126,7 +127,7 @@ boost::asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config c
             errors.push_back({"logging.access.output", opened.error().message()});
     if (errors.empty()) {
         ListenSockets::listen(prepared);
-        errors = told(prepared.failures, config);
+        errors = bind_problems(prepared.failures, config);
     }
     if (!errors.empty()) {
         health_.forget_inherited();
@@ -137,10 +138,10 @@ boost::asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config c
     log::configure_logger(config.logging);
     if (!same_output) access_log_.use(std::move(output));
     sockets_.commit(std::move(prepared));
-    forget_wishes(config);
+    forget_agent_overrides(config);
     follow_renames(overrides_.operator_overrides, snapshot_ ? pool_names(snapshot_->config) : PoolNames(), config);
     if (!snapshot_) drop_ended(overrides_.operator_overrides, config); // inherited from an old process
-    beats_.hold_wishes();
+    beats_.hold_agent_overrides();
     auto next = builder_.build(std::move(config), std::move(hash), {overrides_, names_.addresses()}, snapshot_);
     health_.take_inherited(*next);
     co_await adopt(std::move(next));
@@ -189,7 +190,7 @@ void Runtime::rebuild_soon() {
                                         rebuild_asked_ = false;
                                         return rebuild();
                                     }),
-                          log::tell_failure);
+                          log::log_exception);
 }
 
 // Closes tunnels to backends that are already down, in pools that close tunnels from this change on.
@@ -219,13 +220,13 @@ void Runtime::on_out(const balancer::BackendPtr& backend) {
 }
 
 // An agent override belongs to one backend: it ends with that backend, even if another takes over its name.
-void Runtime::forget_wishes(const conf::Config& next) {
+void Runtime::forget_agent_overrides(const conf::Config& next) {
     const auto all = overrides_.agent_overrides.all();
-    for (const auto& [who, _] : all) {
+    for (const auto& [key, _] : all) {
         const bool first = !snapshot_; // state inherited from another process
-        const auto now = address_of_beater(next, who.first, who.second);
-        const auto before = first ? now : address_of_beater(snapshot_->config, who.first, who.second);
-        if (!now || before != now) overrides_.agent_overrides.set(who.first, who.second, {});
+        const auto now = heartbeat_address(next, key.first, key.second);
+        const auto before = first ? now : heartbeat_address(snapshot_->config, key.first, key.second);
+        if (!now || before != now) overrides_.agent_overrides.set(key.first, key.second, {});
     }
 }
 
@@ -234,11 +235,12 @@ void Runtime::end_overrides() {
         spdlog::info("{}", fate.text());
 }
 
-void Runtime::on_wish(const balancer::BackendPtr& backend, const Override& wish) {
-    if (overrides_.agent_overrides.find(backend->pool(), backend->name()) == wish) return;
-    overrides_.agent_overrides.set(backend->pool(), backend->name(), wish);
-    spdlog::info("backend {}/{} asks for {} and weight {}", backend->pool(), backend->name(),
-                 wish.state ? "drain" : "clients", wish.weight ? std::to_string(*wish.weight) : "as the file says");
+void Runtime::on_agent_override(const balancer::BackendPtr& backend, const Override& agent_override) {
+    if (overrides_.agent_overrides.find(backend->pool(), backend->name()) == agent_override) return;
+    overrides_.agent_overrides.set(backend->pool(), backend->name(), agent_override);
+    spdlog::info("backend {}/{} requests state {} and weight {} in its heartbeats", backend->pool(), backend->name(),
+                 agent_override.state ? "drain" : "ready",
+                 agent_override.weight ? std::to_string(*agent_override.weight) : "as configured");
     rebuild_soon();
 }
 
@@ -263,10 +265,10 @@ HotRestartState Runtime::hand_over() const {
     handover.config_hash = snapshot_->hash;
     handover.listeners = sockets_.all();
     handover.health = health_.notes(*snapshot_);
-    for (const auto& [who, change] : overrides_.operator_overrides.all())
-        handover.operator_overrides.push_back({who.first, who.second, change});
-    for (const auto& [who, change] : overrides_.agent_overrides.all())
-        handover.agent_overrides.push_back({who.first, who.second, change});
+    for (const auto& [key, change] : overrides_.operator_overrides.all())
+        handover.operator_overrides.push_back({key.first, key.second, change});
+    for (const auto& [key, change] : overrides_.agent_overrides.all())
+        handover.agent_overrides.push_back({key.first, key.second, change});
     return handover;
 }
 

@@ -84,8 +84,8 @@ private:
     void rebuild_soon();
     void on_out(const balancer::BackendPtr& backend);
     void close_tunnels_now(const Snapshot& before);
-    void forget_wishes(const conf::Config& next);
-    void on_wish(const balancer::BackendPtr& backend, const Override& wish);
+    void forget_agent_overrides(const conf::Config& next);
+    void on_agent_override(const balancer::BackendPtr& backend, const Override& agent_override);
 
     boost::asio::io_context& control_;
     std::vector<WorkerCounters> counters_;

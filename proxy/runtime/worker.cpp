@@ -172,11 +172,11 @@ void Worker::cut(balancer::BackendPtr backend) {
     loop.post([this, backend = std::move(backend)] { views_.cut(*backend); });
 }
 
-void Worker::cut(TrafficPath way) {
-    loop.post([this, way = std::move(way)] {
+void Worker::cut(TrafficPath path) {
+    loop.post([this, path = std::move(path)] {
         for (auto* connection = connections; connection;) {
             auto* next = connection->next; // abort() frees at most this connection
-            if (connection->uses_path(way)) connection->abort();
+            if (connection->uses_path(path)) connection->abort();
             connection = next;
         }
     });

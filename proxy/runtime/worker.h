@@ -41,7 +41,7 @@ public:
     // Ends every connection to a backend whose time limit has passed.
     void cut(balancer::BackendPtr backend);
     // Ends every connection that came through a removed traffic path.
-    void cut(TrafficPath way);
+    void cut(TrafficPath path);
 
     // Stops accepting and ends each connection as soon as no data is lost; calls `drained` when the last one is gone.
     // Clients in accept queues are still served, except in queues that another process keeps emptying.

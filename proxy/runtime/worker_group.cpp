@@ -71,8 +71,8 @@ void WorkerGroup::cut(const balancer::BackendPtr& backend) {
     for (auto& worker : workers_) worker->cut(backend);
 }
 
-void WorkerGroup::cut(const TrafficPath& way) {
-    for (auto& worker : workers_) worker->cut(way);
+void WorkerGroup::cut(const TrafficPath& path) {
+    for (auto& worker : workers_) worker->cut(path);
 }
 
 void WorkerGroup::count_open(std::function<void(const OpenWork&)> counted) {

@@ -31,7 +31,7 @@ public:
     void close_idle_to(const balancer::BackendPtr& backend);
     void cut_tunnels_to(const balancer::BackendPtr& backend);
     void cut(const balancer::BackendPtr& backend);
-    void cut(const TrafficPath& way);
+    void cut(const TrafficPath& path);
 
     // Runs `work` on the thread of one worker. Thread: any worker's.
     void run_on(std::size_t worker, std::function<void()> work) { workers_[worker]->run(std::move(work)); }

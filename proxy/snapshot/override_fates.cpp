@@ -20,17 +20,17 @@ std::string member_part(const conf::Pool& pool, const std::string& name) {
 }
 
 // Returns what becomes of an override in the pool of the same name.
-OverrideFate fate_in(const conf::Pool& there, const std::string& backend, const Override& order) {
-    OverrideFate fate{OverrideFate::Kind::ends, there.name, backend, there.name, "", order};
+OverrideFate fate_in(const conf::Pool& there, const std::string& backend, const Override& setting) {
+    OverrideFate fate{OverrideFate::Kind::ends, there.name, backend, there.name, "", setting};
     const auto part = member_part(there, backend);
     const auto base = backend.substr(0, backend.size() - part.size());
     for (const auto& candidate : there.backends) {
-        if (!order.belongs_to(candidate.address)) continue;
+        if (!setting.belongs_to(candidate.address)) continue;
         if (candidate.name == base || candidate.name == backend) {
             fate.kind = OverrideFate::Kind::stays;
             return fate;
         }
-        if (!order.address.is_set() || fate.kind == OverrideFate::Kind::moves) continue;
+        if (!setting.address.is_set() || fate.kind == OverrideFate::Kind::moves) continue;
         fate.kind = OverrideFate::Kind::moves;
         fate.to = candidate.name + (candidate.address.is_name() ? part : "");
     }
@@ -38,12 +38,12 @@ OverrideFate fate_in(const conf::Pool& there, const std::string& backend, const 
 }
 
 OverrideFate fate_of(const PoolNames& pools, const conf::Config& next, const std::string& pool,
-                     const std::string& backend, const Override& order) {
-    if (const auto* there = find_pool(next, pool)) return fate_in(*there, backend, order);
-    OverrideFate fate{OverrideFate::Kind::ends, pool, backend, "", "", order};
+                     const std::string& backend, const Override& setting) {
+    if (const auto* there = find_pool(next, pool)) return fate_in(*there, backend, setting);
+    OverrideFate fate{OverrideFate::Kind::ends, pool, backend, "", "", setting};
     for (const auto& candidate : next.pools) {
-        if (pools.contains(candidate.name) || !order.address.is_set()) continue;
-        const auto in_candidate = fate_in(candidate, backend, order);
+        if (pools.contains(candidate.name) || !setting.address.is_set()) continue;
+        const auto in_candidate = fate_in(candidate, backend, setting);
         if (in_candidate.kind == OverrideFate::Kind::ends) continue;
         const bool first = fate.to_pool.empty();
         fate.kind = first ? OverrideFate::Kind::moves : OverrideFate::Kind::ends; // ambiguous
@@ -57,17 +57,17 @@ OverrideFate fate_of(const PoolNames& pools, const conf::Config& next, const std
 
 std::string OverrideFate::text() const {
     std::string what;
-    if (order.state) what = conf::Scalar<conf::AdminState>::format(*order.state);
-    if (order.weight) what += (what.empty() ? "weight " : ", weight ") + std::to_string(*order.weight);
+    if (setting.state) what = conf::Scalar<conf::AdminState>::format(*setting.state);
+    if (setting.weight) what += (what.empty() ? "weight " : ", weight ") + std::to_string(*setting.weight);
     const auto subject = "override " + pool + "/" + backend + " (" + what + ")";
     const bool has_pool = to_pool == pool;
     switch (kind) {
-    case Kind::stays: return subject + " stays";
+    case Kind::stays: return subject + " is kept";
     case Kind::moves:
         return subject + " moves to " + to_pool + "/" + to + ": the " + (has_pool ? "backend" : "pool") + " is renamed";
     case Kind::ends: break;
     }
-    return subject + " ends: the backend " + order.address.text() + " leaves";
+    return subject + " ends: the backend " + setting.address.text() + " is removed";
 }
 
 PoolNames pool_names(const conf::Config& config) {
@@ -79,15 +79,15 @@ PoolNames pool_names(const conf::Config& config) {
 std::vector<OverrideFate> override_fates(const Overrides& operator_overrides, const PoolNames& pools,
                                          const conf::Config& next) {
     std::vector<OverrideFate> fates;
-    for (const auto& [who, order] : operator_overrides.all())
-        fates.push_back(fate_of(pools, next, who.first, who.second, order));
+    for (const auto& [key, setting] : operator_overrides.all())
+        fates.push_back(fate_of(pools, next, key.first, key.second, setting));
     return fates;
 }
 
-bool is_order_in_force(const conf::Config& config, const std::string& pool, const std::string& backend,
-                       const Override& order) {
+bool is_override_in_force(const conf::Config& config, const std::string& pool, const std::string& backend,
+                          const Override& setting) {
     const auto* there = find_pool(config, pool);
-    return there && fate_in(*there, backend, order).kind == OverrideFate::Kind::stays;
+    return there && fate_in(*there, backend, setting).kind == OverrideFate::Kind::stays;
 }
 
 // Clears all moved overrides before it sets any: two backends may swap their names.
@@ -95,7 +95,7 @@ void follow_renames(Overrides& operator_overrides, const PoolNames& pools, const
     auto fates = override_fates(operator_overrides, pools, next);
     std::erase_if(fates, [](const auto& fate) { return fate.kind != OverrideFate::Kind::moves; });
     for (const auto& fate : fates) operator_overrides.set(fate.pool, fate.backend, {});
-    for (const auto& fate : fates) operator_overrides.set(fate.to_pool, fate.to, fate.order);
+    for (const auto& fate : fates) operator_overrides.set(fate.to_pool, fate.to, fate.setting);
 }
 
 std::vector<OverrideFate> drop_ended(Overrides& operator_overrides, const conf::Config& config) {

@@ -22,7 +22,7 @@ struct OverrideFate {
     Kind kind = Kind::ends;
     std::string pool, backend;
     std::string to_pool, to; // where the override moves to
-    Override order;
+    Override setting;
 
     // "override web/b2 (drain) moves to web/b3: the backend is renamed"
     std::string text() const;
@@ -37,8 +37,8 @@ std::vector<OverrideFate> override_fates(const Overrides& operator_overrides, co
                                          const conf::Config& next);
 
 // Returns true if the configuration has the backend that the override was made for.
-bool is_order_in_force(const conf::Config& config, const std::string& pool, const std::string& backend,
-                       const Override& order);
+bool is_override_in_force(const conf::Config& config, const std::string& pool, const std::string& backend,
+                          const Override& setting);
 
 // Moves overrides to backends and pools that are renamed in `next`. Overrides of backends that are not in `next` stay
 // without effect, since a rollback may bring these backends back.

@@ -50,11 +50,13 @@ struct RuntimeOverrides {
                                                                const std::string& member) const {
         if (operator_overrides.all().empty() && agent_overrides.all().empty())
             return {file.state, file.weight}; // the usual case
-        const auto order = order_for(pool, file, member), wish = agent_overrides.find(pool, member);
-        const auto state = std::max(file.state, wish.state.value_or(file.state));
-        return {order.state.value_or(state), order.weight.value_or(wish.weight.value_or(file.weight))};
+        const auto by_operator = operator_override_for(pool, file, member),
+                   by_agent = agent_overrides.find(pool, member);
+        const auto state = std::max(file.state, by_agent.state.value_or(file.state));
+        return {by_operator.state.value_or(state), by_operator.weight.value_or(by_agent.weight.value_or(file.weight))};
     }
-    Override order_for(const std::string& pool, const conf::Backend& file, const std::string& member) const {
+    Override operator_override_for(const std::string& pool, const conf::Backend& file,
+                                   const std::string& member) const {
         const auto own = operator_overrides.find(pool, member);
         if (!own.is_empty() && own.belongs_to(file.address)) return own;
         const auto all = operator_overrides.find(pool, file.name);

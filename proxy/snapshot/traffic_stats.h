@@ -51,7 +51,7 @@ struct TrafficCounters {
 };
 
 struct TrafficStats {
-    TrafficStats(TrafficPath way, std::size_t count) : path(std::move(way)), workers(count) {}
+    TrafficStats(TrafficPath traffic_path, std::size_t count) : path(std::move(traffic_path)), workers(count) {}
 
     const TrafficPath path;
     balancer::PerWorker<TrafficCounters> workers;

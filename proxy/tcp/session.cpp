@@ -73,15 +73,15 @@ Task<BackendConnectionPtr> Session::connect_any(balancer::ConnectionSlot& seat) 
     selection_.go_by(balancer::stable_hash(client_.ip), {}); // a reload may change the algorithm while the client waits
     const auto attempts = client_.listener->view->snapshot->config.retries.attempts;
     while (selection_.tries() < attempts) {
-        auto turn = co_await selection_.wait_for_slot();
-        if (turn.outcome != Selection::Outcome::chosen) {
-            if (turn.outcome == Selection::Outcome::client_gone) fail(Connected::hopeless, client_left());
-            if (turn.outcome == Selection::Outcome::full) failure_ = {FailureReason::queue_full};
-            if (turn.outcome == Selection::Outcome::late) failure_ = {FailureReason::queue_timeout};
-            if (turn.outcome == Selection::Outcome::nobody && !failure_) failure_ = {FailureReason::no_backend};
+        auto selected = co_await selection_.wait_for_slot();
+        if (selected.outcome != Selection::Outcome::chosen) {
+            if (selected.outcome == Selection::Outcome::client_gone) fail(Connected::hopeless, client_left());
+            if (selected.outcome == Selection::Outcome::full) failure_ = {FailureReason::queue_full};
+            if (selected.outcome == Selection::Outcome::late) failure_ = {FailureReason::queue_timeout};
+            if (selected.outcome == Selection::Outcome::none && !failure_) failure_ = {FailureReason::no_backend};
             break;
         }
-        auto& link = selection_.pool().link(turn.member);
+        auto& link = selection_.pool().link(selected.member);
         link.counters().requests.add();
         if (selection_.tries() > 1) {
             ++retries_;
@@ -97,15 +97,15 @@ Task<BackendConnectionPtr> Session::connect_any(balancer::ConnectionSlot& seat) 
             failure_ = {};
             connected_ = true;
             connect_ = client_.context.loop.now() - began;
-            client_.context.note_outcome(selection_.pool(), turn.member, BackendOutcome::success);
-            seat = std::move(turn.seat);
+            client_.context.note_outcome(selection_.pool(), selected.member, BackendOutcome::success);
+            seat = std::move(selected.seat);
             co_return connection;
         }
         if (connected == Connected::hopeless) break;
         link.counters().failures.add();
-        client_.context.record_try(describe(), *selection_.pool().spec->members[turn.member].backend);
-        client_.context.note_outcome(selection_.pool(), turn.member, BackendOutcome::failure);
-        selection_.pool().balancer.note_connect_failure(turn.member, client_.context.loop.now());
+        client_.context.record_try(describe(), *selection_.pool().spec->members[selected.member].backend);
+        client_.context.note_outcome(selection_.pool(), selected.member, BackendOutcome::failure);
+        selection_.pool().balancer.note_connect_failure(selected.member, client_.context.loop.now());
     }
     co_return nullptr;
 }
@@ -116,8 +116,8 @@ Session::Connected Session::fail(Connected outcome, const Failure& failure) {
 }
 
 Failure Session::client_left() const {
-    if (client_.aborted) return {FailureReason::drained, "time ran out before there was a connection to a backend"};
-    return {FailureReason::client_closed, "before there was a connection to a backend"};
+    if (client_.aborted) return {FailureReason::drained, "the time to finish expired before a backend was connected"};
+    return {FailureReason::client_closed, "before a backend was connected"};
 }
 
 Task<Session::Connected> Session::connect(BackendConnection& connection) {

@@ -19,7 +19,7 @@ public:
     Task<> run();
     // A session ends when its peers do, or at the drain timeout. A client that still owes its PROXY header is hurried.
     void drain() override { client_.fiber.wake(); }
-    bool uses_path(const TrafficPath& way) const override { return way == path_; }
+    bool uses_path(const TrafficPath& path) const override { return path == path_; }
     Activity activity() const override { return Activity::tcp; }
 
 private:

@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t large_body = 32 * 1024; // a larger buffer saves system calls for a body of this size
 
 constexpr std::size_t small_body = 4 * 1024;
-constexpr std::uint64_t turn = 1u << 20; // bytes moved before other connections get their turn
+constexpr std::uint64_t yield_after = 1u << 20; // bytes moved before other connections get their turn
 
 } // namespace
 
@@ -27,7 +27,7 @@ void BodyForwarder::send_first(Buffer& head) {
 
 ForwardStatus BodyForwarder::run() {
     ends_.to.raise_unsent_low_water_mark();
-    for (const auto pause = moved() + turn;;) {
+    for (const auto pause = moved() + yield_after;;) {
         if (moved() >= pause) return ForwardStatus::yielded;
         if (!finished_ && in_flight_ == 0 && !in_->empty()) {
             const auto staged = stage();

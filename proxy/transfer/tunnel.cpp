@@ -24,12 +24,13 @@ void keep_alive(const Socket& socket) {
     ::setsockopt(socket.descriptor(), IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
-constexpr Failure client_gone{FailureReason::client_closed, "the client broke the connection off"};
-constexpr Failure backend_gone{FailureReason::backend_closed, "the backend broke the connection off"};
+constexpr Failure client_gone{FailureReason::client_closed, "the client aborted the connection"};
+constexpr Failure backend_gone{FailureReason::backend_closed, "the backend aborted the connection"};
 constexpr Failure removed{FailureReason::backend_removed, "connections to the backend are closed"};
-constexpr Failure ended{FailureReason::drained, "time ran out for connections that were still open"};
+constexpr Failure ended{FailureReason::drained, "the time to finish expired while the connection was open"};
 constexpr Failure silent{FailureReason::tunnel_idle, "neither side sent anything within the tunnel timeout"};
-constexpr Failure half_closed_silent{FailureReason::tunnel_idle, "one side has ended, and the other sent nothing more"};
+constexpr Failure half_closed_silent{FailureReason::tunnel_idle,
+                                     "one side has closed, and the other sent nothing more within the tunnel timeout"};
 
 } // namespace
 

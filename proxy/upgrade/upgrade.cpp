@@ -62,7 +62,7 @@ asio::awaitable<Result<void>> Upgrade::converse(const HotRestartState& handover)
         int error = send_message(channel_.native_handle(), message);
         while (error == EAGAIN) {
             const auto [closed] = co_await channel_.async_wait(asio::posix::stream_descriptor::wait_write, token);
-            if (closed) co_return Error("it did not take over in time");
+            if (closed) co_return Error("it was not ready in time");
             error = send_message(channel_.native_handle(), message);
         }
         if (error) break; // it has ended; its exit status says more
@@ -71,8 +71,8 @@ asio::awaitable<Result<void>> Upgrade::converse(const HotRestartState& handover)
         char bytes[256];
         const auto [error, size] = co_await channel_.async_read_some(asio::buffer(bytes), token);
         const std::string_view answer(bytes, size);
-        if (error == asio::error::operation_aborted) co_return Error("it did not take over in time");
-        if (error) co_return Error("it ended before it served");
+        if (error == asio::error::operation_aborted) co_return Error("it was not ready in time");
+        if (error) co_return Error("it exited before it was ready");
         serves_ = answer == "ready";
         if (serves_) co_return Result<void>();
         if (answer.starts_with("unused ")) unused_.emplace(answer.substr(7));
@@ -104,7 +104,7 @@ asio::awaitable<Result<void>> Upgrade::run(const HotRestartState& handover) {
     if (!unwatched) static_cast<void>(own_end.release());
     const auto started = unwatched ? Result<pid_t>(unwatched) : start_again(other_end.get());
     other_end.reset();
-    if (!started) co_return Error("it cannot be started: " + started.error().message());
+    if (!started) co_return Error("it could not be started: " + started.error().message());
     process_ = *started;
     Deadline deadline(channel_, start_time);
     auto served = co_await converse(handover);
@@ -117,11 +117,11 @@ asio::awaitable<Result<void>> Upgrade::run(const HotRestartState& handover) {
 
 asio::awaitable<Result<void>> Upgrade::confirm() {
     Deadline deadline(channel_, end_time);
-    told_to_go_ = true;
+    sent_go_ = true;
     send_message(channel_.native_handle(), {"go"});
     char nothing[16];
     co_await channel_.async_read_some(asio::buffer(nothing), token);
-    if (::waitpid(process_, nullptr, WNOHANG) == process_) co_return Error("it ended as it took over");
+    if (::waitpid(process_, nullptr, WNOHANG) == process_) co_return Error("it exited during the takeover");
     co_return Result<void>();
 }
 
@@ -129,7 +129,7 @@ void Upgrade::abandon() {
     if (!channel_.is_open()) return;
     send_message(channel_.native_handle(), {"no"});
     // The new process may not be reading the channel yet, or may serve already.
-    if (process_ > 0 && (!serves_ || told_to_go_)) ::kill(process_, SIGTERM);
+    if (process_ > 0 && (!serves_ || sent_go_)) ::kill(process_, SIGTERM);
     channel_.close();
 }
 

@@ -43,7 +43,7 @@ private:
     boost::asio::io_context& control_;
     boost::asio::posix::stream_descriptor channel_;
     pid_t process_ = -1;
-    bool serves_ = false, told_to_go_ = false;
+    bool serves_ = false, sent_go_ = false;
     std::set<std::string> unused_;
 };
 

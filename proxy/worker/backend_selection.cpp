@@ -61,7 +61,7 @@ void BackendSelection::follow() {
     if (!next || next == pool_) return;
     std::size_t left = 0;
     for (std::size_t i = 0; i < count_; ++i)
-        if (const auto again = find_again(tried_[i], *next)) tried_[left++] = *again;
+        if (const auto renewed = find_again(tried_[i], *next)) tried_[left++] = *renewed;
     count_ = left;
     home_.reset(); // it was a member of the old pool
     pool_ = next;
@@ -74,13 +74,13 @@ Selection BackendSelection::choose() {
     follow();
     auto choice = pool_->balancer.choose({{tried_.data(), count_}, client_.context.loop.now(), key_, home_});
     if (choice.outcome == Outcome::full) return {Selection::Outcome::full};
-    if (choice.outcome == Outcome::nobody) return {Selection::Outcome::nobody};
+    if (choice.outcome == Outcome::none) return {Selection::Outcome::none};
     tried_[count_++] = choice.member;
     ++tries_;
     return {Selection::Outcome::chosen, choice.member, std::move(choice.seat)};
 }
 
-Selection BackendSelection::try_turn() {
+Selection BackendSelection::try_select() {
     follow();
     const auto* state = pool_->balancer.state(); // null if the pool has no members
     if (state && pool_->spec->config.queue && state->waiting() > 0) return {Selection::Outcome::full};
@@ -89,17 +89,17 @@ Selection BackendSelection::try_turn() {
 
 Task<Selection> BackendSelection::wait_for_slot() {
     auto& loop = client_.context.loop;
-    auto turn = try_turn();
+    auto selected = try_select();
     const auto queue = pool_->spec->config.queue;
-    if (turn.outcome != Selection::Outcome::full || !queue) co_return turn;
+    if (selected.outcome != Selection::Outcome::full || !queue) co_return selected;
     Place place(client_, *pool_->balancer.state());
-    if (!place.join(queue->max)) co_return turn;
+    if (!place.join(queue->max)) co_return selected;
     const auto give_up = loop.now() + queue->timeout;
     bool look = place.is_alone(); // a slot may have been released just before
     for (;;) {
         const bool called = place.take_call();
-        if (look || called) turn = choose();
-        if (turn.outcome != Selection::Outcome::full) break;
+        if (look || called) selected = choose();
+        if (selected.outcome != Selection::Outcome::full) break;
         if (called && is_particular()) place.pass_on();
         client_.timer.set(place.is_first() ? std::min(give_up, loop.now() + look_again) : give_up);
         co_await client_.fiber.wait();
@@ -107,7 +107,7 @@ Task<Selection> BackendSelection::wait_for_slot() {
         if (loop.now() >= give_up) co_return Selection{Selection::Outcome::late};
         look = place.is_first() && client_.timer.expired();
     }
-    co_return turn;
+    co_return selected;
 }
 
 } // namespace weir::proxy

@@ -17,12 +17,12 @@ namespace weir::proxy {
 struct Selection {
     enum class Outcome {
         chosen,
-        full,   // no free slot, and no room in the queue
-        late,   // no free slot within the queue's timeout
-        nobody, // no backend is left to try
+        full, // no free slot, and no room in the queue
+        late, // no free slot within the queue's timeout
+        none, // no backend is left to try
         client_gone,
     };
-    Outcome outcome = Outcome::nobody;
+    Outcome outcome = Outcome::none;
     std::size_t member = 0;
     balancer::ConnectionSlot seat{}; // of the chosen member
 };
@@ -53,7 +53,7 @@ public:
     void go_by(std::optional<std::uint64_t> key, std::optional<std::size_t> home) { key_ = key, home_ = home; }
 
     // Chooses a member that was not tried yet, without waiting. Returns `full` if other requests wait in the queue.
-    Selection try_turn();
+    Selection try_select();
     // Does the same, but waits in the pool's queue for a free slot if the pool has a queue.
     Task<Selection> wait_for_slot();
 

@@ -47,7 +47,7 @@ Task<bool> ClientSession::read_proxy_header() {
             client_.in.fill(result.bytes);
             const auto header = tcp::parse_proxy_header(client_.in.view());
             if (header.status == tcp::ProxyHeaderStatus::refused) {
-                proxy_failure_ = {FailureReason::bad_proxy_header, header.why};
+                proxy_failure_ = {FailureReason::bad_proxy_header, header.reason};
                 co_return false;
             }
             if (header.status == tcp::ProxyHeaderStatus::complete) {
@@ -58,7 +58,7 @@ Task<bool> ClientSession::read_proxy_header() {
         if (client_.is_draining() && !std::exchange(hurried, true)) client_.expire_in(newcomer_time);
         co_await client_.fiber.wait();
         if (client_.timer.expired())
-            proxy_failure_ = {FailureReason::client_timeout, "the PROXY header did not come in time"};
+            proxy_failure_ = {FailureReason::client_timeout, "the PROXY header did not arrive in time"};
         if (client_.aborted || client_.timer.expired()) co_return false;
     }
 }

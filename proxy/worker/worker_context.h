@@ -34,10 +34,10 @@ enum class Phase { serving, draining };
 class ClientConnection {
 public:
     virtual ~ClientConnection() = default;
-    virtual void drain() = 0;                                 // close as soon as nothing is lost
-    virtual void abort() = 0;                                 // close now
-    virtual bool uses_path(const TrafficPath& way) const = 0; // whatever runs on it
-    virtual Activity activity() const = 0;                    // what runs on it
+    virtual void drain() = 0;                                  // close as soon as nothing is lost
+    virtual void abort() = 0;                                  // close now
+    virtual bool uses_path(const TrafficPath& path) const = 0; // whatever runs on it
+    virtual Activity activity() const = 0;                     // what runs on it
 
     ClientConnection *previous = nullptr, *next = nullptr; // in the worker's list
 };

@@ -27,7 +27,7 @@ OPTIONAL = {
     "unresolved",
     "host",
     "override",
-    "wish",
+    "agent_override",
     "problem",
     "watched_for_ms",
     "checks",

@@ -79,7 +79,7 @@ class Beats(BeatScenario):
             self.assertEqual({client.get("/")["fields"]["x-backend"] for _ in range(10)}, {"b0"})
         agent.send_signal(signal.SIGSTOP)  # a machine that hangs
         eventually(lambda: self.proxy.states() == ["down", "unknown"], "it is ejected")
-        self.assertEqual(self.proxy.backends()["b0"]["last_failure"], "no beat for 3s")
+        self.assertEqual(self.proxy.backends()["b0"]["last_failure"], "no heartbeat for 3s")
         agent.send_signal(signal.SIGCONT)
         self.proxy.wait_up(1)
 
@@ -103,16 +103,16 @@ class Beats(BeatScenario):
 
         beat_when_down()
         eventually(lambda: self.proxy.states() == ["down"], "no second beat within 400ms")
-        self.assertEqual(self.proxy.backends()["b0"]["last_failure"], "no beat for 400ms")
+        self.assertEqual(self.proxy.backends()["b0"]["last_failure"], "no heartbeat for 400ms")
         for _ in range(2):
             time.sleep(0.6)  # the pace of this backend, slower than 400ms
             beat_when_down()
         self.assertEqual(self.proxy.states(), ["down"])
         self.assertRegex(
             self.proxy.backends()["b0"]["last_failure"],
-            r"no beat for 400ms; beats are up to [0-9]+(ms|s) apart: raise interval or fall, or beat more often",
+            r"no heartbeat for 400ms; heartbeats are up to [0-9]+(ms|s) apart: raise interval or fall, or send them more often",
         )
-        self.proxy.wait_logged("stays down: no beat for 400ms; beats are up to")
+        self.proxy.wait_logged("stays down: no heartbeat for 400ms; heartbeats are up to")
 
     def test_beats_are_sent_only_while_the_check_succeeds(self):
         self.serve()
@@ -201,7 +201,7 @@ class Beats(BeatScenario):
         self.assertEqual(self.beat(2, backend="b1", drain=True)[0], 200)
         eventually(lambda: self.proxy.states() == ["up", "drain"], "it is drained")
         self.assertEqual(shares(20), {"b0": 20})
-        self.assertEqual(self.proxy.backends()["b1"]["wish"], {"state": "drain"})
+        self.assertEqual(self.proxy.backends()["b1"]["agent_override"], {"state": "drain"})
         self.assertEqual(
             self.proxy.admin("POST", "/api/v1/backends/web/b1?state=ready")[0], 200
         )  # an operator has the last word

@@ -70,7 +70,11 @@ class Process(Scenario):
                 began = time.monotonic()
                 code, out, err = command(*line, "--admin", self.at, "--timeout", "300ms")
                 self.assertEqual((code, out), (1, ""), line)
-                self.assertIn(f"no weir answers at {self.at} within 300ms; it may be stopped or overloaded", err, line)
+                self.assertIn(
+                    f"cannot reach weir at {self.at}: no response within 300ms; it may be stopped or overloaded",
+                    err,
+                    line,
+                )
                 self.assertLess(time.monotonic() - began, 60, line)  # it would wait for ever
 
     def test_one_beat_is_not_waited_for_where_weir_is_stopped(self):
@@ -114,7 +118,7 @@ class Process(Scenario):
             self.assertEqual(command("status", "--admin", at)[0], 0, at)
         code, _, err = command("status", "--admin", "no-such-name.invalid:1")
         self.assertEqual(code, 1)
-        self.assertIn("the name no-such-name.invalid c", err)  # cannot be found, or could not be looked up in time
+        self.assertIn("no-such-name.invalid", err)
 
     def test_errors_are_sentences_and_no_json(self):
         self.serve()
@@ -122,7 +126,7 @@ class Process(Scenario):
         self.assertEqual(err, "weir: there is no backend web/none\n")
         other = self.backend()
         _, _, err = command("status", "--admin", other.address)
-        self.assertRegex(err, rf"^weir: {other.address} does not answer as a weir does")
+        self.assertRegex(err, rf"^weir: {other.address} does not answer like weir")
         self.assertEqual(command("status", cwd="/")[0], 1)
         self.assertIn("/etc/weir/weir.yaml", command("status", cwd="/")[2])
         self.assertIn("/etc/weir/weir.yaml", command("run", cwd="/")[2])

@@ -116,7 +116,7 @@ pools: {{web: {{backends: ["{backend.address}"]}}}}
         client = self.speak()
         client.sock.shutdown(socket.SHUT_WR)
         client.rest()
-        self.assertIn("one side has ended", self.ended(200, "tunnel_idle")["detail"])
+        self.assertIn("one side has closed", self.ended(200, "tunnel_idle")["detail"])
 
     def test_what_a_stop_cuts_is_drained(self):
         def script(connection, request):
@@ -188,7 +188,7 @@ pools: {{web: {{backends: ["{backend.address}"]}}}}
         self.ended(408, "client_timeout")
         deaf = self.client(self.port, receive_buffer=4096).send(GET)
         deaf.reader.until(b"\r\n\r\n")
-        self.assertIn("read too slowly", self.ended(200, "client_timeout", 1)["detail"])
+        self.assertIn("the client read the response too slowly", self.ended(200, "client_timeout", 1)["detail"])
         self.assertEqual([b["last_errors"] for b in self.proxy.backends().values()], [[], []])
 
 

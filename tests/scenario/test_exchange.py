@@ -282,9 +282,11 @@ class Drains(Scenario):
             )
         proxy.signal(signal.SIGTERM)
         self.assertEqual(proxy.process.wait(30), 3)
-        proxy.wait_logged(re.escape("stopping: 0 requests, 2 tunnels and 0 TCP connections open; what is left in 1s"))
         proxy.wait_logged(
-            re.escape("stopping: cutting 0 requests, 2 tunnels and 0 TCP connections still open after 1s")
+            re.escape("stopping: 0 requests, 2 tunnels and 0 TCP connections open; closing what is still open in 1s")
+        )
+        proxy.wait_logged(
+            re.escape("stopping: closing 0 requests, 2 tunnels and 0 TCP connections still open after 1s")
         )
 
 

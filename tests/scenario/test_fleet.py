@@ -35,15 +35,15 @@ class Fleet(FleetScenario):
         self.assertEqual(self.hashes(), good)
         begun = [c for c in self.view()["changes"] if c["hash"] not in good and c["verdict"] == "begun"]
         self.assertEqual(len(begun), 1)  # four have never run it
-        bad = self.view()["known_bad"]
+        bad = self.view()["denylist"]
         self.assertEqual((len(bad), bad[0]["author"]), (1, begun[0]["member"]))
-        self.assertIn("0 of 1 backends are healthy", bad[0]["why"])
+        self.assertIn("0 of 1 backends are healthy", bad[0]["reason"])
         for port in self.ports:
             with Client(port) as client:
                 self.assertEqual(client.get("/")["fields"]["x-backend"], "good")
         for weir in self.refusers(before):
             eventually(
-                lambda w=weir: f"{bad[0]['author']} has taken this configuration back"
+                lambda w=weir: f"{bad[0]['author']} rolled this configuration back"
                 in w.status()["reload"]["last"]["errors"][0],
                 "it says why",
             )
@@ -65,8 +65,8 @@ class Fleet(FleetScenario):
         environment = dict(os.environ, PORT=str(free_port()), NAME="lb-5", STATE=state.name, ADMIN=str(free_port()))
         done = subprocess.run([WEIR, "run", "-c", path], capture_output=True, text=True, timeout=30, env=environment)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("has taken this configuration back: pool web: 0 of 1 backends are healthy", done.stderr)
-        self.assertIn("insist (--force)", done.stderr)
+        self.assertIn("rolled this configuration back: pool web: 0 of 1 backends are healthy", done.stderr)
+        self.assertIn("override (--force)", done.stderr)
 
     def test_a_lost_fence_counter_restarts_above_every_fence_in_use(self):
         """A machine that had seen none of those changes climbed one by one, and gave up after twenty."""
@@ -96,12 +96,12 @@ class Fleet(FleetScenario):
         self.assertIn("its holder is gone & done", run("status").stdout)
         with self.long_window():
             self.write([f"127.0.0.1:{free_port()}"])
-        eventually(lambda: self.view()["known_bad"], "it is known to be bad")
+        eventually(lambda: self.view()["denylist"], "it is on the denylist")
         eventually(lambda: sum(self.counts("refused")) == 1, "the other one refuses it")
-        bad = self.view()["known_bad"][0]["hash"]
-        self.assertEqual(run("forgive", "12345678").returncode, 1)
-        self.assertEqual(run("forgive", bad[:12]).returncode, 0)
-        self.assertEqual(self.view()["known_bad"], [])
+        bad = self.view()["denylist"][0]["hash"]
+        self.assertEqual(run("unban", "12345678").returncode, 1)
+        self.assertEqual(run("unban", bad[:12]).returncode, 0)
+        self.assertEqual(self.view()["denylist"], [])
 
     def test_a_holder_that_sleeps_through_its_lease_takes_its_change_back(self):
         self.members(2, Redis(self), window="1m")
@@ -119,9 +119,9 @@ class Fleet(FleetScenario):
         eventually(lambda: not first.status()["reload"]["in_progress"], "it wakes up")
         last = first.status()["reload"]["last"]
         self.assertEqual((last["verdict"], last["cause"]), ("rolled_back", "lock_lost"))
-        self.assertIn("the lock was lost before there was a verdict: it ", last["errors"][0])  # and what happened
+        self.assertIn("the lock was lost within the canary window: the lease ", last["errors"][0])  # and what happened
         self.assertEqual(first.status()["config"]["hash"], before)
-        self.assertEqual(self.view(1)["known_bad"], [])
+        self.assertEqual(self.view(1)["denylist"], [])
         self.assertTrue(self.view(1)["drift"])
         with open(second.path) as f:
             first.write(f.read())
@@ -160,7 +160,7 @@ class Fleet(FleetScenario):
             and sum(w.metrics()["weir_fleet_fence_alarms_total"] for w in self.fleet) == 2,
             "the alarm is given",
         )
-        self.fleet[0].wait_logged("the fence went back")
+        self.fleet[0].wait_logged("the fence of the servers")
         self.write([self.good], "limits: {header_count: 61}")
         eventually(lambda: self.counts("applied") == [2, 2], "both have changed again")
         fences = sorted(weir.status()["config"]["fence"] for weir in self.fleet)
@@ -177,7 +177,7 @@ class Fleet(FleetScenario):
         self.redis.go_on()
         self.assertEqual(first.status()["reload"]["last"]["verdict"], "rolled_back")
         if "healthy" in first.status()["reload"]["last"]["errors"][0]:  # and not because the lock was lost first
-            eventually(lambda: self.view()["known_bad"], "the fleet knows")
+            eventually(lambda: self.view()["denylist"], "the fleet knows")
 
     def test_an_unreachable_redis_does_not_delay_a_start(self):
         self.ports, self.fleet, self.more, self.window, self.source = [free_port()], [], "", "2s", "file"
@@ -185,7 +185,7 @@ class Fleet(FleetScenario):
         self.redis = Redis(self)
         self.redis.kill()
         proxy = self.weir(self.config(0, [self.good]))
-        proxy.wait_logged("the fleet cannot be asked about this configuration")
+        proxy.wait_logged("cannot ask the fleet about this configuration")
         with Client(self.ports[0]) as client:
             self.assertEqual(client.get("/")["status"], 200)
         self.assertFalse(proxy.status()["lock"]["reachable"])

@@ -91,7 +91,7 @@ class Example(FleetScenario):
     def test_a_member_that_is_written_out_is_refused_with_the_remedy(self):
         self.redis, self.window = Redis(self), "1s"
         for member, told, remedy in (
-            ("lb-01", r'"lb-01" would make this file another one on each machine', '"${NAME}"'),
+            ("lb-01", r'"lb-01" would make this file different on each machine', '"${NAME}"'),
             ('"${NAME:-lb-01}"', r'the default "lb-01" is no machine\'s own name', '"${NAME:-}"'),
         ):
             with self.subTest(member):
@@ -181,7 +181,7 @@ class Rights(FleetScenario):
                 ("rollback",),
                 ("status",),
                 ("break-lock", "--yes"),
-                ("forgive", self.view()["known_bad"][0]["hash"]),
+                ("unban", self.view()["denylist"][0]["hash"]),
             ):
                 done = self.run_fleet(*words)
                 self.assertNotIn("NOPERM", done.stdout + done.stderr)
@@ -196,7 +196,7 @@ class Rights(FleetScenario):
         self.redis.call("ACL", "SETUSER", "weir", "-eval")
         report = self.fleet[0].reload(self.whole(self.config(0, [self.good], "limits: {header_count: 51}")))
         self.assertEqual(report["verdict"], "refused")
-        self.assertIn("docs/fleet.md lists the rights", report["errors"][0])
+        self.assertIn("docs/fleet.md lists those", report["errors"][0])
 
     def persistence(self):
         return [server["persistence"] for server in self.fleet[0].status()["lock"]["servers"]]
@@ -229,7 +229,7 @@ class Rights(FleetScenario):
             self.assertEqual(report["verdict"], "applied")
         self.assertEqual(self.persistence(), ["unknown"])
         self.assertEqual(self.redis.call("ACL", "LOG"), "")
-        self.assertNotRegex(self.fleet[0].log(), "NOPERM|keeps no data")
+        self.assertNotRegex(self.fleet[0].log(), "NOPERM|does not persist its data")
 
     def test_a_server_without_persistence_is_reported_once(self):
         self.redis = Redis(self)  # appendonly no, save ""
@@ -237,7 +237,7 @@ class Rights(FleetScenario):
         self.grant(1)
         path = self.redis.monitor(self)
         self.members_as(1)
-        self.fleet[0].wait_logged("keeps no data over a restart")
+        self.fleet[0].wait_logged("does not persist its data")
         self.assertEqual(self.persistence(), ["none"])
         self.assertIn(str(self.redis.port), self.fleet[0].status()["lock"]["servers"][0]["url"])
         self.reconnects()
@@ -245,7 +245,7 @@ class Rights(FleetScenario):
         self.redis.call("CONFIG", "SET", "appendonly", "yes")
         self.reconnects()
         eventually(lambda: self.persistence() == ["append_only_file"], "it keeps its data now")
-        self.assertEqual(len(re.findall("keeps no data", self.fleet[0].log())), 1)
+        self.assertEqual(len(re.findall("does not persist its data", self.fleet[0].log())), 1)
         self.assertEqual(self.redis.call("ACL", "LOG"), "")
 
     def test_servers_that_keep_their_data_are_shown_and_not_warned_of(self):
@@ -265,7 +265,7 @@ class Rights(FleetScenario):
                 if persistence != "unknown":
                     eventually(lambda: self.persistence() == [persistence], f"it is {persistence}")
                 self.assertEqual(self.fleet[0].stop(), 0)
-                self.assertNotIn("keeps no data", self.fleet[0].log())
+                self.assertNotIn("does not persist its data", self.fleet[0].log())
                 self.assertEqual(self.redis.call("ACL", "LOG"), "")
 
 

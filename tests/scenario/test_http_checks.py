@@ -89,7 +89,7 @@ class HttpChecks(Scenario):
             lambda r: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(self.body), self.body),
             "expect_body: '\"ready\": true'",
         )
-        self.wait_result("status 200, but its body does not contain what expect_body asks for", "down")
+        self.wait_result("status 200, but the body does not contain expect_body", "down")
         self.body = b'{"name": "b", "ready": true}'
         self.wait_result("status 200", "up")
 
@@ -118,7 +118,7 @@ class HttpChecks(Scenario):
         )
         self.proxy.wait_up(1)
         self.before += 1
-        self.wait_result("status 200, but the first 64KiB of its body do not contain what expect_body asks for", "down")
+        self.wait_result("status 200, but the first 64KiB of the body do not contain expect_body", "down")
 
     def test_a_check_passes_once_the_text_arrived_before_the_body_ends(self):
         self.watch(
@@ -137,7 +137,8 @@ class HttpChecks(Scenario):
 
         self.watch(answer, "expect_body: ready")
         eventually(
-            lambda: self.health()["state"] == "down" and "its body broke off" in self.health()["last_failure"],
+            lambda: self.health()["state"] == "down"
+            and "the connection failed within the body" in self.health()["last_failure"],
             "it is down",
         )
 

@@ -47,7 +47,7 @@ class Together(Scenario):
             web(port, [backend]) + lock(redis.port, watch="true", wait="300ms") + "limits: {header_count: 50}\n"
         )
         eventually(lambda: proxy.metrics()['weir_reloads_total{verdict="refused"}'] >= 1, "it is refused for now")
-        proxy.wait_logged("held by others")
+        proxy.wait_logged("held by another machine")
         redis.call("DEL", "weir:{test}:lock")
         eventually(lambda: proxy.metrics()['weir_reloads_total{verdict="applied"}'] == 1, "it is tried again by itself")
         self.assertEqual(proxy.status()["reload"]["last"]["trigger"], "watch")
@@ -70,7 +70,8 @@ class Together(Scenario):
         config = web(port, [backend]) + lock(redis.port, wait="300ms")
         proxy = self.weir(config)
         self.assertEqual(
-            proxy.reload(config + "limits: {header_count: 50}\n")["errors"], ["lock held by others for too long"]
+            proxy.reload(config + "limits: {header_count: 50}\n")["errors"],
+            ["cannot acquire the lock: timed out: it is still held by another machine or process (reload.lock.wait)"],
         )
         self.assertEqual(redis.call("GET", "weir:{test}:lock"), "someone")  # and it is left alone
 
@@ -115,9 +116,9 @@ class Window(Scenario):
         eventually(lambda: not proxy.status()["reload"]["in_progress"], "it is over")
         last = proxy.status()["reload"]["last"]
         self.assertEqual((last["verdict"], last["cause"]), ("rolled_back", "lock_lost"))
-        self.assertIn("the lock was lost before there was a verdict: it ", last["errors"][0])  # and what happened
+        self.assertIn("the lock was lost within the canary window: the lease ", last["errors"][0])  # and what happened
         self.assertEqual(proxy.status()["config"]["hash"], before)
-        self.assertEqual(proxy.status()["reload"]["known_bad"], [])  # which says nothing about the file
+        self.assertEqual(proxy.status()["reload"]["denylist"], [])  # which says nothing about the file
         self.assertEqual(redis.call("GET", "weir:{test}:lock"), "someone else")
 
 
@@ -210,8 +211,8 @@ class Servers(Scenario):
         )
         for host, ca, problem in (
             ("localhost", "ca.pem", ""),
-            ("localhost", "other.pem", "no TLS: certificate verify failed"),
-            ("127.0.0.1", "ca.pem", "no TLS: certificate verify failed"),
+            ("localhost", "other.pem", "the TLS handshake failed: certificate verify failed"),
+            ("127.0.0.1", "ca.pem", "the TLS handshake failed: certificate verify failed"),
             ("localhost", "none.pem", "ca: "),
         ):
             server = {"url": f"rediss://{host}:{redis.port}", "ca": path(ca)}
@@ -226,7 +227,7 @@ class Servers(Scenario):
         redis, port, backend = Redis(self), free_port(), self.backend()
         config = web(port, [backend]) + lock(f"rediss://127.0.0.1:{redis.port}", wait="300ms")
         _, report = self.changes(config, port, backend)
-        self.assertIn("no TLS", report["errors"][0])
+        self.assertIn("TLS handshake", report["errors"][0])
 
     def test_a_replica_and_a_missing_password_are_reported_with_a_remedy(self):
         master, port, backend = Redis(self), free_port(), self.backend()
@@ -246,7 +247,7 @@ class Servers(Scenario):
         master, port, backend = Redis(self), free_port(), self.backend()
         config = web(port, [backend]) + lock(master.port, ", replicas: 1", wait="300ms")
         proxy, report = self.changes(config, port, backend)
-        self.assertIn("0 of 1 replicas have taken the lease", report["errors"][0])
+        self.assertIn("0 of 1 replicas have confirmed the lease", report["errors"][0])
         self.assertEqual(master.call("EXISTS", "weir:{test}:lock"), "0")
         replica = Redis(self, arguments=("--replicaof", "127.0.0.1", str(master.port)))
         eventually(lambda: "master_link_status:up" in replica.call("INFO", "replication"), "it follows")
@@ -341,7 +342,7 @@ class Stopping(Scenario):
         proxy, redis, _ = waits_for_lock(self)
         self.assertEqual(proxy.stop(), 0)
         proxy.wait_logged("weir is stopping")
-        self.assertNotIn("cannot be reached", proxy.log())
+        self.assertNotIn("unreachable", proxy.log())
         self.assertEqual(redis.call("GET", "weir:{test}:fence"), "")
 
 
@@ -355,7 +356,7 @@ class WithoutRedis(Scenario):
         proxy = self.proxy("", port, backend, free_port())
         report = proxy.reload(self.config + "limits: {header_count: 50}\n")
         self.assertEqual(report["verdict"], "refused")
-        self.assertIn("lock unavailable: redis://127.0.0.1:", report["errors"][0])
+        self.assertIn("cannot acquire the lock: unavailable: redis://127.0.0.1:", report["errors"][0])
         self.assertEqual(self.client(port).get("/")["status"], 200)
         self.assertEqual(proxy.metrics()["weir_lock_failures_total"], 1)
 

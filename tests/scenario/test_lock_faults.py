@@ -10,7 +10,7 @@ from support.redis_proxy import RedisProxy
 from support.redis_server import Redis, lock
 from support.scenario import Client, Scenario, eventually, free_port, main, web
 
-HINDERED = "lock unavailable|the fleet cannot be told|the lock was lost|held by others"
+HINDERED = "cannot acquire the lock|cannot announce the change|the lock was lost"
 LANES = 6  # that go on side by side: most of their time they wait
 
 

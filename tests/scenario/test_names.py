@@ -138,7 +138,7 @@ pools:
             eventually(lambda: self.server.asked > asked + 2, "it has been asked")
             self.assertEqual(self.names(), ["app@127.0.0.1", "app@127.0.0.2"])
             self.assertEqual(self.answers(), {"127.0.0.1", "127.0.0.2"})
-        self.proxy.wait_logged('"app.test" cannot be found')
+        self.proxy.wait_logged('cannot resolve "app.test"')
         self.server.rcode, self.server.table["app.test"] = 0, {"A": ["127.0.0.2"]}
         eventually(lambda: self.names() == ["app@127.0.0.2"], "it follows again")
 
@@ -151,7 +151,7 @@ pools:
         self.assertEqual(report["verdict"], "refused")
         self.assertRegex(
             report["errors"][0],
-            r'weir.yaml:4:\d+: pools.web.backends\[0\].address: cannot find "ap.test": .*look at its spelling',
+            r'weir.yaml:4:\d+: pools.web.backends\[0\].address: cannot resolve "ap.test": .*check its spelling',
         )
         self.assertEqual(self.answers(), {"127.0.0.1"})
         self.server.table["slow.test"] = None
@@ -176,7 +176,7 @@ routes:
 
         self.proxy = self.weir(config(), wrapper=self.wrapper)
         self.proxy.wait_logged(
-            r'pools\.web\.backends\[0\]\.address: cannot find "later.test": .*starting without these backends'
+            r'pools\.web\.backends\[0\]\.address: cannot resolve "later.test": .*starting without these backends'
         )
         with Client(self.port) as client:
             self.assertEqual(client.get("/other")["fields"]["x-backend"], "fixed")
@@ -210,7 +210,7 @@ routes:
             wrapper=self.wrapper,
             arguments=("--last-good", "--state-dir", self.proxy.state_dir),
         )
-        self.proxy.wait_logged('cannot find "app.test"')
+        self.proxy.wait_logged('cannot resolve "app.test"')
 
     def test_a_hanging_name_server_delays_neither_traffic_nor_reload_nor_stop(self):
         self.at("127.0.0.1")

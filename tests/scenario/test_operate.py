@@ -37,9 +37,7 @@ class RunTime(Scenario):
     def test_drain_maint_ready_and_clear_by_command(self):
         self.serve()
         out = self.command("drain", "web/two")
-        self.assertIn(
-            "web/two: drain, weight 1 (the file says ready, weight 1; weir clear web/two goes back to that)", out
-        )
+        self.assertIn("web/two: drain, weight 1 (the file has ready, weight 1; weir clear web/two restores that)", out)
         self.assertEqual(self.shares(), {"one": 20})
         self.assertEqual(self.proxy.states(), ["up", "drain"])
         self.command("maint", "web/two")
@@ -69,7 +67,7 @@ class RunTime(Scenario):
         backends = self.proxy.backends()
         self.assertEqual((backends["one"]["weight"], backends["one"]["file"]), (3, {"state": "ready", "weight": 2}))
         self.assertEqual((backends["two"]["state"], backends["two"]["override"]), ("drain", {"state": "drain"}))
-        self.assertIn("changed at run time; the file says ready, weight 2", self.command("status"))
+        self.assertIn("changed at run time; the file has ready, weight 2", self.command("status"))
         self.command("clear", "web/one")
         self.command("clear", "web/two")
         self.assertEqual(self.shares(21), {"one": 14, "two": 7})

@@ -40,7 +40,7 @@ reload: {{watch: false{self.rollback}}}
         self.assertEqual(self.change("drain", "web/b2")[0], 0)
         self.assertEqual(self.overrides(), [("web", "b2", self.two.address, "drain", None, True)])
         gone = self.config(b1=self.one)
-        self.assertIn(f"override web/b2 (drain) ends: the backend {self.two.address} leaves", self.plan(gone))
+        self.assertIn(f"override web/b2 (drain) ends: the backend {self.two.address} is removed", self.plan(gone))
         self.applied(gone)
         self.assertEqual(self.overrides(), [])
         self.proxy.wait_logged(r"override web/b2 \(drain\) ends")
@@ -110,7 +110,7 @@ reload: {{watch: false{self.rollback}}}
     def test_plan_shows_what_stays_in_text_and_json(self):
         self.serve()
         self.change("drain", "web/b2")
-        self.assertIn("override web/b2 (drain) stays", self.plan(self.config(b1=self.three, b2=self.two)))
+        self.assertIn("override web/b2 (drain) is kept", self.plan(self.config(b1=self.three, b2=self.two)))
         shown = json.loads(self.change("plan", "--json")[1])["overrides"]
         self.assertEqual([(o["pool"], o["backend"], o["fate"], o["to"]) for o in shown], [("web", "b2", "stays", "")])
 

@@ -229,7 +229,7 @@ class Package(Scenario):
             told = self.install(repack(self.package, "0.1.2", break_program))
             load.wait_for(100)
         self.assertEqual((load.failures, self.systemd.main), ([], before))
-        self.assertRegex(told, r"the old one goes on: the upgrade to process \d+ failed: .*exit status 7")
+        self.assertRegex(told, r"the old one continues: the upgrade to process \d+ failed: .*exit status 7")
 
     def test_a_service_that_was_stopped_is_not_started_by_an_upgrade(self):
         self.install()

@@ -47,10 +47,10 @@ class LostLease(PendingScenario):
             lambda: self.reload()["last"]["verdict"] == "rolled_back" and self.reload()["last"], "it is rolled back"
         )
         self.assertEqual(last["cause"], "lock_lost")
-        self.assertIn("the lock was lost before there was a verdict: ", last["errors"][0])
+        self.assertIn("the lock was lost within the canary window: ", last["errors"][0])
         self.assertRegex(last["errors"][0], how)
         self.assertEqual(self.reload()["denylist"], [])
-        self.proxy.wait_logged("the configuration before it is in force again")
+        self.proxy.wait_logged("the previous configuration is in force again")
         self.assertNotIn("known to be bad", self.proxy.log())
         self.assertNotIn("denylist", self.proxy.log())
 
@@ -68,7 +68,7 @@ class LostLease(PendingScenario):
         self.proxy.signal(signal.SIGSTOP)
         eventually(lambda: self.redis.call("EXISTS", "weir:{test}:lock") == "0", "the lease has expired")
         self.proxy.signal(signal.SIGCONT)
-        self.wait_lost("suspended or held up|had expired when it was to be renewed")
+        self.wait_lost("suspended or delayed|expired before it was renewed, or")
         self.wait_in_force(self.hash)
 
     def test_a_lock_that_an_operator_breaks_only_delays_a_good_change(self):
@@ -131,7 +131,7 @@ class Retries(PendingScenario):
             holder.listen()
             self.proxy.write(web(port, [backend], listeners={"other": busy}))
             pending = self.wait_pending()
-            self.assertIn("cannot listen on", pending["reason"])
+            self.assertIn("cannot bind", pending["reason"])
         self.wait_in_force(pending["hash"])
 
     def test_an_invalid_file_is_pending_and_not_retried(self):

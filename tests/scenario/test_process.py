@@ -54,7 +54,7 @@ class Commands(Scenario):
     def test_commands_without_a_process_exit_with_1_and_a_reason(self):
         code, _, err = command("status", "--admin", f"127.0.0.1:{free_port()}")
         self.assertEqual(code, 1)
-        self.assertIn("no weir answers at", err)
+        self.assertIn("cannot reach weir at", err)
         self.assertEqual(command("status", "-c", self.file('admin: {address: "localhost:1"}\n'))[0], 1)
         port = self.backend().port
         self.assertEqual(command("status", "--admin", f"127.0.0.1:{port}")[0], 1)  # another web server
@@ -86,7 +86,7 @@ class Commands(Scenario):
     def test_a_busy_port_at_the_start_is_1(self):
         port, backend = free_port(), self.backend()
         self.weir(web(port, [backend]))
-        with self.assertRaisesRegex(AssertionError, "(?s)ended with 1.*cannot listen on 127.0.0.1"):
+        with self.assertRaisesRegex(AssertionError, "(?s)ended with 1.*cannot bind 127.0.0.1"):
             Weir(web(port, [backend]))
 
 

@@ -165,7 +165,7 @@ pools: {{web: {{backends: ["{self.seen.address}"]}}}}
         )
         code, _, err = self.proxy.command("check", "-c", self.proxy.path)
         self.assertEqual(code, 1)
-        self.assertIn("name the proxies that send it in trusted_proxies", err)
+        self.assertIn("list the proxies that send the header in trusted_proxies", err)
 
 
 class Sending(Scenario):

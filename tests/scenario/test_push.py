@@ -48,8 +48,8 @@ class Push(FleetScenario):
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         last = json.loads(done.stdout.splitlines()[-1])
         self.assertEqual((last["verdict"], last["of"]), ("bad", 4))
-        self.assertIn("0 of 1 backends are healthy", last["why"])
-        eventually(lambda: sum(self.counts("refused")) == 3, "the others refuse it")
+        self.assertIn("0 of 1 backends are healthy", last["reason"])
+        eventually(lambda: sum(self.counts("refused")) == 3, "the other machines refuse it")
         self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
         bad = [c for c in self.view()["changes"] if c["hash"] == last["hash"]]
         self.assertEqual([c["verdict"] for c in bad], ["bad", "begun", "pushed"])  # three have never run it
@@ -77,7 +77,7 @@ class Push(FleetScenario):
         self.redis.kill()
         alone = self.again(3, config)
         self.assertEqual(alone.status()["config"]["hash"], lines[0]["hash"])
-        alone.wait_logged("starting from the last good configuration of this machine")
+        alone.wait_logged("starting with the last good configuration of this machine")
         self.assertEqual(self.answers(3), "new")
         self.assertEqual(
             json.loads(alone.admin("POST", "/api/v1/reload?wait=1")[1])["verdict"], "refused"
@@ -101,8 +101,8 @@ class Push(FleetScenario):
         self.fleet[1].stop()
         late = self.again(1, self.config(1, [self.good]))
         self.assertEqual(self.answers(1), "new")
-        late.wait_logged("the fleet.s: .*(has taken this configuration back|was rolled back)")
-        late.wait_logged("starting from the last good configuration")
+        late.wait_logged("the fleet.s: .*(rolled this configuration back|was rolled back)")
+        late.wait_logged("starting with the last good configuration")
 
     def test_what_is_forgiven_is_taken_when_it_is_pushed_again(self):
         self.members(3, Redis(self), source="fleet")
@@ -111,11 +111,11 @@ class Push(FleetScenario):
             path = self.pushed([f"127.0.0.1:{port}"])
         done = self.run_fleet("push", path)
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("it was taken back, and the others refuse it", done.stderr)
-        eventually(lambda: sum(self.counts("refused")) == 2, "the others refuse it")
+        self.assertIn("it was rolled back, and the other machines refuse it", done.stderr)
+        eventually(lambda: sum(self.counts("refused")) == 2, "the other machines refuse it")
         self.backend(name="late", port=port)
         self.assertEqual(self.run_fleet("push", path).returncode, 1)  # it is still known to be bad
-        self.assertEqual(self.run_fleet("forgive", self.view()["known_bad"][0]["hash"][:12]).returncode, 0)
+        self.assertEqual(self.run_fleet("unban", self.view()["denylist"][0]["hash"][:12]).returncode, 0)
         done = self.run_fleet("push", path)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual([self.answers(i) for i in range(3)], ["late"] * 3)
@@ -159,13 +159,13 @@ class Push(FleetScenario):
             text = f.read()
         with open(other, "w") as f:
             f.write(text.replace("fleet: test", "fleet: other"))
-        refused(other, "reload.lock: it is of another fleet")
+        refused(other, "reload.lock: it names another fleet")
         with open(other, "w") as f:
             f.write(text.replace("workers: 1", "workers: 2"))
         refused(other, "needs a restart")
         with open(other, "w") as f:
             f.write(text + "#" * 600000)
-        refused(other, "at most 512 KiB")
+        refused(other, "limited to 512 KiB")
         with open(other, "w") as f:
             f.write(text + 'include: ["missing.yaml"]\n')
         refused(other, "there is no file")

@@ -109,7 +109,7 @@ class AllOrNothing(Scenario):
         report = proxy.reload(web(port, [backend, self.backend()], listeners=more))
         self.assertEqual(report["verdict"], "refused")
         self.assertRegex(
-            report["errors"][0], r"weir.yaml:4:\d+: listeners.l\d+.address: cannot listen on .*: Address already in use"
+            report["errors"][0], r"weir.yaml:4:\d+: listeners.l\d+.address: cannot bind .*: Address already in use"
         )
         self.assertEqual(len(proxy.backends()), 1)
         self.assertFalse(can_connect(free))
@@ -120,7 +120,7 @@ class AllOrNothing(Scenario):
         report = proxy.reload(
             web(port, [backend, self.backend()]) + "logging: {access: {output: /nonexistent/access.log}}\n"
         )
-        self.assertIn("logging.access.output: /nonexistent/access.log cannot be opened", report["errors"][0])
+        self.assertIn("logging.access.output: cannot open /nonexistent/access.log", report["errors"][0])
         self.assertEqual(len(proxy.backends()), 1)
 
     def test_a_file_that_fails_halfway_changes_nothing_at_all(self):

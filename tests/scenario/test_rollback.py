@@ -56,8 +56,8 @@ class Rollback(Scenario):
         self.assertEqual(self.proxy.status()["config"]["hash"], before)
         self.assertEqual(self.proxy.states(), ["up"])  # at once: it was not forgotten
         self.assertEqual(self.serves(), "good")
-        known = self.proxy.status()["reload"]["known_bad"]
-        self.assertEqual(([b["hash"] for b in known], known[0]["why"]), ([report["hash"]], report["errors"][0]))
+        known = self.proxy.status()["reload"]["denylist"]
+        self.assertEqual(([b["hash"] for b in known], known[0]["reason"]), ([report["hash"]], report["errors"][0]))
         again = self.proxy.reload()
         self.assertEqual(again["verdict"], "refused")
         self.assertIn("this configuration was rolled back at", again["errors"][0])
@@ -85,7 +85,7 @@ class Rollback(Scenario):
         self.proxy.write(self.config([self.good, other]))
         code, shown = self.on_terminal("reload", "--wait", "-c", self.proxy.path)
         self.assertEqual(code, 0)
-        self.assertGreater(len(set(re.findall(rb"watched for (\d) s more: web 2/2", shown))), 1)
+        self.assertGreater(len(set(re.findall(rb"canary window, (\d) s left: web 2/2", shown))), 1)
         self.assertRegex(shown.split(b"\x1b[K")[-1], rb"applied \(hash [0-9a-f]{12}, fence \d+, \d+ ms\)")
 
     def test_a_good_change_passes_its_canary_window(self):
@@ -234,9 +234,9 @@ class Rollback(Scenario):
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         eventually(lambda: binds(taken, self.port), "its old port is free")
         thread.join()
-        self.assertEqual(done[0]["verdict"], "stuck")
-        self.assertIn("it cannot be rolled back: listeners.web.address: cannot listen on", done[0]["errors"][1])
-        self.assertEqual(len(self.proxy.status()["reload"]["known_bad"]), 1)
+        self.assertEqual(done[0]["verdict"], "rollback_failed")
+        self.assertIn("cannot roll back: listeners.web.address: cannot bind", done[0]["errors"][1])
+        self.assertEqual(len(self.proxy.status()["reload"]["denylist"]), 1)
         self.assertIsNone(last_good(self.proxy))  # neither has stood its window
 
     def test_a_stop_during_the_window_is_no_verdict(self):
@@ -281,7 +281,7 @@ class LastGood(LastGoodScenario):
                 admin_port=proxy.admin_port,
             )
             self.assertEqual(self.serves(), "one")
-            again.wait_logged("WARNING: the file is bad; starting from the last good configuration")
+            again.wait_logged("WARNING: the file is invalid; starting with the last good configuration")
             self.assertEqual(again.status()["config"]["hash"], whole)
             self.assertEqual(again.reload()["verdict"], "refused")
             self.assertEqual(again.reload(self.good + "limits: {header_count: 50}\n")["verdict"], "applied")
@@ -297,7 +297,7 @@ class LastGood(LastGoodScenario):
             "run", "-c", proxy.path, "--last-good", "--state-dir", os.path.join(proxy.directory, "none")
         )
         self.assertEqual(code, 1)
-        self.assertIn("there is no last good configuration to start from", err)
+        self.assertIn("cannot start with the last good configuration", err)
 
     def test_a_file_that_was_rolled_back_is_not_started_with(self):
         rules = "reload: {watch: false, rollback: {window: %s}}\n"

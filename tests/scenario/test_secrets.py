@@ -172,7 +172,7 @@ admin:
                     "GET / HTTP/1.1\r\nAuthorization: Bearer client-secret-1\r\nHost: a\r\n" + malformed + "\r\n"
                 ).rest()
         eventually(
-            lambda: "what expect_body asks for" in json.dumps(self.status_of("wordless")), "the check has failed"
+            lambda: "does not contain expect_body" in json.dumps(self.status_of("wordless")), "the check has failed"
         )
         sent = [r for r in self.good.requests if r["target"].startswith("/api/")][0]["fields"]
         self.assertEqual(sent["authorization"], f"Bearer {FROM_ENVIRONMENT['API_TOKEN']}")
@@ -216,7 +216,7 @@ admin:
         self.command("status", "-c", self.proxy.path)
         # A lock whose server does not take the password.
         self.assertEqual(self.reload(password="clear-secret-2"), "applied")  # under the lock before
-        eventually(lambda: "the username or the password is not right" in self.status_text(), "the server refuses it")
+        eventually(lambda: "the username or the password is wrong" in self.status_text(), "the server refuses it")
         self.reload("NEXT", password="clear-secret-2")
         self.check_all()
 

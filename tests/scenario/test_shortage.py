@@ -63,7 +63,7 @@ class Shortage(Scenario):
             self.assertEqual(client.get("/")["status"], 200)
         self.assertTrue(proxy.status()["reload"]["in_progress"])
         self.assertEqual(proxy.stop(), 0)
-        self.assertIn("a disk does not answer", proxy.log())
+        self.assertIn("gave up waiting for a pending disk write", proxy.log())
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ class Text(Scenario):
         )
         self.assertRegex(
             text,
-            r"\npending: the configuration on disk \(hash [0-9a-f]{12}\) is not in force since \d{4}-\S+Z, "
+            r"\npending: the configuration on disk \(hash [0-9a-f]{12}\), not in force since \d{4}-\S+Z, "
             r"trigger command, 1 attempt\n  .+nonsense.*\n"
-            r"  it is not tried again until the file changes or weir reload is run\n",
+            r"  there is no next try until the file changes or weir reload is run\n",
         )
         self.proxy.reload(self.config + "limits: {header_count: 50}\n")
         self.assertIn("header_count 100 → 50", self.text())
@@ -54,8 +54,7 @@ class Text(Scenario):
         self.proxy.write(self.config + "limits: {header_count: 50}\n")
         self.proxy.signal(signal.SIGHUP)
         self.wait_text(
-            r"\na reload is in progress\ncanary window: hash [0-9a-f]{12} is watched for \d+m \d+s more, "
-            r"until \d{4}-\S+Z"
+            r"\na reload is in progress\ncanary window: hash [0-9a-f]{12}, \d+m \d+s left, " r"until \d{4}-\S+Z"
         )
         self.assertRegex(self.text(), r"\nlock: local, held by this process, fence \d+\n")
         self.assertEqual(self.proxy.command("reload", "--abort", "-c", self.proxy.path)[0], 0)
@@ -83,7 +82,7 @@ class Text(Scenario):
         self.assertRegex(
             self.text(),
             rf"{self.one.address} +up +0 .* 7 \(file 1\)  \d{{4}}-\S+Z  connected, \d+ ms, at \d{{4}}-\S+Z\n"
-            rf"    changed at run time; the file says ready, weight 1",
+            rf"    changed at run time; the file has ready, weight 1",
         )
         self.two.close()
         client = self.client(self.port)
@@ -98,7 +97,7 @@ class Text(Scenario):
             backends[self.one.address]["retries"],
         )
         self.assertRegex(
-            self.text(), rf"\nretries: {backends[self.one.address]['retries']}, and 0 that the budget did not allow\n"
+            self.text(), rf"\nretries: {backends[self.one.address]['retries']}, and 0 refused by the retry budget\n"
         )
         self.assertRegex(self.text(), r"    error at \d{4}-\S+Z: connect_refused \(")
         self.wait_text(
@@ -153,8 +152,7 @@ class Watch(Scenario):
         self.proxy.stop()
         eventually(
             lambda: re.search(
-                rf"\nweir: no weir answers at {self.at}: .*; it is asked again, and answered last at \d{{4}}-\S+Z\n",
-                shown(),
+                rf"\nweir: cannot reach weir at {self.at}: .*; trying again; last response at \d{{4}}-\S+Z\n", shown()
             ),
             "it says that weir is away",
         )

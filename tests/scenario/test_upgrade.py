@@ -103,7 +103,7 @@ class Upgrade(Scenario):
         proxy.signal(signal.SIGUSR2)
         self.upgraded(proxy, old)
         now = proxy.backends()["b0"]
-        self.assertEqual((now["weight"], now["wish"]), (7, {"weight": 7}))
+        self.assertEqual((now["weight"], now["agent_override"]), (7, {"weight": 7}))
         eventually(lambda: proxy.backends()["b0"]["checks"] > 5, "beats come to the new process")
         now = proxy.backends()["b0"]
         self.assertEqual((now["state"], now["ejections"], now["weight"]), ("up", 0, 7))
@@ -210,7 +210,7 @@ class Upgrade(Scenario):
             proxy.signal(signal.SIGUSR2)
             how = "exit status 1" if ending == "exit 1" else "killed by signal 9"
             eventually(
-                lambda: f"has not taken over: it ended before it served ({how}); this one goes on" in proxy.log(),
+                lambda: f"has not taken over: it exited before it was ready ({how}); this one continues" in proxy.log(),
                 "it is logged",
             )
         self.assertEqual(client.get("/")["status"], 200)
@@ -224,7 +224,8 @@ class Upgrade(Scenario):
         port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
         proxy.signal(signal.SIGUSR2)
         eventually(
-            lambda: "it cannot be started: No such file or directory; this one goes on" in proxy.log(), "it is logged"
+            lambda: "it could not be started: No such file or directory; this one continues" in proxy.log(),
+            "it is logged",
         )
         self.assertEqual(self.client(port).get("/")["status"], 200)
         shutil.copy(usual, copy + ".new")
@@ -270,7 +271,7 @@ class Upgrade(Scenario):
         eventually(lambda: "has taken over" in proxy.log(), "the old one finishes")
         for each in (proxy.process.pid, pid):
             os.kill(each, signal.SIGTERM)
-        eventually(lambda: "this one is finishing already" in proxy.log(), "it has heard")
+        eventually(lambda: "this one is already finishing" in proxy.log(), "it has heard")
         gate.set()
         self.assertEqual(busy.reader.response()["body"], b"half")
         self.assertEqual(proxy.process.wait(20), 0)
@@ -293,7 +294,7 @@ class Upgrade(Scenario):
     def test_operators_are_heard_while_an_upgrade_waits_for_a_reload(self):
         proxy, redis, backend = waits_for_lock(self)
         proxy.signal(signal.SIGUSR2)
-        proxy.wait_logged("upgrade: starting the program anew")
+        proxy.wait_logged("upgrade: starting the new process")
         self.assertEqual(proxy.admin("POST", f"/api/v1/backends/web/{backend.address}?state=drain")[0], 200)
         redis.call("DEL", "weir:{test}:lock")
         self.upgraded(proxy, proxy.process.pid)
@@ -310,7 +311,7 @@ class Upgrade(Scenario):
             other.listen()
             proxy.write(web(port, [backend], listeners={"more": other.getsockname()[1]}) + admin)
             proxy.signal(signal.SIGUSR2)
-            eventually(lambda: "this one goes on" in proxy.log(), "it has failed")
+            eventually(lambda: "this one continues" in proxy.log(), "it has failed")
         self.assertEqual(proxy.status()["pid"], proxy.process.pid)
         proxy.write(web(port, [backend]) + admin)
         proxy.signal(signal.SIGUSR2)
@@ -326,7 +327,7 @@ class Upgrade(Scenario):
         proxy = self.weir(web(port, [backend]) + f'admin: {{address: "unix:{path}"}}\n', admin_path=path)
         proxy.write(web(port, [backend]) + "admin: {}\n")
         proxy.signal(signal.SIGUSR2)
-        proxy.wait_logged("upgrade refused: .*needs a restart.*; this one goes on")
+        proxy.wait_logged("upgrade refused: .*needs a restart.*; this one continues")
         self.assertEqual(proxy.status()["pid"], proxy.process.pid)
 
     def test_a_reload_requested_during_an_upgrade_is_not_lost(self):
@@ -349,7 +350,7 @@ class Upgrade(Scenario):
         self.upgraded(proxy, proxy.process.pid)
         self.assertEqual(proxy.process.wait(20), 0)
         # The first new process found another file than the one in force: that was reloaded, and the start tried again.
-        self.assertIn("the configuration has changed in the meantime: trying again", proxy.log())
+        self.assertIn("the configuration has changed since then: trying again", proxy.log())
         self.assertIn("reload applied", proxy.log())
         with Client(port) as client:
             self.assertEqual(client.get("/", extra="A: b\r\n" * 60)["status"], 431)

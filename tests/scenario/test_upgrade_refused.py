@@ -13,7 +13,7 @@ OWN_PIDS = ("unshare", "--pid", "--fork", "--mount-proc")
 class Refused(Scenario):
     def wait_refused(self, reason):
         self.proxy.signal(signal.SIGUSR2)
-        self.proxy.wait_logged(f"upgrade refused: .*{reason}.*; this one goes on")
+        self.proxy.wait_logged(f"upgrade refused: .*{reason}.*; this one continues")
         status = self.proxy.status()
         self.assertEqual((status["pid"], status["config"]["hash"]), (self.proxy.process.pid, self.before))
 
@@ -31,7 +31,7 @@ class Refused(Scenario):
         self.serve(web(port, [backend]) + lock(redis.port, wait="300ms"))
         redis.kill()
         self.hup(self.config + "limits: {header_count: 50}\n", "refused")
-        self.wait_refused("is not in force: lock")
+        self.wait_refused("is not in force: cannot acquire the lock")
 
     def test_a_file_that_was_rolled_back_does_not_come_with_a_new_process(self):
         port, backend = free_port(), self.backend()
@@ -77,7 +77,7 @@ class Refused(Scenario):
         with open(f"/proc/{self.proxy.process.pid}/task/{self.proxy.process.pid}/children") as f:
             weir = int(f.read().split()[0])
         os.kill(weir, signal.SIGUSR2)
-        self.proxy.wait_logged("upgrade refused: this process is PID 1: .*; this one goes on")
+        self.proxy.wait_logged("upgrade refused: this process is PID 1: .*; this one continues")
         with self.client(port) as client:
             self.assertEqual(client.get("/")["status"], 200)
         os.kill(weir, signal.SIGTERM)

@@ -51,9 +51,7 @@ class Watch(Scenario):
         watch = self.watch()
         self.assertEqual(watch["mode"], "polling")
         self.assertIn("inotify is not available: Too many open files", watch["problem"])
-        self.proxy.wait_logged(
-            "inotify is not available: .*; the configuration's files are looked at every second instead"
-        )
+        self.proxy.wait_logged("inotify is not available: .*; polling the configuration files every second instead")
         self.proxy.write(web(self.port, [self.one]) + "limits: {header_count: 50}\n")
         self.wait_changed()
         self.assertEqual(self.answers(), 431)
@@ -105,7 +103,7 @@ class Watch(Scenario):
             f.flush()
             self.wait_changed()  # while it is open
             self.assertEqual(self.answers(), 431)
-        self.proxy.wait_logged("a program still has a file of it open for writing")
+        self.proxy.wait_logged("a program still has one of its files open for writing")
 
     def test_an_edit_through_mmap_is_seen(self):
         self.serve()

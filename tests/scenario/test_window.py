@@ -49,7 +49,7 @@ class Window(Scenario):
             lambda: not self.proxy.status()["reload"]["in_progress"] and self.proxy.status()["reload"], "that is all"
         )
         self.assertEqual((reload["last"]["verdict"], reload["pending"], reload["denylist"]), ("unchanged", None, []))
-        self.assertIn("a newer configuration came before the canary window was over", self.proxy.log())
+        self.assertIn("a newer configuration arrived before the canary window ended", self.proxy.log())
 
     def test_a_newer_file_replaces_the_one_in_its_canary_window(self):
         self.serve()
@@ -107,7 +107,7 @@ class Window(Scenario):
         self.serve(watch="false")
         code, out, err = self.proxy.command("reload", "--abort", "-c", self.proxy.path)
         self.assertEqual((code, out), (1, ""))
-        self.assertIn("there is nothing to abort", err)
+        self.assertIn("nothing to abort", err)
         self.assertEqual(self.proxy.admin("POST", "/api/v1/reload/abort")[0], 409)
         self.assertEqual(self.proxy.admin("GET", "/api/v1/reload/abort")[0], 404)
         self.assertEqual(self.proxy.command("reload", "--abort", "--wait", "-c", self.proxy.path)[0], 2)

@@ -31,9 +31,9 @@ asio::awaitable<void> beat_for_ever(asio::io_context& context, BeatSender& sende
         timer.expires_at(next = std::max(next, std::chrono::steady_clock::now()));
         co_await timer.async_wait(token);
         const bool well = co_await check.run(options.interval);
-        Result<void> taken = Error("the check fails: no beats");
+        Result<void> taken = Error("the check fails: no heartbeats are sent");
         if (well) taken = co_await sender.send(options.interval);
-        const auto state = taken ? "beating" : taken.error().message();
+        const auto state = taken ? "sending heartbeats" : taken.error().message();
         if (state != last) std::cerr << "beat: " << sender.to() << ": " << state << std::endl;
         last = state;
         if (options.once) {
@@ -64,7 +64,7 @@ int beat(const BeatOptions& options) {
         senders.push_back(std::make_unique<BeatSender>(context, *std::move(endpoint), options, *secret));
         checks.push_back(std::make_unique<BeatCheck>(context, options.check));
         asio::co_spawn(context, beat_for_ever(context, *senders.back(), *checks.back(), options, code),
-                       log::tell_failure);
+                       log::log_exception);
     }
     asio::signal_set signals(context, SIGTERM, SIGINT);
     signals.async_wait([&](boost::system::error_code, int) { context.stop(); });

@@ -24,13 +24,13 @@ using Tcp = asio::ip::tcp;
 namespace {
 
 constexpr auto token = asio::as_tuple(asio::use_awaitable);
-constexpr auto patience = std::chrono::minutes(5);
+constexpr auto idle_timeout = std::chrono::minutes(5);
 constexpr int most_askers = 256;
 
 // Answers every `heartbeat` with `OK`; any other input ends the connection.
 asio::awaitable<void> answer(Tcp::socket socket, std::shared_ptr<int> askers) {
     constexpr std::string_view question = "heartbeat";
-    Deadline<Tcp::socket> deadline(socket, patience);
+    Deadline<Tcp::socket> deadline(socket, idle_timeout);
     ++*askers;
     std::string got;
     std::array<char, 64> bytes;
@@ -45,7 +45,7 @@ asio::awaitable<void> answer(Tcp::socket socket, std::shared_ptr<int> askers) {
             if (!good) break;
             const auto [unsent, _] = co_await asio::async_write(socket, asio::buffer("OK", 2), token);
             good = !unsent;
-            deadline.extend(patience);
+            deadline.extend(idle_timeout);
         }
     }
     --*askers;

@@ -22,7 +22,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr int backends = 3, clients = 4, reloads = 20;
-constexpr auto patience = std::chrono::seconds(30);
+constexpr auto max_wait = std::chrono::seconds(30);
 
 std::uint16_t free_port() {
     boost::asio::io_context context;
@@ -66,7 +66,7 @@ private:
 };
 
 bool Demo::eventually(const std::function<bool()>& condition) {
-    for (const auto until = std::chrono::steady_clock::now() + patience; std::chrono::steady_clock::now() < until;) {
+    for (const auto until = std::chrono::steady_clock::now() + max_wait; std::chrono::steady_clock::now() < until;) {
         if (condition()) return true;
         sigset_t pending;
         ::sigpending(&pending);
@@ -145,12 +145,12 @@ bool Demo::kill_and_return() {
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - killed);
     well = say(well, name(1) + " is killed under load and ejected after " + std::to_string(took.count()) +
                          " ms (interval 200 ms, fall 3)");
-    well = say(load.failed() == 0,
-               std::to_string(load.answered()) + " requests meanwhile, " + std::to_string(load.failed()) + " failed") &&
+    well = say(load.failed() == 0, std::to_string(load.answered()) + " requests during that time, " +
+                                       std::to_string(load.failed()) + " failed") &&
            well;
     start_backend(1);
     const bool back = eventually([&] { return state_of(1) == "up"; });
-    return say(back, name(1) + " is started again and comes back by itself") && well;
+    return say(back, name(1) + " is started again and comes back automatically") && well;
 }
 
 bool Demo::reload_under_load() {
@@ -166,19 +166,19 @@ bool Demo::reload_under_load() {
     }
     const bool well =
         say(applied == reloads, "the YAML is edited and reloaded " + std::to_string(applied) + " times under load");
-    return say(load.failed() == 0,
-               std::to_string(load.answered()) + " requests meanwhile, " + std::to_string(load.failed()) + " failed") &&
+    return say(load.failed() == 0, std::to_string(load.answered()) + " requests during that time, " +
+                                       std::to_string(load.failed()) + " failed") &&
            well;
 }
 
 void Demo::show_addresses() const {
-    std::cout << "\nIt stays up. Try it from another terminal:\n"
+    std::cout << "\nThe demo keeps running. Try it from another terminal:\n"
               << "  curl http://" << address(web_) << "/\n"
               << "  curl http://" << address(admin_) << "/metrics\n"
               << "  weir status --admin " << address(admin_) << "\n"
               << "  kill " << processes_[0].id() << "                     # " << name(0) << "\n"
-              << "  edit " << path("weir.yaml") << "   # weir reloads by itself\n"
-              << "Ctrl-C ends everything." << std::endl;
+              << "  edit " << path("weir.yaml") << "   # weir reloads automatically\n"
+              << "Press Ctrl-C to stop." << std::endl;
 }
 
 } // namespace

@@ -136,7 +136,7 @@ class Weir:
             self.write(config)
         status, body = self.admin("POST", "/api/v1/reload?wait=1")
         report = json.loads(body)
-        assert status == (409 if report["verdict"] in ("refused", "rolled_back", "stuck") else 200), body
+        assert status == (409 if report["verdict"] in ("refused", "rolled_back", "rollback_failed") else 200), body
         return report
 
     def command(self, *args):

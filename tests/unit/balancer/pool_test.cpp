@@ -66,7 +66,7 @@ TEST_CASE("only healthy members are chosen while there is one") {
 TEST_CASE("a drained member gets nothing, even alone") {
     Fixture f(2);
     auto pool = f.make_pool({{f.backends[0], 1, AdminState::drain}, {f.backends[1], 1, AdminState::maint}});
-    CHECK(pool.choose({{}, start}).outcome == Choice::Outcome::nobody);
+    CHECK(pool.choose({{}, start}).outcome == Choice::Outcome::none);
 }
 
 TEST_CASE("a member that was tried is not tried again") {
@@ -275,7 +275,7 @@ TEST_CASE("a choice from 400 full backends costs a few passes over them") {
     CHECK(pool.choose({{}, start}).outcome == Choice::Outcome::full);
     CHECK(calls.choices == 1);
     CHECK(calls.refreshes <= 1);
-    held[137] = {Choice::Outcome::nobody}; // its request ends
+    held[137] = {Choice::Outcome::none}; // its request ends
     const auto next = pool.choose({{}, start});
     CHECK(next.outcome == Choice::Outcome::chosen);
     CHECK(next.member == 137);

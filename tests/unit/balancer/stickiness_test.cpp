@@ -9,7 +9,7 @@ TEST_CASE("a sticky cookie is read as it was written") {
     const auto read = StickyCookie::parse(cookie.text());
     REQUIRE(read);
     CHECK(read->mark == cookie.mark);
-    CHECK(read->given == cookie.given);
+    CHECK(read->issued == cookie.issued);
     CHECK(cookie.text().find("web") == std::string::npos); // opaque
 }
 

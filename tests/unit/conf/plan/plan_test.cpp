@@ -37,8 +37,8 @@ TEST_CASE("each kind of change is named with old and new") {
         plan_texts(before, "pools: {a: {backends: [{name: x, address: \"127.0.0.1:3\", weight: 2}, \"127.0.0.1:4\"], "
                            "health_check: {fall: 5}}}\ntimeouts: {connect: 1s}\n");
     REQUIRE(texts.size() == 5);
-    CHECK(texts[0] == "~ check a: fall 3 → 5 (each backend's state stands until new probes say otherwise)");
-    CHECK(texts[1] == "~ backend a/x: weight 1 → 2 (health, counters and position stay)");
+    CHECK(texts[0] == "~ check a: fall 3 → 5 (each backend keeps its state until new probes change it)");
+    CHECK(texts[1] == "~ backend a/x: weight 1 → 2 (health, counters and position are kept)");
     CHECK(texts[2].starts_with("+ backend a/127.0.0.1:4"));
     CHECK(texts[3] == "~ timeouts: connect 3s → 1s");
     CHECK(texts[4].starts_with("- backend a/127.0.0.1:2 (gets no new requests"));
@@ -60,12 +60,12 @@ TEST_CASE("a change that needs a restart says what the restart means") {
     };
     CHECK(effect("process: {workers: 2}\n") == "worker threads are started once, with the process");
     const auto state = effect("process: {max_connections: 5, state_dir: /elsewhere}\n");
-    CHECK(state.starts_with("it is shared out among the workers when they start; what is kept in the old directory is "
+    CHECK(state.starts_with("the limit is divided among the workers when they start; files in the old directory are "
                             "not moved: the fence, the denylist and the last good configuration"));
-    CHECK(effect("process: {drain_timeout: 5s}\n") == "a stop takes the time of the configuration that it ends");
-    CHECK(effect("admin: {address: \"127.0.0.1:3\"}\n").starts_with("the admin address is opened once"));
+    CHECK(effect("process: {drain_timeout: 5s}\n") == "a graceful stop uses the value that weir was started with");
+    CHECK(effect("admin: {address: \"127.0.0.1:3\"}\n").starts_with("the admin address is bound once"));
     CHECK(effect("admin: {address: \"127.0.0.1:3\", hosts: [a]}\n")
-              .ends_with("; tokens and names of the admin API are read once, at the start"));
+              .ends_with("; tokens and host names of the admin API are read once, at startup"));
 }
 
 TEST_CASE("a change of a backend's state says what becomes of its clients") {
@@ -76,9 +76,9 @@ TEST_CASE("a change of a backend's state says what becomes of its clients") {
         return plan_texts(pools(before), pools(after)).at(0);
     };
     CHECK(text("ready", "drain") ==
-          "~ backend a/x: state ready → drain (gets no new clients; those that a sticky cookie "
-          "ties to it stay, and what is in flight finishes; health, counters and position stay)");
-    CHECK(text("ready", "maint").find("connections that are still open after process.drain_timeout are ended") !=
+          "~ backend a/x: state ready → drain (gets no new clients; clients with a sticky cookie "
+          "for it stay, and requests in flight finish; health, counters and position are kept)");
+    CHECK(text("ready", "maint").find("connections that are still open after process.drain_timeout are closed") !=
           std::string::npos);
     CHECK(text("maint", "ready").find("(gets traffic again; health") != std::string::npos);
 }
@@ -87,7 +87,7 @@ TEST_CASE("a change of the lock is made under the lock in force") {
     const std::string pools = "pools: {a: {backends: [\"127.0.0.1:2\"]}}\n";
     const auto texts = plan_texts(pools, pools + "reload: {lock: {ttl: 20s}}\n");
     CHECK(texts.at(0) ==
-          "~ reload: lock.ttl 15s → 20s (this change is made under the lock in force; the new one counts "
+          "~ reload: lock.ttl 15s → 20s (this change still runs under the old lock; the new lock applies "
           "from the next change on)");
 }
 

@@ -44,17 +44,17 @@ TEST_CASE("a health check that cannot work is refused with place and remedy") {
         {"headers: {Connection: keep-alive}", "weir sets this header itself"},
         {"headers: {\"a b\": x}", "\"a b\" is not a header name"},
         {"headers: {X: \"a\\r\\nY: b\"}", "one line without control characters"},
-        {"headers: {X-A: \"1\", x-a: \"2\"}", "given twice"},
+        {"headers: {X-A: \"1\", x-a: \"2\"}", "duplicate: header names"},
         {"method: HEAD, expect_body: ok", "the response to a HEAD has no body: use method: GET"},
-        {"expect_status: []", "no status would ever pass"},
+        {"expect_status: []", "no status would count as healthy: list at least one"},
         {"path: \"/a b\"", "a path begins with \"/\" and has no spaces"},
-        {"type: tcp, path: /x", "pools.web.health_check.path: means nothing without type: http"},
-        {"type: tcp, method: HEAD", "pools.web.health_check.method: means nothing without type: http"},
-        {"type: heartbeat, host: a", "pools.web.health_check.host: means nothing without type: http"},
-        {"type: heartbeat, headers: {X: a}", "pools.web.health_check.headers: means nothing without type: http"},
-        {"type: tcp, expect_body: a", "pools.web.health_check.expect_body: means nothing without type: http"},
-        {"type: tcp, expect_status: [200]", "pools.web.health_check.expect_status: means nothing without type: http"},
-        {"type: heartbeat, mode: push, token_file: /t, port: 3", "pools.web.health_check.port: means nothing"},
+        {"type: tcp, path: /x", "pools.web.health_check.path: has no effect without type: http"},
+        {"type: tcp, method: HEAD", "pools.web.health_check.method: has no effect without type: http"},
+        {"type: heartbeat, host: a", "pools.web.health_check.host: has no effect without type: http"},
+        {"type: heartbeat, headers: {X: a}", "pools.web.health_check.headers: has no effect without type: http"},
+        {"type: tcp, expect_body: a", "pools.web.health_check.expect_body: has no effect without type: http"},
+        {"type: tcp, expect_status: [200]", "pools.web.health_check.expect_status: has no effect without type: http"},
+        {"type: heartbeat, mode: push, token_file: /t, port: 3", "pools.web.health_check.port: has no effect"},
         {"interval: 1s, timeout: 2s", "longer than the interval"},
         {"type: heartbeat, interval: 365d, fall: 2", "pools.web.health_check.fall: interval × fall is how long"},
         {"type: heartbeat, mode: push, token_file: /t, interval: 100d, fall: 1000", "at most 365d"},
@@ -69,5 +69,5 @@ TEST_CASE("a health check that cannot work is refused with place and remedy") {
 TEST_CASE("a port of a backend's own for a check that asks no port is refused") {
     const std::string backend = "{address: \"127.0.0.1:9001\", health_check_port: 9002}";
     CHECK_THAT(errors_of("type: heartbeat, mode: push, token_file: /t", backend),
-               Catch::Contains("pools.web.backends[0].health_check_port: means nothing with mode: push"));
+               Catch::Contains("pools.web.backends[0].health_check_port: has no effect with mode: push"));
 }

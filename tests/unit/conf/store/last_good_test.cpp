@@ -114,13 +114,13 @@ TEST_CASE("a file that cannot be replaced is reported and stays") {
 
 TEST_CASE("fences, not clocks, decide if a fleet has unbanned a configuration") {
     const DeniedConfig bad{std::string(64, 'c'), 2'000'000'000, 12, "a reason"}; // by a clock that is far ahead
-    CHECK_FALSE(bad.is_forgiven_by(0));
-    CHECK_FALSE(bad.is_forgiven_by(11)); // it was found bad once more
-    CHECK(bad.is_forgiven_by(12));
+    CHECK_FALSE(bad.is_unbanned_by(0));
+    CHECK_FALSE(bad.is_unbanned_by(11)); // it was found bad once more
+    CHECK(bad.is_unbanned_by(12));
     Denylist known;
     known.add(bad);
     CHECK(Denylist::parse(known.text()).all() == std::vector{bad});
     const auto older = Denylist::parse(std::string(64, 'd') + " 5 fence:x is broken"); // of an earlier version
     REQUIRE(older.all().size() == 1);
-    CHECK((older.all()[0].fence == 0 && older.all()[0].why == "fence:x is broken"));
+    CHECK((older.all()[0].fence == 0 && older.all()[0].reason == "fence:x is broken"));
 }

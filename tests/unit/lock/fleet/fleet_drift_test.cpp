@@ -47,7 +47,7 @@ TEST_CASE("a change that moves from machine to machine is no drift") {
     CHECK(describe_drift(view_of({changed, before}, "lb-1:7")).empty());
     CHECK(describe_drift(view_of({changed, member("lb-1", two, MemberState::watching)})).empty());
     auto parallel = view_of({changed, before});
-    parallel.beside = {"lb-1:7"};
+    parallel.parallel = {"lb-1:7"};
     CHECK(describe_drift(parallel).empty());
     FleetDrift drift;
     const FleetDrift::Time start{};

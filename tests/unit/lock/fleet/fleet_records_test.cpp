@@ -60,16 +60,15 @@ TEST_CASE("a bad configuration stays bad under any fence until unbanned or good"
     CHECK_FALSE(bench.begin(1, "aaa"));
     CHECK_FALSE(bench.begin(2, "bbb"));
     CHECK(bench.finish(1, "aaa", ChangeVerdict::bad) == LockError::lost);
-    const auto opinion = [&](const char* hash) { return *wait_for(bench.context, bench.records->opinion(hash)); };
-    const auto bad = opinion("aaa").bad;
+    const auto verdict = [&](const char* hash) { return *wait_for(bench.context, bench.records->verdict(hash)); };
+    const auto bad = verdict("aaa").bad;
     REQUIRE(bad);
-    CHECK((bad->why == "why" && bad->author == "lb-1" && bad->since == 6));
-    CHECK_FALSE(opinion("bbb").bad);
-    CHECK(opinion("aaa").forgiven_fence == 0);
-    CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 1);
-    CHECK(*wait_for(bench.context, bench.records->forgive("aaa")) == 0);
-    CHECK(
-        (opinion("aaa").forgiven_fence == 2 && !opinion("aaa").bad)); // for machines that have it on their own denylist
+    CHECK((bad->reason == "why" && bad->author == "lb-1" && bad->since == 6));
+    CHECK_FALSE(verdict("bbb").bad);
+    CHECK(verdict("aaa").unbanned_fence == 0);
+    CHECK(*wait_for(bench.context, bench.records->unban("aaa")) == 1);
+    CHECK(*wait_for(bench.context, bench.records->unban("aaa")) == 0);
+    CHECK((verdict("aaa").unbanned_fence == 2 && !verdict("aaa").bad)); // for those that have it on their own list
     CHECK_FALSE(bench.finish(2, "bbb", ChangeVerdict::bad));
     CHECK_FALSE(bench.begin(3, "bbb")); // an operator forces it
     CHECK_FALSE(bench.finish(3, "bbb", ChangeVerdict::good));
@@ -80,7 +79,8 @@ TEST_CASE("a heartbeat reply names the lock holder that a majority knows") {
     for (const std::size_t count : {1u, 3u}) {
         Bench bench(count);
         const auto holder = [&] {
-            return wait_for(bench.context, bench.records->tell({"lb-1", "1.0", "aaa", 3, MemberState::serving, 80}))
+            return wait_for(bench.context,
+                            bench.records->send_heartbeat({"lb-1", "1.0", "aaa", 3, MemberState::serving, 80}))
                 ->holder;
         };
         CHECK(holder().empty());
@@ -95,8 +95,9 @@ TEST_CASE("a heartbeat reply names the lock holder that a majority knows") {
 TEST_CASE("the view shows members, changes from newest to oldest, and the holder") {
     Bench bench;
     for (const char* name : {"lb-2", "lb-1"})
-        CHECK(wait_for(bench.context, bench.records->tell({name, "1.0", "aaa", 3, MemberState::serving, 80, 0}))
-                  .has_value());
+        CHECK(
+            wait_for(bench.context, bench.records->send_heartbeat({name, "1.0", "aaa", 3, MemberState::serving, 80, 0}))
+                .has_value());
     for (std::uint64_t i = 1; i <= 60; ++i) CHECK_FALSE(bench.begin(i, "aaa"));
     bench.servers[0]->call({"SET", "weir:{t}:lock", "lb-1:77:00ff", "PX", "9000"});
     bench.servers[0]->call({"SET", "weir:{t}:fence", "60"});
@@ -112,7 +113,7 @@ TEST_CASE("the view shows members, changes from newest to oldest, and the holder
     CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", {}, "stuck", 9, 0})) == 1);
     view = bench.view();
     CHECK(view.holder.empty());
-    CHECK((view.changes[0].verdict == ChangeVerdict::broken && view.changes[0].why == "stuck"));
+    CHECK((view.changes[0].verdict == ChangeVerdict::broken && view.changes[0].reason == "stuck"));
 }
 
 TEST_CASE("what others have written there and is none of ours is left out") {
@@ -135,7 +136,7 @@ TEST_CASE("a majority of servers decides, and a missing server changes nothing")
     CHECK_FALSE(bench.begin(1, "aaa"));
     CHECK_FALSE(bench.finish(1, "aaa", ChangeVerdict::bad));
     bench.servers[0]->kill();
-    CHECK(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
+    CHECK(wait_for(bench.context, bench.records->verdict("aaa"))->bad);
     CHECK_FALSE(bench.begin(2, "bbb"));
     CHECK(bench.begin(1, "aaa") == LockError::lost);
     CHECK(bench.view().changes.size() == 3);
@@ -147,7 +148,9 @@ TEST_CASE("a configuration is good once a machine has confirmed it") {
     // Until another change begins, or it turns out to be bad.
     for (const std::size_t count : {1u, 3u}) {
         Bench bench(count);
-        const auto stood = [&](const char* hash) { return wait_for(bench.context, bench.records->has_stood(hash)); };
+        const auto stood = [&](const char* hash) {
+            return wait_for(bench.context, bench.records->passed_canary(hash));
+        };
         CHECK_FALSE(bench.begin(1, "aaa"));
         CHECK_FALSE(stood("aaa"));
         CHECK_FALSE(bench.finish(1, "aaa", ChangeVerdict::good));
@@ -183,7 +186,7 @@ TEST_CASE("pushed configurations are numbered and the last good one can be found
         REQUIRE(newest);
         CHECK((newest->version.number == 3 && newest->version.hash == "ccc" && newest->text == "text of ccc"));
         const auto told =
-            wait_for(bench.context, bench.records->tell({"lb-1", "1.0", "aaa", 3, MemberState::serving, 80}));
+            wait_for(bench.context, bench.records->send_heartbeat({"lb-1", "1.0", "aaa", 3, MemberState::serving, 80}));
         CHECK(told->newest.number == 3);
         const auto last_good = [&] { return *wait_for(bench.context, bench.configs->last_good()); };
         CHECK_FALSE(last_good()); // none has stood yet
@@ -224,27 +227,27 @@ TEST_CASE("a bad verdict of one parallel slot outlasts the good ones of others")
     CHECK_FALSE(bench.finish(6, "aaa", ChangeVerdict::bad));
     CHECK(bench.finish(5, "aaa", ChangeVerdict::good) == LockError::lost);
     CHECK(bench.finish(7, "aaa", ChangeVerdict::good) == LockError::lost);
-    CHECK(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
-    CHECK_FALSE(wait_for(bench.context, bench.records->has_stood("aaa")));
-    CHECK_FALSE(bench.begin(8, "aaa")); // an operator forces it
+    CHECK(wait_for(bench.context, bench.records->verdict("aaa"))->bad);
+    CHECK_FALSE(wait_for(bench.context, bench.records->passed_canary("aaa")));
+    CHECK_FALSE(bench.begin(8, "aaa")); // somebody insists
     CHECK_FALSE(bench.finish(8, "aaa", ChangeVerdict::good));
-    CHECK_FALSE(wait_for(bench.context, bench.records->opinion("aaa"))->bad);
+    CHECK_FALSE(wait_for(bench.context, bench.records->verdict("aaa"))->bad);
 }
 
 TEST_CASE("a parallel slot must apply the same change, once it is good") {
     Bench bench;
-    const auto beside = [&](std::uint64_t fence, const char* hash) {
+    const auto parallel = [&](std::uint64_t fence, const char* hash) {
         return code_of(
-            wait_for(bench.context, bench.records->begin({fence, hash, "lb-2", {}, "", 5, 0}, Going::beside)));
+            wait_for(bench.context, bench.records->begin({fence, hash, "lb-2", {}, "", 5, 0}, ChangeKind::parallel)));
     };
-    CHECK(beside(1, "aaa") == LockError::lost);
+    CHECK(parallel(1, "aaa") == LockError::lost);
     CHECK_FALSE(bench.begin(2, "aaa"));
-    CHECK(beside(3, "aaa") == LockError::lost);
+    CHECK(parallel(3, "aaa") == LockError::lost);
     CHECK_FALSE(bench.finish(2, "aaa", ChangeVerdict::good));
-    CHECK_FALSE(beside(4, "aaa"));
-    CHECK(beside(5, "bbb") == LockError::lost);
+    CHECK_FALSE(parallel(4, "aaa"));
+    CHECK(parallel(5, "bbb") == LockError::lost);
     CHECK_FALSE(bench.begin(6, "bbb"));
-    CHECK(beside(7, "aaa") == LockError::lost);
+    CHECK(parallel(7, "aaa") == LockError::lost);
 }
 
 TEST_CASE("a server that missed the start of a change accepts its end") {
@@ -252,7 +255,7 @@ TEST_CASE("a server that missed the start of a change accepts its end") {
     CHECK_FALSE(bench.finish(3, "aaa", ChangeVerdict::good)); // as such a server sees it
     CHECK(bench.begin(2, "bbb") == LockError::lost);
     CHECK(bench.finish(3, "bbb", ChangeVerdict::good) == LockError::lost);
-    CHECK(wait_for(bench.context, bench.records->has_stood("aaa")));
+    CHECK(wait_for(bench.context, bench.records->passed_canary("aaa")));
 }
 
 TEST_CASE("of configurations pushed at one moment, the most stored is the newest") {
@@ -279,8 +282,8 @@ TEST_CASE("breaking a lock breaks all its slots and the view shows the holders")
     RedisLock lock(bench.context.get_executor(), bench.servers[0]->options(), LeaseTerms{"t", milliseconds(9000), 0, 3},
                    AsyncFenceStore(bench.context.get_executor(), state.path));
     REQUIRE(wait_for(bench.context, lock.try_acquire("lb-3:7")).has_value());
-    CHECK(bench.view().beside == std::vector<std::string>{"lb-3:7"});
+    CHECK(bench.view().parallel == std::vector<std::string>{"lb-3:7"});
     CHECK(*wait_for(bench.context, bench.records->break_lock({0, "", "lb-1", {}, "stuck", 9, 0})) == 1);
-    CHECK(bench.view().beside.empty());
+    CHECK(bench.view().parallel.empty());
     CHECK(bench.servers[0]->call({"EXISTS", "weir:{t}:lock:3"}).number == 0);
 }

@@ -63,9 +63,9 @@ void make_redlock(Bench& bench) {
 
 // One place is what a lock with several is like before the first machine has had its verdict.
 std::shared_ptr<Lock> with_places(Bench& bench, std::size_t i, unsigned count) {
-    const auto make = [&bench, i](unsigned place) {
+    const auto make = [&bench, i](unsigned slot) {
         return std::make_unique<RedisLock>(bench.context.get_executor(), bench.options()[0],
-                                           LeaseTerms{"t", bench.ttl, 0, place}, bench.fences(i));
+                                           LeaseTerms{"t", bench.ttl, 0, slot}, bench.fences(i));
     };
     return std::make_shared<ParallelSlots>(make, [count]() -> Awaitable<unsigned> { co_return count; });
 }

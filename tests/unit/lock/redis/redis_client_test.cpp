@@ -77,7 +77,7 @@ TEST_CASE("each server of a majority that has not answered is named with its ste
     };
     const Words question{"return 1", "0"};
     const auto patient = quorum(std::chrono::hours(1));
-    CHECK(has(patient->state(), gone.url() + ": not asked yet"));
+    CHECK(has(patient->state(), gone.url() + ": not contacted yet"));
     asio::co_spawn(context, patient->run(question), asio::detached);
     while (!has(patient->state(), hung.url() + ": no answer for ") ||
            !has(patient->state(), gone.url() + ": cannot connect: Connection refused"))

@@ -26,10 +26,10 @@ TEST_CASE("a plan without changes is one line") {
 TEST_CASE("a plan lists changes, overrides and notes in this order") {
     auto plan = make_plan("applied");
     plan["changes"] = json::array{make_change("~ timeouts: connect 3s → 1s", "", false)};
-    plan["overrides"] = json::array{json::object{{"text", "override web/b (drain) stays"}}};
+    plan["overrides"] = json::array{json::object{{"text", "override web/b (drain) is kept"}}};
     plan["notes"] = {"the lock is held by lb-2"};
     CHECK(plan_text(plan) ==
-          "~ timeouts: connect 3s → 1s\noverride web/b (drain) stays\nnote: the lock is held by lb-2\n");
+          "~ timeouts: connect 3s → 1s\noverride web/b (drain) is kept\nnote: the lock is held by lb-2\n");
 }
 
 TEST_CASE("a plan says what needs a restart and that a reload would be refused") {
@@ -38,8 +38,7 @@ TEST_CASE("a plan says what needs a restart and that a reload would be refused")
     CHECK(plan_text(plan) ==
           "~ process: workers 2 → 3 (needs a restart)\n    started once\na reload would be refused\n");
     plan["needs_restart"] = true;
-    CHECK(plan_text(plan).ends_with(
-        "a reload would be refused: what needs a restart cannot be changed while weir runs\n"));
+    CHECK(plan_text(plan).ends_with("a reload would be refused: some of the changes need a restart\n"));
 }
 
 TEST_CASE("a plan says that a configuration is on the denylist") {

@@ -19,10 +19,10 @@ public:
                             {"hash", hash},
                             {"fence", fence},
                             {"state", state},
-                            {"given", given},
-                            {"takes_given", given > 0},
+                            {"pushed_version", given},
+                            {"takes_pushed", given > 0},
                             {"refused", refused},
-                            {"why", "why not"}});
+                            {"reason", "why not"}});
         members = json::array(members_.begin(), members_.end());
         return *this;
     }
@@ -33,8 +33,8 @@ public:
         return *this;
     }
     FleetAgent& bad(const char* hash, const char* author) {
-        value_["known_bad"].as_array().push_back(
-            json::object{{"hash", hash}, {"author", author}, {"why", "pool web: down"}});
+        value_["denylist"].as_array().push_back(
+            json::object{{"hash", hash}, {"author", author}, {"reason", "pool web: down"}});
         return *this;
     }
     FleetAgent& version(int number) {
@@ -48,7 +48,7 @@ private:
     std::vector<json::value> members_;
     json::object value_{{"members", json::array()},
                         {"changes", json::array()},
-                        {"known_bad", json::array()},
+                        {"denylist", json::array()},
                         {"versions", json::array()}};
 };
 
@@ -89,8 +89,9 @@ TEST_CASE("a rollout that was rolled back is over and has failed") {
     fleet.member("lb-1", "old", 1).member("lb-2", "old", 2).change("lb-1", "bad", "bad", 3000).bad("bad", "lb-1");
     const auto steps = rollout.look(fleet.get());
     CHECK(texts(steps) == Lines{"[1/2] lb-1 bad bad in 3.0s: pool web: down"});
-    CHECK(to_json_line(steps[0]) ==
-          R"({"number":1,"of":2,"member":"lb-1","verdict":"bad","hash":"bad","took_ms":3000,"why":"pool web: down"})");
+    CHECK(
+        to_json_line(steps[0]) ==
+        R"({"number":1,"of":2,"member":"lb-1","verdict":"bad","hash":"bad","took_ms":3000,"reason":"pool web: down"})");
     CHECK((rollout.is_over() && !rollout.went_well()));
     CHECK(rollout.look(fleet.get()).empty());
 }
@@ -123,7 +124,7 @@ TEST_CASE("a rollout is over when another version has been pushed") {
     fleet.version(3);
     CHECK(rollout.look(fleet.get()).empty());
     CHECK((rollout.is_over() && !rollout.went_well()));
-    CHECK(rollout.why() == "version 3 has been pushed meanwhile");
+    CHECK(rollout.reason() == "version 3 was pushed after it");
 }
 
 TEST_CASE("a machine that reads its own configuration file is not waited for") {
@@ -152,5 +153,5 @@ TEST_CASE("a machine that leaves during a rollout is named and fails it") {
     later.member("lb-1", "aaaaaaaaaaaaaaaa", 3).change("lb-1", "aaaaaaaaaaaaaaaa", "good", 40);
     CHECK(rollout.look(later.get()).size() == 1);
     CHECK((rollout.is_over() && !rollout.went_well()));
-    CHECK(rollout.why().find("lb-2 was there when it began, and has left without it") != std::string::npos);
+    CHECK(rollout.reason().find("lb-2 left the fleet before it had finished") != std::string::npos);
 }

@@ -20,7 +20,7 @@ const char* const quiet = R"({
                       "hash": "0123456789abcdef", "fence": 3, "errors": [],
                       "changes": [{"text": "~ limits: header_count 100 → 50"}]},
              "pending": null, "window": null, "watch": {"mode": "inotify", "waits_for_writer": false},
-             "denylist": [], "known_bad": []},
+             "denylist": []},
   "lock": {"type": "local", "fleet": "default", "held": false, "waiting": false, "fence": 3, "holder": null},
   "overrides": [], "retries": {"made": 0, "refused_by_budget": 0},
   "listeners": [{"name": "web", "address": "0.0.0.0:80", "protocol": "http", "connections": 9, "active": 2}],
@@ -59,7 +59,7 @@ last reload: applied at 2026-01-31T12:00:00Z, trigger watch, hash 0123456789ab, 
   ~ limits: header_count 100 → 50
 file watch: inotify
 lock: local, free, fence 3
-listener web on 0.0.0.0:80 (http): 2 connections now, 9 in all
+listener web on 0.0.0.0:80 (http): 2 active connections, 9 in total
 
 pool web, round_robin
   BACKEND     ADDRESS         STATE        REQUESTS  ACTIVE  IDLE  FAILURES  RETRIES  WEIGHT  SINCE                 LAST CHECK
@@ -115,20 +115,20 @@ TEST_CASE("the status says what is pending on disk, why, and the next attempt") 
     Status status;
     CHECK_FALSE(status.says("pending"));
     status.at("reload")["pending"] = {{"hash", "aaaabbbbccccdddd"},
-                                      {"reason", "lock unavailable: no answer"},
+                                      {"reason", "cannot acquire the lock: unavailable: no answer"},
                                       {"trigger", "watch"},
                                       {"since", "2026-01-31T13:00:00Z"},
                                       {"attempts", 1},
                                       {"next_try", "2026-01-31T13:00:09Z"},
                                       {"next_try_in_ms", 1200}};
-    CHECK(status.says("pending: the configuration on disk (hash aaaabbbbcccc) is not in force since "
+    CHECK(status.says("pending: the configuration on disk (hash aaaabbbbcccc), not in force since "
                       "2026-01-31T13:00:00Z, trigger watch, 1 attempt\n"
-                      "  lock unavailable: no answer\n"
+                      "  cannot acquire the lock: unavailable: no answer\n"
                       "  next try at 2026-01-31T13:00:09Z, in 2s\n"));
     status.reload("pending")["next_try"] = nullptr;
     status.reload("pending")["hash"] = nullptr; // the file cannot be read
-    CHECK(status.says("pending: the configuration on disk is not in force"));
-    CHECK(status.says("  it is not tried again until the file changes or weir reload is run\n"));
+    CHECK(status.says("pending: the configuration on disk, not in force since"));
+    CHECK(status.says("  there is no next try until the file changes or weir reload is run\n"));
 }
 
 TEST_CASE("the status shows an open canary window and the denylist") {
@@ -137,8 +137,8 @@ TEST_CASE("the status shows an open canary window and the denylist") {
     status.at("reload")["window"] = {
         {"hash", "ccccddddeeeeffff"}, {"left_ms", 61'500}, {"ends_at", "2026-01-31T14:00:00Z"}};
     status.at("reload")["denylist"] = {
-        {{"hash", "badbadbadbadbad"}, {"since", "2026-01-30T00:00:00Z"}, {"why", "web is sick"}}};
-    CHECK(status.says("a reload is in progress\ncanary window: hash ccccddddeeee is watched for 1m 2s more, until "
+        {{"hash", "badbadbadbadbad"}, {"since", "2026-01-30T00:00:00Z"}, {"reason", "web is sick"}}};
+    CHECK(status.says("a reload is in progress\ncanary window: hash ccccddddeeee, 1m 2s left, until "
                       "2026-01-31T14:00:00Z (weir reload --abort rolls it back)\n"));
     CHECK(status.says("denylist: these configurations were rolled back and are refused without --force\n"
                       "  badbadbadbad since 2026-01-30T00:00:00Z: web is sick\n"));
@@ -162,7 +162,7 @@ TEST_CASE("the status shows the lock, its holder, its fence and its servers") {
                       "servers answer (last at 2026-01-31T12:00:00Z)\n"));
     status.at("lock")["servers"] = {{{"url", "redis://10.0.0.5:6379"}, {"persistence", "none"}},
                                     {{"url", "redis://10.0.0.6:6379"}, {"persistence", "append_only_file"}}};
-    CHECK(status.says("\n  redis://10.0.0.5:6379 keeps no data over a restart (appendonly no, save \"\")\n"));
+    CHECK(status.says("\n  redis://10.0.0.5:6379 does not persist its data (appendonly no, save \"\")\n"));
     CHECK_FALSE(status.says("redis://10.0.0.6:6379"));
     status.at("lock").erase("servers");
     status.at("lock")["holder"] = nullptr;
@@ -171,8 +171,8 @@ TEST_CASE("the status shows the lock, its holder, its fence and its servers") {
     status.at("lock")["problem"] = "redis://10.0.0.5:6379: Connection refused";
     status.at("lock")["fence_alarms"] = 1;
     CHECK(status.says("lock: redis, fleet prod, member lb-1, free, fence 12, its servers do not answer (last at "
-                      "2026-01-31T12:00:00Z)\n  redis://10.0.0.5:6379: Connection refused\n  the servers' fence went "
-                      "back 1 time: their data was lost or restored\n"));
+                      "2026-01-31T12:00:00Z)\n  redis://10.0.0.5:6379: Connection refused\n  the servers' fence "
+                      "decreased 1 time: their data was lost or restored\n"));
 }
 
 TEST_CASE("a backend's status shows both weights, what was changed and by whom") {
@@ -180,18 +180,19 @@ TEST_CASE("a backend's status shows both weights, what was changed and by whom")
     status.backend()["weight"] = 5;
     status.backend()["state"] = "drain";
     status.backend()["override"] = {{"state", "drain"}, {"weight", 5}};
-    status.backend()["wish"] = {{"weight", 3}};
+    status.backend()["agent_override"] = {{"weight", 3}};
     status.backend()["host"] = "app.internal:8080";
     CHECK(status.says("5 (file 1)"));
     CHECK(status.says("\n    an address of app.internal:8080\n"
-                      "    changed at run time; the file says ready, weight 1 (weir clear goes back to that)\n"
-                      "    asks in its beats for weight 3\n"));
+                      "    changed at run time; the file has ready, weight 1 (weir clear restores that)\n"
+                      "    requests in its heartbeats: weight 3\n"));
     CHECK_FALSE(status.says("checks failed"));
     status.object()["overrides"] = {
         {{"pool", "web"}, {"backend", "old"}, {"address", "10.0.0.9:80"}, {"state", "maint"}, {"in_force", false}},
         {{"pool", "web"}, {"backend", "one"}, {"address", "10.0.0.11:8080"}, {"weight", 5}, {"in_force", true}}};
-    CHECK(status.says("override web/old (maint) has no effect: the configuration that is watched does not have this "
-                      "backend (10.0.0.9:80)\n"));
+    CHECK(
+        status.says("override web/old (maint) has no effect: the configuration in its canary window does not have this "
+                    "backend (10.0.0.9:80)\n"));
     CHECK_FALSE(status.says("override web/one"));
 }
 
@@ -208,12 +209,12 @@ TEST_CASE("a backend's status shows its checks, ejections, errors and retries") 
     backend["last_errors"] = {
         {{"at", "2026-01-31T12:00:00Z"}, {"reason", "connect_failed"}, {"detail", "connect: Connection refused"}}};
     status.at("retries") = {{"made", 42}, {"refused_by_budget", 7}};
-    CHECK(status.says("retries: 42, and 7 that the budget did not allow\n"));
+    CHECK(status.says("retries: 42, and 7 refused by the retry budget\n"));
     CHECK(status.says(" 41 "));
-    CHECK(
-        status.says("\n    4 of 20 checks failed, the last 3 in a row; down 1 time; last failure: connect: Connection "
-                    "refused\n    ejected by live traffic 2 times\n    error at 2026-01-31T12:00:00Z: connect_failed "
-                    "(connect: Connection refused)\n"));
+    CHECK(status.says(
+        "\n    4 of 20 checks failed, the last 3 in a row; down 1 time; last failure: connect: Connection "
+        "refused\n    ejected for failing live requests 2 times\n    error at 2026-01-31T12:00:00Z: connect_failed "
+        "(connect: Connection refused)\n"));
     backend["failures_in_a_row"] = 0;
     backend["passes_in_a_row"] = 1;
     CHECK(status.says("4 of 20 checks failed, the last 1 passed; down 1 time"));
@@ -223,8 +224,8 @@ TEST_CASE("a pool's status shows its queue and its unresolved names") {
     Status status;
     status.pool()["queue"] = {{"length", 3}, {"max", 1000}};
     status.pool()["unresolved"] = {"app.internal:8080"};
-    CHECK(status.says("\npool web, round_robin, 3 of 1000 places in the queue taken\n"));
-    CHECK(status.says("\n  app.internal:8080 cannot be found: the pool runs without it"));
+    CHECK(status.says("\npool web, round_robin, 3 of 1000 queue entries in use\n"));
+    CHECK(status.says("\n  app.internal:8080 cannot be resolved: the pool runs without it"));
 }
 
 TEST_CASE("the status of a process of another version is shown as far as it goes") {

@@ -42,7 +42,7 @@ TEST_CASE("a refused or rolled-back file is pending with its reason") {
     CHECK(other->attempts == 1);
     CHECK_FALSE(pending_after(report(ReloadVerdict::applied), Force::no, again));
     CHECK_FALSE(pending_after(report(ReloadVerdict::unchanged), Force::no, again));
-    CHECK_FALSE(pending_after(report(ReloadVerdict::stuck), Force::no, again)); // it is what runs
+    CHECK_FALSE(pending_after(report(ReloadVerdict::rollback_failed), Force::no, again)); // it is what runs
 }
 
 TEST_CASE("a reload that failed for outside reasons is retried for any trigger") {
@@ -50,7 +50,7 @@ TEST_CASE("a reload that failed for outside reasons is retried for any trigger")
     int retries = 0;
     ReloadRetry retry(control, [&] { ++retries; });
     auto waiting = report(ReloadVerdict::unchanged);
-    waiting.refuse_for_now("lock unavailable");
+    waiting.refuse_for_now("cannot acquire the lock");
     retry.note(waiting, Force::no, ReloadRetry::Repeated::no);
     REQUIRE(retry.pending());
     CHECK(retry.pending()->next_try);
@@ -61,7 +61,7 @@ TEST_CASE("a reload that failed for outside reasons is retried for any trigger")
     CHECK_FALSE(retry.pending()->next_try);
 
     auto here = report(ReloadVerdict::unchanged);
-    here.refuse_here("cannot listen");
+    here.refuse_here("cannot bind");
     retry.note(here, Force::no, ReloadRetry::Repeated::no);
     CHECK(retry.pending()->next_try);
     retry.note(here, Force::no, ReloadRetry::Repeated::yes); // the fleet repeats it
@@ -88,7 +88,7 @@ TEST_CASE("a change that lost its lock is retried, a bad or aborted one is not")
 TEST_CASE("a file that no reload has read is pending until it is in force") {
     boost::asio::io_context control;
     ReloadRetry retry(control, [] {});
-    retry.note_unread("aa", "start", "it was refused at the start");
+    retry.note_unread("aa", "start", "it was refused at startup");
     REQUIRE(retry.pending());
     CHECK(retry.pending()->attempts == 0);
     retry.clear();

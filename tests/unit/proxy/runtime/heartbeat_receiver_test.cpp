@@ -83,7 +83,7 @@ TEST_CASE("agent overrides are ignored during a change and for standby backends"
     fixture.update(before, nullptr);
     CHECK(fixture.beat(5) == 200);
     REQUIRE(fixture.agent_overrides.size() == 1);
-    fixture.receiver.hold_wishes();
+    fixture.receiver.hold_agent_overrides();
     CHECK(fixture.beat(6) == 200);
     CHECK(fixture.agent_overrides.size() == 1);
     fixture.update(after, before.snapshot);

@@ -37,8 +37,8 @@ OverrideFate fate(const std::map<std::string, std::string>& next) {
 } // namespace
 
 TEST_CASE("an override belongs to a backend: its pool, its name and its address") {
-    CHECK(fate({{"web", b1 + ", " + b2}}).text() == "override web/b2 (drain) stays");
-    CHECK(fate({{"web", b1}}).text() == "override web/b2 (drain) ends: the backend 10.0.0.2:80 leaves");
+    CHECK(fate({{"web", b1 + ", " + b2}}).text() == "override web/b2 (drain) is kept");
+    CHECK(fate({{"web", b1}}).text() == "override web/b2 (drain) ends: the backend 10.0.0.2:80 is removed");
     CHECK(fate({{"web", b1 + ", " + b2_elsewhere}}).kind == OverrideFate::Kind::ends); // another one of this name
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("an override of a backend that leaves is kept for a rollback") {
     follow_renames(operator_overrides, {"web"}, next);
     const auto kept = operator_overrides.find("web", "b2");
     CHECK(kept.state == conf::AdminState::drain);
-    CHECK_FALSE(is_order_in_force(next, "web", "b2", kept));
+    CHECK_FALSE(is_override_in_force(next, "web", "b2", kept));
     CHECK(drop_ended(operator_overrides, next).size() == 1);
     CHECK(operator_overrides.all().empty());
 }

@@ -41,7 +41,7 @@ public:
     }
 
     Outcome ask() {
-        turn = selection.try_turn();
+        turn = selection.try_select();
         return turn->outcome;
     }
     void wait() {
@@ -87,7 +87,7 @@ TEST_CASE("each try goes to another backend, until none is left") {
     std::set<std::string> names;
     while (asker.ask() == Outcome::chosen) names.insert(asker.name());
     CHECK(names.size() == 3);
-    CHECK(asker.outcome() == Outcome::nobody);
+    CHECK(asker.outcome() == Outcome::none);
     CHECK(asker.selection.tries() == 3);
 }
 
