@@ -248,7 +248,7 @@ class NoProcess(PlanScenario):
         self.assertRegex(
             out,
             r"^~ limits: header_count 50 → 60\nnote: cannot reach weir at .*refused: compared with the last "
-            r"configuration that worked, with the environment of this command\n$",
+            r"good configuration, with the environment of this command\n$",
         )
         self.proxy.write(self.config + "limits: {nonsense: 60}\n")
         self.assertEqual(self.plan()[0], 1)

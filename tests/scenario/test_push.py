@@ -214,7 +214,7 @@ class Push(FleetScenario):
         out, err = push.communicate(timeout=90)
         self.assertEqual(push.returncode, 1, out + err)
         gone = ", ".join(f"lb-{i}" for i in sorted((stopped, killed)))
-        self.assertIn(f"it is not in force on every machine: {gone} was there when it began, and has left", err)
+        self.assertIn(f"it is not in force on every machine: {gone} left the fleet before it had finished", err)
         lines = [json.loads(line) for line in out.splitlines()][1:]
         self.assertEqual([line["verdict"] for line in lines], ["good"] * 2, out)
         self.assertEqual(

@@ -170,7 +170,7 @@ class Watch(Scenario):
     def test_it_may_begin_before_weir_does(self):
         self.at = f"127.0.0.1:{free_port()}"
         process, shown = self.watch("--watch=0.1")
-        eventually(lambda: shown().count("it is asked again\n") >= 2, "it asks again")
+        eventually(lambda: shown().count("; trying again\n") >= 2, "it asks again")
         self.interrupt(process)
 
     def test_a_terminal_is_drawn_anew_every_second(self):
