@@ -17,7 +17,7 @@ ARGUMENTS = {
     ("plan",): [["-c", "FILE"], ["-c", "FILE", "--json"]],
     ("reload",): [[], ["--wait"], ["--force"], ["--abort"]],
     ("fleet", "break-lock"): [["--yes"]],
-    ("fleet", "forgive"): [["12345678"]],
+    ("fleet", "unban"): [["12345678"]],
     ("fleet", "push"): [["FILE"], ["FILE", "--dry-run"]],
 }
 

@@ -74,7 +74,7 @@ class LostLease(PendingScenario):
     def test_a_lock_that_an_operator_breaks_only_delays_a_good_change(self):
         self.watched("5s")
         code, out, err = self.proxy.command(
-            "fleet", "break-lock", "--yes", "--why", "a test", "--admin", f"127.0.0.1:{self.proxy.admin_port}"
+            "fleet", "break-lock", "--yes", "--reason", "a test", "--admin", f"127.0.0.1:{self.proxy.admin_port}"
         )
         self.assertEqual(code, 0, out + err)
         self.wait_lost("broken or taken over")

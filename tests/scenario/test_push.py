@@ -104,7 +104,7 @@ class Push(FleetScenario):
         late.wait_logged("the fleet.s: .*(rolled this configuration back|was rolled back)")
         late.wait_logged("starting with the last good configuration")
 
-    def test_what_is_forgiven_is_taken_when_it_is_pushed_again(self):
+    def test_an_unbanned_configuration_is_taken_when_it_is_pushed_again(self):
         self.members(3, Redis(self), source="fleet")
         port = free_port()
         with self.long_window("8s"):
