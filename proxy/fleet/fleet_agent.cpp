@@ -70,10 +70,10 @@ struct FleetAgent::State {
     std::set<std::string> forgetful; // servers without persistence; logged once
     Pushed pushed;
     lock::FleetDrift drift;
-    asio::steady_timer timer;                             // of the next heartbeat
-    std::uint64_t round = 0;                              // of `follow`
-    bool stopped = false, leaving = false, reply = false; // news: arrived during a heartbeat
-    Clock::time_point began;                              // the change in progress
+    asio::steady_timer timer;                                  // of the next heartbeat
+    std::uint64_t round = 0;                                   // of `follow`
+    bool stopped = false, leaving = false, send_again = false; // send_again: requested during a heartbeat
+    Clock::time_point began;                                   // the change in progress
     std::deque<lock::FleetChange> pending_reports;
     std::mt19937 random{std::random_device{}()};
 };
@@ -100,7 +100,7 @@ std::shared_ptr<lock::FleetRecords> FleetAgent::records() const { return state_-
 std::shared_ptr<lock::FleetConfigs> FleetAgent::configs() const { return state_->link.configs; }
 
 void FleetAgent::send_heartbeat_soon() {
-    state_->reply = true;
+    state_->send_again = true;
     state_->timer.cancel();
 }
 
@@ -152,7 +152,7 @@ void FleetAgent::follow(const conf::Reload& settings) {
 // Sends heartbeats, with jittered pauses so that the machines of a fleet do not synchronise.
 asio::awaitable<void> FleetAgent::live(std::shared_ptr<State> state, std::uint64_t round) {
     while (state->round == round) {
-        state->reply = false;
+        state->send_again = false;
         if (!std::exchange(state->watermark.asked, true))
             asio::co_spawn(state->control, learn_watermark(state), [state](const std::exception_ptr& failure) {
                 state->watermark.asked = false;
@@ -165,7 +165,7 @@ asio::awaitable<void> FleetAgent::live(std::shared_ptr<State> state, std::uint64
                 state->asks_persistence = false;
                 log::log_exception(failure);
             });
-        if (state->reply) continue;
+        if (state->send_again) continue;
         const auto pace = state->link.settings.source == conf::ConfigSource::fleet ? pace_of_versions : usual_pace;
         const auto share = std::uniform_real_distribution<double>(0.5, 1)(state->random);
         const auto pause = std::chrono::duration_cast<milliseconds>(pace * share);

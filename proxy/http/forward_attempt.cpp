@@ -176,7 +176,7 @@ ForwardAttempt::Step ForwardAttempt::take_head() {
         const bool large = parsed.code == 431 || parsed.code == 414;
         offending_at_ = parsed.at;
         return end(Result::bad_answer,
-                   {large ? FailureReason::response_head_too_large : FailureReason::bad_response_head, parsed.why},
+                   {large ? FailureReason::response_head_too_large : FailureReason::bad_response_head, parsed.reason},
                    backend_.in.view());
     }
     scan_ = {};
