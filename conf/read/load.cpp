@@ -27,7 +27,7 @@ void check_member(const Node& root, const Config& config, BindContext& context) 
     if (!has_variable)
         context.fail(member->value.mark, path,
                      "\"" + written +
-                         "\" would make this file different on each machine, so a change that "
+                         "\" would make this file different on each machine, so a change "
                          "that one machine rolls back would run on the others; write \"${NAME}\", from the "
                          "environment, or leave it out: the host name is the default");
     else if (!is_from_environment && !lock.member.empty())
