@@ -178,18 +178,18 @@ void EventLoop::wake_later(Waiter& fiber) {
 }
 
 void EventLoop::forget(Waiter& fiber) {
-    for (auto* list : {&yielded_, &turn_})
+    for (auto* list : {&yielded_, &round_})
         std::replace(list->begin(), list->end(), &fiber, static_cast<Waiter*>(nullptr));
 }
 
 void EventLoop::wake_yielded() {
-    turn_.swap(yielded_);
-    for (std::size_t i = 0; i < turn_.size(); ++i) {
-        if (!turn_[i]) continue;
-        turn_[i]->queued_ = nullptr;
-        turn_[i]->wake();
+    round_.swap(yielded_);
+    for (std::size_t i = 0; i < round_.size(); ++i) {
+        if (!round_[i]) continue;
+        round_[i]->queued_ = nullptr;
+        round_[i]->wake();
     }
-    turn_.clear();
+    round_.clear();
 }
 
 } // namespace weir::proxy

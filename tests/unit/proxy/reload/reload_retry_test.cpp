@@ -88,7 +88,7 @@ TEST_CASE("a change that lost its lock is retried, a bad or aborted one is not")
 TEST_CASE("a file that no reload has read is pending until it is in force") {
     boost::asio::io_context control;
     ReloadRetry retry(control, [] {});
-    retry.note_unread("aa", "start", "it was refused at startup");
+    retry.note_unread("aa", ReloadTrigger::start, "it was refused at startup");
     REQUIRE(retry.pending());
     CHECK(retry.pending()->attempts == 0);
     retry.clear();
