@@ -39,6 +39,9 @@ OPTIONAL = {
 BAD = "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9"
 
 
+OLD_NAMES = {"/forgive"}  # of endpoints: they still work, and no document mentions them
+
+
 def examples(text):
     """Requests with their responses, as method, target, fields, body, status, type, body."""
     for block in re.findall(r"```http\n(.*?)```", text, re.S):
@@ -48,10 +51,10 @@ def examples(text):
         assert version == "HTTP/1.1", block
         fields = dict(line.split(": ", 1) for line in head.splitlines()[1:])
         answer, _, shown = response.partition("\n\n")
-        fields = dict(line.split(": ", 1) for line in answer.splitlines()[1:])
+        shown_fields = dict(line.split(": ", 1) for line in answer.splitlines()[1:])
         yield method, target, fields, body.strip(), int(answer.split(" ")[1]), answer.splitlines()[0].split(" ", 2)[
             2
-        ], fields["Content-Type"], shown
+        ], shown_fields["Content-Type"], shown
 
 
 def problems(shown, got, where=""):
@@ -194,7 +197,7 @@ class Documents(Scenario):
         text = read_file(DOCUMENT)
         for name in ("api", "fleet_api"):
             source = read_file(os.path.join(SOURCE, f"proxy/admin/{name}.cpp"))
-            for path in re.findall(r'"(/[a-z][a-z0-9/-]+)"', source):
+            for path in set(re.findall(r'"(/[a-z][a-z0-9/-]+)"', source)) - OLD_NAMES:
                 self.assertRegex(text, rf"(?m)^(GET|POST) (/api/v1/fleet)?{re.escape(path)}", f"an example of {path}")
         for name in ("README.md", "docs/configuration.md", "docs/architecture.md"):
             self.assertIn("admin-api.md", read_file(os.path.join(SOURCE, name)), name)
