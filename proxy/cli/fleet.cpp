@@ -71,8 +71,9 @@ std::string fleet_text(const json::object& fleet) {
 // Percent-encodes the value of a query parameter.
 std::string encode(const std::string& value) {
     std::string out;
-    for (const unsigned char c : value) {
-        if (std::isalnum(c)) out += static_cast<char>(c);
+    for (const char byte : value) {
+        const auto c = static_cast<unsigned char>(byte);
+        if (std::isalnum(c)) out += byte;
         else out += std::string("%") + "0123456789ABCDEF"[c >> 4] + "0123456789ABCDEF"[c & 15];
     }
     return out;

@@ -181,7 +181,7 @@ TEST_CASE("the work for a body of a response is linear in its bytes") {
 }
 
 TEST_CASE("the work for a client that reads a few bytes at a time is linear") {
-    for (const std::size_t window : {1, 700})
+    for (const std::size_t window : {1u, 700u})
         check_linear(20'000, [&](std::size_t n) {
             Talk talk{.window = window};
             talk.response =

@@ -91,8 +91,8 @@ constexpr std::uint64_t steps_each = 200, steps_besides = 20'000;
 TEST_CASE("a request to a full pool costs as much as the pool has backends") {
     // All backends are full, or all but one.
     for (const auto algorithm : algorithms)
-        for (const std::size_t backends : {400, 1600})
-            for (const std::size_t free : {0, 1}) {
+        for (const std::size_t backends : {400u, 1600u})
+            for (const std::size_t free : {0u, 1u}) {
                 Crowd crowd(pool_of(backends, 1, algorithm));
                 crowd.ask(backends - free);
                 const auto steps = steps_of([&] { crowd.ask(); });

@@ -100,7 +100,7 @@ TEST_CASE("a client's chunk extensions follow the grammar") {
     for (const std::string legal : {";a", ";a=b", ";a;b", ";a =b", ";a=b ;c", ";a=b;c=\"d\"", " ;a", "\t; a = b ; c",
                                     ";a=\"x; y\\\"z\\\\\"", ";a=\"\"", ";a=\"\xc3\xa9\t\" ;b"}) {
         INFO(legal);
-        for (const std::size_t step : {1, 3, 100})
+        for (const std::size_t step : {1u, 3u, 100u})
             CHECK(decode("5" + legal + "\r\nhello\r\n0" + legal + "\r\n\r\n", step).payload == "hello");
     }
     for (const std::string illegal :
@@ -115,7 +115,7 @@ TEST_CASE("a client's chunk extensions follow the grammar") {
 
 TEST_CASE("a backend may pad its chunk sizes and extend them with any text") {
     for (const std::string extra : {" ", "   \t", ";", ";bad[=x", " ; a b", ";a=\x01"})
-        for (const std::size_t step : {1, 3, 100}) {
+        for (const std::size_t step : {1u, 3u, 100u}) {
             INFO(extra);
             const auto text = "5" + extra + "\r\nhello\r\n0" + extra + "\r\nT: \x02\r\n\r\n";
             const auto decoded = decode(text, step, ChunkSyntax::tolerant);

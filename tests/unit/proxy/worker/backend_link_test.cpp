@@ -81,7 +81,7 @@ TEST_CASE("an idle connection ends if the backend closes it or sends anything") 
     CHECK(bench.idle() == 1);
     memory_io::reset(bench.wire(2));
     CHECK(bench.idle() == 0);
-    for (const std::size_t i : {0, 1, 2}) CHECK(bench.wire(i).closed);
+    for (const std::size_t i : {0u, 1u, 2u}) CHECK(bench.wire(i).closed);
     CHECK(bench.connections() == 0);
 }
 
@@ -142,7 +142,7 @@ TEST_CASE("after a burst, surplus connections are closed two at a time") {
     bench.keep(bench.link->acquire());
     CHECK(bench.idle() == 10); // the burst is recent
     bench.pass(75s);
-    for (const std::size_t left : {8, 6, 4, 2, 1, 1}) {
+    for (const std::size_t left : {8u, 6u, 4u, 2u, 1u, 1u}) {
         bench.keep(bench.link->acquire());
         CHECK(bench.idle() == left);
     }
