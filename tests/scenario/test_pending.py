@@ -52,7 +52,7 @@ class LostLease(PendingScenario):
         self.assertEqual(self.reload()["denylist"], [])
         self.proxy.wait_logged("the previous configuration is in force again")
         self.assertNotIn("known to be bad", self.proxy.log())
-        self.assertNotIn("denylist", self.proxy.log())
+        self.assertNotIn("on the denylist", self.proxy.log())
 
     def test_a_redis_outage_longer_than_the_lease_only_delays_a_good_change(self):
         self.watched("6s")

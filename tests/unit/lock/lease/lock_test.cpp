@@ -174,7 +174,7 @@ TEST_CASE("Redis URLs") {
 TEST_CASE("what a Redis refuses is reported with a remedy") {
     CHECK(explain("READONLY You can't write against a read only replica.").find("sentinel://HOST/MASTER") !=
           std::string::npos);
-    CHECK(explain("LOADING Redis is loading the dataset in memory").find("wait") != std::string::npos);
+    CHECK(explain("LOADING Redis is loading the dataset in memory").find("try again later") != std::string::npos);
     CHECK(explain("ERR Protocol error: unauthenticated multibulk length").find("set password") != std::string::npos);
     CHECK(explain("ERR unknown command") == "ERR unknown command");
     CHECK(is_about_server("MOVED 866 127.0.0.1:7000"));
