@@ -67,7 +67,7 @@ public:
     // Blocks for a few seconds at most. Returns whether all disk operations have completed.
     bool wait_idle();
     // Sets the callback for a new pushed version, if this machine takes its configuration from the fleet.
-    void on_pushed(std::function<void()> describe_denial) { on_pushed_ = std::move(describe_denial); }
+    void on_pushed(std::function<void()> callback) { on_pushed_ = std::move(callback); }
 
     const std::string& path() const { return reader_.path(); }
     std::string hash_in_force() const { return runtime_.snapshot() ? runtime_.snapshot()->hash : ""; }
