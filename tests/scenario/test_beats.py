@@ -110,7 +110,8 @@ class Beats(BeatScenario):
         self.assertEqual(self.proxy.states(), ["down"])
         self.assertRegex(
             self.proxy.backends()["b0"]["last_failure"],
-            r"no heartbeat for 400ms; heartbeats are up to [0-9]+(ms|s) apart: raise interval or fall, or send them more often",
+            r"no heartbeat for 400ms; heartbeats are up to [0-9]+(ms|s) apart: "
+            r"raise interval or fall, or send them more often",
         )
         self.proxy.wait_logged("stays down: no heartbeat for 400ms; heartbeats are up to")
 

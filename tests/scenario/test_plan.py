@@ -115,8 +115,8 @@ class Refusals(PlanScenario):
             out,
         )
         self.assertIn(
-            "note: restart weir to apply the changes that need it: open connections have 10s (process.drain_timeout) to "
-            "finish",
+            "note: restart weir to apply the changes that need it: "
+            "open connections have 10s (process.drain_timeout) to finish",
             out,
         )
         self.assertIn("a reload would be refused: some of the changes need a restart\n", out)
