@@ -229,7 +229,7 @@ TEST_CASE("a bad verdict of one parallel slot outlasts the good ones of others")
     CHECK(bench.finish(7, "aaa", ChangeVerdict::good) == LockError::lost);
     CHECK(wait_for(bench.context, bench.records->verdict("aaa"))->bad);
     CHECK_FALSE(wait_for(bench.context, bench.records->passed_canary("aaa")));
-    CHECK_FALSE(bench.begin(8, "aaa")); // somebody insists
+    CHECK_FALSE(bench.begin(8, "aaa")); // an operator forces it
     CHECK_FALSE(bench.finish(8, "aaa", ChangeVerdict::good));
     CHECK_FALSE(wait_for(bench.context, bench.records->verdict("aaa"))->bad);
 }
