@@ -6,11 +6,10 @@
 // Lifetime: passes may outlive the mutex.
 #pragma once
 
+#include "base/event.h"
+
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <list>
 #include <memory>
@@ -20,9 +19,8 @@ namespace weir {
 
 class AsyncMutex {
     struct QueueEntry {
-        explicit QueueEntry(const boost::asio::any_io_executor& executor)
-            : wake_up(executor, boost::asio::steady_timer::time_point::max()) {}
-        boost::asio::steady_timer wake_up; // cancelled when the entry gets the mutex
+        explicit QueueEntry(const boost::asio::any_io_executor& executor) : received(executor) {}
+        Event received; // of the mutex
         bool has_mutex = false;
     };
     struct State {
@@ -36,7 +34,7 @@ class AsyncMutex {
             auto& next = *queue.front();
             queue.pop_front();
             next.has_mutex = true;
-            next.wake_up.cancel();
+            next.received.notify_all();
         }
     };
 
@@ -84,7 +82,7 @@ private:
         if (!std::exchange(state->is_locked, true)) co_return Pass(std::move(state));
         QueueEntry entry(executor);
         Queued queued(std::move(state), entry);
-        while (!entry.has_mutex) co_await entry.wake_up.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        while (!entry.has_mutex) co_await entry.received.wait();
         co_return Pass(queued.take_mutex());
     }
 

@@ -25,7 +25,7 @@ void check_method(const HealthCheck& check, const std::string& path, Checks& che
     if (check.method == "CONNECT") checks.fail(path, "CONNECT opens a tunnel: a health check needs another method");
 }
 
-void check_headers(const HealthCheck& check, const std::string& path, Checks& checks) {
+void check_probe_headers(const HealthCheck& check, const std::string& path, Checks& checks) {
     std::vector<std::string> seen;
     for (const auto& [name, value] : check.headers) {
         const auto at = path + "." + name;
@@ -52,7 +52,7 @@ void check_request(const HealthCheck& check, const std::string& path, Checks& ch
     if (!std::all_of(check.host.begin(), check.host.end(), legal))
         checks.fail(path + ".host",
                     "\"" + check.host + "\" is not a host: write a name or an address, with an optional port");
-    check_headers(check, path + ".headers", checks);
+    check_probe_headers(check, path + ".headers", checks);
     if (check.expect_status.empty())
         checks.fail(path + ".expect_status", "no status would count as healthy: list at least one");
     if (check.expect_body.empty()) return;

@@ -20,7 +20,7 @@ void check_header(const std::string& path, std::string_view name, Checks& checks
     if (folded == "host") checks.fail(path, "weir sets this header itself, to the client's Host: remove it");
 }
 
-void check_headers(const std::string& path, const HeaderEdit& edit, Checks& checks) {
+void check_header_edit(const std::string& path, const HeaderEdit& edit, Checks& checks) {
     std::map<std::string, std::string_view> set;
     for (const auto& [name, value] : edit.set) {
         const auto at = path + ".set." + name;
@@ -63,7 +63,7 @@ void check_routes(const Config& config, Checks& checks) {
             checks.fail(path + ".name", "duplicate route name \"" + route.name + "\"");
         if (!route.pool.empty()) checks.known(path + ".pool", "pool", route.pool, pools);
         check_match(path + ".match", route.match, listeners, checks);
-        check_headers(path + ".request_headers", route.request_headers, checks);
+        check_header_edit(path + ".request_headers", route.request_headers, checks);
     }
 }
 

@@ -1,11 +1,10 @@
 #include "health/monitor/heartbeat_session.h"
 
 #include "base/deadline.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace weir::health {
 
@@ -48,7 +47,7 @@ bool HeartbeatSession::take_over(const CheckInputs& next) {
 asio::awaitable<void> HeartbeatSession::run(std::shared_ptr<HeartbeatSession> self) {
     while (!self->stopped_) {
         self->next_timer_.expires_at(self->heartbeat_.next());
-        co_await self->next_timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await self->next_timer_.async_wait(use_nothrow_awaitable);
         if (self->stopped_) break;
         if (Clock::now() < self->heartbeat_.next()) continue; // the heartbeat was postponed
         const auto began = Clock::now();

@@ -1,11 +1,10 @@
 #include "health/monitor/probe_session.h"
 
 #include "health/rules/schedule.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 
@@ -29,7 +28,7 @@ asio::awaitable<void> ProbeSession::run(std::shared_ptr<ProbeSession> self) {
     double jitter = 0;
     for (bool first = true; !self->stopped_; first = false) {
         self->timer_.expires_at(next);
-        co_await self->timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await self->timer_.async_wait(use_nothrow_awaitable);
         if (self->stopped_) break;
         const auto before = std::exchange(jitter, first ? 0 : inputs.roll());
         next += first ? second_delay(interval, inputs.phase) : next_delay(interval, before, jitter);

@@ -1,8 +1,7 @@
 #include "health/probes/heartbeat_probe.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include <array>
@@ -13,15 +12,14 @@ namespace weir::health {
 namespace asio = boost::asio;
 
 asio::awaitable<ProbeResult> HeartbeatProbe::talk(Socket& socket, const conf::Endpoint&) {
-    constexpr auto token = asio::as_tuple(asio::use_awaitable);
     constexpr std::string_view question = "heartbeat", answer = "OK";
-    const auto [sent, _] = co_await asio::async_write(socket, asio::buffer(question), token);
+    const auto [sent, _] = co_await asio::async_write(socket, asio::buffer(question), use_nothrow_awaitable);
     if (sent) co_return ProbeResult{ProbeOutcome::failed, "cannot send: " + sent.message()};
     std::array<char, 16> bytes{};
     std::size_t got = 0;
     while (got < answer.size()) {
         const auto [error, more] =
-            co_await socket.async_read_some(asio::buffer(bytes.data() + got, bytes.size() - got), token);
+            co_await socket.async_read_some(asio::buffer(bytes.data() + got, bytes.size() - got), use_nothrow_awaitable);
         if (error) co_return ProbeResult{ProbeOutcome::failed, "no answer: " + error.message()};
         got += more;
     }

@@ -1,9 +1,8 @@
 #include "health/probes/http_probe.h"
 
 #include "base/result.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -22,7 +21,6 @@ namespace http = boost::beast::http;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr int max_interim = 10;
 
 http::request<http::empty_body> make_request(const conf::HealthCheck& check, const conf::Endpoint& address) {
@@ -50,7 +48,7 @@ public:
             parser_.emplace();
             parser_->body_limit(boost::none);
             parser_->skip(!has_body_);
-            const auto [error, _] = co_await http::async_read_header(socket_, buffer_, *parser_, token);
+            const auto [error, _] = co_await http::async_read_header(socket_, buffer_, *parser_, use_nothrow_awaitable);
             if (error) co_return Error("no answer: " + error.message());
             if (status() >= 200 || status() == 101) co_return Result<void>();
         }
@@ -68,7 +66,7 @@ public:
             into.data = piece.data();
             into.size = std::min(piece.size(), max_body - body.size());
             const auto room = into.size;
-            const auto [error, _] = co_await http::async_read_some(socket_, buffer_, *parser_, token);
+            const auto [error, _] = co_await http::async_read_some(socket_, buffer_, *parser_, use_nothrow_awaitable);
             // Searches only the new bytes, and the bytes before them in which the text may begin.
             const auto from = body.size() - std::min(body.size(), text.size() - 1);
             body.append(piece.data(), room - into.size);
@@ -96,7 +94,7 @@ bool HttpProbe::expects(unsigned status) const {
 
 asio::awaitable<ProbeResult> HttpProbe::talk(Socket& socket, const conf::Endpoint& address) {
     const auto request = make_request(check_, address);
-    const auto [unsent, _] = co_await http::async_write(socket, request, token);
+    const auto [unsent, _] = co_await http::async_write(socket, request, use_nothrow_awaitable);
     if (unsent) co_return ProbeResult{ProbeOutcome::failed, "cannot send: " + unsent.message()};
     Response response(socket, check_.method);
     const auto head = co_await response.read_head();

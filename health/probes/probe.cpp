@@ -4,11 +4,10 @@
 #include "health/probes/heartbeat_probe.h"
 #include "health/probes/http_probe.h"
 #include "health/probes/tcp_probe.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace weir::health {
 
@@ -49,7 +48,7 @@ asio::awaitable<ProbeConnection> connect_probe(Socket& socket, conf::Endpoint ad
     const auto length = address.to_sockaddr(raw);
     const asio::generic::stream_protocol::endpoint endpoint(&raw, length);
     Deadline deadline(socket, timeout);
-    auto [error] = co_await socket.async_connect(endpoint, asio::as_tuple(asio::use_awaitable));
+    auto [error] = co_await socket.async_connect(endpoint, use_nothrow_awaitable);
     if (is_shortage(error))
         co_return ProbeConnection{ProbeResult{ProbeOutcome::inconclusive, "cannot probe: " + error.message()}};
     if (deadline.passed())

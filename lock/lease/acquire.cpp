@@ -1,12 +1,11 @@
 #include "lock/lease/acquire.h"
 
 #include "lock/lease/backoff.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace weir::lock {
 
@@ -25,7 +24,7 @@ Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::mi
             co_return result.error();
         }
         pause.expires_after(delay);
-        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await pause.async_wait(use_nothrow_awaitable);
         if (is_over && is_over()) co_return LockError::timed_out;
     }
 }
@@ -69,7 +68,7 @@ Awaitable<void> LeaseRenewer::keep(std::shared_ptr<State> state) {
     auto due = state->lease.deadline - 2 * ttl / 3; // counted from when the lease was requested
     while (!state->stopped && !state->lost) {
         state->timer.expires_at(due);
-        co_await state->timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await state->timer.async_wait(use_nothrow_awaitable);
         if (state->stopped) break;
         state->renewing = true;
         const auto renewed = co_await state->lock->renew(state->lease);
@@ -88,7 +87,7 @@ Awaitable<void> LeaseRenewer::release() {
     asio::steady_timer pause(co_await asio::this_coro::executor);
     while (state->renewing) { // a renewal in flight would race with the release
         pause.expires_after(std::chrono::milliseconds(5));
-        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await pause.async_wait(use_nothrow_awaitable);
     }
     co_await state->lock->release(state->lease);
 }

@@ -5,12 +5,11 @@
 #pragma once
 
 #include "lock/lease/lock.h"
+#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
 #include <exception>
@@ -56,7 +55,7 @@ Awaitable<Gathered<T>> gather(boost::asio::any_io_executor executor, std::vector
     while (state->left > 0 && (!end || Clock::now() < *end)) {
         if (!end && is_enough(state->results)) end = Clock::now() + grace;
         state->changed.expires_at(end.value_or(Clock::time_point::max()));
-        co_await state->changed.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await state->changed.async_wait(use_nothrow_awaitable);
     }
     state->is_over = true;
     if (state->failure) std::rethrow_exception(state->failure);

@@ -26,7 +26,7 @@ std::string join(const std::vector<std::string>& problems) {
 }
 
 // Holds the client: the server may answer after the RedisQuorum is destroyed.
-Awaitable<Result<RedisReply>> ask_one(std::shared_ptr<RedisClient> client, std::vector<std::string> words) {
+Awaitable<Result<RedisReply>> call_one(std::shared_ptr<RedisClient> client, std::vector<std::string> words) {
     co_return co_await client->call(std::move(words));
 }
 
@@ -51,7 +51,7 @@ Awaitable<Result<std::vector<RedisReply>>> RedisQuorum::ask(std::vector<std::str
     std::vector<Awaitable<Result<RedisReply>>> questions;
     for (const auto& client : clients_) {
         if (urgency == Urgency::now) client->hurry();
-        questions.push_back(ask_one(client, words));
+        questions.push_back(call_one(client, words));
     }
     auto answers = co_await gather<Result<RedisReply>>(executor_, std::move(questions), std::move(is_enough));
     std::vector<RedisReply> replies;

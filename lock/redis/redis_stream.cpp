@@ -1,8 +1,8 @@
 #include "lock/redis/redis_stream.h"
 
 #include "lock/redis/time_text.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -10,7 +10,6 @@
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include <array>
@@ -22,8 +21,6 @@ namespace asio = boost::asio;
 using Socket = asio::ip::tcp::socket;
 
 namespace {
-
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 
 // Closes the socket and cancels the look-up when the timeout expires.
 class TimeLimit {
@@ -90,7 +87,7 @@ Awaitable<Result<void>> RedisStream::open(RedisAddress address, std::string ca) 
                const_cast<char*>(
                    address.host.c_str())); // what the macro SSL_set_tlsext_host_name does, without its C-style casts
     const TimeLimit limit(link_->socket, nullptr, timeout_);
-    const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, token);
+    const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, use_nothrow_awaitable);
     if (limit.passed()) co_return Error("no TLS handshake within " + to_words(timeout_));
     if (failed) co_return Error("the TLS handshake failed: " + last_ssl_reason(failed));
     co_return Result<void>();
@@ -100,13 +97,13 @@ Awaitable<Result<void>> RedisStream::connect(const RedisAddress& address) {
     auto& socket = link_->socket;
     asio::ip::tcp::resolver resolver(executor_);
     const TimeLimit limit(socket, &resolver, timeout_);
-    const auto [unresolved, endpoints] = co_await resolver.async_resolve(address.host, address.port, token);
+    const auto [unresolved, endpoints] = co_await resolver.async_resolve(address.host, address.port, use_nothrow_awaitable);
     if (unresolved) co_return Error("cannot resolve " + address.host + ": " + unresolved.message());
     boost::system::error_code error;
     for (const auto& endpoint : endpoints) {
         if (limit.passed()) break; // resolving the name took all the time
         socket = Socket(executor_);
-        const auto [failed] = co_await socket.async_connect(endpoint.endpoint(), token);
+        const auto [failed] = co_await socket.async_connect(endpoint.endpoint(), use_nothrow_awaitable);
         error = failed;
         if (!error || limit.passed()) break;
     }
@@ -120,10 +117,10 @@ Awaitable<Result<void>> RedisStream::write(std::string_view bytes) {
     const TimeLimit limit(link_->socket, nullptr, timeout_);
     boost::system::error_code error;
     if (link_->tls) {
-        const auto [failed, sent] = co_await asio::async_write(*link_->tls, asio::buffer(bytes), token);
+        const auto [failed, sent] = co_await asio::async_write(*link_->tls, asio::buffer(bytes), use_nothrow_awaitable);
         error = failed;
     } else {
-        const auto [failed, sent] = co_await asio::async_write(link_->socket, asio::buffer(bytes), token);
+        const auto [failed, sent] = co_await asio::async_write(link_->socket, asio::buffer(bytes), use_nothrow_awaitable);
         error = failed;
     }
     if (error) co_return Error("cannot send: " + error.message());
@@ -136,10 +133,10 @@ Awaitable<Result<std::string>> RedisStream::read() {
     boost::system::error_code error;
     std::size_t got = 0;
     if (link_->tls) {
-        const auto [failed, size] = co_await link_->tls->async_read_some(asio::buffer(bytes), token);
+        const auto [failed, size] = co_await link_->tls->async_read_some(asio::buffer(bytes), use_nothrow_awaitable);
         error = failed, got = size;
     } else {
-        const auto [failed, size] = co_await link_->socket.async_read_some(asio::buffer(bytes), token);
+        const auto [failed, size] = co_await link_->socket.async_read_some(asio::buffer(bytes), use_nothrow_awaitable);
         error = failed, got = size;
     }
     if (limit.passed()) co_return Error("no answer for " + to_words(timeout_));

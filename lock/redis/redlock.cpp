@@ -14,7 +14,7 @@ namespace {
 std::chrono::milliseconds drift_of(std::chrono::milliseconds ttl) { return ttl / 100 + std::chrono::milliseconds(2); }
 
 // Holds the server: it may answer after the lock is destroyed.
-Awaitable<Result<std::uint64_t>> ask_one(std::shared_ptr<RedisLeases> server,
+Awaitable<Result<std::uint64_t>> ask_server(std::shared_ptr<RedisLeases> server,
                                          std::function<Awaitable<Result<std::uint64_t>>(RedisLeases&)> ask) {
     auto question = ask(*server);
     co_return co_await std::move(question);
@@ -56,7 +56,7 @@ Redlock::Votes Redlock::count(const Gathered<Result<std::uint64_t>>& answers) co
 // The coroutines are created beforehand: g++ 12 destroys temporaries of an expression with co_await twice.
 Awaitable<Redlock::Votes> Redlock::ask_all(Question ask) {
     std::vector<Awaitable<Result<std::uint64_t>>> questions;
-    for (const auto& server : servers_) questions.push_back(ask_one(server, ask));
+    for (const auto& server : servers_) questions.push_back(ask_server(server, ask));
     const auto is_decided = [this](const Gathered<Result<std::uint64_t>>& answers) {
         const auto votes = count(answers);
         return is_majority(votes.yes) || is_majority(votes.no);

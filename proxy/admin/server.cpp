@@ -3,14 +3,13 @@
 #include "proxy/admin/connection_table.h"
 #include "proxy/admin/heartbeat_connections.h"
 #include "proxy/admin/session.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <unordered_map>
@@ -27,7 +26,6 @@ using Local = asio::local::stream_protocol;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t max_senders = 4096;   // heartbeat connections
 constexpr std::size_t max_large_bodies = 4; // read at the same time
 constexpr int backlog = 1024;
@@ -174,11 +172,11 @@ template <class Acceptor>
 asio::awaitable<void> Server::State::accept(std::shared_ptr<State> state, Acceptor& acceptor) {
     asio::steady_timer pause(state->control);
     while (acceptor.is_open()) {
-        auto [error, socket] = co_await acceptor.async_accept(token);
+        auto [error, socket] = co_await acceptor.async_accept(use_nothrow_awaitable);
         if (!acceptor.is_open()) break;
         if (error) {
             pause.expires_after(std::chrono::milliseconds(100));
-            co_await pause.async_wait(token);
+            co_await pause.async_wait(use_nothrow_awaitable);
             continue;
         }
         asio::co_spawn(state->control, serve(state, Socket(std::move(socket)), "", Peer::unknown), asio::detached);

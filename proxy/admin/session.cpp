@@ -1,9 +1,8 @@
 #include "proxy/admin/session.h"
 
 #include "proxy/http1/chars.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
@@ -17,7 +16,6 @@ namespace http = boost::beast::http;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds unknown_time{10}; // for each of head, body and response, before a request is accepted
 constexpr std::chrono::seconds known_time{30};   // after that, and between requests
 constexpr std::chrono::minutes answer_time{30};  // a reload may wait for the lock
@@ -34,7 +32,7 @@ asio::awaitable<SessionEnd> Session::run(boost::beast::flat_buffer& read) {
     for (;;) {
         Parser parser;
         parser.body_limit(boost::none); // set below, because it depends on the request
-        if (const auto [error, _] = co_await http::async_read_header(socket_, read, parser, token); error) break;
+        if (const auto [error, _] = co_await http::async_read_header(socket_, read, parser, use_nothrow_awaitable); error) break;
         const auto verdict = api_.check(parser.get());
         if (verdict.status != 200) {
             auto response = refuse(parser.get(), verdict.status, verdict.reason);
@@ -72,9 +70,9 @@ asio::awaitable<Session::BodyResult> Session::read_body(Parser& parser, boost::b
     boost::system::error_code error;
     if (proxy::http::same_name(parser.get()[http::field::expect], "100-continue")) {
         constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-        std::tie(error, std::ignore) = co_await asio::async_write(socket_, asio::buffer(go_on), token);
+        std::tie(error, std::ignore) = co_await asio::async_write(socket_, asio::buffer(go_on), use_nothrow_awaitable);
     }
-    if (!error) std::tie(error, std::ignore) = co_await http::async_read(socket_, read, parser, token);
+    if (!error) std::tie(error, std::ignore) = co_await http::async_read(socket_, read, parser, use_nothrow_awaitable);
     if (is_large) host_.end_large_body();
     if (error == http::error::body_limit) co_return BodyResult::too_large;
     co_return error ? BodyResult::failed : BodyResult::complete;
@@ -96,7 +94,7 @@ asio::awaitable<Response> Session::answer(const Request& request, Access access)
 
 asio::awaitable<bool> Session::write(Response& response) {
     deadline_.extend(known_ ? known_time : unknown_time);
-    const auto [error, _] = co_await http::async_write(socket_, response, token);
+    const auto [error, _] = co_await http::async_write(socket_, response, use_nothrow_awaitable);
     deadline_.extend(known_ ? known_time : unknown_time);
     co_return !error;
 }
@@ -111,7 +109,7 @@ asio::awaitable<void> Session::refuse_and_close(Response response) {
     std::array<char, 4096> bytes;
     for (std::size_t read = 0; !error && read < linger_bytes;) {
         std::size_t count = 0;
-        std::tie(error, count) = co_await socket_.async_read_some(asio::buffer(bytes), token);
+        std::tie(error, count) = co_await socket_.async_read_some(asio::buffer(bytes), use_nothrow_awaitable);
         read += count;
     }
 }

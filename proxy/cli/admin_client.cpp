@@ -1,12 +1,11 @@
 #include "proxy/cli/admin_client.h"
 
 #include "conf/model/units.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -20,7 +19,6 @@ namespace http = boost::beast::http;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t max_response = 64u << 20;
 
 using Socket = asio::generic::stream_protocol::socket;
@@ -32,7 +30,7 @@ Message make_message(const Endpoint& endpoint, const AdminRequest& request) {
     Message message(verb, request.target, 11);
     message.set(http::field::host, endpoint.host_field());
     message.keep_alive(false);
-    if (!request.token.empty()) message.set(http::field::authorization, "Bearer " + request.token);
+    if (!request.token.empty()) message.set(http::field::authorization, "Bearer " + request.use_nothrow_awaitable);
     message.body() = request.body;
     message.prepare_payload();
     return message;
@@ -43,7 +41,7 @@ asio::awaitable<boost::system::error_code> connect(Socket& socket, const Endpoin
     for (const auto& endpoint : endpoints) {
         boost::system::error_code ignored;
         socket.close(ignored);
-        std::tie(error) = co_await socket.async_connect(endpoint, token);
+        std::tie(error) = co_await socket.async_connect(endpoint, use_nothrow_awaitable);
         if (!error) break;
     }
     co_return error;
@@ -53,11 +51,11 @@ asio::awaitable<void> exchange(Socket& socket, const Endpoint::Sockets& endpoint
                                AdminAnswer& answer, bool& ended) {
     auto error = co_await connect(socket, endpoints);
     // Even if the write fails, read the response: a server may refuse a request before it has read all of it.
-    if (!error) co_await http::async_write(socket, message, token);
+    if (!error) co_await http::async_write(socket, message, use_nothrow_awaitable);
     boost::beast::flat_buffer buffer;
     http::response_parser<http::string_body> parser;
     parser.body_limit(max_response);
-    if (!error) std::tie(error, std::ignore) = co_await http::async_read(socket, buffer, parser, token);
+    if (!error) std::tie(error, std::ignore) = co_await http::async_read(socket, buffer, parser, use_nothrow_awaitable);
     const bool is_nothing_there =
         error == asio::error::connection_refused || error == boost::system::errc::no_such_file_or_directory;
     if (is_nothing_there) answer.listening = Listening::no;

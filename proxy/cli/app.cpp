@@ -12,10 +12,8 @@
 namespace weir::proxy::cli {
 namespace {
 
-constexpr int usage_error = 2;
-
 // The values of all options; each command reads the ones that it knows.
-struct Options {
+struct CommandOptions {
     std::string config = default_config, listen, name;
     std::vector<std::string> topic; // of `help`
     Target target;
@@ -24,13 +22,13 @@ struct Options {
     int weight = 1;
     std::optional<std::chrono::milliseconds> watch; // interval of --watch
     bool json = false, wait = false, test = false, once = false, force = false, abort = false;
-    int code = usage_error; // exit code of the command
+    ExitCode code = ExitCode::usage; // exit code of the command
 
     Output output() const { return json ? Output::json : Output::text; }
 };
 
 // Commands that need no running process.
-void add_file_commands(CLI::App& app, Options& o) {
+void add_file_commands(CLI::App& app, CommandOptions& o) {
     auto& run_command = *app.add_subcommand("run", "run the proxy with a configuration");
     run_command.add_option("-c,--config", o.start.config, "configuration file [/etc/weir/weir.yaml]");
     run_command.add_flag("--last-good", o.start.last_good,
@@ -47,11 +45,11 @@ void add_file_commands(CLI::App& app, Options& o) {
     app.add_subcommand("schema", "print the JSON Schema of the configuration")->callback([&o] { o.code = schema(); });
     app.add_subcommand("version", "print the version")->callback([&o] {
         std::cout << "weir " << version << "\n";
-        o.code = 0;
+        o.code = ExitCode::done;
     });
 }
 
-void add_process_commands(CLI::App& app, Options& o) {
+void add_process_commands(CLI::App& app, CommandOptions& o) {
     auto& plan_command = *app.add_subcommand("plan", "show what a reload of a file would change");
     add_target(plan_command, o.target);
     plan_command.add_flag("--json", o.json, "print JSON");
@@ -82,7 +80,7 @@ void add_process_commands(CLI::App& app, Options& o) {
 }
 
 // Commands that override one backend at run time.
-void add_backend_commands(CLI::App& app, Options& o) {
+void add_backend_commands(CLI::App& app, CommandOptions& o) {
     const auto add = [&](const char* command, const char* help, const char* query) {
         auto& added = *app.add_subcommand(command, help);
         add_target(added, o.target);
@@ -101,7 +99,7 @@ void add_backend_commands(CLI::App& app, Options& o) {
 }
 
 // Commands that run beside backends.
-void add_agents(CLI::App& app, Options& o) {
+void add_agents(CLI::App& app, CommandOptions& o) {
     auto& heartbeat_command = *app.add_subcommand("heartbeat", "answer the heartbeats of weir next to a backend");
     heartbeat_command.add_option("--listen", o.listen, "IP:PORT")->required();
     heartbeat_command.callback([&o] { o.code = heartbeat(o.listen); });
@@ -126,7 +124,7 @@ void add_agents(CLI::App& app, Options& o) {
     beat_command.callback([&o] { o.code = beat(o.beats); });
 }
 
-void add_demo(CLI::App& app, Options& o) {
+void add_demo(CLI::App& app, CommandOptions& o) {
     auto& demo_command =
         *app.add_subcommand("demo", "run a demonstration: failing and recovering backends, reloads under load");
     demo_command.add_flag("--once", o.once, "exit after the demonstration: 0 if everything worked, 1 if not");
@@ -138,7 +136,7 @@ void add_demo(CLI::App& app, Options& o) {
     backend_command.callback([&o] { o.code = demo_backend(o.name, o.listen); });
 }
 
-void add_help(CLI::App& app, Options& o) {
+void add_help(CLI::App& app, CommandOptions& o) {
     auto& help_command = *app.add_subcommand("help", "show the options of a command");
     help_command.add_option("command", o.topic, "command, such as status or fleet push");
     help_command.callback([&app, &o] {
@@ -149,7 +147,7 @@ void add_help(CLI::App& app, Options& o) {
             topic = known.front();
         }
         std::cout << topic->help();
-        o.code = 0;
+        o.code = ExitCode::done;
     });
 }
 
@@ -160,11 +158,11 @@ std::string explain(const CLI::App*, const CLI::Error& error) {
 
 } // namespace
 
-int main(int argc, char** argv) {
+ExitCode main(int argc, char** argv) {
     CLI::App app("weir: a TCP and HTTP reverse proxy and load balancer");
     app.require_subcommand(0, 1);
     app.set_help_all_flag("--help-all", "show the options of every command");
-    Options options;
+    CommandOptions options;
     app.set_version_flag("-V,--version", "weir " + std::string(version), "show the version");
     app.failure_message(explain);
     app.add_option("-c,--config", options.config, "configuration file, with -t [/etc/weir/weir.yaml]");
@@ -180,10 +178,10 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : usage_error;
+        return app.exit(error) == 0 ? ExitCode::done : ExitCode::usage;
     } catch (const std::exception& error) {
         std::cerr << "weir: " << error.what() << "\n";
-        return 1;
+        return ExitCode::refused;
     }
     if (options.test) return check(options.config);
     if (app.get_subcommands().empty()) std::cerr << app.help();

@@ -4,8 +4,10 @@
 // Lifetime: runs one command to its end.
 #pragma once
 
+#include "proxy/process/exit_code.h"
+
 namespace weir::proxy::cli {
 
-int main(int argc, char** argv); // returns the exit code
+ExitCode main(int argc, char** argv);
 
 } // namespace weir::proxy::cli

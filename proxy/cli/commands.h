@@ -1,11 +1,11 @@
-// The commands of the program. Each prints for people and returns the exit code: 0 done, 1 refused or failed, 2 usage,
-// 3 a drain that timed out.
+// The commands of the program. Each prints for people and returns the exit code of the program.
 //
 // Thread: the main thread.
 // Lifetime: each runs to its end.
 #pragma once
 
-#include "proxy/reload/config_change.h"
+#include "proxy/process/exit_code.h"
+#include "proxy/reload/force.h"
 
 #include <chrono>
 #include <optional>
@@ -32,29 +32,29 @@ struct Start {
     bool force = false;     // start even if the configuration is on the denylist
 };
 
-int run(const Start& start);
-int check(const std::string& config);
-int plan(const Target& target, Output output);
-int reload(const Target& target, WaitFor wait, Force force);
+ExitCode run(const Start& start);
+ExitCode check(const std::string& config);
+ExitCode plan(const Target& target, Output output);
+ExitCode reload(const Target& target, WaitFor wait, Force force);
 // Ends the open canary window and rolls the change back.
-int abort_reload(const Target& target);
+ExitCode abort_reload(const Target& target);
 // If `interval` is set, repeats until interrupted.
-int status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval);
+ExitCode status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval);
 
 // `backend` is POOL/BACKEND; `query` is the change, such as "state=drain", "weight=3" or "state=file&weight=file".
-int change_backend(const Target& target, const std::string& backend, const std::string& query);
+ExitCode change_backend(const Target& target, const std::string& backend, const std::string& query);
 
 enum class Asked { no, yes }; // whether the operator has already confirmed
-int fleet_status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval);
-int fleet_break_lock(const Target& target, const std::string& reason, Asked asked);
-int fleet_unban(const Target& target, const std::string& hash);
+ExitCode fleet_status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval);
+ExitCode fleet_break_lock(const Target& target, const std::string& reason, Asked asked);
+ExitCode fleet_unban(const Target& target, const std::string& hash);
 enum class Push { and_watch, and_leave, dry }; // dry: only show the changes
-int fleet_push(const Target& target, const std::string& file, Push push);
-int fleet_rollback(const Target& target, Push push);
+ExitCode fleet_push(const Target& target, const std::string& file, Push push);
+ExitCode fleet_rollback(const Target& target, Push push);
 // Reports progress until every machine has finished a change: the one with this hash, or the last one.
-int fleet_follow(const Target& target, std::string hash);
-int schema();
-int heartbeat(const std::string& listen);
+ExitCode fleet_follow(const Target& target, std::string hash);
+ExitCode schema();
+ExitCode heartbeat(const std::string& listen);
 
 // The options of `beat`.
 struct BeatOptions {
@@ -65,10 +65,10 @@ struct BeatOptions {
     bool drain = false, once = false;
 };
 
-int beat(const BeatOptions& options);
+ExitCode beat(const BeatOptions& options);
 
 enum class DemoEnd { stay_up, end_by_itself };
-int demo(DemoEnd end);
-int demo_backend(const std::string& name, const std::string& listen);
+ExitCode demo(DemoEnd end);
+ExitCode demo_backend(const std::string& name, const std::string& listen);
 
 } // namespace weir::proxy::cli

@@ -43,7 +43,7 @@ CompletedCommand describe_commands(const CLI::App& app) {
     return described;
 }
 
-void add_completion(CLI::App& app, int& code) {
+void add_completion(CLI::App& app, ExitCode& code) {
     auto& command = *app.add_subcommand("completion", "print a completion script for bash, zsh or fish");
     using Printer = std::string (*)(const CompletedCommand&);
     const auto add = [&](const std::string& shell, const std::string& help, Printer print) -> CLI::App& {
@@ -52,7 +52,7 @@ void add_completion(CLI::App& app, int& code) {
             auto program = describe_commands(app);
             program.name = "weir";
             std::cout << print(program);
-            code = 0;
+            code = ExitCode::done;
         });
         return added;
     };

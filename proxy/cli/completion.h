@@ -5,6 +5,8 @@
 // Lifetime: the app must outlive the parsing.
 #pragma once
 
+#include "proxy/process/exit_code.h"
+
 #include <string>
 #include <vector>
 
@@ -44,6 +46,6 @@ std::string fish_completion(const CompletedCommand& program);
 std::string manual_of_commands(const CompletedCommand& program);
 
 // `code` receives the exit code of the command.
-void add_completion(CLI::App& app, int& code);
+void add_completion(CLI::App& app, ExitCode& code);
 
 } // namespace weir::proxy::cli

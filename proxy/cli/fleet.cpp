@@ -2,7 +2,6 @@
 #include "proxy/cli/json_text.h"
 #include "proxy/cli/target.h"
 #include "proxy/cli/watch.h"
-#include "proxy/process/process.h"
 
 #include <iomanip>
 #include <iostream>
@@ -15,8 +14,6 @@ namespace weir::proxy::cli {
 namespace json = boost::json;
 
 namespace {
-
-constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int>(ExitCode::refused);
 
 std::string fleet_text(const json::object& fleet) {
     std::ostringstream out;
@@ -81,37 +78,37 @@ std::string encode(const std::string& value) {
 
 } // namespace
 
-int fleet_status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval) {
+ExitCode fleet_status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval) {
     constexpr const char* path = "/api/v1/fleet";
     if (interval) return watch(target, path, output, *interval, fleet_text);
     const auto answer = call(target, AdminMethod::get, path);
-    if (!answer) return refused;
+    if (!answer) return ExitCode::refused;
     std::cout << (output == Output::json ? json::serialize(*answer) + "\n" : fleet_text(answer->as_object()));
-    return done;
+    return ExitCode::done;
 }
 
-int fleet_break_lock(const Target& target, const std::string& reason, Asked asked) {
+ExitCode fleet_break_lock(const Target& target, const std::string& reason, Asked asked) {
     if (asked == Asked::no) {
         if (!::isatty(STDIN_FILENO)) {
             std::cerr << "weir: the holder of the lock will roll its change back; confirm with --yes\n";
-            return refused;
+            return ExitCode::refused;
         }
         std::cerr << "The holder of the lock will roll its change back. Type yes to break the lock: " << std::flush;
         std::string line;
-        if (!std::getline(std::cin, line) || line != "yes") return refused;
+        if (!std::getline(std::cin, line) || line != "yes") return ExitCode::refused;
     }
     const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/break-lock?reason=" + encode(reason));
-    if (!answer) return refused;
+    if (!answer) return ExitCode::refused;
     const bool was_held = answer->at("done").as_bool();
     std::cout << (was_held ? "the lock is broken\n" : "the lock was free\n");
-    return done;
+    return ExitCode::done;
 }
 
-int fleet_unban(const Target& target, const std::string& hash) {
+ExitCode fleet_unban(const Target& target, const std::string& hash) {
     const auto answer = call(target, AdminMethod::post, "/api/v1/fleet/unban?hash=" + encode(hash));
-    if (!answer) return refused;
+    if (!answer) return ExitCode::refused;
     std::cout << brief_hash(answer->at("hash")) << " is unbanned\n";
-    return done;
+    return ExitCode::done;
 }
 
 } // namespace weir::proxy::cli

@@ -10,7 +10,7 @@
 namespace weir::proxy::cli {
 namespace {
 
-struct Options {
+struct FleetOptions {
     std::string hash, reason, file;
     std::optional<std::chrono::milliseconds> watch; // interval of --watch
     bool json = false, yes = false, dry = false, leave = false;
@@ -33,7 +33,7 @@ std::chrono::milliseconds parse_interval(const std::string& option, const std::s
 }
 
 // Commands that push a configuration to the whole fleet and follow its progress.
-void add_changes(CLI::App& fleet, Target& target, int& code, const std::shared_ptr<Options>& options) {
+void add_changes(CLI::App& fleet, Target& target, ExitCode& code, const std::shared_ptr<FleetOptions>& options) {
     const auto add_pushing = [&](CLI::App& command) {
         add_target(command, target);
         command.add_flag("--dry-run", options->dry, "only show what it would change on the machine that is asked");
@@ -81,8 +81,8 @@ std::chrono::milliseconds parse_time_option(const std::string& option, const std
     return *time;
 }
 
-void add_fleet_commands(CLI::App& app, Target& target, int& code) {
-    const auto options = std::make_shared<Options>();
+void add_fleet_commands(CLI::App& app, Target& target, ExitCode& code) {
+    const auto options = std::make_shared<FleetOptions>();
     auto& fleet = *app.add_subcommand("fleet", "manage the machines that share a reload lock");
     fleet.require_subcommand(1);
     auto& status = *fleet.add_subcommand("status", "show the members, the holder of the lock and the denylist");

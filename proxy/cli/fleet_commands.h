@@ -22,6 +22,6 @@ void add_watch(CLI::App& command, std::optional<std::chrono::milliseconds>& inte
 std::chrono::milliseconds parse_time_option(const std::string& option, const std::string& text);
 
 // `code` receives the exit code of the command.
-void add_fleet_commands(CLI::App& app, Target& target, int& code);
+void add_fleet_commands(CLI::App& app, Target& target, ExitCode& code);
 
 } // namespace weir::proxy::cli

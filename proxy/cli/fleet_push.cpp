@@ -1,10 +1,10 @@
 #include "conf/store/last_good.h"
 #include "lock/fleet/fleet_configs.h"
 #include "proxy/cli/commands.h"
+#include "proxy/cli/config_errors.h"
 #include "proxy/cli/json_text.h"
 #include "proxy/cli/rollout.h"
 #include "proxy/cli/target.h"
-#include "proxy/process/process.h"
 
 #include <iostream>
 #include <thread>
@@ -17,8 +17,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int>(ExitCode::refused);
-constexpr auto glance = std::chrono::milliseconds(200);
+constexpr auto rollout_interval = std::chrono::milliseconds(200);
 constexpr std::chrono::seconds max_silence{20}; // without a response
 
 bool is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
@@ -29,11 +28,11 @@ void show_moment(const std::string& text) {
 }
 
 // Prints the progress of a change until every machine has finished it or it was rolled back.
-int watch_rollout(const Admin& admin, const std::string& hash, std::uint64_t version) {
+ExitCode watch_rollout(const Admin& admin, const std::string& hash, std::uint64_t version) {
     Rollout rollout(hash, version);
     std::string problem;
     auto heard = std::chrono::steady_clock::now();
-    for (; !rollout.is_over(); std::this_thread::sleep_for(glance)) {
+    for (; !rollout.is_over(); std::this_thread::sleep_for(rollout_interval)) {
         const auto answer = admin.call(AdminMethod::get, "/api/v1/fleet");
         const auto now = std::chrono::steady_clock::now();
         if (answer.status != 200) {
@@ -50,14 +49,14 @@ int watch_rollout(const Admin& admin, const std::string& hash, std::uint64_t ver
     show_moment("");
     if (!rollout.is_over()) std::cerr << "weir: cannot follow the change any longer: " << problem << "\n";
     else if (!rollout.went_well()) std::cerr << "weir: " << rollout.reason() << "\n";
-    return rollout.went_well() ? done : refused;
+    return rollout.went_well() ? ExitCode::done : ExitCode::refused;
 }
 
 // Prints the response to a push or a rollback and then follows the change.
-int report_and_follow(const Target& target, const json::value& answer, Push push) {
+ExitCode report_and_follow(const Target& target, const json::value& answer, Push push) {
     const auto& report = answer.as_object();
     for (const auto& error : report.at("errors").as_array()) std::cerr << text_of(error) << "\n";
-    if (!report.at("errors").as_array().empty()) return refused;
+    if (!report.at("errors").as_array().empty()) return ExitCode::refused;
     if (is_terminal())
         for (const auto& change : report.at("changes").as_array()) std::cout << text_of(change.at("text")) << "\n";
     const auto* version = report.if_contains("version");
@@ -65,52 +64,52 @@ int report_and_follow(const Target& target, const json::value& answer, Push push
     if (!version) { // a dry run
         if (is_terminal()) std::cout << "nothing was pushed\n";
         else std::cout << json::serialize(report) << "\n";
-        return done;
+        return ExitCode::done;
     }
     if (is_terminal())
         std::cout << "version " << *version << " (hash " << hash.substr(0, 12) << ") is pushed" << std::endl;
     else std::cout << json::serialize(json::object{{"version", *version}, {"hash", hash}}) << std::endl;
     const auto admin = find_admin(target);
-    if (push == Push::and_leave || !admin) return done;
+    if (push == Push::and_leave || !admin) return ExitCode::done;
     return watch_rollout(*admin, hash, version->to_number<std::uint64_t>());
 }
 
 } // namespace
 
-int fleet_push(const Target& target, const std::string& file, Push push) {
+ExitCode fleet_push(const Target& target, const std::string& file, Push push) {
     const auto loaded = conf::load(file);
     // The machine that receives it validates it, with its own environment; here the files must only be complete.
     const bool whole = loaded.sources.size() == loaded.files.size() &&
                        std::none_of(loaded.errors.begin(), loaded.errors.end(),
                                     [](const conf::ConfigError& error) { return error.path == "include"; });
     if (!whole) {
-        for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
-        return refused;
+        print_errors(loaded);
+        return ExitCode::refused;
     }
     const auto text = conf::to_text(conf::LastGood{loaded.hash, loaded.sources});
     if (text.size() > lock::FleetConfigs::largest) {
         std::cerr << "weir: " << file
                   << ": a fleet's configuration is limited to 512 KiB, including all its files; this one has "
                   << text.size() / 1024 << "\n";
-        return refused;
+        return ExitCode::refused;
     }
     Target at = target;
     if (at.config.empty() && at.admin.empty()) at.config = file; // the file names the process's address
     const auto* const path = push == Push::dry ? "/api/v1/fleet/push?dry=1" : "/api/v1/fleet/push";
     const auto answer = call(at, AdminMethod::post, path, text);
-    return answer ? report_and_follow(at, *answer, push) : refused;
+    return answer ? report_and_follow(at, *answer, push) : ExitCode::refused;
 }
 
-int fleet_rollback(const Target& target, Push push) {
+ExitCode fleet_rollback(const Target& target, Push push) {
     const auto* const path = push == Push::dry ? "/api/v1/fleet/rollback?dry=1" : "/api/v1/fleet/rollback";
     const auto answer = call(target, AdminMethod::post, path);
-    return answer ? report_and_follow(target, *answer, push) : refused;
+    return answer ? report_and_follow(target, *answer, push) : ExitCode::refused;
 }
 
-int fleet_follow(const Target& target, std::string hash) {
+ExitCode fleet_follow(const Target& target, std::string hash) {
     const auto answer = call(target, AdminMethod::get, "/api/v1/fleet");
     const auto admin = answer ? find_admin(target) : std::nullopt;
-    if (!admin) return refused;
+    if (!admin) return ExitCode::refused;
     const auto& fleet = answer->as_object();
     const auto& versions = fleet.at("versions").as_array();
     const auto& changes = fleet.at("changes").as_array();
@@ -127,7 +126,7 @@ int fleet_follow(const Target& target, std::string hash) {
     if (found.empty()) {
         std::cerr << "weir: " << (hash.empty() ? "this fleet has no changes yet" : "no change of " + hash + " is known")
                   << "\n";
-        return refused;
+        return ExitCode::refused;
     }
     hash = found;
     return watch_rollout(*admin, hash, version);

@@ -3,7 +3,6 @@
 #include "proxy/cli/status_text.h"
 #include "proxy/cli/target.h"
 #include "proxy/cli/watch.h"
-#include "proxy/process/process.h"
 
 #include <iostream>
 
@@ -11,31 +10,25 @@ namespace weir::proxy::cli {
 
 namespace json = boost::json;
 
-namespace {
-
-constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int>(ExitCode::refused);
-
-} // namespace
-
-int change_backend(const Target& target, const std::string& backend, const std::string& query) {
+ExitCode change_backend(const Target& target, const std::string& backend, const std::string& query) {
     const auto answer = call(target, AdminMethod::post, "/api/v1/backends/" + backend + "?" + query);
-    if (!answer) return refused;
+    if (!answer) return ExitCode::refused;
     const auto& now = answer->as_object();
     std::cout << backend << ": " << text_of(now.at("state")) << ", weight " << now.at("weight");
     if (const auto* file = now.if_contains("file"); file && now.if_contains("override"))
         std::cout << " (the file has " << text_of(file->at("state")) << ", weight " << file->at("weight")
                   << "; weir clear " << backend << " restores that)";
     std::cout << "\n";
-    return done;
+    return ExitCode::done;
 }
 
-int status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval) {
+ExitCode status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval) {
     constexpr const char* path = "/api/v1/status";
     if (interval) return watch(target, path, output, *interval, status_text);
     const auto answer = call(target, AdminMethod::get, path);
-    if (!answer) return refused;
+    if (!answer) return ExitCode::refused;
     std::cout << (output == Output::json ? json::serialize(*answer) + "\n" : status_text(answer->as_object()));
-    return done;
+    return ExitCode::done;
 }
 
 } // namespace weir::proxy::cli

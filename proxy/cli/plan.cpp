@@ -3,11 +3,11 @@
 #include "proxy/admin/reload_status.h"
 #include "proxy/admin/status.h"
 #include "proxy/cli/commands.h"
+#include "proxy/cli/config_errors.h"
 #include "proxy/cli/json_text.h"
 #include "proxy/cli/plan_overrides.h"
 #include "proxy/cli/plan_text.h"
 #include "proxy/cli/target.h"
-#include "proxy/process/process.h"
 
 #include <filesystem>
 #include <iostream>
@@ -18,10 +18,9 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr int done = static_cast<int>(ExitCode::done), refused = static_cast<int>(ExitCode::refused);
 constexpr std::chrono::seconds plan_timeout{30}; // resolving host names may take long
 
-int print_plan(const json::object& plan, Output output) {
+ExitCode print_plan(const json::object& plan, Output output) {
     const bool is_refused = plan.at("verdict") == "refused";
     if (output == Output::json) {
         std::cout << json::serialize(plan) << "\n";
@@ -29,7 +28,7 @@ int print_plan(const json::object& plan, Output output) {
         for (const auto& error : plan.at("errors").as_array()) std::cerr << text_of(error) << "\n";
         std::cout << plan_text(plan);
     }
-    return is_refused ? refused : done;
+    return is_refused ? ExitCode::refused : ExitCode::done;
 }
 
 // Builds a response like that of /api/v1/plan from this command's own environment.
@@ -43,15 +42,11 @@ json::object compare(const conf::Loaded& loaded, const conf::Description& before
     return out;
 }
 
-bool print_errors(const conf::Loaded& loaded) {
-    for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
-    return !loaded.ok();
-}
-
 // No process runs: shows what a start would change compared with the last good configuration.
-int plan_without_process(const std::string& path, const std::string& problem, Output output) {
+ExitCode plan_without_process(const std::string& path, const std::string& problem, Output output) {
     const auto loaded = conf::load(path);
-    if (print_errors(loaded)) return refused;
+    print_errors(loaded);
+    if (!loaded.ok()) return ExitCode::refused;
     const auto kept = conf::LastGoodStore(loaded.config.process.state_dir, path).read();
     const auto last = kept ? conf::load_sources(kept->files) : conf::Loaded();
     const bool has_last = kept && last.ok();
@@ -66,12 +61,13 @@ int plan_without_process(const std::string& path, const std::string& problem, Ou
 }
 
 // An older process has no /api/v1/plan: compares its running configuration with the file here.
-int plan_beside_process(const Admin& admin, const std::string& path, Output output) {
+ExitCode plan_beside_process(const Admin& admin, const std::string& path, Output output) {
     const auto loaded = conf::load(path);
-    if (print_errors(loaded)) return refused;
+    print_errors(loaded);
+    if (!loaded.ok()) return ExitCode::refused;
     const auto runtime = call(admin, AdminMethod::get, "/api/v1/config");
     const auto status = runtime ? call(admin, AdminMethod::get, "/api/v1/status") : std::nullopt;
-    if (!status) return refused;
+    if (!status) return ExitCode::refused;
     auto plan = compare(loaded, admin::description_from_json(runtime->as_array()));
     if (plan.at("needs_restart").as_bool()) plan["verdict"] = "refused";
     plan["overrides"] = admin::to_json(plan_overrides(*status, loaded.config));
@@ -81,7 +77,7 @@ int plan_beside_process(const Admin& admin, const std::string& path, Output outp
 
 } // namespace
 
-int plan(const Target& target, Output output) {
+ExitCode plan(const Target& target, Output output) {
     std::error_code ignored;
     const auto& given = config_path(target);
     const auto path = std::filesystem::absolute(given, ignored).lexically_normal().string();
@@ -89,10 +85,10 @@ int plan(const Target& target, Output output) {
     const auto loaded = conf::load(path);
     if (loaded.sources.empty()) {
         print_errors(loaded);
-        return refused;
+        return ExitCode::refused;
     }
     auto admin = find_admin(target);
-    if (!admin) return refused;
+    if (!admin) return ExitCode::refused;
     admin->timeout = target.timeout.value_or(plan_timeout);
     const auto answer = admin->call(AdminMethod::post, "/api/v1/plan", conf::to_text({loaded.hash, loaded.sources}));
     if (answer.listening == Listening::no) return plan_without_process(given, answer.error, output);
@@ -103,7 +99,7 @@ int plan(const Target& target, Output output) {
         body.as_object().contains("verdict"))
         return print_plan(body.as_object(), output);
     std::cerr << "weir: " << reason_of(answer, admin->endpoint) << "\n";
-    return refused;
+    return ExitCode::refused;
 }
 
 } // namespace weir::proxy::cli

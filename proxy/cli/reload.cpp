@@ -2,7 +2,6 @@
 #include "proxy/cli/commands.h"
 #include "proxy/cli/json_text.h"
 #include "proxy/cli/target.h"
-#include "proxy/process/process.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -18,7 +17,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr auto glance = std::chrono::milliseconds(250);
+constexpr auto progress_interval = std::chrono::milliseconds(250);
 constexpr std::chrono::seconds longest_look{1};  // at the progress: the end of the command waits for it
 constexpr std::chrono::minutes longest_wait{35}; // for a verdict, because the lock and the window may take long
 
@@ -55,7 +54,7 @@ public:
 private:
     void show(const Admin& admin) {
         std::unique_lock lock(mutex_);
-        while (!ended_.wait_for(lock, glance, [this] { return over_; })) {
+        while (!ended_.wait_for(lock, progress_interval, [this] { return over_; })) {
             lock.unlock();
             const auto answer = admin.call(AdminMethod::get, "/api/v1/status");
             if (answer.status == 200)
@@ -87,7 +86,7 @@ void watch_process(Admin& admin) {
     };
 }
 
-int print_report(const json::object& report) {
+ExitCode print_report(const json::object& report) {
     const auto verdict = text_of(report.at("verdict"));
     if (const auto* warnings = report.if_contains("warnings")) // an older weir sends none
         for (const auto& warning : warnings->as_array()) std::cerr << "warning: " << text_of(warning) << "\n";
@@ -97,25 +96,25 @@ int print_report(const json::object& report) {
     std::cout << verdict << " (hash " << text_of(report.at("hash")).substr(0, 12) << ", fence " << report.at("fence")
               << ", " << report.at("took_ms") << " ms)\n";
     const bool well = verdict == "applied" || verdict == "unchanged";
-    return static_cast<int>(well ? ExitCode::done : ExitCode::refused);
+    return well ? ExitCode::done : ExitCode::refused;
 }
 
 } // namespace
 
-int reload(const Target& target, WaitFor wait, Force force) {
+ExitCode reload(const Target& target, WaitFor wait, Force force) {
     std::string path = "/api/v1/reload?";
     if (wait == WaitFor::verdict) path += "wait=1&";
     if (force == Force::yes) path += "force=1&";
     path.pop_back();
     auto admin = find_admin(target);
-    if (!admin) return static_cast<int>(ExitCode::refused);
+    if (!admin) return ExitCode::refused;
     std::optional<Progress> progress;
     if (wait == WaitFor::verdict) {
         if (!target.timeout) {
             // The health check finds a stopped process at once; a live one may take long for its verdict.
             if (const auto alive = admin->call(AdminMethod::get, "/healthz"); !alive.error.empty()) {
                 std::cerr << "weir: " << alive.error << "\n";
-                return static_cast<int>(ExitCode::refused);
+                return ExitCode::refused;
             }
         }
         if (::isatty(STDERR_FILENO)) progress.emplace(*admin);
@@ -124,21 +123,21 @@ int reload(const Target& target, WaitFor wait, Force force) {
     }
     const auto report = call(*admin, AdminMethod::post, path);
     progress.reset();
-    if (!report) return static_cast<int>(ExitCode::refused);
+    if (!report) return ExitCode::refused;
     if (wait == WaitFor::verdict) return print_report(report->as_object());
     std::cout << "reload requested\n";
-    return static_cast<int>(ExitCode::done);
+    return ExitCode::done;
 }
 
-int abort_reload(const Target& target) {
+ExitCode abort_reload(const Target& target) {
     auto admin = find_admin(target);
-    if (!admin) return static_cast<int>(ExitCode::refused);
+    if (!admin) return ExitCode::refused;
     const auto report = call(*admin, AdminMethod::post, "/api/v1/reload/abort");
-    if (!report) return static_cast<int>(ExitCode::refused);
+    if (!report) return ExitCode::refused;
     const auto verdict = text_of(report->at("verdict"));
     for (const auto& error : report->at("errors").as_array()) std::cout << text_of(error) << "\n";
     std::cout << verdict << " (hash " << text_of(report->at("hash")).substr(0, 12) << ")\n";
-    return static_cast<int>(verdict == "rolled_back" ? ExitCode::done : ExitCode::refused);
+    return verdict == "rolled_back" ? ExitCode::done : ExitCode::refused;
 }
 
 } // namespace weir::proxy::cli

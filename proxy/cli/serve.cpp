@@ -5,6 +5,7 @@
 #include "conf/store/denylist.h"
 #include "conf/store/last_good.h"
 #include "proxy/cli/commands.h"
+#include "proxy/cli/config_errors.h"
 #include "proxy/fleet/pushed_version.h"
 #include "proxy/fleet/startup_query.h"
 #include "proxy/process/process.h"
@@ -21,8 +22,8 @@
 namespace weir::proxy::cli {
 namespace {
 
-void print_errors(const conf::Loaded& loaded) {
-    for (const auto& error : loaded.errors) std::cerr << error.text() << "\n";
+void print_errors_and_count(const conf::Loaded& loaded) {
+    print_errors(loaded);
     std::cerr << "weir: " << loaded.errors.size() << (loaded.errors.size() == 1 ? " error\n" : " errors\n");
 }
 
@@ -64,7 +65,7 @@ std::optional<conf::Loaded> load_last_good(const std::string& path, const std::s
     auto good = conf::load_sources(kept->files);
     if (!good.ok()) {
         std::cerr << "weir: the last good configuration is invalid, too:\n";
-        print_errors(good);
+        print_errors_and_count(good);
         return std::nullopt;
     }
     std::cerr << "weir: WARNING: the file is invalid; starting with the last good configuration (hash "
@@ -89,7 +90,7 @@ public:
     }
 
     std::optional<conf::Loaded> make() {
-        if (!file_.ok()) print_errors(file_);
+        if (!file_.ok()) print_errors_and_count(file_);
         if (!asked_.problem.empty())
             std::cerr << "weir: WARNING: cannot ask the fleet about this configuration: " << asked_.problem << "\n";
         if (file_.ok() && file_.config.reload.source == conf::ConfigSource::fleet)
@@ -145,7 +146,7 @@ private:
     static std::optional<conf::Loaded> read(const conf::LastGood& bundle) {
         auto loaded = conf::load_sources(bundle.files);
         if (loaded.ok()) return loaded;
-        print_errors(loaded);
+        print_errors_and_count(loaded);
         return std::nullopt;
     }
 
@@ -158,36 +159,36 @@ private:
 
 } // namespace
 
-int run(const Start& start) {
+ExitCode run(const Start& start) {
     auto loaded = Choice(start).make();
-    if (!loaded) return static_cast<int>(ExitCode::refused);
-    if (!has_state_dir(loaded->config.process.state_dir)) return static_cast<int>(ExitCode::refused);
+    if (!loaded) return ExitCode::refused;
+    if (!has_state_dir(loaded->config.process.state_dir)) return ExitCode::refused;
     block_signals(); // threads leave signals to the main thread
     Process process(start.config, std::move(*loaded));
     return static_cast<int>(process.run());
 }
 
-int check(const std::string& config) {
+ExitCode check(const std::string& config) {
     auto loaded = conf::load(config);
     if (loaded.ok())
         for (const auto& problem : conf::check_token_files(loaded.config))
             loaded.errors.push_back(loaded.place(problem));
     if (!loaded.ok()) {
-        print_errors(loaded);
-        return static_cast<int>(ExitCode::refused);
+        print_errors_and_count(loaded);
+        return ExitCode::refused;
     }
     std::size_t backends = 0;
     for (const auto& pool : loaded.config.pools) backends += pool.backends.size();
     std::cout << config << ": ok (" << loaded.config.listeners.size() << " listeners, " << loaded.config.routes.size()
               << " routes, " << loaded.config.pools.size() << " pools, " << backends << " backends; hash "
               << loaded.hash.substr(0, 12) << ")\n";
-    return static_cast<int>(ExitCode::done);
+    return ExitCode::done;
 }
 
-int schema() {
+ExitCode schema() {
     print_indented(std::cout, boost::json::parse(conf::schema()));
     std::cout << "\n";
-    return static_cast<int>(ExitCode::done);
+    return ExitCode::done;
 }
 
 } // namespace weir::proxy::cli

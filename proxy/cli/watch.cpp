@@ -1,9 +1,10 @@
 #include "proxy/cli/watch.h"
 
 #include "base/iso_time.h"
+#include "base/result.h"
 #include "conf/model/units.h"
 #include "proxy/cli/json_text.h"
-#include "proxy/process/process.h"
+#include "proxy/process/exit_code.h"
 
 #include <csignal>
 #include <iostream>
@@ -20,28 +21,22 @@ namespace {
 
 constexpr const char* clear_screen = "\033[H\033[2J";
 
-// The response to one request, or the error.
-struct Answer {
-    json::value value; // null: no response
-    std::string error;
-};
-
-Answer ask(const Admin& admin, const std::string& path) {
+Result<json::value> ask(const Admin& admin, const std::string& path) {
     const auto response = admin.call(AdminMethod::get, path);
     if (response.error.empty() && response.status == 200) {
         boost::system::error_code bad;
         auto value = json::parse(response.body, bad);
-        if (!bad && value.is_object()) return {std::move(value), ""};
+        if (!bad && value.is_object()) return value;
     }
-    return {nullptr, reason_of(response, admin.endpoint)};
+    return Error(reason_of(response, admin.endpoint));
 }
 
 } // namespace
 
-int watch(const Target& target, const std::string& path, Output output, std::chrono::milliseconds interval,
+ExitCode watch(const Target& target, const std::string& path, Output output, std::chrono::milliseconds interval,
           const std::function<std::string(const json::object&)>& to_text) {
     const auto admin = find_admin(target);
-    if (!admin) return static_cast<int>(ExitCode::refused);
+    if (!admin) return ExitCode::refused;
     std::signal(SIGINT, [](int) { ::_exit(static_cast<int>(ExitCode::done)); });
     const bool redraws = output == Output::text && ::isatty(STDOUT_FILENO);
     const auto pace = "every " + conf::format(std::chrono::duration_cast<conf::Duration>(interval));
@@ -50,20 +45,20 @@ int watch(const Target& target, const std::string& path, Output output, std::chr
         const auto answer = ask(*admin, path);
         const auto now = to_iso(system_clock::now());
         if (output == Output::json) {
-            if (answer.error.empty()) std::cout << json::serialize(answer.value) << std::endl;
-            else std::cerr << "weir: " << answer.error << "\n";
+            if (answer) std::cout << json::serialize(*answer) << std::endl;
+            else std::cerr << "weir: " << answer.error().message() << "\n";
         } else {
             std::cout << (redraws ? clear_screen : first ? "" : "\n") << now << ", " << pace << "\n";
-            if (answer.error.empty()) std::cout << to_text(answer.value.as_object());
+            if (answer) std::cout << to_text(answer->as_object());
             else
-                std::cout << "weir: " << answer.error << "; trying again"
+                std::cout << "weir: " << answer.error().message() << "; trying again"
                           << (last_answer.empty() ? "" : "; last response at " + last_answer) << "\n";
             std::cout << std::flush;
         }
-        if (answer.error.empty()) last_answer = now;
+        if (answer) last_answer = now;
         std::this_thread::sleep_for(interval);
     }
-    return static_cast<int>(ExitCode::refused);
+    return ExitCode::refused;
 }
 
 } // namespace weir::proxy::cli

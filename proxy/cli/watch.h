@@ -18,7 +18,7 @@ namespace weir::proxy::cli {
 // terminal each text replaces the one before; elsewhere the texts follow each other, each with its time. JSON is one
 // document per line. It retries if the process does not answer, because it may be starting. Returns only if no request
 // can be made or the output fails.
-int watch(const Target& target, const std::string& path, Output output, std::chrono::milliseconds interval,
+ExitCode watch(const Target& target, const std::string& path, Output output, std::chrono::milliseconds interval,
           const std::function<std::string(const boost::json::object&)>& to_text);
 
 } // namespace weir::proxy::cli

@@ -3,11 +3,10 @@
 #include "lock/fleet/fleet_drift.h"
 #include "proxy/fleet/lock_factory.h"
 #include "proxy/log/logger.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <ctime>
@@ -170,7 +169,7 @@ asio::awaitable<void> FleetAgent::live(std::shared_ptr<State> state, std::uint64
         const auto share = std::uniform_real_distribution<double>(0.5, 1)(state->random);
         const auto pause = std::chrono::duration_cast<milliseconds>(pace * share);
         state->timer.expires_after(state->contact.reachable ? pause : std::min(pause, milliseconds(2000)));
-        co_await state->timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await state->timer.async_wait(use_nothrow_awaitable);
     }
 }
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t longest_text = 256; // of one text from outside in a line
 
 // Clients cause these all the time, so they are logged only at level debug.
-spdlog::level::level_enum level_of(FailureReason reason) {
+spdlog::level::level_enum level_of_failure(FailureReason reason) {
     switch (reason) {
     case FailureReason::client_closed:
     case FailureReason::client_timeout:
@@ -86,7 +86,7 @@ std::string describe_failure(const Failure& failure) {
 }
 
 void FailureLog::write(const AccessRecord& r, std::chrono::steady_clock::time_point now) {
-    const auto level = level_of(r.failure.reason);
+    const auto level = level_of_failure(r.failure.reason);
     if (!spdlog::should_log(level)) return;
     auto& limit = limits_[static_cast<std::size_t>(r.failure.reason)];
     if (!limit.allow(now)) return;

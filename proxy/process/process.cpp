@@ -4,11 +4,10 @@
 #include "base/version.h"
 #include "proxy/log/logger.h"
 #include "proxy/process/systemd_notify.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <csignal>
@@ -24,7 +23,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr auto time_to_end = std::chrono::seconds(10); // after the last connection, to release locks and write files
 constexpr int most_upgrade_tries = 3;                  // while the configuration keeps changing
 constexpr std::string_view container_ends =
@@ -175,7 +173,7 @@ Result<void> Process::open_admin(const conf::Admin& admin, HotRestartState& hand
 
 asio::awaitable<void> Process::handle_signals() {
     for (;;) {
-        const auto [error, number] = co_await signals_.async_wait(token);
+        const auto [error, number] = co_await signals_.async_wait(use_nothrow_awaitable);
         if (error) co_return;
         switch (number) {
         case SIGHUP: reloader_.request(ReloadTrigger::signal); break;
@@ -266,7 +264,7 @@ asio::awaitable<Result<void>> Process::start_successor() {
     asio::steady_timer pause(control_);
     while (reloader_.in_progress()) { // the new process must find a stable configuration
         pause.expires_after(std::chrono::milliseconds(20));
-        co_await pause.async_wait(token);
+        co_await pause.async_wait(use_nothrow_awaitable);
     }
     if (stopping_) co_return Error("weir is stopping");
     if (api_) api_->set_upgrading(true); // not earlier, because a reload may take long
@@ -320,7 +318,7 @@ asio::awaitable<void> Process::finish() {
     const auto& fleet = changer_.fleet();
     for (int i = 0; i < 100 && (reloader_.in_progress() || !fleet.has_left()); ++i) {
         pause.expires_after(std::chrono::milliseconds(20));
-        co_await pause.async_wait(token);
+        co_await pause.async_wait(use_nothrow_awaitable);
     }
     control_.stop();
 }

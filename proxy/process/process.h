@@ -8,6 +8,7 @@
 #include "conf/read/load.h"
 #include "conf/read/token_file.h"
 #include "proxy/admin/server.h"
+#include "proxy/process/exit_code.h"
 #include "proxy/process/watchdog.h"
 #include "proxy/reload/config_watch.h"
 #include "proxy/reload/reloader.h"
@@ -22,8 +23,6 @@
 #include <string>
 
 namespace weir::proxy {
-
-enum class ExitCode { done = 0, refused = 1, usage = 2, cut_off = 3 };
 
 class Process {
 public:

@@ -2,10 +2,9 @@
 
 #include "proxy/log/logger.h"
 #include "proxy/process/systemd_notify.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <cstdlib>
 
@@ -36,7 +35,7 @@ asio::awaitable<void> Watchdog::report() {
         if (!runtime_) break;
         notify_systemd("WATCHDOG=1");
         timer_.expires_after(*timeout_ / 3); // systemd recommends two reports per period
-        co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await timer_.async_wait(use_nothrow_awaitable);
     }
 }
 

@@ -1,11 +1,10 @@
 #include "proxy/reload/canary.h"
 
 #include "proxy/log/logger.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 namespace weir::proxy {
@@ -21,7 +20,7 @@ asio::awaitable<void> Canary::keep_history() {
     asio::steady_timer timer(control_);
     while (!closed_) {
         timer.expires_after(ErrorRateBaseline::step);
-        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await timer.async_wait(use_nothrow_awaitable);
         if (runtime_.snapshot()) history_.add(take_sample(runtime_), count_listeners(runtime_));
     }
 }

@@ -1,7 +1,6 @@
 #include "proxy/reload/canary_window.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 
@@ -11,7 +10,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto glance = std::chrono::milliseconds(50);
+constexpr auto sample_interval = std::chrono::milliseconds(50);
 
 } // namespace
 
@@ -79,8 +78,8 @@ asio::awaitable<std::optional<std::string>> CanaryWindow::watch(conf::Rollback r
     end_ = std::chrono::steady_clock::now() + rules.window;
     std::optional<std::string> worse;
     while (!worse && !interrupted() && std::chrono::steady_clock::now() < *end_) {
-        timer_.expires_at(std::min(*end_, std::chrono::steady_clock::now() + glance));
-        co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        timer_.expires_at(std::min(*end_, std::chrono::steady_clock::now() + sample_interval));
+        co_await timer_.async_wait(use_nothrow_awaitable);
         worse = find_regression(rules, before_, take_sample(runtime_));
         if (!worse) worse = find_refusals(rules, before_, count_listeners(runtime_));
     }

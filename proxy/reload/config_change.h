@@ -16,6 +16,7 @@
 #include "proxy/fleet/reload_lock.h"
 #include "proxy/reload/canary.h"
 #include "proxy/reload/config_reader.h"
+#include "proxy/reload/force.h"
 #include "proxy/reload/reload_preview.h"
 #include "proxy/reload/state_store.h"
 #include "proxy/runtime/runtime.h"
@@ -27,9 +28,6 @@
 #include <string>
 
 namespace weir::proxy {
-
-// Whether an operator forces a change: to a configuration on the denylist, or away from a lock whose servers are gone.
-enum class Force { no, yes };
 
 enum class LockUse { none, waiting, held };
 

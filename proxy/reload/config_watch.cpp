@@ -1,10 +1,9 @@
 #include "proxy/reload/config_watch.h"
 
 #include "proxy/log/logger.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -15,7 +14,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr auto refresh_interval = std::chrono::seconds(1);
 
 } // namespace
@@ -55,7 +53,7 @@ void ConfigWatch::stop() {
 
 asio::awaitable<void> ConfigWatch::follow() {
     while (descriptor_.is_open() && !stopped_) {
-        const auto [error] = co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, token);
+        const auto [error] = co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, use_nothrow_awaitable);
         if (error) co_return;
         // Changes to unrelated files, such as logs or temporary copies, are ignored.
         if (files_.read_events() == conf::Watched::changed) settle(files_.has_writer() ? Writer::open : Writer::closed);
@@ -66,7 +64,7 @@ asio::awaitable<void> ConfigWatch::follow() {
 asio::awaitable<void> ConfigWatch::refresh() {
     while (!stopped_) {
         timer_.expires_after(refresh_interval);
-        co_await timer_.async_wait(token);
+        co_await timer_.async_wait(use_nothrow_awaitable);
         const auto mode = files_.mode();
         const auto seen = files_.refresh();
         if (files_.mode() != mode) adopt_descriptor();

@@ -7,7 +7,7 @@
 // Lifetime: calls `retry` until `stop`.
 #pragma once
 
-#include "proxy/reload/config_change.h"
+#include "proxy/reload/force.h"
 #include "proxy/reload/reload_report.h"
 
 #include <boost/asio/io_context.hpp>

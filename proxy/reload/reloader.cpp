@@ -1,10 +1,9 @@
 #include "proxy/reload/reloader.h"
 
 #include "proxy/log/logger.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -16,9 +15,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr auto never = asio::steady_timer::time_point::max();
-constexpr auto glance = std::chrono::milliseconds(50);
+constexpr auto abort_poll_interval = std::chrono::milliseconds(50);
 
 void write_to_log(const ReloadReport& report) {
     const auto hash = report.hash.substr(0, 12);
@@ -91,14 +89,14 @@ void Reloader::ask(ReloadTrigger trigger, Force force, bool only_if_changed, boo
 asio::awaitable<ReloadReport> Reloader::request_and_wait(ReloadTrigger trigger, Force force) {
     request(trigger, force);
     const auto mine = asked_;
-    while (answered_ < mine) co_await finished_.async_wait(token);
+    while (answered_ < mine) co_await finished_.async_wait(use_nothrow_awaitable);
     co_return last_;
 }
 
 asio::awaitable<std::optional<ReloadReport>> Reloader::abort() {
     if (!running_now_ || !changer_.abort()) co_return std::nullopt;
     const auto mine = answering_;
-    while (answered_ < mine) co_await finished_.async_wait(token);
+    while (answered_ < mine) co_await finished_.async_wait(use_nothrow_awaitable);
     co_return last_;
 }
 
@@ -114,7 +112,7 @@ asio::awaitable<void> Reloader::look_at_files() {
 }
 
 asio::awaitable<Result<void>> Reloader::settle_files() {
-    while (running_now_) co_await finished_.async_wait(token);
+    while (running_now_) co_await finished_.async_wait(use_nothrow_awaitable);
     const auto loaded = co_await changer_.peek();
     if (loaded.ok() && loaded.hash == changer_.hash_in_force()) co_return Result<void>();
     if (changer_.takes_from_fleet() && loaded.hash.empty()) co_return Result<void>(); // the new process decides
@@ -137,8 +135,8 @@ asio::awaitable<void> Reloader::look_for_newer() {
             looked = asked_;
             co_await changer_.end_window_if_newer(request_.force);
         }
-        pause.expires_after(glance);
-        co_await pause.async_wait(token);
+        pause.expires_after(abort_poll_interval);
+        co_await pause.async_wait(use_nothrow_awaitable);
     }
     looking_ = false;
 }
@@ -146,7 +144,7 @@ asio::awaitable<void> Reloader::look_for_newer() {
 asio::awaitable<void> Reloader::work() {
     for (;;) {
         if (asked_ == answered_ || held_) {
-            co_await wanted_.async_wait(token);
+            co_await wanted_.async_wait(use_nothrow_awaitable);
             continue;
         }
         answering_ = asked_;

@@ -1,12 +1,11 @@
 #include "proxy/runtime/host_resolver.h"
 
 #include "base/signal_mask.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -175,7 +174,7 @@ asio::awaitable<std::shared_ptr<Answers>> look_up_all(const Uses& names, const s
     const auto end = Clock::now() + timeout;
     while (!std::all_of(names.begin(), names.end(), is_known) && Clock::now() < end) {
         answers->come.expires_at(end);
-        co_await answers->come.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await answers->come.async_wait(use_nothrow_awaitable);
     }
     co_return answers;
 }

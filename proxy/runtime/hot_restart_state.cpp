@@ -1,9 +1,8 @@
 #include "proxy/runtime/hot_restart_state.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <cerrno>
 #include <cstdlib>
@@ -185,7 +184,7 @@ asio::awaitable<TakeoverDecision> HotRestartChannel::wait_for_decision(asio::io_
     asio::posix::stream_descriptor channel(control, std::exchange(descriptor_, -1));
     char answer[16];
     const auto [error, size] =
-        co_await channel.async_read_some(asio::buffer(answer), asio::as_tuple(asio::use_awaitable));
+        co_await channel.async_read_some(asio::buffer(answer), use_nothrow_awaitable);
     const bool refused = !error && std::string_view(answer, size) == "no";
     descriptor_ = channel.release();
     co_return refused ? TakeoverDecision::no : TakeoverDecision::go;

@@ -1,9 +1,8 @@
 #include "proxy/runtime/worker_group.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace weir::proxy {
 
@@ -49,14 +48,14 @@ asio::awaitable<void> WorkerGroup::adopt(SnapshotPtr snapshot, const ListenSocke
                 own.push_back({fd, listener->config.name});
         workers_[i]->adopt(snapshot, std::move(own), Countdown::arrival(countdown));
     }
-    co_await all->async_wait(asio::as_tuple(asio::use_awaitable));
+    co_await all->async_wait(use_nothrow_awaitable);
 }
 
 asio::awaitable<void> WorkerGroup::wait_for_all() {
     auto all = std::make_shared<asio::steady_timer>(control_, asio::steady_timer::time_point::max());
     const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), [all] { all->cancel(); });
     for (auto& worker : workers_) worker->run(Countdown::arrival(countdown));
-    co_await all->async_wait(asio::as_tuple(asio::use_awaitable));
+    co_await all->async_wait(use_nothrow_awaitable);
 }
 
 void WorkerGroup::close_idle_to(const balancer::BackendPtr& backend) {

@@ -3,12 +3,11 @@
 #include "base/deadline.h"
 #include "base/spawn.h"
 #include "base/unique_fd.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
 #include <cstring>
@@ -28,7 +27,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr auto start_time = std::chrono::seconds(60);  // for the new process to serve
 constexpr auto own_end_time = std::chrono::seconds(1); // for a failed process to exit on its own
 constexpr auto end_time = std::chrono::seconds(5);     // after which it is killed
@@ -61,7 +59,7 @@ asio::awaitable<Result<void>> Upgrade::converse(const HotRestartState& handover)
     for (const auto& message : to_messages(handover)) {
         int error = send_message(channel_.native_handle(), message);
         while (error == EAGAIN) {
-            const auto [closed] = co_await channel_.async_wait(asio::posix::stream_descriptor::wait_write, token);
+            const auto [closed] = co_await channel_.async_wait(asio::posix::stream_descriptor::wait_write, use_nothrow_awaitable);
             if (closed) co_return Error("it was not ready in time");
             error = send_message(channel_.native_handle(), message);
         }
@@ -69,7 +67,7 @@ asio::awaitable<Result<void>> Upgrade::converse(const HotRestartState& handover)
     }
     for (;;) {
         char bytes[256];
-        const auto [error, size] = co_await channel_.async_read_some(asio::buffer(bytes), token);
+        const auto [error, size] = co_await channel_.async_read_some(asio::buffer(bytes), use_nothrow_awaitable);
         const std::string_view answer(bytes, size);
         if (error == asio::error::operation_aborted) co_return Error("it was not ready in time");
         if (error) co_return Error("it exited before it was ready");
@@ -88,7 +86,7 @@ asio::awaitable<std::string> Upgrade::end_process() {
         const auto passed = std::chrono::steady_clock::now() - begin;
         if (passed > own_end_time) ::kill(process_, passed > end_time ? SIGKILL : SIGTERM);
         pause.expires_after(std::chrono::milliseconds(50));
-        co_await pause.async_wait(token);
+        co_await pause.async_wait(use_nothrow_awaitable);
     }
     if (WIFEXITED(status)) co_return "exit status " + std::to_string(WEXITSTATUS(status));
     co_return "killed by signal " + std::to_string(WTERMSIG(status));
@@ -120,7 +118,7 @@ asio::awaitable<Result<void>> Upgrade::confirm() {
     sent_go_ = true;
     send_message(channel_.native_handle(), {"go"});
     char nothing[16];
-    co_await channel_.async_read_some(asio::buffer(nothing), token);
+    co_await channel_.async_read_some(asio::buffer(nothing), use_nothrow_awaitable);
     if (::waitpid(process_, nullptr, WNOHANG) == process_) co_return Error("it exited during the takeover");
     co_return Result<void>();
 }

@@ -3,13 +3,12 @@
 #include "proxy/cli/agents/beat_check.h"
 #include "proxy/cli/agents/beat_sender.h"
 #include "proxy/log/logger.h"
-#include "proxy/process/process.h"
+#include "proxy/process/exit_code.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
 #include <iostream>
@@ -21,15 +20,13 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
-
 asio::awaitable<void> beat_for_ever(asio::io_context& context, BeatSender& sender, BeatCheck& check,
-                                    const BeatOptions& options, int& code) {
+                                    const BeatOptions& options, ExitCode& code) {
     asio::steady_timer timer(context);
     std::string last = "not yet";
     for (auto next = std::chrono::steady_clock::now();; next += options.interval) {
         timer.expires_at(next = std::max(next, std::chrono::steady_clock::now()));
-        co_await timer.async_wait(token);
+        co_await timer.async_wait(use_nothrow_awaitable);
         const bool well = co_await check.run(options.interval);
         Result<void> taken = Error("the check fails: no heartbeats are sent");
         if (well) taken = co_await sender.send(options.interval);
@@ -37,7 +34,7 @@ asio::awaitable<void> beat_for_ever(asio::io_context& context, BeatSender& sende
         if (state != last) std::cerr << "beat: " << sender.to() << ": " << state << std::endl;
         last = state;
         if (options.once) {
-            code = static_cast<int>(taken ? ExitCode::done : ExitCode::refused);
+            code = taken ? ExitCode::done : ExitCode::refused;
             co_return context.stop();
         }
     }
@@ -45,21 +42,21 @@ asio::awaitable<void> beat_for_ever(asio::io_context& context, BeatSender& sende
 
 } // namespace
 
-int beat(const BeatOptions& options) {
+ExitCode beat(const BeatOptions& options) {
     const auto secret = conf::read_token(options.token_file);
     if (!secret) {
         std::cerr << "weir: --token-file: " << secret.error().message() << "\n";
-        return static_cast<int>(ExitCode::refused);
+        return ExitCode::refused;
     }
     asio::io_context context(1);
     std::vector<std::unique_ptr<BeatSender>> senders;
     std::vector<std::unique_ptr<BeatCheck>> checks;
-    int code = static_cast<int>(ExitCode::done);
+    auto code = ExitCode::done;
     for (const auto& to : options.to) {
         auto endpoint = Endpoint::parse(to);
         if (!endpoint) {
             std::cerr << "weir: --to " << conf::redact(to, {}) << ": " << endpoint.error().message() << "\n";
-            return static_cast<int>(ExitCode::usage);
+            return ExitCode::usage;
         }
         senders.push_back(std::make_unique<BeatSender>(context, *std::move(endpoint), options, *secret));
         checks.push_back(std::make_unique<BeatCheck>(context, options.check));

@@ -1,9 +1,8 @@
 #include "proxy/cli/agents/beat_check.h"
 
 #include "base/spawn.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
 
@@ -27,7 +26,7 @@ asio::awaitable<bool> BeatCheck::run(std::chrono::milliseconds time) {
             co_return false;
         }
         timer_.expires_after(std::chrono::milliseconds(5));
-        co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await timer_.async_wait(use_nothrow_awaitable);
     }
     co_return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

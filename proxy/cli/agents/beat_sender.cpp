@@ -1,8 +1,8 @@
 #include "proxy/cli/agents/beat_sender.h"
 
 #include "base/deadline.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/read.hpp>
@@ -17,8 +17,6 @@ namespace http = boost::beast::http;
 namespace json = boost::json;
 
 namespace {
-
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::chrono::seconds lookup_time{5};
 
@@ -48,10 +46,10 @@ asio::awaitable<Result<void>> BeatSender::send_once() {
     request.set(http::field::host, endpoint_.host_field());
     request.body() = make_body();
     request.prepare_payload();
-    const auto [unsent, _] = co_await http::async_write(socket_, request, token);
+    const auto [unsent, _] = co_await http::async_write(socket_, request, use_nothrow_awaitable);
     if (unsent) co_return fail("cannot send: " + unsent.message());
     http::response<http::string_body> response;
-    const auto [unread, __] = co_await http::async_read(socket_, buffer_, response, token);
+    const auto [unread, __] = co_await http::async_read(socket_, buffer_, response, use_nothrow_awaitable);
     if (unread) co_return fail("no answer: " + unread.message());
     boost::system::error_code ignored;
     if (!response.keep_alive()) socket_.close(ignored);
@@ -64,7 +62,7 @@ asio::awaitable<Result<void>> BeatSender::connect() {
     if (!endpoints) co_return endpoints.error();
     boost::system::error_code error, ignored;
     for (const auto& endpoint : *endpoints) {
-        std::tie(error) = co_await socket_.async_connect(endpoint, token);
+        std::tie(error) = co_await socket_.async_connect(endpoint, use_nothrow_awaitable);
         if (!error) co_return Result<void>();
         socket_.close(ignored);
     }

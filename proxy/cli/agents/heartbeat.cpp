@@ -1,15 +1,13 @@
 #include "base/deadline.h"
 #include "conf/model/address.h"
 #include "proxy/cli/commands.h"
-#include "proxy/process/process.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include <array>
@@ -23,7 +21,6 @@ using Tcp = asio::ip::tcp;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr auto idle_timeout = std::chrono::minutes(5);
 constexpr int most_askers = 256;
 
@@ -35,7 +32,7 @@ asio::awaitable<void> answer(Tcp::socket socket, std::shared_ptr<int> askers) {
     std::string got;
     std::array<char, 64> bytes;
     for (bool good = true; good;) {
-        const auto [error, size] = co_await socket.async_read_some(asio::buffer(bytes), token);
+        const auto [error, size] = co_await socket.async_read_some(asio::buffer(bytes), use_nothrow_awaitable);
         if (error) break;
         got.append(bytes.data(), size);
         while (good && got.size() >= question.size()) {
@@ -43,7 +40,7 @@ asio::awaitable<void> answer(Tcp::socket socket, std::shared_ptr<int> askers) {
             got.erase(0, question.size());
             while (!got.empty() && (got[0] == '\r' || got[0] == '\n')) got.erase(0, 1);
             if (!good) break;
-            const auto [unsent, _] = co_await asio::async_write(socket, asio::buffer("OK", 2), token);
+            const auto [unsent, _] = co_await asio::async_write(socket, asio::buffer("OK", 2), use_nothrow_awaitable);
             good = !unsent;
             deadline.extend(idle_timeout);
         }
@@ -55,24 +52,24 @@ asio::awaitable<void> listen_for_askers(Tcp::acceptor& acceptor) {
     const auto askers = std::make_shared<int>(0);
     asio::steady_timer pause(acceptor.get_executor());
     for (;;) {
-        auto [error, socket] = co_await acceptor.async_accept(token);
+        auto [error, socket] = co_await acceptor.async_accept(use_nothrow_awaitable);
         if (!acceptor.is_open()) co_return;
         if (!error && *askers < most_askers) {
             asio::co_spawn(acceptor.get_executor(), answer(std::move(socket), askers), asio::detached);
             continue;
         }
         pause.expires_after(std::chrono::milliseconds(10));
-        co_await pause.async_wait(token);
+        co_await pause.async_wait(use_nothrow_awaitable);
     }
 }
 
 } // namespace
 
-int heartbeat(const std::string& listen) {
+ExitCode heartbeat(const std::string& listen) {
     const auto address = conf::Address::parse(listen);
     if (!address) {
         std::cerr << "weir: --listen " << listen << ": " << address.error().message() << "\n";
-        return static_cast<int>(ExitCode::usage);
+        return ExitCode::usage;
     }
     asio::io_context context(1);
     Tcp::acceptor acceptor(context);
@@ -84,14 +81,14 @@ int heartbeat(const std::string& listen) {
     if (!error) acceptor.listen(64, error);
     if (error) {
         std::cerr << "weir: cannot listen on " << listen << ": " << error.message() << "\n";
-        return static_cast<int>(ExitCode::refused);
+        return ExitCode::refused;
     }
     asio::signal_set signals(context, SIGTERM, SIGINT);
     signals.async_wait([&](boost::system::error_code, int) { context.stop(); });
     asio::co_spawn(context, listen_for_askers(acceptor), asio::detached);
     std::cout << "heartbeat: answering on " << listen << std::endl;
     context.run();
-    return static_cast<int>(ExitCode::done);
+    return ExitCode::done;
 }
 
 } // namespace weir::proxy::cli

@@ -3,7 +3,6 @@
 #include "proxy/cli/child.h"
 #include "proxy/cli/commands.h"
 #include "proxy/cli/demo/load.h"
-#include "proxy/process/process.h"
 
 #include <boost/json.hpp>
 
@@ -183,7 +182,7 @@ void Demo::show_addresses() const {
 
 } // namespace
 
-int demo(DemoEnd end) {
+ExitCode demo(DemoEnd end) {
     // Blocked, so that the demo can end its child processes first.
     sigset_t endings;
     sigemptyset(&endings);
@@ -199,7 +198,7 @@ int demo(DemoEnd end) {
         ::sigwait(&endings, &number);
     }
     std::cout << (well ? "all well" : "something failed") << std::endl;
-    return well ? static_cast<int>(ExitCode::done) : static_cast<int>(ExitCode::refused);
+    return well ? ExitCode::done : ExitCode::refused;
 }
 
 } // namespace weir::proxy::cli

@@ -1,13 +1,11 @@
 #include "conf/model/address.h"
 #include "proxy/cli/commands.h"
-#include "proxy/process/process.h"
+#include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -24,14 +22,12 @@ using Tcp = asio::ip::tcp;
 
 namespace {
 
-constexpr auto token = asio::as_tuple(asio::use_awaitable);
-
 asio::awaitable<void> serve(Tcp::socket socket, std::string name) {
     socket.set_option(Tcp::no_delay(true));
     boost::beast::flat_buffer buffer;
     for (bool more = true; more;) {
         http::request<http::string_body> request;
-        const auto [unread, _] = co_await http::async_read(socket, buffer, request, token);
+        const auto [unread, _] = co_await http::async_read(socket, buffer, request, use_nothrow_awaitable);
         if (unread) co_return;
         http::response<http::string_body> response(http::status::ok, request.version());
         response.set(http::field::content_type, "text/plain");
@@ -40,14 +36,14 @@ asio::awaitable<void> serve(Tcp::socket socket, std::string name) {
         response.body() = name + " answers " + std::string(request.target()) + "\n";
         response.prepare_payload();
         more = response.keep_alive();
-        const auto [unsent, __] = co_await http::async_write(socket, response, token);
+        const auto [unsent, __] = co_await http::async_write(socket, response, use_nothrow_awaitable);
         if (unsent) co_return;
     }
 }
 
 asio::awaitable<void> accept(Tcp::acceptor& acceptor, std::string name) {
     for (;;) {
-        auto [error, socket] = co_await acceptor.async_accept(token);
+        auto [error, socket] = co_await acceptor.async_accept(use_nothrow_awaitable);
         if (!acceptor.is_open()) co_return;
         if (!error) asio::co_spawn(acceptor.get_executor(), serve(std::move(socket), name), asio::detached);
     }
@@ -55,11 +51,11 @@ asio::awaitable<void> accept(Tcp::acceptor& acceptor, std::string name) {
 
 } // namespace
 
-int demo_backend(const std::string& name, const std::string& listen) {
+ExitCode demo_backend(const std::string& name, const std::string& listen) {
     const auto address = conf::Address::parse(listen);
     if (!address) {
         std::cerr << "weir: --listen " << listen << ": " << address.error().message() << "\n";
-        return static_cast<int>(ExitCode::usage);
+        return ExitCode::usage;
     }
     asio::io_context context(1);
     Tcp::acceptor acceptor(context, Tcp::endpoint(asio::ip::make_address(address->ip_text()), address->port()));
@@ -67,7 +63,7 @@ int demo_backend(const std::string& name, const std::string& listen) {
     signals.async_wait([&](boost::system::error_code, int) { context.stop(); });
     asio::co_spawn(context, accept(acceptor, name), asio::detached);
     context.run();
-    return static_cast<int>(ExitCode::done);
+    return ExitCode::done;
 }
 
 } // namespace weir::proxy::cli

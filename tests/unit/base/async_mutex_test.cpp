@@ -1,5 +1,6 @@
 #include "base/async_mutex.h"
 #include "tests/catch.h"
+#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -22,7 +23,7 @@ asio::awaitable<void> enter_twice(AsyncMutex& mutex, std::string& order, std::sh
     {
         const auto pass = co_await mutex.enter();
         order += 'a';
-        co_await gate->async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await gate->async_wait(use_nothrow_awaitable);
     }
     co_await enter(mutex, order, 'z');
 }

@@ -1,6 +1,7 @@
 #include "lock/redis/gather.h"
 
 #include "tests/catch.h"
+#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/io_context.hpp>
 
@@ -15,7 +16,7 @@ namespace {
 
 // Answers `value` once `gate` is cancelled.
 Awaitable<Result<int>> answer(std::shared_ptr<asio::steady_timer> gate, int value) {
-    if (gate) co_await gate->async_wait(asio::as_tuple(asio::use_awaitable));
+    if (gate) co_await gate->async_wait(use_nothrow_awaitable);
     co_return value;
 }
 

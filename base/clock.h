@@ -1,0 +1,62 @@
+// The time, as an interface, so that what waits can be tested without waiting.
+//
+// Every io_context has a clock. It is the system's, unless a test installs another one before anything runs there:
+//
+//   ManualClock clock;            // a test's
+//   install_clock(control, clock);
+//
+// Classes of the control plane take an io_context or an executor from outside, and with it the clock: they read
+// `clock_of(context)` and wait with a Timer (timer.h). The data path has a clock of its own (proxy/io/event_loop.h).
+//
+// Thread: any, if the clock is the system's.
+// Lifetime: a clock outlives all timers of the contexts that it is installed in.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/execution_context.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+namespace weir {
+
+enum class WaitEnd { expired, cancelled };
+
+// One timer of a clock, as the clock implements it. Use it through Timer.
+class ClockTimer {
+public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+
+    virtual ~ClockTimer() = default;
+    // Sets the time and cancels what waits for the old one.
+    virtual void expires_at(TimePoint time) = 0;
+    virtual TimePoint expiry() const = 0;
+    virtual void cancel() = 0;
+    virtual boost::asio::awaitable<WaitEnd> wait() = 0;
+    virtual void wait(std::function<void(WaitEnd)> done) = 0;
+};
+
+class Clock {
+public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+    using WallTime = std::chrono::system_clock::time_point;
+
+    virtual ~Clock() = default;
+    // The time to measure durations with. It never goes back.
+    virtual TimePoint now() const = 0;
+    // The date and time. It jumps when the machine's clock is set.
+    virtual WallTime wall_now() const = 0;
+    // The timer never expires until its time is set. What waits resumes on `executor`.
+    virtual std::unique_ptr<ClockTimer> make_timer(const boost::asio::any_io_executor& executor) = 0;
+};
+
+// Returns the clock of what runs on this context.
+Clock& clock_of(boost::asio::execution_context& context);
+Clock& clock_of(const boost::asio::any_io_executor& executor);
+
+// Replaces the clock of a context on which no timer has been made yet.
+void install_clock(boost::asio::execution_context& context, Clock& clock);
+
+} // namespace weir

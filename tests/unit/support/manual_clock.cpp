@@ -1,0 +1,116 @@
+#include "tests/unit/support/manual_clock.h"
+
+#include "base/use_nothrow_awaitable.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <thread>
+
+namespace weir::test {
+
+namespace asio = boost::asio;
+
+class ManualTimer final : public ClockTimer {
+public:
+    ManualTimer(ManualClock& clock, const asio::any_io_executor& executor)
+        : clock_(clock), wake_up_(executor, asio::steady_timer::time_point::max()) {
+        clock_.timers_.push_back(this);
+    }
+    ~ManualTimer() override { std::erase(clock_.timers_, this); }
+
+    void expires_at(TimePoint time) override {
+        cancel();
+        time_ = time;
+    }
+    TimePoint expiry() const override { return time_; }
+    void cancel() override {
+        wake_up_.cancel();
+        end_ = std::make_shared<WaitEnd>(WaitEnd::cancelled);
+        waiting_ = 0;
+    }
+    asio::awaitable<WaitEnd> wait() override {
+        if (time_ <= clock_.now()) {
+            co_await asio::post(wake_up_.get_executor(), asio::use_awaitable);
+            co_return WaitEnd::expired;
+        }
+        ++waiting_;
+        const auto end = end_;
+        co_await wake_up_.async_wait(use_nothrow_awaitable);
+        co_return *end;
+    }
+    void wait(std::function<void(WaitEnd)> done) override {
+        ++waiting_;
+        wake_up_.async_wait([done = std::move(done), end = end_](boost::system::error_code) { done(*end); });
+        if (time_ <= clock_.now()) expire();
+    }
+
+    bool is_waited_for() const { return waiting_ > 0; }
+    void expire() {
+        *end_ = WaitEnd::expired;
+        cancel();
+    }
+
+private:
+    ManualClock& clock_;
+    asio::steady_timer wake_up_; // never expires: only cancelled
+    TimePoint time_ = TimePoint::max();
+    std::shared_ptr<WaitEnd> end_ = std::make_shared<WaitEnd>(WaitEnd::cancelled);
+    std::size_t waiting_ = 0;
+};
+
+ManualClock::ManualClock(asio::io_context& context) : context_(context) { install_clock(context, *this); }
+
+std::unique_ptr<ClockTimer> ManualClock::make_timer(const asio::any_io_executor& executor) {
+    return std::make_unique<ManualTimer>(*this, executor);
+}
+
+void ManualClock::settle() {
+    context_.restart();
+    while (context_.poll() > 0) {}
+}
+
+ManualTimer* ManualClock::next_due(TimePoint end) {
+    ManualTimer* next = nullptr;
+    for (auto* timer : timers_)
+        if (timer->is_waited_for() && timer->expiry() <= end && (!next || timer->expiry() < next->expiry()))
+            next = timer;
+    return next;
+}
+
+void ManualClock::move_to(TimePoint time) {
+    if (time <= now_) return;
+    wall_ += std::chrono::duration_cast<WallTime::duration>(time - now_);
+    now_ = time;
+}
+
+void ManualClock::run_for(TimePoint::duration time) {
+    const auto end = now_ + time;
+    settle();
+    while (auto* timer = next_due(end)) {
+        move_to(timer->expiry());
+        timer->expire();
+        settle();
+    }
+    move_to(end);
+    settle();
+}
+
+bool ManualClock::run_until(const std::function<bool()>& condition) {
+    const auto end = now_ + std::chrono::minutes(1);
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    for (settle(); !condition(); settle()) {
+        if (std::chrono::steady_clock::now() > patience) return false;
+        context_.restart();
+        if (context_.run_one_for(std::chrono::milliseconds(5)) > 0) continue; // of another thread, or a socket
+        auto* timer = next_due(end);
+        if (!timer) continue;
+        move_to(timer->expiry());
+        timer->expire();
+    }
+    return true;
+}
+
+} // namespace weir::test

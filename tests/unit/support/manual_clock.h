@@ -1,0 +1,54 @@
+// A clock that stands still until a test moves it, so that tests of what waits take no time.
+//
+//   boost::asio::io_context control;
+//   ManualClock clock(control);
+//   … start what is tested …
+//   clock.run_for(std::chrono::minutes(5));   // everything that is due within 5 minutes happens, in its order
+//
+// Thread: the io_context's, which only `run_for` and `settle` run.
+// Lifetime: it must outlive all timers of the io_context.
+#pragma once
+
+#include "base/clock.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <vector>
+
+namespace weir::test {
+
+class ManualTimer;
+
+class ManualClock final : public Clock {
+public:
+    explicit ManualClock(boost::asio::io_context& context);
+
+    TimePoint now() const override { return now_; }
+    WallTime wall_now() const override { return wall_; }
+    std::unique_ptr<ClockTimer> make_timer(const boost::asio::any_io_executor& executor) override;
+
+    // Runs what can run now, until everything waits for the clock.
+    void settle();
+    // Lets this much time pass. Timers expire in the order of their times, and what follows from each one happens
+    // before the next one expires.
+    void run_for(TimePoint::duration time);
+    // Lets time pass until the condition holds, a minute at most. Returns whether it holds. What other threads do is
+    // waited for, in real time, as long as nothing is due here.
+    bool run_until(const std::function<bool()>& condition);
+    // Sets the date, as an administrator does: durations do not change.
+    void set_wall(WallTime time) { wall_ = time; }
+
+private:
+    friend class ManualTimer;
+
+    ManualTimer* next_due(TimePoint end);
+    void move_to(TimePoint time);
+
+    boost::asio::io_context& context_;
+    TimePoint now_{std::chrono::hours(1000)};
+    WallTime wall_{std::chrono::sys_days(std::chrono::year(2030) / 1 / 1)};
+    std::vector<ManualTimer*> timers_;
+};
+
+} // namespace weir::test
