@@ -25,6 +25,32 @@ URL_PASSWORDS = {"url-secret-1", "url-secret-2"}
 OF_CLIENTS = {"client-secret-1", "client-secret-2"}
 ALL = {*FROM_ENVIRONMENT.values(), *IN_THE_FILE, *TOKENS.values(), *URL_PASSWORDS, *OF_CLIENTS}
 
+# Mistakes in values that are secret, all in one file: weir reports every error of a file at once.
+WRONG_HEADERS = ', X-Token: "clear-secret-2\\u0001", "X-To ken": clear-secret-2, Cookie: clear-secret-3'
+WRONG_KEYS = """limits: {nonsense: "${NEXT}", header_count: "${NEXT}"}
+timeouts: {connect: "${PLAIN}"}
+retries: {budget: "x${NEXT}"}
+"""
+WRONG_SERVERS = """
+    - {url: "redis://127.0.0.1:1/0", password: [clear-secret-2]}
+    - {url: "redis://127.0.0.1:1/0", password: {a: "${NEXT}"}}
+    - {url: "redis://user:url-secret-1@127.0.0.1:1/0"}
+    - {url: "redis://:url-secret-2@127.0.0.1:1/0"}
+    - {url: "redis://127.0.0.1:1/url-secret-1"}
+    - {url: url-secret-2}
+    - {url: "http://user:url-secret-1@127.0.0.1:1"}"""
+WRONG_PLACES = (
+    "routes[0].request_headers.set.X-Token: ",
+    "routes[0].request_headers.set.X-To ken: ",
+    'routes[0].request_headers.set: duplicate key "Cookie"',
+    'limits: unknown key "nonsense"',
+    "limits.header_count: ",
+    "timeouts.connect: ",
+    "retries.budget: ",
+    *(f"reload.lock.servers[{i}].password: " for i in (0, 1)),
+    *(f"reload.lock.servers[{i}].url: " for i in (2, 3, 4, 5, 6)),
+)
+
 
 class Secrets(Scenario):
     def serve(self):
@@ -44,25 +70,16 @@ class Secrets(Scenario):
     def path(self, name):
         return os.path.join(self.folder_, name)
 
-    def config(
-        self,
-        variable="API_TOKEN",
-        clear="clear-secret-2",
-        password='"${REDIS_PASSWORD}"',
-        url=None,
-        more="",
-        set_more="",
-        admin=None,
-    ):
-        url = url or f"redis://127.0.0.1:{self.redis.port}/0"
+    def config(self, variable="API_TOKEN", password='"${REDIS_PASSWORD}"', servers="", more="", set_more="", admin=""):
+        servers = servers or f'[{{url: "redis://127.0.0.1:{self.redis.port}/0", password: {password}}}]'
         return f"""listeners: {{web: {{address: "127.0.0.1:{self.port}", pool: web}}}}
 routes:
   - name: api
     match: {{path_prefix: /api/}}
     pool: web
     request_headers:
-      set: {{Authorization: "Bearer ${{{variable}}}", X-Api-Key: {clear}, X-Plain: "a ${{PLAIN}} ${{PART:-none}}",
-            Cookie: "id=clear-secret-3"{set_more}}}
+      set: {{Authorization: "Bearer ${{{variable}}}", X-Api-Key: clear-secret-2,
+            X-Plain: "a ${{PLAIN}} ${{PART:-none}}", Cookie: "id=clear-secret-3"{set_more}}}
   - name: basic
     match: {{path_prefix: /basic/}}
     pool: web
@@ -86,7 +103,12 @@ pools:
 logging: {{level: debug, access: {{output: stdout, format: json}}}}
 reload:
   watch: false
-  lock: {{type: redis, fleet: test, ttl: 6s, wait: 1s, servers: [{{url: "{url}", password: {password}}}]}}
+  lock:
+    type: redis
+    fleet: test
+    ttl: 6s
+    wait: 1s
+    servers: {servers}
 admin:
   address: "{admin or f'127.0.0.1:{self.admin_port}'}"
   token_file: {self.path("admin")}
@@ -108,43 +130,38 @@ admin:
         self.keep(f"{method} {target}", body)
         return status
 
-    def status_of(self, pool):
-        status = json.loads(self.proxy.admin("GET", "/api/v1/status", {"Authorization": f"Bearer {TOKENS['read']}"})[1])
-        return next(each for each in status["pools"] if each["name"] == pool)
+    def status(self):
+        return json.loads(self.proxy.admin("GET", "/api/v1/status", {"Authorization": f"Bearer {TOKENS['read']}"})[1])
 
-    def look(self):
-        """Collects everything that shows what is in force and what would be."""
+    def status_of(self, pool):
+        return next(each for each in self.status()["pools"] if each["name"] == pool)
+
+    def look_at_file(self):
+        """Collects everything that shows what the file on disk would change."""
+        self.ask("POST", "/api/v1/plan")
+        others = dict(os.environ), dict(os.environ, **{name: "client-secret-2" for name in FROM_ENVIRONMENT})
+        for command in (["plan"], ["plan", "--json"], ["check"]):
+            self.command(*command, "-c", self.proxy.path)
+        for environment in others:
+            self.command("plan", "-c", self.proxy.path, environment=environment)
+        self.command("fleet", "push", self.proxy.path, "--dry-run")
+
+    def look_at_process(self):
+        """Collects everything that shows what is in force, and how the last reload ended."""
         for target in ("/api/v1/status", "/api/v1/config", "/metrics"):
             self.assertEqual(self.ask("GET", target), 200, target)
         self.ask("GET", "/api/v1/fleet")
-        self.ask("POST", "/api/v1/plan")
-        for command in (
-            ["status"],
-            ["status", "--json"],
-            ["plan"],
-            ["plan", "--json"],
-            ["check"],
-            ["fleet", "status"],
-            ["fleet", "status", "--json"],
-        ):
-            self.command(*command, "-c", self.proxy.path)
-        self.command("plan", "-c", self.proxy.path, environment=dict(os.environ))
-        self.command(
-            "plan",
-            "-c",
-            self.proxy.path,
-            environment=dict(os.environ, **{name: "client-secret-2" for name in FROM_ENVIRONMENT}),
-        )
-        self.command("fleet", "push", self.proxy.path, "--dry-run")
+        for command in (["status"], ["status", "--json"], ["fleet", "status"], ["fleet", "status", "--json"]):
+            self.command(*command, "--admin", f"127.0.0.1:{self.admin_port}", "--token-file", self.path("admin"))
 
     def reload(self, *args, **kwargs):
+        """Reloads this configuration with all commands looking on; returns the verdict and the errors."""
         self.proxy.write(self.config(*args, **kwargs))
-        self.look()
+        self.look_at_file()
         self.command("reload", "--wait", "-c", self.proxy.path)
-        self.look()
-        return json.loads(self.proxy.admin("GET", "/api/v1/status", {"Authorization": f"Bearer {TOKENS['read']}"})[1])[
-            "reload"
-        ]["last"]["verdict"]
+        self.look_at_process()
+        last = self.status()["reload"]["last"]
+        return last["verdict"], last["errors"]
 
     def check_all(self):
         self.proxy.stop()
@@ -177,7 +194,8 @@ admin:
         sent = [r for r in self.good.requests if r["target"].startswith("/api/")][0]["fields"]
         self.assertEqual(sent["authorization"], f"Bearer {FROM_ENVIRONMENT['API_TOKEN']}")
         self.assertEqual(sent["x-plain"], f"a {FROM_ENVIRONMENT['PLAIN']} {FROM_ENVIRONMENT['PART']}")
-        self.look()
+        self.look_at_file()
+        self.look_at_process()
         for token in ("url-secret-1 is no token", TOKENS["read"], ""):
             self.ask("POST", "/api/v1/reload", token)
         self.command("status", "-c", self.proxy.path, "--token-file", self.path("beats"))
@@ -185,64 +203,46 @@ admin:
 
     def test_good_and_bad_changes_do_not_show_secrets(self):
         self.serve()
-        self.assertEqual(self.reload("NEXT", "clear-secret-3"), "applied")
-        self.assertEqual(self.reload("NEXT", "clear-secret-3", more="process: {workers: 7}\n"), "refused")
-        self.assertEqual(
-            self.reload("API_TOKEN", more='limits: {nonsense: "${NEXT}", header_count: "${NEXT}"}\n'), "refused"
-        )
-        self.assertEqual(
-            self.reload("API_TOKEN", more='timeouts: {connect: "${PLAIN}"}\nretries: {budget: "x${NEXT}"}\n'), "refused"
-        )
-        self.assertEqual(self.reload("API_TOKEN", set_more=', X-Token: "clear-secret-2\\u0001"'), "refused")
-        self.assertEqual(
-            self.reload("API_TOKEN", set_more=', "X-To ken": clear-secret-2, Cookie: clear-secret-3'), "refused"
-        )
-        self.assertEqual(self.reload("API_TOKEN", password="[clear-secret-2]"), "refused")
-        self.assertEqual(self.reload("API_TOKEN", password='{a: "${NEXT}"}'), "refused")
+        self.assertEqual(self.reload("NEXT"), ("applied", []))
+        self.assertEqual(self.reload("NEXT", more="process: {workers: 7}\n")[0], "refused")
+        verdict, errors = self.reload(servers=WRONG_SERVERS, more=WRONG_KEYS, set_more=WRONG_HEADERS)
+        self.assertEqual(verdict, "refused")
+        for place in WRONG_PLACES:
+            self.assertTrue(any(place in error for error in errors), f"{place} in {errors}")
         self.check_all()
 
-    def test_passwords_in_urls_and_of_servers_that_refuse_them_do_not_show(self):
+    def test_a_password_in_an_admin_address_does_not_show(self):
         self.serve()
-        for url in (
-            f"redis://user:url-secret-1@127.0.0.1:{self.redis.port}/0",
-            f"redis://:url-secret-2@127.0.0.1:{self.redis.port}/0",
-            f"redis://127.0.0.1:{self.redis.port}/url-secret-1",
-            "url-secret-2",
-            f"http://user:url-secret-1@127.0.0.1:{self.redis.port}",
-        ):
-            self.assertEqual(self.reload(url=url), "refused", url)
         self.proxy.write(self.config(admin="http://user:url-secret-1@127.0.0.1:1"))
-        self.command("check", "-c", self.proxy.path)
-        self.command("status", "-c", self.proxy.path)
-        # A lock whose server does not take the password.
-        self.assertEqual(self.reload(password="clear-secret-2"), "applied")  # under the lock before
-        eventually(lambda: "the username or the password is wrong" in self.status_text(), "the server refuses it")
-        self.reload("NEXT", password="clear-secret-2")
+        for command in ("check", "status"):
+            self.assertEqual(self.command(command, "-c", self.proxy.path), 1)
         self.check_all()
 
-    def status_text(self):
-        return subprocess.run(
-            [WEIR, "status", "--admin", f"127.0.0.1:{self.admin_port}", "--token-file", self.path("admin")],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        ).stdout
+    def test_a_password_that_the_lock_server_refuses_does_not_show(self):
+        self.serve()
+        self.assertEqual(self.reload(password="clear-secret-2")[0], "applied")  # under the lock before
+        eventually(
+            lambda: "the username or the password is wrong" in json.dumps(self.status()["lock"]),
+            "the server refuses it",
+        )
+        self.assertEqual(self.reload("NEXT", password="clear-secret-2")[0], "refused")
+        self.check_all()
 
     def test_a_start_that_is_refused_does_not_show_them(self):
         self.serve()
         self.proxy.stop()
         self.keep("the first log", self.proxy.log())
-        for more in ('limits: {header_count: "${NEXT}"}\n', 'timeouts: {connect: "${PLAIN}"}\n'):
-            self.proxy.write(self.config(more=more))
-            self.assertEqual(self.command("run", "-c", self.proxy.path), 1)
-            self.assertEqual(
-                self.command("run", "--last-good", "-c", self.path("nowhere"), "--state-dir", self.proxy.state_dir), 1
-            )
+        self.proxy.write(self.config(more=WRONG_KEYS))
+        self.assertEqual(self.command("run", "-c", self.proxy.path), 1)
+        self.assertEqual(
+            self.command("run", "--last-good", "-c", self.path("nowhere"), "--state-dir", self.proxy.state_dir), 1
+        )
         self.check_all()
 
     def test_what_is_kept_on_disk_has_no_values_of_variables(self):
         self.serve()
-        self.assertEqual(self.reload("NEXT"), "applied")
+        self.proxy.write(self.config("NEXT"))
+        self.assertEqual(self.ask("POST", "/api/v1/reload?wait=1"), 200)
         self.proxy.signal(signal.SIGHUP)
         self.proxy.stop()
         for name in os.listdir(self.proxy.state_dir):
