@@ -19,15 +19,15 @@ struct ConfigError {
     std::string file;
     int line = 0, column = 0;
     std::string path; // "pools.web.backends[1].address"; empty for the whole file
-    std::string why;
+    std::string reason;
 
-    // "weir.yaml:12:7: pools.web.backends[1].address: why"
+    // "weir.yaml:12:7: pools.web.backends[1].address: reason"
     std::string text() const;
 };
 
 // An error without a position, for code that knows only the path.
 struct Problem {
-    std::string path, why;
+    std::string path, reason;
 };
 
 using Errors = std::vector<ConfigError>;

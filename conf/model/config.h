@@ -167,7 +167,7 @@ struct Limits {
     bool operator==(const Limits&) const = default;
 };
 
-inline constexpr std::uint32_t most_attempts = 16;
+inline constexpr std::uint32_t max_attempts = 16;
 
 struct Retries {
     std::uint32_t attempts = 2; // number of backends that one request may be tried on

@@ -17,7 +17,7 @@
 
 namespace weir::conf {
 
-inline constexpr std::size_t most_errors = 100;
+inline constexpr std::size_t max_errors = 100;
 
 using Positions = std::unordered_map<std::string, Mark>;
 
@@ -34,13 +34,13 @@ struct BindContext {
 
     std::size_t left_out = 0; // errors beyond the limit of the report
 
-    bool is_full() const { return errors.size() >= most_errors; }
-    void fail(Mark mark, const std::string& path, std::string why) {
+    bool is_full() const { return errors.size() >= max_errors; }
+    void fail(Mark mark, const std::string& path, std::string reason) {
         if (is_full()) {
             ++left_out;
             return;
         }
-        errors.push_back({files[mark.file], mark.line, mark.column, path, redact(std::move(why), substitutions)});
+        errors.push_back({files[mark.file], mark.line, mark.column, path, redact(std::move(reason), substitutions)});
     }
 };
 

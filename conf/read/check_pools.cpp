@@ -92,10 +92,10 @@ void check_tcp_use(const Config& config, const Listener& listener, Checks& check
     const auto pool =
         std::find_if(config.pools.begin(), config.pools.end(), [&](const Pool& p) { return p.name == listener.pool; });
     if (listener.protocol != Protocol::tcp || pool == config.pools.end()) return;
-    const auto why = ": listener " + listener.name + " uses this pool with protocol: tcp";
-    if (pool->sticky) checks.fail("pools." + pool->name + ".sticky", "cookies need HTTP" + why);
+    const auto reason = ": listener " + listener.name + " uses this pool with protocol: tcp";
+    if (pool->sticky) checks.fail("pools." + pool->name + ".sticky", "cookies need HTTP" + reason);
     if (pool->algorithm == Algorithm::hash && pool->hash.on != HashOn::source_ip)
-        checks.fail("pools." + pool->name + ".hash.on", "a TCP connection has only a source_ip" + why);
+        checks.fail("pools." + pool->name + ".hash.on", "a TCP connection has only a source_ip" + reason);
 }
 
 } // namespace

@@ -6,8 +6,8 @@
 
 namespace weir::conf {
 
-void Checks::fail(const std::string& path, std::string why) {
-    context_.fail(find_place(context_.positions, path), path, std::move(why));
+void Checks::fail(const std::string& path, std::string reason) {
+    context_.fail(find_place(context_.positions, path), path, std::move(reason));
 }
 
 void Checks::name(const std::string& path, const std::string& name) {

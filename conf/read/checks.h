@@ -17,7 +17,7 @@ public:
     explicit Checks(BindContext& context) : context_(context) {}
 
     // Reports an error at a path such as "pools.web.queue".
-    void fail(const std::string& path, std::string why);
+    void fail(const std::string& path, std::string reason);
     // Checks a name defined by the configuration: of a listener, a pool or a backend.
     void name(const std::string& path, const std::string& name);
     // Checks a header name (RFC 9110 section 5.1), limited to characters that every server accepts.

@@ -12,19 +12,19 @@ namespace {
 
 constexpr std::size_t deepest = 32;
 constexpr std::size_t largest = 4u << 20;
-constexpr std::size_t most_flow_marks = 400'000; // yaml-cpp keeps all tokens of a flow document in memory
-constexpr std::size_t most_nodes = 250'000;      // 10,000 backends with all keys need about 90,000
-constexpr std::size_t most_problems = 100;
+constexpr std::size_t max_flow_marks = 400'000; // yaml-cpp keeps all tokens of a flow document in memory
+constexpr std::size_t max_nodes = 250'000;      // 10,000 backends with all keys need about 90,000
+constexpr std::size_t max_problems = 100;
 
 struct Noted {
     Mark mark;
-    std::string path, why;
+    std::string path, reason;
 };
 
 // Stops the parser: the rest of the text cannot be understood, or would be too expensive.
 struct Refused {
     Mark mark;
-    std::string why;
+    std::string reason;
 };
 
 class TreeBuilder final : public YAML::EventHandler {
@@ -76,10 +76,10 @@ private:
         if (!tag.empty() && tag != "?" && tag != "!") note(at(mark), "tags (" + tag + ") are not allowed");
     }
     // Records an error after which parsing can continue.
-    void note(Mark mark, std::string why) {
-        if (problems_.size() == most_problems)
+    void note(Mark mark, std::string reason) {
+        if (problems_.size() == max_problems)
             throw Refused{mark, "too many errors of this kind; the rest of the file was not read"};
-        problems_.push_back({mark, path(), std::move(why)});
+        problems_.push_back({mark, path(), std::move(reason)});
     }
     // Returns the path of the current position: "pools.web.backends[1]".
     std::string path() const {
@@ -101,7 +101,7 @@ private:
         levels_.push_back({node});
     }
     Node* add(const YAML::Mark& mark, Node::Kind kind, const std::string& text) {
-        if (++count_ > most_nodes) throw Refused{at(mark), "more than 250,000 values"};
+        if (++count_ > max_nodes) throw Refused{at(mark), "more than 250,000 values"};
         Node node{kind, at(mark), text, {}, {}};
         if (levels_.empty()) return &(root_ = std::move(node));
         Level& level = levels_.back();
@@ -143,7 +143,7 @@ std::size_t find_flow_abuse(std::string_view text) {
         if (c == '[' || c == '{') ++depth;
         else if ((c == ']' || c == '}') && depth > 0) --depth;
         else if (c != ',') continue;
-        if (depth > 2 * deepest || ++marks > most_flow_marks) return i;
+        if (depth > 2 * deepest || ++marks > max_flow_marks) return i;
     }
     return std::string_view::npos;
 }
@@ -168,8 +168,8 @@ Node::Entry* Node::find(std::string_view key) {
 }
 
 std::optional<Node> parse_document(std::string_view text, std::size_t file, const std::string& name, Errors& errors) {
-    const auto fail = [&](Mark mark, std::string why) {
-        errors.push_back({name, mark.line, mark.column, "", std::move(why)});
+    const auto fail = [&](Mark mark, std::string reason) {
+        errors.push_back({name, mark.line, mark.column, "", std::move(reason)});
         return std::nullopt;
     };
     if (text.size() > largest) return fail({}, "larger than 4 MiB");
@@ -195,8 +195,8 @@ std::optional<Node> parse_document(std::string_view text, std::size_t file, cons
         stopped = {{file, std::max(e.mark.line, 0) + 1, std::max(e.mark.column, 0) + 1}, "not valid YAML: " + e.msg};
     }
     for (const auto& problem : builder.problems())
-        errors.push_back({name, problem.mark.line, problem.mark.column, problem.path, problem.why});
-    if (stopped) return fail(stopped->mark, stopped->why);
+        errors.push_back({name, problem.mark.line, problem.mark.column, problem.path, problem.reason});
+    if (stopped) return fail(stopped->mark, stopped->reason);
     return builder.take();
 }
 

@@ -77,7 +77,7 @@ template <class Read> Loaded load_with(const SourceReader& reader, const Lookup&
 
 ConfigError Loaded::place(const Problem& problem) const {
     const auto mark = find_place(positions, problem.path);
-    return {files.at(mark.file), mark.line, mark.column, problem.path, redact(problem.why, config.substitutions)};
+    return {files.at(mark.file), mark.line, mark.column, problem.path, redact(problem.reason, config.substitutions)};
 }
 
 Loaded load(const std::string& path, const Lookup& lookup) {

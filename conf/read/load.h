@@ -20,8 +20,8 @@ struct Loaded {
     std::vector<std::string> watched; // paths that can bring a change: the files, and each include pattern as written
     Positions positions;              // position of each path
     std::vector<SourceFile> sources;  // texts of `files`
-    // Formats a problem that was found when applying, with its position: "weir.yaml:3:9: path: why".
-    std::string tell(const Problem& problem) const { return place(problem).text(); }
+    // Formats a problem that was found when applying, with its position: "weir.yaml:3:9: path: reason".
+    std::string format(const Problem& problem) const { return place(problem).text(); }
     ConfigError place(const Problem& problem) const;
     bool ok() const { return errors.empty(); }
     // Whether every file was read; if not, `errors` says which one failed.

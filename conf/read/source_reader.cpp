@@ -11,12 +11,12 @@
 namespace weir::conf {
 namespace {
 
-constexpr std::size_t most_bytes = (4u << 20) + 1; // one byte more than the dialect's limit
+constexpr std::size_t max_bytes = (4u << 20) + 1; // one byte more than the dialect's limit
 
 Result<std::string> read_from_disk(const std::string& path) {
     struct stat info {};
     if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) return Error("not a regular file");
-    auto text = read_whole_file(path, most_bytes);
+    auto text = read_whole_file(path, max_bytes);
     if (!text) return Error("cannot be read: " + text.error().message());
     return text;
 }

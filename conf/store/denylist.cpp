@@ -70,7 +70,7 @@ void Denylist::add(DeniedConfig bad) {
     forget(bad.hash);
     std::replace(bad.reason.begin(), bad.reason.end(), '\n', ' ');
     all_.push_back(std::move(bad));
-    if (all_.size() > most) all_.erase(all_.begin());
+    if (all_.size() > max_entries) all_.erase(all_.begin());
 }
 
 bool Denylist::forget(std::string_view hash) {

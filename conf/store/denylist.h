@@ -27,7 +27,7 @@ struct DeniedConfig {
 
 class Denylist {
 public:
-    static constexpr std::size_t most = 100; // older entries are dropped
+    static constexpr std::size_t max_entries = 100; // older entries are dropped
 
     // Reads the stored list; a missing one is empty. Malformed lines are skipped, because a damaged list must not
     // prevent a start.

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint32_t interesting = IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
                                       IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
-constexpr int most_links = 16;
+constexpr int max_links = 16;
 
 std::string directory_of(const std::string& path) {
     const auto slash = path.rfind('/');
@@ -42,7 +42,7 @@ void add_entries(const std::string& path, Entries& out, int links = 0) {
         const auto part = path.substr(0, end);
         char target[PATH_MAX];
         const auto length = ::readlink(part.c_str(), target, sizeof target);
-        if (length > 0 && links < most_links) {
+        if (length > 0 && links < max_links) {
             out[directory_of(part)].insert(name_of(part));
             auto next = std::string(target, static_cast<std::size_t>(length));
             if (next[0] != '/') next = directory_of(part) + "/" + next;

@@ -16,7 +16,7 @@ namespace weir::lock {
 
 class FleetConfigs {
 public:
-    static constexpr std::size_t largest = 512 * 1024; // the maximum size of a text, in bytes
+    static constexpr std::size_t max_text_size = 512 * 1024; // in bytes
 
     struct Item {
         FleetVersion version;

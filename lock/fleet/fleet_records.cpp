@@ -164,7 +164,7 @@ Awaitable<Result<void>> FleetRecords::begin(FleetChange change, ChangeKind kind)
 Awaitable<Result<void>> FleetRecords::finish(FleetChange change) {
     std::string bad;
     if (change.verdict == ChangeVerdict::bad)
-        bad = to_text(FleetBad{change.hash, change.reason, change.member, change.at});
+        bad = to_text(FleetDenylistEntry{change.hash, change.reason, change.member, change.at});
     const std::vector<std::string> words{finish_script,
                                          "6",
                                          key("applied"),
@@ -187,11 +187,11 @@ Awaitable<Result<FleetVerdict>> FleetRecords::verdict(std::string hash) {
     FleetVerdict verdict;
     for (const auto& reply : *replies) {
         if (reply.items.size() != 2) continue;
-        if (!verdict.bad) verdict.bad = bad_from(reply.items[0].text);
+        if (!verdict.denied) verdict.denied = denylist_entry_from(reply.items[0].text);
         verdict.unbanned_fence = std::max(verdict.unbanned_fence,
                                           static_cast<std::uint64_t>(std::max<std::int64_t>(0, reply.items[1].number)));
     }
-    if (verdict.bad) verdict.unbanned_fence = 0;
+    if (verdict.denied) verdict.unbanned_fence = 0;
     co_return verdict;
 }
 
@@ -221,7 +221,8 @@ Awaitable<Result<FleetView>> FleetRecords::view() {
     FleetView view;
     for (const auto& reply : *replies) merge(view, view_from(reply, member_life));
     std::sort(view.members.begin(), view.members.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-    std::sort(view.bad.begin(), view.bad.end(), [](const auto& a, const auto& b) { return a.since > b.since; });
+    std::sort(view.denylist.begin(), view.denylist.end(),
+              [](const auto& a, const auto& b) { return a.since > b.since; });
     co_return view;
 }
 

@@ -108,7 +108,7 @@ std::string to_text(const FleetMember& m) {
                                         {"why", m.reason}});
 }
 
-std::string to_text(const FleetBad& b) {
+std::string to_text(const FleetDenylistEntry& b) {
     return json::serialize(json::object{{"hash", b.hash}, {"why", b.reason}, {"author", b.author}, {"since", b.since}});
 }
 
@@ -136,8 +136,8 @@ std::optional<FleetMember> member_from(std::string_view text) {
     return reader.is_well() ? std::optional(m) : std::nullopt;
 }
 
-std::optional<FleetBad> bad_from(std::string_view text) {
-    FleetBad b;
+std::optional<FleetDenylistEntry> denylist_entry_from(std::string_view text) {
+    FleetDenylistEntry b;
     Reader reader(text);
     reader.text("hash", b.hash).text("why", b.reason).text("author", b.author).number("since", b.since);
     return reader.is_well() ? std::optional(b) : std::nullopt;

@@ -34,14 +34,14 @@ struct FleetMember {
     std::int64_t silent_ms = 0;  // time since its last heartbeat
 };
 
-struct FleetBad {
+struct FleetDenylistEntry {
     std::string hash, reason, author; // `author` is the member that rolled it back
     std::int64_t since = 0;           // Unix time
 };
 
 // Whether a fleet considers a configuration bad.
 struct FleetVerdict {
-    std::optional<FleetBad> bad;
+    std::optional<FleetDenylistEntry> denied;
     // If not 0, the configuration was unbanned: it may be tried again if it was found bad under this fence or a lower
     // one.
     std::uint64_t unbanned_fence = 0;
@@ -76,7 +76,7 @@ struct HeartbeatReply {
 
 struct FleetView {
     std::vector<FleetMember> members; // sorted by name
-    std::vector<FleetBad> bad;
+    std::vector<FleetDenylistEntry> denylist;
     std::vector<FleetChange> changes;   // newest first
     std::vector<FleetVersion> versions; // newest first
     std::string holder;                 // the holder of the lock; empty if it is free
@@ -91,11 +91,11 @@ FleetVersion newest_of(const std::vector<FleetVersion>& versions);
 
 // Conversion to the text that the servers store, and back. The parsers return an unset value if the text is invalid.
 std::string to_text(const FleetMember& member);
-std::string to_text(const FleetBad& bad);
+std::string to_text(const FleetDenylistEntry& entry);
 std::string to_text(const FleetChange& change);
 std::string to_text(const FleetVersion& version);
 std::optional<FleetMember> member_from(std::string_view text);
-std::optional<FleetBad> bad_from(std::string_view text);
+std::optional<FleetDenylistEntry> denylist_entry_from(std::string_view text);
 std::optional<FleetChange> change_from(std::string_view text);
 std::optional<FleetVersion> version_from(std::string_view text);
 

@@ -70,7 +70,7 @@ FleetView view_from(const RedisReply& reply, std::chrono::milliseconds life) {
         if (member->silent_ms <= life.count()) view.members.push_back(std::move(*member));
     }
     for (const auto& item : items[7].items)
-        if (auto bad = bad_from(item.text)) view.bad.push_back(std::move(*bad));
+        if (auto bad = denylist_entry_from(item.text)) view.denylist.push_back(std::move(*bad));
     for (const auto& item : items[8].items)
         if (auto change = change_from(item.text)) view.changes.push_back(std::move(*change));
     for (const auto& item : items[9].items)
@@ -81,7 +81,7 @@ FleetView view_from(const RedisReply& reply, std::chrono::milliseconds life) {
 
 void merge(FleetView& into, FleetView other) {
     add_missing(into.members, std::move(other.members), &FleetMember::name);
-    add_missing(into.bad, std::move(other.bad), &FleetBad::hash);
+    add_missing(into.denylist, std::move(other.denylist), &FleetDenylistEntry::hash);
     if (!other.changes.empty() && (into.changes.empty() || into.changes[0].fence < other.changes[0].fence))
         into.changes = std::move(other.changes);
     if (!other.versions.empty() && (into.versions.empty() || into.versions[0].number < other.versions[0].number))

@@ -6,7 +6,7 @@ namespace weir::lock {
 namespace {
 
 constexpr std::size_t largest_reply = 1024 * 1024; // in bytes; enough for a fleet of a thousand machines
-constexpr int most_elements = 4096;
+constexpr int max_elements = 4096;
 
 // hiredis allocates memory for a list's announced length at once, so the length is limited to what weir's scripts can
 // return.
@@ -18,7 +18,7 @@ redisReplyObjectFunctions* make_functions() {
         original_functions = bounded_functions = *reader->fn;
         ::redisReaderFree(reader);
         bounded_functions.createArray = [](const redisReadTask* task, auto length) -> void* {
-            return length > most_elements ? nullptr : original_functions.createArray(task, length);
+            return length > max_elements ? nullptr : original_functions.createArray(task, length);
         };
         return true;
     }();

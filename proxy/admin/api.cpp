@@ -58,7 +58,7 @@ Verdict Api::check(const RequestHeader& request) const {
     const auto path = path_of(request);
     auto protection = Protection::credential;
     if (path == "/healthz" || path == "/readyz") protection = Protection::none;
-    if (is_beat(request)) protection = Protection::signature;
+    if (is_heartbeat(request)) protection = Protection::signature;
     return check_caller(caller, rules_, protection);
 }
 
@@ -84,15 +84,16 @@ asio::awaitable<Response> Api::route(const Request& request) {
     if (path == "/api/v1/reload") co_return co_await reload(request);
     if (path == "/api/v1/reload/abort") co_return co_await abort_reload(request);
     if (path == plan_path) co_return co_await plan(request);
-    if (is_beat(request)) {
-        const auto answer = runtime_.take_beat(request.body());
+    if (is_heartbeat(request)) {
+        const auto answer = runtime_.take_heartbeat(request.body());
         co_return make(request, answer.status, to_body(answer), "application/json");
     }
     if (path.starts_with(backends_path)) co_return co_await change_backend(request);
     co_return refuse(request, 404, "no such resource");
 }
 
-std::optional<BeatAnswer> Api::answer_beat(const proxy::http::RequestHead& head, std::string_view body) const {
+std::optional<HeartbeatAnswer> Api::answer_heartbeat(const proxy::http::RequestHead& head,
+                                                     std::string_view body) const {
     if (leaving_ || head.method != "POST" || head.path != beat_path) return std::nullopt;
     const auto find = [&](std::string_view name) {
         const auto it = std::find_if(head.fields.begin(), head.fields.end(),
@@ -101,10 +102,10 @@ std::optional<BeatAnswer> Api::answer_beat(const proxy::http::RequestHead& head,
     };
     const Caller caller{head.method, head.authority, find("Origin"), find("Sec-Fetch-Site"), ""};
     if (check_caller(caller, rules_, Protection::signature).status != 200) return std::nullopt;
-    return runtime_.take_beat(body);
+    return runtime_.take_heartbeat(body);
 }
 
-bool Api::is_beat(const RequestHeader& request) { return request.target() == beat_path; }
+bool Api::is_heartbeat(const RequestHeader& request) { return request.target() == beat_path; }
 
 asio::awaitable<Response> Api::reload(const Request& request) {
     const auto force = is_set(request.target(), "force") ? Force::yes : Force::no;

@@ -27,8 +27,8 @@ public:
     // Answers an accepted request. GET and HEAD never change anything.
     boost::asio::awaitable<Response> answer(const Request& request);
     // The fast path for heartbeats (heartbeat_connections.h). Returns nothing if the request needs the regular path.
-    std::optional<BeatAnswer> answer_beat(const proxy::http::RequestHead& head, std::string_view body) const;
-    static bool is_beat(const RequestHeader& request);
+    std::optional<HeartbeatAnswer> answer_heartbeat(const proxy::http::RequestHead& head, std::string_view body) const;
+    static bool is_heartbeat(const RequestHeader& request);
 
     // During a hot restart, changes of backends are refused, because they could be lost.
     void set_upgrading(bool upgrading) { upgrading_ = upgrading; }

@@ -80,7 +80,7 @@ asio::awaitable<Response> FleetApi::unban(const Request& request, Records record
     const auto wanted = find_parameter(request.target(), "hash").value_or("");
     std::string hash;
     std::size_t matches = 0;
-    for (const auto& bad : view->bad)
+    for (const auto& bad : view->denylist)
         if (wanted.size() >= 8 && bad.hash.starts_with(wanted)) hash = bad.hash, ++matches;
     if (matches != 1)
         co_return refuse(request, 404,
@@ -97,7 +97,7 @@ asio::awaitable<Response> FleetApi::unban(const Request& request, Records record
 asio::awaitable<Response> FleetApi::push(const Request& request, Records records, Configs configs) {
     auto bundle = conf::last_good_from(request.body());
     if (!bundle) co_return refuse(request, 400, bundle.error().message());
-    if (request.body().size() > lock::FleetConfigs::largest)
+    if (request.body().size() > lock::FleetConfigs::max_text_size)
         co_return refuse(request, 413, "a fleet's configuration is limited to 512 KiB, including all its files");
     co_return co_await push_bundle(request, std::move(records), std::move(configs), std::move(*bundle));
 }

@@ -29,7 +29,7 @@ json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
                            {"reason", m.reason},
                            {"same_as_here", m.hash == own_hash}});
     }
-    for (const auto& b : view.bad)
+    for (const auto& b : view.denylist)
         bad.push_back({{"hash", b.hash}, {"reason", b.reason}, {"author", b.author}, {"since", to_iso(b.since)}});
     for (const auto& c : view.changes)
         changes.push_back({{"fence", c.fence},

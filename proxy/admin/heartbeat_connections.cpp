@@ -34,9 +34,9 @@ constexpr http::HeadLimits limits{};
 
 } // namespace
 
-std::string to_body(const BeatAnswer& answer) {
+std::string to_body(const HeartbeatAnswer& answer) {
     if (answer.status == 200) return "{}\n";
-    boost::json::object body{{"error", answer.why}};
+    boost::json::object body{{"error", answer.reason}};
     if (answer.status == 409) { // the sender resumes from these values
         body["last_sequence"] = answer.last_sequence;
         body["time"] = answer.time_ms;
@@ -45,9 +45,9 @@ std::string to_body(const BeatAnswer& answer) {
 }
 
 // A sender with a valid signature keeps its connection: its heartbeat was accepted, or it learns how to resume.
-static bool is_from_a_sender(const BeatAnswer& answer) { return answer.status == 200 || answer.status == 409; }
+static bool is_from_a_sender(const HeartbeatAnswer& answer) { return answer.status == 200 || answer.status == 409; }
 
-std::string to_response(const BeatAnswer& answer) {
+std::string to_response(const HeartbeatAnswer& answer) {
     const auto body = to_body(answer);
     const char* reason = answer.status == 200 ? "OK" : "Refused";
     return "HTTP/1.1 " + std::to_string(answer.status) + " " + reason + "\r\n" +
@@ -57,8 +57,8 @@ std::string to_response(const BeatAnswer& answer) {
 }
 
 struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
-    State(asio::io_context& control, OnBeat beat, OnOther other)
-        : on_beat(std::move(beat)), on_other(std::move(other)), timer(control) {}
+    State(asio::io_context& control, OnHeartbeat beat, OnOther other)
+        : on_heartbeat(std::move(beat)), on_other(std::move(other)), timer(control) {}
     ~State() {
         if (poll >= 0) ::close(poll);
     }
@@ -77,7 +77,7 @@ struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
     void remove(int descriptor);
     void close_idle(Clock::time_point since);
 
-    OnBeat on_beat;
+    OnHeartbeat on_heartbeat;
     OnOther on_other;
     const int poll = ::epoll_create1(EPOLL_CLOEXEC); // an epoll set of its own
     asio::steady_timer timer;
@@ -136,7 +136,7 @@ HeartbeatConnections::State::After HeartbeatConnections::State::answer_text(int 
     if (framed.error || framed.framing.kind != http::BodyKind::length) return After::hand_back;
     if (text.size() - head.length != framed.framing.length) return After::hand_back;
     if (!head.find(http::FieldId::expect).empty() || head.minor_version == 0) return After::hand_back;
-    const auto result = on_beat(head, text.substr(head.length));
+    const auto result = on_heartbeat(head, text.substr(head.length));
     if (!result) return After::hand_back;
     const auto response = result->status == 200 ? std::string() : to_response(*result);
     const std::string_view out = result->status == 200 ? well : response;
@@ -161,8 +161,8 @@ void HeartbeatConnections::State::close_idle(Clock::time_point since) {
     }
 }
 
-HeartbeatConnections::HeartbeatConnections(asio::io_context& control, OnBeat on_beat, OnOther on_other)
-    : state_(std::make_shared<State>(control, std::move(on_beat), std::move(on_other))) {}
+HeartbeatConnections::HeartbeatConnections(asio::io_context& control, OnHeartbeat on_heartbeat, OnOther on_other)
+    : state_(std::make_shared<State>(control, std::move(on_heartbeat), std::move(on_other))) {}
 
 HeartbeatConnections::~HeartbeatConnections() {
     state_->close_idle(Clock::time_point::max());

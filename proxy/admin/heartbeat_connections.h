@@ -24,11 +24,12 @@ namespace weir::proxy::admin {
 class HeartbeatConnections {
 public:
     // Returns the answer to a request, or nothing if it is not a heartbeat that can be answered here.
-    using OnBeat = std::function<std::optional<BeatAnswer>(const http::RequestHead& head, std::string_view body)>;
+    using OnHeartbeat =
+        std::function<std::optional<HeartbeatAnswer>(const http::RequestHead& head, std::string_view body)>;
     // Takes a connection back, together with the bytes read from it.
     using OnOther = std::function<void(int descriptor, std::string bytes)>;
 
-    HeartbeatConnections(boost::asio::io_context& control, OnBeat on_beat, OnOther on_other);
+    HeartbeatConnections(boost::asio::io_context& control, OnHeartbeat on_heartbeat, OnOther on_other);
     ~HeartbeatConnections();
     HeartbeatConnections(const HeartbeatConnections&) = delete;
     HeartbeatConnections& operator=(const HeartbeatConnections&) = delete;
@@ -46,8 +47,8 @@ private:
 };
 
 // Returns the HTTP response for an answer.
-std::string to_response(const BeatAnswer& answer);
+std::string to_response(const HeartbeatAnswer& answer);
 // Returns the body of that response.
-std::string to_body(const BeatAnswer& answer);
+std::string to_body(const HeartbeatAnswer& answer);
 
 } // namespace weir::proxy::admin

@@ -1,9 +1,9 @@
 #include "proxy/admin/server.h"
 
+#include "base/use_nothrow_awaitable.h"
 #include "proxy/admin/connection_table.h"
 #include "proxy/admin/heartbeat_connections.h"
 #include "proxy/admin/session.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -114,7 +114,7 @@ private:
 std::shared_ptr<Server::State> Server::State::make(asio::io_context& context, Api& answers) {
     auto state = std::make_shared<State>(context, answers);
     state->lane.emplace(
-        context, [&answers](const auto& head, auto body) { return answers.answer_beat(head, body); },
+        context, [&answers](const auto& head, auto body) { return answers.answer_heartbeat(head, body); },
         [weak = std::weak_ptr(state)](int descriptor, std::string bytes) {
             if (const auto self = weak.lock()) take_back(self, descriptor, std::move(bytes));
             else ::close(descriptor);
@@ -154,7 +154,7 @@ asio::awaitable<void> Server::State::serve(std::shared_ptr<State> state, Socket 
     state->table.close(id);
     const bool has_room = state->lane->size() < max_senders;
     boost::system::error_code error;
-    const int descriptor = end == SessionEnd::sends_beats && has_room ? socket.release(error) : -1;
+    const int descriptor = end == SessionEnd::sends_heartbeats && has_room ? socket.release(error) : -1;
     if (descriptor >= 0 && !state->lane->add(descriptor)) ::close(descriptor);
 }
 

@@ -1,7 +1,7 @@
 #include "proxy/admin/session.h"
 
-#include "proxy/http1/chars.h"
 #include "base/use_nothrow_awaitable.h"
+#include "proxy/http1/chars.h"
 
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
@@ -32,7 +32,9 @@ asio::awaitable<SessionEnd> Session::run(boost::beast::flat_buffer& read) {
     for (;;) {
         Parser parser;
         parser.body_limit(boost::none); // set below, because it depends on the request
-        if (const auto [error, _] = co_await http::async_read_header(socket_, read, parser, use_nothrow_awaitable); error) break;
+        if (const auto [error, _] = co_await http::async_read_header(socket_, read, parser, use_nothrow_awaitable);
+            error)
+            break;
         const auto verdict = api_.check(parser.get());
         if (verdict.status != 200) {
             auto response = refuse(parser.get(), verdict.status, verdict.reason);
@@ -52,8 +54,8 @@ asio::awaitable<SessionEnd> Session::run(boost::beast::flat_buffer& read) {
         auto response = co_await answer(parser.get(), verdict.access);
         const bool keeps = response.keep_alive();
         if (!co_await write(response) || !keeps) break;
-        const bool is_idle_sender = response.result_int() == 200 && Api::is_beat(parser.get()) && read.size() == 0;
-        if (is_idle_sender) co_return SessionEnd::sends_beats;
+        const bool is_idle_sender = response.result_int() == 200 && Api::is_heartbeat(parser.get()) && read.size() == 0;
+        if (is_idle_sender) co_return SessionEnd::sends_heartbeats;
     }
     co_return SessionEnd::closed;
 }
@@ -83,12 +85,12 @@ asio::awaitable<Response> Session::answer(const Request& request, Access access)
     deadline_.extend(answer_time);
     auto response = co_await api_.answer(request);
     host_.set_busy(false);
-    const bool is_beat = Api::is_beat(request);
-    const bool accepted = is_beat ? response.result_int() == 200 : access != Access::none;
+    const bool is_heartbeat = Api::is_heartbeat(request);
+    const bool accepted = is_heartbeat ? response.result_int() == 200 : access != Access::none;
     if (accepted && !known_) host_.request_accepted();
     known_ = known_ || accepted;
-    const bool is_foreign_beat = is_beat && response.result_int() != 200 && response.result_int() != 409;
-    if (is_foreign_beat || api_.is_leaving()) response.keep_alive(false);
+    const bool is_foreign_heartbeat = is_heartbeat && response.result_int() != 200 && response.result_int() != 409;
+    if (is_foreign_heartbeat || api_.is_leaving()) response.keep_alive(false);
     co_return response;
 }
 

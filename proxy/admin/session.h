@@ -19,8 +19,8 @@ namespace weir::proxy::admin {
 
 using Socket = boost::asio::generic::stream_protocol::socket; // TCP or unix
 
-// How a session ends; `sends_beats` leaves the connection open for heartbeats.
-enum class SessionEnd { closed, sends_beats };
+// How a session ends; `sends_heartbeats` leaves the connection open for heartbeats.
+enum class SessionEnd { closed, sends_heartbeats };
 
 class Session {
 public:

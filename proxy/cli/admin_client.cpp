@@ -1,7 +1,7 @@
 #include "proxy/cli/admin_client.h"
 
-#include "conf/model/units.h"
 #include "base/use_nothrow_awaitable.h"
+#include "conf/model/units.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -30,7 +30,7 @@ Message make_message(const Endpoint& endpoint, const AdminRequest& request) {
     Message message(verb, request.target, 11);
     message.set(http::field::host, endpoint.host_field());
     message.keep_alive(false);
-    if (!request.token.empty()) message.set(http::field::authorization, "Bearer " + request.use_nothrow_awaitable);
+    if (!request.token.empty()) message.set(http::field::authorization, "Bearer " + request.token);
     message.body() = request.body;
     message.prepare_payload();
     return message;

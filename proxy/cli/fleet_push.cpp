@@ -87,7 +87,7 @@ ExitCode fleet_push(const Target& target, const std::string& file, Push push) {
         return ExitCode::refused;
     }
     const auto text = conf::to_text(conf::LastGood{loaded.hash, loaded.sources});
-    if (text.size() > lock::FleetConfigs::largest) {
+    if (text.size() > lock::FleetConfigs::max_text_size) {
         std::cerr << "weir: " << file
                   << ": a fleet's configuration is limited to 512 KiB, including all its files; this one has "
                   << text.size() / 1024 << "\n";

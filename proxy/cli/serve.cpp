@@ -110,10 +110,10 @@ private:
         const auto* here = known_.find(hash);
         if (here && here->is_unbanned_by(there.unbanned_fence)) here = nullptr;
         if (here) std::cerr << what << ": this configuration was rolled back: " << here->reason << "\n";
-        else if (there.bad)
-            std::cerr << what << ": " << there.bad->author << " rolled this configuration back: " << there.bad->reason
-                      << "\n";
-        return here || there.bad;
+        else if (there.denied)
+            std::cerr << what << ": " << there.denied->author
+                      << " rolled this configuration back: " << there.denied->reason << "\n";
+        return here || there.denied;
     }
 
     // Returns the pushed version if a machine has run it successfully. Otherwise, or if it is bad or unavailable,
@@ -165,7 +165,7 @@ ExitCode run(const Start& start) {
     if (!has_state_dir(loaded->config.process.state_dir)) return ExitCode::refused;
     block_signals(); // threads leave signals to the main thread
     Process process(start.config, std::move(*loaded));
-    return static_cast<int>(process.run());
+    return process.run();
 }
 
 ExitCode check(const std::string& config) {

@@ -9,8 +9,8 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr int most_drops = 8;             // before other connections get their turn
-constexpr std::uint8_t most_interim = 10; // a backend that sends more 1xx responses is broken
+constexpr int max_drops = 8;             // before other connections get their turn
+constexpr std::uint8_t max_interim = 10; // a backend that sends more 1xx responses is broken
 
 // A client that sends or reads fewer bytes of a body than this per idle timeout counts as stalled.
 constexpr std::uint64_t least_progress = 2 * 1024;
@@ -118,7 +118,7 @@ ForwardAttempt::Step ForwardAttempt::push_request() {
 // Discards the rest of the upload, which the backend does not take: the client may read the response only after it has
 // sent everything. This does not count as progress, so the response must still be read in time.
 void ForwardAttempt::drop_upload() {
-    for (int i = 0; i < most_drops && client_.socket.readable(); ++i) {
+    for (int i = 0; i < max_drops && client_.socket.readable(); ++i) {
         Buffer sink(client_.context.heads);
         const auto result = client_.socket.receive(sink.space());
         if (result.status != IoStatus::ok) return;
@@ -191,7 +191,7 @@ ForwardAttempt::Step ForwardAttempt::take_head() {
 }
 
 ForwardAttempt::Step ForwardAttempt::pass_interim(const ResponseHead& head) {
-    if (++interim_ > most_interim)
+    if (++interim_ > max_interim)
         return end(Result::bad_answer, {FailureReason::bad_response_head, "too many interim responses"});
     if (head.status == 100) awaits_continue_ = false;
     if (exchange_.report_.minor_version > 0) { // RFC 9110 section 15.2: not for HTTP/1.0

@@ -8,8 +8,8 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr std::uint8_t most_digits = 15; // real chunks are smaller than 2^60
-constexpr std::uint32_t most_overhead = 8 * 1024;
+constexpr std::uint8_t max_digits = 15; // real chunks are smaller than 2^60
+constexpr std::uint32_t max_overhead = 8 * 1024;
 
 } // namespace
 
@@ -36,7 +36,7 @@ ChunkResult ChunkDecoder::decode(char* bytes, std::size_t size) {
 ChunkDecoder::State ChunkDecoder::read_size(char c) {
     if (is_hex(c)) {
         left_ = left_ * 16 + hex_value(c);
-        return ++digits_ > most_digits ? State::bad : State::size;
+        return ++digits_ > max_digits ? State::bad : State::size;
     }
     if (digits_ == 0) return State::bad;
     digits_ = 0;
@@ -106,7 +106,7 @@ ChunkDecoder::State ChunkDecoder::step(char c) {
     switch (state_) {
     case State::size_start: left_ = 0; [[fallthrough]];
     case State::size: return read_size(c);
-    case State::size_padding: return ++overhead_ <= most_overhead ? end_size(c) : State::bad;
+    case State::size_padding: return ++overhead_ <= max_overhead ? end_size(c) : State::bad;
     case State::any_extension:
     case State::extension_start:
     case State::extension_name:
@@ -116,7 +116,7 @@ ChunkDecoder::State ChunkDecoder::step(char c) {
     case State::value_quoted:
     case State::value_escaped:
     case State::value_end:
-    case State::after_value: return ++overhead_ <= most_overhead ? step_extension(c) : State::bad;
+    case State::after_value: return ++overhead_ <= max_overhead ? step_extension(c) : State::bad;
     case State::size_lf:
         if (c != '\n') return State::bad;
         return left_ == 0 ? State::trailer_start : State::data;
@@ -124,7 +124,7 @@ ChunkDecoder::State ChunkDecoder::step(char c) {
     case State::data_lf: return c == '\n' ? State::size_start : State::bad;
     case State::trailer_start:
     case State::trailer_name:
-    case State::trailer_value: return ++overhead_ <= most_overhead ? step_trailer(c) : State::bad;
+    case State::trailer_value: return ++overhead_ <= max_overhead ? step_trailer(c) : State::bad;
     case State::trailer_lf: return c == '\n' ? State::trailer_start : State::bad;
     case State::end_lf: return c == '\n' ? State::done : State::bad;
     case State::data:

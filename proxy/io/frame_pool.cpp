@@ -7,7 +7,7 @@ namespace weir::proxy {
 namespace {
 
 constexpr std::size_t step = 128, classes = 32; // up to 4 KiB; larger blocks go to the heap
-constexpr std::size_t most_kept = 4096;         // blocks of one size that a thread keeps
+constexpr std::size_t max_kept = 4096;          // blocks of one size that a thread keeps
 
 struct Block {
     Block* next;
@@ -49,7 +49,7 @@ void* take_frame(std::size_t bytes) {
 
 void give_frame(void* block, std::size_t bytes) noexcept {
     const auto index = class_of(bytes);
-    if (index >= classes || local.lists[index].kept >= most_kept) return ::operator delete(block);
+    if (index >= classes || local.lists[index].kept >= max_kept) return ::operator delete(block);
     auto& list = local.lists[index];
     ++list.kept;
     list.first = ::new (block) Block{list.first};

@@ -1,10 +1,10 @@
 #include "proxy/process/process.h"
 
 #include "base/signal_mask.h"
+#include "base/use_nothrow_awaitable.h"
 #include "base/version.h"
 #include "proxy/log/logger.h"
 #include "proxy/process/systemd_notify.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto time_to_end = std::chrono::seconds(10); // after the last connection, to release locks and write files
-constexpr int most_upgrade_tries = 3;                  // while the configuration keeps changing
+constexpr int max_upgrade_tries = 3;                   // while the configuration keeps changing
 constexpr std::string_view container_ends =
     "this process is PID 1: when it exits, its container stops, and the new process too; replace the container";
 
@@ -101,7 +101,7 @@ asio::awaitable<void> Process::start() {
     std::vector<conf::Problem> problems;
     auto tokens = conf::read_admin_tokens(admin, problems);
     if (!problems.empty()) {
-        for (const auto& problem : problems) spdlog::error("cannot start: {}", loaded_.tell(problem));
+        for (const auto& problem : problems) spdlog::error("cannot start: {}", loaded_.format(problem));
         end(ExitCode::refused);
         co_return;
     }
@@ -223,7 +223,7 @@ asio::awaitable<Result<void>> Process::hand_over() {
         reloader_.hold();
         result = co_await start_successor();
         if (result && !stopping_) result = co_await upgrade_->confirm();
-        if (result || stopping_ || tries == most_upgrade_tries) co_return result;
+        if (result || stopping_ || tries == max_upgrade_tries) co_return result;
         const auto now = co_await changer_.peek();
         if (now.hash == changer_.hash_in_force()) co_return result;
         spdlog::warn("upgrade: {}; the configuration has changed since then: trying again", result.error().message());

@@ -1,7 +1,7 @@
 #include "proxy/reload/canary.h"
 
-#include "proxy/log/logger.h"
 #include "base/use_nothrow_awaitable.h"
+#include "proxy/log/logger.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -50,7 +50,7 @@ asio::awaitable<void> Canary::run(conf::Loaded loaded, ReloadReport& report, con
     if (loaded.config.reload.rollback) runtime_.stand_by(before);
     report.verdict = report.plan.empty() ? ReloadVerdict::unchanged : ReloadVerdict::applied;
     const auto problems = co_await runtime_.apply(std::move(loaded.config), loaded.hash);
-    for (const auto& problem : problems) report.refuse_here(loaded.tell(problem));
+    for (const auto& problem : problems) report.refuse_here(loaded.format(problem));
     if (report.verdict == ReloadVerdict::applied) {
         ++changes_;
         in_force_.fence = report.fence; // 0 without a lock
@@ -137,7 +137,7 @@ asio::awaitable<void> Canary::roll_back(ReloadReport& report, SnapshotPtr before
     if (problems.empty()) runtime_.uneject();
     report.errors.push_back(std::move(reason));
     for (const auto& problem : problems)
-        report.errors.push_back("cannot roll back: " + problem.path + ": " + problem.why);
+        report.errors.push_back("cannot roll back: " + problem.path + ": " + problem.reason);
     report.verdict = problems.empty() ? ReloadVerdict::rolled_back : ReloadVerdict::rollback_failed;
 }
 

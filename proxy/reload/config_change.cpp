@@ -22,7 +22,7 @@ std::string describe_denial(const conf::DeniedConfig& bad) {
            "; change it, or override: weir reload --force";
 }
 
-std::string describe_denial(const lock::FleetBad& bad) {
+std::string describe_denial(const lock::FleetDenylistEntry& bad) {
     return bad.author + " rolled this configuration back at " + to_iso(bad.since) + ": " + bad.reason +
            "; change it, unban it (weir fleet unban " + bad.hash.substr(0, 12) + "), or override: weir reload --force";
 }
@@ -91,7 +91,7 @@ asio::awaitable<std::vector<std::string>> ConfigChange::start(conf::Loaded loade
     conf::LastGood started{loaded.hash, std::move(loaded.sources)};
     const auto problems = co_await runtime_.apply(std::move(loaded.config), loaded.hash);
     std::vector<std::string> errors;
-    for (const auto& problem : problems) errors.push_back(loaded.tell(problem));
+    for (const auto& problem : problems) errors.push_back(loaded.format(problem));
     if (errors.empty()) fleet_.follow(runtime_.snapshot()->config.reload);
     if (errors.empty()) asio::co_spawn(control_, canary_.watch_start(std::move(started)), log::log_exception);
     co_return errors;
@@ -136,13 +136,13 @@ asio::awaitable<ReloadReport> ConfigChange::examine(std::vector<conf::SourceFile
     const auto& wanted = loaded.config.reload;
     const auto& ours = runtime_.snapshot()->config.reload;
     if (loaded.ok() && wanted.source != conf::ConfigSource::fleet)
-        report.refuse(loaded.tell({"reload.source", "write fleet: otherwise the machines would no longer take their "
-                                                    "configuration from the fleet"}));
+        report.refuse(loaded.format({"reload.source", "write fleet: otherwise the machines would no longer take their "
+                                                      "configuration from the fleet"}));
     if (loaded.ok() && (wanted.lock.type != ours.lock.type || wanted.lock.fleet != ours.lock.fleet))
-        report.refuse(loaded.tell({"reload.lock", "it names another fleet than this machine's: the machines would "
-                                                  "lose contact with each other"}));
+        report.refuse(loaded.format({"reload.lock", "it names another fleet than this machine's: the machines would "
+                                                    "lose contact with each other"}));
     const auto verdict = co_await fleet_.verdict(loaded.hash);
-    if (verdict.bad) report.refuse(describe_denial(*verdict.bad));
+    if (verdict.denied) report.refuse(describe_denial(*verdict.denied));
     co_return report;
 }
 
@@ -163,7 +163,7 @@ asio::awaitable<ReloadPreview> ConfigChange::preview(std::vector<conf::SourceFil
     judge(loaded, Force::yes, report); // the denylist is checked below
     if (loaded.ok()) {
         const auto obstacles = co_await runtime_.find_obstacles(loaded.config);
-        for (const auto& problem : obstacles) report.refuse_here(loaded.tell(problem));
+        for (const auto& problem : obstacles) report.refuse_here(loaded.format(problem));
         co_await preview_denylist(preview);
         const auto lock = runtime_.snapshot()->config.reload.lock;
         const auto how = moves_lock(loaded) ? std::string(how_to_move) : "";
@@ -182,9 +182,9 @@ asio::awaitable<void> ConfigChange::preview_denylist(ReloadPreview& preview) {
     const auto verdict = co_await fleet_.verdict(report.hash);
     const auto* bad = store_.find_bad(report.hash);
     if (bad && bad->is_unbanned_by(verdict.unbanned_fence)) bad = nullptr;
-    preview.is_denylisted = bad || verdict.bad;
+    preview.is_denylisted = bad || verdict.denied;
     if (bad) report.refuse(describe_denial(*bad));
-    else if (verdict.bad) report.refuse(describe_denial(*verdict.bad));
+    else if (verdict.denied) report.refuse(describe_denial(*verdict.denied));
 }
 
 // Adds notes on what else an operator should know.
@@ -226,7 +226,7 @@ void ConfigChange::judge(const conf::Loaded& loaded, Force force, ReloadReport& 
     }
     report.plan = conf::plan(conf::describe(runtime_.snapshot()->config), conf::describe(loaded.config));
     for (const auto& change : report.plan.changes)
-        if (change.applies == conf::Applies::needs_restart) report.refuse(loaded.tell({change.kind, change.text()}));
+        if (change.applies == conf::Applies::needs_restart) report.refuse(loaded.format({change.kind, change.text()}));
     const auto* bad = store_.find_bad(loaded.hash);
     if (bad && force == Force::no && loaded.hash != runtime_.snapshot()->hash) report.refuse(describe_denial(*bad));
 }
@@ -254,7 +254,7 @@ asio::awaitable<ReloadReport> ConfigChange::change(conf::Loaded first, ReloadTri
         if (report.plan.empty()) { // perhaps only a comment changed, which needs no lock
             report.verdict = ReloadVerdict::unchanged;
             const auto problems = co_await runtime_.apply(std::move(first.config), first.hash);
-            for (const auto& problem : problems) report.refuse_here(first.tell(problem)); // perhaps a token file
+            for (const auto& problem : problems) report.refuse_here(first.format(problem)); // perhaps a token file
         } else {
             co_await try_until_through(std::move(first), report, force);
         }
@@ -360,11 +360,11 @@ asio::awaitable<ConfigChange::Retry> ConfigChange::change_locked(conf::Loaded fi
     }
     // Resolving names may take long, so all other conditions are checked after it.
     const auto unknown = co_await runtime_.find_names(loaded.config);
-    for (const auto& problem : unknown) report.refuse_here(loaded.tell(problem));
+    for (const auto& problem : unknown) report.refuse_here(loaded.format(problem));
     if (canary_.is_closed()) report.refuse_for_now(stopping);
     if (report.verdict == ReloadVerdict::refused) co_return Retry::no;
     const auto verdict = co_await fleet_.verdict(loaded.hash);
-    const auto& bad = verdict.bad;
+    const auto& bad = verdict.denied;
     if (bad && force == Force::no && loaded.hash != runtime_.snapshot()->hash) {
         report.refuse(describe_denial(*bad));
         co_await store_.record_bad(bad->hash, bad->reason); // for times when the fleet is unreachable

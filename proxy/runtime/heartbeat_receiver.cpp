@@ -57,8 +57,8 @@ Result<SignedBeat> read_beat(std::string_view body) {
 
 } // namespace
 
-BeatTokens read_beat_tokens(const conf::Config& config, std::vector<conf::Problem>& errors) {
-    BeatTokens tokens;
+HeartbeatTokens read_heartbeat_tokens(const conf::Config& config, std::vector<conf::Problem>& errors) {
+    HeartbeatTokens tokens;
     for (const auto& pool : config.pools) {
         if (!pool.health_check || pool.health_check->mode != conf::CheckMode::push) continue;
         auto token = conf::read_token(pool.health_check->token_file);
@@ -83,7 +83,7 @@ void HeartbeatReceiver::register_client(Senders& senders, const Snapshot& snapsh
     }
 }
 
-void HeartbeatReceiver::update(const Snapshot& now, const SnapshotPtr& standby, BeatTokens tokens) {
+void HeartbeatReceiver::update(const Snapshot& now, const SnapshotPtr& standby, HeartbeatTokens tokens) {
     const auto before = std::exchange(keys_, {});
     for (auto& [pool, token] : tokens) keys_[pool] = std::make_shared<const health::BeatKey>(std::move(token));
     Senders senders;
@@ -110,7 +110,7 @@ void HeartbeatReceiver::forget_standby(const Snapshot& now) {
     senders_ = std::move(senders);
 }
 
-BeatAnswer HeartbeatReceiver::take(std::string_view body) {
+HeartbeatAnswer HeartbeatReceiver::take(std::string_view body) {
     const auto read = read_beat(body);
     if (!read) return {400, read.error().message()};
     const auto& beat = read->beat;

@@ -21,14 +21,14 @@
 namespace weir::proxy {
 
 // Tokens of the pools whose backends send heartbeats, keyed by pool name.
-using BeatTokens = std::map<std::string, std::string>;
+using HeartbeatTokens = std::map<std::string, std::string>;
 
 // Reads the token files; adds a problem to `errors` for each file that cannot be read.
-BeatTokens read_beat_tokens(const conf::Config& config, std::vector<conf::Problem>& errors);
+HeartbeatTokens read_heartbeat_tokens(const conf::Config& config, std::vector<conf::Problem>& errors);
 
-struct BeatAnswer {
+struct HeartbeatAnswer {
     int status = 200;
-    std::string why;                 // the reason for a refusal
+    std::string reason;              // the reason for a refusal
     std::uint64_t last_sequence = 0; // with status 409: the last accepted sequence number
     std::int64_t time_ms = 0;        // with status 409: the time that the sender's clock should show
 };
@@ -42,7 +42,7 @@ public:
         : checker_(monitor), on_agent_override_(std::move(on_agent_override)) {}
 
     // Replaces the known backends. Heartbeats of `standby` (may be null) count, too: a rollback may restore it.
-    void update(const Snapshot& now, const SnapshotPtr& standby, BeatTokens tokens);
+    void update(const Snapshot& now, const SnapshotPtr& standby, HeartbeatTokens tokens);
     // Stops accepting heartbeats of the standby.
     void forget_standby(const Snapshot& now);
     // Ignores override requests until the next update, because they would arrive between two configurations.
@@ -50,7 +50,7 @@ public:
 
     // Handles one heartbeat. `body` is a JSON object with "pool", "backend", "sequence", "time" and "signature";
     // "weight" and "drain" are optional.
-    BeatAnswer take(std::string_view body);
+    HeartbeatAnswer take(std::string_view body);
 
 private:
     struct Sender {

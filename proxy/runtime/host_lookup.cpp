@@ -12,7 +12,7 @@
 namespace weir::proxy {
 namespace {
 
-constexpr std::size_t most_addresses = 1024; // per host name
+constexpr std::size_t max_addresses = 1024; // per host name
 
 // Returns whether there is a route to the address; connecting a datagram socket sends no packet.
 bool is_reachable(conf::Address address) {
@@ -40,7 +40,7 @@ ResolvedHost look_up(const std::string& host) {
         return found;
     }
     auto& addresses = found.addresses;
-    for (const auto* one = raw; one && addresses.size() < most_addresses; one = one->ai_next)
+    for (const auto* one = raw; one && addresses.size() < max_addresses; one = one->ai_next)
         if (const auto address = conf::Address::from(one->ai_addr); address.is_set()) addresses.push_back(address);
     std::sort(addresses.begin(), addresses.end());
     addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());

@@ -100,7 +100,7 @@ boost::asio::awaitable<std::vector<conf::Problem>> Runtime::find_obstacles(const
     auto problems = co_await names_.try_to_find(config);
     const auto prepared = sockets_.prepare(addresses_of(config)); // closed again when this function returns
     for (auto& problem : bind_problems(prepared.failures, config)) problems.push_back(std::move(problem));
-    read_beat_tokens(config, problems);
+    read_heartbeat_tokens(config, problems);
     const auto& output = config.logging.access.output;
     if (output != snapshot_->config.logging.access.output)
         if (const auto can_open = log::check_output(output); !can_open)
@@ -117,7 +117,7 @@ boost::asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config c
     const auto pass = co_await mutex_.enter();
     auto prepared = sockets_.prepare(addresses_of(config));
     auto errors = bind_problems(prepared.failures, config);
-    auto tokens = read_beat_tokens(config, errors);
+    auto tokens = read_heartbeat_tokens(config, errors);
     errors.insert(errors.end(), unknown.begin(), unknown.end());
     const auto& access = config.logging.access;
     const bool same_output = snapshot_ && snapshot_->config.logging.access.output == access.output;

@@ -60,7 +60,7 @@ public:
     const RuntimeOverrides& adjustments() const { return overrides_; }
     // Called when a change is final: drops the overrides of backends that are not in the configuration.
     void end_overrides();
-    BeatAnswer take_beat(std::string_view body) { return beats_.take(body); }
+    HeartbeatAnswer take_heartbeat(std::string_view body) { return beats_.take(body); }
 
     // Keeps watching the backends of the previous configuration, because a rollback may restore it. Null ends this.
     void stand_by(SnapshotPtr previous);

@@ -79,7 +79,7 @@ private:
     WorkerPool* pool_ = nullptr;
     std::optional<std::uint64_t> key_;
     std::optional<std::size_t> home_;
-    std::array<std::size_t, conf::most_attempts> tried_{};
+    std::array<std::size_t, conf::max_attempts> tried_{};
     std::size_t count_ = 0; // number of tried members that are still in the pool
     std::size_t tries_ = 0;
 };

@@ -38,6 +38,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view body(reinterpret_cast<const char*>(data), size);
     const auto first = fixture.receiver.take(body);
     if (first.status == 200 && fixture.receiver.take(body).status != 409) std::abort(); // a replayed beat was accepted
-    if (first.status != 200 && first.why.empty()) std::abort();                         // refused without a reason
+    if (first.status != 200 && first.reason.empty()) std::abort();                      // refused without a reason
     return 0;
 }

@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto loaded = weir::conf::load_text({reinterpret_cast<const char*>(data), size}, "weir.yaml",
                                               [](const std::string&) { return std::nullopt; });
     for (const auto& error : loaded.errors)
-        if (error.why.empty()) std::abort();
+        if (error.reason.empty()) std::abort();
     if (!loaded.ok()) return 0;
     const auto description = weir::conf::describe(loaded.config);
     if (!weir::conf::plan(description, description).empty()) std::abort();

@@ -25,7 +25,7 @@ template <class T> void read_again(const std::optional<T>& value, std::optional<
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     read_again(member_from(text), member_from);
-    read_again(bad_from(text), bad_from);
+    read_again(denylist_entry_from(text), denylist_entry_from);
     read_again(change_from(text), change_from);
     read_again(version_from(text), version_from);
     RedisReply reply;

@@ -1,7 +1,7 @@
 #include "base/deadline.h"
+#include "base/use_nothrow_awaitable.h"
 #include "conf/model/address.h"
 #include "proxy/cli/commands.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -22,7 +22,7 @@ using Tcp = asio::ip::tcp;
 namespace {
 
 constexpr auto idle_timeout = std::chrono::minutes(5);
-constexpr int most_askers = 256;
+constexpr int max_askers = 256;
 
 // Answers every `heartbeat` with `OK`; any other input ends the connection.
 asio::awaitable<void> answer(Tcp::socket socket, std::shared_ptr<int> askers) {
@@ -54,7 +54,7 @@ asio::awaitable<void> listen_for_askers(Tcp::acceptor& acceptor) {
     for (;;) {
         auto [error, socket] = co_await acceptor.async_accept(use_nothrow_awaitable);
         if (!acceptor.is_open()) co_return;
-        if (!error && *askers < most_askers) {
+        if (!error && *askers < max_askers) {
             asio::co_spawn(acceptor.get_executor(), answer(std::move(socket), askers), asio::detached);
             continue;
         }

@@ -128,5 +128,6 @@ TEST_CASE("an error about a value that comes from a variable names the variable"
         CHECK_FALSE(has(text, "\"pw\""));
     }
     const auto loaded = load_base(route_with("\"${TOKEN}\""));
-    CHECK(loaded.tell({"routes[0]", "cannot use hunter2-hunter2"}) == "weir.yaml:3:10: routes[0]: cannot use ${TOKEN}");
+    CHECK(loaded.format({"routes[0]", "cannot use hunter2-hunter2"}) ==
+          "weir.yaml:3:10: routes[0]: cannot use ${TOKEN}");
 }

@@ -284,7 +284,7 @@ TEST_CASE("a file that cannot be read says so") {
     const auto loaded = load("/nonexistent/weir.yaml", no_variables);
     REQUIRE(loaded.errors.size() == 1);
     CHECK(loaded.errors[0].text() == "/nonexistent/weir.yaml: cannot be read: No such file or directory");
-    CHECK(load("/dev/zero", no_variables).errors.at(0).why == "not a regular file");
+    CHECK(load("/dev/zero", no_variables).errors.at(0).reason == "not a regular file");
 }
 
 TEST_CASE("a file replaced while it is read is entirely the old or the new one") {

@@ -77,7 +77,7 @@ TEST_CASE("bad configurations are remembered with reasons, the oldest forgotten"
         auto hash = std::to_string(i);
         known.add({std::string(64 - hash.size(), 'b') + hash, 1000 + i, 0, "pool web: worse"});
     }
-    CHECK(known.all().size() == Denylist::most);
+    CHECK(known.all().size() == Denylist::max_entries);
     CHECK_FALSE(known.find(std::string(63, 'b') + "0"));
     REQUIRE(known.save(directory.path));
     const auto read = Denylist::read(directory.path);

@@ -61,18 +61,18 @@ TEST_CASE("a bad configuration stays bad under any fence until unbanned or good"
     CHECK_FALSE(bench.begin(2, "bbb"));
     CHECK(bench.finish(1, "aaa", ChangeVerdict::bad) == LockError::lost);
     const auto verdict = [&](const char* hash) { return *wait_for(bench.context, bench.records->verdict(hash)); };
-    const auto bad = verdict("aaa").bad;
+    const auto bad = verdict("aaa").denied;
     REQUIRE(bad);
     CHECK((bad->reason == "why" && bad->author == "lb-1" && bad->since == 6));
-    CHECK_FALSE(verdict("bbb").bad);
+    CHECK_FALSE(verdict("bbb").denied);
     CHECK(verdict("aaa").unbanned_fence == 0);
     CHECK(*wait_for(bench.context, bench.records->unban("aaa")) == 1);
     CHECK(*wait_for(bench.context, bench.records->unban("aaa")) == 0);
-    CHECK((verdict("aaa").unbanned_fence == 2 && !verdict("aaa").bad)); // for those that have it on their own list
+    CHECK((verdict("aaa").unbanned_fence == 2 && !verdict("aaa").denied)); // for those that have it on their own list
     CHECK_FALSE(bench.finish(2, "bbb", ChangeVerdict::bad));
     CHECK_FALSE(bench.begin(3, "bbb")); // an operator forces it
     CHECK_FALSE(bench.finish(3, "bbb", ChangeVerdict::good));
-    CHECK(bench.view().bad.empty());
+    CHECK(bench.view().denylist.empty());
 }
 
 TEST_CASE("a heartbeat reply names the lock holder that a majority knows") {
@@ -123,7 +123,7 @@ TEST_CASE("what others have written there and is none of ours is left out") {
     bench.servers[0]->call({"HSET", "weir:{t}:bad", "h", "{\"hash\": 5}"});
     bench.servers[0]->call({"LPUSH", "weir:{t}:changes", "[]", "{\"fence\": -1}"});
     const auto view = bench.view();
-    CHECK((view.members.empty() && view.bad.empty() && view.changes.empty()));
+    CHECK((view.members.empty() && view.denylist.empty() && view.changes.empty()));
     bench.servers[0]->call({"DEL", "weir:{t}:bad"});
     bench.servers[0]->call({"SET", "weir:{t}:bad", "a text"});
     const auto broken = wait_for(bench.context, bench.records->view());
@@ -136,7 +136,7 @@ TEST_CASE("a majority of servers decides, and a missing server changes nothing")
     CHECK_FALSE(bench.begin(1, "aaa"));
     CHECK_FALSE(bench.finish(1, "aaa", ChangeVerdict::bad));
     bench.servers[0]->kill();
-    CHECK(wait_for(bench.context, bench.records->verdict("aaa"))->bad);
+    CHECK(wait_for(bench.context, bench.records->verdict("aaa"))->denied);
     CHECK_FALSE(bench.begin(2, "bbb"));
     CHECK(bench.begin(1, "aaa") == LockError::lost);
     CHECK(bench.view().changes.size() == 3);
@@ -227,11 +227,11 @@ TEST_CASE("a bad verdict of one parallel slot outlasts the good ones of others")
     CHECK_FALSE(bench.finish(6, "aaa", ChangeVerdict::bad));
     CHECK(bench.finish(5, "aaa", ChangeVerdict::good) == LockError::lost);
     CHECK(bench.finish(7, "aaa", ChangeVerdict::good) == LockError::lost);
-    CHECK(wait_for(bench.context, bench.records->verdict("aaa"))->bad);
+    CHECK(wait_for(bench.context, bench.records->verdict("aaa"))->denied);
     CHECK_FALSE(wait_for(bench.context, bench.records->passed_canary("aaa")));
     CHECK_FALSE(bench.begin(8, "aaa")); // an operator forces it
     CHECK_FALSE(bench.finish(8, "aaa", ChangeVerdict::good));
-    CHECK_FALSE(wait_for(bench.context, bench.records->verdict("aaa"))->bad);
+    CHECK_FALSE(wait_for(bench.context, bench.records->verdict("aaa"))->denied);
 }
 
 TEST_CASE("a parallel slot must apply the same change, once it is good") {

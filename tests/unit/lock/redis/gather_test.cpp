@@ -1,7 +1,7 @@
 #include "lock/redis/gather.h"
 
-#include "tests/catch.h"
 #include "base/use_nothrow_awaitable.h"
+#include "tests/catch.h"
 
 #include <boost/asio/io_context.hpp>
 
@@ -10,6 +10,7 @@
 
 using namespace weir::lock;
 using weir::Result;
+using weir::use_nothrow_awaitable;
 namespace asio = boost::asio;
 
 namespace {
