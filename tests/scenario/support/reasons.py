@@ -31,7 +31,8 @@ class ReasonScenario(Scenario):
         )
 
     def lines(self):
-        return [json.loads(line) for line in self.proxy.access_log().splitlines()]
+        """The lines of the access log that are complete."""
+        return [json.loads(line) for line in self.proxy.access_log().rpartition("\n")[0].splitlines()]
 
     def line(self, number=0):
         return eventually(
@@ -43,7 +44,8 @@ class ReasonScenario(Scenario):
         eventually(lambda: self.proxy.metrics().get(key) == count, f"{key} is {count}")
 
     def last_error(self):
-        return next(iter(self.proxy.backends().values()))["last_errors"][0]
+        """The newest error of the first backend; waits until there is one."""
+        return eventually(lambda: next(iter(self.proxy.backends().values()))["last_errors"], "an error")[0]
 
     def ask(self, request="GET /x?y HTTP/1.1\r\nHost: shop\r\n\r\n"):
         client = self.client(self.port)
