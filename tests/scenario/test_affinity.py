@@ -177,6 +177,10 @@ class Limits(Scenario):
     def busy(self):
         return sum(self.now.values())
 
+    def wait_free(self):
+        """A request leaves its slot after its client has the response."""
+        eventually(lambda: not any(b["active"] for b in self.proxy.backends().values()), "the slots are free")
+
     def length(self):
         return self.proxy.status()["pools"][0]["queue"]["length"]
 
@@ -189,6 +193,7 @@ class Limits(Scenario):
         self.gate.release(2)
         for client in held:
             self.assertEqual(client.reader.response()["status"], 200)
+        self.wait_free()
         self.gate.release()
         self.assertEqual(self.begin().reader.response()["status"], 200)
 
@@ -275,6 +280,7 @@ class Limits(Scenario):
         self.gate.release(3)
         for client in held:
             self.assertEqual(client.reader.response()["status"], 200)
+        self.wait_free()
         self.assertEqual(self.begin().reader.response()["status"], 200)
 
     def test_tcp_connections_wait_as_well(self):

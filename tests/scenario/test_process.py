@@ -17,7 +17,7 @@ def command(*args, **kwargs):
 
 class Commands(Scenario):
     def file(self, text):
-        path = os.path.join(self.weir(web(free_port(), [self.backend()])).directory, "other.yaml")
+        path = os.path.join(self.folder(), "other.yaml")
         with open(path, "w") as f:
             f.write(text)
         return path
@@ -72,6 +72,7 @@ class Commands(Scenario):
         backend, port = self.backend(), free_port()
         proxy = self.weir(web(port, [backend]))
         self.client(port).get("/")
+        eventually(lambda: proxy.backends()[backend.address]["active"] == 0, "the request is over")
         code, out, _ = proxy.command("status", "-c", proxy.path)
         self.assertEqual(code, 0)
         self.assertRegex(out, rf"{backend.address}\s+{backend.address}\s+up\s+1\s+0")
@@ -135,7 +136,7 @@ class Signals(Scenario):
 
     def test_a_drain_that_runs_out_of_time_is_3(self):
         backend, port = self.slow(), free_port()
-        directory = self.weir(web(free_port(), [backend])).directory
+        directory = self.folder()
         proxy = self.weir(
             web(port, [backend]) + f"process: {{workers: 2, state_dir: {directory}/other, drain_timeout: 300ms}}\n"
         )
@@ -181,7 +182,7 @@ class Signals(Scenario):
 
     def test_usr1_reopens_the_access_log(self):
         port, backend = free_port(), self.backend()
-        directory = self.weir(web(free_port(), [backend])).directory
+        directory = self.folder()
         path = os.path.join(directory, "access.log")
         proxy = self.weir(web(port, [backend]) + f"logging: {{access: {{output: {path}, format: json}}}}\n")
 
@@ -223,7 +224,7 @@ class Seeing(Scenario):
         port, backend = free_port(), self.backend()
         read, write = os.pipe()
         self.addCleanup(os.close, read)
-        directory = self.weir(web(free_port(), [backend])).directory
+        directory = self.folder()
         path = os.path.join(directory, "piped.yaml")
         admin = free_port()
         with open(path, "w") as f:
@@ -286,7 +287,7 @@ class Seeing(Scenario):
 
     def test_the_admin_api_over_a_unix_socket_and_with_a_token(self):
         port, admin, backend = free_port(), free_port(), self.backend()
-        directory = self.weir(web(free_port(), [backend])).directory
+        directory = self.folder()
         path, token = os.path.join(directory, "unix.yaml"), os.path.join(directory, "token")
         with open(token, "w") as f:
             f.write("0123456789abcdef\n")
@@ -307,7 +308,7 @@ class Seeing(Scenario):
 
     def test_connections_over_the_limit_wait_to_be_accepted(self):
         port, backend = free_port(), self.backend()
-        directory = self.weir(web(free_port(), [backend])).directory
+        directory = self.folder()
         self.weir(
             web(port, [backend])
             + f"process: {{workers: 1, max_connections: 2, state_dir: {directory}/m, drain_timeout: 10s}}\n"
@@ -327,7 +328,7 @@ class Seeing(Scenario):
 class Documents(Scenario):
     def test_every_example_configuration_in_the_documents_is_valid(self):
         checked = 0
-        directory = self.weir(web(free_port(), [self.backend()])).directory
+        directory = self.folder()
         for folder, _, names in os.walk(SOURCE):
             if os.path.relpath(folder, SOURCE).startswith(("build", ".git")):
                 continue

@@ -99,6 +99,8 @@ class Provoked(Scenario):
     def test_gateway_statuses_in_answer_to_half_an_upload_do_not_eject(self):
         self.serve_raw(b"HTTP/1.1 504 Upload\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         self.assertEqual(self.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nbut these", 6), [504] * 6)
+        key = 'weir_requests_total{listener="web",pool="web",route="",code="504"}'
+        eventually(lambda: self.proxy.metrics().get(key) == 6, "all are counted")
         self.assertEqual(self.proxy.states(), ["up"])
 
     def test_an_upload_that_stalls_for_too_long_is_the_clients_own_fault(self):

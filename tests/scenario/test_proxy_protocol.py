@@ -54,8 +54,9 @@ class Receiving(Scenario):
     def config(self, header):
         return web(self.port, [self.seen], listener=self.listener, more=f"timeouts: {{client_header: {header}}}")
 
-    def refused(self):
-        return self.proxy.metrics()['weir_proxy_headers_refused_total{listener="web"}']
+    def wait_refused(self, count):
+        name = 'weir_proxy_headers_refused_total{listener="web"}'
+        eventually(lambda: self.proxy.metrics()[name] == count, f"{count} refusals are counted")
 
     def test_the_announced_address_is_the_client(self):
         self.serve()
@@ -130,14 +131,14 @@ class Receiving(Scenario):
         )
         for data in bad:
             self.assertEqual(self.client(self.port).send(data).rest(), b"")
-        self.assertEqual(self.refused(), len(bad))
+        self.wait_refused(len(bad))
         self.assertEqual((self.seen.requests, self.seen.connections), ([], []))
 
     def test_a_header_that_does_not_come_in_time_closes_the_connection(self):
         self.serve(header="500ms")
         self.assertEqual(self.client(self.port).send(b"PROXY TCP4 1.2").rest(), b"")
         self.assertEqual(self.client(self.port).rest(), b"")
-        self.assertEqual(self.refused(), 2)
+        self.wait_refused(2)
 
     def test_a_header_from_an_untrusted_address_closes_the_connection(self):
         self.serve(trusted="10.0.0.0/8")

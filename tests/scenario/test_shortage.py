@@ -11,7 +11,7 @@ QUIET = "reload: {watch: false, rollback: {window: 20m}}\n"  # no state is writt
 
 class Shortage(Scenario):
     def test_a_small_limit_on_open_files_is_reported_and_respected(self):
-        port, backend, directory = free_port(), self.backend(), self.weir(web(free_port(), [self.backend()])).directory
+        port, backend, directory = free_port(), self.backend(), self.folder()
         path, admin = os.path.join(directory, "small.yaml"), free_port()
         with open(path, "w") as f:
             f.write(

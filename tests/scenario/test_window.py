@@ -7,7 +7,7 @@ import threading
 from support.redis_server import Redis, lock
 from support.scenario import Scenario, eventually, free_port, main, web
 
-CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 1, rise: 1}"
+CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 20, rise: 1}"
 
 
 class Window(Scenario):
@@ -49,7 +49,7 @@ class Window(Scenario):
             lambda: not self.proxy.status()["reload"]["in_progress"] and self.proxy.status()["reload"], "that is all"
         )
         self.assertEqual((reload["last"]["verdict"], reload["pending"], reload["denylist"]), ("unchanged", None, []))
-        self.assertIn("a newer configuration arrived before the canary window ended", self.proxy.log())
+        self.proxy.wait_logged("a newer configuration arrived before the canary window ended")
 
     def test_a_newer_file_replaces_the_one_in_its_canary_window(self):
         self.serve()
