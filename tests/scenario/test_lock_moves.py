@@ -100,12 +100,13 @@ class Moves(Scenario):
         )
 
         def config(redis, backend):
-            check = "{type: http, path: /healthz, interval: 100ms, timeout: 100ms, fall: 1, rise: 1}"
+            check = "{type: http, path: /healthz, interval: 500ms, timeout: 500ms, fall: 3, rise: 1}"
             return web(self.port, [backend], check) + lock(
                 redis.port, wait="300ms", rollback="rollback: {window: 1m}, "
             )
 
         self.proxy = self.weir(config(self.a, self.origin))
+        self.proxy.wait_up(1)
         before = self.proxy.status()["config"]["hash"]
         self.a.kill()
         self.proxy.write(config(self.b, f"127.0.0.1:{free_port()}"))
