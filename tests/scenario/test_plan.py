@@ -227,7 +227,7 @@ class Circumstances(PlanScenario):
     def test_nothing_of_a_plan_stays(self):
         self.serve()
         before = self.proxy.descriptors()
-        for _ in range(20):
+        for _ in range(8):
             self.assertEqual(self.planned(self.listener(free_port()) + MORE)[0], 0)
         self.assertLess(self.proxy.descriptors(), before + 5)
         status = self.proxy.status()

@@ -5,7 +5,7 @@ import tempfile
 
 from support.scenario import Scenario, eventually, free_port, main, web
 
-CHECK = "{interval: 200ms, fall: 1, rise: 1}"
+CHECK = "{interval: 200ms, fall: 10, rise: 1}"
 
 
 class UnixBackends(Scenario):

@@ -129,7 +129,7 @@ class Upgrade(Scenario):
     def running_from_a_copy_that_is_gone(self):
         """A weir, the path of the deleted binary that it was started from, and the path of the usual one."""
         port, backend = free_port(), self.backend()
-        directory = self.weir(web(free_port(), [backend])).directory
+        directory = self.folder()
         copy, usual = os.path.join(directory, "weir"), scenario.WEIR
         shutil.copy(usual, copy)
         self.addCleanup(setattr, scenario, "WEIR", usual)
@@ -302,7 +302,7 @@ class Upgrade(Scenario):
 
     def test_the_admin_socket_passes_over_as_well(self):
         port, backend = free_port(), self.backend()
-        directory = self.weir(web(free_port(), [backend])).directory
+        directory = self.folder()
         path = os.path.join(directory, "admin.sock")
         admin = f'admin: {{address: "unix:{path}"}}\n'
         proxy = self.weir(web(port, [backend]) + admin, admin_path=path)
@@ -322,7 +322,7 @@ class Upgrade(Scenario):
     def test_an_admin_socket_that_is_not_wanted_any_more_needs_a_restart(self):
         """A new process inherits what is in force, and `admin` is fixed while weir runs (ADR 0022)."""
         port, backend = free_port(), self.backend()
-        directory = self.weir(web(free_port(), [backend])).directory
+        directory = self.folder()
         path = os.path.join(directory, "admin.sock")
         proxy = self.weir(web(port, [backend]) + f'admin: {{address: "unix:{path}"}}\n', admin_path=path)
         proxy.write(web(port, [backend]) + "admin: {}\n")
@@ -356,7 +356,7 @@ class Upgrade(Scenario):
             self.assertEqual(client.get("/", extra="A: b\r\n" * 60)["status"], 431)
 
     def test_the_service_manager_learns_the_new_main_process(self):
-        directory = self.weir(web(free_port(), [self.backend()])).directory
+        directory = self.folder()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.settimeout(20)
             manager.bind(os.path.join(directory, "notify"))
