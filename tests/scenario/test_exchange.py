@@ -86,12 +86,12 @@ class Waiting(Scenario):
 
         def stream(connection, request):
             connection.sendall(SSE)
-            time.sleep(1.5)  # three times `response`
+            time.sleep(2.5)  # longer than `response`
             connection.sendall(b"6\r\nsecond\r\n")
             connection.recv(1)
 
         port, backend = free_port(), self.backend(stream)
-        self.weir(web(port, [backend], more="timeouts: {response: 500ms, stream_idle: 4s}"))
+        self.weir(web(port, [backend], more="timeouts: {response: 2s, stream_idle: 4s}"))
         client = self.client(port).send(GET.format(""))
         self.assertTrue(client.reader.until(b"second\r\n"))
         self.assertEqual(client.rest(), b"")

@@ -65,13 +65,15 @@ class NameServer:
 
 
 @unittest.skipUnless(may_mount(), "mount namespaces are not allowed here")
-class Names(Scenario):
+class NamesScenario(Scenario):
+    timeout = 2  # seconds that weir waits for the name server
+
     def setUp(self):
         self.server = NameServer()
         self.addCleanup(self.server.close)
         resolv = tempfile.NamedTemporaryFile("w", delete=False)
         self.addCleanup(os.unlink, resolv.name)
-        resolv.write(f"nameserver {self.server.host}\noptions timeout:5 attempts:1\n")
+        resolv.write(f"nameserver {self.server.host}\noptions timeout:{self.timeout} attempts:1\n")
         resolv.close()
         self.wrapper = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolv.name)
         self.port, self.behind = free_port(), free_port()
@@ -102,6 +104,8 @@ pools:
     def names(self):
         return sorted(self.proxy.backends())
 
+
+class Names(NamesScenario):
     def test_a_name_stands_for_each_of_its_addresses_and_follows_them(self):
         self.at("127.0.0.1", "127.0.0.2", "::1")
         self.server.table["app.test"] = {"A": ["127.0.0.1", "127.0.0.2"], "AAAA": ["::1"]}
@@ -212,22 +216,6 @@ routes:
         )
         self.proxy.wait_logged('cannot resolve "app.test"')
 
-    def test_a_hanging_name_server_delays_neither_traffic_nor_reload_nor_stop(self):
-        self.at("127.0.0.1")
-        self.server.table["app.test"] = {"A": ["127.0.0.1"]}
-        self.serve()
-        self.proxy.wait_up(1)
-        self.server.table["app.test"] = None
-        asked = self.server.asked
-        eventually(lambda: self.server.asked > asked, "a look-up is under way")
-        self.assertEqual(self.answers(), {"127.0.0.1"})
-        self.assertEqual(
-            self.proxy.reload(self.config() + "limits: {header_count: 50}\n")["verdict"], "applied"
-        )  # a name in use is not asked for again
-        asked = self.server.asked
-        eventually(lambda: self.server.asked > asked, "a look-up is under way")
-        self.assertEqual(self.proxy.stop(), 0)
-
     def test_all_addresses_of_a_name_are_drained_at_once_or_one_alone(self):
         self.at("127.0.0.1", "127.0.0.2")
         self.server.table["app.test"] = {"A": ["127.0.0.1", "127.0.0.2"]}
@@ -244,6 +232,26 @@ routes:
         self.assertEqual(self.proxy.states(), ["maint", "maint"])
         change("app", "state=file")
         self.assertEqual(self.answers(), {"127.0.0.1", "127.0.0.2"})
+
+
+class Hanging(NamesScenario):
+    timeout = 5  # so that there is time to look on
+
+    def test_a_hanging_name_server_delays_neither_traffic_nor_reload_nor_stop(self):
+        self.at("127.0.0.1")
+        self.server.table["app.test"] = {"A": ["127.0.0.1"]}
+        self.serve()
+        self.proxy.wait_up(1)
+        self.server.table["app.test"] = None
+        asked = self.server.asked
+        eventually(lambda: self.server.asked > asked, "a look-up is under way")
+        self.assertEqual(self.answers(), {"127.0.0.1"})
+        self.assertEqual(
+            self.proxy.reload(self.config() + "limits: {header_count: 50}\n")["verdict"], "applied"
+        )  # a name in use is not asked for again
+        asked = self.server.asked
+        eventually(lambda: self.server.asked > asked, "a look-up is under way")
+        self.assertEqual(self.proxy.stop(), 0)
 
 
 if __name__ == "__main__":
