@@ -1,7 +1,6 @@
 #include "proxy/http/forward_attempt.h"
 
 #include "proxy/http1/chars.h"
-#include "proxy/http1/keep_alive.h"
 #include "proxy/transfer/tunnel.h"
 
 #include <utility>
@@ -9,70 +8,66 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr int max_drops = 8;             // before other connections get their turn
-constexpr std::uint8_t max_interim = 10; // a backend that sends more 1xx responses is broken
-
-// A client that sends or reads fewer bytes of a body than this per idle timeout counts as stalled.
-constexpr std::uint64_t least_progress = 2 * 1024;
-
-Encoding encoding_of(const Framing& framing) {
-    return framing.kind == BodyKind::chunked ? Encoding::chunked : Encoding::identity;
-}
-
-std::uint64_t body_limit(const conf::Limits& limits) {
-    return limits.body_size.bytes ? limits.body_size.bytes : std::numeric_limits<std::uint64_t>::max();
-}
+constexpr int switching_protocols = 101;
 
 } // namespace
 
-ForwardAttempt::ForwardAttempt(Exchange& exchange, BackendConnection& connection)
-    : exchange_(exchange), client_(exchange.client_), backend_(connection),
-      request_({client_.socket, connection.socket, client_.in, exchange.context_.bodies}, exchange.framing_,
-               encoding_of(exchange.framing_), Following::messages,
-               body_limit(exchange.view_->snapshot->config.limits)),
-      request_head_size_(exchange.request_head_.size()), began_(client_.context.loop.now()),
-      awaits_continue_(exchange.expects_continue_ && client_.in.empty()) {
-    request_.send_first(exchange.request_head_);
-    if (!exchange.upgrade_.empty()) connection.become_tunnel();
+ForwardAttempt::ForwardAttempt(const AttemptJob& job, BackendConnection& backend)
+    : job_(job), backend_(backend), upload_(job.client, backend, job.plan, job.limits, job.request_head),
+      download_(job.client, backend), stall_(job.timeouts), began_(job.client.context.loop.now()), last_heard_(began_) {
+    if (!job.plan.upgrade.empty()) backend.become_tunnel();
 }
 
-Task<ForwardAttempt::Result> ForwardAttempt::run() {
-    last_heard_ = client_.context.loop.now();
+Task<AttemptResult> ForwardAttempt::run() {
     set_deadline();
     for (;;) {
         const auto stepped = step();
         if (stepped == Step::over) break;
         if (stepped == Step::moved) set_deadline();
-        const bool listens = !response_ || response_->waiting() == Waiting::for_source;
-        co_await client_.fiber.wait();
-        if (listens) last_heard_ = client_.context.loop.now();
-        if (client_.aborted) {
-            result_ = fail(Result::client_gone, {FailureReason::drained, "the time to finish expired"});
-            break;
-        }
-        if (backend_.is_cut()) {
-            result_ = fail(has_begun() ? Result::broken_off : Result::no_answer, {FailureReason::backend_removed});
-            break;
-        }
-        if (client_.timer.expired() && !has_been_read() && !give_up_request()) {
-            result_ = on_timeout();
-            break;
-        }
+        const bool listens = !download_.has_begun() || download_.waiting() == Waiting::for_source;
+        co_await job_.client.fiber.wait();
+        if (listens) last_heard_ = job_.client.context.loop.now();
+        if (has_been_woken_to_end()) break;
     }
-    // Half an interim head has reached the client: nothing can follow it.
-    if (!response_ && !head_.empty() && result_ != Result::client_gone) {
-        exchange_.report_.status = status_of(failure_.reason);
-        result_ = cause_of(failure_.reason) == FailureCause::backend ? Result::cut_off : Result::broken_off;
-    }
-    // No byte of the response's head has been sent: the client can still get an error page.
-    if (response_ && !has_begun() && result_ != Result::finished) exchange_.report_.status = 0;
-    exchange_.report_.bytes_in += request_.consumed();
-    if (response_) exchange_.report_.bytes_out += response_->sent();
-    if (response_) exchange_.report_.body_bytes += response_->payload_sent();
-    // A stalled backend would not see an orderly close behind the data that it has not read yet.
-    if (!request_done_ && result_ != Result::finished) backend_.socket.close(HowToClose::reset);
+    settle();
     if (switched_) co_return co_await tunnel();
-    co_return result_;
+    co_return end_.result;
+}
+
+// Returns true if the attempt is over because of a drain, a removed backend or a timeout.
+bool ForwardAttempt::has_been_woken_to_end() {
+    if (job_.client.aborted) {
+        end_ = {AttemptResult::client_gone, {FailureReason::drained, "the time to finish expired"}};
+        return true;
+    }
+    if (backend_.is_cut()) {
+        const bool reached = download_.has_reached_client();
+        end_ = {reached ? AttemptResult::broken_off : AttemptResult::no_answer, {FailureReason::backend_removed}};
+        return true;
+    }
+    if (!job_.client.timer.expired() || is_being_read() || give_up_request()) return false;
+    end_ = timed_out();
+    return true;
+}
+
+// Adds up what was forwarded, and decides what of it the client can still take for a response.
+void ForwardAttempt::settle() {
+    auto& record = job_.record;
+    // Half an interim head has reached the client: nothing can follow it.
+    if (download_.has_queued_interim() && end_.result != AttemptResult::client_gone) {
+        record.status = status_of(end_.failure.reason);
+        const bool backends = cause_of(end_.failure.reason) == FailureCause::backend;
+        end_.result = backends ? AttemptResult::cut_off : AttemptResult::broken_off;
+    }
+    record.bytes.received += upload_.consumed();
+    if (download_.has_begun()) {
+        // No byte of the response's head has been sent: the client can still get an error page.
+        if (!download_.has_reached_client() && end_.result != AttemptResult::finished) record.status = 0;
+        record.bytes.sent += download_.sent();
+        record.bytes.body += download_.payload_sent();
+    }
+    // A stalled backend would not see an orderly close behind the data that it has not read yet.
+    if (!upload_.is_done() && end_.result != AttemptResult::finished) backend_.socket.close(HowToClose::reset);
 }
 
 // Does all that can be done now, in both directions.
@@ -80,284 +75,228 @@ ForwardAttempt::Step ForwardAttempt::step() {
     auto did = Step::blocked;
     for (;;) {
         const auto before = progress_;
-        if (!request_done_ && push_request() == Step::over) return Step::over;
-        if (request_broken_ && response_) drop_upload();
-        if ((response_ ? pull_response() : read_answer()) == Step::over) return Step::over;
+        if (!upload_.is_done() && push_request() == Step::over) return Step::over;
+        // This does not count as progress, so the response must still be read in time.
+        if (upload_.is_broken() && download_.has_begun()) job_.record.bytes.received += discard_upload(job_.client);
+        if ((download_.has_begun() ? pull_response() : read_answer()) == Step::over) return Step::over;
         if (progress_ == before) break;
         did = Step::moved;
         if (std::exchange(yielded_, false)) break; // other connections get their turn first
     }
     // Check this even if a stalled backend blocks both directions.
-    if (client_.has_left())
-        return end(Result::client_gone,
-                   {FailureReason::client_closed, response_ ? "within the response" : "before the response began"});
+    if (job_.client.has_left())
+        return end(AttemptResult::client_gone,
+                   {FailureReason::client_closed,
+                    download_.has_begun() ? "within the response" : "before the response began"});
     return did;
 }
 
 ForwardAttempt::Step ForwardAttempt::push_request() {
-    const auto before = request_.moved();
-    const auto status = request_.run();
-    progress_ += request_.moved() - before;
+    const auto before = upload_.moved();
+    const auto status = upload_.run();
+    progress_ += upload_.moved() - before;
+    const bool reached = download_.has_reached_client();
     switch (status) {
     case ForwardStatus::blocked: break;
-    case ForwardStatus::done: request_done_ = true, ++progress_; break;
+    case ForwardStatus::done:
+    case ForwardStatus::sink_failed: ++progress_; break;
     case ForwardStatus::yielded: yield(); break;
     case ForwardStatus::source_ended:
     case ForwardStatus::source_failed:
-        return end(Result::client_gone, {FailureReason::client_closed, "within the body of the request"});
+        return end(AttemptResult::client_gone, {FailureReason::client_closed, "within the body of the request"});
     case ForwardStatus::malformed:
-        return end(has_begun() ? Result::broken_off : Result::bad_body,
-                   {FailureReason::bad_request_body, "invalid chunked coding"}, request_.malformed());
+        return end(reached ? AttemptResult::broken_off : AttemptResult::bad_body,
+                   {FailureReason::bad_request_body, "invalid chunked coding"}, upload_.malformed());
     case ForwardStatus::too_large:
-        return end(has_begun() ? Result::broken_off : Result::large_body, {FailureReason::body_too_large});
-    case ForwardStatus::sink_failed: request_done_ = request_broken_ = true, ++progress_; break;
+        return end(reached ? AttemptResult::broken_off : AttemptResult::large_body, {FailureReason::body_too_large});
     }
     return Step::moved;
-}
-
-// Discards the rest of the upload, which the backend does not take: the client may read the response only after it has
-// sent everything. This does not count as progress, so the response must still be read in time.
-void ForwardAttempt::drop_upload() {
-    for (int i = 0; i < max_drops && client_.socket.readable(); ++i) {
-        Buffer sink(client_.context.heads);
-        const auto result = client_.socket.receive(sink.space());
-        if (result.status != IoStatus::ok) return;
-        exchange_.report_.bytes_in += result.bytes;
-    }
-    if (client_.socket.readable()) client_.fiber.yield(client_.context.loop);
 }
 
 // Returns true if a backend that has answered early and reads no more, and a client that reads only when it has sent
 // everything, wait for each other. The request is given up then; only the response counts.
 bool ForwardAttempt::give_up_request() {
-    if (request_done_ || !response_ || switched_) return false;
-    if (request_.waiting() != Waiting::for_sink || response_->waiting() != Waiting::for_sink) return false;
-    request_done_ = request_broken_ = true;
-    client_.expire_in(exchange_.timeouts_.client_idle);
+    if (upload_.is_done() || !download_.has_begun() || switched_) return false;
+    if (upload_.waiting() != Waiting::for_sink || download_.waiting() != Waiting::for_sink) return false;
+    upload_.break_off();
+    job_.client.expire_in(job_.timeouts.client_idle);
     return true;
 }
 
 ForwardAttempt::Step ForwardAttempt::read_answer() {
-    if (!head_.empty() && flush_interim() == Step::over) return Step::over;
+    if (download_.has_queued_interim() && flush_interim() == Step::over) return Step::over;
     for (;;) {
         if (!backend_.in.empty()) {
             const auto taken = take_head();
-            if (taken != Step::blocked)
-                return taken == Step::over ? taken : response_ ? pull_response() : read_answer();
+            if (taken == Step::over) return taken;
+            if (taken == Step::moved && download_.has_begun()) return pull_response();
+            if (taken == Step::moved) continue;
         }
         if (!backend_.socket.readable()) return Step::blocked;
-        if (!backend_.in.has_memory()) backend_.in = Buffer(client_.context.heads);
-        if (backend_.in.space().empty()) backend_.in.compact();
-        if (backend_.in.space().empty()) backend_.in.grow(2 * backend_.in.size());
-        const auto result = backend_.socket.receive(backend_.in.space());
+        const auto result = download_.receive();
         if (result.status == IoStatus::would_block) return Step::blocked;
         if (result.status != IoStatus::ok)
-            return end(Result::no_answer,
+            return end(AttemptResult::no_answer,
                        {FailureReason::backend_closed,
                         backend_.in.empty() ? "before a response" : "within the head of the response", result.error},
                        backend_.in.view());
-        backend_.in.fill(result.bytes);
         ++progress_;
         // A response this early does not answer a request whose head is not sent yet.
-        if (request_.sent() < request_head_size_)
-            return end(Result::no_answer, {FailureReason::bad_response_head, "the backend sent it before the request"},
+        if (!upload_.is_head_sent())
+            return end(AttemptResult::no_answer,
+                       {FailureReason::bad_response_head, "the backend sent it before the request"},
                        backend_.in.view());
     }
 }
 
-// Returns `blocked` while the head is incomplete.
+// Takes one head. Returns `blocked` while it is incomplete, or while the client takes no more of an interim one.
 ForwardAttempt::Step ForwardAttempt::take_head() {
-    const auto& limits = exchange_.view_->snapshot->config.limits;
-    auto& head = client_.context.response;
-    const auto parsed =
-        parse_response(backend_.in.view(), {limits.header_size.bytes, limits.header_count}, head, scan_);
+    const auto& head = job_.client.context.scratch.response;
+    const auto parsed = download_.parse({job_.limits.header_size.bytes, job_.limits.header_count});
     if (parsed.status == HeadStatus::incomplete) return Step::blocked;
     if (parsed.status == HeadStatus::refused) {
         const bool large = parsed.code == 431 || parsed.code == 414;
-        offending_at_ = parsed.at;
-        return end(Result::bad_answer,
+        return end(AttemptResult::bad_answer,
                    {large ? FailureReason::response_head_too_large : FailureReason::bad_response_head, parsed.reason},
-                   backend_.in.view());
+                   backend_.in.view(), parsed.at);
     }
-    scan_ = {};
-    if (head.status == 101) {
-        if (exchange_.upgrade_.empty() || !same_name(head.find(FieldId::upgrade), exchange_.upgrade_))
-            return end(Result::bad_answer,
+    if (head.status >= 200) return begin_answer(head);
+    if (head.status == switching_protocols) {
+        if (job_.plan.upgrade.empty() || !same_name(head.find(FieldId::upgrade), job_.plan.upgrade))
+            return end(AttemptResult::bad_answer,
                        {FailureReason::bad_response_head, "it switches to a protocol that the request did not offer"});
         switched_ = true;
         return begin_answer(head);
     }
-    return head.status < 200 ? pass_interim(head) : begin_answer(head);
-}
-
-ForwardAttempt::Step ForwardAttempt::pass_interim(const ResponseHead& head) {
-    if (++interim_ > max_interim)
-        return end(Result::bad_answer, {FailureReason::bad_response_head, "too many interim responses"});
-    if (head.status == 100) awaits_continue_ = false;
-    if (exchange_.report_.minor_version > 0) { // RFC 9110 section 15.2: not for HTTP/1.0
-        if (!head_.has_memory()) head_ = Buffer(client_.context.heads);
-        write_response(head_, head, {});
-    }
-    backend_.in.consume(head.length);
+    if (head.status == 100) upload_.note_continue();
+    if (!download_.take_interim(head, job_.record.request.minor_version))
+        return end(AttemptResult::bad_answer, {FailureReason::bad_response_head, "too many interim responses"});
     ++progress_;
     return flush_interim();
 }
 
 ForwardAttempt::Step ForwardAttempt::flush_interim() {
-    while (!head_.empty()) {
-        const iovec part{head_.data(), head_.size()};
-        const auto sent = client_.socket.send({&part, 1});
-        if (sent.status == IoStatus::would_block) return Step::blocked;
-        if (sent.status != IoStatus::ok)
-            return end(Result::client_gone, {FailureReason::client_closed, "within an interim response", sent.error});
-        head_.consume(sent.bytes);
-        exchange_.report_.bytes_out += sent.bytes;
-    }
-    head_.rewind();
-    return Step::moved;
+    const auto flushed = download_.flush_interim(job_.record.bytes.sent);
+    if (flushed.status == IoStatus::ok) return Step::moved;
+    if (flushed.status == IoStatus::would_block) return Step::blocked;
+    return end(AttemptResult::client_gone, {FailureReason::client_closed, "within an interim response", flushed.error});
 }
 
 ForwardAttempt::Step ForwardAttempt::begin_answer(const ResponseHead& head) {
-    const auto framed = response_framing(head, exchange_.answer_to_);
+    const auto framed = response_framing(head, job_.plan.answer_to);
     if (framed.error)
-        return end(Result::bad_answer, {FailureReason::bad_response_head, framed.error}, backend_.in.view());
-    exchange_.note_answer_begun(began_);
-    const auto options = connection_options(head.fields);
-    backend_keeps_ = !options.close && (head.minor_version == 1 || options.keep_alive) &&
-                     framed.framing.kind != BodyKind::until_close;
-    backend_idle_timeout_ = keep_alive_timeout(head.fields);
-    auto told = framed.framing;
-    const bool old_client = exchange_.report_.minor_version == 0;
-    // A body that ends when the backend closes is sent chunked to HTTP/1.1 clients, so that they detect truncation.
-    if (told.kind == BodyKind::until_close && !old_client) told = {BodyKind::chunked};
-    else if (told.kind == BodyKind::chunked && old_client) told = {BodyKind::until_close};
-    if (told.kind == BodyKind::until_close || client_.is_draining()) exchange_.next_ = Connection::close;
-    if (!request_done_ || request_broken_) exchange_.next_ = Connection::close; // the request may be left half-read
-    follows_interim_ = !head_.empty();
-    if (!head_.has_memory()) head_ = Buffer(client_.context.heads);
+        return end(AttemptResult::bad_answer, {FailureReason::bad_response_head, framed.error}, backend_.in.view());
+    job_.events.on_answer_begun(began_);
+    const auto client_minor = job_.record.request.minor_version;
+    const auto told = framing_for_client(framed.framing, client_minor);
+    // An upload that is not whole may leave the request half-read.
+    if (told.kind == BodyKind::until_close || job_.client.is_draining() || !upload_.is_whole())
+        job_.connection = Connection::close;
+    job_.record.status = head.status;
+    if (switched_) job_.events.on_switched();
     const auto upgrade = switched_ ? head.find(FieldId::upgrade) : std::string_view();
-    write_response(head_, head,
-                   {told, exchange_.report_.minor_version, exchange_.next_, upgrade, exchange_.cookie_,
-                    client_.context.date_now()});
-    exchange_.report_.status = head.status;
-    if (switched_) exchange_.note_switch();
-    backend_.in.consume(head.length);
-    response_.emplace(BodyForwarder::Ends{backend_.socket, client_.socket, backend_.in, client_.context.bodies},
-                      switched_ ? Framing{} : framed.framing, encoding_of(told), Following::nothing);
-    response_->send_first(head_);
+    download_.begin(
+        head, switched_ ? Framing{} : framed.framing,
+        {told, client_minor, job_.connection, upgrade, job_.cookie, job_.client.context.scratch.date_now()});
     ++progress_;
     return Step::moved;
 }
 
 ForwardAttempt::Step ForwardAttempt::pull_response() {
-    const auto before = response_->moved();
-    const auto status = response_->run();
-    progress_ += response_->moved() - before;
-    if (request_done_ && has_begun()) exchange_.request_head_.release(); // no other try will need it
+    const auto before = download_.moved();
+    const auto status = download_.run();
+    progress_ += download_.moved() - before;
+    const bool reached = download_.has_reached_client();
+    if (upload_.is_done() && reached) job_.request_head.release(); // no other try will need it
     switch (status) {
     case ForwardStatus::blocked: return Step::blocked;
     case ForwardStatus::yielded: yield(); return Step::blocked;
-    case ForwardStatus::done: return finish_response();
+    case ForwardStatus::done:
+        if (!upload_.is_whole()) job_.connection = Connection::close;
+        return Step::over;
     case ForwardStatus::sink_failed:
-        return end(Result::client_gone, {FailureReason::client_closed, "within the response"});
+        return end(AttemptResult::client_gone, {FailureReason::client_closed, "within the response"});
     case ForwardStatus::malformed:
-        return end(has_begun() ? Result::cut_off : Result::bad_answer,
-                   {FailureReason::bad_response_body, "invalid chunked coding"}, response_->malformed());
+        return end(reached ? AttemptResult::cut_off : AttemptResult::bad_answer,
+                   {FailureReason::bad_response_body, "invalid chunked coding"}, download_.malformed());
     default:
-        return end(has_begun() ? Result::cut_off : Result::bad_answer,
+        return end(reached ? AttemptResult::cut_off : AttemptResult::bad_answer,
                    {FailureReason::response_truncated, "the backend closed within the body"});
     }
 }
 
-ForwardAttempt::Step ForwardAttempt::finish_response() {
-    const bool request_whole = request_done_ && !request_broken_;
-    if (!request_whole) exchange_.next_ = Connection::close;
-    reusable_ = backend_keeps_ && request_whole && !response_->has_surplus() && !switched_;
-    result_ = Result::finished;
-    return Step::over;
+bool ForwardAttempt::may_reuse() const {
+    return download_.keep_alive().keeps && upload_.is_whole() && !switched_ && !download_.has_surplus();
+}
+
+UploadEnd ForwardAttempt::upload_end() const {
+    return upload_.is_whole() || !job_.plan.framing.has_body() ? UploadEnd::whole : UploadEnd::incomplete;
 }
 
 void ForwardAttempt::yield() {
     yielded_ = true;
-    client_.fiber.yield(client_.context.loop);
+    job_.client.fiber.yield(job_.client.context.loop);
 }
 
-ForwardAttempt::Step ForwardAttempt::end(Result result, const Failure& failure, std::string_view offending) {
-    result_ = fail(result, failure);
-    offending_ = offending;
+ForwardAttempt::Step ForwardAttempt::end(AttemptResult result, const Failure& failure, std::string_view offending,
+                                         std::size_t at) {
+    end_ = {result, failure, offending, at};
     return Step::over;
 }
 
-ForwardAttempt::Result ForwardAttempt::fail(Result result, const Failure& failure) {
-    failure_ = failure;
-    return result;
+std::string ForwardAttempt::offending() const {
+    return end_.offending.empty() ? "" : log::excerpt(end_.offending, end_.offending_at);
 }
 
-std::string ForwardAttempt::offending() const {
-    return offending_.empty() ? "" : log::excerpt(offending_, offending_at_);
+// Returns the peer that must act next.
+Due ForwardAttempt::due() const {
+    if (!download_.has_begun()) return upload_.due();
+    return download_.waiting() == Waiting::for_sink ? Due::client : Due::backend;
 }
 
 void ForwardAttempt::set_deadline() {
-    const auto& timeouts = exchange_.timeouts_;
-    const auto due = due_from();
-    const auto answered = response_ ? response_->moved() : 0;
-    // Any byte of the response, or of a request that is being sent, keeps a backend alive; a client must move more.
-    const bool lively = due == Due::backend && (!response_ || answered != answered_);
-    answered_ = answered;
-    if (due == due_ && !lively && progress_ - window_start_ < least_progress) return;
-    due_ = due;
-    window_start_ = progress_;
-    unacked_bytes_ = response_ && due == Due::client ? client_.socket.unacked_bytes() : 0;
-    client_.expire_in(due == Due::client ? timeouts.client_idle : response_ ? timeouts.stream_idle : timeouts.response);
+    const auto answer = download_.has_begun() ? Answer::begun : Answer::awaited;
+    const auto time = stall_.renew({due(), answer, progress_, download_.moved()});
+    if (!time) return;
+    if (answer == Answer::begun && stall_.due() == Due::client) stall_.note_unacked(job_.client.socket.unacked_bytes());
+    job_.client.expire_in(*time);
 }
 
-ForwardAttempt::Due ForwardAttempt::due_from() const {
-    if (response_) return response_->waiting() == Waiting::for_sink ? Due::client : Due::backend;
-    if (request_done_ || request_.waiting() == Waiting::for_sink) return Due::backend;
-    return awaits_continue_ && request_.received() == 0 ? Due::backend : Due::client;
-}
-
-// Returns true if a part of the response, or of an interim response before it, may have reached the client.
-bool ForwardAttempt::has_begun() const { return response_ && (response_->sent() > 0 || follows_interim_); }
-
-// The kernel reports late that a client reads: only after the client has taken a good part of the queued bytes.
-bool ForwardAttempt::has_been_read() {
-    if (!response_ || due_ != Due::client || due_from() != Due::client) return false;
-    const auto before = std::exchange(unacked_bytes_, client_.socket.unacked_bytes());
-    if (before < unacked_bytes_ + least_progress / 2) return false;
-    client_.expire_in(exchange_.timeouts_.client_idle);
+// Returns true, with a new deadline, if the client has read enough of the response since the deadline was set.
+bool ForwardAttempt::is_being_read() {
+    if (!download_.has_begun() || stall_.due() != Due::client || due() != Due::client) return false;
+    if (!stall_.has_read(job_.client.socket.unacked_bytes())) return false;
+    job_.client.expire_in(job_.timeouts.client_idle);
     return true;
 }
 
-ForwardAttempt::Result ForwardAttempt::on_timeout() {
-    const bool on_client = due_from() == Due::client;
+ForwardAttempt::End ForwardAttempt::timed_out() const {
+    const bool on_client = due() == Due::client;
     const Failure slow_upload{FailureReason::client_timeout, "the request body arrived too slowly"};
-    if (!response_ && on_client) return fail(Result::slow_client, slow_upload);
-    if (!response_) return fail(Result::slow_answer, {FailureReason::backend_timeout});
+    if (!download_.has_begun() && on_client) return {AttemptResult::slow_client, slow_upload};
+    if (!download_.has_begun()) return {AttemptResult::slow_answer, {FailureReason::backend_timeout}};
     if (on_client)
-        return fail(Result::client_gone, {FailureReason::client_timeout, "the client read the response too slowly"});
+        return {AttemptResult::client_gone, {FailureReason::client_timeout, "the client read the response too slowly"}};
     // The backend may have waited for the upload.
-    if (!request_done_ && request_.waiting() == Waiting::for_source) return fail(Result::broken_off, slow_upload);
-    return fail(Result::cut_off, {FailureReason::stream_idle});
+    if (!upload_.is_done() && upload_.waiting() == Waiting::for_source) return {AttemptResult::broken_off, slow_upload};
+    return {AttemptResult::cut_off, {FailureReason::stream_idle}};
 }
 
 // Both ends have agreed on another protocol: from here on, bytes are forwarded as they come (RFC 9110 section 7.8).
-Task<ForwardAttempt::Result> ForwardAttempt::tunnel() {
-    if (result_ != Result::finished) co_return result_;
-    exchange_.next_ = Connection::close;
-    tcp::Tunnel through(client_, backend_);
+Task<AttemptResult> ForwardAttempt::tunnel() {
+    if (end_.result != AttemptResult::finished) co_return end_.result;
+    job_.connection = Connection::close;
+    tcp::Tunnel through(job_.client, backend_);
     // WebSocket has no half-closed connections (RFC 6455 section 7); other protocols may use them.
-    const auto end = same_word(exchange_.upgrade_, "websocket") ? tcp::ClientEnd::closes : tcp::ClientEnd::half_closes;
-    co_await through.run(exchange_.timeouts_, end);
-    exchange_.report_.bytes_in += through.sent_to_backend();
-    exchange_.report_.bytes_out += through.sent_to_client();
-    exchange_.report_.body_bytes += through.sent_to_client();
-    exchange_.report_.failure = through.failure();
-    if (cause_of(through.failure().reason) == FailureCause::backend) {
-        const auto& search = exchange_.selection_;
-        client_.context.record_try(exchange_.describe(), *search.pool().spec->members[search.last()].backend);
-    }
-    co_return Result::finished;
+    const bool websocket = same_word(job_.plan.upgrade, "websocket");
+    co_await through.run(job_.timeouts, websocket ? tcp::ClientEnd::closes : tcp::ClientEnd::half_closes);
+    auto& record = job_.record;
+    record.bytes.received += through.sent_to_backend();
+    record.bytes.sent += through.sent_to_client();
+    record.bytes.body += through.sent_to_client();
+    record.failure = through.failure();
+    if (cause_of(through.failure().reason) == FailureCause::backend) job_.events.on_tunnel_failed();
+    co_return AttemptResult::finished;
 }
 
 } // namespace weir::proxy::http

@@ -1,98 +1,123 @@
 // Forwards a request to one backend and its response to the client, both ways at once, until both have ended.
 //
+//   upload      done: the backend has the whole request; broken: it takes no more, but may still answer
+//   download    awaited: no final head yet; begun: the final head is being sent, or the body; reached: the client may
+//               have a part of it
+//
+//   event                                    awaited        begun          reached
+//   the response is whole                                   finished       finished
+//   101 is whole                                            a tunnel       a tunnel
+//   the backend closes or fails              no_answer      bad_answer     cut_off
+//   the backend's bytes are illegal          bad_answer     bad_answer     cut_off
+//   the backend is silent for too long       slow_answer    cut_off        cut_off
+//   weir closes the backend's connection     no_answer      no_answer      broken_off
+//   the client leaves, or weir drains it     client_gone    client_gone    client_gone
+//   the client reads too slowly                             client_gone    client_gone
+//   the client sends its body too slowly     slow_client    broken_off     broken_off
+//   the client's body is illegal             bad_body       bad_body       broken_off
+//   the client's body is too large           large_body     large_body     broken_off
+//
+// Only `reached` rules out an error page. An interim head that is half sent does so, too: then the attempt ends as
+// cut_off or broken_off.
+//
 // Thread: one worker's thread.
 // Lifetime: lives within one try of an exchange.
 #pragma once
 
-#include "proxy/http/exchange.h"
-#include "proxy/transfer/body_forwarder.h"
-
-#include <optional>
+#include "proxy/http/attempt_verdict.h"
+#include "proxy/http/download.h"
+#include "proxy/http/stall_rule.h"
+#include "proxy/http/upload.h"
+#include "proxy/io/task.h"
+#include "proxy/log/access_line.h"
 
 namespace weir::proxy::http {
 
+// Events of an attempt that its exchange acts on at once.
+class AttemptEvents {
+public:
+    // The head of the final response has arrived; the request was sent at `asked`.
+    virtual void on_answer_begun(TimePoint asked) = 0;
+    // Backend and client have switched protocols.
+    virtual void on_switched() = 0;
+    // The backend has ended the tunnel that followed a switch; the record has the reason.
+    virtual void on_tunnel_failed() = 0;
+
+protected:
+    ~AttemptEvents() = default;
+};
+
+// What an attempt forwards, and what it reports to.
+struct AttemptJob {
+    Client& client;
+    const RequestPlan& plan;
+    const conf::Limits& limits;
+    const conf::Timeouts& timeouts;
+    Buffer& request_head;      // as the backend gets it; freed as soon as no other attempt can need it
+    std::string_view cookie;   // to be set; empty if there is none
+    log::AccessRecord& record; // gets the status and the bytes
+    Connection& connection;    // what the response says to the client; set to close if the client's must end
+    AttemptEvents& events;
+};
+
 class ForwardAttempt {
 public:
-    enum class Result {
-        finished,    // the client has been sent the whole response
-        no_answer,   // the backend closed or failed before it answered
-        bad_answer,  // the backend's answer is not HTTP
-        slow_answer, // the backend did not answer in time
-        slow_client, // the client did not send its body in time
-        bad_body,    // the client's body is malformed
-        large_body,  // the client's body is over the limit
-        client_gone,
-        cut_off,    // the response had begun and the backend did not complete it
-        broken_off, // the response had begun and ended early for a reason other than the backend
-    };
+    ForwardAttempt(const AttemptJob& job, BackendConnection& backend);
 
-    ForwardAttempt(Exchange& exchange, BackendConnection& connection);
+    // Returns how the attempt ended.
+    Task<AttemptResult> run();
 
-    Task<Result> run();
-
-    bool may_reuse() const { return reusable_; } // the backend's connection, after `finished`
-    // Returns true if the client has not sent the whole body, or the backend does not take it.
-    bool is_upload_incomplete() const { return exchange_.framing_.has_body() && (!request_done_ || request_broken_); }
+    // After `finished`: returns true if the backend's connection may carry another request.
+    bool may_reuse() const;
+    UploadEnd upload_end() const;
     // How long the backend says that it keeps an idle connection; unset if it does not say.
-    std::optional<std::chrono::seconds> idle_timeout_of_backend() const { return backend_idle_timeout_; }
+    std::optional<std::chrono::seconds> idle_timeout_of_backend() const { return download_.keep_alive().timeout; }
     // The time until which this last waited for the backend. The response did not end before then; it may have ended
     // long ago if the client reads slowly.
     TimePoint last_heard() const { return last_heard_; }
-    const Failure& failure() const { return failure_; } // after any result but `finished`
-    std::string offending() const;                      // the bytes that caused the failure, escaped; empty if none did
+    const Failure& failure() const { return end_.failure; } // after any result but `finished`
+    std::string offending() const;                          // the bytes that caused it, escaped; empty if none did
 
 private:
     enum class Step { blocked, moved, over };
 
+    // How the attempt ended.
+    struct End {
+        AttemptResult result = AttemptResult::finished;
+        Failure failure{};
+        std::string_view offending{}; // in a buffer of one of the two connections
+        std::size_t offending_at = 0;
+    };
+
     Step step();
     Step push_request();
-    void drop_upload();
-    bool give_up_request();
     Step read_answer();
     Step take_head();
-    Step pass_interim(const ResponseHead& head);
     Step begin_answer(const ResponseHead& head);
     Step flush_interim();
     Step pull_response();
-    Step finish_response();
-    Step end(Result result, const Failure& failure, std::string_view offending = {});
-    bool has_begun() const;
-    Result on_timeout();
-    Result fail(Result result, const Failure& failure);
-    enum class Due { none, client, backend }; // the peer that must act next
-
-    Due due_from() const;
+    Step end(AttemptResult result, const Failure& failure, std::string_view offending = {}, std::size_t at = 0);
+    bool has_been_woken_to_end();
+    bool give_up_request();
+    bool is_being_read();
+    End timed_out() const;
     void set_deadline();
-    bool has_been_read();
     void yield();
-    Task<Result> tunnel();
+    void settle();
+    Due due() const;
+    Task<AttemptResult> tunnel();
 
-    Exchange& exchange_;
-    Client& client_;
+    const AttemptJob job_;
     BackendConnection& backend_;
-    BodyForwarder request_;
-    const std::size_t request_head_size_;
-    std::optional<BodyForwarder> response_;
-    Buffer head_; // heads that are being sent to the client
-    Result result_ = Result::finished;
-    Failure failure_;
-    std::string_view offending_; // in a buffer of one of the two connections
-    std::size_t offending_at_ = 0;
+    Upload upload_;
+    Download download_;
+    StallRule stall_;
+    End end_;
     const TimePoint began_;
-    bool request_done_ = false, request_broken_ = false; // broken: the backend takes no more, but may still answer
-    bool reusable_ = false, backend_keeps_ = false, switched_ = false;
-    bool awaits_continue_;         // the client may be waiting for the backend's 100
-    bool follows_interim_ = false; // the final head is queued behind an interim one that may be half sent
-    std::optional<std::chrono::seconds> backend_idle_timeout_;
-    TimePoint last_heard_{};
-    std::uint8_t interim_ = 0; // 1xx responses so far
-    std::uint64_t progress_ = 0;
-    std::uint64_t window_start_ = 0; // progress_ when the current deadline was set
-    std::uint64_t answered_ = 0;     // what the response had moved at that time
-    std::size_t unacked_bytes_ = 0;  // bytes that the client had not acknowledged at that time
-    Due due_ = Due::none;
-    bool yielded_ = false;
-    HeadScan scan_;
+    TimePoint last_heard_;
+    std::uint64_t progress_ = 0; // grows whenever anything moved
+    bool yielded_ = false;       // there may be more to do, after other connections had their turn
+    bool switched_ = false;      // to another protocol
 };
 
 } // namespace weir::proxy::http

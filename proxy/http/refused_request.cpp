@@ -18,7 +18,7 @@ std::string_view take_line(std::string_view& rest) {
     return line;
 }
 
-void read_first_line(std::string_view line, RefusedRequest& request) {
+void read_first_line(std::string_view line, log::RequestTexts& request) {
     const auto space = std::min(line.find(' '), line.size());
     const auto method = line.substr(0, space);
     request.target = line;
@@ -32,8 +32,8 @@ void read_first_line(std::string_view line, RefusedRequest& request) {
 
 } // namespace
 
-RefusedRequest read_refused_request(std::string_view bytes) {
-    RefusedRequest request;
+log::RequestTexts read_refused_request(std::string_view bytes) {
+    log::RequestTexts request{.minor_version = -1};
     if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
     read_first_line(take_line(bytes), request);
     while (!bytes.empty()) {

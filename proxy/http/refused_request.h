@@ -2,25 +2,20 @@
 // names. The result is used for the logs only; weir never acts on it.
 //
 // Thread: pure functions.
-// Lifetime: a RefusedRequest points into the bytes.
+// Lifetime: the texts point into the bytes.
 #pragma once
 
 #include "conf/model/address_blocks.h"
+#include "proxy/log/access_line.h"
 
 #include <optional>
 #include <string_view>
 
 namespace weir::proxy::http {
 
-struct RefusedRequest {
-    std::string_view method; // empty if the first line does not begin with a method
-    std::string_view target; // without a method, the whole first line
-    std::string_view host, referer, user_agent;
-    int minor_version = -1; // -1: there is no version
-};
-
-// Takes time linear in the number of bytes, whatever they are.
-RefusedRequest read_refused_request(std::string_view bytes);
+// Returns what can be read: the method is empty if the first line does not begin with one, and the version is -1 if
+// there is none. Takes time linear in the number of bytes, whatever they are.
+log::RequestTexts read_refused_request(std::string_view bytes);
 
 // Returns the client that a head from a trusted proxy names in its complete lines, as find_client() does for a legal
 // head; unset if there is none. A head that was cut off may lack the end of the chain.

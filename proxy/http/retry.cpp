@@ -2,18 +2,12 @@
 
 namespace weir::proxy::http {
 
-bool may_retry(const FailedTry& failed) {
-    switch (failed.stage) {
-    case FailedTry::Stage::connecting: return failed.replayable;
-    case FailedTry::Stage::sent: return failed.replayable && failed.idempotent;
-    case FailedTry::Stage::answering: break;
+bool may_retry(TryStage stage, const RequestPlan& plan) {
+    switch (stage) {
+    case TryStage::connecting: return true;
+    case TryStage::sent: return plan.idempotence == Idempotence::idempotent && !plan.framing.has_body();
+    case TryStage::answering: break;
     }
-    return false;
-}
-
-bool is_idempotent(std::string_view method) {
-    for (const std::string_view known : {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-        if (method == known) return true;
     return false;
 }
 

@@ -1,24 +1,22 @@
-// Decides whether a request may be tried on another backend.
+// Decides whether a request may be tried again.
 //
 // Thread: pure functions.
 // Lifetime: values.
 #pragma once
 
-#include <string_view>
+#include "proxy/http/request_plan.h"
 
 namespace weir::proxy::http {
 
-// What is known about a try that failed.
-struct FailedTry {
-    enum class Stage { connecting, sent, answering };
-
-    Stage stage;             // connecting: nothing was sent; answering: a response has begun
-    bool idempotent = false; // the method may be executed twice (RFC 9110 section 9.2.2)
-    bool replayable = false; // no byte of a body has been forwarded
+// How far a try had come when it failed.
+enum class TryStage {
+    connecting, // nothing was sent
+    sent,       // the backend may have read the request, or a part of it
+    answering,  // a response has begun
 };
 
-// Returns true if the request can be sent again without executing twice a method that is not idempotent.
-bool may_retry(const FailedTry& failed);
-bool is_idempotent(std::string_view method);
+// Returns true if the request can be sent again without executing twice a method that is not idempotent. A body cannot
+// be sent again, because weir does not store it.
+bool may_retry(TryStage stage, const RequestPlan& plan);
 
 } // namespace weir::proxy::http

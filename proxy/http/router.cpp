@@ -17,4 +17,9 @@ RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener,
             static_cast<std::size_t>(at - listener.routes.begin())};
 }
 
+TrafficStats& traffic_of(const ListenerSpec& listener, const RouteChoice& choice) {
+    if (choice.pool == no_pool) return *listener.unrouted;
+    return choice.route ? *listener.traffic[choice.place] : *listener.own_traffic;
+}
+
 } // namespace weir::proxy::http

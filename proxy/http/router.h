@@ -20,4 +20,7 @@ struct RouteChoice {
 RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, std::string_view authority,
                          std::string_view path);
 
+// Returns the counters of the path that a request takes; those of requests without a pool if nothing matches.
+TrafficStats& traffic_of(const ListenerSpec& listener, const RouteChoice& choice);
+
 } // namespace weir::proxy::http

@@ -1,7 +1,11 @@
 #include "proxy/http/session.h"
 
-#include "conf/model/ip_text.h"
 #include "proxy/http/refused_request.h"
+#include "proxy/http1/status.h"
+#include "proxy/log/failure_log.h"
+#include "proxy/worker/begin_record.h"
+
+#include <utility>
 
 namespace weir::proxy::http {
 namespace {
@@ -31,7 +35,7 @@ HeadLimits Session::limits() const {
 
 Task<> Session::run() {
     const bool welcome = co_await receive_proxy_header();
-    if (const auto& failure = proxy_failure()) record_refused(failure, status_of(failure.reason), "", 0, 0);
+    if (const auto& failure = proxy_failure()) record_refused(failure, status_of(failure.reason));
     while (welcome) {
         const auto head = co_await read_head();
         if (head.status == HeadStatus::incomplete) {
@@ -42,16 +46,16 @@ Task<> Session::run() {
             co_await refuse(head);
             break;
         }
-        client_.in.hold(client_.context.request.length);
+        client_.in.hold(client_.context.scratch.request.length);
         auto after = Connection::close;
         {
-            Exchange exchange(client_, client_.context.request);
+            Exchange exchange(client_, client_.context.scratch.request);
             exchange_ = &exchange;
             after = co_await exchange.run();
             exchange_ = nullptr;
             told_ = true;
-            const auto record = exchange.describe();
-            client_.context.record(record, exchange.traffic());
+            const auto& record = exchange.finish_record();
+            client_.context.recorder.record(record, exchange.traffic());
             client_.counters().count_outcome(record.failure.reason);
         }
         if (after == Connection::close || !client_.socket.is_open()) break;
@@ -78,7 +82,7 @@ Task<HeadResult> Session::read_head() {
     client_.expire_in(first_ || !idle_ ? timeouts.client_header : timeouts.client_idle);
     for (;;) {
         if (!client_.in.empty()) {
-            const auto result = parse_request(client_.in.view(), limits(), client_.context.request, scan_);
+            const auto result = parse_request(client_.in.view(), limits(), client_.context.scratch.request, scan_);
             if (result.status == HeadStatus::complete && client_.in.space().size() < body_room) {
                 client_.in.compact();
                 client_.in.grow(client_.in.size() +
@@ -104,7 +108,7 @@ Task<HeadResult> Session::read_head() {
 Task<bool> Session::wait_for_bytes() {
     for (;;) {
         if (client_.socket.readable()) {
-            if (!client_.in.has_memory()) client_.in = Buffer(client_.context.heads);
+            if (!client_.in.has_memory()) client_.in = Buffer(client_.context.buffers.heads);
             if (client_.in.space().empty()) client_.in.compact();
             if (client_.in.space().empty()) client_.in.grow(limits().size + body_room);
             const auto result = client_.socket.receive(client_.in.space());
@@ -128,14 +132,14 @@ Task<bool> Session::wait_for_bytes() {
 
 // Answers a head that is not a legal request.
 Task<> Session::refuse(const HeadResult& result) {
-    Buffer page(client_.context.heads);
-    const auto body = write_page(page, {.status = result.code, .date = client_.context.date_now()});
+    Buffer page(client_.context.buffers.heads);
+    const auto body = write_page(page, {.status = result.code, .date = client_.context.scratch.date_now()});
     const iovec part{page.data(), page.size()};
     // A page fits any socket buffer that is not full, and a full one belongs to a client that reads nothing.
     const auto sent = client_.socket.send({&part, 1});
-    const auto offending = result.code == 408 ? std::string() : log::excerpt(client_.in.view(), result.at);
-    record_refused({reason_of_refusal(result.code), result.reason}, result.code, offending, sent.bytes,
-                   sent.bytes == page.size() ? body : 0);
+    auto offending = result.code == 408 ? std::string() : log::excerpt(client_.in.view(), result.at);
+    record_refused({reason_of_refusal(result.code), result.reason}, result.code, std::move(offending),
+                   {.sent = sent.bytes, .body = sent.bytes == page.size() ? body : 0});
     told_ = sent.status == IoStatus::ok;
     co_return;
 }
@@ -144,7 +148,7 @@ Task<> Session::refuse(const HeadResult& result) {
 Task<> Session::linger() {
     client_.socket.finish_sending();
     const auto end = client_.context.loop.now() + linger_time;
-    Buffer sink(client_.context.heads);
+    Buffer sink(client_.context.buffers.heads);
     while (client_.context.loop.now() < end) {
         const auto result = client_.socket.receive(sink.space());
         if (result.status != IoStatus::ok && result.status != IoStatus::would_block) co_return;
@@ -159,35 +163,23 @@ Task<> Session::linger() {
 void Session::record_left() {
     if (idle_ || says_nothing()) return;
     const auto reason = client_.aborted ? FailureReason::drained : FailureReason::client_closed;
-    record_refused({reason, "within the head of a request"}, status_of(reason), "", 0, 0);
+    record_refused({reason, "within the head of a request"}, status_of(reason));
 }
 
-// Logs and counts bytes that did not become a request.
-void Session::record_refused(const Failure& failure, int status, std::string_view offending, std::size_t sent,
-                             std::size_t body) {
-    const auto request = read_refused_request(client_.in.view());
-    log::AccessRecord record;
-    conf::IpText told_ip;
-    if (client_.speaks_for_others() && !proxy_failure())
-        if (const auto told = find_refused_client(client_.in.view(), client_.listener->spec->trusted))
-            told_ip = conf::IpText(*told);
-    record.client = told_ip.view().empty() ? client_.ip : told_ip.view();
-    record.peer = client_.peer();
-    record.method = request.method;
-    record.target = request.target;
-    record.host = request.host;
-    record.referer = request.referer;
-    record.user_agent = request.user_agent;
-    record.minor_version = request.minor_version;
-    const auto spec = client_.listener->spec;
-    record.listener = spec->config.name;
+// Logs and counts bytes that did not become a request. `sent` is what the client was sent.
+void Session::record_refused(const Failure& failure, int status, std::string offending, const log::ByteCounts& sent) {
+    const auto bytes = client_.in.view();
+    const auto listener = client_.listener->spec;
+    auto peer = peer_of(client_);
+    if (proxy_failure()) peer.trust = Trust::untrusted; // the bytes are not the proxy's yet
+    const auto origin = find_refused_origin(peer, bytes, listener->trusted);
+    auto record = begin_record(client_, *listener, origin.client_ip(), read_refused_request(bytes));
     record.status = status;
     record.failure = failure;
-    record.offending = offending;
-    record.received_bytes = client_.in.size();
-    record.sent_bytes = sent;
-    record.body_bytes = body;
-    client_.context.record(record, *spec->unrouted);
+    record.offending = std::move(offending);
+    record.bytes = sent;
+    record.bytes.received = bytes.size();
+    client_.context.recorder.record(record, *listener->unrouted);
     client_.counters().count_outcome(failure.reason);
 }
 

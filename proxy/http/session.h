@@ -31,8 +31,8 @@ private:
     Task<> refuse(const HeadResult& result);
     Task<> linger();
     void record_left();
-    void record_refused(const Failure& failure, int status, std::string_view offending, std::size_t sent,
-                        std::size_t body);
+    void record_refused(const Failure& failure, int status, std::string offending = {},
+                        const log::ByteCounts& sent = {});
     HeadLimits limits() const;
 
     const Exchange* exchange_ = nullptr; // the exchange that is running

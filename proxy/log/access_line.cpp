@@ -87,19 +87,20 @@ private:
 
 // Writes the request line, or the nearest thing to it if there was no HTTP request.
 void write_request_line(Line& line, const AccessRecord& r) {
-    if (r.protocol == conf::Protocol::tcp) line.put("TCP ").quoted(r.listener);
-    else if (r.method.empty()) line.or_dash(r.target);
-    else line.quoted(r.method).put(" ").quoted(r.target);
-    if (!r.method.empty() && r.minor_version >= 0) line.put(r.minor_version ? " HTTP/1.1" : " HTTP/1.0");
+    if (r.protocol == conf::Protocol::tcp) line.put("TCP ").quoted(r.path.listener);
+    else if (r.request.method.empty()) line.or_dash(r.request.target);
+    else line.quoted(r.request.method).put(" ").quoted(r.request.target);
+    if (!r.request.method.empty() && r.request.minor_version >= 0)
+        line.put(r.request.minor_version ? " HTTP/1.1" : " HTTP/1.0");
 }
 
 void write_combined(Line& line, const AccessRecord& r, const LineClock& clock) {
     line.put(r.client).put(" - - [").put(clock.combined()).put("] \"");
     write_request_line(line, r);
     line.put("\" ").put(static_cast<std::uint64_t>(r.status)).put(" ");
-    if (r.body_bytes) line.put(r.body_bytes);
+    if (r.bytes.body) line.put(r.bytes.body);
     else line.put("-");
-    line.put(" \"").or_dash(r.referer).put("\" \"").or_dash(r.user_agent).put("\" ");
+    line.put(" \"").or_dash(r.request.referer).put("\" \"").or_dash(r.request.user_agent).put("\" ");
     line.put(r.failure ? word_of(r.failure.reason) : "-");
 }
 
@@ -107,16 +108,18 @@ void write_json(Line& line, const AccessRecord& r, const LineClock& clock) {
     const bool http = r.protocol == conf::Protocol::http;
     line.put("{\"time\":\"").put(clock.iso()).put("\"").json("client", r.client).json("peer", r.peer);
     line.json("protocol", http ? "http" : "tcp");
-    if (http) line.json("method", r.method).json("host", r.host).json("target", r.target);
+    if (http) line.json("method", r.request.method).json("host", r.request.host).json("target", r.request.target);
     line.json("status", static_cast<std::uint64_t>(r.status));
     line.json("reason", r.failure ? word_of(r.failure.reason) : std::string_view());
     if (r.failure) line.json("detail", r.failure.detail, longest_name);
-    line.json("bytes", r.sent_bytes).json("body_bytes", r.body_bytes).json("received_bytes", r.received_bytes);
-    line.json("connect_ms", r.connect).json("first_byte_ms", r.first_byte);
-    line.json("duration_ms", std::optional(r.took));
-    line.json("listener", r.listener, longest_name).json("route", r.route, longest_name);
-    line.json("pool", r.pool, longest_name).json("backend", r.backend, longest_name).json("retries", r.retries);
-    if (http) line.json("referer", r.referer).json("user_agent", r.user_agent);
+    line.json("bytes", r.bytes.sent).json("body_bytes", r.bytes.body).json("received_bytes", r.bytes.received);
+    line.json("connect_ms", r.durations.connect).json("first_byte_ms", r.durations.first_byte);
+    line.json("duration_ms", std::optional(r.durations.took));
+    line.json("listener", r.path.listener, longest_name).json("route", r.path.route, longest_name);
+    line.json("pool", r.path.pool, longest_name)
+        .json("backend", r.path.backend, longest_name)
+        .json("retries", r.retries);
+    if (http) line.json("referer", r.request.referer).json("user_agent", r.request.user_agent);
     line.put("}");
 }
 

@@ -1,7 +1,7 @@
 // Formats one line of the access log: the combined format with one more field, or JSON.
 //
 // Thread: pure function; a LineClock belongs to one worker.
-// Lifetime: a record points to what it describes.
+// Lifetime: a record points to the texts that it describes.
 #pragma once
 
 #include "conf/model/config.h"
@@ -11,28 +11,48 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace weir::proxy::log {
 
 using Microseconds = std::chrono::microseconds;
 
+// What a request says about itself. The texts are empty if they could not be read.
+struct RequestTexts {
+    std::string_view method;
+    std::string_view target; // without a method, the whole first line
+    std::string_view host, referer, user_agent;
+    int minor_version = 1; // of HTTP/1; -1 if the request had none
+};
+
+// What served a request: names from the configuration, empty as far as the request did not get.
+struct ServingPath {
+    std::string_view listener, route, pool, backend;
+};
+
+struct ByteCounts {
+    std::uint64_t received = 0; // from the client, heads included
+    std::uint64_t sent = 0;     // to the client, heads included
+    std::uint64_t body = 0;     // part of `sent`: without heads and the framing of bodies
+};
+
+struct Durations {
+    Microseconds took{0};                            // the whole request or TCP connection
+    std::optional<Microseconds> connect, first_byte; // unset if the exchange did not get that far
+};
+
 // A request, or a whole TCP connection, as the access log and the error log describe it.
 struct AccessRecord {
     std::string_view client, peer; // addresses; they differ if a trusted proxy names the client
-    // Of a request; empty if it could not be read. Without a method, the target is the whole first line.
-    std::string_view method, target, host, referer, user_agent;
-    std::string_view listener, route, pool, backend;
     conf::Protocol protocol = conf::Protocol::http;
-    int minor_version = 1; // of HTTP/1; -1 if the request had none
-    int status = 0;        // of a TCP connection: 200, or the status that a request would have got
+    RequestTexts request;
+    ServingPath path;
+    int status = 0; // of a TCP connection: 200, or the status that a request would have got
     Failure failure;
-    std::string_view offending;       // escaped bytes that caused the failure; empty if no bytes did
-    std::uint64_t received_bytes = 0; // from the client, heads included
-    std::uint64_t sent_bytes = 0;     // to the client, heads included
-    std::uint64_t body_bytes = 0;     // part of sent_bytes: without heads and the framing of bodies
-    Microseconds took{0};
-    std::optional<Microseconds> connect, first_byte; // unset if the exchange did not get that far
+    std::string offending; // escaped bytes that caused the failure; empty if no bytes did
+    ByteCounts bytes;
+    Durations durations;
     std::uint32_t retries = 0;
 };
 

@@ -96,12 +96,12 @@ void FailureLog::write(const AccessRecord& r, std::chrono::steady_clock::time_po
     line.append(" status=").append(std::to_string(r.status));
     add(line, "client", r.client);
     if (r.peer != r.client) add(line, "peer", r.peer);
-    add(line, "listener", r.listener);
-    add(line, "method", r.method);
-    add(line, "host", r.host);
-    add(line, "target", r.target);
-    add(line, "pool", r.pool);
-    add(line, "backend", r.backend);
+    add(line, "listener", r.path.listener);
+    add(line, "method", r.request.method);
+    add(line, "host", r.request.host);
+    add(line, "target", r.request.target);
+    add(line, "pool", r.path.pool);
+    add(line, "backend", r.path.backend);
     if (!r.offending.empty()) line.append(" bytes=\"").append(r.offending).append("\""); // escaped already
     if (const auto more = limit.take_suppressed())
         line.append(" (").append(std::to_string(more)).append(" more of this kind were not logged)");

@@ -23,7 +23,9 @@ constexpr auto breather = std::chrono::milliseconds(100); // after running out o
 // One listening socket in the event loop.
 class Worker::Acceptor final : public EventHandler, public Waker {
 public:
-    Acceptor(Worker& worker, int fd) : fd_(fd), worker_(worker), timer_(worker.loop.timers(), *this) { resume(); }
+    Acceptor(Worker& worker, int fd) : fd_(fd), worker_(worker), timer_(worker.context_.loop.timers(), *this) {
+        resume();
+    }
     ~Acceptor() {
         pause();
         ::close(fd_);
@@ -33,15 +35,15 @@ public:
     std::shared_ptr<WorkerListener> listener = std::make_shared<WorkerListener>();
 
     void pause() {
-        if (active_) worker_.loop.remove(fd_, *this);
+        if (active_) worker_.context_.loop.remove(fd_, *this);
         active_ = false;
     }
     void resume() {
-        if (!active_) active_ = worker_.loop.add(fd_, *this, Trigger::level);
+        if (!active_) active_ = worker_.context_.loop.add(fd_, *this, Trigger::level);
     }
     void take_a_breath() {
         pause();
-        timer_.set(worker_.loop.now() + breather);
+        timer_.set(worker_.context_.loop.now() + breather);
     }
 
 private:
@@ -58,7 +60,7 @@ private:
 
 Worker::Worker(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, std::size_t max_connections,
                OnErrors on_errors)
-    : WorkerContext(number, access_log, own), max_connections_(max_connections), on_errors_(std::move(on_errors)) {}
+    : context_(number, access_log, own, *this), max_connections_(max_connections), on_errors_(std::move(on_errors)) {}
 
 Worker::~Worker() {
     stop();
@@ -71,21 +73,22 @@ void Worker::join() {
 
 void Worker::start() {
     thread_ = std::thread([this] {
-        ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index)).c_str());
+        ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(context_.index)).c_str());
         block_signals(); // only the control thread handles signals
-        loop.run();
+        context_.loop.run();
     });
 }
 
 void Worker::adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std::function<void()> done) {
-    loop.post([this, snapshot = std::move(snapshot), sockets = std::move(sockets), done = std::move(done)]() mutable {
-        const auto began = Clock::now();
-        view = views_.build(std::move(snapshot), view);
-        if (phase == Phase::serving) update_listeners(sockets); // a draining worker has closed its own
-        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
-        counters.longest_adoption_us.raise_to(static_cast<std::uint64_t>(took.count()));
-        done();
-    });
+    context_.loop.post(
+        [this, snapshot = std::move(snapshot), sockets = std::move(sockets), done = std::move(done)]() mutable {
+            const auto began = Clock::now();
+            context_.view = context_.views.build(std::move(snapshot), context_.view);
+            if (context_.phase == Phase::serving) update_listeners(sockets); // a draining worker has closed its own
+            const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
+            context_.counters.longest_adoption_us.raise_to(static_cast<std::uint64_t>(took.count()));
+            done();
+        });
 }
 
 void Worker::update_listeners(const std::vector<ListenSocket>& sockets, const std::set<int>& kept_by_another) {
@@ -94,11 +97,11 @@ void Worker::update_listeners(const std::vector<ListenSocket>& sockets, const st
         auto& acceptor = now[socket.fd];
         if (const auto it = acceptors_.find(socket.fd); it != acceptors_.end()) acceptor = std::move(it->second);
         else acceptor = std::make_unique<Acceptor>(*this, socket.fd);
-        const auto& listeners = view->snapshot->listeners;
+        const auto& listeners = context_.view->snapshot->listeners;
         const auto spec = std::find_if(listeners.begin(), listeners.end(),
                                        [&](const auto& l) { return l->config.name == socket.name; });
         acceptor->listener->spec = *spec;
-        acceptor->listener->view = view;
+        acceptor->listener->view = context_.view;
     }
     bool left = false;
     for (auto& [fd, acceptor] : acceptors_) {
@@ -109,16 +112,13 @@ void Worker::update_listeners(const std::vector<ListenSocket>& sockets, const st
         acceptor->listener->phase = Phase::draining;
     }
     acceptors_ = std::move(now);
-    for (auto* connection = left ? connections : nullptr; connection;) {
-        auto* next = connection->next;
-        connection->drain(); // wakes idle connections, so that those of removed listeners close
-        connection = next;
-    }
+    // Wakes idle connections, so that those of removed listeners close.
+    if (left) context_.clients.for_each([](ClientConnection& client) { client.drain(); });
 }
 
 void Worker::accept_from(Acceptor& acceptor, int most) {
     for (int i = 0; i < most; ++i) {
-        if (connection_count >= max_connections_) return pause_accepting();
+        if (context_.clients.size() >= max_connections_) return pause_accepting();
         sockaddr_storage from{};
         socklen_t length = sizeof from;
         const int fd =
@@ -129,18 +129,17 @@ void Worker::accept_from(Acceptor& acceptor, int most) {
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) return;
         if (errno == EINTR || errno == ECONNABORTED) continue;
-        counters.accept_failures.add();
+        context_.counters.accept_failures.add();
         return acceptor.take_a_breath(); // out of descriptors or memory: pause instead of spinning
     }
 }
 
 void Worker::start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer) {
-    WorkerContext& context = *this;
     if (listener->spec->config.protocol == conf::Protocol::tcp) {
-        auto session = std::make_unique<tcp::Session>(context, listener, peer);
+        auto session = std::make_unique<tcp::Session>(context_, listener, peer);
         if (session->open(fd)) spawn(std::move(session));
     } else {
-        auto session = std::make_unique<http::Session>(context, listener, peer);
+        auto session = std::make_unique<http::Session>(context_, listener, peer);
         if (session->open(fd)) spawn(std::move(session));
     }
 }
@@ -151,72 +150,65 @@ void Worker::pause_accepting() {
         if (acceptor) acceptor->pause();
 }
 
-void Worker::on_room() {
-    if (paused_ && connection_count < max_connections_) {
+void Worker::on_client_left() {
+    if (paused_ && context_.clients.size() < max_connections_) {
         paused_ = false;
         for (auto& [_, acceptor] : acceptors_)
             if (acceptor) acceptor->resume();
     }
-    if (drained_ && connection_count == 0) std::exchange(drained_, nullptr)();
+    if (drained_ && context_.clients.size() == 0) std::exchange(drained_, nullptr)();
 }
 
 void Worker::close_idle_to(balancer::BackendPtr backend) {
-    loop.post([this, backend = std::move(backend)] { views_.close_idle(*backend); });
+    context_.loop.post([this, backend = std::move(backend)] { context_.views.close_idle(*backend); });
 }
 
 void Worker::cut_tunnels_to(balancer::BackendPtr backend) {
-    loop.post([this, backend = std::move(backend)] { views_.cut_tunnels(*backend); });
+    context_.loop.post([this, backend = std::move(backend)] { context_.views.cut_tunnels(*backend); });
 }
 
 void Worker::cut(balancer::BackendPtr backend) {
-    loop.post([this, backend = std::move(backend)] { views_.cut(*backend); });
+    context_.loop.post([this, backend = std::move(backend)] { context_.views.cut(*backend); });
 }
 
 void Worker::cut(TrafficPath path) {
-    loop.post([this, path = std::move(path)] {
-        for (auto* connection = connections; connection;) {
-            auto* next = connection->next; // abort() frees at most this connection
-            if (connection->uses_path(path)) connection->abort();
-            connection = next;
-        }
+    context_.loop.post([this, path = std::move(path)] {
+        context_.clients.for_each([&](ClientConnection& client) {
+            if (client.uses_path(path)) client.abort();
+        });
     });
 }
 
 void Worker::drain(std::set<int> kept_by_another, std::function<void()> drained) {
-    loop.post([this, kept = std::move(kept_by_another), drained = std::move(drained)]() mutable {
-        phase = Phase::draining;
+    context_.loop.post([this, kept = std::move(kept_by_another), drained = std::move(drained)]() mutable {
+        context_.phase = Phase::draining;
         update_listeners({}, kept);
         drained_ = std::move(drained);
-        on_room();
+        on_client_left();
     });
 }
 
 void Worker::count_open(std::function<void(const OpenWork&)> counted) {
-    loop.post([this, counted = std::move(counted)] {
+    context_.loop.post([this, counted = std::move(counted)] {
         OpenWork work;
-        for (const auto* connection = connections; connection; connection = connection->next)
-            work.add(connection->activity());
+        context_.clients.for_each([&](const ClientConnection& client) { work.add(client.activity()); });
         counted(work);
     });
 }
 
 void Worker::end_all() {
     drained_ = nullptr;
-    for (auto* connection = connections; connection;) {
-        auto* next = connection->next; // abort() frees at most this connection
-        connection->abort();
-        connection = next;
-    }
-    views_.close_all_idle();
-    view = nullptr;
+    context_.clients.for_each([](ClientConnection& client) { client.abort(); });
+    context_.views.close_all_idle();
+    context_.view = nullptr;
 }
 
 void Worker::stop() {
-    loop.post([this] {
+    context_.loop.post([this] {
         acceptors_.clear();
         end_all();
     });
-    loop.stop();
+    context_.loop.stop();
 }
 
 } // namespace weir::proxy

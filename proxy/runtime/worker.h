@@ -19,7 +19,7 @@ struct ListenSocket {
     std::string name; // name of the listener in the snapshot
 };
 
-class Worker final : private WorkerContext {
+class Worker final : private WorkerEvents {
 public:
     // Called on the worker's thread when a backend has failed as many requests in a row as its pool allows.
     using OnErrors = std::function<void(const balancer::BackendPtr&)>;
@@ -49,7 +49,7 @@ public:
     // Calls `counted` on the worker's thread with the open connections and requests.
     void count_open(std::function<void(const OpenWork&)> counted);
     // Runs `work` on the worker's thread.
-    void run(std::function<void()> work) { loop.post(std::move(work)); }
+    void run(std::function<void()> work) { context_.loop.post(std::move(work)); }
 
     // Ends every connection now and then the thread; `join` waits for its end.
     void stop();
@@ -62,14 +62,13 @@ private:
     void accept_from(Acceptor& acceptor, int most);
     void start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer);
     void pause_accepting();
-    void on_room() override;
-    void report_errors(const balancer::BackendPtr& backend) override { on_errors_(backend); }
-    bool spare_idle() override { return views_.close_all_idle() > 0; }
+    void on_client_left() override;
+    void on_errors(const balancer::BackendPtr& backend) override { on_errors_(backend); }
     void end_all();
 
+    WorkerContext context_;
     const std::size_t max_connections_;
     const OnErrors on_errors_;
-    WorkerViewBuilder views_{loop, index};
     std::unordered_map<int, std::unique_ptr<Acceptor>> acceptors_; // keyed by descriptor
     bool paused_ = false;
     std::function<void()> drained_;

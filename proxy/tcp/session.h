@@ -8,8 +8,6 @@
 #include "proxy/worker/backend_selection.h"
 #include "proxy/worker/client_session.h"
 
-#include <optional>
-
 namespace weir::proxy::tcp {
 
 class Session final : public ClientSession {
@@ -23,26 +21,20 @@ public:
     Activity activity() const override { return Activity::tcp; }
 
 private:
-    enum class Connected { yes, no, hopeless }; // hopeless: no other member would connect either
-
     Task<> serve();
-    Connected fail(Connected outcome, const Failure& failure);
-    Failure client_left() const;
-    log::AccessRecord describe() const;
     Task<BackendConnectionPtr> connect_any(balancer::ConnectionSlot& seat); // the seat is the backend's
-    Task<Connected> connect(BackendConnection& connection);
+    Failure reason_of(Selection::Outcome outcome) const;
+    void begin_try();
+    void fail(const Failure& failure);
+    void record_try();
     const PoolSpec& pool() const { return *selection_.pool().spec; }
+    BackendLink& link() const { return selection_.pool().link(selection_.last()); } // to the backend that is tried
 
     BackendSelection selection_;
     const TrafficPath path_;
     const std::shared_ptr<const ListenerSpec> spec_; // from the beginning, even if the listener was renamed since
     const TimePoint began_;
-    Failure failure_;
-    bool connected_ = false;   // to a backend
-    std::string_view backend_; // the backend that was chosen last
-    std::optional<Clock::duration> connect_;
-    std::uint64_t received_ = 0, sent_ = 0;
-    std::uint32_t retries_ = 0;
+    log::AccessRecord record_;
 };
 
 } // namespace weir::proxy::tcp

@@ -30,6 +30,12 @@ enum class ForwardStatus {
 };
 
 enum class Encoding { identity, chunked };
+
+// Returns the encoding of a message that is sent with this framing.
+constexpr Encoding encoding_of(const Framing& framing) {
+    return framing.kind == BodyKind::chunked ? Encoding::chunked : Encoding::identity;
+}
+
 enum class Waiting { for_source, for_sink };
 
 // What may follow the message on the sender's connection. A client sends more messages, and is read strictly.

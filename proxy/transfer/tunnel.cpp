@@ -35,9 +35,9 @@ constexpr Failure half_closed_silent{FailureReason::tunnel_idle,
 } // namespace
 
 Tunnel::Tunnel(Client& client, BackendConnection& backend)
-    : client_(client), backend_(backend), up_({client.socket, backend.socket, client.in, client.context.bodies},
+    : client_(client), backend_(backend), up_({client.socket, backend.socket, client.in, client.context.buffers.bodies},
                                               {BodyKind::until_close}, Encoding::identity, Following::nothing),
-      down_({backend.socket, client.socket, backend.in, client.context.bodies}, {BodyKind::until_close},
+      down_({backend.socket, client.socket, backend.in, client.context.buffers.bodies}, {BodyKind::until_close},
             Encoding::identity, Following::nothing) {}
 
 void Tunnel::pass(http::BodyForwarder& pump, Socket& from, Socket& to, Direction& state) {

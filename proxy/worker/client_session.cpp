@@ -7,7 +7,7 @@ namespace weir::proxy {
 ClientSession::ClientSession(WorkerContext& context, std::shared_ptr<WorkerListener> listener,
                              const conf::Address& peer)
     : client_(context, std::move(listener), peer) {
-    context.register_client(*this);
+    context.clients.add(*this);
     client_.counters().connections.add();
     client_.counters().active.add();
 }
@@ -15,7 +15,7 @@ ClientSession::ClientSession(WorkerContext& context, std::shared_ptr<WorkerListe
 ClientSession::~ClientSession() {
     client_.counters().active.subtract();
     client_.socket.close();
-    client_.context.unregister_client(*this);
+    client_.context.clients.remove(*this);
 }
 
 void ClientSession::abort() {
@@ -27,7 +27,7 @@ Task<bool> ClientSession::receive_proxy_header() {
     const auto& spec = *client_.listener->spec;
     if (!spec.config.accept_proxy_protocol) co_return true;
     client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
-    bool accepted = spec.trusted.contains(client_.address);
+    bool accepted = spec.trusted.contains(client_.source.address);
     if (accepted) accepted = co_await read_proxy_header();
     else proxy_failure_ = {FailureReason::bad_proxy_header, "the peer is not one of trusted_proxies"};
     if (!accepted) client_.counters().proxy_headers_refused.add();
@@ -38,7 +38,7 @@ Task<bool> ClientSession::read_proxy_header() {
     bool hurried = false;
     for (;;) {
         while (client_.socket.readable()) {
-            if (!client_.in.has_memory()) client_.in = Buffer(client_.context.heads);
+            if (!client_.in.has_memory()) client_.in = Buffer(client_.context.buffers.heads);
             const auto result = client_.socket.receive(client_.in.space());
             if (result.status == IoStatus::end || result.status == IoStatus::failed) {
                 if (!client_.in.empty()) proxy_failure_ = {FailureReason::client_closed, "within the PROXY header"};
@@ -51,7 +51,9 @@ Task<bool> ClientSession::read_proxy_header() {
                 co_return false;
             }
             if (header.status == tcp::ProxyHeaderStatus::complete) {
-                client_.take_proxy_header(header);
+                client_.source.take(header);
+                client_.in.consume(header.length);
+                client_.in.compact();
                 co_return true;
             }
         }

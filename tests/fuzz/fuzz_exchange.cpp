@@ -308,7 +308,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     memory_io::reset(client);
     memory_io::run(bench.loop, std::chrono::seconds(2)); // longer than any timeout
     bench.forget_idle();
-    if (bench.connection_count != 0) fail("a session does not end");
+    if (bench.clients.size() != 0) fail("a session does not end");
     for (const int descriptor : memory_io::connected())
         if (memory_io::wire(descriptor).socket) fail("a connection to a backend is left");
     return 0;

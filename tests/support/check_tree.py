@@ -39,6 +39,7 @@ ROOMS = {
         "balancer/algorithms",
         "balancer",
         "proxy/io",
+        "proxy/log",
         "proxy/http1",
         "proxy/snapshot",
         "proxy/worker",

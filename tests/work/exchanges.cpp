@@ -122,7 +122,7 @@ std::uint64_t work_of(const conf::Config& config, const Talk& talk) {
     memory_io::reset(client);
     memory_io::run(worker.loop, std::chrono::minutes(2)); // longer than any timeout
     worker.forget_idle();
-    CHECK(worker.connection_count == 0);
+    CHECK(worker.clients.size() == 0);
     return steps;
 }
 

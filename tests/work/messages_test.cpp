@@ -226,7 +226,8 @@ TEST_CASE("the work for a line of the access log has a bound") {
                 const auto text = repeat(byte, n);
                 proxy::log::AccessRecord record;
                 record.client = record.peer = "10.0.0.1";
-                record.method = record.target = record.host = record.referer = record.user_agent = text;
+                record.request.method = record.request.target = record.request.host = record.request.referer =
+                    record.request.user_agent = text;
                 std::array<char, proxy::log::longest_line> out;
                 return steps_of([&] { proxy::log::format_line(out, record, {}, format); });
             };

@@ -10,15 +10,21 @@
 
 namespace weir::memory_io {
 
+class IgnoredEvents final : public proxy::WorkerEvents {
+    void on_client_left() override {}
+    void on_errors(const balancer::BackendPtr&) override {}
+};
+
 struct MemoryWorkerParts { // what a WorkerContext needs for its construction
     proxy::log::AccessLog log_parts{1};
     proxy::WorkerCounters counters_parts;
+    IgnoredEvents events_parts;
 };
 
 class MemoryWorker final : private MemoryWorkerParts, public proxy::WorkerContext {
 public:
     // Clients connect to the first listener.
-    explicit MemoryWorker(conf::Config config) : WorkerContext(0, log_parts, counters_parts) {
+    explicit MemoryWorker(conf::Config config) : WorkerContext(0, log_parts, counters_parts, events_parts) {
         reload(std::move(config));
     }
 
@@ -26,7 +32,7 @@ public:
         const auto snapshot = builder_.build(std::move(config), "hash", {}, view ? view->snapshot : nullptr);
         for (const auto& pool : snapshot->pools)
             for (const auto& member : pool->members) member.backend->set_verdict(balancer::Verdict::up);
-        view = views_.build(snapshot, view);
+        view = views.build(snapshot, view);
         listener_->spec = snapshot->listeners[0];
         listener_->view = view;
     }
@@ -39,11 +45,10 @@ public:
         return client;
     }
     const std::shared_ptr<proxy::WorkerListener>& listener() const { return listener_; }
-    void forget_idle() { views_.close_all_idle(); }
+    void forget_idle() { views.close_all_idle(); }
 
 private:
     proxy::SnapshotBuilder builder_{1, [](std::size_t, const std::function<void()>& work) { work(); }};
-    proxy::WorkerViewBuilder views_{loop, 0};
     std::shared_ptr<proxy::WorkerListener> listener_ = std::make_shared<proxy::WorkerListener>();
 };
 

@@ -2,23 +2,29 @@
 #include "tests/catch.h"
 
 using namespace weir::proxy::http;
-using Stage = FailedTry::Stage;
 
 TEST_CASE("what may be tried again") {
     struct Row {
-        Stage stage;
-        bool idempotent, replayable, allowed;
+        TryStage stage;
+        Idempotence idempotence;
+        Framing framing;
+        bool allowed;
     };
+    const Framing none, body{BodyKind::length, 5}, empty{BodyKind::length, 0};
     const Row rows[] = {
-        {Stage::connecting, false, true, true},  {Stage::connecting, true, true, true},
-        {Stage::connecting, true, false, false}, {Stage::sent, true, true, true},
-        {Stage::sent, false, true, false},       {Stage::sent, true, false, false},
-        {Stage::answering, true, true, false},
+        {TryStage::connecting, Idempotence::none, none, true},
+        {TryStage::connecting, Idempotence::idempotent, body, true}, // no byte of the body has been sent
+        {TryStage::connecting, Idempotence::none, body, true},
+        {TryStage::sent, Idempotence::idempotent, none, true},
+        {TryStage::sent, Idempotence::idempotent, empty, true},
+        {TryStage::sent, Idempotence::none, none, false},
+        {TryStage::sent, Idempotence::idempotent, body, false},
+        {TryStage::answering, Idempotence::idempotent, none, false},
     };
-    for (const auto& row : rows) CHECK(may_retry({row.stage, row.idempotent, row.replayable}) == row.allowed);
-    CHECK(is_idempotent("GET"));
-    CHECK(is_idempotent("DELETE"));
-    CHECK_FALSE(is_idempotent("POST"));
-    CHECK_FALSE(is_idempotent("PATCH"));
-    CHECK_FALSE(is_idempotent("get"));
+    for (const auto& row : rows) {
+        RequestPlan plan;
+        plan.idempotence = row.idempotence;
+        plan.framing = row.framing;
+        CHECK(may_retry(row.stage, plan) == row.allowed);
+    }
 }

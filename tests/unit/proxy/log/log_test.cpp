@@ -24,15 +24,15 @@ std::string line_of(const AccessRecord& record, AccessFormat format) {
 AccessRecord sample() {
     AccessRecord record;
     record.client = "10.0.0.1";
-    record.method = "GET";
-    record.target = "/x?y";
-    record.host = "a.b";
-    record.user_agent = "curl/8";
+    record.request.method = "GET";
+    record.request.target = "/x?y";
+    record.request.host = "a.b";
+    record.request.user_agent = "curl/8";
     record.status = 200;
-    record.sent_bytes = 200;
-    record.body_bytes = 123;
-    record.took = std::chrono::microseconds(456);
-    record.pool = "web";
+    record.bytes.sent = 200;
+    record.bytes.body = 123;
+    record.durations.took = std::chrono::microseconds(456);
+    record.path.pool = "web";
     return record;
 }
 
@@ -47,14 +47,14 @@ TEST_CASE("the combined line is the one that log readers know") {
     none.failure = {weir::proxy::FailureReason::bad_request};
     CHECK(line_of(none, AccessFormat::combined) ==
           "10.0.0.1 - - [23/Nov/2026:11:38:00 +0000] \"-\" 400 - \"-\" \"-\" bad_request\n");
-    none.target = "\x16\x03 x";
+    none.request.target = "\x16\x03 x";
     CHECK(line_of(none, AccessFormat::combined).find(" \"\\x16\\x03 x\" 400 ") != std::string::npos);
 }
 
 TEST_CASE("nothing from outside can end a quotation or a line") {
     auto record = sample();
     const std::string evil = "a\"b\\c\n\x1b\xff";
-    record.user_agent = evil;
+    record.request.user_agent = evil;
     const auto line = line_of(record, AccessFormat::combined);
     CHECK(line.find("a\\x22b\\x5cc\\x0a\\x1b\\xff\" -\n") != std::string::npos);
     const auto json = boost::json::parse(line_of(record, AccessFormat::json)).as_object();
@@ -64,8 +64,8 @@ TEST_CASE("nothing from outside can end a quotation or a line") {
 TEST_CASE("the JSON line has milliseconds, the peer, and UTF-8 as it came") {
     auto record = sample();
     record.peer = "10.0.0.5";
-    record.target = "/\xc3\xa4\xf0\x9f\x98\x80\xc2\x85"; // the last one is a control character
-    record.first_byte = std::chrono::microseconds(12'034);
+    record.request.target = "/\xc3\xa4\xf0\x9f\x98\x80\xc2\x85"; // the last one is a control character
+    record.durations.first_byte = std::chrono::microseconds(12'034);
     const auto line = line_of(record, AccessFormat::json);
     CHECK(line.find("\"/\xc3\xa4\xf0\x9f\x98\x80\\u0085\"") != std::string::npos);
     const auto json = boost::json::parse(line).as_object();
@@ -83,7 +83,7 @@ TEST_CASE("a TCP connection has a line of its own") {
     AccessRecord record;
     record.client = "10.0.0.1";
     record.protocol = weir::conf::Protocol::tcp;
-    record.listener = "db";
+    record.path.listener = "db";
     record.status = 502;
     record.failure = {weir::proxy::FailureReason::connect_refused, "connect"};
     CHECK(line_of(record, AccessFormat::combined) ==
@@ -97,8 +97,9 @@ TEST_CASE("a TCP connection has a line of its own") {
 TEST_CASE("the longest texts fit a line") {
     auto record = sample();
     const std::string huge(100000, '\xff');
-    record.target = record.host = record.referer = record.user_agent = record.method = huge;
-    record.listener = record.route = record.pool = record.backend = huge;
+    record.request.target = record.request.host = record.request.referer = record.request.user_agent =
+        record.request.method = huge;
+    record.path.listener = record.path.route = record.path.pool = record.path.backend = huge;
     record.failure = {weir::proxy::FailureReason::bad_request, "a reason"};
     for (const auto format : {AccessFormat::combined, AccessFormat::json}) {
         const auto line = line_of(record, format);

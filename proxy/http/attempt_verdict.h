@@ -1,0 +1,65 @@
+// Decides what the end of an attempt on one backend means: for the request, and for the backend.
+//
+//   result        next                                      blame
+//   finished      finished                                  backend (its status counts); none if the upload broke off
+//   no_answer     reconnect if the connection was kept and   none
+//                 the request may be sent again
+//                 otherwise retry                           backend; unclear if the connection was kept or the upload
+//                                                           broke off; none if the backend was removed
+//   bad_answer,   stop                                      backend; unclear if the upload broke off
+//   cut_off
+//   slow_answer   stop                                      backend
+//   all others    stop                                      none
+//
+// Thread: pure function and values.
+// Lifetime: values.
+#pragma once
+
+#include "proxy/http/retry.h"
+
+namespace weir::proxy::http {
+
+enum class AttemptResult {
+    finished,    // the client has been sent the whole response
+    no_answer,   // the backend closed or failed before it answered
+    bad_answer,  // the backend's answer is not HTTP
+    slow_answer, // the backend did not answer in time
+    slow_client, // the client did not send its body in time
+    bad_body,    // the client's body is malformed
+    large_body,  // the client's body is over the limit
+    client_gone,
+    cut_off,    // the response had begun and the backend did not complete it
+    broken_off, // the response had begun and ended early for a reason other than the backend
+};
+
+enum class ConnectionAge { fresh, kept };   // kept: the connection had carried a request before
+enum class UploadEnd { whole, incomplete }; // incomplete: the client did not send all, or the backend did not take it
+enum class Removal { none, removed };       // removed: weir closed the connection because the backend was removed
+
+struct EndedAttempt {
+    AttemptResult result;
+    ConnectionAge age = ConnectionAge::fresh;
+    UploadEnd upload = UploadEnd::whole;
+    Removal removal = Removal::none;
+};
+
+struct AttemptVerdict {
+    enum class Next {
+        finished,
+        stop,      // the client gets an error, or the end of its connection
+        retry,     // on another backend, if attempts and budget allow it
+        reconnect, // to the same backend: it had just closed the kept connection, which costs no attempt
+    };
+    enum class Blame {
+        none,    // the attempt does not count
+        unclear, // it counts as failed but not against the backend's health: the client may have caused the failure
+        backend,
+    };
+    Next next;
+    Blame blame;
+    TryStage stage; // how far the attempt had come
+};
+
+AttemptVerdict judge(const EndedAttempt& ended, const RequestPlan& plan);
+
+} // namespace weir::proxy::http

@@ -1,0 +1,74 @@
+#include "proxy/http/download.h"
+
+#include "proxy/http1/keep_alive.h"
+
+namespace weir::proxy::http {
+namespace {
+
+constexpr std::uint8_t max_interim = 10; // a backend that sends more interim responses is broken
+
+// Returns what the final head of a response, whose body has this framing, says about the backend's connection.
+BackendKeepAlive keep_alive_of(const ResponseHead& head, const Framing& body) {
+    const auto options = connection_options(head.fields);
+    const bool keeps = !options.close && (head.minor_version == 1 || options.keep_alive);
+    return {keeps && body.kind != BodyKind::until_close, keep_alive_timeout(head.fields)};
+}
+
+} // namespace
+
+IoResult Download::receive() {
+    auto& in = backend_.in;
+    if (!in.has_memory()) in = Buffer(client_.context.buffers.heads);
+    if (in.space().empty()) in.compact();
+    if (in.space().empty()) in.grow(2 * in.size());
+    const auto result = backend_.socket.receive(in.space());
+    if (result.status == IoStatus::ok) in.fill(result.bytes);
+    return result;
+}
+
+HeadResult Download::parse(const HeadLimits& limits) {
+    const auto parsed = parse_response(backend_.in.view(), limits, client_.context.scratch.response, scan_);
+    if (parsed.status == HeadStatus::complete) scan_ = {};
+    return parsed;
+}
+
+bool Download::take_interim(const ResponseHead& head, int client_minor) {
+    if (++interim_ > max_interim) return false;
+    if (client_minor > 0) {
+        if (!head_.has_memory()) head_ = Buffer(client_.context.buffers.heads);
+        write_response(head_, head, {});
+    }
+    backend_.in.consume(head.length);
+    return true;
+}
+
+IoResult Download::flush_interim(std::uint64_t& sent) {
+    while (!head_.empty()) {
+        const iovec part{head_.data(), head_.size()};
+        const auto result = client_.socket.send({&part, 1});
+        if (result.status != IoStatus::ok) return result;
+        head_.consume(result.bytes);
+        sent += result.bytes;
+    }
+    head_.rewind();
+    return {IoStatus::ok};
+}
+
+void Download::begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan) {
+    keep_alive_ = keep_alive_of(head, body);
+    follows_interim_ = !head_.empty();
+    if (!head_.has_memory()) head_ = Buffer(client_.context.buffers.heads);
+    write_response(head_, head, plan);
+    backend_.in.consume(head.length);
+    body_.emplace(BodyForwarder::Ends{backend_.socket, client_.socket, backend_.in, client_.context.buffers.bodies},
+                  body, encoding_of(plan.framing), Following::nothing);
+    body_->send_first(head_);
+}
+
+Framing framing_for_client(const Framing& body, int client_minor) {
+    if (body.kind == BodyKind::until_close && client_minor > 0) return {BodyKind::chunked};
+    if (body.kind == BodyKind::chunked && client_minor == 0) return {BodyKind::until_close};
+    return body;
+}
+
+} // namespace weir::proxy::http

@@ -1,0 +1,72 @@
+// The response on its way from one backend to the client: interim heads, the final head, then its body.
+//
+//   awaited ─ interim head ─→ awaited ─ final head ─→ begun ─ first byte sent ─→ reached the client
+//
+// Thread: one worker's thread.
+// Lifetime: lives in its attempt; both connections must outlive it. It must not move.
+#pragma once
+
+#include "proxy/http/rewrite.h"
+#include "proxy/transfer/body_forwarder.h"
+#include "proxy/worker/client.h"
+
+#include <chrono>
+#include <optional>
+
+namespace weir::proxy::http {
+
+// What a backend says about its connection after the response.
+struct BackendKeepAlive {
+    bool keeps = false;
+    std::optional<std::chrono::seconds> timeout{}; // unset if it does not say how long
+};
+
+class Download {
+public:
+    Download(Client& client, BackendConnection& backend) : client_(client), backend_(backend) {}
+
+    // Reads from the backend. Its buffer grows if necessary.
+    IoResult receive();
+    // Parses the head at the front of the backend's buffer into the worker's scratch head.
+    HeadResult parse(const HeadLimits& limits);
+
+    // Takes an interim head and queues it for the client, unless the client speaks HTTP/1.0 (RFC 9110 section 15.2).
+    // Returns false if there have been too many.
+    bool take_interim(const ResponseHead& head, int client_minor);
+    // Sends queued interim heads: `ok` if all are sent. Adds what is sent to `sent`.
+    IoResult flush_interim(std::uint64_t& sent);
+    bool has_queued_interim() const { return !body_ && !head_.empty(); }
+
+    // Takes the final head and begins to forward the body, which came with the framing `body`.
+    void begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan);
+    bool has_begun() const { return body_.has_value(); }
+    // Returns true if a part of the response, or of an interim response before it, may have reached the client.
+    bool has_reached_client() const { return body_ && (body_->sent() > 0 || follows_interim_); }
+
+    // The rest may be called once the response has begun, and moved() always.
+    ForwardStatus run() { return body_->run(); }
+    Waiting waiting() const { return body_->waiting(); }
+    std::uint64_t moved() const { return body_ ? body_->moved() : 0; } // changes whenever something moved
+    std::uint64_t sent() const { return body_->sent(); }
+    std::uint64_t payload_sent() const { return body_->payload_sent(); }
+    // Returns what the backend has said about its connection after the response.
+    const BackendKeepAlive& keep_alive() const { return keep_alive_; }
+    bool has_surplus() const { return body_->has_surplus(); } // there are bytes behind the response
+    std::string_view malformed() const { return body_->malformed(); }
+
+private:
+    Client& client_;
+    BackendConnection& backend_;
+    HeadScan scan_;
+    Buffer head_; // heads that are being sent to the client
+    std::optional<BodyForwarder> body_;
+    BackendKeepAlive keep_alive_;
+    bool follows_interim_ = false; // the final head is queued behind an interim one that may be half sent
+    std::uint8_t interim_ = 0;     // interim responses so far
+};
+
+// Returns the framing that the client is told. A body that ends when the backend closes is sent chunked to an HTTP/1.1
+// client, so that it detects truncation.
+Framing framing_for_client(const Framing& body, int client_minor);
+
+} // namespace weir::proxy::http

@@ -1,0 +1,18 @@
+// Sends a response that weir generates itself.
+//
+// Thread: one worker's thread.
+// Lifetime: the client must outlive the task.
+#pragma once
+
+#include "proxy/http1/status.h"
+#include "proxy/io/task.h"
+#include "proxy/log/access_line.h"
+#include "proxy/worker/client.h"
+
+namespace weir::proxy::http {
+
+// Sends the page and waits for the client for at most `timeout`. Adds what was sent to `bytes`. Returns what to do with
+// the client's connection: what the page says, or close if the client did not take all of it.
+Task<Connection> send_page(Client& client, Page page, conf::Duration timeout, log::ByteCounts& bytes);
+
+} // namespace weir::proxy::http

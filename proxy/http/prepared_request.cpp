@@ -1,0 +1,60 @@
+#include "proxy/http/prepared_request.h"
+
+#include "proxy/snapshot/timeouts.h"
+
+namespace weir::proxy::http {
+namespace {
+
+const conf::HeaderEdit no_edit;
+
+} // namespace
+
+void PreparedRequest::prepare(const RequestHead& head, BackendSelection& selection) {
+    bytes_ = {head.method.data(), static_cast<std::size_t>(client_.in.data() - head.method.data())};
+    lacks_host_ = head.authority.empty();
+    prepare_for_pool(head, selection);
+}
+
+void PreparedRequest::prepare_again(BackendSelection& selection) {
+    if (const auto* head = read_head_again()) prepare_for_pool(*head, selection);
+}
+
+void PreparedRequest::prepare_for_pool(const RequestHead& head, BackendSelection& selection) {
+    const auto& pool = *selection.pool().spec;
+    const auto* route = incoming_.route();
+    timeouts_ = route ? merge_timeouts(pool.timeouts, route->config.timeouts) : pool.timeouts;
+    affinity_.read(head, incoming_.origin, selection);
+    write_head(head, pool);
+}
+
+void PreparedRequest::choose(std::size_t member, const BackendSelection& selection) {
+    affinity_.choose(member, selection, client_.context.loop.now());
+    if (!lacks_host_) return;
+    // The backend's own host is used then.
+    const auto& pool = *selection.pool().spec;
+    const auto& address = pool.config_of(pool.members[member]).address;
+    const auto host = address.is_unix() ? "localhost" : address.text();
+    if (const auto* head = read_head_again()) write_head(*head, pool, host);
+}
+
+// Parses the head again, since the worker has parsed other clients' heads into the same object. Never null in practice.
+const RequestHead* PreparedRequest::read_head_again() {
+    auto& head = client_.context.scratch.request;
+    const HeadLimits passed_before{bytes_.size(), bytes_.size()};
+    return parse_request(bytes_, passed_before, head).status == HeadStatus::complete ? &head : nullptr;
+}
+
+void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backend_host) {
+    const auto& origin = incoming_.origin;
+    const auto* route = incoming_.route();
+    head_ = Buffer(client_.context.buffers.heads);
+    if (const auto version = pool.config.send_proxy_protocol; version != conf::ProxyProtocol::none)
+        head_.fill(client_.source.write_proxy_header(head_.space().data(), version, origin.address, client_.socket));
+    // The side that closes first keeps the port in TIME_WAIT: better each backend than the proxy in front of them.
+    const auto to_backend = may_share_connections(pool) ? Connection::keep : Connection::close;
+    write_request(head_, head, incoming_.plan.framing,
+                  {origin.peer_ip, origin.trust, "http", to_backend, origin.client_ip(), backend_host},
+                  incoming_.plan.upgrade, route ? route->config.request_headers : no_edit);
+}
+
+} // namespace weir::proxy::http

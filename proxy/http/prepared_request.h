@@ -1,0 +1,49 @@
+// A request prepared for the pool that serves it: its head as the backend gets it, its timeouts and its affinity.
+//
+// A reload may replace the pool while the request is queued. Then all of this is prepared again.
+//
+// Thread: one worker's thread.
+// Lifetime: lives in its exchange; the client and the incoming request must outlive it.
+#pragma once
+
+#include "proxy/http/client_affinity.h"
+#include "proxy/http/incoming_request.h"
+
+namespace weir::proxy::http {
+
+// Returns true if a connection to a backend of this pool may carry requests of several clients. One that begins with a
+// client's PROXY header may not.
+inline bool may_share_connections(const PoolSpec& pool) {
+    return pool.config.send_proxy_protocol == conf::ProxyProtocol::none;
+}
+
+class PreparedRequest {
+public:
+    PreparedRequest(Client& client, const IncomingRequest& incoming) : client_(client), incoming_(incoming) {}
+
+    // Prepares the request for the selection's pool. `head` is at the front of the client's buffer.
+    void prepare(const RequestHead& head, BackendSelection& selection);
+    // Does the same for another pool.
+    void prepare_again(BackendSelection& selection);
+    // Completes it for a member of the pool, which was chosen just now.
+    void choose(std::size_t member, const BackendSelection& selection);
+
+    const conf::Timeouts& timeouts() const { return timeouts_; }
+    std::string_view cookie() const { return affinity_.cookie(); } // to be set; empty if there is none
+    Buffer& head() { return head_; }
+
+private:
+    void prepare_for_pool(const RequestHead& head, BackendSelection& selection);
+    void write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backend_host = {});
+    const RequestHead* read_head_again();
+
+    Client& client_;
+    const IncomingRequest& incoming_;
+    std::string_view bytes_; // of the client's head, which stays at the front of its buffer
+    conf::Timeouts timeouts_;
+    ClientAffinity affinity_;
+    Buffer head_;             // as it is sent to the backend
+    bool lacks_host_ = false; // an HTTP/1.0 request may come without a Host
+};
+
+} // namespace weir::proxy::http

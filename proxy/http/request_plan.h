@@ -1,0 +1,38 @@
+// What follows from the head of a request and the configuration alone: whether weir forwards the request, to which
+// pool, and how.
+//
+// Thread: pure function and values.
+// Lifetime: a plan points into the head's bytes and into the snapshot.
+#pragma once
+
+#include "proxy/http/rewrite.h"
+#include "proxy/http/router.h"
+#include "proxy/http1/framing.h"
+#include "proxy/log/failure_reason.h"
+
+#include <string_view>
+
+namespace weir::proxy::http {
+
+enum class ContinueWish { none, may_wait }; // may_wait: the client may wait for 100 before it sends the body
+enum class Idempotence { none, idempotent };
+
+struct RequestPlan {
+    Failure refusal; // why weir answers the request itself; empty if it is forwarded
+    Framing framing;
+    AnswerTo answer_to = AnswerTo::other;
+    Connection connection = Connection::keep; // what the client asks for; close if its bytes cannot be read further
+    // The rest is set only if the request is forwarded.
+    RouteChoice route;
+    Idempotence idempotence = Idempotence::none;
+    ContinueWish continue_wish = ContinueWish::none;
+    std::string_view upgrade{}; // the protocol that the client asks for; empty if there is none
+};
+
+// Returns true if a method may be executed twice (RFC 9110 section 9.2.2).
+bool is_idempotent(std::string_view method);
+
+// Plans a request that came in through `listener` of `snapshot`.
+RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener);
+
+} // namespace weir::proxy::http

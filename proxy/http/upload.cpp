@@ -1,0 +1,48 @@
+#include "proxy/http/upload.h"
+
+#include <limits>
+
+namespace weir::proxy::http {
+namespace {
+
+constexpr int max_discards = 8; // before other connections get their turn
+
+std::uint64_t body_limit(const conf::Limits& limits) {
+    return limits.body_size.bytes ? limits.body_size.bytes : std::numeric_limits<std::uint64_t>::max();
+}
+
+} // namespace
+
+Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, const conf::Limits& limits,
+               Buffer& head)
+    : body_({client.socket, backend.socket, client.in, client.context.buffers.bodies}, plan.framing,
+            encoding_of(plan.framing), Following::messages, body_limit(limits)),
+      head_size_(head.size()), awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {
+    body_.send_first(head);
+}
+
+ForwardStatus Upload::run() {
+    const auto status = body_.run();
+    if (status == ForwardStatus::done) done_ = true;
+    if (status == ForwardStatus::sink_failed) break_off();
+    return status;
+}
+
+std::size_t discard_upload(Client& client) {
+    std::size_t total = 0;
+    for (int i = 0; i < max_discards && client.socket.readable(); ++i) {
+        Buffer sink(client.context.buffers.heads);
+        const auto result = client.socket.receive(sink.space());
+        if (result.status != IoStatus::ok) return total;
+        total += result.bytes;
+    }
+    if (client.socket.readable()) client.fiber.yield(client.context.loop);
+    return total;
+}
+
+Due Upload::due() const {
+    if (done_ || body_.waiting() == Waiting::for_sink) return Due::backend;
+    return awaits_continue_ && body_.received() == 0 ? Due::backend : Due::client;
+}
+
+} // namespace weir::proxy::http

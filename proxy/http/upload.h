@@ -1,0 +1,49 @@
+// The request on its way from the client to one backend: its head, then its body.
+//
+// Thread: one worker's thread.
+// Lifetime: lives in its attempt; both connections and the head must outlive it. It must not move.
+#pragma once
+
+#include "proxy/http/request_plan.h"
+#include "proxy/http/stall_rule.h"
+#include "proxy/transfer/body_forwarder.h"
+#include "proxy/worker/client.h"
+
+namespace weir::proxy::http {
+
+class Upload {
+public:
+    // `head` is the request's head as the backend gets it.
+    Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, const conf::Limits& limits,
+           Buffer& head);
+
+    // Forwards all that can be forwarded now. The upload is done with `done`; with `sink_failed` it is broken: the
+    // backend takes no more, but may still answer.
+    ForwardStatus run();
+    void break_off() { done_ = broken_ = true; }
+
+    bool is_done() const { return done_; } // nothing is left to be forwarded
+    bool is_broken() const { return broken_; }
+    bool is_whole() const { return done_ && !broken_; }
+    bool is_head_sent() const { return body_.sent() >= head_size_; }
+    Waiting waiting() const { return body_.waiting(); }
+    // The peer that must act before the response begins.
+    Due due() const;
+    void note_continue() { awaits_continue_ = false; } // the backend has sent 100
+
+    std::uint64_t moved() const { return body_.moved(); }       // changes whenever something moved
+    std::uint64_t consumed() const { return body_.consumed(); } // bytes of the body taken from the client's buffer
+    std::string_view malformed() const { return body_.malformed(); }
+
+private:
+    BodyForwarder body_;
+    const std::size_t head_size_;
+    bool awaits_continue_; // the client may be waiting for the backend's 100
+    bool done_ = false, broken_ = false;
+};
+
+// Discards what the client has sent of a broken upload: it may read the response only after it has sent everything.
+// Returns the number of bytes.
+std::size_t discard_upload(Client& client);
+
+} // namespace weir::proxy::http

@@ -1,0 +1,93 @@
+#include "proxy/worker/backend_connector.h"
+
+#include <cerrno>
+
+namespace weir::proxy {
+namespace {
+
+constexpr conf::Duration resource_pause = std::chrono::milliseconds(50);
+
+// Returns true if an errno means that this machine is short of a resource, which is not the fault of a peer.
+bool is_shortage(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == ENOSPC ||
+           error == EADDRNOTAVAIL || error == EAGAIN; // EAGAIN: the backlog of a unix socket is full at the moment
+}
+
+// A TCP client may end its side before a backend is connected, and go on reading.
+bool is_gone(const Client& client) {
+    return client.aborted || (client.protocol == conf::Protocol::tcp ? client.socket.broken() : client.has_left());
+}
+
+} // namespace
+
+Task<Connected> BackendConnector::connect(BackendLink& link) const {
+    auto& loop = client_.context.loop;
+    const auto give_up = loop.now() + timeout_;
+    for (;;) {
+        auto connection = link.make();
+        if (use_ == ConnectionUse::tunnel) connection->become_tunnel();
+        const auto began = loop.now();
+        auto failure = co_await connect_once(*connection);
+        if (!failure) co_return Connected{std::move(connection), {}, loop.now() - began};
+        const bool shortage = failure.reason == FailureReason::resource_exhausted && loop.now() < give_up;
+        if (shortage) failure = co_await wait_for_resources();
+        if (shortage && !failure && connection->is_cut())
+            failure = {FailureReason::backend_removed, "while connecting"};
+        if (client_.socket.broken()) connection->socket.close(HowToClose::reset); // as the client has done
+        if (failure) co_return Connected{nullptr, failure};
+        if (auto kept = acquire(link)) co_return Connected{std::move(kept)};
+    }
+}
+
+// Begins to connect; closes idle connections if descriptors have run out. Returns errno, or 0 on success.
+int BackendConnector::begin(BackendConnection& connection) const {
+    auto& context = client_.context;
+    const auto& address = connection.link().backend().address();
+    const int error = connection.socket.connect(context.loop, address, client_.fiber);
+    if (!is_shortage(error)) return error;
+    context.counters.shortages.add();
+    // Closing idle connections makes no room in a backlog.
+    if (error == EAGAIN || context.views.close_all_idle() == 0) return error;
+    return connection.socket.connect(context.loop, address, client_.fiber);
+}
+
+// Returns an empty failure once the connection is established, otherwise the reason.
+Task<Failure> BackendConnector::connect_once(BackendConnection& connection) const {
+    if (const int error = begin(connection))
+        co_return Failure{is_shortage(error) ? FailureReason::resource_exhausted : reason_of_connect_error(error),
+                          "connect", error};
+    client_.expire_in(timeout_);
+    while (!connection.socket.writable()) {
+        co_await client_.fiber.wait();
+        if (is_gone(client_)) co_return client_left(client_);
+        if (client_.timer.expired()) co_return Failure{FailureReason::connect_timeout};
+        if (connection.is_cut()) co_return Failure{FailureReason::backend_removed, "while connecting"};
+    }
+    if (const int error = connection.socket.connect_error())
+        co_return Failure{reason_of_connect_error(error), "connect", error};
+    co_return Failure{};
+}
+
+// Gives other connections time to free file descriptors. Returns a failure if the client leaves.
+Task<Failure> BackendConnector::wait_for_resources() const {
+    client_.expire_in(resource_pause);
+    while (!client_.timer.expired()) {
+        co_await client_.fiber.wait();
+        if (is_gone(client_)) co_return client_left(client_);
+    }
+    co_return Failure{};
+}
+
+Failure client_left(const Client& client) {
+    const bool tcp = client.protocol == conf::Protocol::tcp;
+    if (client.aborted)
+        return {FailureReason::drained, tcp ? "the time to finish expired before a backend was connected"
+                                            : "the time to finish expired before the response began"};
+    return {FailureReason::client_closed, tcp ? "before a backend was connected" : "before the response began"};
+}
+
+bool is_hopeless(FailureReason reason) {
+    return cause_of(reason) != FailureCause::backend && reason != FailureReason::backend_removed;
+}
+
+} // namespace weir::proxy

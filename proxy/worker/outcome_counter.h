@@ -1,0 +1,24 @@
+// Counts what requests say about backends, and reports a backend at its pool's limit of consecutive failures.
+//
+// Thread: one worker's thread.
+// Lifetime: the worker's context holds it.
+#pragma once
+
+#include "proxy/worker/backend_outcome.h"
+#include "proxy/worker/worker_events.h"
+#include "proxy/worker/worker_view.h"
+
+namespace weir::proxy {
+
+class OutcomeCounter {
+public:
+    OutcomeCounter(std::size_t worker, WorkerEvents& events) : worker_(worker), events_(events) {}
+
+    void note(const WorkerPool& pool, std::size_t member, BackendOutcome outcome);
+
+private:
+    const std::size_t worker_;
+    WorkerEvents& events_;
+};
+
+} // namespace weir::proxy

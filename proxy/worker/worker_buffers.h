@@ -1,0 +1,19 @@
+// The buffer memory of one worker.
+//
+// Thread: one worker's thread.
+// Lifetime: outlives all buffers that it lends.
+#pragma once
+
+#include "proxy/io/buffer.h"
+
+namespace weir::proxy {
+
+// Room for a head of the default size and the first part of a body.
+inline constexpr std::size_t head_block_size = 20 * 1024;
+inline constexpr std::size_t body_block_size = 64 * 1024;
+
+struct WorkerBuffers {
+    BufferPool heads{head_block_size, 1024}, bodies{body_block_size, 64};
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,103 @@
+#include "proxy/http/request_plan.h"
+#include "tests/catch.h"
+
+#include <string>
+
+using namespace weir::proxy;
+using namespace weir::proxy::http;
+
+namespace {
+
+// Plans requests for one listener with one route: /api/ goes to pool 1, the rest to pool 0.
+class Bench {
+public:
+    Bench() {
+        weir::conf::Route route;
+        route.name = "api";
+        route.match.path_prefix = "/api/";
+        snapshot.routes.push_back({route, 1, {}});
+        listener.routes = {0};
+        listener.pool = 0;
+        listener.route_index = RouteIndex({route}, listener.routes);
+    }
+
+    RequestPlan plan(const std::string& bytes) {
+        bytes_ = bytes;
+        REQUIRE(parse_request(bytes_, {}, head_).status == HeadStatus::complete);
+        return plan_request(head_, snapshot, listener);
+    }
+    RequestPlan get(const std::string& fields) { return plan("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
+    RequestPlan post(const std::string& fields) { return plan("POST / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
+
+    Snapshot snapshot;
+    ListenerSpec listener;
+
+private:
+    std::string bytes_;
+    RequestHead head_;
+};
+
+} // namespace
+
+TEST_CASE("a plan says which pool serves a request, and through which route") {
+    Bench bench;
+    const auto own = bench.get("");
+    CHECK_FALSE(own.refusal);
+    CHECK(own.route.pool == 0);
+    CHECK(own.route.route == nullptr);
+    const auto api = bench.plan("DELETE /api/x HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(api.route.pool == 1);
+    CHECK(api.route.route == &bench.snapshot.routes[0]);
+    CHECK(api.idempotence == Idempotence::idempotent);
+    bench.listener.pool = no_pool;
+    CHECK(bench.get("").refusal.reason == FailureReason::no_route);
+}
+
+TEST_CASE("a plan keeps the client's connection only if it can be read further") {
+    Bench bench;
+    CHECK(bench.get("").connection == Connection::keep);
+    CHECK(bench.get("Connection: close\r\n").connection == Connection::close);
+    CHECK(bench.plan("GET / HTTP/1.0\r\n\r\n").connection == Connection::close);
+    CHECK(bench.plan("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").connection == Connection::keep);
+    const auto ambiguous = bench.post("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n");
+    CHECK(ambiguous.refusal.reason == FailureReason::bad_request);
+    CHECK(ambiguous.connection == Connection::close);
+}
+
+TEST_CASE("a plan refuses other expectations, and bodies over the limit") {
+    Bench bench;
+    CHECK(bench.get("Expect: something\r\n").refusal.reason == FailureReason::unsupported_expectation);
+    bench.snapshot.config.limits.body_size.bytes = 10;
+    CHECK_FALSE(bench.post("Content-Length: 10\r\n").refusal);
+    CHECK(bench.post("Content-Length: 11\r\n").refusal.reason == FailureReason::body_too_large);
+    CHECK_FALSE(bench.post("Transfer-Encoding: chunked\r\n").refusal); // its size is not known yet
+    bench.snapshot.config.limits.body_size.bytes = 0;
+    CHECK_FALSE(bench.post("Content-Length: 11\r\n").refusal);
+}
+
+TEST_CASE("only a client with a body may wait for 100") {
+    Bench bench;
+    const auto wish = [&](const std::string& fields) { return bench.post(fields).continue_wish; };
+    CHECK(wish("Expect: 100-continue\r\nContent-Length: 1\r\n") == ContinueWish::may_wait);
+    CHECK(wish("Content-Length: 1\r\n") == ContinueWish::none);
+    CHECK(wish("Expect: 100-continue\r\n") == ContinueWish::none);
+    CHECK(wish("Expect: 100-continue\r\nContent-Length: 0\r\n") == ContinueWish::none);
+    CHECK(bench.plan("POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n").continue_wish ==
+          ContinueWish::none);
+}
+
+TEST_CASE("a plan names the protocol that a request asks for, and what answers it") {
+    Bench bench;
+    CHECK(bench.get("Connection: upgrade\r\nUpgrade: websocket\r\n").upgrade == "websocket");
+    CHECK(bench.get("Upgrade: websocket\r\n").upgrade.empty());
+    CHECK(bench.get("").answer_to == AnswerTo::other);
+    CHECK(bench.plan("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n").answer_to == AnswerTo::head);
+}
+
+TEST_CASE("idempotent methods") {
+    CHECK(is_idempotent("GET"));
+    CHECK(is_idempotent("DELETE"));
+    CHECK_FALSE(is_idempotent("POST"));
+    CHECK_FALSE(is_idempotent("PATCH"));
+    CHECK_FALSE(is_idempotent("get"));
+}

@@ -1,0 +1,93 @@
+#include "proxy/worker/backend_connector.h"
+#include "tests/catch.h"
+#include "tests/fuzz/support/memory_worker.h"
+
+#include <optional>
+
+using namespace weir;
+using namespace weir::proxy;
+using namespace std::chrono_literals;
+
+namespace {
+
+conf::Config web() {
+    conf::Config config;
+    config.logging.access.output = "none";
+    conf::Pool pool;
+    pool.name = "web";
+    pool.backends.push_back({"1", *conf::Address::parse("10.0.0.1:80")});
+    config.pools.push_back(pool);
+    config.listeners.push_back({"web", *conf::Address::parse("10.0.0.9:80"), conf::Protocol::http, "web"});
+    return config;
+}
+
+// One client that needs a connection to the only backend.
+class Bench {
+public:
+    Bench() { client.socket.open(worker.loop, memory_io::make_wire(), client.fiber); }
+    ~Bench() { worker.forget_idle(); }
+
+    BackendLink& link() { return worker.view->pools[0]->link(0); }
+    void keep_one() {
+        auto connection = link().make();
+        connection->socket.open(worker.loop, memory_io::make_wire(), client.fiber);
+        link().release(std::move(connection), 10, worker.loop.now() + 1h);
+    }
+    BackendConnectionPtr acquire(ConnectionUse use) { return BackendConnector(client, 1s, use).acquire(link()); }
+    void connect(ConnectionUse use) {
+        use_ = use;
+        spawn(this);
+    }
+    Task<> run() {
+        const BackendConnector connector(client, 1s, use_);
+        connected = co_await connector.connect(link());
+    }
+
+    memory_io::MemoryWorker worker{web()};
+    Client client{worker, worker.listener(), conf::Address()};
+    std::optional<Connected> connected;
+
+private:
+    ConnectionUse use_ = ConnectionUse::request;
+};
+
+} // namespace
+
+TEST_CASE("a kept connection is taken, unless a new one is needed") {
+    Bench bench;
+    CHECK(bench.acquire(ConnectionUse::any_request) == nullptr);
+    bench.keep_one();
+    CHECK(bench.acquire(ConnectionUse::request) == nullptr);
+    CHECK(bench.acquire(ConnectionUse::tunnel) == nullptr);
+    CHECK(bench.acquire(ConnectionUse::any_request) != nullptr);
+}
+
+TEST_CASE("a new connection was timed, and a tunnel is one from the start") {
+    Bench bench;
+    bench.connect(ConnectionUse::request);
+    REQUIRE(bench.connected);
+    CHECK(bench.connected->connection != nullptr);
+    CHECK_FALSE(bench.connected->failure);
+    CHECK(bench.connected->took == 0s);
+    bench.link().cut_tunnels();
+    CHECK_FALSE(bench.connected->connection->is_cut());
+    bench.connect(ConnectionUse::tunnel);
+    bench.link().cut_tunnels();
+    CHECK(bench.connected->connection->is_cut());
+}
+
+TEST_CASE("a client that left is told apart from one that a drain ended") {
+    Bench bench;
+    CHECK(client_left(bench.client).reason == FailureReason::client_closed);
+    bench.client.aborted = true;
+    CHECK(client_left(bench.client).reason == FailureReason::drained);
+}
+
+TEST_CASE("a shortage of this machine stops a request, other failures do not") {
+    CHECK(is_hopeless(FailureReason::resource_exhausted));
+    CHECK(is_hopeless(FailureReason::client_closed));
+    CHECK(is_hopeless(FailureReason::drained));
+    CHECK_FALSE(is_hopeless(FailureReason::connect_refused));
+    CHECK_FALSE(is_hopeless(FailureReason::connect_timeout));
+    CHECK_FALSE(is_hopeless(FailureReason::backend_removed));
+}
