@@ -141,7 +141,7 @@ asio::awaitable<Response> Api::plan(const Request& request) {
         files = std::move(bundle->files);
     }
     ++waiting_;
-    const auto preview = co_await reloader_.changer().preview(std::move(files));
+    const auto preview = co_await reloader_.parts().previewer.preview(std::move(files));
     --waiting_;
     co_return make_json(request, 200, to_json(preview));
 }

@@ -37,7 +37,7 @@ bool FleetApi::is_meant(const Request& request) {
 }
 
 asio::awaitable<Response> FleetApi::answer(const Request& request) {
-    auto& fleet = reloader_.changer().fleet();
+    auto& fleet = reloader_.parts().fleet();
     const auto records = fleet.records();
     const auto configs = fleet.configs();
     if (!records) co_return refuse(request, 404, "there is no fleet: reload.lock.type is local");
@@ -57,7 +57,7 @@ asio::awaitable<Response> FleetApi::answer(const Request& request) {
 asio::awaitable<Response> FleetApi::show(const Request& request, Records records) {
     const auto view = co_await records->view();
     if (!view) co_return cannot_ask(request, view.error());
-    co_return make_json(request, 200, to_json(*view, reloader_.changer().hash_in_force()));
+    co_return make_json(request, 200, to_json(*view, reloader_.parts().hash_in_force()));
 }
 
 // The query may contain ?reason=…, which earlier versions called ?why=…
@@ -66,7 +66,7 @@ asio::awaitable<Response> FleetApi::break_lock(const Request& request, Records r
     if (!text) text = find_parameter(request.target(), "why");
     const auto reason = decode(text.value_or("")).value_or("").substr(0, 200);
     lock::FleetChange note{
-        0, "", reloader_.changer().fleet().name(), lock::ChangeVerdict::broken, reason, std::time(nullptr), 0};
+        0, "", reloader_.parts().fleet().name(), lock::ChangeVerdict::broken, reason, std::time(nullptr), 0};
     const auto broken = co_await records->break_lock(std::move(note));
     if (!broken) co_return cannot_ask(request, broken.error());
     spdlog::warn("fleet: an operator broke the lock: {}", reason);
@@ -88,7 +88,7 @@ asio::awaitable<Response> FleetApi::unban(const Request& request, Records record
                          "digits");
     const auto unbanned = co_await records->unban(hash);
     if (!unbanned) co_return cannot_ask(request, unbanned.error());
-    co_await reloader_.changer().unban(hash);
+    co_await reloader_.parts().store.unban(hash);
     spdlog::warn("fleet: an operator unbanned configuration {}", hash);
     co_return done(request, *unbanned > 0, hash);
 }
@@ -117,14 +117,14 @@ asio::awaitable<Response> FleetApi::roll_back(const Request& request, Records re
 asio::awaitable<Response> FleetApi::push_bundle(const Request& request, Records records, Configs configs,
                                                 conf::LastGood bundle) {
     auto text = conf::to_text(bundle);
-    const auto report = co_await reloader_.changer().examine(std::move(bundle.files));
+    const auto report = co_await reloader_.parts().previewer.examine(std::move(bundle.files));
     if (report.hash != bundle.hash) co_return refuse(request, 400, "the hash does not match the files");
     auto out = to_json(report);
     const bool refused = report.verdict == ReloadVerdict::refused;
     if (refused || is_set(request.target(), "dry")) co_return make_json(request, refused ? 409 : 200, out);
     const auto view = co_await records->view();
     if (!view) co_return cannot_ask(request, view.error());
-    auto& fleet = reloader_.changer().fleet();
+    auto& fleet = reloader_.parts().fleet();
     lock::FleetVersion version{fleet.newest().number, bundle.hash, fleet.name(), std::time(nullptr)};
     for (const auto& member : view->members) version.number = std::max(version.number, member.pushed_version);
     if (std::none_of(view->members.begin(), view->members.end(), [](const auto& m) { return m.takes_pushed; }))

@@ -115,12 +115,12 @@ void write_reload(Exposition& out, const Runtime& runtime, const Reloader& reloa
     out.family("weir_config_loaded_time_seconds", "gauge", "Unix time at which the configuration was loaded.");
     out.sample({}, seconds(reloader.loaded_at()));
     out.family("weir_lock_held", "gauge", "1 while this process holds the reload lock.");
-    out.sample({}, std::uint64_t{reloader.changer().lock_use() == LockUse::held});
+    out.sample({}, std::uint64_t{reloader.parts().locked.lock_use() == LockUse::held});
     out.family("weir_lock_fence", "gauge", "Fencing token of the configuration in force.");
     out.sample({}, reloader.fence());
     out.family("weir_lock_failures_total", "counter", "Reloads that did not get the lock.");
     out.sample({}, reloader.counts().lock_failures);
-    const auto& fleet = reloader.changer().fleet();
+    const auto& fleet = reloader.parts().fleet();
     if (!fleet.records()) return;
     out.family("weir_fleet_reachable", "gauge", "1 while the fleet's lock servers are reachable.");
     out.sample({}, std::uint64_t{fleet.is_reachable()});

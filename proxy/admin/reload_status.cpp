@@ -47,9 +47,9 @@ std::int64_t milliseconds_until(system_clock::time_point time) {
     return std::max<std::int64_t>(left.count(), 0);
 }
 
-json::object watch_status(const ConfigChange& changer) {
-    if (!changer.watches_files() || changer.takes_from_fleet()) return {{"mode", "off"}};
-    const auto& files = changer.files();
+json::object watch_status(const ReloadParts& parts) {
+    if (!parts.next.watches_files() || parts.next.takes_from_fleet()) return {{"mode", "off"}};
+    const auto& files = parts.next.files();
     json::object out{{"mode", files.mode() == conf::WatchMode::inotify ? "inotify" : "polling"},
                      {"waits_for_writer", files.are_being_written()}};
     if (!files.problem().empty()) out["problem"] = files.problem();
@@ -58,7 +58,7 @@ json::object watch_status(const ConfigChange& changer) {
 
 json::array denylist(const Reloader& reloader) {
     json::array denied;
-    for (const auto& config : reloader.changer().store().bad())
+    for (const auto& config : reloader.parts().store.bad())
         denied.push_back({{"hash", config.hash}, {"since", to_iso(config.since)}, {"reason", config.reason}});
     return denied;
 }
@@ -122,10 +122,10 @@ json::object reload_status(const Reloader& reloader, const Runtime& runtime) {
                      {"last", to_json(reloader.last())},
                      {"pending", nullptr},
                      {"window", nullptr},
-                     {"watch", watch_status(reloader.changer())},
+                     {"watch", watch_status(reloader.parts())},
                      {"denylist", denylist(reloader)}};
     if (const auto& pending = reloader.pending()) out["pending"] = to_json(*pending);
-    if (const auto left = reloader.changer().window().left()) {
+    if (const auto left = reloader.parts().canary.window().left()) {
         out["watched_for_ms"] = left->count();
         out["window"] = {{"hash", runtime.snapshot()->hash},
                          {"left_ms", std::max<std::int64_t>(left->count(), 0)},
@@ -134,15 +134,15 @@ json::object reload_status(const Reloader& reloader, const Runtime& runtime) {
     return out;
 }
 
-json::object lock_status(const conf::LockSettings& lock, const ConfigChange& changer) {
+json::object lock_status(const conf::LockSettings& lock, const ReloadParts& parts) {
     json::object out{{"type", conf::Scalar<conf::LockType>::format(lock.type)},
                      {"fleet", lock.fleet},
-                     {"held", changer.lock_use() == LockUse::held},
-                     {"waiting", changer.lock_use() == LockUse::waiting}};
-    const auto& fleet = changer.fleet();
-    const bool is_own = changer.lock_use() == LockUse::held;
+                     {"held", parts.locked.lock_use() == LockUse::held},
+                     {"waiting", parts.locked.lock_use() == LockUse::waiting}};
+    const auto& fleet = parts.fleet();
+    const bool is_own = parts.locked.lock_use() == LockUse::held;
     const auto& holder = fleet.lock_holder();
-    out["fence"] = std::max(fleet.fence(), changer.in_force().fence);
+    out["fence"] = std::max(fleet.fence(), parts.state.in_force.fence);
     out["holder"] = nullptr;
     if (is_own) out["holder"] = fleet.records() ? fleet.name() : "this process";
     else if (!holder.empty()) out["holder"] = holder;

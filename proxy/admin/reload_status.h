@@ -11,7 +11,7 @@
 namespace weir::proxy::admin {
 
 boost::json::object reload_status(const Reloader& reloader, const Runtime& runtime);
-boost::json::object lock_status(const conf::LockSettings& lock, const ConfigChange& changer);
+boost::json::object lock_status(const conf::LockSettings& lock, const ReloadParts& parts);
 // Operators' overrides; "in_force" is false if the backend has left the configuration within the canary window.
 boost::json::array overrides_status(const Runtime& runtime);
 boost::json::object to_json(const ReloadReport& report);

@@ -52,10 +52,9 @@ conf::Process fit_descriptors(const conf::Config& config) {
 
 Process::Process(std::string path, conf::Loaded loaded)
     : path_(std::move(path)), loaded_(std::move(loaded)), signals_(control_, SIGHUP, SIGTERM, SIGINT),
-      process_(fit_descriptors(loaded_.config)), drain_timer_(control_),
-      watch_(control_, [this] { files_may_have_changed(); }), runtime_(control_, process_),
-      changer_(control_, runtime_, path_, process_.state_dir, watch_), reloader_(control_, changer_),
-      watchdog_(control_, runtime_.workers()) {
+      process_(fit_descriptors(loaded_.config)), drain_timer_(control_), watch_(control_, *this),
+      runtime_(control_, process_), reload_(control_, runtime_, path_, process_.state_dir, watch_),
+      reloader_(control_, reload_), watchdog_(control_, runtime_.workers()) {
     signals_.add(SIGQUIT);
     signals_.add(SIGUSR1);
     signals_.add(SIGUSR2);
@@ -63,10 +62,10 @@ Process::Process(std::string path, conf::Loaded loaded)
 
 Process::~Process() = default;
 
-void Process::files_may_have_changed() {
+void Process::on_files_changed() {
     if (!runtime_.snapshot()) return;
     if (runtime_.snapshot()->config.reload.watch) reloader_.request_if_changed(ReloadTrigger::watch);
-    else if (!changer_.takes_from_fleet()) reloader_.note_files();
+    else if (!reload_.next.takes_from_fleet()) reloader_.note_files();
 }
 
 ExitCode Process::run() {
@@ -89,7 +88,7 @@ ExitCode Process::run() {
     control_.run();
     block_signals(); // a late signal does not change how the process ends
     runtime_.stop();
-    const bool rests = changer_.wait_idle();
+    const bool rests = reload_.wait_idle();
     if (!rests) spdlog::error("stopping: gave up waiting for a pending disk write");
     spdlog::shutdown();
     if (!rests) std::_Exit(static_cast<int>(code_)); // files on disk are either complete or absent
@@ -224,8 +223,8 @@ asio::awaitable<Result<void>> Process::hand_over() {
         result = co_await start_successor();
         if (result && !stopping_) result = co_await upgrade_->confirm();
         if (result || stopping_ || tries == max_upgrade_tries) co_return result;
-        const auto now = co_await changer_.peek();
-        if (now.hash == changer_.hash_in_force()) co_return result;
+        const auto now = co_await reload_.next.peek();
+        if (now.hash == reload_.hash_in_force()) co_return result;
         spdlog::warn("upgrade: {}; the configuration has changed since then: trying again", result.error().message());
         if (api_) api_->set_upgrading(false);
         upgrade_ = std::make_unique<Upgrade>(control_);
@@ -315,7 +314,7 @@ void Process::end(ExitCode code) {
 // A reload in progress releases its lock and the fleet is notified first; others would have to wait for both to expire.
 asio::awaitable<void> Process::finish() {
     asio::steady_timer pause(control_);
-    const auto& fleet = changer_.fleet();
+    const auto& fleet = reload_.fleet();
     for (int i = 0; i < 100 && (reloader_.in_progress() || !fleet.has_left()); ++i) {
         pause.expires_after(std::chrono::milliseconds(20));
         co_await pause.async_wait(use_nothrow_awaitable);

@@ -24,7 +24,7 @@
 
 namespace weir::proxy {
 
-class Process {
+class Process final : private ConfigWatchListener {
 public:
     // `loaded` must be valid.
     Process(std::string path, conf::Loaded loaded);
@@ -35,7 +35,7 @@ public:
 private:
     boost::asio::awaitable<void> start();
     boost::asio::awaitable<void> handle_signals();
-    void files_may_have_changed();
+    void on_files_changed() override;
     boost::asio::awaitable<void> upgrade_binary();
     boost::asio::awaitable<Result<void>> hand_over();
     boost::asio::awaitable<Result<void>> start_successor();
@@ -59,7 +59,7 @@ private:
     boost::asio::steady_timer drain_timer_;
     ConfigWatch watch_;
     Runtime runtime_;
-    ConfigChange changer_;
+    ReloadParts reload_;
     Reloader reloader_;
     Watchdog watchdog_;
     std::unique_ptr<admin::Api> api_;

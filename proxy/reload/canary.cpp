@@ -1,112 +1,122 @@
 #include "proxy/reload/canary.h"
 
-#include "base/use_nothrow_awaitable.h"
+#include "base/timer.h"
 #include "proxy/log/logger.h"
+#include "proxy/reload/runtime_sample.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
+
+#include <utility>
 
 namespace weir::proxy {
 
 namespace asio = boost::asio;
 
-Canary::Canary(asio::io_context& control, Runtime& runtime, StateStore& store, FleetAgent& fleet)
-    : control_(control), runtime_(runtime), store_(store), fleet_(fleet), window_(control, runtime) {
-    asio::co_spawn(control_, keep_history(), log::log_exception);
+namespace {
+
+// Returns the report of a change that is in force now, or could not be applied because of these problems.
+ReloadReport report_of_apply(const JudgedChange& change, const std::vector<conf::Problem>& problems) {
+    auto report = report_of(change);
+    if (!change.plan.empty()) report.verdict = ReloadVerdict::applied;
+    Refusal refusal;
+    for (const auto& problem : problems) refusal.add_here(change.loaded.format(problem));
+    if (!refusal.empty()) report.refuse(std::move(refusal));
+    return report;
 }
 
-asio::awaitable<void> Canary::keep_history() {
-    asio::steady_timer timer(control_);
-    while (!closed_) {
-        timer.expires_after(ErrorRateBaseline::step);
-        co_await timer.async_wait(use_nothrow_awaitable);
+} // namespace
+
+Canary::Canary(asio::io_context& control, Runtime& runtime, StateStore& store, FleetAgent& fleet, ServingState& state)
+    : clock_(clock_of(control)), runtime_(runtime), store_(store), fleet_(fleet), state_(state),
+      window_(control, runtime), start_(control, runtime, store) {
+    asio::co_spawn(control, sample_error_rates(), log::log_exception);
+}
+
+asio::awaitable<void> Canary::sample_error_rates() {
+    while (!state_.is_stopping) {
+        co_await sleep_for(ErrorRateBaseline::step);
         if (runtime_.snapshot()) history_.add(take_sample(runtime_), count_listeners(runtime_));
     }
 }
 
-// The configuration that weir started with becomes the last good one when it has passed its canary window.
-asio::awaitable<void> Canary::watch_start(conf::LastGood started) {
-    started_ = started;
-    if (in_force_.since == std::chrono::system_clock::time_point()) in_force_.since = std::chrono::system_clock::now();
-    const auto changes = changes_;
-    if (const auto rules = runtime_.snapshot()->config.reload.rollback) {
-        CanaryWindow window(control_, runtime_);
-        const auto over = [&] { return changes_ != changes || closed_; };
-        window.changed(); // do not blame this configuration for errors under another one
-        const auto worse = co_await window.watch(*rules, over);
-        if (worse) spdlog::warn("not stored as the last good configuration: {}", *worse);
-        if (worse && !over()) started_.reset();
-        if (worse || over()) co_return;
-    }
-    started_.reset();
-    co_await store_.record_good(std::move(started));
+void Canary::start_with(conf::LastGood started) {
+    state_.in_force.since = clock_.wall_now();
+    start_.begin(std::move(started));
 }
 
-asio::awaitable<void> Canary::run(conf::Loaded loaded, ReloadReport& report, const lock::LeaseRenewer* renewer) {
+void Canary::close() {
+    window_.close();
+    start_.interrupt();
+}
+
+asio::awaitable<ReloadReport> Canary::run(JudgedChange change, const lock::LeaseRenewer* lease) {
     const auto before = runtime_.snapshot();
-    const auto in_force_before = in_force_;
+    const auto in_force_before = state_.in_force;
     window_.begin(history_);
-    if (loaded.config.reload.rollback) runtime_.stand_by(before);
-    report.verdict = report.plan.empty() ? ReloadVerdict::unchanged : ReloadVerdict::applied;
-    const auto problems = co_await runtime_.apply(std::move(loaded.config), loaded.hash);
-    for (const auto& problem : problems) report.refuse_here(loaded.format(problem));
-    if (report.verdict == ReloadVerdict::applied) {
-        ++changes_;
-        in_force_.fence = report.fence; // 0 without a lock
-        in_force_.since = std::chrono::system_clock::now();
-        under_way_ = true;
-        fleet_.send_heartbeat_soon();
+    if (change.loaded.config.reload.rollback) runtime_.stand_by(before);
+    const auto problems = co_await runtime_.apply(std::move(change.loaded.config), change.loaded.hash);
+    auto report = report_of_apply(change, problems);
+    if (report.verdict != ReloadVerdict::applied) {
+        runtime_.stand_by(nullptr);
+        co_return report;
     }
-    const bool applied = report.verdict == ReloadVerdict::applied;
-    bool passed = false;
-    if (applied) passed = co_await watch(report, before, renewer);
-    if (renewer && passed) passed = co_await conclude(report, before);
+    report.fence = lease ? lease->fence() : 0;
+    state_.in_force = {report.fence, clock_.wall_now()};
+    state_.is_watching = true;
+    start_.interrupt();
+    fleet_.send_heartbeat_soon();
+    auto verdict = co_await watch(report, lease);
+    if (verdict.end == WindowEnd::passed && lease) verdict = co_await conclude(report);
+    if (verdict.end == WindowEnd::failed) report = co_await roll_back(std::move(report), before, verdict);
     runtime_.stand_by(nullptr);
-    under_way_ = false;
-    if (report.verdict == ReloadVerdict::rolled_back) in_force_ = in_force_before;
+    state_.is_watching = false;
+    if (report.verdict == ReloadVerdict::rolled_back) state_.in_force = in_force_before;
     // Not earlier: until the verdict, this change belonged to the fleet in which it began.
     if (report.verdict == ReloadVerdict::applied) fleet_.follow(runtime_.snapshot()->config.reload);
-    if (report.verdict == ReloadVerdict::rolled_back && started_)
-        asio::co_spawn(control_, watch_start(*started_), log::log_exception); // its window was cut short
-    if (report.verdict == ReloadVerdict::rollback_failed) started_.reset();
-    if (!passed) co_return;
-    runtime_.end_overrides();
-    started_.reset();
-    conf::LastGood good{loaded.hash, std::move(loaded.sources)};
-    co_await store_.record_good(std::move(good));
+    if (report.verdict == ReloadVerdict::rolled_back) start_.resume();
+    if (report.verdict == ReloadVerdict::rollback_failed) start_.forget();
+    conf::LastGood good{std::move(change.loaded.hash), std::move(change.loaded.sources)};
+    if (verdict.end == WindowEnd::passed) co_await keep(std::move(good));
+    co_return report;
 }
 
-asio::awaitable<bool> Canary::watch(ReloadReport& report, SnapshotPtr before, const lock::LeaseRenewer* renewer) {
-    const auto rules = runtime_.snapshot()->config.reload.rollback;
-    if (!rules) co_return !closed_;
-    window_.changed();
-    spdlog::info("reload in force: {} changes, hash {}; canary window {}", report.plan.changes.size(),
-                 report.hash.substr(0, 12), conf::format(rules->window));
-    const auto lost = [&] { return renewer && !renewer->is_held(); };
-    end_asked_ = RollbackCause::none;
-    const auto interrupted = [&] { return closed_ || lost() || end_asked_ != RollbackCause::none; };
-    const auto worse = co_await window_.watch(*rules, interrupted);
-    if (closed_) co_return false;
-    if (worse) {
-        co_await roll_back(report, std::move(before), RollbackCause::worse, *worse);
-    } else if (end_asked_ == RollbackCause::aborted) {
-        co_await roll_back(report, std::move(before), end_asked_, "aborted by an operator (weir reload --abort)");
-    } else if (end_asked_ != RollbackCause::none) {
-        co_await roll_back(report, std::move(before), end_asked_,
-                           "a newer configuration arrived before the canary window ended");
-    } else if (lost()) {
-        co_await roll_back(report, std::move(before), RollbackCause::lock_lost,
-                           "the lock was lost within the canary window: " + renewer->loss());
+// Without rules, a change has passed as soon as it is applied.
+asio::awaitable<WindowVerdict> Canary::watch(const ReloadReport& report, const lock::LeaseRenewer* lease) {
+    WindowVerdict verdict;
+    if (const auto rules = runtime_.snapshot()->config.reload.rollback) {
+        window_.changed();
+        spdlog::info("reload in force: {} changes, hash {}; canary window {}", report.plan.changes.size(),
+                     report.hash.substr(0, 12), conf::format(rules->window));
+        verdict = co_await window_.watch(*rules, lease);
     }
-    if (report.is_denylisted()) co_await denylist(report);
-    co_return report.verdict == ReloadVerdict::applied&& report.errors.empty();
+    if (state_.is_stopping) verdict.end = WindowEnd::closed;
+    co_return verdict;
 }
 
-bool Canary::end_window(RollbackCause cause) {
-    if (!window_.is_open() || closed_) return false;
-    if (end_asked_ != RollbackCause::aborted) end_asked_ = cause;
-    return true;
+// Tells the fleet that the change has passed its window. It fails after all if another machine has made a later change.
+asio::awaitable<WindowVerdict> Canary::conclude(const ReloadReport& report) {
+    lock::FleetChange change{report.fence, report.hash, "", lock::ChangeVerdict::good, "", 0, 0};
+    const auto finished = co_await fleet_.finish(std::move(change));
+    WindowVerdict verdict;
+    if (!finished && finished.error() == lock::LockError::lost)
+        verdict = {WindowEnd::failed, RollbackCause::overtaken,
+                   "another machine has made a later change, or has rolled this configuration back"};
+    co_return verdict;
+}
+
+asio::awaitable<ReloadReport> Canary::roll_back(ReloadReport report, SnapshotPtr before, WindowVerdict verdict) {
+    report.cause = verdict.cause;
+    if (!report.is_denylisted()) report.retry = RetryDecision::all; // the cause is not the configuration itself
+    runtime_.restore_health();
+    const auto problems = co_await runtime_.apply(before->config, before->hash);
+    if (problems.empty()) runtime_.uneject();
+    report.errors.push_back(std::move(verdict.reason));
+    for (const auto& problem : problems)
+        report.errors.push_back("cannot roll back: " + problem.path + ": " + problem.reason);
+    report.verdict = problems.empty() ? ReloadVerdict::rolled_back : ReloadVerdict::rollback_failed;
+    if (report.is_denylisted()) co_await denylist(report);
+    co_return report;
 }
 
 // The fleet comes first, because the disk may hang. A change that was made without a lease is recorded as well.
@@ -117,28 +127,10 @@ asio::awaitable<void> Canary::denylist(const ReloadReport& report) {
     co_await store_.record_bad(report.hash, report.errors.at(0));
 }
 
-// Returns false after rolling the change back because another machine has made a later one.
-asio::awaitable<bool> Canary::conclude(ReloadReport& report, SnapshotPtr before) {
-    lock::FleetChange change{report.fence, report.hash, "", lock::ChangeVerdict::good, "", 0, 0};
-    const auto finished = co_await fleet_.finish(std::move(change));
-    if (finished || finished.error() != lock::LockError::lost) co_return true;
-    co_await roll_back(report, std::move(before), RollbackCause::overtaken,
-                       "another machine has made a later change, or has rolled this "
-                       "configuration back");
-    co_return false;
-}
-
-asio::awaitable<void> Canary::roll_back(ReloadReport& report, SnapshotPtr before, RollbackCause cause,
-                                        std::string reason) {
-    report.cause = cause;
-    if (!report.is_denylisted()) report.retry = RetryDecision::all; // the cause is not the configuration itself
-    runtime_.restore_health();
-    const auto problems = co_await runtime_.apply(before->config, before->hash);
-    if (problems.empty()) runtime_.uneject();
-    report.errors.push_back(std::move(reason));
-    for (const auto& problem : problems)
-        report.errors.push_back("cannot roll back: " + problem.path + ": " + problem.reason);
-    report.verdict = problems.empty() ? ReloadVerdict::rolled_back : ReloadVerdict::rollback_failed;
+asio::awaitable<void> Canary::keep(conf::LastGood good) {
+    runtime_.end_overrides();
+    start_.forget();
+    co_await store_.record_good(std::move(good));
 }
 
 } // namespace weir::proxy

@@ -1,69 +1,66 @@
 // Runs a configuration as a canary: applies it, watches it, reports to the fleet, and keeps it or rolls it back.
 //
+//   apply ─→ watch ─→ conclude ─→ keep
+//     │        └─────────┴──────→ roll back ─→ denylist, if the configuration is the cause
+//     └ refused
+//
 // Thread: the control thread.
 // Lifetime: the constructor's arguments must outlive it.
 #pragma once
 
+#include "base/clock.h"
 #include "conf/store/last_good.h"
 #include "lock/lease/acquire.h"
 #include "proxy/fleet/fleet_agent.h"
 #include "proxy/reload/canary_window.h"
+#include "proxy/reload/error_rate_baseline.h"
+#include "proxy/reload/judged_change.h"
 #include "proxy/reload/reload_report.h"
+#include "proxy/reload/serving_state.h"
+#include "proxy/reload/start_watch.h"
 #include "proxy/reload/state_store.h"
 #include "proxy/runtime/runtime.h"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
 
-#include <chrono>
-#include <optional>
 #include <string>
 
 namespace weir::proxy {
 
-// The configuration in force: the fence of the change that applied it, and when that was.
-struct InForce {
-    std::uint64_t fence = 0; // 0: applied without a lock
-    std::chrono::system_clock::time_point since;
-};
-
 class Canary {
 public:
-    Canary(boost::asio::io_context& control, Runtime& runtime, StateStore& store, FleetAgent& fleet);
+    Canary(boost::asio::io_context& control, Runtime& runtime, StateStore& store, FleetAgent& fleet,
+           ServingState& state);
 
-    // Watches the configuration that weir started with, and records it as the last good one if it passes its window.
-    boost::asio::awaitable<void> watch_start(conf::LastGood started);
-    // Runs a change from apply to verdict and fills in `report`. `renewer` is null if there is no lease.
-    boost::asio::awaitable<void> run(conf::Loaded loaded, ReloadReport& report, const lock::LeaseRenewer* renewer);
-    // Called when weir stops; ends all watching.
-    void close() { closed_ = true; }
-    bool is_closed() const { return closed_; }
+    // Watches the configuration that weir started with; it is in force.
+    void start_with(conf::LastGood started);
+    // Runs a change against which nothing is known, from apply to verdict. `lease` is null if there is none. The report
+    // lacks what only the caller knows: trigger, time and warnings.
+    boost::asio::awaitable<ReloadReport> run(JudgedChange change, const lock::LeaseRenewer* lease);
+    // Called when weir stops; ends all watching. A change in its window stays as it is.
+    void close();
 
-    bool is_under_way() const { return under_way_; }
     // Ends the open canary window; the change is rolled back at once. Returns false if no window is open.
-    bool end_window(RollbackCause cause);
-    const InForce& in_force() const { return in_force_; }
+    bool end_window(RollbackCause cause) { return window_.end(cause); }
     const CanaryWindow& window() const { return window_; }
 
 private:
-    // Returns whether the change has passed its window.
-    boost::asio::awaitable<bool> watch(ReloadReport& report, SnapshotPtr before, const lock::LeaseRenewer* renewer);
+    boost::asio::awaitable<WindowVerdict> watch(const ReloadReport& report, const lock::LeaseRenewer* lease);
+    boost::asio::awaitable<WindowVerdict> conclude(const ReloadReport& report);
+    boost::asio::awaitable<ReloadReport> roll_back(ReloadReport report, SnapshotPtr before, WindowVerdict verdict);
     boost::asio::awaitable<void> denylist(const ReloadReport& report);
-    boost::asio::awaitable<bool> conclude(ReloadReport& report, SnapshotPtr before);
-    boost::asio::awaitable<void> roll_back(ReloadReport& report, SnapshotPtr before, RollbackCause cause,
-                                           std::string reason);
-    boost::asio::awaitable<void> keep_history();
+    boost::asio::awaitable<void> keep(conf::LastGood good);
+    boost::asio::awaitable<void> sample_error_rates();
 
-    boost::asio::io_context& control_;
+    weir::Clock& clock_;
     Runtime& runtime_;
     StateStore& store_;
     FleetAgent& fleet_;
+    ServingState& state_;
     ErrorRateBaseline history_;
     CanaryWindow window_;
-    std::optional<conf::LastGood> started_; // the start configuration, until its verdict
-    InForce in_force_;
-    RollbackCause end_asked_ = RollbackCause::none; // for the open window
-    std::uint64_t changes_ = 0;                     // number of changes applied
-    bool closed_ = false, under_way_ = false;
+    StartWatch start_;
 };
 
 } // namespace weir::proxy

@@ -1,6 +1,6 @@
 #include "proxy/reload/canary_window.h"
-#include "base/use_nothrow_awaitable.h"
 
+#include "proxy/reload/runtime_sample.h"
 
 #include <algorithm>
 
@@ -14,53 +14,6 @@ constexpr auto sample_interval = std::chrono::milliseconds(50);
 
 } // namespace
 
-HealthSample take_sample(const Runtime& runtime) {
-    using Counters = balancer::BackendCounters;
-    HealthSample sample;
-    for (const auto& pool : runtime.snapshot()->pools) {
-        auto& seen = sample[pool->config.name];
-        for (const auto& member : pool->members) {
-            seen.counts.push_back({reinterpret_cast<std::uintptr_t>(member.backend.get()),
-                                   member.backend->total(&Counters::requests),
-                                   member.backend->total(&Counters::errors)});
-            if (member.state != conf::AdminState::ready) continue;
-            ++seen.members;
-            seen.sick += member.backend->is_sick();
-        }
-    }
-    return sample;
-}
-
-ListenerTries count_listeners(const Runtime& runtime) {
-    ListenerTries all;
-    for (const auto& listener : runtime.snapshot()->listeners) {
-        auto& seen = all[listener->config.name];
-        for (const auto& worker : listener->stats->workers) {
-            seen.tries += worker.outcomes.read();
-            seen.errors += worker.refused.read();
-        }
-    }
-    return all;
-}
-
-void ErrorRateBaseline::add(HealthSample sample, ListenerTries listeners) {
-    if (last_) {
-        steps_.push_back(tries_between(*last_, sample));
-        listener_steps_.push_back(listeners_between(last_listeners_, listeners));
-    }
-    if (steps_.size() > length) steps_.pop_front();
-    if (listener_steps_.size() > length) listener_steps_.pop_front();
-    last_ = std::move(sample);
-    last_listeners_ = std::move(listeners);
-}
-
-ErrorRates ErrorRateBaseline::rates_of(const std::deque<PoolTries>& steps) {
-    PoolTries all;
-    for (const auto& tries : steps)
-        for (const auto& [name, pool] : tries) all[name].tries += pool.tries, all[name].errors += pool.errors;
-    return error_rates(all);
-}
-
 void CanaryWindow::begin(const ErrorRateBaseline& history) {
     before_ = {take_sample(runtime_), {}, history.rates(), count_listeners(runtime_), history.refusals()};
     before_.errors.merge(
@@ -73,23 +26,53 @@ void CanaryWindow::changed() {
     before_.listeners = count_listeners(runtime_);
 }
 
-asio::awaitable<std::optional<std::string>> CanaryWindow::watch(conf::Rollback rules,
-                                                                std::function<bool()> interrupted) {
-    end_ = std::chrono::steady_clock::now() + rules.window;
+asio::awaitable<WindowVerdict> CanaryWindow::watch(conf::Rollback rules, const lock::LeaseRenewer* lease) {
+    end_ = timer_.now() + rules.window;
+    end_asked_ = RollbackCause::none;
     std::optional<std::string> worse;
-    while (!worse && !interrupted() && std::chrono::steady_clock::now() < *end_) {
-        timer_.expires_at(std::min(*end_, std::chrono::steady_clock::now() + sample_interval));
-        co_await timer_.async_wait(use_nothrow_awaitable);
-        worse = find_regression(rules, before_, take_sample(runtime_));
-        if (!worse) worse = find_refusals(rules, before_, count_listeners(runtime_));
+    while (timer_.now() < *end_ && judge(worse, lease).end == WindowEnd::passed) {
+        timer_.expires_at(std::min(*end_, timer_.now() + sample_interval));
+        co_await timer_.wait();
+        worse = find_worse(rules);
     }
     end_.reset();
-    co_return worse;
+    co_return judge(worse, lease);
+}
+
+std::optional<std::string> CanaryWindow::find_worse(const conf::Rollback& rules) const {
+    auto worse = find_regression(rules, before_, take_sample(runtime_));
+    return worse ? worse : find_refusals(rules, before_, count_listeners(runtime_));
+}
+
+// The order matters: a regression puts the configuration on the denylist, whatever else has happened.
+WindowVerdict CanaryWindow::judge(const std::optional<std::string>& worse, const lock::LeaseRenewer* lease) const {
+    if (closed_) return {WindowEnd::closed, RollbackCause::none, ""};
+    if (worse) return {WindowEnd::failed, RollbackCause::worse, *worse};
+    if (end_asked_ == RollbackCause::aborted)
+        return {WindowEnd::failed, end_asked_, "aborted by an operator (weir reload --abort)"};
+    if (end_asked_ != RollbackCause::none)
+        return {WindowEnd::failed, end_asked_, "a newer configuration arrived before the canary window ended"};
+    if (lease && !lease->is_held())
+        return {WindowEnd::failed, RollbackCause::lock_lost,
+                "the lock was lost within the canary window: " + lease->loss()};
+    return {};
+}
+
+bool CanaryWindow::end(RollbackCause cause) {
+    if (!is_open() || closed_) return false;
+    if (end_asked_ != RollbackCause::aborted) end_asked_ = cause;
+    timer_.cancel();
+    return true;
+}
+
+void CanaryWindow::close() {
+    closed_ = true;
+    timer_.cancel();
 }
 
 std::optional<std::chrono::milliseconds> CanaryWindow::left() const {
     if (!end_) return std::nullopt;
-    return std::chrono::duration_cast<std::chrono::milliseconds>(*end_ - std::chrono::steady_clock::now());
+    return std::chrono::duration_cast<std::chrono::milliseconds>(*end_ - timer_.now());
 }
 
 } // namespace weir::proxy

@@ -1,44 +1,36 @@
 // Watches the running configuration for a while after a change, to detect regressions.
 //
 // Thread: the control thread.
-// Lifetime: the runtime must outlive it.
+// Lifetime: the runtime must outlive it, and it must outlive `watch`.
 #pragma once
 
+#include "base/timer.h"
+#include "lock/lease/acquire.h"
+#include "proxy/reload/error_rate_baseline.h"
 #include "proxy/reload/regression_check.h"
+#include "proxy/reload/reload_report.h"
 #include "proxy/runtime/runtime.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <chrono>
-#include <deque>
-#include <functional>
 #include <optional>
 #include <string>
 
 namespace weir::proxy {
 
-// Samples the pools of the running configuration.
-HealthSample take_sample(const Runtime& runtime);
-ListenerTries count_listeners(const Runtime& runtime);
+// How a window ended.
+enum class WindowEnd {
+    passed, // the change may stay
+    failed, // the change must be rolled back
+    closed, // weir stops, or another configuration is in force: there is no verdict
+};
 
-// The recent error rates, so that a change is not blamed for errors that began before it.
-class ErrorRateBaseline {
-public:
-    static constexpr std::chrono::seconds step{1};
-    static constexpr std::size_t length = 30; // in steps
-
-    void add(HealthSample sample, ListenerTries listeners);
-    ErrorRates rates() const { return rates_of(steps_); }
-    ErrorRates refusals() const { return rates_of(listener_steps_); }
-
-private:
-    static ErrorRates rates_of(const std::deque<PoolTries>& steps);
-
-    std::optional<HealthSample> last_;
-    ListenerTries last_listeners_;
-    std::deque<PoolTries> steps_;
-    std::deque<ListenerTries> listener_steps_;
+struct WindowVerdict {
+    WindowEnd end = WindowEnd::passed;
+    RollbackCause cause = RollbackCause::none; // if it failed
+    std::string reason;                        // if it failed
 };
 
 class CanaryWindow {
@@ -49,18 +41,28 @@ public:
     void begin(const ErrorRateBaseline& history);
     void changed();
 
-    // Watches until the window ends or `interrupted` returns true. Returns a description of the regression, if any.
-    boost::asio::awaitable<std::optional<std::string>> watch(conf::Rollback rules, std::function<bool()> interrupted);
+    // Watches until the window ends: after its time, at the first regression, when the lease is lost (null: there is
+    // none), or by `end` or `close`.
+    boost::asio::awaitable<WindowVerdict> watch(conf::Rollback rules, const lock::LeaseRenewer* lease);
+    // Fails the open window. Returns false if no window is open.
+    bool end(RollbackCause cause);
+    // Closes the window, and all later ones at once.
+    void close();
 
     // The time left in the window, while it is open.
     std::optional<std::chrono::milliseconds> left() const;
     bool is_open() const { return end_.has_value(); }
 
 private:
-    boost::asio::steady_timer timer_;
+    std::optional<std::string> find_worse(const conf::Rollback& rules) const;
+    WindowVerdict judge(const std::optional<std::string>& worse, const lock::LeaseRenewer* lease) const;
+
+    weir::Timer timer_;
     const Runtime& runtime_;
     Baseline before_;
-    std::optional<std::chrono::steady_clock::time_point> end_;
+    std::optional<weir::Timer::TimePoint> end_;
+    RollbackCause end_asked_ = RollbackCause::none; // of the open window
+    bool closed_ = false;
 };
 
 } // namespace weir::proxy

@@ -1,12 +1,10 @@
 #include "proxy/reload/config_watch.h"
 
-#include "proxy/log/logger.h"
 #include "base/use_nothrow_awaitable.h"
+#include "proxy/log/logger.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <spdlog/spdlog.h>
-
-#include <utility>
 
 namespace weir::proxy {
 
@@ -18,8 +16,8 @@ constexpr auto refresh_interval = std::chrono::seconds(1);
 
 } // namespace
 
-ConfigWatch::ConfigWatch(asio::io_context& control, std::function<void()> on_change)
-    : control_(control), on_change_(std::move(on_change)), descriptor_(control), timer_(control), rest_(control) {
+ConfigWatch::ConfigWatch(asio::io_context& control, ConfigWatchListener& listener)
+    : control_(control), listener_(listener), descriptor_(control), rest_(control) {
     adopt_descriptor();
 }
 
@@ -53,7 +51,8 @@ void ConfigWatch::stop() {
 
 asio::awaitable<void> ConfigWatch::follow() {
     while (descriptor_.is_open() && !stopped_) {
-        const auto [error] = co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, use_nothrow_awaitable);
+        const auto [error] =
+            co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, use_nothrow_awaitable);
         if (error) co_return;
         // Changes to unrelated files, such as logs or temporary copies, are ignored.
         if (files_.read_events() == conf::Watched::changed) settle(files_.has_writer() ? Writer::open : Writer::closed);
@@ -63,8 +62,7 @@ asio::awaitable<void> ConfigWatch::follow() {
 // Polls, because directories may appear and disappear (mounts, checkouts) and some changes raise no event.
 asio::awaitable<void> ConfigWatch::refresh() {
     while (!stopped_) {
-        timer_.expires_after(refresh_interval);
-        co_await timer_.async_wait(use_nothrow_awaitable);
+        co_await sleep_for(refresh_interval);
         const auto mode = files_.mode();
         const auto seen = files_.refresh();
         if (files_.mode() != mode) adopt_descriptor();
@@ -75,20 +73,20 @@ asio::awaitable<void> ConfigWatch::refresh() {
 
 void ConfigWatch::settle(Writer writer) {
     if (stopped_) return;
-    settling_.note(Settling::Clock::now(), writer);
+    settling_.note(rest_.now(), writer);
     wait_for_rest();
 }
 
 void ConfigWatch::wait_for_rest() {
     rest_.expires_at(*settling_.due());
-    rest_.async_wait([this](boost::system::error_code error) {
-        if (error || stopped_ || !settling_.due()) return;
-        if (*settling_.due() > Settling::Clock::now()) return wait_for_rest();
+    rest_.wait([this](WaitEnd end) {
+        if (end == WaitEnd::cancelled || stopped_ || !settling_.due()) return;
+        if (*settling_.due() > rest_.now()) return wait_for_rest();
         if (files_.has_writer())
             spdlog::warn("reading the configuration although a program still has one of its files open for writing");
         settling_.done();
         files_.forget_writers();
-        on_change_();
+        listener_.on_files_changed();
     });
 }
 

@@ -2,9 +2,10 @@
 // timeout has passed.
 //
 // Thread: the control thread.
-// Lifetime: must outlive its coroutines; calls `on_change` until `stop`.
+// Lifetime: must outlive its coroutines. The listener must outlive it, and is called until `stop`.
 #pragma once
 
+#include "base/timer.h"
 #include "conf/watch/watch.h"
 #include "proxy/reload/config_files.h"
 #include "proxy/reload/settling.h"
@@ -12,28 +13,35 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
-#include <functional>
 #include <string>
 #include <vector>
 
 namespace weir::proxy {
 
+class ConfigWatchListener {
+public:
+    // Called when the files may have changed and are at rest.
+    virtual void on_files_changed() = 0;
+
+protected:
+    ~ConfigWatchListener() = default;
+};
+
 class ConfigWatch : public ConfigFiles {
 public:
-    ConfigWatch(boost::asio::io_context& control, std::function<void()> on_change);
+    ConfigWatch(boost::asio::io_context& control, ConfigWatchListener& listener);
     ~ConfigWatch() override;
     ConfigWatch(const ConfigWatch&) = delete;
     ConfigWatch& operator=(const ConfigWatch&) = delete;
 
-    // Sets the files to watch. An edit between reading and watching would go unseen, so new files trigger `on_change`.
+    // Sets the files to watch. An edit between reading and watching would go unseen, so new files count as changed.
     void set_files(const std::vector<std::string>& files) override;
     bool are_being_written() const override { return settling_.due() && files_.has_writer(); }
     conf::WatchMode mode() const override { return files_.mode(); }
     const std::string& problem() const override { return files_.problem(); }
     void start();
-    // Calls `on_change` once the files are at rest, as after an edit, because they may have been edited unseen.
+    // Calls the listener once the files are at rest, as after an edit, because they may have been edited unseen.
     void check_soon();
     void stop();
 
@@ -46,11 +54,11 @@ private:
     void log_problem();
 
     boost::asio::io_context& control_;
-    std::function<void()> on_change_;
+    ConfigWatchListener& listener_;
     conf::FileWatch files_;
     Settling settling_;
     boost::asio::posix::stream_descriptor descriptor_;
-    boost::asio::steady_timer timer_, rest_;
+    weir::Timer rest_;
     std::string logged_problem_;
     bool started_ = false, stopped_ = false;
 };

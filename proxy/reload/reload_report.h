@@ -5,11 +5,13 @@
 #pragma once
 
 #include "conf/plan/plan.h"
+#include "proxy/reload/refusal.h"
 #include "proxy/reload/reload_trigger.h"
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::proxy {
@@ -32,12 +34,10 @@ enum class RollbackCause {
     overtaken,  // another machine of the fleet made a later change within the window
 };
 
-// Whether a refused change is tried again automatically.
-enum class RetryDecision {
-    none,    // no: the configuration itself is refused
-    locally, // yes: a port, a host name or a file of this machine was the obstacle
-    all,     // yes: the lock or the fleet was the obstacle, not the configuration
-};
+// Whether a rollback for this cause puts the configuration on the denylist.
+constexpr bool is_denylisting(RollbackCause cause) {
+    return cause == RollbackCause::worse || cause == RollbackCause::aborted;
+}
 
 struct ReloadReport {
     ReloadVerdict verdict = ReloadVerdict::unchanged;
@@ -50,26 +50,19 @@ struct ReloadReport {
     RetryDecision retry = RetryDecision::none;
     RollbackCause cause = RollbackCause::none;
     std::chrono::milliseconds took{0};
-    std::vector<std::string> warnings; // what an operator should know about an applied change
-    std::chrono::system_clock::time_point at = std::chrono::system_clock::now();
+    std::vector<std::string> warnings;        // what an operator should know about an applied change
+    std::chrono::system_clock::time_point at; // when the change began
 
     // Whether the outcome says nothing about the configuration, on this machine or another.
     bool is_for_now() const { return retry == RetryDecision::all; }
     // Whether this configuration is refused from now on, here and in the fleet.
-    bool is_denylisted() const { return cause == RollbackCause::worse || cause == RollbackCause::aborted; }
+    bool is_denylisted() const { return is_denylisting(cause); }
     bool is_success() const { return verdict == ReloadVerdict::applied || verdict == ReloadVerdict::unchanged; }
-    void refuse_for_now(std::string reason) {
-        retry = RetryDecision::all;
-        refuse(std::move(reason));
-    }
-    // Refuses the change because of an obstacle on this machine that may go away.
-    void refuse_here(std::string reason) {
-        if (retry == RetryDecision::none) retry = RetryDecision::locally;
-        refuse(std::move(reason));
-    }
-    void refuse(std::string reason) {
+    // Makes this the report of a refused change.
+    void refuse(Refusal refusal) {
         verdict = ReloadVerdict::refused;
-        errors.push_back(std::move(reason));
+        errors = std::move(refusal.reasons);
+        retry = refusal.retry;
     }
 };
 

@@ -7,8 +7,6 @@
 
 namespace weir::proxy {
 
-using std::chrono::system_clock;
-
 std::chrono::milliseconds RetryPauses::next() { return std::exchange(pause_, std::min(2 * pause_, longest)); }
 
 std::optional<PendingReload> pending_after(const ReloadReport& report, Force force,
@@ -38,17 +36,17 @@ void ReloadRetry::note(const ReloadReport& report, Force force, Repeated repeate
 
 void ReloadRetry::arm(std::chrono::milliseconds pause) {
     if (!pending_ || stopped_) return;
-    pending_->next_try = system_clock::now() + pause;
+    pending_->next_try = clock_.wall_now() + pause;
     timer_.expires_after(pause);
-    timer_.async_wait([this](boost::system::error_code error) {
-        if (!error && !stopped_) retry_();
+    timer_.wait([this](WaitEnd end) {
+        if (end == WaitEnd::expired && !stopped_) listener_.on_retry_due();
     });
 }
 
 void ReloadRetry::note_unread(std::string hash, ReloadTrigger trigger, std::string reason) {
     clear();
     pending_ =
-        PendingReload{std::move(hash), std::move(reason), trigger, Force::no, 0, system_clock::now(), std::nullopt};
+        PendingReload{std::move(hash), std::move(reason), trigger, Force::no, 0, clock_.wall_now(), std::nullopt};
 }
 
 void ReloadRetry::clear() {

@@ -4,17 +4,17 @@
 // is in force, refused for its content, or replaced.
 //
 // Thread: the control thread.
-// Lifetime: calls `retry` until `stop`.
+// Lifetime: the listener must outlive it; it is called until `stop`.
 #pragma once
 
+#include "base/clock.h"
+#include "base/timer.h"
 #include "proxy/reload/force.h"
 #include "proxy/reload/reload_report.h"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -45,10 +45,19 @@ private:
 std::optional<PendingReload> pending_after(const ReloadReport& report, Force force,
                                            const std::optional<PendingReload>& before);
 
+class RetryListener {
+public:
+    // Called when the time of the next try has come; `pending` is set.
+    virtual void on_retry_due() = 0;
+
+protected:
+    ~RetryListener() = default;
+};
+
 class ReloadRetry {
 public:
-    ReloadRetry(boost::asio::io_context& control, std::function<void()> retry)
-        : timer_(control), retry_(std::move(retry)) {}
+    ReloadRetry(boost::asio::io_context& control, RetryListener& listener)
+        : clock_(clock_of(control)), timer_(control), listener_(listener) {}
 
     // Records how a reload ended. `repeated` means that the fleet agent repeats the trigger until it succeeds.
     enum class Repeated { no, yes };
@@ -68,8 +77,9 @@ public:
 private:
     void arm(std::chrono::milliseconds pause);
 
-    boost::asio::steady_timer timer_;
-    std::function<void()> retry_;
+    weir::Clock& clock_;
+    weir::Timer timer_;
+    RetryListener& listener_;
     RetryPauses pauses_;
     std::optional<PendingReload> pending_;
     bool stopped_ = false;

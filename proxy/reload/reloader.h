@@ -1,32 +1,34 @@
-// Runs reloads one at a time: runs a change for each trigger (config_change.h), and counts and reports the outcomes.
+// Runs reloads one at a time: makes a change for each trigger (config_change.h), and retries what is pending.
 //
 // Triggers that arrive during a reload are joined into one further reload.
 //
 // Thread: the control thread.
-// Lifetime: the ConfigChange must outlive it.
+// Lifetime: the parts must outlive it.
 #pragma once
 
+#include "base/clock.h"
 #include "base/result.h"
-#include "proxy/reload/config_change.h"
+#include "proxy/reload/push_listener.h"
+#include "proxy/reload/reload_history.h"
+#include "proxy/reload/reload_parts.h"
+#include "proxy/reload/reload_requests.h"
 #include "proxy/reload/reload_retry.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/io_context.hpp>
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace weir::proxy {
 
-struct ReloadCounts {
-    std::uint64_t applied = 0, unchanged = 0, refused = 0, rolled_back = 0, rollback_failed = 0, lock_failures = 0;
-};
-
-class Reloader {
+class Reloader final : private PushListener, private RetryListener {
 public:
-    Reloader(boost::asio::io_context& control, ConfigChange& changer);
+    Reloader(boost::asio::io_context& control, ReloadParts& parts);
+    ~Reloader();
+    Reloader(const Reloader&) = delete;
+    Reloader& operator=(const Reloader&) = delete;
 
     // Applies the first configuration. Returns the errors; empty on success.
     boost::asio::awaitable<std::vector<std::string>> start(conf::Loaded loaded);
@@ -45,53 +47,42 @@ public:
     // has read yet. Fails with the reason if the files are not in force.
     boost::asio::awaitable<Result<void>> settle_files();
     // Holds requests back until `resume`, so that a new process finds one stable configuration.
-    void hold() { held_ = true; }
-    void resume() { held_ = false, wanted_.cancel(); }
+    void hold() { requests_.hold(); }
+    void resume() { requests_.resume(); }
     // Called when weir stops; nothing is applied any more, and a held lock is released.
-    void close(Presence presence) {
-        closed_ = true;
-        retry_.stop();
-        changer_.close(presence);
-    }
+    void close(Presence presence);
 
-    const ReloadReport& last() const { return last_; }
+    const ReloadReport& last() const { return history_.last(); }
+    const ReloadCounts& counts() const { return history_.counts(); }
     // The configuration on disk that is not in force; unset if there is none, as far as weir knows.
     const std::optional<PendingReload>& pending() const { return retry_.pending(); }
-    const ReloadCounts& counts() const { return counts_; }
-    const ConfigChange& changer() const { return changer_; }
-    ConfigChange& changer() { return changer_; }
-    bool in_progress() const { return running_now_; }
-    std::uint64_t fence() const { return changer_.in_force().fence; } // of the configuration in force
-    std::chrono::system_clock::time_point loaded_at() const { return changer_.in_force().since; }
+    const ReloadParts& parts() const { return parts_; }
+    ReloadParts& parts() { return parts_; }
+    bool in_progress() const { return requests_.is_in_progress(); }
+    std::uint64_t fence() const { return parts_.state.in_force.fence; } // of the configuration in force
+    std::chrono::system_clock::time_point loaded_at() const { return parts_.state.in_force.since; }
 
 private:
-    // The requests that have not started yet, joined into one.
-    struct JoinedRequest {
-        ReloadTrigger trigger = ReloadTrigger::none;
-        Force force = Force::no;
-        bool only_if_changed = true; // all requests ask only for changed files
-        bool only_retry = true;      // all requests are retries
-    };
+    void on_pushed() override;
+    void on_retry_due() override;
 
-    void ask(ReloadTrigger trigger, Force force, bool only_if_changed, bool only_retry);
+    void add(const ReloadRequest& request);
     boost::asio::awaitable<void> work();
-    boost::asio::awaitable<void> answer();
-    void finish(const ReloadReport& report, Force force);
-    void retry();
-    void request_pushed();
+    // Returns nothing if the request turns out to need no reload.
+    boost::asio::awaitable<std::optional<ReloadReport>> reload(ReloadRequest request);
+    void finish(ReloadReport report, Force force);
+    bool is_in_force(const conf::Loaded& loaded) const;
     boost::asio::awaitable<void> look_at_files();
     // During a canary window: checks whether requests since its start are a reason to end it.
     boost::asio::awaitable<void> look_for_newer();
 
     boost::asio::io_context& control_;
-    ConfigChange& changer_;
-    boost::asio::steady_timer wanted_, finished_;
+    weir::Clock& clock_;
+    ReloadParts& parts_;
+    ReloadRequests requests_;
     ReloadRetry retry_;
-    JoinedRequest request_;
-    std::uint64_t asked_ = 0, answering_ = 0, answered_ = 0;
-    bool running_now_ = false, looking_ = false, held_ = false, closed_ = false;
-    ReloadReport last_;
-    ReloadCounts counts_;
+    ReloadHistory history_;
+    bool looking_ = false; // for a newer configuration
 };
 
 } // namespace weir::proxy

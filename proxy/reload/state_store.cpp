@@ -1,10 +1,13 @@
 #include "proxy/reload/state_store.h"
 
+#include "base/clock.h"
+
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
-#include <ctime>
+#include <chrono>
 
 namespace weir::proxy {
 
@@ -61,7 +64,8 @@ asio::awaitable<void> StateStore::unban(std::string hash) {
 
 asio::awaitable<void> StateStore::record_bad(std::string hash, std::string reason) {
     const auto fence = co_await fence_watermark();
-    const conf::DeniedConfig bad{std::move(hash), std::time(nullptr), fence, std::move(reason)};
+    const auto now = clock_of(co_await asio::this_coro::executor).wall_now();
+    const conf::DeniedConfig bad{std::move(hash), std::chrono::system_clock::to_time_t(now), fence, std::move(reason)};
     bad_.add(bad);
     const auto error = co_await asio::co_spawn(disk_.executor(), add_bad(state_dir_, bad), asio::use_awaitable);
     log_error("the denylist", error);

@@ -1,69 +1,104 @@
 #include "proxy/reload/config_watch.h"
 #include "tests/catch.h"
+#include "tests/unit/support/manual_clock.h"
+#include "tests/unit/support/temporary_directory.h"
 
 #include <filesystem>
 #include <fstream>
-
-#include <unistd.h>
+#include <optional>
 
 using namespace weir;
+using namespace std::chrono_literals;
 namespace fs = std::filesystem;
+
+namespace {
+
+// A watch on a directory; counts how often the files have changed.
+class Fixture final : public proxy::ConfigWatchListener {
+    std::optional<test::ManualClock> clock_; // outlives the timers of `control`
+
+public:
+    Fixture() { std::ofstream(file) << "old"; }
+    void on_files_changed() override { ++calls; }
+
+    test::TemporaryDirectory temporary;
+    const fs::path directory = temporary.path(), file = directory / "weir.yaml";
+    boost::asio::io_context control;
+    test::ManualClock& clock = clock_.emplace(control);
+    int calls = 0;
+    proxy::ConfigWatch watch{control, *this};
+};
+
+} // namespace
 
 TEST_CASE("files next to the configuration do not trigger a reload") {
     // Writers of the configuration finish first.
-    const auto directory = fs::temp_directory_path() / ("weir-config-watch-test-" + std::to_string(::getpid()));
-    fs::create_directories(directory);
-    std::ofstream(directory / "weir.yaml") << "old";
-    boost::asio::io_context control;
-    int calls = 0;
-    proxy::ConfigWatch watch(control, [&] { ++calls; });
-    watch.set_files({directory / "weir.yaml"});
-    watch.start();
-    std::ofstream(directory / "access.log") << "a line";
-    std::ofstream(directory / "weir.yaml.new") << "new";
-    control.poll();
-    CHECK(calls == 0);
-    fs::rename(directory / "weir.yaml.new", directory / "weir.yaml");
-    control.poll();
-    CHECK(calls == 0); // more may follow
-    while (calls == 0) control.run_one();
-    CHECK(calls == 1);
-    fs::remove_all(directory);
+    Fixture test;
+    test.watch.set_files({test.file});
+    test.watch.start();
+    std::ofstream(test.directory / "access.log") << "a line";
+    std::ofstream(test.directory / "weir.yaml.new") << "new";
+    test.clock.run_for(10s);
+    CHECK(test.calls == 0);
+    fs::rename(test.directory / "weir.yaml.new", test.file);
+    test.clock.run_for(99ms);
+    CHECK(test.calls == 0); // more may follow
+    test.clock.run_for(1ms);
+    CHECK(test.calls == 1);
+    test.clock.run_for(1min);
+    CHECK(test.calls == 1);
 }
 
 TEST_CASE("what is watched newly may have changed since it was read") {
-    const auto directory = fs::temp_directory_path() / ("weir-config-watch-test-" + std::to_string(::getpid()));
-    fs::create_directories(directory / "conf.d");
-    boost::asio::io_context control;
-    int calls = 0;
-    proxy::ConfigWatch watch(control, [&] { ++calls; });
-    watch.set_files({directory / "weir.yaml"});
-    watch.start();
-    watch.set_files({directory / "weir.yaml"});
-    control.poll();
-    CHECK(calls == 0);
-    watch.set_files({directory / "weir.yaml", directory / "conf.d/*.yaml"});
-    while (calls == 0) control.run_one();
-    CHECK(calls == 1);
-    fs::remove_all(directory);
+    Fixture test;
+    fs::create_directories(test.directory / "conf.d");
+    test.watch.set_files({test.file});
+    test.watch.start();
+    test.watch.set_files({test.file});
+    test.clock.run_for(10s);
+    CHECK(test.calls == 0);
+    test.watch.set_files({test.file, test.directory / "conf.d/*.yaml"});
+    test.clock.run_for(100ms);
+    CHECK(test.calls == 1);
 }
 
 TEST_CASE("a file that is being written at the start is read after it is closed") {
-    const auto directory = fs::temp_directory_path() / ("weir-config-watch-test-" + std::to_string(::getpid()));
-    fs::create_directories(directory);
-    boost::asio::io_context control;
-    int calls = 0;
-    proxy::ConfigWatch watch(control, [&] { ++calls; });
-    watch.set_files({directory / "weir.yaml"});
-    std::ofstream writer(directory / "weir.yaml");
+    Fixture test;
+    test.watch.set_files({test.file});
+    std::ofstream writer(test.file);
     writer << "half" << std::flush;
-    watch.start();
-    watch.check_soon();
-    control.poll();
-    CHECK(calls == 0);
-    CHECK(watch.are_being_written());
+    test.watch.start();
+    test.watch.check_soon();
+    test.clock.run_for(4s);
+    CHECK(test.calls == 0);
+    CHECK(test.watch.are_being_written());
     writer.close();
-    while (calls == 0) control.run_one();
-    CHECK_FALSE(watch.are_being_written());
-    fs::remove_all(directory);
+    test.clock.run_for(100ms);
+    CHECK(test.calls == 1);
+    CHECK_FALSE(test.watch.are_being_written());
+}
+
+TEST_CASE("a program that keeps a file open does not delay a reload for ever") {
+    Fixture test;
+    test.watch.set_files({test.file});
+    test.watch.start();
+    std::ofstream writer(test.file);
+    for (int second = 0; second < 59; ++second) {
+        writer << "more" << std::flush;
+        test.clock.run_for(1s);
+    }
+    CHECK(test.calls == 0);
+    test.clock.run_for(5s);
+    CHECK(test.calls == 1);
+}
+
+TEST_CASE("a watch that was stopped reports nothing") {
+    Fixture test;
+    test.watch.set_files({test.file});
+    test.watch.start();
+    std::ofstream(test.file) << "new";
+    test.clock.settle();
+    test.watch.stop();
+    test.clock.run_for(1min);
+    CHECK(test.calls == 0);
 }

@@ -1,7 +1,9 @@
 #include "proxy/reload/reload_retry.h"
 #include "tests/catch.h"
+#include "tests/unit/support/manual_clock.h"
 
 using namespace weir::proxy;
+using weir::test::ManualClock;
 using namespace std::chrono_literals;
 
 namespace {
@@ -14,6 +16,19 @@ ReloadReport report(ReloadVerdict verdict, std::string hash = "aa") {
     out.trigger = ReloadTrigger::signal;
     return out;
 }
+
+ReloadReport refused(RetryDecision retry) {
+    auto out = report(ReloadVerdict::refused);
+    out.retry = retry;
+    return out;
+}
+
+// Counts the retries.
+class Counter final : public RetryListener {
+public:
+    void on_retry_due() override { ++retries; }
+    int retries = 0;
+};
 
 } // namespace
 
@@ -47,30 +62,79 @@ TEST_CASE("a refused or rolled-back file is pending with its reason") {
 
 TEST_CASE("a reload that failed for outside reasons is retried for any trigger") {
     boost::asio::io_context control;
-    int retries = 0;
-    ReloadRetry retry(control, [&] { ++retries; });
-    auto waiting = report(ReloadVerdict::unchanged);
-    waiting.refuse_for_now("cannot acquire the lock");
-    retry.note(waiting, Force::no, ReloadRetry::Repeated::no);
+    const ManualClock clock(control);
+    Counter counter;
+    ReloadRetry retry(control, counter);
+    retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no); // the lock
     REQUIRE(retry.pending());
-    CHECK(retry.pending()->next_try);
+    CHECK(retry.pending()->next_try == clock.wall_now() + 2s);
 
-    auto bad = report(ReloadVerdict::refused); // for what it says
-    retry.note(bad, Force::no, ReloadRetry::Repeated::no);
+    retry.note(refused(RetryDecision::none), Force::no, ReloadRetry::Repeated::no); // for what it says
     REQUIRE(retry.pending());
     CHECK_FALSE(retry.pending()->next_try);
 
-    auto here = report(ReloadVerdict::unchanged);
-    here.refuse_here("cannot bind");
-    retry.note(here, Force::no, ReloadRetry::Repeated::no);
+    retry.note(refused(RetryDecision::locally), Force::no, ReloadRetry::Repeated::no); // a port
     CHECK(retry.pending()->next_try);
-    retry.note(here, Force::no, ReloadRetry::Repeated::yes); // the fleet repeats it
+    retry.note(refused(RetryDecision::locally), Force::no, ReloadRetry::Repeated::yes); // the fleet repeats it
     CHECK_FALSE(retry.pending()->next_try);
+}
+
+TEST_CASE("a retry is due after its pause, and not after it was cleared") {
+    boost::asio::io_context control;
+    ManualClock clock(control);
+    Counter counter;
+    ReloadRetry retry(control, counter);
+    retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no);
+    clock.run_for(1999ms);
+    CHECK(counter.retries == 0);
+    clock.run_for(1ms);
+    CHECK(counter.retries == 1);
+    retry.postpone(); // a program is writing the file
+    clock.run_for(1s);
+    CHECK(counter.retries == 2);
+    retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no);
+    clock.run_for(3999ms);
+    CHECK(counter.retries == 2);
+    clock.run_for(1ms);
+    CHECK(counter.retries == 3);
+    retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no);
+    retry.clear(); // the files on disk are in force
+    clock.run_for(1h);
+    CHECK(counter.retries == 3);
+}
+
+TEST_CASE("pauses begin at two seconds for another configuration") {
+    boost::asio::io_context control;
+    const ManualClock clock(control);
+    Counter counter;
+    ReloadRetry retry(control, counter);
+    auto other = refused(RetryDecision::all);
+    other.hash = "bb";
+    for (const auto& [next, pause] : {std::pair{refused(RetryDecision::all), 2s},
+                                      {refused(RetryDecision::all), 4s},
+                                      {refused(RetryDecision::all), 8s},
+                                      {other, 2s}}) {
+        retry.note(next, Force::no, ReloadRetry::Repeated::no);
+        CHECK(retry.pending()->next_try == clock.wall_now() + pause);
+    }
+}
+
+TEST_CASE("nothing is retried after it was stopped") {
+    boost::asio::io_context control;
+    ManualClock clock(control);
+    Counter counter;
+    ReloadRetry retry(control, counter);
+    retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no);
+    retry.stop();
+    retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no);
+    clock.run_for(1h);
+    CHECK(counter.retries == 0);
 }
 
 TEST_CASE("a change that lost its lock is retried, a bad or aborted one is not") {
     boost::asio::io_context control;
-    ReloadRetry retry(control, [] {});
+    Counter counter;
+    ReloadRetry retry(control, counter);
     const auto ended = [&](RollbackCause cause) {
         auto out = report(ReloadVerdict::rolled_back);
         out.cause = cause;
@@ -87,7 +151,8 @@ TEST_CASE("a change that lost its lock is retried, a bad or aborted one is not")
 
 TEST_CASE("a file that no reload has read is pending until it is in force") {
     boost::asio::io_context control;
-    ReloadRetry retry(control, [] {});
+    Counter counter;
+    ReloadRetry retry(control, counter);
     retry.note_unread("aa", ReloadTrigger::start, "it was refused at startup");
     REQUIRE(retry.pending());
     CHECK(retry.pending()->attempts == 0);

@@ -1,0 +1,56 @@
+// This machine as a member of its fleet: owns its agent, and knows what the agent tells the others about this machine.
+//
+// Thread: the control thread.
+// Lifetime: the constructor's arguments must outlive it.
+#pragma once
+
+#include "proxy/fleet/fleet_agent.h"
+#include "proxy/reload/push_listener.h"
+#include "proxy/reload/reload_report.h"
+#include "proxy/reload/serving_state.h"
+#include "proxy/reload/state_store.h"
+#include "proxy/runtime/runtime.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <string>
+
+namespace weir::proxy {
+
+class Membership {
+public:
+    Membership(boost::asio::io_context& control, const Runtime& runtime, const ServingState& state, StateStore& store);
+
+    // The agent calls `listener` while this machine takes its configuration from the fleet. Null: none.
+    void set_listener(PushListener* listener) { listener_ = listener; }
+
+    // A change begins, or goes on, with this pushed version; its number is 0 if the change comes from a file.
+    void begin(const lock::FleetVersion& pushed) { applying_ = pushed; }
+    // The last refusal does not matter any more.
+    void forget_refusal() { refused_ = {}; }
+    // Records the outcome of a change here and reports it to the fleet, unless the change will be retried.
+    boost::asio::awaitable<void> settle(const ReloadReport& report);
+
+    FleetAgent& agent() { return agent_; }
+    const FleetAgent& agent() const { return agent_; }
+
+private:
+    struct RefusedConfig {
+        std::string hash, reason; // empty: none
+    };
+
+    FleetAgent::About about();
+    lock::FleetMember describe() const;
+    bool takes_from_fleet() const;
+
+    const Runtime& runtime_;
+    const ServingState& state_;
+    StateStore& store_;
+    PushListener* listener_ = nullptr;
+    RefusedConfig refused_;
+    lock::FleetVersion applying_; // the pushed version that is being applied
+    FleetAgent agent_;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,92 @@
+#include "proxy/reload/canary_window.h"
+#include "tests/catch.h"
+#include "tests/unit/support/reload_site.h"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <optional>
+
+using namespace weir;
+using namespace weir::proxy;
+using namespace std::chrono_literals;
+using weir::test::ReloadSite;
+
+namespace {
+
+// A window of ten seconds, over one backend.
+class Fixture {
+public:
+    Fixture() {
+        window.begin({});
+        window.changed();
+        boost::asio::co_spawn(site.control, window.watch(conf::Rollback{10s, {50}, {20}}, nullptr),
+                              [this](const std::exception_ptr&, WindowVerdict end) { verdict = std::move(end); });
+        site.clock.settle();
+    }
+
+    ReloadSite site{"{}"};
+    CanaryWindow window{site.control, *site.runtime};
+    std::optional<WindowVerdict> verdict;
+};
+
+} // namespace
+
+TEST_CASE("a window passes after its time and not before") {
+    Fixture test;
+    CHECK(test.window.left() == 10s);
+    test.site.clock.run_for(9s);
+    CHECK(test.window.is_open());
+    CHECK(test.window.left() == 1s);
+    test.site.clock.run_for(1s);
+    CHECK_FALSE(test.window.is_open());
+    REQUIRE(test.verdict);
+    CHECK(test.verdict->end == WindowEnd::passed);
+}
+
+TEST_CASE("a window ends with the first sample that is worse") {
+    Fixture test;
+    test.site.clock.run_for(3s);
+    test.site.set_verdicts(balancer::Verdict::down);
+    test.site.clock.run_for(50ms);
+    REQUIRE(test.verdict);
+    CHECK(test.verdict->end == WindowEnd::failed);
+    CHECK(test.verdict->cause == RollbackCause::worse);
+    CHECK(test.verdict->reason == "pool web: 0 of 1 backends are healthy, 100% were before "
+                                  "(rollback.if_healthy_below: 50%)");
+}
+
+TEST_CASE("an operator ends a window at once") {
+    Fixture test;
+    CHECK(test.window.end(RollbackCause::aborted));
+    test.site.clock.settle();
+    REQUIRE(test.verdict);
+    CHECK(test.verdict->cause == RollbackCause::aborted);
+    CHECK_FALSE(test.window.end(RollbackCause::aborted)); // no window is open
+}
+
+TEST_CASE("a newer file does not hide that an operator has aborted the change") {
+    Fixture test;
+    CHECK(test.window.end(RollbackCause::aborted));
+    CHECK(test.window.end(RollbackCause::newer_file));
+    test.site.clock.settle();
+    REQUIRE(test.verdict);
+    CHECK(test.verdict->cause == RollbackCause::aborted);
+}
+
+TEST_CASE("a regression decides even if the window is ended for another cause") {
+    Fixture test;
+    test.site.set_verdicts(balancer::Verdict::down);
+    CHECK(test.window.end(RollbackCause::newer_file));
+    test.site.clock.settle();
+    REQUIRE(test.verdict);
+    CHECK(test.verdict->cause == RollbackCause::worse);
+}
+
+TEST_CASE("a window that is closed ends without a verdict on the change") {
+    Fixture test;
+    test.site.set_verdicts(balancer::Verdict::down);
+    test.window.close();
+    test.site.clock.settle();
+    REQUIRE(test.verdict);
+    CHECK(test.verdict->end == WindowEnd::closed);
+}
