@@ -268,14 +268,14 @@ class Shares(Scenario):
 
         flapping = self.backend(flaps)
         proxy = self.weir(
-            web(port, [flapping], "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 20, rise: 20}")
+            web(port, [flapping], "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 10, rise: 10}")
         )
         proxy.wait_up(1)
         begin = count[0]
 
         def has_flapped():
             states.add(proxy.states()[0])
-            return count[0] >= begin + 44  # more failures than `fall`, and never two in a row
+            return count[0] >= begin + 24  # more failures than `fall`, and never two in a row
 
         eventually(has_flapped, "it has flapped for a while")
         self.assertEqual(states, {"up"})

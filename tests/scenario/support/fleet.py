@@ -100,6 +100,10 @@ class FleetScenario(Scenario):
     def counts(self, verdict):
         return [weir.metrics().get(f'weir_reloads_total{{verdict="{verdict}"}}', 0) for weir in self.fleet]
 
+    def machines_with(self, verdict):
+        """How many machines have had this verdict. One may have it more than once: a server was silent for a moment."""
+        return sum(count > 0 for count in self.counts(verdict))
+
     def hashes(self):
         return {weir.status()["config"]["hash"] for weir in self.fleet}
 
