@@ -1,17 +1,16 @@
 #include "conf/base/hash.h"
 #include "conf/read/load.h"
 #include "tests/catch.h"
+#include "tests/support/temp_directory.h"
 
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <thread>
 
-#include <unistd.h>
-
 using namespace weir::conf;
+using weir::tests::TempDirectory;
 
 namespace {
 
@@ -25,30 +24,27 @@ pools:
 
 std::optional<std::string> no_variables(const std::string&) { return std::nullopt; }
 
-std::vector<std::string> errors_of(const std::string& text, const Lookup& lookup = no_variables) {
+std::vector<std::string> texts(const std::vector<ConfigError>& errors) {
     std::vector<std::string> out;
-    for (const auto& error : load_text(text, "weir.yaml", lookup).errors) out.push_back(error.text());
+    for (const auto& error : errors) out.push_back(error.text());
     return out;
 }
+
+std::vector<std::string> errors_of(const std::string& text, const Lookup& lookup = no_variables) {
+    return texts(load_text(text, "weir.yaml", lookup).errors);
+}
+
+// The errors of `whole` with more sections behind it.
+std::vector<std::string> errors_with(const std::string& sections, const Lookup& lookup = no_variables) {
+    return errors_of(whole + sections + "\n", lookup);
+}
+
+// The errors of `whole` with more keys in its pool.
+std::vector<std::string> errors_in_pool(const std::string& keys) { return errors_with("    " + keys); }
 
 bool has(const std::vector<std::string>& errors, const std::string& part) {
     return std::any_of(errors.begin(), errors.end(), [&](const auto& e) { return e.find(part) != std::string::npos; });
 }
-
-class Directory {
-public:
-    Directory() : path_(std::filesystem::temp_directory_path() / ("weir-load-test-" + std::to_string(::getpid()))) {
-        std::filesystem::create_directories(path_ / "conf.d");
-    }
-    ~Directory() { std::filesystem::remove_all(path_); }
-    std::string write(const std::string& name, const std::string& text) const {
-        std::ofstream(path_ / name) << text;
-        return path_ / name;
-    }
-
-private:
-    std::filesystem::path path_;
-};
 
 } // namespace
 
@@ -85,29 +81,24 @@ timeouts: {connect: 3, response: 010s}
 }
 
 TEST_CASE("a key that is not implemented yet is refused, not ignored") {
-    for (const char* part : {"tls: {verify: true}"}) {
-        INFO(part);
-        CHECK(has(errors_of(whole + "    " + part + "\n"), "not supported yet"));
-    }
+    CHECK(has(errors_in_pool("tls: {verify: true}"), "not supported yet"));
 }
 
 TEST_CASE("what only a fleet can do is refused without one") {
-    CHECK(has(errors_of(whole + "reload: {source: fleet}\n"), "reload.source: lock: {type: local} has no fleet"));
-    CHECK(has(errors_of(whole + "reload: {lock: {parallel: 3}}\n"),
-              "reload.lock.parallel: has no effect with type: local"));
+    CHECK(has(errors_with("reload: {source: fleet}"), "reload.source: lock: {type: local} has no fleet"));
+    CHECK(has(errors_with("reload: {lock: {parallel: 3}}"), "reload.lock.parallel: has no effect with type: local"));
     const auto lock = [](const std::string& more) {
-        return whole + "reload: {source: fleet, lock: {type: redis, servers: [{url: \"redis://a\"}]" + more + "}}\n";
+        return errors_with("reload: {source: fleet, lock: {type: redis, servers: [{url: \"redis://a\"}]" + more + "}}");
     };
-    for (const char* good : {"", ", parallel: 3", ", parallel: 25%", ", parallel: 100%"})
-        CHECK(errors_of(lock(good)).empty());
-    CHECK(has(errors_of(lock(", parallel: 0")), "is not a whole number from 1 to 1000"));
-    CHECK(has(errors_of(lock(", parallel: 0%")), "at least one at a time"));
-    CHECK(has(errors_of(lock(", parallel: many")), "is not a whole number"));
+    for (const char* good : {"", ", parallel: 3", ", parallel: 25%", ", parallel: 100%"}) CHECK(lock(good).empty());
+    CHECK(has(lock(", parallel: 0"), "is not a whole number from 1 to 1000"));
+    CHECK(has(lock(", parallel: 0%"), "at least one at a time"));
+    CHECK(has(lock(", parallel: many"), "is not a whole number"));
     const auto server = [](const std::string& more) {
-        return whole + "reload: {lock: {type: redis, servers: [{url: \"redis://a\", " + more + "}]}}\n";
+        return errors_with("reload: {lock: {type: redis, servers: [{url: \"redis://a\", " + more + "}]}}");
     };
-    CHECK(has(errors_of(server("username: x")), "username: needs a password as well"));
-    CHECK(has(errors_of(server("sentinel_password: x")), "has no effect without sentinel://"));
+    CHECK(has(server("username: x"), "username: needs a password as well"));
+    CHECK(has(server("sentinel_password: x"), "has no effect without sentinel://"));
 }
 
 TEST_CASE("a share of machines is at least one") {
@@ -139,7 +130,7 @@ TEST_CASE("balancing that cannot work as written is refused with the reason") {
     };
     for (const auto& [part, error] : rows) {
         INFO(part);
-        CHECK(has(errors_of(whole + "    " + part + "\n"), error));
+        CHECK(has(errors_in_pool(part), error));
     }
     CHECK(has(errors_of("listeners: {a: {address: \"127.0.0.1:1\", pool: p}}\n"
                         "pools: {p: {backends: [{address: \"127.0.0.1:2\", backup: true}]}}\n"),
@@ -215,7 +206,7 @@ TEST_CASE("a flood of errors costs little and is cut short") {
 }
 
 TEST_CASE("a duplicate key is an error at its second place and hides no other") {
-    const auto errors = errors_of(whole + "timeouts: {connect: 1s}\ntimeouts: {connect: 2s}\nadmin: {adress: x}\n");
+    const auto errors = errors_with("timeouts: {connect: 1s}\ntimeouts: {connect: 2s}\nadmin: {adress: x}");
     CHECK(has(errors, "weir.yaml:8:1: duplicate key \"timeouts\""));
     CHECK(has(errors, "unknown key \"adress\""));
 }
@@ -232,9 +223,8 @@ TEST_CASE("octal numbers, signs and floats are no numbers") {
 }
 
 TEST_CASE("environment values are put in, with defaults and escapes") {
-    const Lookup lookup = [](const std::string& name) -> std::optional<std::string> {
-        if (name == "PORT") return "8080";
-        return std::nullopt;
+    const Lookup lookup = [](const std::string& name) {
+        return name == "PORT" ? std::optional<std::string>("8080") : std::nullopt;
     };
     const auto loaded = load_text("listeners: {web: {address: \"127.0.0.1:${PORT}\", pool: \"${POOL:-web}\"}}\n"
                                   "pools: {web: {backends: [\"127.0.0.1:9\"]}}\n"
@@ -243,13 +233,14 @@ TEST_CASE("environment values are put in, with defaults and escapes") {
     REQUIRE(loaded.ok());
     CHECK(loaded.config.listeners[0].address.port() == 8080);
     CHECK(loaded.config.routes[0].request_headers.set[0].second == "5$");
-    CHECK(has(errors_of(whole + "admin: {token_file: \"${NOT_SET}\"}\n"), "NOT_SET is not set"));
-    CHECK(has(errors_of(whole + "admin: {token_file: \"$x\"}\n"), "write $$"));
-    CHECK(has(errors_of(whole + "admin: {token_file: \"${x\"}\n"), "not closed"));
+    CHECK(has(errors_with("admin: {token_file: \"${NOT_SET}\"}"), "NOT_SET is not set"));
+    CHECK(has(errors_with("admin: {token_file: \"$x\"}"), "write $$"));
+    CHECK(has(errors_with("admin: {token_file: \"${x\"}"), "not closed"));
 }
 
 TEST_CASE("included files add up, and name themselves in their errors") {
-    const Directory directory;
+    const TempDirectory directory;
+    std::filesystem::create_directory(directory.path / "conf.d");
     const auto main = directory.write(
         "weir.yaml", "listeners: {web: {address: \"127.0.0.1:1\", pool: a}}\ninclude: [conf.d/*.yaml]\n");
     directory.write("conf.d/a.yaml", "pools: {a: {backends: [\"127.0.0.1:2\"]}}\n");
@@ -261,20 +252,19 @@ TEST_CASE("included files add up, and name themselves in their errors") {
     CHECK(loaded.files.size() == 3);
 
     directory.write("conf.d/b.yaml", "pools: {a: {backends: []}}\ninclude: [x]\n");
-    std::vector<std::string> errors;
-    for (const auto& error : load(main, no_variables).errors) errors.push_back(error.text());
+    const auto errors = texts(load(main, no_variables).errors);
     CHECK(has(errors, "b.yaml:1:9: pools.a: is already defined in"));
     CHECK(has(errors, "b.yaml:2:1: include: only the main file"));
     CHECK(load(main, no_variables).hash != loaded.hash);
 }
 
 TEST_CASE("a pattern that cannot be expanded is an error, not an empty list") {
-    const Directory directory;
+    const TempDirectory directory;
     const auto text =
         "listeners: {web: {address: \"127.0.0.1:1\", pool: a}}\npools: {a: {backends: [\"127.0.0.1:2\"]}}\n";
     CHECK(load(directory.write("weir.yaml", std::string(text) + "include: [none/*.yaml]\n"), no_variables).ok());
     const auto main = directory.write("weir.yaml", std::string(text) + "include: [loop/*.yaml]\n");
-    std::filesystem::create_symlink("loop", std::filesystem::path(main).parent_path() / "loop");
+    std::filesystem::create_symlink("loop", directory.path / "loop");
     const auto loaded = load(main, no_variables);
     REQUIRE(loaded.errors.size() == 1);
     CHECK(loaded.errors[0].text().find("loop/*.yaml: Too many levels") != std::string::npos);
@@ -288,7 +278,7 @@ TEST_CASE("a file that cannot be read says so") {
 }
 
 TEST_CASE("a file replaced while it is read is entirely the old or the new one") {
-    const Directory directory;
+    const TempDirectory directory;
     const auto path = directory.write("weir.yaml", whole);
     const auto longer = whole + "limits: {header_count: 50}\n";
     std::atomic<bool> over = false;
@@ -306,24 +296,24 @@ TEST_CASE("a file replaced while it is read is entirely the old or the new one")
 }
 
 TEST_CASE("the hash is sha256sum's") {
-    const Directory directory;
+    const TempDirectory directory;
     const auto loaded = load(directory.write("weir.yaml", "abc"), no_variables);
     CHECK(loaded.hash == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST_CASE("an admin API off loopback needs a token") {
-    CHECK(has(errors_of(whole + "admin: {address: \"0.0.0.0:9901\"}\n"), "needs a token"));
-    CHECK(errors_of(whole + "admin: {address: \"0.0.0.0:9901\", token_file: /etc/weir/token}\n").empty());
-    CHECK(has(errors_of(whole + "admin: {address: \"127.0.0.1:8080\", token_file: /x}\n"),
+    CHECK(has(errors_with("admin: {address: \"0.0.0.0:9901\"}"), "needs a token"));
+    CHECK(errors_with("admin: {address: \"0.0.0.0:9901\", token_file: /etc/weir/token}").empty());
+    CHECK(has(errors_with("admin: {address: \"127.0.0.1:8080\", token_file: /x}"),
               "duplicate address: listener web has it"));
-    CHECK(errors_of(whole + "admin: {address: \"unix:/run/weir.sock\"}\n").empty());
+    CHECK(errors_with("admin: {address: \"unix:/run/weir.sock\"}").empty());
 }
 
 TEST_CASE("a member needs a name of its own: literals and defaults are refused") {
     const auto errors = [](const std::string& member, const std::string& name) {
-        return errors_of(
-            whole + "reload: {lock: {type: redis, fleet: prod, member: \"" + member +
-                "\", servers: [{url: \"redis://127.0.0.1:1/0\"}]}}\n",
+        return errors_with(
+            "reload: {lock: {type: redis, fleet: prod, member: \"" + member +
+                "\", servers: [{url: \"redis://127.0.0.1:1/0\"}]}}",
             [&](const std::string& asked) { return asked == "NAME" ? std::optional(name) : std::nullopt; });
     };
     CHECK(has(errors("lb-01", "lb-07"), "different on each machine"));

@@ -1,141 +1,143 @@
 #include "conf/watch/watch.h"
 #include "tests/catch.h"
+#include "tests/support/temp_directory.h"
 
 #include <filesystem>
 #include <fstream>
-
-#include <unistd.h>
 
 using namespace weir::conf;
 namespace fs = std::filesystem;
 
 namespace {
 
-struct Directory {
-    fs::path path = fs::temp_directory_path() / ("weir-watch-test-" + std::to_string(::getpid()));
-    Directory() { fs::create_directories(path / "v1"), fs::create_directories(path / "v2"); }
-    ~Directory() { fs::remove_all(path); }
-    void write(const std::string& name, const std::string& text) const { std::ofstream(path / name) << text; }
+// A directory with the directories v1 and v2, and a watch over some of its files. Names are relative to the directory.
+class WatchedDirectory : public weir::tests::TempDirectory {
+public:
+    explicit WatchedDirectory(const std::vector<std::string>& names = {}) {
+        for (const char* name : {"v1", "v2"}) fs::create_directory(path / name);
+        watch_files(names);
+    }
+
+    Watched watch_files(const std::vector<std::string>& names) {
+        std::vector<std::string> files;
+        for (const auto& name : names) files.push_back(path / name);
+        return watch.set_files(files);
+    }
+    Watched read_events() { return watch.read_events(); }
+    void rename(const std::string& from, const std::string& to) const { fs::rename(path / from, path / to); }
+
+    FileWatch watch;
 };
 
 } // namespace
 
 TEST_CASE("a file is seen to change however it is changed") {
-    const Directory directory;
+    WatchedDirectory directory({"weir.yaml"});
+    REQUIRE(directory.watch.descriptor() >= 0);
+    CHECK(directory.read_events() == Watched::quiet);
     directory.write("weir.yaml", "1");
-    FileWatch watch;
-    REQUIRE(watch.descriptor() >= 0);
-    watch.set_files({directory.path / "weir.yaml"});
-    CHECK(watch.read_events() == Watched::quiet);
+    CHECK(directory.read_events() == Watched::changed);
 
     directory.write("weir.yaml", "2"); // truncated and written
-    CHECK(watch.read_events() == Watched::changed);
+    CHECK(directory.read_events() == Watched::changed);
 
     directory.write("new", "3"); // renamed over
-    fs::rename(directory.path / "new", directory.path / "weir.yaml");
-    CHECK(watch.read_events() == Watched::changed);
-    CHECK(watch.read_events() == Watched::quiet);
+    directory.rename("new", "weir.yaml");
+    CHECK(directory.read_events() == Watched::changed);
+    CHECK(directory.read_events() == Watched::quiet);
 }
 
 TEST_CASE("a symbolic link on the way that is swapped is seen") {
-    const Directory directory;
+    WatchedDirectory directory;
     directory.write("v1/weir.yaml", "1");
     directory.write("v2/weir.yaml", "2");
     fs::create_directory_symlink("v1", directory.path / "current");
     fs::create_symlink("current/weir.yaml", directory.path / "weir.yaml");
-    FileWatch watch;
-    watch.set_files({directory.path / "weir.yaml"});
+    directory.watch_files({"weir.yaml"});
     fs::create_directory_symlink("v2", directory.path / "next");
-    fs::rename(directory.path / "next", directory.path / "current");
-    CHECK(watch.read_events() == Watched::changed);
+    directory.rename("next", "current");
+    CHECK(directory.read_events() == Watched::changed);
     directory.write("v2/weir.yaml", "3"); // and what it leads to now is watched
-    CHECK(watch.read_events() == Watched::changed);
+    CHECK(directory.read_events() == Watched::changed);
 }
 
 TEST_CASE("a directory that vanishes and returns is watched again") {
-    const Directory directory;
+    WatchedDirectory directory;
     const auto inner = directory.path / "inner";
-    fs::create_directories(inner);
-    FileWatch watch;
-    watch.set_files({inner / "weir.yaml"});
+    fs::create_directory(inner);
+    directory.watch_files({"inner/weir.yaml"});
     fs::remove_all(inner);
-    CHECK(watch.read_events() == Watched::changed);
+    CHECK(directory.read_events() == Watched::changed);
     fs::create_directories(inner);
-    CHECK(watch.refresh() == Watched::changed);
+    CHECK(directory.watch.refresh() == Watched::changed);
     std::ofstream(inner / "weir.yaml") << "1";
-    CHECK(watch.read_events() == Watched::changed);
+    CHECK(directory.read_events() == Watched::changed);
 }
 
 TEST_CASE("a pattern covers files that match it and directories that come later") {
-    const Directory directory;
-    FileWatch watch;
-    watch.set_files({directory.path / "pools-*.yaml", directory.path / "v*/weir.yaml"});
+    WatchedDirectory directory({"pools-*.yaml", "v*/weir.yaml"});
     directory.write("access.log", "1");
     directory.write("v1/access.log", "1");
-    CHECK(watch.read_events() == Watched::quiet);
+    CHECK(directory.read_events() == Watched::quiet);
     directory.write("pools-a.yaml", "1");
-    CHECK(watch.read_events() == Watched::changed);
+    CHECK(directory.read_events() == Watched::changed);
     directory.write("v1/weir.yaml", "1");
-    CHECK(watch.read_events() == Watched::changed);
+    CHECK(directory.read_events() == Watched::changed);
     fs::create_directory(directory.path / "v3");
-    CHECK(watch.read_events() == Watched::changed);
+    CHECK(directory.read_events() == Watched::changed);
     directory.write("v3/weir.yaml", "1");
-    CHECK(watch.read_events() == Watched::changed);
+    CHECK(directory.read_events() == Watched::changed);
     fs::create_directory(directory.path / "other");
-    CHECK(watch.read_events() == Watched::quiet);
+    CHECK(directory.read_events() == Watched::quiet);
 }
 
 TEST_CASE("a name that looks like a pattern is watched as it is") {
-    const Directory directory;
+    WatchedDirectory directory;
     fs::create_directory(directory.path / "[x]");
-    FileWatch watch;
-    watch.set_files({directory.path / "[x]" / "weir[1].yaml"});
+    directory.watch_files({"[x]/weir[1].yaml"});
     directory.write("[x]/weir[1].yaml", "1");
-    CHECK(watch.read_events() == Watched::changed);
+    CHECK(directory.read_events() == Watched::changed);
 }
 
 TEST_CASE("watching a new file counts as a change") {
-    const Directory directory;
-    FileWatch watch;
-    CHECK(watch.set_files({directory.path / "weir.yaml"}) == Watched::changed);
-    CHECK(watch.set_files({directory.path / "weir.yaml"}) == Watched::quiet);
-    CHECK(watch.set_files({directory.path / "weir.yaml", directory.path / "more.yaml"}) == Watched::changed);
+    WatchedDirectory directory;
+    CHECK(directory.watch_files({"weir.yaml"}) == Watched::changed);
+    CHECK(directory.watch_files({"weir.yaml"}) == Watched::quiet);
+    CHECK(directory.watch_files({"weir.yaml", "more.yaml"}) == Watched::changed);
 }
 
 TEST_CASE("a file that is written in place has a writer until that closes it") {
-    const Directory directory;
+    WatchedDirectory directory;
     directory.write("weir.yaml", "1");
-    FileWatch watch;
-    watch.set_files({directory.path / "weir.yaml"});
+    directory.watch_files({"weir.yaml"});
     std::ofstream slow(directory.path / "weir.yaml");
     slow << "half" << std::flush;
-    CHECK(watch.read_events() == Watched::changed);
-    CHECK(watch.has_writer());
+    CHECK(directory.read_events() == Watched::changed);
+    CHECK(directory.watch.has_writer());
     slow << " whole" << std::flush;
-    CHECK(watch.read_events() == Watched::changed);
-    CHECK(watch.has_writer());
+    CHECK(directory.read_events() == Watched::changed);
+    CHECK(directory.watch.has_writer());
     slow.close();
-    CHECK(watch.read_events() == Watched::changed);
-    CHECK_FALSE(watch.has_writer());
+    CHECK(directory.read_events() == Watched::changed);
+    CHECK_FALSE(directory.watch.has_writer());
 }
 
 TEST_CASE("renaming a complete file over a half-written one ends the waiting") {
-    const Directory directory;
+    WatchedDirectory directory;
     directory.write("weir.yaml", "1");
-    FileWatch watch;
-    watch.set_files({directory.path / "weir.yaml"});
+    directory.watch_files({"weir.yaml"});
     std::ofstream slow(directory.path / "weir.yaml");
     slow << "half" << std::flush;
-    watch.read_events();
-    CHECK(watch.has_writer());
+    directory.read_events();
+    CHECK(directory.watch.has_writer());
     directory.write("new", "2");
-    fs::rename(directory.path / "new", directory.path / "weir.yaml");
-    CHECK(watch.read_events() == Watched::changed);
-    CHECK_FALSE(watch.has_writer());
+    directory.rename("new", "weir.yaml");
+    CHECK(directory.read_events() == Watched::changed);
+    CHECK_FALSE(directory.watch.has_writer());
 }
 
 TEST_CASE("what inotify does not report is seen by looking") {
-    const Directory directory;
+    const WatchedDirectory directory;
     directory.write("weir.yaml", "1");
     directory.write("v1/a.yaml", "1");
     FileStamps stamps;

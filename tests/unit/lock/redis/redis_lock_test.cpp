@@ -2,6 +2,9 @@
 #include "lock/lease/acquire.h"
 #include "lock/redis/redis_lock.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/temp_directory.h"
+
+#include <optional>
 
 using namespace weir::lock;
 using namespace weir::tests;
@@ -22,7 +25,7 @@ public:
     RedisServer server{context};
 
 private:
-    StateDir state_{"redis-test"};
+    TempDirectory state_;
 };
 
 const std::string key = "weir:{t}:lock";
@@ -36,6 +39,28 @@ Awaitable<int> release(LeaseRenewer& renewer) {
     co_await renewer.release();
     co_return 0;
 }
+
+// A lease that is renewed, on a server of its own.
+class RenewedLease {
+public:
+    explicit RenewedLease(milliseconds ttl) : lock_(redis.lock(ttl)) {
+        const auto acquired = wait_for(redis.context, lock_->try_acquire("me"));
+        REQUIRE(acquired.has_value());
+        lease = *acquired;
+        renewer.emplace(lock_, redis.context.get_executor(), lease);
+    }
+
+    void wait_until_lost() {
+        while (renewer->is_held()) redis.pass(milliseconds(10));
+    }
+
+    Redis redis;
+    Lease lease;
+    std::optional<LeaseRenewer> renewer;
+
+private:
+    std::shared_ptr<RedisLock> lock_;
+};
 
 } // namespace
 
@@ -60,37 +85,25 @@ TEST_CASE("a Redis lease excludes others and is released by its own token only")
 }
 
 TEST_CASE("a renewer holds a lease beyond its time to live") {
-    Redis redis;
-    const auto lock = redis.lock(milliseconds(5000));
-    const auto lease = wait_for(redis.context, lock->try_acquire("me"));
-    REQUIRE(lease.has_value());
-    LeaseRenewer renewer(lock, redis.context.get_executor(), *lease);
-    while (Clock::now() < lease->deadline + milliseconds(500)) redis.pass(milliseconds(50));
-    CHECK(renewer.is_held());
-    CHECK(redis.call({"GET", key}).text == lease->token);
-    wait_for(redis.context, release(renewer));
-    CHECK(redis.call({"EXISTS", key}).number == 0);
+    RenewedLease held(milliseconds(5000));
+    while (Clock::now() < held.lease.deadline + milliseconds(500)) held.redis.pass(milliseconds(50));
+    CHECK(held.renewer->is_held());
+    CHECK(held.redis.call({"GET", key}).text == held.lease.token);
+    wait_for(held.redis.context, release(*held.renewer));
+    CHECK(held.redis.call({"EXISTS", key}).number == 0);
 }
 
 TEST_CASE("a lease that went to another is lost, and the other's is left alone") {
-    Redis redis;
-    const auto lock = redis.lock(milliseconds(300));
-    const auto lease = wait_for(redis.context, lock->try_acquire("me"));
-    REQUIRE(lease.has_value());
-    LeaseRenewer renewer(lock, redis.context.get_executor(), *lease);
-    redis.call({"SET", key, "someone else"});
-    while (renewer.is_held()) redis.pass(milliseconds(10));
-    wait_for(redis.context, release(renewer));
-    CHECK(redis.call({"GET", key}).text == "someone else");
+    RenewedLease held(milliseconds(300));
+    held.redis.call({"SET", key, "someone else"});
+    held.wait_until_lost();
+    wait_for(held.redis.context, release(*held.renewer));
+    CHECK(held.redis.call({"GET", key}).text == "someone else");
 }
 
 TEST_CASE("a lease whose renewal gets no answer ends at its deadline") {
-    auto redis = std::make_unique<Redis>();
-    const auto lock = redis->lock(milliseconds(300));
-    const auto lease = wait_for(redis->context, lock->try_acquire("me"));
-    REQUIRE(lease.has_value());
-    LeaseRenewer renewer(lock, redis->context.get_executor(), *lease);
-    redis->call({"CLIENT", "PAUSE", "5000", "ALL"});
-    while (renewer.is_held()) redis->pass(milliseconds(10));
-    CHECK(Clock::now() >= lease->deadline);
+    RenewedLease held(milliseconds(300));
+    held.redis.call({"CLIENT", "PAUSE", "5000", "ALL"});
+    held.wait_until_lost();
+    CHECK(Clock::now() >= held.lease.deadline);
 }
