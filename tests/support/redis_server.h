@@ -6,6 +6,7 @@
 
 #include "lock/redis/redis_client.h"
 #include "tests/catch.h"
+#include "tests/support/temp_directory.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,7 +15,6 @@
 #include <boost/asio/use_future.hpp>
 
 #include <csignal>
-#include <filesystem>
 #include <string>
 
 #include <fcntl.h>
@@ -41,16 +41,6 @@ inline void pass(asio::io_context& context, milliseconds time) {
     context.restart();
     while (!over) context.run_one();
 }
-
-// A temporary directory that is removed with the object.
-struct StateDir {
-    explicit StateDir(const std::string& name)
-        : path(std::filesystem::temp_directory_path() / ("weir-" + name + "-" + std::to_string(::getpid()))) {
-        std::filesystem::create_directories(path);
-    }
-    ~StateDir() { std::filesystem::remove_all(path); }
-    std::filesystem::path path;
-};
 
 class RedisServer {
 public:

@@ -2,6 +2,7 @@
 #include "conf/store/denylist.h"
 #include "conf/store/last_good.h"
 #include "tests/catch.h"
+#include "tests/support/temp_directory.h"
 
 #include <filesystem>
 
@@ -9,18 +10,9 @@
 #include <unistd.h>
 
 using namespace weir::conf;
+using weir::tests::TempDirectory;
 
 namespace {
-
-struct Directory {
-    Directory() {
-        char name[] = "/tmp/weir-store-XXXXXX";
-        REQUIRE(::mkdtemp(name));
-        path = name;
-    }
-    ~Directory() { std::filesystem::remove_all(path); }
-    std::string path;
-};
 
 const LastGood good{"0123abcd",
                     {{"/etc/weir.yaml", "include: [conf.d/*.yaml]\n"}, {"/etc/conf.d/a b.yaml", "x: \0y\n\n"}}};
@@ -28,7 +20,7 @@ const LastGood good{"0123abcd",
 } // namespace
 
 TEST_CASE("the last good configuration is read as it was kept") {
-    const Directory directory;
+    const TempDirectory directory;
     const LastGoodStore store(directory.path, "/etc/weir.yaml");
     CHECK(store.path() != LastGoodStore(directory.path, "/etc/other.yaml").path());
     CHECK(store.read().error().message().find("No such file") != std::string::npos);
@@ -69,7 +61,7 @@ TEST_CASE("a stored configuration is loaded from memory with its includes") {
 }
 
 TEST_CASE("bad configurations are remembered with reasons, the oldest forgotten") {
-    const Directory directory;
+    const TempDirectory directory;
     Denylist known;
     for (int i = 0; i < 105; ++i) known.add({std::string(63, 'a') + "0123456789"[i % 10], i, 0, "why\nof it"});
     CHECK(known.all().size() == 10); // one for each hash
@@ -87,9 +79,9 @@ TEST_CASE("bad configurations are remembered with reasons, the oldest forgotten"
 }
 
 TEST_CASE("a list of bad configurations that cannot be read is not an empty one") {
-    const Directory directory;
+    const TempDirectory directory;
     CHECK(Denylist::read(directory.path)->all().empty()); // there is none yet
-    std::filesystem::create_directory(directory.path + "/known-bad");
+    std::filesystem::create_directory(directory.path / "known-bad");
     CHECK(Denylist::read(directory.path).error().code() == boost::system::errc::is_a_directory);
 }
 
@@ -102,13 +94,13 @@ TEST_CASE("a damaged list of bad configurations loses the damaged lines alone") 
 }
 
 TEST_CASE("a file that cannot be replaced is reported and stays") {
-    const Directory directory;
-    const auto path = directory.path + "/file";
+    const TempDirectory directory;
+    const std::string path = directory.path / "file";
     REQUIRE(weir::replace_file(path, "old"));
     REQUIRE(::mkdir((path + ".new-" + std::to_string(::getpid())).c_str(), 0700) == 0); // in the way
     CHECK_FALSE(weir::replace_file(path, "new"));
     CHECK(*weir::read_whole_file(path) == "old");
-    CHECK(weir::read_whole_file(directory.path + "/none").error().code() ==
+    CHECK(weir::read_whole_file(directory.path / "none").error().code() ==
           boost::system::errc::no_such_file_or_directory);
 }
 

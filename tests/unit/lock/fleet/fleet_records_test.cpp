@@ -278,7 +278,7 @@ TEST_CASE("a push that a majority does not take leaves nothing behind") {
 
 TEST_CASE("breaking a lock breaks all its slots and the view shows the holders") {
     Bench bench;
-    StateDir state("places");
+    const TempDirectory state;
     RedisLock lock(bench.context.get_executor(), bench.servers[0]->options(), LeaseTerms{"t", milliseconds(9000), 0, 3},
                    AsyncFenceStore(bench.context.get_executor(), state.path));
     REQUIRE(wait_for(bench.context, lock.try_acquire("lb-3:7")).has_value());

@@ -20,7 +20,7 @@ struct Bench {
     asio::io_context context;
     milliseconds ttl{60'000};
     std::vector<std::unique_ptr<RedisServer>> servers;
-    StateDir states[2]{StateDir("conformance-a"), StateDir("conformance-b")};
+    TempDirectory states[2];
     std::shared_ptr<Lock> locks[2];
 
     std::vector<RedisOptions> options() const {

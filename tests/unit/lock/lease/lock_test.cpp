@@ -4,6 +4,7 @@
 #include "lock/lease/local_lock.h"
 #include "lock/redis/redis_client.h"
 #include "tests/catch.h"
+#include "tests/support/temp_directory.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -11,23 +12,15 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include <filesystem>
 #include <fstream>
 #include <future>
-
-#include <unistd.h>
 
 using namespace weir::lock;
 namespace asio = boost::asio;
 
 namespace {
 
-struct StateDir {
-    std::filesystem::path path =
-        std::filesystem::temp_directory_path() / ("weir-lock-test-" + std::to_string(::getpid()));
-    StateDir() { std::filesystem::create_directories(path); }
-    ~StateDir() { std::filesystem::remove_all(path); }
-
+struct StateDir : weir::tests::TempDirectory {
     asio::thread_pool disk{1};
     AsyncFenceStore fences() { return {disk.get_executor(), path}; }
 };

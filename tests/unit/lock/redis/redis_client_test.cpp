@@ -102,7 +102,7 @@ TEST_CASE("a server that answers with an error is named") {
 
 TEST_CASE("a majority that leases without a fence is unavailable, without holder") {
     asio::io_context context;
-    StateDir state("redlock-fence");
+    const TempDirectory state;
     std::vector<std::unique_ptr<RedisServer>> servers;
     std::vector<RedisOptions> options;
     for (int i = 0; i < 3; ++i) {
