@@ -16,7 +16,7 @@
 namespace weir::proxy::admin {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
+namespace beast_http = boost::beast::http;
 namespace json = boost::json;
 
 namespace {
@@ -53,8 +53,8 @@ Result<Edit> read_edit(std::string_view target) {
 } // namespace
 
 Verdict Api::check(const RequestHeader& request) const {
-    const Caller caller{request.method_string(), request[http::field::host], request[http::field::origin],
-                        request["Sec-Fetch-Site"], request[http::field::authorization]};
+    const Caller caller{request.method_string(), request[beast_http::field::host], request[beast_http::field::origin],
+                        request["Sec-Fetch-Site"], request[beast_http::field::authorization]};
     const auto path = path_of(request);
     auto protection = Protection::credential;
     if (path == "/healthz" || path == "/readyz") protection = Protection::none;
@@ -71,14 +71,14 @@ std::size_t Api::max_body(const RequestHeader& request) {
 asio::awaitable<Response> Api::answer(const Request& request) {
     auto response = co_await route(request);
     // Content-Length is the one of a GET (RFC 9110 section 9.3.2).
-    if (request.method() == http::verb::head) response.body().clear();
+    if (request.method() == beast_http::verb::head) response.body().clear();
     co_return response;
 }
 
 asio::awaitable<Response> Api::route(const Request& request) {
     if (FleetApi::is_meant(request)) co_return co_await fleet_.answer(request);
     if (is_read(request)) co_return show(request);
-    if (request.method() != http::verb::post)
+    if (request.method() != beast_http::verb::post)
         co_return refuse(request, 405, "method not allowed: use GET, HEAD or POST");
     const auto path = path_of(request);
     if (path == "/api/v1/reload") co_return co_await reload(request);

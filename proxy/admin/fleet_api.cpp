@@ -14,7 +14,7 @@
 namespace weir::proxy::admin {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
+namespace beast_http = boost::beast::http;
 namespace json = boost::json;
 
 namespace {
@@ -46,7 +46,7 @@ asio::awaitable<Response> FleetApi::answer(const Request& request) {
     const bool known =
         path == "/break-lock" || path == "/unban" || path == "/forgive" || path == "/push" || path == "/rollback";
     if (!known) co_return refuse(request, 404, "no such resource");
-    if (request.method() != http::verb::post) co_return refuse(request, 405, "method not allowed: use POST");
+    if (request.method() != beast_http::verb::post) co_return refuse(request, 405, "method not allowed: use POST");
     if (path == "/break-lock") co_return co_await break_lock(request, records);
     if (path == "/unban" || path == "/forgive") // the second is the old name
         co_return co_await unban(request, records);

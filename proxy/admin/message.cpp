@@ -6,7 +6,7 @@
 
 namespace weir::proxy::admin {
 
-namespace http = boost::beast::http;
+namespace beast_http = boost::beast::http;
 namespace json = boost::json;
 
 std::string_view path_of(const RequestHeader& request) {
@@ -15,16 +15,16 @@ std::string_view path_of(const RequestHeader& request) {
 }
 
 bool is_read(const RequestHeader& request) {
-    return request.method() == http::verb::get || request.method() == http::verb::head;
+    return request.method() == beast_http::verb::get || request.method() == beast_http::verb::head;
 }
 
 std::string current_date() { return std::string(proxy::http::DateClock().text(std::chrono::system_clock::now())); }
 
 Response make(const Request& request, int status, std::string body, const char* type) {
-    Response response(static_cast<http::status>(status), 11);
-    response.set(http::field::date, current_date());
-    response.set(http::field::content_type, type);
-    response.set(http::field::cache_control, "no-store");
+    Response response(static_cast<beast_http::status>(status), 11);
+    response.set(beast_http::field::date, current_date());
+    response.set(beast_http::field::content_type, type);
+    response.set(beast_http::field::cache_control, "no-store");
     response.set("X-Content-Type-Options", "nosniff");
     response.keep_alive(request.keep_alive());
     response.body() = std::move(body);
@@ -38,9 +38,9 @@ Response make_json(const Request& request, int status, const json::value& body) 
 
 Response refuse(const Request& request, int status, std::string_view reason) {
     auto response = make_json(request, status, json::object{{"error", reason}});
-    if (status == 401) response.set(http::field::www_authenticate, "Bearer realm=\"weir\"");
-    if (status == 405) response.set(http::field::allow, "GET, HEAD, POST");
-    if (status == 503) response.set(http::field::retry_after, "1");
+    if (status == 401) response.set(beast_http::field::www_authenticate, "Bearer realm=\"weir\"");
+    if (status == 405) response.set(beast_http::field::allow, "GET, HEAD, POST");
+    if (status == 503) response.set(beast_http::field::retry_after, "1");
     return response;
 }
 

@@ -12,7 +12,7 @@
 namespace weir::proxy::admin {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
+namespace beast_http = boost::beast::http;
 
 namespace {
 
@@ -32,7 +32,8 @@ asio::awaitable<SessionEnd> Session::run(boost::beast::flat_buffer& read) {
     for (;;) {
         Parser parser;
         parser.body_limit(boost::none); // set below, because it depends on the request
-        if (const auto [error, _] = co_await http::async_read_header(socket_, read, parser, use_nothrow_awaitable);
+        if (const auto [error, _] =
+                co_await beast_http::async_read_header(socket_, read, parser, use_nothrow_awaitable);
             error)
             break;
         const auto verdict = api_.check(parser.get());
@@ -70,13 +71,14 @@ asio::awaitable<Session::BodyResult> Session::read_body(Parser& parser, boost::b
     if (is_large && !host_.begin_large_body()) co_return BodyResult::busy;
     deadline_.extend(known_ ? known_time : unknown_time);
     boost::system::error_code error;
-    if (proxy::http::same_name(parser.get()[http::field::expect], "100-continue")) {
+    if (proxy::http::same_name(parser.get()[beast_http::field::expect], "100-continue")) {
         constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
         std::tie(error, std::ignore) = co_await asio::async_write(socket_, asio::buffer(go_on), use_nothrow_awaitable);
     }
-    if (!error) std::tie(error, std::ignore) = co_await http::async_read(socket_, read, parser, use_nothrow_awaitable);
+    if (!error)
+        std::tie(error, std::ignore) = co_await beast_http::async_read(socket_, read, parser, use_nothrow_awaitable);
     if (is_large) host_.end_large_body();
-    if (error == http::error::body_limit) co_return BodyResult::too_large;
+    if (error == beast_http::error::body_limit) co_return BodyResult::too_large;
     co_return error ? BodyResult::failed : BodyResult::complete;
 }
 
@@ -96,7 +98,7 @@ asio::awaitable<Response> Session::answer(const Request& request, Access access)
 
 asio::awaitable<bool> Session::write(Response& response) {
     deadline_.extend(known_ ? known_time : unknown_time);
-    const auto [error, _] = co_await http::async_write(socket_, response, use_nothrow_awaitable);
+    const auto [error, _] = co_await beast_http::async_write(socket_, response, use_nothrow_awaitable);
     deadline_.extend(known_ ? known_time : unknown_time);
     co_return !error;
 }
