@@ -7,7 +7,7 @@
 namespace weir::conf {
 namespace {
 
-constexpr std::size_t min_length = 16, max_bytes = 64 * 1024;
+constexpr std::size_t min_length = 16, max_token_file_bytes = 64 * 1024;
 
 std::string read_token_at(const std::string& path, const std::string& key, std::vector<Problem>& problems) {
     if (path.empty()) return {};
@@ -20,7 +20,7 @@ std::string read_token_at(const std::string& path, const std::string& key, std::
 } // namespace
 
 Result<std::string> read_token(const std::string& path) {
-    const auto text = read_whole_file(path, max_bytes);
+    const auto text = read_whole_file(path, max_token_file_bytes);
     const auto needed = "a token of at least " + std::to_string(min_length) + " characters in its first line";
     if (!text) {
         if (text.error().code() == boost::system::errc::no_such_file_or_directory)

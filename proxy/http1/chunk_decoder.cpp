@@ -8,7 +8,7 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr std::uint8_t max_digits = 15; // real chunks are smaller than 2^60
+constexpr std::uint8_t max_size_digits = 15; // real chunks are smaller than 2^60
 constexpr std::uint32_t max_overhead = 8 * 1024;
 
 } // namespace
@@ -36,7 +36,7 @@ ChunkResult ChunkDecoder::decode(char* bytes, std::size_t size) {
 ChunkDecoder::State ChunkDecoder::read_size(char c) {
     if (is_hex(c)) {
         left_ = left_ * 16 + hex_value(c);
-        return ++digits_ > max_digits ? State::bad : State::size;
+        return ++digits_ > max_size_digits ? State::bad : State::size;
     }
     if (digits_ == 0) return State::bad;
     digits_ = 0;

@@ -5,10 +5,10 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr std::size_t max_digits = 18; // always fits 63 bits
+constexpr std::size_t max_length_digits = 18; // always fits 63 bits
 
 bool read_length(std::string_view text, std::uint64_t& length) {
-    if (text.empty() || text.size() > max_digits) return false;
+    if (text.empty() || text.size() > max_length_digits) return false;
     length = 0;
     for (const char c : text) {
         if (!is_digit(c)) return false;

@@ -10,11 +10,11 @@ namespace {
 // A request that is sent this long before the backend's deadline arrives in time over any usual path.
 constexpr conf::Duration margin = std::chrono::seconds(1);
 
-constexpr std::size_t max_digits = 9; // 31 years
+constexpr std::size_t max_timeout_digits = 9; // 31 years
 
 std::optional<std::chrono::seconds> parse_seconds(std::string_view text) {
     if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-    if (text.empty() || text.size() > max_digits || !std::all_of(text.begin(), text.end(), is_digit)) return {};
+    if (text.empty() || text.size() > max_timeout_digits || !std::all_of(text.begin(), text.end(), is_digit)) return {};
     std::chrono::seconds seconds(0);
     for (const char c : text) seconds = seconds * 10 + std::chrono::seconds(c - '0');
     return seconds;

@@ -6,8 +6,8 @@
 namespace weir::proxy {
 namespace {
 
-constexpr std::size_t step = 128, classes = 32; // up to 4 KiB; larger blocks go to the heap
-constexpr std::size_t max_kept = 4096;          // blocks of one size that a thread keeps
+constexpr std::size_t class_step = 128, classes = 32; // up to 4 KiB; larger blocks go to the heap
+constexpr std::size_t max_kept = 4096;                // blocks of one size that a thread keeps
 
 struct Block {
     Block* next;
@@ -32,7 +32,7 @@ struct Lists {
 
 thread_local Lists local;
 
-constexpr std::size_t class_of(std::size_t bytes) { return (bytes - 1) / step; }
+constexpr std::size_t class_of(std::size_t bytes) { return (bytes - 1) / class_step; }
 
 } // namespace
 
@@ -40,7 +40,7 @@ void* take_frame(std::size_t bytes) {
     const auto index = class_of(bytes);
     if (index >= classes) return ::operator new(bytes);
     auto& list = local.lists[index];
-    if (!list.first) return ::operator new((index + 1) * step);
+    if (!list.first) return ::operator new((index + 1) * class_step);
     --list.kept;
     auto* block = list.first;
     list.first = block->next;

@@ -14,7 +14,7 @@ namespace {
 
 // Limits the unsent bytes that the kernel holds for a peer; bytes in flight are not limited. By default the kernel
 // holds megabytes (tcp_wmem), and from `no_limit` on it may.
-constexpr std::size_t first_credit = 64 * 1024, no_limit = 4 * 1024 * 1024, step = 4;
+constexpr std::size_t first_credit = 64 * 1024, no_limit = 4 * 1024 * 1024, credit_factor = 4;
 
 void limit_unsent(int fd, std::size_t bytes) {
     const int value = bytes < no_limit ? static_cast<int>(bytes) : 0; // 0: the system's default
@@ -141,8 +141,8 @@ std::size_t Socket::unacked_bytes() const {
 }
 
 void Socket::raise_unsent_low_water_mark() {
-    while (credit_ < no_limit && sent_ >= step * credit_ && sent_ - unacked_bytes() >= step * credit_)
-        limit_unsent(fd_, credit_ *= step);
+    while (credit_ < no_limit && sent_ >= credit_factor * credit_ && sent_ - unacked_bytes() >= step * credit_)
+        limit_unsent(fd_, credit_ *= credit_factor);
 }
 
 void Socket::finish_sending() { ::shutdown(fd_, SHUT_WR); }

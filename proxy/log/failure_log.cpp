@@ -11,7 +11,7 @@
 namespace weir::proxy::log {
 namespace {
 
-constexpr std::size_t longest_text = 256; // of one text from outside in a line
+constexpr std::size_t longest_logged = 256; // of one text from outside in a line
 
 // Clients cause these all the time, so they are logged only at level debug.
 spdlog::level::level_enum level_of_failure(FailureReason reason) {
@@ -26,7 +26,7 @@ spdlog::level::level_enum level_of_failure(FailureReason reason) {
 
 void add(std::string& line, const char* key, std::string_view text) {
     if (text.empty()) return;
-    line.append(" ").append(key).append("=\"").append(escape_bytes(text.substr(0, longest_text))).append("\"");
+    line.append(" ").append(key).append("=\"").append(escape_bytes(text.substr(0, longest_logged))).append("\"");
 }
 
 // Returns whether a field's value is a credential. A name that is malformed counts by its letters.
