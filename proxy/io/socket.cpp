@@ -141,7 +141,7 @@ std::size_t Socket::unacked_bytes() const {
 }
 
 void Socket::raise_unsent_low_water_mark() {
-    while (credit_ < no_limit && sent_ >= credit_factor * credit_ && sent_ - unacked_bytes() >= step * credit_)
+    while (credit_ < no_limit && sent_ >= credit_factor * credit_ && sent_ - unacked_bytes() >= credit_factor * credit_)
         limit_unsent(fd_, credit_ *= credit_factor);
 }
 
