@@ -19,7 +19,7 @@ struct Named final : QueueEntry {
     char letter_;
 };
 
-struct Fixture {
+struct QueueFixture {
     std::vector<std::pair<std::size_t, std::function<void()>>> posted;
     std::shared_ptr<PoolState> state = std::make_shared<PoolState>(
         2, [this](std::size_t worker, auto work) { posted.emplace_back(worker, std::move(work)); });
@@ -29,7 +29,7 @@ struct Fixture {
 } // namespace
 
 TEST_CASE("the queue is first come, first served, and bounded") {
-    Fixture f;
+    QueueFixture f;
     Named a(f.calls, 'a', 1), b(f.calls, 'b', 2), c(f.calls, 'c', 3);
     CHECK(f.state->join(0, a, 2));
     CHECK(f.state->join(0, b, 2));
@@ -49,7 +49,7 @@ TEST_CASE("the queue is first come, first served, and bounded") {
 }
 
 TEST_CASE("the longest waiting entry is called, on whichever worker it is") {
-    Fixture f;
+    QueueFixture f;
     Named early(f.calls, 'e', 1), late(f.calls, 'l', 2);
     CHECK(f.state->join(1, early, 9));
     CHECK(f.state->join(0, late, 9));
@@ -68,7 +68,7 @@ TEST_CASE("the longest waiting entry is called, on whichever worker it is") {
 }
 
 TEST_CASE("the new first entry of a worker is signalled even without a free slot") {
-    Fixture f;
+    QueueFixture f;
     Named oldest(f.calls, 'o', 1), first(f.calls, 'f', 2), second(f.calls, 's', 3), third(f.calls, 't', 4);
     CHECK(f.state->join(1, oldest, 9)); // on another worker: calls go there
     for (auto* waiter : {&first, &second, &third}) CHECK(f.state->join(0, *waiter, 9));
@@ -82,7 +82,7 @@ TEST_CASE("the new first entry of a worker is signalled even without a free slot
 }
 
 TEST_CASE("a released slot calls the next entry and counts while it is held") {
-    Fixture f;
+    QueueFixture f;
     Backend backend("p", "b", {}, 2, f.state);
     Named waiter(f.calls, 'w', 1);
     REQUIRE(backend.take_slot(1));

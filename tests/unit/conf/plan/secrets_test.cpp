@@ -7,8 +7,8 @@ using namespace weir::conf;
 
 namespace {
 
-const std::string base = "listeners: {web: {address: \"127.0.0.1:1\", pool: a}}\n"
-                         "pools: {a: {backends: [\"127.0.0.1:2\"]}}\n";
+const std::string base_config = "listeners: {web: {address: \"127.0.0.1:1\", pool: a}}\n"
+                                "pools: {a: {backends: [\"127.0.0.1:2\"]}}\n";
 
 std::optional<std::string> look_up(const std::string& name) {
     if (name == "TOKEN") return "hunter2-hunter2";
@@ -17,7 +17,7 @@ std::optional<std::string> look_up(const std::string& name) {
     return std::nullopt;
 }
 
-Loaded load_base(const std::string& text) { return load_text(base + text, "weir.yaml", look_up); }
+Loaded load_base(const std::string& text) { return load_text(base_config + text, "weir.yaml", look_up); }
 
 // Everything that a plan says, or the errors.
 std::string shown(const std::string& before, const std::string& after) {

@@ -8,7 +8,7 @@ using namespace weir::conf;
 namespace {
 
 // The errors of a pool with this health check, one a line.
-std::string errors_of(const std::string& check, const std::string& backend = "\"127.0.0.1:9001\"") {
+std::string probe_errors_of(const std::string& check, const std::string& backend = "\"127.0.0.1:9001\"") {
     const auto text = "listeners: {web: {address: \"127.0.0.1:8080\", pool: web}}\npools:\n  web:\n    backends: [" +
                       backend + "]\n    health_check: {" + check + "}\n";
     std::string out;
@@ -20,11 +20,12 @@ std::string errors_of(const std::string& check, const std::string& backend = "\"
 } // namespace
 
 TEST_CASE("a health check may ask in any way that HTTP knows") {
-    CHECK(errors_of("method: HEAD, host: \"app.example.com:8443\", headers: {X-Probe: \"1\", Authorization: Bearer x}")
+    CHECK(probe_errors_of(
+              "method: HEAD, host: \"app.example.com:8443\", headers: {X-Probe: \"1\", Authorization: Bearer x}")
               .empty());
-    CHECK(errors_of("method: POST, expect_body: \"\\\"ready\\\": true\", expect_status: [200]").empty());
-    CHECK(errors_of("host: \"[::1]:80\"").empty());
-    CHECK(errors_of("type: tcp", "{address: \"127.0.0.1:9001\", health_check_port: 9002}").empty());
+    CHECK(probe_errors_of("method: POST, expect_body: \"\\\"ready\\\": true\", expect_status: [200]").empty());
+    CHECK(probe_errors_of("host: \"[::1]:80\"").empty());
+    CHECK(probe_errors_of("type: tcp", "{address: \"127.0.0.1:9001\", health_check_port: 9002}").empty());
 }
 
 TEST_CASE("a health check that cannot work is refused with place and remedy") {
@@ -61,13 +62,14 @@ TEST_CASE("a health check that cannot work is refused with place and remedy") {
     };
     for (const auto& row : rows) {
         INFO(row.check);
-        CHECK_THAT(errors_of(row.check), Catch::Contains(row.error) && Catch::Contains("weir.yaml:5:"));
+        CHECK_THAT(probe_errors_of(row.check), Catch::Contains(row.error) && Catch::Contains("weir.yaml:5:"));
     }
-    CHECK_THAT(errors_of("expect_body: \"" + std::string(1025, 'x') + "\""), Catch::Contains("at most 1024 bytes"));
+    CHECK_THAT(probe_errors_of("expect_body: \"" + std::string(1025, 'x') + "\""),
+               Catch::Contains("at most 1024 bytes"));
 }
 
 TEST_CASE("a port of a backend's own for a check that asks no port is refused") {
     const std::string backend = "{address: \"127.0.0.1:9001\", health_check_port: 9002}";
-    CHECK_THAT(errors_of("type: heartbeat, mode: push, token_file: /t", backend),
+    CHECK_THAT(probe_errors_of("type: heartbeat, mode: push, token_file: /t", backend),
                Catch::Contains("pools.web.backends[0].health_check_port: has no effect with mode: push"));
 }

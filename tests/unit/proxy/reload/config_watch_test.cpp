@@ -14,11 +14,11 @@ namespace fs = std::filesystem;
 namespace {
 
 // A watch on a directory; counts how often the files have changed.
-class Fixture final : public proxy::ConfigWatchListener {
+class WatchFixture final : public proxy::ConfigWatchListener {
     std::optional<test::ManualClock> clock_; // outlives the timers of `control`
 
 public:
-    Fixture() { std::ofstream(file) << "old"; }
+    WatchFixture() { std::ofstream(file) << "old"; }
     void on_files_changed() override { ++calls; }
 
     test::TemporaryDirectory temporary;
@@ -33,7 +33,7 @@ public:
 
 TEST_CASE("files next to the configuration do not trigger a reload") {
     // Writers of the configuration finish first.
-    Fixture test;
+    WatchFixture test;
     test.watch.set_files({test.file});
     test.watch.start();
     std::ofstream(test.directory / "access.log") << "a line";
@@ -50,7 +50,7 @@ TEST_CASE("files next to the configuration do not trigger a reload") {
 }
 
 TEST_CASE("what is watched newly may have changed since it was read") {
-    Fixture test;
+    WatchFixture test;
     fs::create_directories(test.directory / "conf.d");
     test.watch.set_files({test.file});
     test.watch.start();
@@ -63,7 +63,7 @@ TEST_CASE("what is watched newly may have changed since it was read") {
 }
 
 TEST_CASE("a file that is being written at the start is read after it is closed") {
-    Fixture test;
+    WatchFixture test;
     test.watch.set_files({test.file});
     std::ofstream writer(test.file);
     writer << "half" << std::flush;
@@ -79,7 +79,7 @@ TEST_CASE("a file that is being written at the start is read after it is closed"
 }
 
 TEST_CASE("a program that keeps a file open does not delay a reload for ever") {
-    Fixture test;
+    WatchFixture test;
     test.watch.set_files({test.file});
     test.watch.start();
     std::ofstream writer(test.file);
@@ -93,7 +93,7 @@ TEST_CASE("a program that keeps a file open does not delay a reload for ever") {
 }
 
 TEST_CASE("a watch that was stopped reports nothing") {
-    Fixture test;
+    WatchFixture test;
     test.watch.set_files({test.file});
     test.watch.start();
     std::ofstream(test.file) << "new";
