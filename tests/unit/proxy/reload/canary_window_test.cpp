@@ -14,9 +14,9 @@ using weir::test::ReloadSite;
 namespace {
 
 // A window of ten seconds, over one backend.
-class Fixture {
+class WindowFixture {
 public:
-    Fixture() {
+    WindowFixture() {
         window.begin({});
         window.changed();
         boost::asio::co_spawn(site.control, window.watch(conf::Rollback{10s, {50}, {20}}, nullptr),
@@ -32,7 +32,7 @@ public:
 } // namespace
 
 TEST_CASE("a window passes after its time and not before") {
-    Fixture test;
+    WindowFixture test;
     CHECK(test.window.left() == 10s);
     test.site.clock.run_for(9s);
     CHECK(test.window.is_open());
@@ -44,7 +44,7 @@ TEST_CASE("a window passes after its time and not before") {
 }
 
 TEST_CASE("a window ends with the first sample that is worse") {
-    Fixture test;
+    WindowFixture test;
     test.site.clock.run_for(3s);
     test.site.set_verdicts(balancer::Verdict::down);
     test.site.clock.run_for(50ms);
@@ -56,7 +56,7 @@ TEST_CASE("a window ends with the first sample that is worse") {
 }
 
 TEST_CASE("an operator ends a window at once") {
-    Fixture test;
+    WindowFixture test;
     CHECK(test.window.end(RollbackCause::aborted));
     test.site.clock.settle();
     REQUIRE(test.verdict);
@@ -65,7 +65,7 @@ TEST_CASE("an operator ends a window at once") {
 }
 
 TEST_CASE("a newer file does not hide that an operator has aborted the change") {
-    Fixture test;
+    WindowFixture test;
     CHECK(test.window.end(RollbackCause::aborted));
     CHECK(test.window.end(RollbackCause::newer_file));
     test.site.clock.settle();
@@ -74,7 +74,7 @@ TEST_CASE("a newer file does not hide that an operator has aborted the change") 
 }
 
 TEST_CASE("a regression decides even if the window is ended for another cause") {
-    Fixture test;
+    WindowFixture test;
     test.site.set_verdicts(balancer::Verdict::down);
     CHECK(test.window.end(RollbackCause::newer_file));
     test.site.clock.settle();
@@ -83,7 +83,7 @@ TEST_CASE("a regression decides even if the window is ended for another cause") 
 }
 
 TEST_CASE("a window that is closed ends without a verdict on the change") {
-    Fixture test;
+    WindowFixture test;
     test.site.set_verdicts(balancer::Verdict::down);
     test.window.close();
     test.site.clock.settle();

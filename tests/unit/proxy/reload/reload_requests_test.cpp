@@ -16,7 +16,7 @@ namespace {
 
 using Kind = ReloadRequest::Kind;
 
-class Fixture {
+class RequestsFixture {
 public:
     asio::io_context control;
     ReloadRequests requests{control};
@@ -52,7 +52,7 @@ private:
 } // namespace
 
 TEST_CASE("requests that arrive during a reload are joined into one") {
-    Fixture site;
+    RequestsFixture site;
     CHECK_FALSE(site.next());
     site.requests.add({Kind::reload, ReloadTrigger::signal, Force::no});
     REQUIRE(site.next());
@@ -68,7 +68,7 @@ TEST_CASE("requests that arrive during a reload are joined into one") {
 }
 
 TEST_CASE("joined requests are one of the kind that all of them have") {
-    Fixture site;
+    RequestsFixture site;
     const ReloadRequest watch{Kind::if_changed, ReloadTrigger::watch, Force::no};
     const ReloadRequest retry{Kind::retry, ReloadTrigger::signal, Force::no};
     CHECK(site.join({watch, watch})->kind == Kind::if_changed);
@@ -78,7 +78,7 @@ TEST_CASE("joined requests are one of the kind that all of them have") {
 }
 
 TEST_CASE("a command is the trigger of a joined request, and a retry is not") {
-    Fixture site;
+    RequestsFixture site;
     const ReloadRequest command{Kind::reload, ReloadTrigger::command, Force::no};
     const ReloadRequest signal{Kind::reload, ReloadTrigger::signal, Force::no};
     const ReloadRequest retry{Kind::retry, ReloadTrigger::fleet, Force::yes};
@@ -92,7 +92,7 @@ TEST_CASE("a command is the trigger of a joined request, and a retry is not") {
 }
 
 TEST_CASE("requests that are held back begin when they are resumed") {
-    Fixture site;
+    RequestsFixture site;
     site.requests.hold();
     site.requests.add({Kind::reload, ReloadTrigger::signal, Force::no});
     CHECK_FALSE(site.next());
@@ -101,7 +101,7 @@ TEST_CASE("requests that are held back begin when they are resumed") {
 }
 
 TEST_CASE("a request is finished with the reload that it was joined into") {
-    Fixture site;
+    RequestsFixture site;
     site.requests.add({Kind::reload, ReloadTrigger::signal, Force::no});
     REQUIRE(site.next());
     const auto number = site.requests.add({Kind::reload, ReloadTrigger::signal, Force::no});
