@@ -1,7 +1,5 @@
 #include "lock/fleet/fleet_configs.h"
 
-#include "lock/fleet/fleet_records.h"
-
 #include <algorithm>
 
 namespace weir::lock {
@@ -54,7 +52,7 @@ return {}
 } // namespace
 
 FleetConfigs::FleetConfigs(std::shared_ptr<RedisQuorum> servers, const std::string& fleet)
-    : prefix_(key_prefix(fleet)), servers_(std::move(servers)) {}
+    : key_(fleet), servers_(std::move(servers)) {}
 
 Awaitable<Result<std::uint64_t>> FleetConfigs::push(FleetVersion version, std::string text) {
     const auto known = co_await newest();
@@ -63,9 +61,9 @@ Awaitable<Result<std::uint64_t>> FleetConfigs::push(FleetVersion version, std::s
     const FleetChange note{0, version.hash, version.author, ChangeVerdict::pushed, "", version.at, 0};
     const std::vector<std::string> words{push_script,
                                          "3",
-                                         key("versions"),
-                                         key("texts"),
-                                         key("changes"),
+                                         key_("versions"),
+                                         key_("texts"),
+                                         key_("changes"),
                                          std::to_string(version.number),
                                          version.hash,
                                          to_text(version),
@@ -73,14 +71,14 @@ Awaitable<Result<std::uint64_t>> FleetConfigs::push(FleetVersion version, std::s
                                          to_text(note)};
     const auto pushed = co_await servers_->agree(words);
     if (pushed) co_return version.number;
-    const std::vector<std::string> back{withdraw_script, "1", key("versions"), to_text(version)};
+    const std::vector<std::string> back{withdraw_script, "1", key_("versions"), to_text(version)};
     const auto withdrawn = co_await servers_->agree(back);
     static_cast<void>(withdrawn); // a version on too few servers does not count
     co_return pushed.error();
 }
 
 Awaitable<Result<std::optional<FleetConfigs::Item>>> FleetConfigs::find(const char* script) {
-    const std::vector<std::string> words{script, "4", key("versions"), key("texts"), key("stood"), key("bad")};
+    const std::vector<std::string> words{script, "4", key_("versions"), key_("texts"), key_("stood"), key_("bad")};
     const auto replies = co_await servers_->run(words);
     if (!replies) co_return replies.error();
     std::vector<FleetVersion> versions;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "lock/fleet/fleet_types.h"
+#include "lock/redis/fleet_keys.h"
 #include "lock/redis/redis_quorum.h"
 
 #include <memory>
@@ -37,9 +38,8 @@ public:
 
 private:
     Awaitable<Result<std::optional<Item>>> find(const char* script);
-    std::string key(const char* name) const { return prefix_ + name; }
 
-    const std::string prefix_;
+    const FleetKeys key_;
     std::shared_ptr<RedisQuorum> servers_;
 };
 

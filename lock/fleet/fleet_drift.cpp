@@ -20,14 +20,14 @@ std::string list_names(const std::vector<std::string>& names) {
 
 } // namespace
 
-std::string describe_drift(const FleetView& view) {
-    if (!view.holder.empty() || !view.parallel.empty()) return {};
+std::optional<std::string> describe_drift(const FleetView& view) {
+    if (!view.holder.empty() || !view.parallel.empty()) return std::nullopt;
     std::map<std::string, std::vector<std::string>> by_hash;
     for (const auto& member : view.members) {
-        if (member.state == MemberState::watching) return {};
+        if (member.state == MemberState::watching) return std::nullopt;
         if (member.state == MemberState::serving) by_hash[member.hash].push_back(member.name);
     }
-    if (by_hash.size() < 2) return {};
+    if (by_hash.size() < 2) return std::nullopt;
     std::vector<std::pair<std::string, std::vector<std::string>>> texts(by_hash.begin(), by_hash.end());
     std::stable_sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) {
         return std::pair(b.second.size(), a.second) < std::pair(a.second.size(), b.second);
@@ -41,14 +41,14 @@ std::string describe_drift(const FleetView& view) {
                  "machines the same file, byte for byte, with ${NAME} for what differs between them";
 }
 
-std::string FleetDrift::look(const FleetView& view, Time now) {
+std::optional<std::string> FleetDrift::look(const FleetView& view, Time now) {
     auto warning = describe_drift(view);
-    if (warning.empty()) {
+    if (!warning) {
         since_.reset();
-        return {};
+        return std::nullopt;
     }
     if (!since_) since_ = now;
-    if (now - *since_ < settling || std::exchange(warned_, true)) return {};
+    if (now - *since_ < settling || std::exchange(warned_, true)) return std::nullopt;
     return warning;
 }
 

@@ -13,9 +13,9 @@
 
 namespace weir::lock {
 
-// Describes who runs what, and the remedy. Returns an empty text if all serving members run the same configuration, or
-// while a change is in progress.
-std::string describe_drift(const FleetView& view);
+// Describes who runs what, and the remedy. Returns nothing if all serving members run the same configuration, or while
+// a change is in progress.
+std::optional<std::string> describe_drift(const FleetView& view);
 
 // Decides when to warn: once when the members have differed for a while, and again only after they had agreed.
 class FleetDrift {
@@ -25,8 +25,8 @@ public:
     // A change moves from machine to machine, and the lock is free for moments between them.
     static constexpr std::chrono::seconds settling{15};
 
-    // Returns the warning to log; usually empty.
-    std::string look(const FleetView& view, Time now);
+    // Returns the warning to log; usually none.
+    std::optional<std::string> look(const FleetView& view, Time now);
     // All members run the same configuration. Returns whether there had been a warning.
     bool agree();
     bool has_warned() const { return warned_; }

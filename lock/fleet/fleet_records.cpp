@@ -112,15 +112,13 @@ return {tonumber(last[1] or '0'), last[2] == ARGV[1] and last[3] == '1' and 1 or
 
 } // namespace
 
-std::string key_prefix(const std::string& fleet) { return "weir:{" + fleet + "}:"; }
-
 FleetRecords::FleetRecords(std::shared_ptr<RedisQuorum> servers, const std::string& fleet)
-    : prefix_(key_prefix(fleet)), servers_(std::move(servers)) {}
+    : key_(fleet), servers_(std::move(servers)) {}
 
 Awaitable<Result<HeartbeatReply>> FleetRecords::send_heartbeat(FleetMember member) {
     const std::vector<std::string> words{
-        heartbeat_script, "5",         key("members"), key("seen"),     key("fence"),
-        key("versions"),  key("lock"), member.name,    to_text(member), std::to_string(member_life.count())};
+        heartbeat_script, "5",          key_("members"), key_("seen"),    key_("fence"),
+        key_("versions"), key_("lock"), member.name,     to_text(member), std::to_string(member_life.count())};
     const auto replies = co_await servers_->run(words, Urgency::when_due);
     if (!replies) co_return replies.error();
     HeartbeatReply result;
@@ -142,7 +140,7 @@ Awaitable<Result<HeartbeatReply>> FleetRecords::send_heartbeat(FleetMember membe
 }
 
 Awaitable<Result<void>> FleetRecords::leave(std::string name) {
-    const std::vector<std::string> words{leave_script, "2", key("members"), key("seen"), name};
+    const std::vector<std::string> words{leave_script, "2", key_("members"), key_("seen"), name};
     const auto left = co_await servers_->count(words);
     if (!left) co_return left.error();
     co_return Result<void>();
@@ -152,8 +150,8 @@ Awaitable<Result<void>> FleetRecords::begin(FleetChange change, ChangeKind kind)
     change.verdict = ChangeVerdict::begun;
     const std::vector<std::string> words{begin_script,
                                          "2",
-                                         key("applied"),
-                                         key("changes"),
+                                         key_("applied"),
+                                         key_("changes"),
                                          std::to_string(change.fence),
                                          change.hash,
                                          to_text(change),
@@ -167,12 +165,12 @@ Awaitable<Result<void>> FleetRecords::finish(FleetChange change) {
         bad = to_text(FleetDenylistEntry{change.hash, change.reason, change.member, change.at});
     const std::vector<std::string> words{finish_script,
                                          "6",
-                                         key("applied"),
-                                         key("changes"),
-                                         key("bad"),
-                                         key("stood"),
-                                         key("bad_fences"),
-                                         key("forgiven"),
+                                         key_("applied"),
+                                         key_("changes"),
+                                         key_("bad"),
+                                         key_("stood"),
+                                         key_("bad_fences"),
+                                         key_("forgiven"),
                                          std::to_string(change.fence),
                                          change.hash,
                                          to_text(change),
@@ -181,7 +179,7 @@ Awaitable<Result<void>> FleetRecords::finish(FleetChange change) {
 }
 
 Awaitable<Result<FleetVerdict>> FleetRecords::verdict(std::string hash) {
-    const std::vector<std::string> words{verdict_script, "2", key("bad"), key("forgiven"), hash};
+    const std::vector<std::string> words{verdict_script, "2", key_("bad"), key_("forgiven"), hash};
     const auto replies = co_await servers_->run(words);
     if (!replies) co_return replies.error();
     FleetVerdict verdict;
@@ -196,7 +194,7 @@ Awaitable<Result<FleetVerdict>> FleetRecords::verdict(std::string hash) {
 }
 
 Awaitable<bool> FleetRecords::passed_canary(std::string hash) {
-    const std::vector<std::string> words{stood_script, "1", key("applied"), hash};
+    const std::vector<std::string> words{stood_script, "1", key_("applied"), hash};
     const auto replies = co_await servers_->run(words);
     if (!replies) co_return false;
     std::pair<std::int64_t, bool> last{-1, false}; // from the server with the highest fence
@@ -207,15 +205,15 @@ Awaitable<bool> FleetRecords::passed_canary(std::string hash) {
 }
 
 Awaitable<Result<std::uint64_t>> FleetRecords::unban(std::string hash) {
-    const std::vector<std::string> words{unban_script,    "5",          key("bad"),     key("bad_fences"),
-                                         key("forgiven"), key("fence"), key("applied"), hash};
+    const std::vector<std::string> words{unban_script,     "5",           key_("bad"),     key_("bad_fences"),
+                                         key_("forgiven"), key_("fence"), key_("applied"), hash};
     co_return co_await servers_->count(words);
 }
 
 Awaitable<Result<FleetView>> FleetRecords::view() {
-    const std::vector<std::string> words{view_script,    "9",         key("lock"), key("since"),   key("fence"),
-                                         key("members"), key("seen"), key("bad"),  key("changes"), key("versions"),
-                                         key("places")};
+    const std::vector<std::string> words{view_script,     "9",          key_("lock"), key_("since"),   key_("fence"),
+                                         key_("members"), key_("seen"), key_("bad"),  key_("changes"), key_("versions"),
+                                         key_("places")};
     const auto replies = co_await servers_->run(words);
     if (!replies) co_return replies.error();
     FleetView view;
@@ -228,8 +226,8 @@ Awaitable<Result<FleetView>> FleetRecords::view() {
 
 Awaitable<Result<std::uint64_t>> FleetRecords::break_lock(FleetChange note) {
     note.verdict = ChangeVerdict::broken;
-    const std::vector<std::string> words{break_script, "4",           key("lock"),  key("changes"),
-                                         key("since"), key("places"), to_text(note)};
+    const std::vector<std::string> words{break_script,   "4",          key_("lock"), key_("changes"), key_("since"),
+                                         key_("places"), to_text(note)};
     co_return co_await servers_->count(words);
 }
 

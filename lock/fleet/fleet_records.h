@@ -9,6 +9,7 @@
 #pragma once
 
 #include "lock/fleet/fleet_types.h"
+#include "lock/redis/fleet_keys.h"
 #include "lock/redis/redis_quorum.h"
 
 #include <memory>
@@ -49,13 +50,8 @@ public:
     Awaitable<Result<std::uint64_t>> break_lock(FleetChange note);
 
 private:
-    std::string key(const char* name) const { return prefix_ + name; }
-
-    const std::string prefix_;
+    const FleetKeys key_;
     std::shared_ptr<RedisQuorum> servers_;
 };
-
-// The braces keep all keys of a fleet in one slot of a cluster.
-std::string key_prefix(const std::string& fleet);
 
 } // namespace weir::lock

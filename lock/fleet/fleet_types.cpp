@@ -3,7 +3,9 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <tuple>
+#include <utility>
 
 namespace weir::lock {
 
@@ -32,39 +34,38 @@ template <class E, std::size_t N> std::string_view find_word(E value, const Word
 }
 
 // Reads the fields of one JSON object. If a field is missing or has another type, the whole object is rejected.
-class Reader {
+class FieldReader {
 public:
-    explicit Reader(std::string_view text) {
+    template <class T> using Record = T;
+
+    explicit FieldReader(std::string_view text) {
         boost::system::error_code error;
         value_ = json::parse(text, error);
         well_ = !error && value_.is_object();
     }
-    Reader& text(const char* key, std::string& into) {
+    FieldReader& field(const char* key, std::string& into) {
         if (const auto* found = find(key); found && found->is_string()) into = found->as_string();
         else well_ = false;
         return *this;
     }
-    template <class T> Reader& number(const char* key, T& into) {
+    template <std::integral T> FieldReader& field(const char* key, T& into) {
         const auto* found = find(key);
         if (found && found->is_int64() && found->as_int64() >= 0) into = static_cast<T>(found->as_int64());
         else well_ = false;
         return *this;
     }
-    // Optional fields, which older members do not send, keep their values if they are missing.
-    Reader& optional_flag(const char* key, bool& into) {
-        if (const auto* found = find(key); found && found->is_bool()) into = found->as_bool();
-        return *this;
-    }
-    Reader& optional_text(const char* key, std::string& into) { return find(key) ? text(key, into) : *this; }
-    template <class T> Reader& optional_number(const char* key, T& into) {
-        return find(key) ? number(key, into) : *this;
-    }
     // Reads one of `words`; any other word leaves `into` unchanged.
-    template <class E, std::size_t N> Reader& word(const char* key, E& into, const Word<E> (&words)[N]) {
+    template <class E, std::size_t N> FieldReader& field(const char* key, E& into, const Word<E> (&words)[N]) {
         std::string found;
-        text(key, found);
+        field(key, found);
         for (const auto& word : words)
             if (word.text == found) into = word.value;
+        return *this;
+    }
+    // Optional fields, which older members do not send, keep their values if they are missing.
+    template <class T> FieldReader& optional(const char* key, T& into) { return find(key) ? field(key, into) : *this; }
+    FieldReader& optional(const char* key, bool& into) {
+        if (const auto* found = find(key); found && found->is_bool()) into = found->as_bool();
         return *this;
     }
     bool is_well() const { return well_; }
@@ -75,6 +76,60 @@ private:
     json::value value_;
     bool well_;
 };
+
+// Writes the fields of one JSON object.
+class FieldWriter {
+public:
+    template <class T> using Record = const T;
+
+    template <class T> FieldWriter& field(const char* key, const T& value) {
+        object_[key] = value;
+        return *this;
+    }
+    template <class E, std::size_t N> FieldWriter& field(const char* key, E value, const Word<E> (&words)[N]) {
+        return field(key, find_word(value, words));
+    }
+    template <class T> FieldWriter& optional(const char* key, const T& value) { return field(key, value); }
+    std::string text() const { return json::serialize(object_); }
+
+private:
+    json::object object_;
+};
+
+// The fields of each record under their stored names, in the stored order. `Fields` reads or writes them.
+template <class Fields> void visit(Fields& fields, typename Fields::template Record<FleetMember>& m) {
+    fields.field("name", m.name).field("version", m.version).field("hash", m.hash).field("fence", m.fence);
+    fields.field("state", m.state, states).field("healthy", m.healthy);
+    fields.optional("given", m.pushed_version).optional("takes_given", m.takes_pushed);
+    fields.optional("refused", m.refused).optional("why", m.reason);
+}
+
+template <class Fields> void visit(Fields& fields, typename Fields::template Record<FleetDenylistEntry>& e) {
+    fields.field("hash", e.hash).field("why", e.reason).field("author", e.author).field("since", e.since);
+}
+
+template <class Fields> void visit(Fields& fields, typename Fields::template Record<FleetChange>& c) {
+    fields.field("fence", c.fence).field("hash", c.hash).field("member", c.member);
+    fields.field("verdict", c.verdict, verdicts).field("why", c.reason);
+    fields.field("at", c.at).field("took_ms", c.took_ms);
+}
+
+template <class Fields> void visit(Fields& fields, typename Fields::template Record<FleetVersion>& v) {
+    fields.field("version", v.number).field("hash", v.hash).field("author", v.author).field("at", v.at);
+}
+
+template <class T> std::string write(const T& record) {
+    FieldWriter writer;
+    visit(writer, record);
+    return writer.text();
+}
+
+template <class T> std::optional<T> read(std::string_view text) {
+    FieldReader reader(text);
+    T record;
+    visit(reader, record);
+    return reader.is_well() ? std::optional(std::move(record)) : std::nullopt;
+}
 
 } // namespace
 
@@ -95,67 +150,14 @@ FleetVersion newest_of(const std::vector<FleetVersion>& versions) {
     return best;
 }
 
-std::string to_text(const FleetMember& m) {
-    return json::serialize(json::object{{"name", m.name},
-                                        {"version", m.version},
-                                        {"hash", m.hash},
-                                        {"fence", m.fence},
-                                        {"state", to_word(m.state)},
-                                        {"healthy", m.healthy},
-                                        {"given", m.pushed_version},
-                                        {"takes_given", m.takes_pushed},
-                                        {"refused", m.refused},
-                                        {"why", m.reason}});
-}
+std::string to_text(const FleetMember& member) { return write(member); }
+std::string to_text(const FleetDenylistEntry& entry) { return write(entry); }
+std::string to_text(const FleetChange& change) { return write(change); }
+std::string to_text(const FleetVersion& version) { return write(version); }
 
-std::string to_text(const FleetDenylistEntry& b) {
-    return json::serialize(json::object{{"hash", b.hash}, {"why", b.reason}, {"author", b.author}, {"since", b.since}});
-}
-
-std::string to_text(const FleetChange& c) {
-    return json::serialize(json::object{{"fence", c.fence},
-                                        {"hash", c.hash},
-                                        {"member", c.member},
-                                        {"verdict", to_word(c.verdict)},
-                                        {"why", c.reason},
-                                        {"at", c.at},
-                                        {"took_ms", c.took_ms}});
-}
-
-std::string to_text(const FleetVersion& v) {
-    return json::serialize(json::object{{"version", v.number}, {"hash", v.hash}, {"author", v.author}, {"at", v.at}});
-}
-
-std::optional<FleetMember> member_from(std::string_view text) {
-    FleetMember m;
-    Reader reader(text);
-    reader.text("name", m.name).text("version", m.version).text("hash", m.hash).word("state", m.state, states);
-    reader.number("fence", m.fence).number("healthy", m.healthy);
-    reader.optional_number("given", m.pushed_version).optional_flag("takes_given", m.takes_pushed);
-    reader.optional_text("refused", m.refused).optional_text("why", m.reason);
-    return reader.is_well() ? std::optional(m) : std::nullopt;
-}
-
-std::optional<FleetDenylistEntry> denylist_entry_from(std::string_view text) {
-    FleetDenylistEntry b;
-    Reader reader(text);
-    reader.text("hash", b.hash).text("why", b.reason).text("author", b.author).number("since", b.since);
-    return reader.is_well() ? std::optional(b) : std::nullopt;
-}
-
-std::optional<FleetChange> change_from(std::string_view text) {
-    FleetChange c;
-    Reader reader(text);
-    reader.text("hash", c.hash).text("member", c.member).word("verdict", c.verdict, verdicts).text("why", c.reason);
-    reader.number("fence", c.fence).number("at", c.at).number("took_ms", c.took_ms);
-    return reader.is_well() ? std::optional(c) : std::nullopt;
-}
-
-std::optional<FleetVersion> version_from(std::string_view text) {
-    FleetVersion v;
-    Reader reader(text);
-    reader.number("version", v.number).text("hash", v.hash).text("author", v.author).number("at", v.at);
-    return reader.is_well() ? std::optional(v) : std::nullopt;
-}
+std::optional<FleetMember> member_from(std::string_view text) { return read<FleetMember>(text); }
+std::optional<FleetDenylistEntry> denylist_entry_from(std::string_view text) { return read<FleetDenylistEntry>(text); }
+std::optional<FleetChange> change_from(std::string_view text) { return read<FleetChange>(text); }
+std::optional<FleetVersion> version_from(std::string_view text) { return read<FleetVersion>(text); }
 
 } // namespace weir::lock

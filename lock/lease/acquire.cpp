@@ -1,7 +1,7 @@
 #include "lock/lease/acquire.h"
 
-#include "lock/lease/backoff.h"
 #include "base/use_nothrow_awaitable.h"
+#include "lock/lease/backoff.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -52,7 +52,6 @@ LeaseRenewer::~LeaseRenewer() {
 bool LeaseRenewer::is_held() const { return !state_->lost && Clock::now() < state_->lease.deadline; }
 
 std::string LeaseRenewer::loss() const {
-    if (is_held()) return {};
     if (state_->lost) return "the lease expired before it was renewed, or the lock was broken or taken over";
     if (state_->problem.empty())
         return "the lease expired before it was renewed: this process was suspended or delayed";

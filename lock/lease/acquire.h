@@ -31,7 +31,7 @@ public:
 
     // Returns false once the lease is lost or past its deadline; the caller must then stop what the lease protects.
     bool is_held() const;
-    std::string loss() const; // the reason why the lease was lost; empty while it is held
+    std::string loss() const; // the reason why the lease was lost; requires that it is not held
     std::uint64_t fence() const;
     unsigned slot() const; // the slot, if the lock has several (ParallelSlots)
 

@@ -2,50 +2,12 @@
 
 #include "lock/redis/time_text.h"
 
-#include <algorithm>
 #include <exception>
 #include <random>
 
 namespace weir::lock {
 
 namespace asio = boost::asio;
-
-namespace {
-
-struct Meaning {
-    std::string_view word, help;
-};
-constexpr Meaning meanings[] = {
-    {"LOADING", "it is loading its data: try again later"},
-    {"READONLY", "it is a replica: use the URL of the master, or Sentinels (sentinel://HOST/MASTER)"},
-    {"NOAUTH", "it requires a password: set password (and username) of this server"},
-    {"WRONGPASS", "the username or the password is wrong"},
-    {"NOPERM", "the user lacks a permission: docs/fleet.md lists those that it needs"},
-    {"MOVED", "it is a cluster node that does not serve this key: use a server that is not part of a cluster"},
-    {"CLUSTERDOWN", "its cluster is down"},
-    {"MASTERDOWN", "its connection to its master is down"},
-    {"OOM", "it is out of memory"},
-    {"MISCONF", "it cannot write its data to the disk and refuses changes until it can"},
-    {"BUSY", "it is running another client's script: try again later"},
-};
-
-const Meaning* meaning_of(const std::string& error) {
-    // The error for a command with many arguments before authentication.
-    const bool is_stranger = error.starts_with("ERR Protocol error: unauthenticated");
-    const auto word = is_stranger ? "NOAUTH" : error.substr(0, error.find(' '));
-    const auto* it =
-        std::find_if(std::begin(meanings), std::end(meanings), [&](const auto& m) { return m.word == word; });
-    return it == std::end(meanings) ? nullptr : it;
-}
-
-} // namespace
-
-std::string explain(const std::string& error) {
-    const auto* meaning = meaning_of(error);
-    return meaning ? error + " (" + std::string(meaning->help) + ")" : error;
-}
-
-bool is_about_server(const std::string& error) { return meaning_of(error) != nullptr; }
 
 RedisClient::RedisClient(asio::any_io_executor executor, RedisOptions options)
     : options_(std::move(options)), stream_(executor, options_.timeout), queue_(executor) {}
@@ -94,7 +56,7 @@ Awaitable<Result<RedisReply>> RedisClient::call_alone(std::vector<std::string> w
     }
     begin(Step::asking);
     auto reply = co_await exchange(words);
-    if (reply && reply->type == RedisReply::Type::error && is_about_server(reply->text)) fail(explain(reply->text));
+    if (reply && reply->is_error() && is_about_server(reply->error)) fail(explain(*reply));
     co_return reply;
 }
 
@@ -153,7 +115,7 @@ Awaitable<Result<RedisAddress>> RedisClient::ask_sentinel(const RedisAddress& se
     const auto reply = co_await exchange(question);
     close();
     if (!reply) co_return reply.error();
-    if (reply->type == RedisReply::Type::error) co_return Error(explain(reply->text));
+    if (reply->is_error()) co_return Error(explain(*reply));
     if (reply->items.size() != 2) co_return Error("it does not know the master \"" + sentinel.master + "\"");
     co_return RedisAddress{RedisAddress::Kind::plain, reply->items[0].text, reply->items[1].text, 0, ""};
 }
@@ -169,7 +131,7 @@ Awaitable<Result<void>> RedisClient::log_in(const std::string& username, const s
 Awaitable<Result<void>> RedisClient::command(const std::vector<std::string>& words) {
     const auto reply = co_await exchange(words);
     if (!reply) co_return reply.error();
-    if (reply->type == RedisReply::Type::error) co_return fail(words[0] + " refused: " + explain(reply->text));
+    if (reply->is_error()) co_return fail(words[0] + " refused: " + explain(*reply));
     co_return Result<void>();
 }
 

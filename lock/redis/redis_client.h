@@ -75,9 +75,4 @@ private:
     Reconnect again_;
 };
 
-// Returns the text of an error reply such as "-LOADING …" or "-NOAUTH …" with a hint on how to fix it.
-std::string explain(const std::string& error);
-// Returns whether the error is about the server's state, so that a retry later or on another server may succeed.
-bool is_about_server(const std::string& error);
-
 } // namespace weir::lock

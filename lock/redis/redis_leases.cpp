@@ -47,22 +47,21 @@ return 1
 } // namespace
 
 RedisLeases::RedisLeases(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms)
-    : terms_(std::move(terms)), server_(server), client_(executor, std::move(server)) {}
+    : terms_(std::move(terms)), key_(terms_.fleet), server_(server), client_(executor, std::move(server)) {}
 
 // `words` are the script, the number of its keys, the keys and the arguments. Callers build the list beforehand,
 // because g++ 12 cannot build a list within an expression that contains co_await.
 Awaitable<Result<RedisReply>> RedisLeases::run(std::vector<std::string> words) {
     words.insert(words.begin(), "EVAL");
     auto reply = co_await client_.call(std::move(words));
-    if (reply && reply->type == RedisReply::Type::error)
-        co_return Error(LockError::unavailable, server_.url + ": " + explain(reply->text));
+    if (reply && reply->is_error()) co_return Error(LockError::unavailable, server_.url + ": " + explain(*reply));
     co_return reply;
 }
 
 Awaitable<Result<std::uint64_t>> RedisLeases::take(std::string token, std::uint64_t floor) {
     const std::vector<std::string> words{
-        acquire_script, "5",   own_key("lock"), key("fence"),          own_key("since"),           key("places"),
-        key("applied"), token, ttl(),           std::to_string(floor), std::to_string(terms_.slot)};
+        acquire_script,  "5",   own_key("lock"), key_("fence"),         own_key("since"),           key_("places"),
+        key_("applied"), token, ttl(),           std::to_string(floor), std::to_string(terms_.slot)};
     const auto reply = co_await run(words);
     if (!reply) co_return reply.error();
     if (reply->type != RedisReply::Type::number) co_return LockError::held;
@@ -99,7 +98,7 @@ Awaitable<Result<std::uint64_t>> RedisLeases::release(std::string token) {
 }
 
 Awaitable<Result<std::uint64_t>> RedisLeases::raise_fence(std::uint64_t fence) {
-    const std::vector<std::string> words{raise_script, "1", key("fence"), std::to_string(fence)};
+    const std::vector<std::string> words{raise_script, "1", key_("fence"), std::to_string(fence)};
     const auto reply = co_await run(words);
     if (!reply) co_return reply.error();
     co_return fence;

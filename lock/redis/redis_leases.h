@@ -5,6 +5,7 @@
 // Lifetime: must outlive the coroutines that it started.
 #pragma once
 
+#include "lock/redis/fleet_keys.h"
 #include "lock/redis/redis_client.h"
 
 namespace weir::lock {
@@ -34,14 +35,14 @@ public:
 private:
     Awaitable<Result<RedisReply>> run(std::vector<std::string> words);
     Awaitable<Result<void>> wait_for_replicas();
-    std::string key(const char* name) const { return "weir:{" + terms_.fleet + "}:" + name; }
     // The key of this slot.
     std::string own_key(const char* name) const {
-        return key(name) + (terms_.slot > 1 ? ":" + std::to_string(terms_.slot) : "");
+        return key_(name) + (terms_.slot > 1 ? ":" + std::to_string(terms_.slot) : "");
     }
     std::string ttl() const { return std::to_string(terms_.ttl.count()); }
 
     const LeaseTerms terms_;
+    const FleetKeys key_;
     const RedisOptions server_;
     RedisClient client_;
 };

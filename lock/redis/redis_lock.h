@@ -28,8 +28,8 @@ private:
 };
 
 // Returns a unique token: the holder's name and 128 random bits.
-// Returns the error `unavailable` if the fence on the disk cannot be read or written.
-Error fence_error(const Error& error);
 std::string make_token(const std::string& holder);
+// Returns the error `unavailable` for a fence on the disk that cannot be read or written.
+Error fence_error(const Error& error);
 
 } // namespace weir::lock

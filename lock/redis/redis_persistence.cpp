@@ -62,7 +62,7 @@ Awaitable<Result<Persistence>> ask_persistence(RedisClient& client) {
     const std::vector<std::string> question{"EVAL", rights_script, "0"};
     const auto rights = co_await client.call(question);
     if (!rights) co_return rights.error();
-    if (rights->type == RedisReply::Type::error) co_return LockError::unavailable;
+    if (rights->is_error()) co_return LockError::unavailable;
     if (may(*rights, 0)) {
         const auto known = co_await ask_settings(client);
         if (!known || *known != Persistence::unknown) co_return known;

@@ -8,14 +8,12 @@ namespace {
 
 using Answers = Gathered<Result<RedisReply>>;
 
-bool is_good(const std::optional<Result<RedisReply>>& answer) {
-    return answer && *answer && (*answer)->type != RedisReply::Type::error;
-}
+bool is_good(const std::optional<Result<RedisReply>>& answer) { return answer && *answer && !(*answer)->is_error(); }
 
 // Returns the reason why a server did not give a good reply.
 std::string problem_of(const RedisClient& server, const std::optional<Result<RedisReply>>& answer) {
     if (!answer) return server.state();
-    if (*answer) return server.url() + ": " + explain((*answer)->text);
+    if (*answer) return server.url() + ": " + explain(**answer);
     return answer->error().message();
 }
 

@@ -37,12 +37,18 @@ RedisReply convert(const redisReply& raw) {
     }
     if (raw.str) reply.text.assign(raw.str, raw.len);
     reply.number = raw.integer;
+    if (reply.is_error()) reply.error = parse_redis_error(reply.text);
     for (std::size_t i = 0; reply.type == RedisReply::Type::list && i < raw.elements; ++i)
         if (raw.element[i]) reply.items.push_back(convert(*raw.element[i]));
     return reply;
 }
 
 } // namespace
+
+std::string explain(const RedisReply& error) {
+    const auto advice = advice_on(error.error);
+    return advice.empty() ? error.text : error.text + " (" + std::string(advice) + ")";
+}
 
 void RedisReader::Free::operator()(redisReader* reader) const { ::redisReaderFree(reader); }
 

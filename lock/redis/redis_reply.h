@@ -4,6 +4,8 @@
 // Lifetime: values that own what they hold.
 #pragma once
 
+#include "lock/redis/redis_error.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -22,7 +24,13 @@ struct RedisReply {
     std::string text; // set for text and error
     std::int64_t number = 0;
     std::vector<RedisReply> items;
+    RedisError error = RedisError::other; // what an error is about
+
+    bool is_error() const { return type == Type::error; }
 };
+
+// Returns the text of an error reply, with advice on how to fix it.
+std::string explain(const RedisReply& error);
 
 enum class ReaderState { needs_more, has_reply, broken };
 

@@ -60,10 +60,9 @@ asio::awaitable<Response> FleetApi::show(const Request& request, Records records
     co_return make_json(request, 200, to_json(*view, reloader_.parts().hash_in_force()));
 }
 
-// The query may contain ?reason=…, which earlier versions called ?why=…
+// The query may contain ?reason=…
 asio::awaitable<Response> FleetApi::break_lock(const Request& request, Records records) {
-    auto text = find_parameter(request.target(), "reason");
-    if (!text) text = find_parameter(request.target(), "why");
+    const auto text = find_parameter(request.target(), "reason");
     const auto reason = decode(text.value_or("")).value_or("").substr(0, 200);
     lock::FleetChange note{
         0, "", reloader_.parts().fleet().name(), lock::ChangeVerdict::broken, reason, std::time(nullptr), 0};

@@ -48,10 +48,13 @@ json::object to_json(const lock::FleetView& view, const std::string& own_hash) {
         lock["held_for_ms"] = view.held_for_ms;
         lock["lease_left_ms"] = view.lease_left_ms;
     }
-    return {
-        {"lock", std::move(lock)},        {"drift", hashes.size() > 1}, {"drift_warning", lock::describe_drift(view)},
-        {"members", std::move(members)},  {"denylist", std::move(bad)}, {"changes", std::move(changes)},
-        {"versions", std::move(versions)}};
+    return {{"lock", std::move(lock)},
+            {"drift", hashes.size() > 1},
+            {"drift_warning", lock::describe_drift(view).value_or("")},
+            {"members", std::move(members)},
+            {"denylist", std::move(bad)},
+            {"changes", std::move(changes)},
+            {"versions", std::move(versions)}};
 }
 
 } // namespace weir::proxy::admin

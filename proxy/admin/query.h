@@ -1,4 +1,4 @@
-// The query of a request target, as in "…?wait=1&why=a%20test".
+// The query of a request target, as in "…?wait=1&reason=a%20test".
 //
 // Thread: pure functions.
 // Lifetime: views are valid as long as the target.

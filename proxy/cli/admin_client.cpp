@@ -4,13 +4,16 @@
 #include "conf/model/units.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+
+#include <exception>
+#include <optional>
+#include <tuple>
 
 namespace weir::proxy::cli {
 
@@ -47,8 +50,7 @@ asio::awaitable<boost::system::error_code> connect(Socket& socket, const Endpoin
     co_return error;
 }
 
-asio::awaitable<void> exchange(Socket& socket, const Endpoint::Sockets& endpoints, Message& message,
-                               AdminAnswer& answer, bool& ended) {
+asio::awaitable<Result<AdminResponse>> exchange(Socket& socket, const Endpoint::Sockets& endpoints, Message& message) {
     auto error = co_await connect(socket, endpoints);
     // Even if the write fails, read the response: a server may refuse a request before it has read all of it.
     if (!error) co_await http::async_write(socket, message, use_nothrow_awaitable);
@@ -56,58 +58,57 @@ asio::awaitable<void> exchange(Socket& socket, const Endpoint::Sockets& endpoint
     http::response_parser<http::string_body> parser;
     parser.body_limit(max_response);
     if (!error) std::tie(error, std::ignore) = co_await http::async_read(socket, buffer, parser, use_nothrow_awaitable);
-    const bool is_nothing_there =
-        error == asio::error::connection_refused || error == boost::system::errc::no_such_file_or_directory;
-    if (is_nothing_there) answer.listening = Listening::no;
-    if (error) answer.error = error.message();
-    else {
-        answer.status = static_cast<int>(parser.get().result_int());
-        answer.body = std::move(parser.get().body());
-    }
-    ended = true;
+    if (error) co_return error;
+    co_return AdminResponse{static_cast<int>(parser.get().result_int()), std::move(parser.get().body())};
 }
 
-// Runs until the exchange has ended, the deadline has passed, or the process is found not to answer any more. Returns
-// the problem that was found.
-std::string run(asio::io_context& context, const AdminRequest& request, Time end, const bool& ended) {
-    if (!request.find_problem) {
+// The response or the error, once the exchange has ended.
+using Outcome = std::optional<Result<AdminResponse>>;
+
+// Runs until the exchange has ended or the deadline has passed. Fails if the process is found not to answer any more.
+Result<void> run(asio::io_context& context, const AdminRequest& request, Time end, const Outcome& outcome) {
+    if (!request.check_process) {
         context.run_until(end);
         return {};
     }
-    while (!ended && std::chrono::steady_clock::now() < end) {
+    while (!outcome && std::chrono::steady_clock::now() < end) {
         context.run_until(std::min(end, std::chrono::steady_clock::now() + request.check_interval));
-        if (ended || std::chrono::steady_clock::now() >= end) break;
-        const auto problem = request.find_problem();
+        if (outcome || std::chrono::steady_clock::now() >= end) break;
+        auto alive = request.check_process();
         context.poll(); // the response may have come while the check took its time
-        if (!ended && !problem.empty()) return problem;
+        if (!outcome && !alive) return alive;
     }
     return {};
 }
 
 } // namespace
 
-AdminAnswer call_admin(const Endpoint& endpoint, const AdminRequest& request) {
+bool is_nothing_there(const Error& error) {
+    return error.code() == asio::error::connection_refused ||
+           error.code() == boost::system::errc::no_such_file_or_directory;
+}
+
+Result<AdminResponse> call_admin(const Endpoint& endpoint, const AdminRequest& request) {
     const auto end = std::chrono::steady_clock::now() + request.timeout;
-    const auto none = "cannot reach weir at " + endpoint.text();
-    AdminAnswer answer;
+    const auto none = "cannot reach weir at " + endpoint.text() + ": ";
     const auto endpoints = endpoint.resolve(request.timeout);
-    if (!endpoints) {
-        answer.error = none + ": " + endpoints.error().message();
-        return answer;
-    }
+    if (!endpoints) return Error(none + endpoints.error().message());
     asio::io_context context;
     Socket socket(context);
     auto message = make_message(endpoint, request);
-    bool ended = false;
-    asio::co_spawn(context, exchange(socket, *endpoints, message, answer, ended), asio::detached);
-    const auto problem = run(context, request, end, ended);
-    if (!problem.empty()) answer.error = problem;
-    else if (!ended)
-        answer.error = none + ": no response within " +
-                       conf::format(std::chrono::duration_cast<conf::Duration>(request.timeout)) +
-                       "; it may be stopped or overloaded (--timeout sets the limit)";
-    else if (!answer.error.empty()) answer.error = none + ": " + answer.error;
-    return answer;
+    Outcome outcome;
+    asio::co_spawn(context, exchange(socket, *endpoints, message),
+                   [&outcome](std::exception_ptr failure, Result<AdminResponse> response) {
+                       if (failure) std::rethrow_exception(failure);
+                       outcome = std::move(response);
+                   });
+    if (const auto alive = run(context, request, end, outcome); !alive) return alive.error();
+    if (!outcome)
+        return Error(none + "no response within " +
+                     conf::format(std::chrono::duration_cast<conf::Duration>(request.timeout)) +
+                     "; it may be stopped or overloaded (--timeout sets the limit)");
+    if (!*outcome) return Error(outcome->error().code(), none + outcome->error().message());
+    return *std::move(outcome);
 }
 
 } // namespace weir::proxy::cli

@@ -1,7 +1,7 @@
 // Sends one request to the admin API of a running weir and reads the response.
 //
 // Thread: any; blocks for at most the timeout.
-// Lifetime: the result owns its text.
+// Lifetime: the result owns its data.
 #pragma once
 
 #include "proxy/cli/endpoint.h"
@@ -14,14 +14,9 @@ namespace weir::proxy::cli {
 
 inline constexpr std::chrono::seconds default_timeout{10};
 
-// `no` if nothing listens at the address, so that no weir runs there.
-enum class Listening { unknown, no };
-
-struct AdminAnswer {
+struct AdminResponse {
     int status = 0;
     std::string body;
-    std::string error; // why there is no response, as a sentence
-    Listening listening = Listening::unknown;
 };
 
 enum class AdminMethod { get, post };
@@ -30,12 +25,16 @@ struct AdminRequest {
     AdminMethod method = AdminMethod::get;
     std::string target, body = {}, token = {};
     std::chrono::milliseconds timeout = default_timeout; // in total, for resolving, connecting and the response
-    // Checks whether the process still answers, while the response is awaited; ends the request with the error that it
-    // returns. May block. Unset: the timeout alone ends the request.
-    std::function<std::string()> find_problem = {};
-    std::chrono::milliseconds check_interval{5000}; // of `find_problem`
+    // Checks whether the process still answers, while the response is awaited; its error ends the request. May block.
+    // Unset: the timeout alone ends the request.
+    std::function<Result<void>()> check_process = {};
+    std::chrono::milliseconds check_interval{5000}; // of `check_process`
 };
 
-AdminAnswer call_admin(const Endpoint& endpoint, const AdminRequest& request);
+// The error says in a sentence why there is no response. If connecting failed, it has the code of the system.
+Result<AdminResponse> call_admin(const Endpoint& endpoint, const AdminRequest& request);
+
+// Returns whether the error means that nothing listens at the address, so that no weir runs there.
+bool is_nothing_there(const Error& error);
 
 } // namespace weir::proxy::cli

@@ -24,8 +24,7 @@ std::string fleet_text(const json::object& fleet) {
             << lock.at("lease_left_ms").to_number<std::int64_t>() << " ms";
     else out << "lock free";
     out << ", fence " << lock.at("fence") << "\n";
-    for (const auto& holder : either(lock, "parallel_holders", "beside").as_array())
-        out << "also held by " << text_of(holder) << "\n";
+    for (const auto& holder : lock.at("parallel_holders").as_array()) out << "also held by " << text_of(holder) << "\n";
     out << std::left << std::setw(24) << "MEMBER" << std::setw(12) << "VERSION" << std::setw(14) << "CONFIG"
         << std::setw(8) << "FENCE" << std::setw(10) << "STATE"
         << "HEALTHY\n";
@@ -36,24 +35,23 @@ std::string fleet_text(const json::object& fleet) {
             << json::serialize(member.at("fence")) << std::setw(10) << text_of(member.at("state"))
             << member.at("healthy_percent") << "%";
         if (!text_of(member.at("refused")).empty())
-            out << "  refused " << brief_hash(member.at("refused")) << ": " << text_of(either(member, "reason", "why"));
+            out << "  refused " << brief_hash(member.at("refused")) << ": " << text_of(member.at("reason"));
         out << "\n";
     }
-    const auto* warning = fleet.if_contains("drift_warning"); // an older weir sends none
-    if (warning && !text_of(*warning).empty()) out << "warning: " << text_of(*warning) << "\n";
+    if (const auto warning = text_of(fleet.at("drift_warning")); !warning.empty())
+        out << "warning: " << warning << "\n";
     else if (fleet.at("drift").as_bool()) out << "the members do not all run the same configuration\n";
-    for (const auto& entry : either(fleet, "denylist", "known_bad").as_array()) {
+    for (const auto& entry : fleet.at("denylist").as_array()) {
         const auto& denied = entry.as_object();
         out << "denied " << brief_hash(denied.at("hash")) << " since " << text_of(denied.at("since"))
-            << ", rolled back by " << text_of(denied.at("author")) << ": " << text_of(either(denied, "reason", "why"))
-            << "\n";
+            << ", rolled back by " << text_of(denied.at("author")) << ": " << text_of(denied.at("reason")) << "\n";
     }
     for (const auto& entry : fleet.at("changes").as_array()) {
         const auto& change = entry.as_object();
         out << text_of(change.at("at")) << "  fence " << std::left << std::setw(6)
             << json::serialize(change.at("fence")) << std::setw(7) << text_of(change.at("verdict"))
             << brief_hash(change.at("hash")) << "  " << text_of(change.at("member"));
-        if (const auto reason = text_of(either(change, "reason", "why")); !reason.empty()) out << ": " << reason;
+        if (const auto reason = text_of(change.at("reason")); !reason.empty()) out << ": " << reason;
         out << "\n";
     }
     for (const auto& entry : fleet.at("versions").as_array()) {

@@ -35,13 +35,13 @@ ExitCode watch_rollout(const Admin& admin, const std::string& hash, std::uint64_
     for (; !rollout.is_over(); std::this_thread::sleep_for(rollout_interval)) {
         const auto answer = admin.call(AdminMethod::get, "/api/v1/fleet");
         const auto now = std::chrono::steady_clock::now();
-        if (answer.status != 200) {
+        if (!answer || answer->status != 200) {
             problem = reason_of(answer, admin.endpoint);
             if (now - heard >= max_silence) break;
             continue;
         }
         heard = now;
-        const auto steps = rollout.look(json::parse(answer.body).as_object());
+        const auto steps = rollout.look(json::parse(answer->body).as_object());
         if (!steps.empty()) show_moment("");
         for (const auto& step : steps) std::cout << (is_terminal() ? to_text(step) : to_json_line(step)) << std::endl;
         if (!rollout.is_over()) show_moment(rollout.waits_for());

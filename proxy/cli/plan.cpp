@@ -91,13 +91,15 @@ ExitCode plan(const Target& target, Output output) {
     if (!admin) return ExitCode::refused;
     admin->timeout = target.timeout.value_or(plan_timeout);
     const auto answer = admin->call(AdminMethod::post, "/api/v1/plan", conf::to_text({loaded.hash, loaded.sources}));
-    if (answer.listening == Listening::no) return plan_without_process(given, answer.error, output);
-    if (answer.error.empty() && answer.status == 404) return plan_beside_process(*admin, given, output);
-    boost::system::error_code bad;
-    const auto body = json::parse(answer.body, bad);
-    if (answer.error.empty() && answer.status == 200 && !bad && body.is_object() &&
-        body.as_object().contains("verdict"))
-        return print_plan(body.as_object(), output);
+    if (!answer && is_nothing_there(answer.error()))
+        return plan_without_process(given, answer.error().message(), output);
+    if (answer && answer->status == 404) return plan_beside_process(*admin, given, output);
+    if (answer && answer->status == 200) {
+        boost::system::error_code bad;
+        const auto body = json::parse(answer->body, bad);
+        if (!bad && body.is_object() && body.as_object().contains("verdict"))
+            return print_plan(body.as_object(), output);
+    }
     std::cerr << "weir: " << reason_of(answer, admin->endpoint) << "\n";
     return ExitCode::refused;
 }

@@ -57,8 +57,8 @@ private:
         while (!ended_.wait_for(lock, progress_interval, [this] { return over_; })) {
             lock.unlock();
             const auto answer = admin.call(AdminMethod::get, "/api/v1/status");
-            if (answer.status == 200)
-                std::cerr << "\r\033[K" << progress_line(json::parse(answer.body).as_object()).substr(0, 100)
+            if (answer && answer->status == 200)
+                std::cerr << "\r\033[K" << progress_line(json::parse(answer->body).as_object()).substr(0, 100)
                           << std::flush;
             lock.lock();
         }
@@ -75,21 +75,20 @@ private:
 void watch_process(Admin& admin) {
     auto other = admin;
     other.timeout = std::min<std::chrono::milliseconds>(admin.timeout, default_timeout);
-    admin.find_problem = [other] {
+    admin.check_process = [other]() -> Result<void> {
         const auto alive = other.call(AdminMethod::get, "/healthz");
-        if (alive.error.empty()) return std::string();
+        if (alive) return {};
         const auto limit = conf::format(std::chrono::duration_cast<conf::Duration>(other.timeout));
-        return "the weir at " + other.endpoint.text() + " has stopped answering while its verdict was awaited (" +
-               (alive.listening == Listening::no ? "nothing listens there any more"
-                                                 : "/healthz got no response within " + limit) +
-               "): whether the change is in force is not known; see weir status once it answers again";
+        return Error("the weir at " + other.endpoint.text() + " has stopped answering while its verdict was awaited (" +
+                     (is_nothing_there(alive.error()) ? "nothing listens there any more"
+                                                      : "/healthz got no response within " + limit) +
+                     "): whether the change is in force is not known; see weir status once it answers again");
     };
 }
 
 ExitCode print_report(const json::object& report) {
     const auto verdict = text_of(report.at("verdict"));
-    if (const auto* warnings = report.if_contains("warnings")) // an older weir sends none
-        for (const auto& warning : warnings->as_array()) std::cerr << "warning: " << text_of(warning) << "\n";
+    for (const auto& warning : report.at("warnings").as_array()) std::cerr << "warning: " << text_of(warning) << "\n";
     for (const auto& error : report.at("errors").as_array()) std::cerr << text_of(error) << "\n";
     if (verdict == "applied")
         for (const auto& change : report.at("changes").as_array()) std::cout << text_of(change.at("text")) << "\n";
@@ -112,8 +111,8 @@ ExitCode reload(const Target& target, WaitFor wait, Force force) {
     if (wait == WaitFor::verdict) {
         if (!target.timeout) {
             // The health check finds a stopped process at once; a live one may take long for its verdict.
-            if (const auto alive = admin->call(AdminMethod::get, "/healthz"); !alive.error.empty()) {
-                std::cerr << "weir: " << alive.error << "\n";
+            if (const auto alive = admin->call(AdminMethod::get, "/healthz"); !alive) {
+                std::cerr << "weir: " << alive.error().message() << "\n";
                 return ExitCode::refused;
             }
         }

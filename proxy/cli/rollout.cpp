@@ -25,12 +25,11 @@ void Rollout::note(const json::object& member, const json::object& fleet, std::v
     const bool has_it = text_of(member.at("hash")) == hash_;
     const bool refuses = !has_it && text_of(member.at("refused")) == hash_;
     if (state == "watching") waits_for_ = name + " is watching";
-    if (either(member, "pushed_version", "given").to_number<std::uint64_t>() < version_)
-        return; // its state predates the push
+    if (member.at("pushed_version").to_number<std::uint64_t>() < version_) return; // its state predates the push
     if ((has_it && state == "watching") || (!has_it && !refuses) || !done_.insert(name).second) return;
     Step step{done_.size(), of_, name, has_it ? "good" : "refused", hash_, "", 0};
     if (has_it) step.took_ms = time_of(name, fleet);
-    else step.reason = text_of(either(member, "reason", "why")), ++failures_;
+    else step.reason = text_of(member.at("reason")), ++failures_;
     steps.push_back(std::move(step));
 }
 
@@ -38,8 +37,7 @@ void Rollout::note(const json::object& member, const json::object& fleet, std::v
 std::vector<json::object> Rollout::members_of(const json::object& fleet) const {
     std::vector<json::object> members;
     for (const auto& member : fleet.at("members").as_array())
-        if (version_ == 0 || either(member.as_object(), "takes_pushed", "takes_given").as_bool())
-            members.push_back(member.as_object());
+        if (version_ == 0 || member.at("takes_pushed").as_bool()) members.push_back(member.as_object());
     const auto fence = [](const json::object& member) { return member.at("fence").to_number<std::uint64_t>(); };
     std::stable_sort(members.begin(), members.end(), [&](const auto& a, const auto& b) { return fence(a) < fence(b); });
     return members;
@@ -67,15 +65,15 @@ std::vector<Rollout::Step> Rollout::look(const json::object& fleet) {
     const auto members = members_of(fleet);
     of_ = members.size();
     for (const auto& member : members) seen_.insert(text_of(member.at("name")));
-    for (const auto& entry : either(fleet, "denylist", "known_bad").as_array()) {
+    for (const auto& entry : fleet.at("denylist").as_array()) {
         const auto& denied = entry.as_object();
         if (text_of(denied.at("hash")) != hash_) continue;
         const auto author = text_of(denied.at("author"));
         for (const auto& member : members) // members that had it before it was found bad
             if (text_of(member.at("hash")) == hash_ && text_of(member.at("name")) != author) note(member, fleet, steps);
         done_.insert(author);
-        steps.push_back({done_.size(), of_, author, "bad", hash_, text_of(either(denied, "reason", "why")),
-                         time_of(author, fleet)});
+        steps.push_back(
+            {done_.size(), of_, author, "bad", hash_, text_of(denied.at("reason")), time_of(author, fleet)});
         end("it was rolled back, and the other machines refuse it");
         return steps;
     }

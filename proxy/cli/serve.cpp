@@ -86,16 +86,14 @@ public:
         else
             std::cerr << "weir: WARNING: the denylist in " << state_dir_
                       << " cannot be read, and will not be updated: " << known.error().message() << "\n";
-        if (file_.ok()) asked_ = ask_fleet(file_.config.reload, file_.hash);
+        if (file_.ok()) ask();
     }
 
     std::optional<conf::Loaded> make() {
         if (!file_.ok()) print_errors_and_count(file_);
-        if (!asked_.problem.empty())
-            std::cerr << "weir: WARNING: cannot ask the fleet about this configuration: " << asked_.problem << "\n";
         if (file_.ok() && file_.config.reload.source == conf::ConfigSource::fleet)
             if (auto pushed = from_fleet()) return pushed;
-        const bool bad = file_.ok() && is_bad(start_.config, file_.hash, asked_.verdict);
+        const bool bad = file_.ok() && is_bad(start_.config, file_.hash, verdict_);
         if (file_.ok() && !bad) return std::move(file_);
         if (start_.last_good) return load_last_good(start_.config, state_dir_, file_);
         if (bad) std::cerr << "weir: change it, start with the last good one (--last-good), or override (--force)\n";
@@ -103,6 +101,15 @@ public:
     }
 
 private:
+    void ask() {
+        auto answer = ask_fleet(file_.config.reload, file_.hash);
+        if (answer) verdict_ = answer->verdict;
+        if (answer && answer->pushed) pushed_ = *std::move(answer->pushed);
+        else
+            std::cerr << "weir: WARNING: cannot ask the fleet about this configuration: "
+                      << (answer ? answer->pushed.error() : answer.error()).message() << "\n";
+    }
+
     // Returns whether it was rolled back here or on another machine. A fleet that does not answer counts as no.
     bool is_bad(const std::string& what, const std::string& hash, const lock::FleetVerdict& there) const {
         // --force at a start does not apply to the configurations that a hot restart finds.
@@ -120,13 +127,12 @@ private:
     // returns the last good configuration; newer versions then come as regular changes. Returns nothing if neither
     // exists.
     std::optional<conf::Loaded> from_fleet() const {
-        const bool ever_pushed =
-            asked_.pushed || PushedVersion(state_dir_, file_.config.reload.lock.fleet).read().number > 0;
+        const bool ever_pushed = pushed_ || PushedVersion(state_dir_, file_.config.reload.lock.fleet).read().number > 0;
         if (!ever_pushed) return std::nullopt;
-        if (asked_.pushed) {
-            const auto pushed = conf::last_good_from(asked_.pushed->text);
-            if (pushed && !is_bad("the fleet's", pushed->hash, asked_.pushed_verdict) && asked_.pushed->passed_canary)
-                if (auto loaded = read(*pushed)) return loaded;
+        if (pushed_) {
+            const auto files = conf::last_good_from(pushed_->item.text);
+            if (files && !is_bad("the fleet's", files->hash, pushed_->verdict) && pushed_->item.passed_canary)
+                if (auto loaded = read(*files)) return loaded;
         }
         const auto kept = conf::LastGoodStore(state_dir_, start_.config).read();
         auto loaded = kept ? read(*kept) : std::nullopt;
@@ -154,7 +160,8 @@ private:
     conf::Loaded file_;
     std::string state_dir_;
     conf::Denylist known_;
-    StartupAnswer asked_;
+    lock::FleetVerdict verdict_; // the fleet's, on the file
+    std::optional<StartupAnswer::Pushed> pushed_;
 };
 
 } // namespace

@@ -151,13 +151,12 @@ std::string watch_text(const Fields& watch) {
 }
 
 std::string denylist_text(const Fields& reload) {
-    const auto& denied = reload.list(reload.find("denylist") ? "denylist" : "known_bad");
+    const auto& denied = reload.list("denylist");
     if (denied.empty()) return {};
     std::string out = "denylist: these configurations were rolled back and are refused without --force\n";
     for (const auto& entry : denied) {
         const Fields config(&entry);
-        out += indented(config.hash() + " since " + config.text("since") + ": " +
-                        config.text(config.find("reason") ? "reason" : "why"));
+        out += indented(config.hash() + " since " + config.text("since") + ": " + config.text("reason"));
     }
     return out;
 }
@@ -282,8 +281,7 @@ std::string backend_remarks(const Fields& backend) {
     if (backend.find("host")) say("an address of " + backend.text("host"));
     if (backend.find("override"))
         say("changed at run time; the file has " + settings(backend.in("file")) + " (weir clear restores that)");
-    const char* agent = backend.find("agent_override") ? "agent_override" : "wish"; // the old name
-    if (backend.find(agent)) say("requests in its heartbeats: " + settings(backend.in(agent)));
+    if (backend.find("agent_override")) say("requests in its heartbeats: " + settings(backend.in("agent_override")));
     say(checks_text(backend));
     if (const auto times = backend.number("outlier_ejections"); times > 0)
         say("ejected for failing live requests " + count(static_cast<std::size_t>(times), "time"));

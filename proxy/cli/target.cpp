@@ -36,8 +36,8 @@ std::optional<conf::Admin> read_admin_section(const Target& target) {
 
 } // namespace
 
-AdminAnswer Admin::call(AdminMethod method, const std::string& target, const std::string& body) const {
-    return call_admin(endpoint, {method, target, body, token, timeout, find_problem});
+Result<AdminResponse> Admin::call(AdminMethod method, const std::string& target, const std::string& body) const {
+    return call_admin(endpoint, {method, target, body, token, timeout, check_process});
 }
 
 const std::string& config_path(const Target& target) {
@@ -77,25 +77,25 @@ std::optional<Admin> find_admin(const Target& target) {
     return admin;
 }
 
-std::string reason_of(const AdminAnswer& answer, const Endpoint& endpoint) {
-    if (!answer.error.empty()) return answer.error;
+std::string reason_of(const Result<AdminResponse>& response, const Endpoint& endpoint) {
+    if (!response) return response.error().message();
     boost::system::error_code bad;
-    const auto body = json::parse(answer.body, bad);
-    const auto status = "status " + std::to_string(answer.status);
+    const auto body = json::parse(response->body, bad);
+    const auto status = "status " + std::to_string(response->status);
     if (const auto* error = bad ? nullptr : find_error(body))
-        return std::string(error->as_string()) + (answer.status == 401 ? " (weir: --token-file FILE)" : "");
+        return std::string(error->as_string()) + (response->status == 401 ? " (weir: --token-file FILE)" : "");
     return endpoint.text() + " does not answer like weir (" + status + "): check the admin address";
 }
 
 std::optional<json::value> call(const Admin& admin, AdminMethod method, const std::string& path,
                                 const std::string& body) {
-    const auto answer = admin.call(method, path, body);
+    const auto response = admin.call(method, path, body);
     boost::system::error_code bad;
-    if (answer.error.empty() && (answer.status / 100 == 2 || answer.status == 409)) {
-        auto value = json::parse(answer.body, bad);
+    if (response && (response->status / 100 == 2 || response->status == 409)) {
+        auto value = json::parse(response->body, bad);
         if (!bad && value.is_structured() && !find_error(value)) return value;
     }
-    std::cerr << "weir: " << reason_of(answer, admin.endpoint) << "\n";
+    std::cerr << "weir: " << reason_of(response, admin.endpoint) << "\n";
     return std::nullopt;
 }
 

@@ -17,9 +17,9 @@ struct Admin {
     Endpoint endpoint;
     std::string token;
     std::chrono::milliseconds timeout = default_timeout;
-    std::function<std::string()> find_problem = {}; // as of AdminRequest
+    std::function<Result<void>()> check_process = {}; // as of AdminRequest
 
-    AdminAnswer call(AdminMethod method, const std::string& target, const std::string& body = {}) const;
+    Result<AdminResponse> call(AdminMethod method, const std::string& target, const std::string& body = {}) const;
 };
 
 // Returns the configuration file of a command: the given one, or the default.
@@ -28,8 +28,8 @@ const std::string& config_path(const Target& target);
 // Returns the admin API to call. On failure, prints the reason to stderr and returns nothing.
 std::optional<Admin> find_admin(const Target& target);
 
-// Describes in a sentence why a response is not a success.
-std::string reason_of(const AdminAnswer& answer, const Endpoint& endpoint);
+// Describes in a sentence why a call failed, or why its response is not a success.
+std::string reason_of(const Result<AdminResponse>& response, const Endpoint& endpoint);
 
 // Calls the process and returns its JSON response; a 409 counts as a response, because its body is a report. On
 // failure, prints the reason to stderr and returns nothing.

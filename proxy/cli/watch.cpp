@@ -23,9 +23,9 @@ constexpr const char* clear_screen = "\033[H\033[2J";
 
 Result<json::value> ask(const Admin& admin, const std::string& path) {
     const auto response = admin.call(AdminMethod::get, path);
-    if (response.error.empty() && response.status == 200) {
+    if (response && response->status == 200) {
         boost::system::error_code bad;
-        auto value = json::parse(response.body, bad);
+        auto value = json::parse(response->body, bad);
         if (!bad && value.is_object()) return value;
     }
     return Error(reason_of(response, admin.endpoint));
@@ -34,7 +34,7 @@ Result<json::value> ask(const Admin& admin, const std::string& path) {
 } // namespace
 
 ExitCode watch(const Target& target, const std::string& path, Output output, std::chrono::milliseconds interval,
-          const std::function<std::string(const json::object&)>& to_text) {
+               const std::function<std::string(const json::object&)>& to_text) {
     const auto admin = find_admin(target);
     if (!admin) return ExitCode::refused;
     std::signal(SIGINT, [](int) { ::_exit(static_cast<int>(ExitCode::done)); });

@@ -1,9 +1,9 @@
 #include "proxy/fleet/fleet_agent.h"
 
+#include "base/use_nothrow_awaitable.h"
 #include "lock/fleet/fleet_drift.h"
 #include "proxy/fleet/lock_factory.h"
 #include "proxy/log/logger.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -226,7 +226,7 @@ asio::awaitable<void> FleetAgent::look_for_drift(State& state, std::size_t texts
     const auto view = co_await records->view();
     if (!view || records != state.link.records) co_return;
     const auto warning = state.drift.look(*view, Clock::now());
-    if (!warning.empty()) spdlog::warn("fleet {}: {}", state.link.settings.lock.fleet, warning);
+    if (warning) spdlog::warn("fleet {}: {}", state.link.settings.lock.fleet, *warning);
 }
 
 void FleetAgent::apply_reply(State& state, const lock::HeartbeatReply& reply, std::uint64_t watermark) {

@@ -12,39 +12,45 @@ namespace asio = boost::asio;
 
 namespace {
 
-asio::awaitable<StartupAnswer> ask(std::shared_ptr<lock::RedisQuorum> servers, conf::Reload settings,
-                                   std::string hash) {
+// Returns the newest pushed configuration with the fleet's verdict on it; an empty verdict if that cannot be read.
+asio::awaitable<Result<std::optional<StartupAnswer::Pushed>>> ask_pushed(lock::FleetRecords& records,
+                                                                         lock::FleetConfigs& configs) {
+    auto newest = co_await configs.newest();
+    if (!newest) co_return newest.error();
+    std::optional<StartupAnswer::Pushed> pushed;
+    if (!*newest) co_return pushed;
+    const auto verdict = co_await records.verdict((*newest)->version.hash);
+    pushed = StartupAnswer::Pushed{**std::move(newest), verdict ? *verdict : lock::FleetVerdict()};
+    co_return pushed;
+}
+
+asio::awaitable<Result<StartupAnswer>> ask(std::shared_ptr<lock::RedisQuorum> servers, conf::Reload settings,
+                                           std::string hash) {
     lock::FleetRecords records(servers, settings.lock.fleet);
     lock::FleetConfigs configs(servers, settings.lock.fleet);
-    StartupAnswer answer;
     const auto verdict = co_await records.verdict(std::move(hash));
-    if (verdict) answer.verdict = *verdict;
-    else answer.problem = verdict.error().message();
-    if (!verdict || settings.source == conf::ConfigSource::file) co_return answer;
-    auto pushed = co_await configs.newest();
-    if (pushed && *pushed) {
-        const auto pushed_verdict = co_await records.verdict((*pushed)->version.hash);
-        if (pushed_verdict) answer.pushed_verdict = *pushed_verdict;
-        answer.pushed = std::move(*pushed);
-    } else if (!pushed) {
-        answer.problem = pushed.error().message();
-    }
+    if (!verdict) co_return verdict.error();
+    StartupAnswer answer{*verdict, {}};
+    if (settings.source == conf::ConfigSource::fleet) answer.pushed = co_await ask_pushed(records, configs);
     co_return answer;
 }
 
 } // namespace
 
-StartupAnswer ask_fleet(const conf::Reload& settings, const std::string& hash) {
-    if (settings.lock.type == conf::LockType::local) return {};
+Result<StartupAnswer> ask_fleet(const conf::Reload& settings, const std::string& hash) {
+    if (settings.lock.type == conf::LockType::local) return StartupAnswer();
     asio::io_context context(1);
     const auto servers = std::make_shared<lock::RedisQuorum>(context.get_executor(), lock_servers(settings.lock));
-    std::optional<StartupAnswer> found;
-    asio::co_spawn(context, ask(servers, settings, hash), [&](std::exception_ptr failure, StartupAnswer answer) {
-        context.stop(); // do not wait for a server that hangs
-        found = failure ? StartupAnswer{"internal error"} : std::move(answer);
-    });
+    std::optional<Result<StartupAnswer>> found;
+    asio::co_spawn(context, ask(servers, settings, hash),
+                   [&](std::exception_ptr failure, Result<StartupAnswer> answer) {
+                       context.stop(); // do not wait for a server that hangs
+                       if (failure) found = Error("internal error");
+                       else found = std::move(answer);
+                   });
     context.run_for(std::chrono::seconds(4)); // each query has a timeout of its own as well
-    return found ? std::move(*found) : StartupAnswer{servers->state()};
+    if (!found) return Error(servers->state());
+    return *std::move(found);
 }
 
 } // namespace weir::proxy

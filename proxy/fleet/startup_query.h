@@ -13,13 +13,18 @@
 namespace weir::proxy {
 
 struct StartupAnswer {
-    std::string problem;                                 // the error; empty on success
-    lock::FleetVerdict verdict = {};                     // on the configuration on disk
-    std::optional<lock::FleetConfigs::Item> pushed = {}; // the newest pushed configuration
-    lock::FleetVerdict pushed_verdict = {};              // on the pushed configuration
+    struct Pushed {
+        lock::FleetConfigs::Item item;
+        lock::FleetVerdict verdict;
+    };
+
+    lock::FleetVerdict verdict; // on the configuration on disk
+    // The newest pushed configuration; unset if none was ever pushed, or if the fleet is not the source.
+    Result<std::optional<Pushed>> pushed;
 };
 
-// Returns the verdict on the configuration with this hash and, if the fleet is the source, the newest pushed one.
-StartupAnswer ask_fleet(const conf::Reload& settings, const std::string& hash);
+// Returns the verdict on the configuration with this hash and, if the fleet is the source, the newest pushed one. The
+// answer is empty if there is no fleet.
+Result<StartupAnswer> ask_fleet(const conf::Reload& settings, const std::string& hash);
 
 } // namespace weir::proxy

@@ -97,8 +97,8 @@ void Demo::write_config(int weight) const {
 
 std::string Demo::state_of(int backend) const {
     const auto answer = call_admin(*Endpoint::parse(address(admin_)), {AdminMethod::get, "/api/v1/status"});
-    if (answer.status != 200) return "";
-    return std::string(json::parse(answer.body)
+    if (!answer || answer->status != 200) return "";
+    return std::string(json::parse(answer->body)
                            .at("pools")
                            .at(0)
                            .at("backends")
@@ -109,7 +109,8 @@ std::string Demo::state_of(int backend) const {
 
 std::string Demo::reload() const {
     const auto answer = call_admin(*Endpoint::parse(address(admin_)), {AdminMethod::post, "/api/v1/reload?wait=1"});
-    return answer.body.empty() ? answer.error : std::string(json::parse(answer.body).at("verdict").as_string());
+    if (!answer) return answer.error().message();
+    return std::string(json::parse(answer->body).at("verdict").as_string());
 }
 
 bool Demo::start() {
