@@ -1,6 +1,7 @@
 #include "lock/lease/acquire.h"
 
-#include "base/use_nothrow_awaitable.h"
+#include "base/event.h"
+#include "base/timer.h"
 #include "lock/lease/backoff.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -13,28 +14,29 @@ namespace asio = boost::asio;
 
 Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
                                  std::function<double()> jitter, std::function<bool()> is_over) {
-    asio::steady_timer pause(co_await asio::this_coro::executor);
-    const auto give_up = Clock::now() + wait;
+    const auto executor = co_await asio::this_coro::executor;
+    const auto& clock = clock_of(executor);
+    const auto give_up = clock.now() + wait;
     for (unsigned attempt = 1;; ++attempt) {
         auto result = co_await lock.try_acquire(holder);
         if (result) co_return result;
         const auto delay = backoff(attempt, jitter());
-        if (Clock::now() + delay >= give_up || (is_over && is_over())) {
+        if (clock.now() + delay >= give_up || (is_over && is_over())) {
             if (result.error() == LockError::held) co_return LockError::timed_out;
             co_return result.error();
         }
-        pause.expires_after(delay);
-        co_await pause.async_wait(use_nothrow_awaitable);
+        co_await sleep_for(delay);
         if (is_over && is_over()) co_return LockError::timed_out;
     }
 }
 
 struct LeaseRenewer::State {
     State(std::shared_ptr<Lock> owner, asio::any_io_executor executor, Lease mine)
-        : lock(std::move(owner)), lease(std::move(mine)), timer(executor) {}
+        : lock(std::move(owner)), lease(std::move(mine)), timer(executor), renewal_ended(executor) {}
     std::shared_ptr<Lock> lock;
     Lease lease;
-    asio::steady_timer timer;
+    Timer timer;
+    Event renewal_ended;
     std::string problem; // the error of the last renewal, if it failed
     bool stopped = false, lost = false, renewing = false;
 };
@@ -49,7 +51,7 @@ LeaseRenewer::~LeaseRenewer() {
     state_->timer.cancel();
 }
 
-bool LeaseRenewer::is_held() const { return !state_->lost && Clock::now() < state_->lease.deadline; }
+bool LeaseRenewer::is_held() const { return !state_->lost && state_->timer.now() < state_->lease.deadline; }
 
 std::string LeaseRenewer::loss() const {
     if (state_->lost) return "the lease expired before it was renewed, or the lock was broken or taken over";
@@ -67,14 +69,15 @@ Awaitable<void> LeaseRenewer::keep(std::shared_ptr<State> state) {
     auto due = state->lease.deadline - 2 * ttl / 3; // counted from when the lease was requested
     while (!state->stopped && !state->lost) {
         state->timer.expires_at(due);
-        co_await state->timer.async_wait(use_nothrow_awaitable);
+        co_await state->timer.wait();
         if (state->stopped) break;
         state->renewing = true;
         const auto renewed = co_await state->lock->renew(state->lease);
         state->renewing = false;
+        state->renewal_ended.notify_all();
         if (!renewed && renewed.error() == LockError::lost) state->lost = true;
         state->problem = renewed ? std::string() : renewed.error().message();
-        due = renewed ? state->lease.deadline - 2 * ttl / 3 : Clock::now() + ttl / 6;
+        due = renewed ? state->lease.deadline - 2 * ttl / 3 : state->timer.now() + ttl / 6;
     }
 }
 
@@ -83,11 +86,7 @@ Awaitable<void> LeaseRenewer::release() {
     const auto state = state_;
     state->stopped = true;
     state->timer.cancel();
-    asio::steady_timer pause(co_await asio::this_coro::executor);
-    while (state->renewing) { // a renewal in flight would race with the release
-        pause.expires_after(std::chrono::milliseconds(5));
-        co_await pause.async_wait(use_nothrow_awaitable);
-    }
+    while (state->renewing) co_await state->renewal_ended.wait(); // it would race with the release
     co_await state->lock->release(state->lease);
 }
 

@@ -7,7 +7,6 @@
 #include "lock/lease/lock.h"
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <functional>
 #include <memory>

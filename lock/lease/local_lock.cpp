@@ -1,6 +1,9 @@
 #include "lock/lease/local_lock.h"
 
+#include "base/clock.h"
+
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cerrno>
@@ -52,12 +55,14 @@ Awaitable<Result<Lease>> LocalLock::try_acquire(std::string holder) {
     auto taken = co_await asio::co_spawn(fences_.disk(), take_there(fences_.state_dir()), asio::use_awaitable);
     if (!taken) co_return taken.error();
     file_ = std::move(taken->fd);
-    Lease lease{taken->fence, std::move(holder), Clock::now() + ttl()};
+    const auto executor = co_await asio::this_coro::executor;
+    Lease lease{taken->fence, std::move(holder), clock_of(executor).now() + ttl()};
     co_return lease;
 }
 
 Awaitable<Result<void>> LocalLock::renew(Lease& lease) {
-    lease.deadline = Clock::now() + ttl();
+    const auto executor = co_await asio::this_coro::executor;
+    lease.deadline = clock_of(executor).now() + ttl();
     co_return Result<void>();
 }
 

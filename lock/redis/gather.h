@@ -4,12 +4,11 @@
 // Lifetime: an operation that has not ended when `gather` returns continues; it must own what it uses.
 #pragma once
 
+#include "base/timer.h"
 #include "lock/lease/lock.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <exception>
@@ -34,13 +33,12 @@ Awaitable<Gathered<T>> gather(boost::asio::any_io_executor executor, std::vector
                               std::function<bool(const Gathered<T>&)> is_enough) {
     namespace asio = boost::asio;
     struct State {
-        State(const asio::any_io_executor& e, std::size_t count)
-            : results(count), left(count), changed(e, asio::steady_timer::time_point::max()) {}
+        State(const asio::any_io_executor& e, std::size_t count) : results(count), left(count), changed(e) {}
         Gathered<T> results;
         std::size_t left;
         bool is_over = false; // results that arrive now are ignored
         std::exception_ptr failure;
-        asio::steady_timer changed; // cancelled when a result arrives
+        Timer changed; // cancelled when a result arrives
     };
     const auto state = std::make_shared<State>(executor, works.size());
     for (std::size_t i = 0; i < works.size(); ++i)
@@ -52,10 +50,10 @@ Awaitable<Gathered<T>> gather(boost::asio::any_io_executor executor, std::vector
             state->changed.cancel();
         });
     std::optional<Clock::time_point> end;
-    while (state->left > 0 && (!end || Clock::now() < *end)) {
-        if (!end && is_enough(state->results)) end = Clock::now() + grace;
+    while (state->left > 0 && (!end || state->changed.now() < *end)) {
+        if (!end && is_enough(state->results)) end = state->changed.now() + grace;
         state->changed.expires_at(end.value_or(Clock::time_point::max()));
-        co_await state->changed.async_wait(use_nothrow_awaitable);
+        co_await state->changed.wait();
     }
     state->is_over = true;
     if (state->failure) std::rethrow_exception(state->failure);

@@ -10,7 +10,7 @@ namespace weir::lock {
 namespace asio = boost::asio;
 
 RedisClient::RedisClient(asio::any_io_executor executor, RedisOptions options)
-    : options_(std::move(options)), stream_(executor, options_.timeout), queue_(executor) {}
+    : clock_(clock_of(executor)), options_(std::move(options)), stream_(executor, options_.timeout), queue_(executor) {}
 
 Error RedisClient::fail(const std::string& reason) {
     close();
@@ -20,20 +20,20 @@ Error RedisClient::fail(const std::string& reason) {
 
 void RedisClient::begin(Step step) {
     step_ = step;
-    step_began_ = Clock::now();
+    step_began_ = clock_.now();
 }
 
 std::string RedisClient::state() const {
     if (step_ == Step::none) return problem_.empty() ? options_.url + ": not contacted yet" : problem_;
-    const auto time = to_words(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - step_began_));
+    const auto time = to_words(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - step_began_));
     return options_.url + (step_ == Step::connecting ? ": connecting for " : ": no answer for ") + time;
 }
 
 Awaitable<Result<RedisReply>> RedisClient::call(std::vector<std::string> words) {
-    const auto asked = Clock::now();
+    const auto asked = clock_.now();
     const auto turn = co_await queue_.enter();
     // A call that waited this long behind a server that hangs fails without being sent; otherwise calls would pile up.
-    if (!stream_.is_open() && Clock::now() - asked >= options_.timeout) {
+    if (!stream_.is_open() && clock_.now() - asked >= options_.timeout) {
         if (problem_.empty()) fail("no answer for " + to_words(options_.timeout));
         co_return last_error();
     }
@@ -63,10 +63,10 @@ Awaitable<Result<RedisReply>> RedisClient::call_alone(std::vector<std::string> w
 // Reconnects with a jittered backoff, so that a server that is gone is not flooded, and not by all clients at once when
 // it is back.
 Awaitable<Result<void>> RedisClient::reconnect() {
-    if (!again_.may_try(Clock::now())) co_return last_error();
+    if (!again_.may_try(clock_.now())) co_return last_error();
     auto connected = co_await connect();
     static thread_local std::minstd_rand random{std::random_device{}()};
-    if (!connected) again_.failed(Clock::now(), std::uniform_real_distribution<double>(0, 1)(random));
+    if (!connected) again_.failed(clock_.now(), std::uniform_real_distribution<double>(0, 1)(random));
     else again_.succeeded(), ++connections_;
     co_return connected;
 }
@@ -137,7 +137,7 @@ Awaitable<Result<void>> RedisClient::command(const std::vector<std::string>& wor
 
 Awaitable<Result<RedisReply>> RedisClient::exchange(const std::vector<std::string>& words) {
     const auto command = format_command(words);
-    const auto end = Clock::now() + options_.timeout;
+    const auto end = clock_.now() + options_.timeout;
     const auto written = co_await stream_.write(command);
     if (!written) co_return fail(written.error().message());
     RedisReply reply;
@@ -147,7 +147,7 @@ Awaitable<Result<RedisReply>> RedisClient::exchange(const std::vector<std::strin
         const auto state = reader_.feed(*bytes, reply);
         if (state == ReaderState::has_reply) co_return reply;
         if (state == ReaderState::broken) co_return fail("invalid reply: this is not a Redis server");
-        if (Clock::now() > end)
+        if (clock_.now() > end)
             co_return fail("no complete answer within " +
                            to_words(options_.timeout)); // even if the server sends a few bytes at a time
     }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/async_mutex.h"
+#include "base/clock.h"
 #include "lock/lease/backoff.h"
 #include "lock/lease/lock.h"
 #include "lock/redis/redis_reply.h"
@@ -64,6 +65,7 @@ private:
     Error last_error() const { return {LockError::unavailable, problem_}; }
     void begin(Step step);
 
+    weir::Clock& clock_;
     RedisOptions options_;
     std::string problem_; // the last error, with the URL
     RedisStream stream_;

@@ -20,12 +20,13 @@ Error fence_error(const Error& error) {
 
 RedisLock::RedisLock(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms,
                      AsyncFenceStore fences)
-    : ttl_(terms.ttl), fences_(std::move(fences)), leases_(executor, std::move(server), std::move(terms)) {}
+    : clock_(clock_of(executor)), ttl_(terms.ttl), fences_(std::move(fences)),
+      leases_(executor, std::move(server), std::move(terms)) {}
 
 Awaitable<Result<Lease>> RedisLock::try_acquire(std::string holder) {
     const auto floor = co_await fences_.read();
     if (!floor) co_return fence_error(floor.error());
-    Lease lease{0, make_token(holder), Clock::now() + ttl_};
+    Lease lease{0, make_token(holder), clock_.now() + ttl_};
     const auto fence = co_await leases_.take(lease.token, *floor);
     if (!fence && fence.error() == LockError::held) co_return LockError::held;
     auto taken = fence ? Result<void>() : fence.error();
@@ -42,7 +43,7 @@ Awaitable<Result<Lease>> RedisLock::try_acquire(std::string holder) {
 }
 
 Awaitable<Result<void>> RedisLock::renew(Lease& lease) {
-    const auto deadline = Clock::now() + ttl_;
+    const auto deadline = clock_.now() + ttl_;
     const auto extended = co_await leases_.extend(lease.token);
     if (!extended) co_return extended.error();
     lease.deadline = deadline;

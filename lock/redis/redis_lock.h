@@ -7,6 +7,7 @@
 // Lifetime: must outlive the coroutines that it started.
 #pragma once
 
+#include "base/clock.h"
 #include "lock/lease/async_fence_store.h"
 #include "lock/redis/redis_leases.h"
 
@@ -22,6 +23,7 @@ public:
     std::chrono::milliseconds ttl() const override { return ttl_; }
 
 private:
+    weir::Clock& clock_;
     const std::chrono::milliseconds ttl_;
     const AsyncFenceStore fences_;
     RedisLeases leases_;

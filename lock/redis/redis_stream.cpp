@@ -1,7 +1,8 @@
 #include "lock/redis/redis_stream.h"
 
-#include "lock/redis/time_text.h"
+#include "base/deadline.h"
 #include "base/use_nothrow_awaitable.h"
+#include "lock/redis/time_text.h"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -9,11 +10,12 @@
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
 #include <array>
+#include <cstdlib>
 #include <optional>
+#include <vector>
 
 namespace weir::lock {
 
@@ -22,31 +24,41 @@ using Socket = asio::ip::tcp::socket;
 
 namespace {
 
-// Closes the socket and cancels the look-up when the timeout expires.
-class TimeLimit {
+// What a timeout ends while connecting: the socket and the look-up.
+class Connecting {
 public:
-    TimeLimit(Socket& socket, asio::ip::tcp::resolver* resolver, std::chrono::milliseconds time)
-        : timer_(socket.get_executor(), time) {
-        timer_.async_wait([alive = alive_, passed = passed_, &socket, resolver](boost::system::error_code error) {
-            if (error || !*alive) return;
-            *passed = true;
-            boost::system::error_code ignored;
-            socket.close(ignored);
-            if (resolver) resolver->cancel();
-        });
+    Connecting(Socket& socket, asio::ip::tcp::resolver& resolver) : socket_(socket), resolver_(resolver) {}
+
+    asio::any_io_executor get_executor() { return socket_.get_executor(); }
+    void close(boost::system::error_code& error) {
+        socket_.close(error);
+        resolver_.cancel();
     }
-    bool passed() const { return *passed_; }
-    ~TimeLimit() { *alive_ = false; }
-    TimeLimit(const TimeLimit&) = delete;
-    TimeLimit& operator=(const TimeLimit&) = delete;
 
 private:
-    asio::steady_timer timer_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true), passed_ = std::make_shared<bool>(false);
+    Socket& socket_;
+    asio::ip::tcp::resolver& resolver_;
 };
 
 std::string last_ssl_reason(const boost::system::error_code& error) {
     return error.category() == asio::error::get_ssl_category() ? error.message() : "the connection was closed";
+}
+
+using Endpoints = std::vector<asio::ip::tcp::endpoint>;
+
+// A numeric address needs no look-up, which would take a thread.
+Awaitable<Result<Endpoints>> resolve(asio::ip::tcp::resolver& resolver, const RedisAddress& address) {
+    boost::system::error_code not_numeric;
+    const auto ip = asio::ip::make_address(address.host, not_numeric);
+    Endpoints endpoints;
+    if (!not_numeric) {
+        endpoints.emplace_back(ip, static_cast<unsigned short>(std::strtoul(address.port.c_str(), nullptr, 10)));
+        co_return endpoints;
+    }
+    const auto [error, found] = co_await resolver.async_resolve(address.host, address.port, use_nothrow_awaitable);
+    if (error) co_return error;
+    for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+    co_return endpoints;
 }
 
 } // namespace
@@ -86,7 +98,7 @@ Awaitable<Result<void>> RedisStream::open(RedisAddress address, std::string ca) 
     ::SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                const_cast<char*>(
                    address.host.c_str())); // what the macro SSL_set_tlsext_host_name does, without its C-style casts
-    const TimeLimit limit(link_->socket, nullptr, timeout_);
+    const Deadline<Socket> limit(link_->socket, timeout_);
     const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, use_nothrow_awaitable);
     if (limit.passed()) co_return Error("no TLS handshake within " + to_words(timeout_));
     if (failed) co_return Error("the TLS handshake failed: " + last_ssl_reason(failed));
@@ -96,14 +108,15 @@ Awaitable<Result<void>> RedisStream::open(RedisAddress address, std::string ca) 
 Awaitable<Result<void>> RedisStream::connect(const RedisAddress& address) {
     auto& socket = link_->socket;
     asio::ip::tcp::resolver resolver(executor_);
-    const TimeLimit limit(socket, &resolver, timeout_);
-    const auto [unresolved, endpoints] = co_await resolver.async_resolve(address.host, address.port, use_nothrow_awaitable);
-    if (unresolved) co_return Error("cannot resolve " + address.host + ": " + unresolved.message());
+    Connecting connecting(socket, resolver);
+    const Deadline<Connecting> limit(connecting, timeout_);
+    const auto endpoints = co_await resolve(resolver, address);
+    if (!endpoints) co_return Error("cannot resolve " + address.host + ": " + endpoints.error().message());
     boost::system::error_code error;
-    for (const auto& endpoint : endpoints) {
+    for (const auto& endpoint : *endpoints) {
         if (limit.passed()) break; // resolving the name took all the time
         socket = Socket(executor_);
-        const auto [failed] = co_await socket.async_connect(endpoint.endpoint(), use_nothrow_awaitable);
+        const auto [failed] = co_await socket.async_connect(endpoint, use_nothrow_awaitable);
         error = failed;
         if (!error || limit.passed()) break;
     }
@@ -114,13 +127,14 @@ Awaitable<Result<void>> RedisStream::connect(const RedisAddress& address) {
 }
 
 Awaitable<Result<void>> RedisStream::write(std::string_view bytes) {
-    const TimeLimit limit(link_->socket, nullptr, timeout_);
+    const Deadline<Socket> limit(link_->socket, timeout_);
     boost::system::error_code error;
     if (link_->tls) {
         const auto [failed, sent] = co_await asio::async_write(*link_->tls, asio::buffer(bytes), use_nothrow_awaitable);
         error = failed;
     } else {
-        const auto [failed, sent] = co_await asio::async_write(link_->socket, asio::buffer(bytes), use_nothrow_awaitable);
+        const auto [failed, sent] =
+            co_await asio::async_write(link_->socket, asio::buffer(bytes), use_nothrow_awaitable);
         error = failed;
     }
     if (error) co_return Error("cannot send: " + error.message());
@@ -128,7 +142,7 @@ Awaitable<Result<void>> RedisStream::write(std::string_view bytes) {
 }
 
 Awaitable<Result<std::string>> RedisStream::read() {
-    const TimeLimit limit(link_->socket, nullptr, timeout_);
+    const Deadline<Socket> limit(link_->socket, timeout_);
     std::array<char, 4096> bytes;
     boost::system::error_code error;
     std::size_t got = 0;

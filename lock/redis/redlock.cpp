@@ -15,7 +15,7 @@ std::chrono::milliseconds drift_of(std::chrono::milliseconds ttl) { return ttl /
 
 // Holds the server: it may answer after the lock is destroyed.
 Awaitable<Result<std::uint64_t>> ask_server(std::shared_ptr<RedisLeases> server,
-                                         std::function<Awaitable<Result<std::uint64_t>>(RedisLeases&)> ask) {
+                                            std::function<Awaitable<Result<std::uint64_t>>(RedisLeases&)> ask) {
     auto question = ask(*server);
     co_return co_await std::move(question);
 }
@@ -68,7 +68,7 @@ Awaitable<Redlock::Votes> Redlock::ask_all(Question ask) {
 Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
     const auto floor = co_await fences_.read();
     if (!floor) co_return fence_error(floor.error());
-    const auto began = Clock::now();
+    const auto began = clock_of(executor_).now();
     Lease lease{0, make_token(holder), deadline_from(began)};
     const Question take = [token = lease.token, least = *floor](RedisLeases& server) {
         return server.take(token, least);
@@ -80,7 +80,7 @@ Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
         lease.fence = taken.fence;
         const Question raise = [fence = lease.fence](RedisLeases& server) { return server.raise_fence(fence); };
         raised = co_await ask_all(raise);
-        stands = is_majority(raised.yes) && Clock::now() < lease.deadline;
+        stands = is_majority(raised.yes) && clock_of(executor_).now() < lease.deadline;
     }
     Result<void> written;
     if (stands) written = co_await fences_.raise(lease.fence);
@@ -97,7 +97,7 @@ Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
 }
 
 Awaitable<Result<void>> Redlock::renew(Lease& lease) {
-    const auto began = Clock::now();
+    const auto began = clock_of(executor_).now();
     const Question extend = [token = lease.token](RedisLeases& server) { return server.extend(token); };
     const auto votes = co_await ask_all(extend);
     if (is_majority(votes.yes)) {

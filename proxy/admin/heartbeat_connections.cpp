@@ -1,10 +1,10 @@
 #include "proxy/admin/heartbeat_connections.h"
 
+#include "base/timer.h"
 #include "proxy/admin/message.h"
 #include "proxy/http/rewrite.h"
 #include "proxy/http1/framing.h"
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using TimePoint = Timer::TimePoint;
 
 constexpr auto pace = std::chrono::milliseconds(25); // the longest delay of a heartbeat, to handle several together
 constexpr auto idle_time = std::chrono::minutes(2);
@@ -67,22 +67,22 @@ struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
 
     struct Line {
         int descriptor;
-        Clock::time_point used; // time of last use
+        TimePoint used; // time of last use
     };
 
     void look_later();
-    void answer_all(Clock::time_point now);
-    void answer(Line& line, Clock::time_point now);
+    void answer_all(TimePoint now);
+    void answer(Line& line, TimePoint now);
     After answer_text(int descriptor, std::string_view text);
     void remove(int descriptor);
-    void close_idle(Clock::time_point since);
+    void close_idle(TimePoint since);
 
     OnHeartbeat on_heartbeat;
     OnOther on_other;
     const int poll = ::epoll_create1(EPOLL_CLOEXEC); // an epoll set of its own
-    asio::steady_timer timer;
+    Timer timer;
     bool looking = false;
-    Clock::time_point swept = Clock::now();
+    TimePoint swept = timer.now();
     std::string well;                    // the response to an accepted heartbeat
     std::unordered_map<int, Line> lines; // keyed by descriptor; `poll` points into it
     http::RequestHead head;              // scratch space
@@ -94,17 +94,17 @@ void HeartbeatConnections::State::look_later() {
     if (looking || lines.empty()) return;
     looking = true;
     timer.expires_after(pace);
-    timer.async_wait([self = shared_from_this()](auto error) {
+    timer.wait([self = shared_from_this()](WaitEnd end) {
         self->looking = false;
-        if (error) return;
-        const auto now = Clock::now();
+        if (end == WaitEnd::cancelled) return;
+        const auto now = self->timer.now();
         self->answer_all(now);
         if (now - self->swept > sweep_interval) self->close_idle(now - idle_time);
         self->look_later();
     });
 }
 
-void HeartbeatConnections::State::answer_all(Clock::time_point now) {
+void HeartbeatConnections::State::answer_all(TimePoint now) {
     well = to_response({}); // refreshes its Date field
     std::array<epoll_event, 256> events;
     for (int rounds = 0; rounds < 16; ++rounds) { // bounded, so that other work gets its turn
@@ -114,7 +114,7 @@ void HeartbeatConnections::State::answer_all(Clock::time_point now) {
     }
 }
 
-void HeartbeatConnections::State::answer(Line& line, Clock::time_point now) {
+void HeartbeatConnections::State::answer(Line& line, TimePoint now) {
     const int descriptor = line.descriptor;
     const auto got = ::recv(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -150,8 +150,8 @@ void HeartbeatConnections::State::remove(int descriptor) {
     lines.erase(descriptor);
 }
 
-void HeartbeatConnections::State::close_idle(Clock::time_point since) {
-    swept = Clock::now();
+void HeartbeatConnections::State::close_idle(TimePoint since) {
+    swept = timer.now();
     std::vector<int> idle;
     for (const auto& [descriptor, line] : lines)
         if (line.used <= since) idle.push_back(descriptor);
@@ -165,12 +165,12 @@ HeartbeatConnections::HeartbeatConnections(asio::io_context& control, OnHeartbea
     : state_(std::make_shared<State>(control, std::move(on_heartbeat), std::move(on_other))) {}
 
 HeartbeatConnections::~HeartbeatConnections() {
-    state_->close_idle(Clock::time_point::max());
+    state_->close_idle(TimePoint::max());
     state_->timer.cancel();
 }
 
 bool HeartbeatConnections::add(int descriptor) {
-    auto& line = state_->lines[descriptor] = {descriptor, Clock::now()};
+    auto& line = state_->lines[descriptor] = {descriptor, state_->timer.now()};
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = &line;
@@ -183,8 +183,8 @@ bool HeartbeatConnections::add(int descriptor) {
 std::size_t HeartbeatConnections::size() const { return state_->lines.size(); }
 
 void HeartbeatConnections::close_all() {
-    state_->answer_all(Clock::now());
-    state_->close_idle(Clock::time_point::max());
+    state_->answer_all(state_->timer.now());
+    state_->close_idle(TimePoint::max());
 }
 
 } // namespace weir::proxy::admin

@@ -155,7 +155,7 @@ json::object lock_status(const conf::LockSettings& lock, const ReloadParts& part
     for (const auto& server : fleet.servers())
         servers.push_back({{"url", server.url}, {"persistence", lock::to_word(server.persistence)}});
     out["servers"] = std::move(servers);
-    if (!fleet.problem().empty()) out["problem"] = fleet.problem();
+    if (const auto& problem = fleet.problem()) out["problem"] = problem->message();
     return out;
 }
 

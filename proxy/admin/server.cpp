@@ -1,5 +1,6 @@
 #include "proxy/admin/server.h"
 
+#include "base/timer.h"
 #include "base/use_nothrow_awaitable.h"
 #include "proxy/admin/connection_table.h"
 #include "proxy/admin/heartbeat_connections.h"
@@ -9,7 +10,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
 
 #include <unordered_map>
@@ -170,13 +170,11 @@ void Server::State::take_back(const std::shared_ptr<State>& state, int descripto
 // Accepts without limit; the connection table decides which connections to keep.
 template <class Acceptor>
 asio::awaitable<void> Server::State::accept(std::shared_ptr<State> state, Acceptor& acceptor) {
-    asio::steady_timer pause(state->control);
     while (acceptor.is_open()) {
         auto [error, socket] = co_await acceptor.async_accept(use_nothrow_awaitable);
         if (!acceptor.is_open()) break;
         if (error) {
-            pause.expires_after(std::chrono::milliseconds(100));
-            co_await pause.async_wait(use_nothrow_awaitable);
+            co_await sleep_for(std::chrono::milliseconds(100));
             continue;
         }
         asio::co_spawn(state->control, serve(state, Socket(std::move(socket)), "", Peer::unknown), asio::detached);

@@ -1,18 +1,18 @@
 #include "proxy/fleet/fleet_agent.h"
 
-#include "base/use_nothrow_awaitable.h"
+#include "base/timer.h"
 #include "lock/fleet/fleet_drift.h"
+#include "proxy/fleet/fleet_contact.h"
 #include "proxy/fleet/lock_factory.h"
+#include "proxy/fleet/persistence_check.h"
 #include "proxy/log/logger.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
 
 #include <ctime>
 #include <deque>
 #include <random>
-#include <set>
 #include <utility>
 
 namespace weir::proxy {
@@ -22,10 +22,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr milliseconds usual_pace = lock::FleetRecords::member_life / 3;
 constexpr milliseconds pace_of_versions{1000}; // if configurations come from the fleet
+constexpr milliseconds max_retry_pause{2000};  // while the servers do not answer
 constexpr std::size_t max_pending_reports = 50;
 
 // Clients for the fleet's servers; null if there is no fleet.
@@ -36,13 +35,12 @@ struct Link {
     conf::Reload settings;
 };
 
-// The last state that the servers reported.
-struct Contact {
-    bool reachable = false, alarmed = false;
-    std::string problem, holder;
-    std::optional<std::chrono::system_clock::time_point> heard;
-    std::uint64_t fence = 0, alarms = 0;
-};
+Link make_link(asio::io_context& control, const conf::Reload& settings) {
+    if (settings.lock.type == conf::LockType::local) return {{}, {}, {}, settings};
+    const auto servers = std::make_shared<lock::RedisQuorum>(control.get_executor(), lock_servers(settings.lock));
+    return {servers, std::make_shared<lock::FleetRecords>(servers, settings.lock.fleet),
+            std::make_shared<lock::FleetConfigs>(servers, settings.lock.fleet), settings};
+}
 
 // The fence watermark on this machine's disk; a hung disk delays only this query.
 struct Watermark {
@@ -55,26 +53,44 @@ struct Pushed {
     lock::FleetVersion newest, settled;
 };
 
+// When the next heartbeat is due.
+struct Pace {
+    explicit Pace(asio::io_context& control) : timer(control) {}
+    Timer timer;
+    bool send_again = false; // requested during a heartbeat
+    std::mt19937 random{std::random_device{}()};
+};
+
+// Whether the agent runs. `round` counts the fleets that it has followed; a coroutine of an earlier round ends.
+struct Life {
+    std::uint64_t round = 0;
+    bool stopped = false, leaving = false;
+};
+
+// The changes of this machine: the one in progress, and the outcomes that the servers have not recorded yet.
+struct OwnChanges {
+    Timer::TimePoint began;
+    std::deque<lock::FleetChange> pending_reports;
+};
+
 } // namespace
 
 struct FleetAgent::State {
-    State(asio::io_context& context, About what) : control(context), about(std::move(what)), timer(context) {}
+    State(asio::io_context& context, About what) : control(context), about(std::move(what)), pace(context) {}
+
+    std::time_t wall_seconds() const { return std::chrono::system_clock::to_time_t(clock_of(control).wall_now()); }
 
     asio::io_context& control;
     const About about;
     Link link;
-    Contact contact;
+    FleetContact contact;
     Watermark watermark;
-    bool asks_persistence = false;   // a query is in progress
-    std::set<std::string> forgetful; // servers without persistence; logged once
+    PersistenceCheck persistence;
     Pushed pushed;
     lock::FleetDrift drift;
-    asio::steady_timer timer;                                  // of the next heartbeat
-    std::uint64_t round = 0;                                   // of `follow`
-    bool stopped = false, leaving = false, send_again = false; // send_again: requested during a heartbeat
-    Clock::time_point began;                                   // the change in progress
-    std::deque<lock::FleetChange> pending_reports;
-    std::mt19937 random{std::random_device{}()};
+    Pace pace;
+    Life life;
+    OwnChanges changes;
 };
 
 FleetAgent::FleetAgent(asio::io_context& control, About about)
@@ -82,33 +98,33 @@ FleetAgent::FleetAgent(asio::io_context& control, About about)
 
 FleetAgent::~FleetAgent() { stop(Presence::goes_on); }
 
-bool FleetAgent::is_reachable() const { return state_->contact.reachable; }
-const std::string& FleetAgent::problem() const { return state_->contact.problem; }
-std::uint64_t FleetAgent::fence_alarms() const { return state_->contact.alarms; }
-const std::string& FleetAgent::lock_holder() const { return state_->contact.holder; }
-std::optional<std::chrono::system_clock::time_point> FleetAgent::heard() const { return state_->contact.heard; }
+bool FleetAgent::is_reachable() const { return state_->contact.is_reachable(); }
+const std::optional<Error>& FleetAgent::problem() const { return state_->contact.problem(); }
+std::uint64_t FleetAgent::fence_alarms() const { return state_->contact.fence_alarms(); }
+const std::string& FleetAgent::lock_holder() const { return state_->contact.lock_holder(); }
+std::optional<std::chrono::system_clock::time_point> FleetAgent::heard() const { return state_->contact.heard(); }
 std::string FleetAgent::name() const { return member_name(state_->link.settings.lock); }
 std::vector<lock::RedisQuorum::Server> FleetAgent::servers() const {
     return state_->link.servers ? state_->link.servers->servers() : std::vector<lock::RedisQuorum::Server>();
 }
-std::uint64_t FleetAgent::fence() const { return state_->contact.fence; }
+std::uint64_t FleetAgent::fence() const { return state_->contact.fence(); }
 const lock::FleetVersion& FleetAgent::newest() const { return state_->pushed.newest; }
 void FleetAgent::settle(const lock::FleetVersion& version) { state_->pushed.settled = version; }
-bool FleetAgent::has_left() const { return !state_->leaving; }
+bool FleetAgent::has_left() const { return !state_->life.leaving; }
 std::shared_ptr<lock::FleetRecords> FleetAgent::records() const { return state_->link.records; }
 std::shared_ptr<lock::FleetConfigs> FleetAgent::configs() const { return state_->link.configs; }
 
 void FleetAgent::send_heartbeat_soon() {
-    state_->send_again = true;
-    state_->timer.cancel();
+    state_->pace.send_again = true;
+    state_->pace.timer.cancel();
 }
 
 void FleetAgent::stop(Presence presence) {
-    if (std::exchange(state_->stopped, true)) return;
-    ++state_->round;
-    state_->timer.cancel();
+    if (std::exchange(state_->life.stopped, true)) return;
+    ++state_->life.round;
+    state_->pace.timer.cancel();
     if (presence == Presence::goes_on || !state_->link.records) return;
-    state_->leaving = true;
+    state_->life.leaving = true;
     asio::co_spawn(state_->control, leave(state_), log::log_exception);
 }
 
@@ -116,78 +132,52 @@ asio::awaitable<void> FleetAgent::leave(std::shared_ptr<State> state) {
     const auto records = state->link.records;
     const auto left = co_await records->leave(member_name(state->link.settings.lock));
     if (!left) spdlog::info("fleet: cannot remove this machine from the list of members: {}", left.error().message());
-    state->leaving = false;
+    state->life.leaving = false;
 }
 
 void FleetAgent::follow(const conf::Reload& settings) {
-    if (state_->stopped) return;
+    if (state_->life.stopped) return;
     const auto& before = state_->link.settings.lock;
     const bool as_before = settings.lock == before;
-    const bool moved = state_->round > 0 && (settings.lock.type != before.type || settings.lock.fleet != before.fleet ||
-                                             settings.lock.servers != before.servers);
-    if (moved) state_->contact.alarmed = true; // other servers have lower fences; no data was lost
+    const bool moved =
+        state_->life.round > 0 && (settings.lock.type != before.type || settings.lock.fleet != before.fleet ||
+                                   settings.lock.servers != before.servers);
+    if (moved) state_->contact.expect_lower_fences();
     state_->link.settings = settings;
     if (state_->link.records && as_before) return send_heartbeat_soon();
-    ++state_->round;
-    state_->timer.cancel();
-    state_->link.servers.reset();
-    state_->link.records.reset();
-    state_->link.configs.reset();
+    ++state_->life.round;
+    state_->pace.timer.cancel();
+    state_->link = make_link(state_->control, settings);
     state_->pushed = {state_->about.known(settings.lock.fleet), {}};
-    state_->pending_reports.clear(); // they belong to another fleet
-    state_->contact.fence = 0;
-    state_->contact.holder.clear();
-    state_->contact.heard.reset();
+    state_->changes.pending_reports.clear(); // they belong to another fleet
+    state_->contact.forget_reply();
     state_->drift = {};
-    if (settings.lock.type == conf::LockType::local) return;
-    const auto servers =
-        std::make_shared<lock::RedisQuorum>(state_->control.get_executor(), lock_servers(settings.lock));
-    state_->link.servers = servers;
-    state_->link.records = std::make_shared<lock::FleetRecords>(servers, settings.lock.fleet);
-    state_->link.configs = std::make_shared<lock::FleetConfigs>(servers, settings.lock.fleet);
-    asio::co_spawn(state_->control, live(state_, state_->round), log::log_exception);
+    if (state_->link.records) asio::co_spawn(state_->control, live(state_, state_->life.round), log::log_exception);
 }
 
 // Sends heartbeats, with jittered pauses so that the machines of a fleet do not synchronise.
 asio::awaitable<void> FleetAgent::live(std::shared_ptr<State> state, std::uint64_t round) {
-    while (state->round == round) {
-        state->send_again = false;
+    while (state->life.round == round) {
+        state->pace.send_again = false;
         if (!std::exchange(state->watermark.asked, true))
             asio::co_spawn(state->control, learn_watermark(state), [state](const std::exception_ptr& failure) {
                 state->watermark.asked = false;
                 log::log_exception(failure);
             });
         co_await send_heartbeat(*state);
-        if (state->round != round) co_return;
-        if (state->contact.reachable && !std::exchange(state->asks_persistence, true))
-            asio::co_spawn(state->control, learn_persistence(state), [state](const std::exception_ptr& failure) {
-                state->asks_persistence = false;
-                log::log_exception(failure);
-            });
-        if (state->send_again) continue;
+        if (state->life.round != round) co_return;
+        if (state->contact.is_reachable()) state->persistence.start(state->control, state->link.servers);
+        if (state->pace.send_again) continue;
         const auto pace = state->link.settings.source == conf::ConfigSource::fleet ? pace_of_versions : usual_pace;
-        const auto share = std::uniform_real_distribution<double>(0.5, 1)(state->random);
+        const auto share = std::uniform_real_distribution<double>(0.5, 1)(state->pace.random);
         const auto pause = std::chrono::duration_cast<milliseconds>(pace * share);
-        state->timer.expires_after(state->contact.reachable ? pause : std::min(pause, milliseconds(2000)));
-        co_await state->timer.async_wait(use_nothrow_awaitable);
+        state->pace.timer.expires_after(state->contact.is_reachable() ? pause : std::min(pause, max_retry_pause));
+        co_await state->pace.timer.wait();
     }
 }
 
 asio::awaitable<void> FleetAgent::learn_watermark(std::shared_ptr<State> state) {
     state->watermark.fence = co_await state->about.watermark();
-}
-
-asio::awaitable<void> FleetAgent::learn_persistence(std::shared_ptr<State> state) {
-    const auto servers = state->link.servers;
-    if (!servers) co_return; // the fleet was left in the meantime
-    co_await servers->learn_persistence();
-    for (const auto& server : servers->servers()) {
-        if (server.persistence != lock::Persistence::none) state->forgetful.erase(server.url);
-        else if (state->forgetful.insert(server.url).second)
-            spdlog::warn("fleet: {} does not persist its data (appendonly no, save \"\"): a restart loses the fences "
-                         "and the denylist of the fleet; set appendonly yes",
-                         server.url);
-    }
 }
 
 asio::awaitable<void> FleetAgent::send_heartbeat(State& state) {
@@ -196,20 +186,17 @@ asio::awaitable<void> FleetAgent::send_heartbeat(State& state) {
     auto member = state.about.facts();
     member.name = member_name(state.link.settings.lock);
     const auto reply = co_await records->send_heartbeat(std::move(member));
-    if (!reply) state.contact.problem = reply.error().message();
-    if (!reply && std::exchange(state.contact.reachable, false))
-        spdlog::warn("fleet: unreachable: {}", state.contact.problem);
-    if (!reply || state.stopped || records != state.link.records) co_return;
-    if (!std::exchange(state.contact.reachable, true))
-        spdlog::info("fleet {}: connected", state.link.settings.lock.fleet);
-    state.contact.problem.clear();
-    apply_reply(state, *reply, watermark);
-    while (!state.pending_reports.empty()) {
-        const auto change = state.pending_reports.front();
+    if (!reply) state.contact.note_failure(reply.error());
+    if (!reply || state.life.stopped || records != state.link.records) co_return;
+    state.contact.note_reply(*reply, watermark, clock_of(state.control).wall_now(), state.link.settings.lock.fleet);
+    take_version(state, reply->newest);
+    auto& pending = state.changes.pending_reports;
+    while (!pending.empty()) {
+        const auto change = pending.front();
         const auto recorded = co_await records->finish(change);
         const bool unavailable = !recorded && recorded.error() == lock::LockError::unavailable;
         if (unavailable || records != state.link.records) co_return;
-        if (!state.pending_reports.empty()) state.pending_reports.pop_front();
+        if (!pending.empty()) pending.pop_front();
     }
     co_await look_for_drift(state, reply->texts);
 }
@@ -225,25 +212,15 @@ asio::awaitable<void> FleetAgent::look_for_drift(State& state, std::size_t texts
     if (state.drift.has_warned()) co_return;
     const auto view = co_await records->view();
     if (!view || records != state.link.records) co_return;
-    const auto warning = state.drift.look(*view, Clock::now());
+    const auto warning = state.drift.look(*view, state.pace.timer.now());
     if (warning) spdlog::warn("fleet {}: {}", state.link.settings.lock.fleet, *warning);
 }
 
-void FleetAgent::apply_reply(State& state, const lock::HeartbeatReply& reply, std::uint64_t watermark) {
-    state.contact.fence = reply.fence;
-    state.contact.holder = reply.holder;
-    state.contact.heard = std::chrono::system_clock::now();
-    const bool went_back = reply.fence < watermark;
-    if (went_back && !std::exchange(state.contact.alarmed, true)) {
-        ++state.contact.alarms;
-        spdlog::error("fleet: the fence of the servers, {}, is below this machine's, {}: their data was lost or "
-                      "restored; the next change raises it above both",
-                      reply.fence, watermark);
-    }
-    if (!went_back) state.contact.alarmed = false;
-    if (reply.newest.number < state.pushed.newest.number) return; // the servers have lost data
-    state.pushed.newest = reply.newest;
-    if (state.pushed.newest.number > 0 && !state.pushed.newest.is_same(state.pushed.settled)) state.about.on_version();
+void FleetAgent::take_version(State& state, const lock::FleetVersion& newest) {
+    auto& pushed = state.pushed;
+    if (newest.number < pushed.newest.number) return; // the servers have lost data
+    pushed.newest = newest;
+    if (newest.number > 0 && !newest.is_same(pushed.settled)) state.about.on_version();
 }
 
 asio::awaitable<lock::FleetVerdict> FleetAgent::verdict(std::string hash) {
@@ -265,12 +242,12 @@ asio::awaitable<unsigned> FleetAgent::parallel_slots(std::string hash) {
 }
 
 asio::awaitable<Result<void>> FleetAgent::begin(std::uint64_t fence, std::string hash, lock::ChangeKind kind) {
-    state_->began = Clock::now();
+    state_->changes.began = state_->pace.timer.now();
     const auto records = state_->link.records;
     if (!records) co_return Result<void>();
-    lock::FleetChange change{fence, std::move(hash), name(), lock::ChangeVerdict::begun, "", std::time(nullptr), 0};
+    lock::FleetChange change{fence, std::move(hash), name(), lock::ChangeVerdict::begun, "", state_->wall_seconds(), 0};
     auto begun = co_await records->begin(std::move(change), kind);
-    if (!begun) state_->contact.problem = begun.error().message();
+    if (!begun) state_->contact.note_problem(begun.error());
     co_return begun;
 }
 
@@ -279,13 +256,14 @@ asio::awaitable<Result<void>> FleetAgent::finish(lock::FleetChange change) {
     const auto records = state->link.records;
     if (!records) co_return Result<void>();
     change.member = member_name(state->link.settings.lock);
-    change.at = std::time(nullptr);
-    change.took_ms = std::chrono::duration_cast<milliseconds>(Clock::now() - state->began).count();
+    change.at = state->wall_seconds();
+    change.took_ms = std::chrono::duration_cast<milliseconds>(state->pace.timer.now() - state->changes.began).count();
     auto finished = co_await records->finish(change);
     send_heartbeat_soon(); // the running configuration has changed, too
     if (finished || finished.error() == lock::LockError::lost) co_return finished;
-    state->pending_reports.push_back(std::move(change));
-    if (state->pending_reports.size() > max_pending_reports) state->pending_reports.pop_front();
+    auto& pending = state->changes.pending_reports;
+    pending.push_back(std::move(change));
+    if (pending.size() > max_pending_reports) pending.pop_front();
     co_return Result<void>();
 }
 

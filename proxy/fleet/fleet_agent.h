@@ -50,9 +50,9 @@ public:
     void stop(Presence presence);
     bool has_left() const; // whether everything that `stop` started has ended
 
-    bool is_reachable() const; // as of the last heartbeat
-    const std::string& problem() const;
-    std::uint64_t fence_alarms() const; // how often the servers' fence was below this machine's
+    bool is_reachable() const;                   // as of the last heartbeat
+    const std::optional<Error>& problem() const; // of the last operation, if it failed
+    std::uint64_t fence_alarms() const;          // how often the servers' fence was below this machine's
     // The time of the last heartbeat reply, and the lock holder in that reply; empty if the lock was free.
     std::optional<std::chrono::system_clock::time_point> heard() const;
     const std::string& lock_holder() const;
@@ -83,11 +83,10 @@ private:
     struct State;
     static Awaitable<void> live(std::shared_ptr<State> state, std::uint64_t round);
     static Awaitable<void> learn_watermark(std::shared_ptr<State> state);
-    static Awaitable<void> learn_persistence(std::shared_ptr<State> state);
     static Awaitable<void> send_heartbeat(State& state);
     static Awaitable<void> leave(std::shared_ptr<State> state);
     static Awaitable<void> look_for_drift(State& state, std::size_t texts);
-    static void apply_reply(State& state, const lock::HeartbeatReply& reply, std::uint64_t watermark);
+    static void take_version(State& state, const lock::FleetVersion& newest);
 
     std::shared_ptr<State> state_;
 };

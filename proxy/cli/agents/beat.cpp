@@ -1,14 +1,13 @@
+#include "base/timer.h"
 #include "conf/model/redact.h"
 #include "conf/read/token_file.h"
 #include "proxy/cli/agents/beat_check.h"
 #include "proxy/cli/agents/beat_sender.h"
 #include "proxy/log/logger.h"
 #include "proxy/process/exit_code.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <csignal>
 #include <iostream>
@@ -22,11 +21,11 @@ namespace {
 
 asio::awaitable<void> beat_for_ever(asio::io_context& context, BeatSender& sender, BeatCheck& check,
                                     const BeatOptions& options, ExitCode& code) {
-    asio::steady_timer timer(context);
+    Timer timer(context);
     std::string last = "not yet";
-    for (auto next = std::chrono::steady_clock::now();; next += options.interval) {
-        timer.expires_at(next = std::max(next, std::chrono::steady_clock::now()));
-        co_await timer.async_wait(use_nothrow_awaitable);
+    for (auto next = timer.now();; next += options.interval) {
+        timer.expires_at(next = std::max(next, timer.now()));
+        co_await timer.wait();
         const bool well = co_await check.run(options.interval);
         Result<void> taken = Error("the check fails: no heartbeats are sent");
         if (well) taken = co_await sender.send(options.interval);

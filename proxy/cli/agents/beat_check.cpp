@@ -1,8 +1,6 @@
 #include "proxy/cli/agents/beat_check.h"
 
 #include "base/spawn.h"
-#include "base/use_nothrow_awaitable.h"
-
 
 #include <csignal>
 
@@ -17,16 +15,16 @@ asio::awaitable<bool> BeatCheck::run(std::chrono::milliseconds time) {
     if (command_.empty()) co_return true;
     const pid_t child = start();
     if (child <= 0) co_return false;
-    const auto end = std::chrono::steady_clock::now() + time;
+    const auto end = timer_.now() + time;
     int status = 0;
     while (::waitpid(child, &status, WNOHANG) == 0) {
-        if (std::chrono::steady_clock::now() >= end) {
+        if (timer_.now() >= end) {
             ::kill(-child, SIGKILL);
             ::waitpid(child, &status, 0);
             co_return false;
         }
         timer_.expires_after(std::chrono::milliseconds(5));
-        co_await timer_.async_wait(use_nothrow_awaitable);
+        co_await timer_.wait();
     }
     co_return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

@@ -4,9 +4,10 @@
 // Lifetime: the io_context must outlive it.
 #pragma once
 
+#include "base/timer.h"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <string>
@@ -26,7 +27,7 @@ public:
 private:
     pid_t start();
 
-    boost::asio::steady_timer timer_;
+    Timer timer_;
     std::string command_;
 };
 

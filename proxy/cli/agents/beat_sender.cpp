@@ -85,9 +85,9 @@ Error BeatSender::take_refusal(unsigned status, const std::string& body) {
     boost::system::error_code error;
     const auto value = json::parse(body, error);
     const auto* fields = error ? nullptr : value.if_object();
-    const auto* why = fields ? fields->if_contains("error") : nullptr;
+    const auto* reason = fields ? fields->if_contains("error") : nullptr;
     Error refused("refused with " + std::to_string(status) +
-                  (why && why->is_string() ? ": " + std::string(why->as_string()) : ""));
+                  (reason && reason->is_string() ? ": " + std::string(reason->as_string()) : ""));
     retry_ = status == 409 && fields && fields->contains("last_sequence") && fields->contains("time");
     if (!retry_) return refused;
     sequence_ = std::max(sequence_, fields->at("last_sequence").to_number<std::uint64_t>());

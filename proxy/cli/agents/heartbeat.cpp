@@ -7,7 +7,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
 #include <array>
@@ -50,7 +49,6 @@ asio::awaitable<void> answer(Tcp::socket socket, std::shared_ptr<int> askers) {
 
 asio::awaitable<void> listen_for_askers(Tcp::acceptor& acceptor) {
     const auto askers = std::make_shared<int>(0);
-    asio::steady_timer pause(acceptor.get_executor());
     for (;;) {
         auto [error, socket] = co_await acceptor.async_accept(use_nothrow_awaitable);
         if (!acceptor.is_open()) co_return;
@@ -58,8 +56,7 @@ asio::awaitable<void> listen_for_askers(Tcp::acceptor& acceptor) {
             asio::co_spawn(acceptor.get_executor(), answer(std::move(socket), askers), asio::detached);
             continue;
         }
-        pause.expires_after(std::chrono::milliseconds(10));
-        co_await pause.async_wait(use_nothrow_awaitable);
+        co_await sleep_for(std::chrono::milliseconds(10));
     }
 }
 

@@ -1,6 +1,6 @@
 #include "lock/redis/gather.h"
 
-#include "base/use_nothrow_awaitable.h"
+#include "base/event.h"
 #include "tests/catch.h"
 
 #include <boost/asio/io_context.hpp>
@@ -9,15 +9,15 @@
 #include <stdexcept>
 
 using namespace weir::lock;
+using weir::Event;
 using weir::Result;
-using weir::use_nothrow_awaitable;
 namespace asio = boost::asio;
 
 namespace {
 
-// Answers `value` once `gate` is cancelled.
-Awaitable<Result<int>> answer(std::shared_ptr<asio::steady_timer> gate, int value) {
-    if (gate) co_await gate->async_wait(use_nothrow_awaitable);
+// Answers `value`, after `gate` if there is one.
+Awaitable<Result<int>> answer(std::shared_ptr<Event> gate, int value) {
+    if (gate) co_await gate->wait();
     co_return value;
 }
 
@@ -30,7 +30,7 @@ std::size_t count(const Gathered<Result<int>>& answers) {
 TEST_CASE("a hanging server is not waited for once enough have answered") {
     // Its late answer does no harm.
     asio::io_context context;
-    const auto gate = std::make_shared<asio::steady_timer>(context, asio::steady_timer::time_point::max());
+    const auto gate = std::make_shared<Event>(context);
     Gathered<Result<int>> got;
     asio::co_spawn(
         context,
@@ -41,7 +41,7 @@ TEST_CASE("a hanging server is not waited for once enough have answered") {
             works.push_back(answer(nullptr, 3));
             got = co_await gather<Result<int>>(context.get_executor(), std::move(works),
                                                [](const auto& answers) { return count(answers) >= 2; });
-            gate->cancel();
+            gate->notify_all();
         },
         [](std::exception_ptr failure) { CHECK_FALSE(failure); });
     context.run(); // ends, as all works do
@@ -53,7 +53,7 @@ TEST_CASE("a hanging server is not waited for once enough have answered") {
 
 TEST_CASE("all are waited for until they decide, and an exception is rethrown") {
     asio::io_context context;
-    const auto gate = std::make_shared<asio::steady_timer>(context, asio::steady_timer::time_point::max());
+    const auto gate = std::make_shared<Event>(context);
     std::size_t answered = 0;
     bool thrown = false;
     const auto ask = [&](std::vector<Awaitable<Result<int>>> works) -> Awaitable<void> {
@@ -67,7 +67,7 @@ TEST_CASE("all are waited for until they decide, and an exception is rethrown") 
     asio::co_spawn(context, ask(std::move(works)), [](std::exception_ptr failure) { CHECK_FALSE(failure); });
     context.poll();
     CHECK(answered == 0);
-    gate->cancel();
+    gate->notify_all();
     context.run();
     CHECK(answered == 2);
     context.restart();
