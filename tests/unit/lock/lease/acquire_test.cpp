@@ -49,7 +49,7 @@ struct ScriptedLock final : Lock {
     int attempts = 0, renewals = 0, releases = 0;
 };
 
-struct Bench {
+struct LeaseBench {
     asio::io_context control;
     ManualClock clock{control};
     std::shared_ptr<ScriptedLock> lock = std::make_shared<ScriptedLock>(clock);
@@ -59,12 +59,12 @@ struct Bench {
     void renew() { renewer.emplace(lock, control.get_executor(), lock->lease()); }
     void release() { asio::co_spawn(control, renewer->release(), asio::detached); }
     void acquire(std::chrono::milliseconds wait) {
-        const auto work = [](Bench& bench, std::chrono::milliseconds longest) -> Awaitable<void> {
+        const auto work = [](LeaseBench& bench, std::chrono::milliseconds longest) -> Awaitable<void> {
             bench.acquired = co_await weir::lock::acquire(*bench.lock, "lb-1", longest, [] { return 0.5; });
         };
         asio::co_spawn(control, work(*this, wait), asio::detached);
     }
-    ~Bench() { // the timers end before their clock
+    ~LeaseBench() { // the timers end before their clock
         renewer.reset();
         clock.settle();
     }
@@ -73,7 +73,7 @@ struct Bench {
 } // namespace
 
 TEST_CASE("a lease is renewed every third of its time to live") {
-    Bench bench;
+    LeaseBench bench;
     bench.renew();
     bench.clock.run_for(4999ms);
     CHECK(bench.lock->renewals == 0);
@@ -85,7 +85,7 @@ TEST_CASE("a lease is renewed every third of its time to live") {
 }
 
 TEST_CASE("a renewal that another holder answers ends the lease") {
-    Bench bench;
+    LeaseBench bench;
     bench.renew();
     bench.lock->answer = LockError::lost;
     bench.clock.run_for(5s);
@@ -96,7 +96,7 @@ TEST_CASE("a renewal that another holder answers ends the lease") {
 }
 
 TEST_CASE("a renewal without an answer is repeated until the lease expires") {
-    Bench bench;
+    LeaseBench bench;
     bench.renew();
     bench.lock->answer = Error(LockError::unavailable, "the server is away");
     bench.clock.run_for(14999ms); // after 5, 7.5, 10 and 12.5 s
@@ -108,7 +108,7 @@ TEST_CASE("a renewal without an answer is repeated until the lease expires") {
 }
 
 TEST_CASE("a lease is released after a renewal in flight") {
-    Bench bench;
+    LeaseBench bench;
     bench.renew();
     bench.lock->answer_time = 2s;
     bench.clock.run_for(6s);
@@ -122,7 +122,7 @@ TEST_CASE("a lease is released after a renewal in flight") {
 }
 
 TEST_CASE("a held lock is tried with growing pauses until it is free") {
-    Bench bench;
+    LeaseBench bench;
     bench.acquire(1min);
     bench.clock.run_for(10s);
     CHECK(bench.lock->attempts > 20); // the longest pause is 400 ms
@@ -135,7 +135,7 @@ TEST_CASE("a held lock is tried with growing pauses until it is free") {
 }
 
 TEST_CASE("a lock that stays held is given up after the configured wait") {
-    Bench bench;
+    LeaseBench bench;
     bench.acquire(3s);
     bench.clock.run_for(2s);
     CHECK_FALSE(bench.acquired);

@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 namespace {
 
 // This machine's agent and the only server of its fleet.
-struct Bench {
+struct AgentBench {
     asio::io_context control;
     ManualClock clock{control};
     ScriptedRedis redis{control};
@@ -63,7 +63,7 @@ struct Bench {
     void run_to_answer() {
         time_until([this, answered = agent.heard()] { return agent.heard() != answered; });
     }
-    ~Bench() { // the timers end before their clock
+    ~AgentBench() { // the timers end before their clock
         agent.stop(Presence::goes_on);
         redis.close();
         clock.run_for(1min);
@@ -78,7 +78,7 @@ template <class T> asio::awaitable<void> keep(asio::awaitable<T> work, std::opti
 } // namespace
 
 TEST_CASE("a member sends a heartbeat at once, and then at random shares of 5 s") {
-    Bench bench;
+    AgentBench bench;
     bench.follow();
     CHECK(bench.time_until_heartbeat() == 0s);
     for (int i = 0; i < 5; ++i) {
@@ -92,7 +92,7 @@ TEST_CASE("a member sends a heartbeat at once, and then at random shares of 5 s"
 }
 
 TEST_CASE("a member that takes pushed configurations asks for them every second") {
-    Bench bench;
+    AgentBench bench;
     bench.follow(conf::ConfigSource::fleet);
     bench.time_until_heartbeat();
     for (int i = 0; i < 5; ++i) {
@@ -103,7 +103,7 @@ TEST_CASE("a member that takes pushed configurations asks for them every second"
 }
 
 TEST_CASE("an agent that stops leaves its fleet and sends no more heartbeats") {
-    Bench bench;
+    AgentBench bench;
     bench.follow();
     bench.run_to_answer();
     bench.agent.stop(Presence::ends);
@@ -118,7 +118,7 @@ TEST_CASE("an agent that stops leaves its fleet and sends no more heartbeats") {
 }
 
 TEST_CASE("a pushed version is reported until its outcome is known") {
-    Bench bench;
+    AgentBench bench;
     bench.reply.newest = {3, "abc", "lb-2", 1};
     bench.follow();
     bench.run_to_answer();
@@ -139,7 +139,7 @@ TEST_CASE("a pushed version is reported until its outcome is known") {
 }
 
 TEST_CASE("a server that hangs is asked again soon, until it answers") {
-    Bench bench;
+    AgentBench bench;
     bench.follow();
     bench.run_to_answer();
     bench.redis.set_replies(false);
@@ -154,7 +154,7 @@ TEST_CASE("a server that hangs is asked again soon, until it answers") {
 }
 
 TEST_CASE("the outcome of a change is delivered when the server is back") {
-    Bench bench;
+    AgentBench bench;
     constexpr const char* finishing = "HMGET', KEYS[1], 'fence', 'hash')";
     bench.redis.set_reply(finishing, number_reply(1));
     bench.follow();
@@ -177,7 +177,7 @@ TEST_CASE("the outcome of a change is delivered when the server is back") {
 }
 
 TEST_CASE("a fence of the servers below this machine's is counted once") {
-    Bench bench;
+    AgentBench bench;
     bench.watermark = 9;
     bench.reply.fence = 5;
     bench.follow();
@@ -193,7 +193,7 @@ TEST_CASE("a fence of the servers below this machine's is counted once") {
 }
 
 TEST_CASE("members that differ are asked for until a warning is logged") {
-    Bench bench;
+    AgentBench bench;
     constexpr const char* viewing = "HGETALL";
     const auto member = [](const std::string& name, const std::string& hash) {
         lock::FleetMember one;
