@@ -4,6 +4,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 
+#include <memory>
 #include <optional>
 
 using namespace weir;
@@ -27,6 +28,15 @@ public:
     ReloadSite site{"{}"};
     CanaryWindow window{site.control, *site.runtime};
     std::optional<WindowVerdict> verdict;
+};
+
+// A lock that another machine has taken over.
+class LostLock final : public lock::Lock {
+public:
+    lock::Awaitable<Result<lock::Lease>> try_acquire(std::string) override { co_return lock::LockError::held; }
+    lock::Awaitable<Result<void>> renew(lock::Lease&) override { co_return lock::LockError::lost; }
+    lock::Awaitable<void> release(lock::Lease) override { co_return; }
+    std::chrono::milliseconds ttl() const override { return 30s; }
 };
 
 } // namespace
@@ -89,4 +99,16 @@ TEST_CASE("a window that is closed ends without a verdict on the change") {
     test.site.clock.settle();
     REQUIRE(test.verdict);
     CHECK(test.verdict->end == WindowEnd::closed);
+}
+
+TEST_CASE("a window fails when the lease of the lock is lost") {
+    ReloadSite site("{}");
+    CanaryWindow window(site.control, *site.runtime);
+    window.begin({});
+    window.changed();
+    const lock::LeaseRenewer lease(std::make_shared<LostLock>(), site.control.get_executor(), lock::Lease());
+    const auto verdict = site.wait(window.watch(conf::Rollback{10s, {50}, {20}}, &lease));
+    CHECK(verdict.end == WindowEnd::failed);
+    CHECK(verdict.cause == RollbackCause::lock_lost);
+    CHECK(verdict.reason.starts_with("the lock was lost within the canary window: the lease expired"));
 }
