@@ -7,6 +7,7 @@
 // Lifetime: values that own what they hold.
 #pragma once
 
+#include "base/clock.h"
 #include "conf/model/units.h"
 
 #include <algorithm>
@@ -26,17 +27,19 @@ struct Beat {
     bool drain = false;         // the backend asks for no new clients
 };
 
-// Returns this machine's wall-clock time in Unix milliseconds, the unit of `time_ms`.
-std::int64_t wall_ms();
+// Returns the date and time in Unix milliseconds, the unit of `time_ms`.
+std::int64_t wall_ms(const Clock& clock);
 
 // A token prepared for signing, because preparing it costs more than a signature.
 class BeatKey {
 public:
+    // Throws std::runtime_error if OpenSSL has no HMAC-SHA256.
     explicit BeatKey(std::string token);
     ~BeatKey();
     BeatKey(BeatKey&&) noexcept;
     BeatKey& operator=(BeatKey&&) noexcept;
 
+    // Returns the signature in lower-case hex.
     std::string sign(const Beat& beat) const;
     // Returns whether the signature is valid; compares in constant time.
     bool has_signed(const Beat& beat, std::string_view signature) const;

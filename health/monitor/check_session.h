@@ -33,6 +33,7 @@ struct CheckInputs {
         return address;
     }
     std::string_view proxy_header() const { return check.port ? std::string_view() : own_proxy_header(proxy_protocol); }
+    // Returns a random number from 0 to 1.
     double roll() const { return std::uniform_real_distribution<double>(0, 1)(*random); }
 };
 
@@ -40,6 +41,7 @@ class CheckSession {
 public:
     virtual ~CheckSession() = default;
 
+    // Begins to check; called once.
     virtual void start() = 0;
     // Ends the session; the results of checks in flight are discarded.
     virtual void stop() = 0;
@@ -51,6 +53,7 @@ public:
 
 using CheckSessionPtr = std::shared_ptr<CheckSession>;
 
+// Returns a session of the kind that the check asks for, not started yet.
 CheckSessionPtr make_check_session(CheckInputs inputs);
 
 } // namespace weir::health

@@ -16,9 +16,8 @@ struct HealthChecker::Watcher {
     }
 };
 
-HealthChecker::HealthChecker(boost::asio::io_context& context, OnVerdict on_verdict, Record::OnAdvice on_advice)
-    : context_(context), on_verdict_(std::move(on_verdict)), on_advice_(std::move(on_advice)),
-      random_(std::make_shared<std::mt19937>(std::random_device{}())),
+HealthChecker::HealthChecker(boost::asio::io_context& context, VerdictListener& listener)
+    : context_(context), listener_(listener), random_(std::make_shared<std::mt19937>(std::random_device{}())),
       phase_(std::uniform_real_distribution<double>(0, 1)(*random_)) {}
 
 HealthChecker::~HealthChecker() { stop(); }
@@ -42,14 +41,14 @@ void HealthChecker::watch(const std::vector<Target>& targets) {
         }
         const auto arrival = started_ ? Arrival::later : Arrival::at_start;
         const auto thresholds = target.check ? Thresholds{target.check->fall, target.check->rise} : Thresholds{};
-        auto record = std::make_shared<Record>(target.backend, thresholds, arrival, on_verdict_, on_advice_);
+        auto record = std::make_shared<Record>(clock_of(context_), target.backend, thresholds, arrival, listener_);
         if (known != watchers_.end()) {
             record->health = known->second->record->health;
             record->health.progress = {};
         }
         if (inherited != inherited_.end()) {
             record->health.progress = inherited->second.progress;
-            record->health.since = inherited->second.since;
+            record->health.since = inherited->second.since.value_or(clock_of(context_).wall_now());
         }
         watcher = std::make_shared<Watcher>(Watcher{target, std::move(record), nullptr});
         start(*watcher, known == watchers_.end() ? nullptr : known->second.get());

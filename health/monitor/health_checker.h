@@ -1,22 +1,20 @@
 // Checks every backend of a configuration and is the only writer of verdicts.
 //
 // Thread: the control thread.
-// Lifetime: the io_context must outlive the checker; coroutines that it started end soon after `stop` and hold what
-// they use.
+// Lifetime: the io_context and the listener must outlive the checker; coroutines that it started end soon after `stop`
+// and hold what they use.
 #pragma once
 
 #include "balancer/backend.h"
+#include "base/clock.h"
 #include "conf/model/config.h"
-#include "health/monitor/record.h"
+#include "health/monitor/verdict_listener.h"
 
 #include <boost/asio/io_context.hpp>
 
-#include <chrono>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -33,14 +31,13 @@ struct Target {
 // The initial health record of a backend, beside the verdict.
 struct Inherited {
     Progress progress;
-    std::chrono::system_clock::time_point since = std::chrono::system_clock::now(); // when the verdict last changed
+    std::optional<Clock::WallTime> since; // when the verdict last changed; unset: now
 };
 
 class HealthChecker {
 public:
-    using OnVerdict = Record::OnVerdict;
-
-    HealthChecker(boost::asio::io_context& context, OnVerdict on_verdict, Record::OnAdvice on_advice = nullptr);
+    // Calls `listener` whenever a verdict changes; checks nothing before `watch`.
+    HealthChecker(boost::asio::io_context& context, VerdictListener& listener);
     ~HealthChecker();
     HealthChecker(const HealthChecker&) = delete;
     HealthChecker& operator=(const HealthChecker&) = delete;
@@ -55,6 +52,7 @@ public:
     // Replaces the backends to check. A backend whose check is unchanged continues undisturbed, with its progress; one
     // whose check has changed keeps its verdict until new results change it.
     void watch(const std::vector<Target>& targets);
+    // Ends all checks. Verdicts become unknown.
     void stop() { watch({}); }
 
     // Returns the health of a backend; null if the backend is not watched.
@@ -69,8 +67,7 @@ private:
     double next_phase();
 
     boost::asio::io_context& context_;
-    OnVerdict on_verdict_;
-    Record::OnAdvice on_advice_;
+    VerdictListener& listener_;
     std::shared_ptr<std::mt19937> random_;
     double phase_;         // the phase of the last watcher
     bool started_ = false; // set after the first `watch`; backends added later start slowly

@@ -1,7 +1,6 @@
 #include "health/monitor/heartbeat_session.h"
 
 #include "base/deadline.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -9,11 +8,10 @@
 namespace weir::health {
 
 namespace asio = boost::asio;
-using Clock = std::chrono::steady_clock;
 
 HeartbeatSession::HeartbeatSession(CheckInputs inputs)
     : inputs_(std::move(inputs)), next_timer_(*inputs_.context), silence_timer_(*inputs_.context),
-      heartbeat_(inputs_.check.interval, inputs_.check.fall, Clock::now(), inputs_.phase) {}
+      heartbeat_(inputs_.check.interval, inputs_.check.fall, next_timer_.now(), inputs_.phase) {}
 
 void HeartbeatSession::start() {
     if (inputs_.record->backend().verdict() != Verdict::down) watch_silence();
@@ -35,7 +33,7 @@ bool HeartbeatSession::take_over(const CheckInputs& next) {
     if (stopped_ || !same_question) return false;
     inputs_ = next;
     const auto asked = heartbeat_.asked();
-    heartbeat_ = Heartbeat(next.check.interval, next.check.fall, Clock::now(), next.phase);
+    heartbeat_ = Heartbeat(next.check.interval, next.check.fall, next_timer_.now(), next.phase);
     if (socket_) heartbeat_.ask(asked);
     else next_timer_.cancel(); // the time of the next heartbeat has changed
     silence_timer_.cancel();
@@ -47,14 +45,14 @@ bool HeartbeatSession::take_over(const CheckInputs& next) {
 asio::awaitable<void> HeartbeatSession::run(std::shared_ptr<HeartbeatSession> self) {
     while (!self->stopped_) {
         self->next_timer_.expires_at(self->heartbeat_.next());
-        co_await self->next_timer_.async_wait(use_nothrow_awaitable);
+        co_await self->next_timer_.wait();
         if (self->stopped_) break;
-        if (Clock::now() < self->heartbeat_.next()) continue; // the heartbeat was postponed
-        const auto began = Clock::now();
+        if (self->next_timer_.now() < self->heartbeat_.next()) continue; // the heartbeat was postponed
+        const auto began = self->next_timer_.now();
         self->heartbeat_.ask(began);
         const auto ended = co_await self->ask();
         self->socket_ = nullptr;
-        if (!self->stopped_) self->take(ended, Clock::now() - began);
+        if (!self->stopped_) self->take(ended, self->next_timer_.now() - began);
     }
 }
 
@@ -74,8 +72,8 @@ asio::awaitable<HeartbeatSession::Ended> HeartbeatSession::ask() {
                     Ended::Cause::timeout};
 }
 
-void HeartbeatSession::take(const Ended& ended, Clock::duration duration) {
-    const auto now = Clock::now();
+void HeartbeatSession::take(const Ended& ended, Clock::TimePoint::duration duration) {
+    const auto now = next_timer_.now();
     if (ended.result.outcome == ProbeOutcome::passed) return take_ok(duration);
     if (ended.result.outcome == ProbeOutcome::inconclusive) {
         heartbeat_.take_shortage(now, inputs_.roll());
@@ -89,8 +87,8 @@ void HeartbeatSession::take(const Ended& ended, Clock::duration duration) {
     inputs_.record->take({ProbeOutcome::inconclusive, ended.result.text}, duration);
 }
 
-void HeartbeatSession::take_ok(Clock::duration duration) {
-    const auto sign = heartbeat_.take_ok(Clock::now(), inputs_.roll());
+void HeartbeatSession::take_ok(Clock::TimePoint::duration duration) {
+    const auto sign = heartbeat_.take_ok(next_timer_.now(), inputs_.roll());
     auto& record = *inputs_.record;
     record.take({ProbeOutcome::passed, "OK"}, duration, sign == Silence::Sign::in_time ? Row::goes_on : Row::begins);
     if (record.backend().verdict() != Verdict::down && !watching_) watch_silence();
@@ -110,13 +108,13 @@ std::string HeartbeatSession::describe_silence() const {
 void HeartbeatSession::watch_silence() {
     watching_ = true;
     silence_timer_.expires_at(heartbeat_.silence().deadline());
-    silence_timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
-        if (error || self->stopped_) return;
+    silence_timer_.wait([self = shared_from_this()](WaitEnd end) {
+        if (end == WaitEnd::cancelled || self->stopped_) return;
         auto& silence = self->heartbeat_.silence();
         self->watching_ = false;
         if (self->inputs_.record->backend().verdict() == Verdict::down)
             return; // take_ok() restarts the timer once the backend is up
-        if (!silence.has_passed(Clock::now())) return self->watch_silence();
+        if (!silence.has_passed(self->silence_timer_.now())) return self->watch_silence();
         self->inputs_.record->take_silence(self->describe_silence(), silence.window());
     });
 }

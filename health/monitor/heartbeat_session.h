@@ -5,12 +5,12 @@
 // Lifetime: the same as CheckSession.
 #pragma once
 
+#include "base/timer.h"
 #include "health/monitor/check_session.h"
 #include "health/probes/heartbeat_probe.h"
 #include "health/rules/heartbeat.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 namespace weir::health {
 
@@ -33,13 +33,13 @@ private:
 
     static boost::asio::awaitable<void> run(std::shared_ptr<HeartbeatSession> self);
     boost::asio::awaitable<Ended> ask();
-    void take(const Ended& ended, std::chrono::steady_clock::duration duration);
-    void take_ok(std::chrono::steady_clock::duration duration);
+    void take(const Ended& ended, Clock::TimePoint::duration duration);
+    void take_ok(Clock::TimePoint::duration duration);
     void watch_silence();
     std::string describe_silence() const;
 
     CheckInputs inputs_;
-    boost::asio::steady_timer next_timer_, silence_timer_;
+    Timer next_timer_, silence_timer_;
     Heartbeat heartbeat_;
     HeartbeatProbe probe_;
     Socket* socket_ = nullptr; // the socket of the outstanding heartbeat

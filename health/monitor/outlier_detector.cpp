@@ -1,6 +1,6 @@
 #include "health/monitor/outlier_detector.h"
 
-#include <boost/asio/steady_timer.hpp>
+#include "base/timer.h"
 
 #include <algorithm>
 
@@ -11,17 +11,17 @@ struct OutlierDetector::EjectedHost {
     EjectedHost(boost::asio::io_context& context, balancer::BackendPtr ejected)
         : backend(std::move(ejected)), timer(context) {}
 
-    void set(balancer::Ejection ejection) {
+    void set(balancer::Ejection ejection, Clock::WallTime now) {
         backend->set_ejection(ejection);
-        changed = std::chrono::system_clock::now();
+        changed = now;
     }
 
     balancer::BackendPtr backend;
     OutlierHistory history;
     std::uint64_t ejections = 0;
-    std::uint32_t error_limit = 1;                 // consecutive errors that eject it
-    std::chrono::system_clock::time_point changed; // when it was last ejected or brought back
-    boost::asio::steady_timer timer;
+    std::uint32_t error_limit = 1; // consecutive errors that eject it
+    Clock::WallTime changed;       // when it was last ejected or brought back
+    Timer timer;                   // of its return
 };
 
 OutlierDetector::~OutlierDetector() = default;
@@ -51,27 +51,27 @@ void OutlierDetector::report(const balancer::BackendPtr& backend) {
         return backend->set_errors(0); // so that it is reported again
     auto& host = ejected_[backend.get()];
     if (!host) host = std::make_shared<EjectedHost>(context_, backend);
-    const auto time = host->history.eject(std::chrono::steady_clock::now(), rules->base_time);
+    const auto time = host->history.eject(clock_.now(), rules->base_time);
     ++host->ejections;
     host->error_limit = rules->consecutive_errors;
-    host->set(balancer::Ejection::ejected);
+    host->set(balancer::Ejection::ejected, clock_.wall_now());
     host->timer.expires_after(time);
-    host->timer.async_wait([this, weak = std::weak_ptr(host)](boost::system::error_code error) {
+    host->timer.wait([this, weak = std::weak_ptr(host)](WaitEnd end) {
         const auto self = weak.lock();
         // The backend may have been unejected and ejected again after this timer had expired.
-        const bool is_over = self && self->timer.expiry() <= std::chrono::steady_clock::now();
-        if (is_over && !error && self->backend->ejection() == balancer::Ejection::ejected) come_back(*self);
+        const bool is_over = end == WaitEnd::expired && self && self->timer.is_over();
+        if (is_over && self->backend->ejection() == balancer::Ejection::ejected) come_back(*self);
     });
-    on_change_(backend, time);
+    listener_.on_ejection(backend, time);
 }
 
 void OutlierDetector::come_back(EjectedHost& host) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = clock_.now();
     host.history.come_back(now);
     host.backend->set_errors(host.error_limit - 1); // the next error ejects it again
     host.backend->set_ramp_start(now);
-    host.set(balancer::Ejection::none);
-    on_change_(host.backend, conf::Duration(0));
+    host.set(balancer::Ejection::none, clock_.wall_now());
+    listener_.on_return(host.backend);
 }
 
 void OutlierDetector::uneject(const balancer::Backend& backend) {
@@ -81,8 +81,8 @@ void OutlierDetector::uneject(const balancer::Backend& backend) {
     host.timer.cancel();
     host.history.uneject();
     host.backend->set_errors(0);
-    host.set(balancer::Ejection::none);
-    on_change_(host.backend, conf::Duration(0));
+    host.set(balancer::Ejection::none, clock_.wall_now());
+    listener_.on_return(host.backend);
 }
 
 std::uint64_t OutlierDetector::ejections(const balancer::Backend& backend) const {
@@ -90,8 +90,7 @@ std::uint64_t OutlierDetector::ejections(const balancer::Backend& backend) const
     return it == ejected_.end() ? 0 : it->second->ejections;
 }
 
-std::optional<std::chrono::system_clock::time_point>
-OutlierDetector::last_change(const balancer::Backend& backend) const {
+std::optional<Clock::WallTime> OutlierDetector::last_change(const balancer::Backend& backend) const {
     const auto it = ejected_.find(&backend);
     if (it == ejected_.end()) return std::nullopt;
     return it->second->changed;

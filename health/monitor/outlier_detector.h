@@ -2,15 +2,16 @@
 // again. It is the only writer of ejections; the HealthChecker writes verdicts.
 //
 // Thread: the control thread; workers post their reports to it.
-// Lifetime: the io_context must outlive the detector.
+// Lifetime: the io_context and the listener must outlive the detector.
 #pragma once
 
 #include "balancer/backend.h"
+#include "base/clock.h"
+#include "health/monitor/ejection_listener.h"
 #include "health/rules/outlier.h"
 
 #include <boost/asio/io_context.hpp>
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -26,11 +27,8 @@ struct OutlierPool {
 
 class OutlierDetector {
 public:
-    // Called after each change. `time` is how long the backend is ejected, or 0 if it is back.
-    using OnChange = std::function<void(const balancer::BackendPtr&, conf::Duration time)>;
-
-    OutlierDetector(boost::asio::io_context& context, OnChange on_change)
-        : context_(context), on_change_(std::move(on_change)) {}
+    OutlierDetector(boost::asio::io_context& context, EjectionListener& listener)
+        : context_(context), clock_(clock_of(context)), listener_(listener) {}
     ~OutlierDetector();
     OutlierDetector(const OutlierDetector&) = delete;
     OutlierDetector& operator=(const OutlierDetector&) = delete;
@@ -49,7 +47,7 @@ public:
     std::uint64_t ejections(const balancer::Backend& backend) const;
 
     // Returns when a backend was last ejected or brought back; unset if it never was.
-    std::optional<std::chrono::system_clock::time_point> last_change(const balancer::Backend& backend) const;
+    std::optional<Clock::WallTime> last_change(const balancer::Backend& backend) const;
 
 private:
     struct EjectedHost;
@@ -57,7 +55,8 @@ private:
     void come_back(EjectedHost& host);
 
     boost::asio::io_context& context_;
-    OnChange on_change_;
+    Clock& clock_;
+    EjectionListener& listener_;
     std::unordered_map<const balancer::Backend*, std::shared_ptr<EjectedHost>> ejected_;
     std::unordered_map<const balancer::Backend*, std::shared_ptr<const OutlierPool>> pools_;
 };

@@ -1,7 +1,6 @@
 #include "health/monitor/probe_session.h"
 
 #include "health/rules/schedule.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -20,22 +19,22 @@ void ProbeSession::stop() {
 }
 
 asio::awaitable<void> ProbeSession::run(std::shared_ptr<ProbeSession> self) {
-    using Clock = std::chrono::steady_clock;
     const auto& inputs = self->inputs_;
+    auto& timer = self->timer_;
     const auto interval = inputs.check.interval;
     const auto address = inputs.address();
-    auto next = Clock::now() + first_delay(interval, inputs.phase);
+    auto next = timer.now() + first_delay(interval, inputs.phase);
     double jitter = 0;
     for (bool first = true; !self->stopped_; first = false) {
-        self->timer_.expires_at(next);
-        co_await self->timer_.async_wait(use_nothrow_awaitable);
+        timer.expires_at(next);
+        co_await timer.wait();
         if (self->stopped_) break;
         const auto before = std::exchange(jitter, first ? 0 : inputs.roll());
         next += first ? second_delay(interval, inputs.phase) : next_delay(interval, before, jitter);
-        const auto began = Clock::now();
+        const auto began = timer.now();
         next = std::max(next, began); // the weir process may have been suspended
         const auto result = co_await run_probe(*self->probe_, address, inputs.proxy_header(), inputs.check.timeout);
-        if (!self->stopped_) inputs.record->take(result, Clock::now() - began);
+        if (!self->stopped_) inputs.record->take(result, timer.now() - began);
     }
 }
 

@@ -4,10 +4,10 @@
 // Lifetime: the same as CheckSession.
 #pragma once
 
+#include "base/timer.h"
 #include "health/monitor/check_session.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 namespace weir::health {
 
@@ -23,7 +23,7 @@ private:
     static boost::asio::awaitable<void> run(std::shared_ptr<ProbeSession> self);
 
     const CheckInputs inputs_;
-    boost::asio::steady_timer timer_;
+    Timer timer_;
     const std::unique_ptr<Probe> probe_;
     bool stopped_ = false;
 };

@@ -3,10 +3,8 @@
 namespace weir::health {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // Rounds up to 25 ms, so that the timers of many backends expire together and wake the thread once.
-Clock::time_point together(Clock::time_point time) {
+Clock::TimePoint together(Clock::TimePoint time) {
     return std::chrono::ceil<std::chrono::duration<std::int64_t, std::ratio<1, 40>>>(time);
 }
 
@@ -14,7 +12,7 @@ Clock::time_point together(Clock::time_point time) {
 
 PushSession::PushSession(CheckInputs inputs)
     : inputs_(std::move(inputs)), timer_(*inputs_.context),
-      silence_(inputs_.check.interval * inputs_.check.fall, Clock::now()) {}
+      silence_(inputs_.check.interval * inputs_.check.fall, timer_.now()) {}
 
 void PushSession::start() {
     if (inputs_.record->backend().verdict() == Verdict::up) listen();
@@ -27,7 +25,7 @@ void PushSession::stop() {
 
 void PushSession::beat() {
     if (stopped_) return;
-    const auto now = Clock::now();
+    const auto now = timer_.now();
     auto& record = *inputs_.record;
     if (record.backend().verdict() == Verdict::unknown) silence_.excuse(now); // no heartbeat was expected so far
     const auto sign = silence_.hear(now);
@@ -50,9 +48,9 @@ std::string PushSession::describe_silence() const {
 void PushSession::listen() {
     listening_ = true;
     timer_.expires_at(together(silence_.deadline()));
-    timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
-        if (error || self->stopped_) return;
-        if (!self->silence_.has_passed(Clock::now())) return self->listen();
+    timer_.wait([self = shared_from_this()](WaitEnd end) {
+        if (end == WaitEnd::cancelled || self->stopped_) return;
+        if (!self->silence_.has_passed(self->timer_.now())) return self->listen();
         self->listening_ = false; // until the next heartbeat
         self->inputs_.record->take_silence(self->describe_silence(), self->silence_.window());
     });

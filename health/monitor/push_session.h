@@ -4,10 +4,9 @@
 // Lifetime: the same as CheckSession.
 #pragma once
 
+#include "base/timer.h"
 #include "health/monitor/check_session.h"
 #include "health/rules/silence.h"
-
-#include <boost/asio/steady_timer.hpp>
 
 namespace weir::health {
 
@@ -26,7 +25,7 @@ private:
     std::string describe_silence() const;
 
     const CheckInputs inputs_;
-    boost::asio::steady_timer timer_;
+    Timer timer_;
     Silence silence_;
     bool listening_ = false, stopped_ = false;
 };

@@ -4,13 +4,13 @@
 
 namespace weir::health {
 
-void Record::take(const ProbeResult& result, std::chrono::steady_clock::duration duration, Row row) {
+void Record::take(const ProbeResult& result, Clock::TimePoint::duration duration, Row row) {
     note(result, duration);
     if (row == Row::begins) health.progress.passes = 0;
     decide(thresholds_.observe(backend_->verdict(), health.progress, result.outcome));
 }
 
-void Record::take_silence(std::string reason, std::chrono::steady_clock::duration duration) {
+void Record::take_silence(std::string reason, Clock::TimePoint::duration duration) {
     note({ProbeOutcome::failed, std::move(reason)}, duration);
     health.progress = {0, thresholds_.fall};
     decide(Verdict::down);
@@ -18,12 +18,12 @@ void Record::take_silence(std::string reason, std::chrono::steady_clock::duratio
 
 void Record::advise(std::string advice) {
     health.last_failure = std::move(advice);
-    if (!std::exchange(advised_, true) && on_advice_) on_advice_(backend_, health.last_failure);
+    if (!std::exchange(advised_, true)) listener_.on_advice(backend_, health.last_failure);
 }
 
-void Record::note(const ProbeResult& result, std::chrono::steady_clock::duration duration) {
+void Record::note(const ProbeResult& result, Clock::TimePoint::duration duration) {
     ++health.checks;
-    health.last_check = {std::chrono::system_clock::now(), duration, result.text};
+    health.last_check = {clock_.wall_now(), duration, result.text};
     if (result.outcome != ProbeOutcome::passed) health.last_failure = result.text;
     if (result.outcome == ProbeOutcome::failed) ++health.failed_checks;
 }
@@ -34,10 +34,10 @@ void Record::decide(Verdict verdict) {
     advised_ = false;
     if (verdict == Verdict::down) ++health.ejections;
     const bool comes = before == Verdict::down || arrival_ == Arrival::later;
-    if (verdict == Verdict::up && comes) backend_->set_ramp_start(std::chrono::steady_clock::now());
-    health.since = std::chrono::system_clock::now();
+    if (verdict == Verdict::up && comes) backend_->set_ramp_start(clock_.now());
+    health.since = clock_.wall_now();
     backend_->set_verdict(verdict);
-    on_verdict_(backend_, before, health);
+    listener_.on_verdict(backend_, before, health);
 }
 
 } // namespace weir::health

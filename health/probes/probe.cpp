@@ -1,10 +1,10 @@
 #include "health/probes/probe.h"
 
 #include "base/deadline.h"
+#include "base/use_nothrow_awaitable.h"
 #include "health/probes/heartbeat_probe.h"
 #include "health/probes/http_probe.h"
 #include "health/probes/tcp_probe.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -66,10 +66,11 @@ asio::awaitable<ProbeConnection> connect_probe(Socket& socket, conf::Endpoint ad
 asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Endpoint address, std::string_view header,
                                        conf::Duration timeout) {
     Socket socket(co_await asio::this_coro::executor);
-    const auto end = std::chrono::steady_clock::now() + timeout;
+    const auto& clock = clock_of(socket.get_executor());
+    const auto end = clock.now() + timeout;
     auto connected = co_await connect_probe(socket, address, header, timeout);
     if (connected.failure) co_return std::move(*connected.failure);
-    Deadline deadline(socket, std::chrono::ceil<conf::Duration>(end - std::chrono::steady_clock::now()));
+    Deadline deadline(socket, std::chrono::ceil<conf::Duration>(end - clock.now()));
     auto result = co_await probe.talk(socket, address);
     if (result.outcome == ProbeOutcome::failed && deadline.passed())
         result.text = "no answer within " + conf::format(timeout);

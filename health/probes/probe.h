@@ -30,11 +30,12 @@ class Probe {
 public:
     virtual ~Probe() = default;
 
-    // Runs the probe over a connected socket. The caller closes the socket when the timeout expires, so every operation
-    // fails then.
+    // Runs the probe over a connected socket and returns its result; it does not fail otherwise. The caller closes the
+    // socket when the timeout expires, so every operation fails then.
     virtual boost::asio::awaitable<ProbeResult> talk(Socket& socket, const conf::Endpoint& address) = 0;
 };
 
+// Returns a probe of the type that the check names.
 std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check);
 
 // Returns the PROXY header for a connection of weir's own to a backend that requires one; empty for
@@ -47,11 +48,11 @@ struct ProbeConnection {
     bool timed_out = false;
 };
 
-// Connects and sends `header`, within `timeout`.
+// Connects and sends `header`, within `timeout`. The socket must be closed before.
 boost::asio::awaitable<ProbeConnection> connect_probe(Socket& socket, conf::Endpoint address, std::string_view header,
                                                       conf::Duration timeout);
 
-// Connects, sends `header` and runs the probe, within `timeout` in total.
+// Connects, sends `header` and runs the probe, within `timeout` in total. Closes the connection at the end.
 boost::asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Endpoint address, std::string_view header,
                                               conf::Duration timeout);
 

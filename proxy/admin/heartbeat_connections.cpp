@@ -17,15 +17,12 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace weir::proxy::admin {
 
 namespace asio = boost::asio;
 
 namespace {
-
-using TimePoint = Timer::TimePoint;
 
 constexpr auto pace = std::chrono::milliseconds(25); // the longest delay of a heartbeat, to handle several together
 constexpr auto idle_time = std::chrono::minutes(2);
@@ -59,30 +56,27 @@ std::string to_response(const HeartbeatAnswer& answer) {
 struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
     State(asio::io_context& control, OnHeartbeat beat, OnOther other)
         : on_heartbeat(std::move(beat)), on_other(std::move(other)), timer(control) {}
-    ~State() {
-        if (poll >= 0) ::close(poll);
-    }
 
     enum class After { keep, close, hand_back };
 
     struct Line {
-        int descriptor;
-        TimePoint used; // time of last use
+        UniqueFd connection;
+        weir::Clock::TimePoint used; // time of last use
     };
 
     void look_later();
-    void answer_all(TimePoint now);
-    void answer(Line& line, TimePoint now);
+    void answer_all(weir::Clock::TimePoint now);
+    void answer(Line& line, weir::Clock::TimePoint now);
     After answer_text(int descriptor, std::string_view text);
-    void remove(int descriptor);
-    void close_idle(TimePoint since);
+    UniqueFd remove(int descriptor);
+    void close_idle(weir::Clock::TimePoint since);
 
     OnHeartbeat on_heartbeat;
     OnOther on_other;
-    const int poll = ::epoll_create1(EPOLL_CLOEXEC); // an epoll set of its own
-    Timer timer;
+    const UniqueFd poll{::epoll_create1(EPOLL_CLOEXEC)}; // an epoll set of its own
+    weir::Timer timer;
     bool looking = false;
-    TimePoint swept = timer.now();
+    weir::Clock::TimePoint swept = timer.now();
     std::string well;                    // the response to an accepted heartbeat
     std::unordered_map<int, Line> lines; // keyed by descriptor; `poll` points into it
     http::RequestHead head;              // scratch space
@@ -104,27 +98,26 @@ void HeartbeatConnections::State::look_later() {
     });
 }
 
-void HeartbeatConnections::State::answer_all(TimePoint now) {
+void HeartbeatConnections::State::answer_all(weir::Clock::TimePoint now) {
     well = to_response({}); // refreshes its Date field
     std::array<epoll_event, 256> events;
     for (int rounds = 0; rounds < 16; ++rounds) { // bounded, so that other work gets its turn
-        const int ready = ::epoll_wait(poll, events.data(), static_cast<int>(events.size()), 0);
+        const int ready = ::epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), 0);
         for (int i = 0; i < ready; ++i) answer(*static_cast<Line*>(events[static_cast<std::size_t>(i)].data.ptr), now);
         if (ready < static_cast<int>(events.size())) break;
     }
 }
 
-void HeartbeatConnections::State::answer(Line& line, TimePoint now) {
-    const int descriptor = line.descriptor;
+void HeartbeatConnections::State::answer(Line& line, weir::Clock::TimePoint now) {
+    const int descriptor = line.connection.get();
     const auto got = ::recv(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     line.used = now;
     const std::string_view text(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
     const auto after = text.empty() ? After::close : answer_text(descriptor, text);
     if (after == After::keep) return;
-    remove(descriptor);
-    if (after == After::hand_back) on_other(descriptor, std::string(text));
-    else ::close(descriptor);
+    auto connection = remove(descriptor);
+    if (after == After::hand_back) on_other(std::move(connection), std::string(text));
 }
 
 // Answers exactly one complete request; hands everything else back.
@@ -145,46 +138,42 @@ HeartbeatConnections::State::After HeartbeatConnections::State::answer_text(int 
     return sent == static_cast<ssize_t>(out.size()) && !closes ? After::keep : After::close;
 }
 
-void HeartbeatConnections::State::remove(int descriptor) {
-    ::epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, nullptr);
-    lines.erase(descriptor);
+UniqueFd HeartbeatConnections::State::remove(int descriptor) {
+    ::epoll_ctl(poll.get(), EPOLL_CTL_DEL, descriptor, nullptr);
+    return std::move(lines.extract(descriptor).mapped().connection);
 }
 
-void HeartbeatConnections::State::close_idle(TimePoint since) {
+void HeartbeatConnections::State::close_idle(weir::Clock::TimePoint since) {
     swept = timer.now();
     std::vector<int> idle;
     for (const auto& [descriptor, line] : lines)
         if (line.used <= since) idle.push_back(descriptor);
-    for (const int descriptor : idle) {
-        remove(descriptor);
-        ::close(descriptor);
-    }
+    for (const int descriptor : idle) remove(descriptor);
 }
 
 HeartbeatConnections::HeartbeatConnections(asio::io_context& control, OnHeartbeat on_heartbeat, OnOther on_other)
     : state_(std::make_shared<State>(control, std::move(on_heartbeat), std::move(on_other))) {}
 
 HeartbeatConnections::~HeartbeatConnections() {
-    state_->close_idle(TimePoint::max());
+    state_->close_idle(weir::Clock::TimePoint::max());
     state_->timer.cancel();
 }
 
-bool HeartbeatConnections::add(int descriptor) {
-    auto& line = state_->lines[descriptor] = {descriptor, state_->timer.now()};
+void HeartbeatConnections::add(UniqueFd connection) {
+    const int descriptor = connection.get();
+    auto& line = state_->lines[descriptor] = {std::move(connection), state_->timer.now()};
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = &line;
-    const bool added = ::epoll_ctl(state_->poll, EPOLL_CTL_ADD, descriptor, &event) == 0;
-    if (!added) state_->lines.erase(descriptor);
+    if (::epoll_ctl(state_->poll.get(), EPOLL_CTL_ADD, descriptor, &event) != 0) state_->lines.erase(descriptor);
     state_->look_later();
-    return added;
 }
 
 std::size_t HeartbeatConnections::size() const { return state_->lines.size(); }
 
 void HeartbeatConnections::close_all() {
     state_->answer_all(state_->timer.now());
-    state_->close_idle(TimePoint::max());
+    state_->close_idle(weir::Clock::TimePoint::max());
 }
 
 } // namespace weir::proxy::admin

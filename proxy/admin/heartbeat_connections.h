@@ -8,6 +8,7 @@
 // Lifetime: the io_context must outlive it; its timer ends soon after `close_all`.
 #pragma once
 
+#include "base/unique_fd.h"
 #include "proxy/http1/head.h"
 #include "proxy/runtime/heartbeat_receiver.h"
 
@@ -27,15 +28,16 @@ public:
     using OnHeartbeat =
         std::function<std::optional<HeartbeatAnswer>(const http::RequestHead& head, std::string_view body)>;
     // Takes a connection back, together with the bytes read from it.
-    using OnOther = std::function<void(int descriptor, std::string bytes)>;
+    using OnOther = std::function<void(UniqueFd connection, std::string bytes)>;
 
     HeartbeatConnections(boost::asio::io_context& control, OnHeartbeat on_heartbeat, OnOther on_other);
     ~HeartbeatConnections();
     HeartbeatConnections(const HeartbeatConnections&) = delete;
     HeartbeatConnections& operator=(const HeartbeatConnections&) = delete;
 
-    // Takes an idle, non-blocking connection. Returns false on failure; the caller then keeps the descriptor.
-    bool add(int descriptor);
+    // Takes an idle, non-blocking connection; closes it if it cannot be polled.
+    void add(UniqueFd connection);
+    // Returns the number of connections.
     std::size_t size() const;
 
     // Answers pending heartbeats and closes all connections.

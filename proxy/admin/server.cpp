@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,7 +78,7 @@ struct Server::State {
     static std::shared_ptr<State> make(asio::io_context& context, Api& answers);
     void close(std::optional<ConnectionTable::Id> displaced);
     static asio::awaitable<void> serve(std::shared_ptr<State> state, Socket socket, std::string bytes, Peer peer);
-    static void take_back(const std::shared_ptr<State>& state, int descriptor, std::string bytes);
+    static void take_back(const std::shared_ptr<State>& state, UniqueFd connection, std::string bytes);
     template <class Acceptor> static asio::awaitable<void> accept(std::shared_ptr<State> state, Acceptor& acceptor);
 
     asio::io_context& control;
@@ -115,9 +116,8 @@ std::shared_ptr<Server::State> Server::State::make(asio::io_context& context, Ap
     auto state = std::make_shared<State>(context, answers);
     state->lane.emplace(
         context, [&answers](const auto& head, auto body) { return answers.answer_heartbeat(head, body); },
-        [weak = std::weak_ptr(state)](int descriptor, std::string bytes) {
-            if (const auto self = weak.lock()) take_back(self, descriptor, std::move(bytes));
-            else ::close(descriptor);
+        [weak = std::weak_ptr(state)](UniqueFd connection, std::string bytes) {
+            if (const auto self = weak.lock()) take_back(self, std::move(connection), std::move(bytes));
         });
     return state;
 }
@@ -154,17 +154,18 @@ asio::awaitable<void> Server::State::serve(std::shared_ptr<State> state, Socket 
     state->table.close(id);
     const bool has_room = state->lane->size() < max_senders;
     boost::system::error_code error;
-    const int descriptor = end == SessionEnd::sends_heartbeats && has_room ? socket.release(error) : -1;
-    if (descriptor >= 0 && !state->lane->add(descriptor)) ::close(descriptor);
+    if (end == SessionEnd::sends_heartbeats && has_room) state->lane->add(UniqueFd(socket.release(error)));
 }
 
 // Connections in the lane are known, because they have sent a correctly signed heartbeat.
-void Server::State::take_back(const std::shared_ptr<State>& state, int descriptor, std::string bytes) {
+void Server::State::take_back(const std::shared_ptr<State>& state, UniqueFd connection, std::string bytes) {
     Socket socket(state->control);
     boost::system::error_code error;
+    const int descriptor = connection.get();
     socket.assign(asio::generic::stream_protocol(socket_family(descriptor), 0), descriptor, error);
-    if (error) ::close(descriptor);
-    else asio::co_spawn(state->control, serve(state, std::move(socket), std::move(bytes), Peer::known), asio::detached);
+    if (error) return;
+    static_cast<void>(connection.release()); // it is the socket's now
+    asio::co_spawn(state->control, serve(state, std::move(socket), std::move(bytes), Peer::known), asio::detached);
 }
 
 // Accepts without limit; the connection table decides which connections to keep.
@@ -209,16 +210,17 @@ Result<void> Server::listen(const conf::AdminAddress& address) {
     return {};
 }
 
-Result<void> Server::take_over(const conf::AdminAddress& address, int descriptor) {
+Result<void> Server::take_over(const conf::AdminAddress& address, UniqueFd socket) {
     boost::system::error_code error;
     if (address.is_unix()) {
-        state_->local.assign(Local(), descriptor, error);
+        state_->local.assign(Local(), socket.get(), error);
         state_->inherited_path = std::get<std::string>(address.where);
     } else {
         const bool v4 = std::get<conf::Address>(address.where).family() == AF_INET;
-        state_->tcp.assign(v4 ? Tcp::v4() : Tcp::v6(), descriptor, error);
+        state_->tcp.assign(v4 ? Tcp::v4() : Tcp::v6(), socket.get(), error);
     }
     if (error) return Error(address.text() + ": " + error.message());
+    static_cast<void>(socket.release()); // it is the acceptor's now
     return {};
 }
 
@@ -228,9 +230,9 @@ void Server::start() {
     if (state_->local.is_open()) asio::co_spawn(state_->control, State::accept(state_, state_->local), asio::detached);
 }
 
-int Server::descriptor() const {
-    if (state_->tcp.is_open()) return state_->tcp.native_handle();
-    return state_->local.is_open() ? state_->local.native_handle() : -1;
+UniqueFd Server::duplicate_socket() const {
+    const int socket = state_->tcp.is_open() ? state_->tcp.native_handle() : state_->local.native_handle();
+    return UniqueFd(::fcntl(socket, F_DUPFD_CLOEXEC, 0));
 }
 
 void Server::leave() {
@@ -238,9 +240,8 @@ void Server::leave() {
     state_->api.set_leaving();
     // Releases first: close() would leave the socket in the epoll set, because the new process keeps it open.
     boost::system::error_code ignored;
-    for (const int fd : {state_->tcp.is_open() ? state_->tcp.release(ignored) : -1,
-                         state_->local.is_open() ? state_->local.release(ignored) : -1})
-        if (fd >= 0) ::close(fd);
+    if (state_->tcp.is_open()) UniqueFd(state_->tcp.release(ignored)).reset();
+    if (state_->local.is_open()) UniqueFd(state_->local.release(ignored)).reset();
     state_->path.clear();
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "proxy/admin/api.h"
 
 #include <boost/asio/io_context.hpp>
@@ -23,15 +24,17 @@ public:
 
     // Listens on an address; requests are answered from `start` on. Replaces a unix socket that a dead process left.
     Result<void> listen(const conf::AdminAddress& address);
-    // Takes over the listening socket of an old process.
-    Result<void> take_over(const conf::AdminAddress& address, int descriptor);
+    // Takes over the listening socket of an old process, which must be bound to `address`.
+    Result<void> take_over(const conf::AdminAddress& address, UniqueFd socket);
 
     // Starts to accept connections.
     void start();
 
-    int descriptor() const; // the listening socket; -1: none
+    // Returns a duplicate of the listening socket; none, with errno, if there is no socket or no room for a duplicate.
+    UniqueFd duplicate_socket() const;
     // Leaves the address to a new process: stops listening without removing the unix socket.
     void leave();
+    // Stops listening and removes the unix socket. Connections end soon.
     void stop();
 
 private:

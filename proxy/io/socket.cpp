@@ -2,12 +2,12 @@
 
 #include <cassert>
 #include <cerrno>
+#include <utility>
 
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace weir::proxy {
 namespace {
@@ -23,8 +23,8 @@ void limit_unsent(int fd, std::size_t bytes) {
 
 } // namespace
 
-bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
-    fd_ = fd;
+bool Socket::open(EventLoop& loop, UniqueFd connection, Waker& waker) {
+    fd_ = std::move(connection);
     loop_ = &loop;
     waker_ = &waker;
     readable_ = hung_up_ = broken_ = fin_received_ = urgent_ = false;
@@ -32,10 +32,11 @@ bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
     credit_ = first_credit;
     writable_ = true;
     const int on = 1;
-    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ::setsockopt(fd_, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on); // urgent data is read in order (RFC 6093 section 6)
-    limit_unsent(fd_, credit_);
-    if (loop.add(fd_, *this, Trigger::edge)) return true;
+    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_OOBINLINE, &on,
+                 sizeof on); // urgent data is read in order (RFC 6093 section 6)
+    limit_unsent(fd_.get(), credit_);
+    if (loop.add(fd_.get(), *this, Trigger::edge)) return true;
     const int error = errno;
     close();
     errno = error;
@@ -43,16 +44,12 @@ bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
 }
 
 int Socket::connect(EventLoop& loop, const conf::Endpoint& address, Waker& waker) {
-    const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return errno;
+    UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return errno;
     sockaddr_storage to;
     const auto length = address.to_sockaddr(to);
-    if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), length) != 0 && errno != EINPROGRESS) {
-        const int error = errno;
-        ::close(fd);
-        return error;
-    }
-    if (!open(loop, fd, waker)) return errno;
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), length) != 0 && errno != EINPROGRESS) return errno;
+    if (!open(loop, std::move(fd), waker)) return errno;
     writable_ = false; // until the connection is established
     return 0;
 }
@@ -60,37 +57,36 @@ int Socket::connect(EventLoop& loop, const conf::Endpoint& address, Waker& waker
 int Socket::connect_error() const {
     int error = 0;
     socklen_t length = sizeof error;
-    return ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+    return ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }
 
 conf::Address Socket::local() const {
     sockaddr_storage raw{};
     socklen_t length = sizeof raw;
-    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&raw), &length) != 0) return {};
+    if (::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&raw), &length) != 0) return {};
     return conf::Address::from(reinterpret_cast<const sockaddr*>(&raw));
 }
 
 void Socket::close(HowToClose how) {
-    if (fd_ < 0) return;
+    if (!fd_) return;
     if (how == HowToClose::reset) {
         const linger now{1, 0};
-        ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
     }
-    loop_->remove(fd_, *this);
-    ::close(fd_);
-    fd_ = -1;
+    loop_->remove(fd_.get(), *this);
+    fd_.reset();
     readable_ = writable_ = false;
 }
 
 bool Socket::at_end() const {
     char byte;
-    return hung_up_ && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+    return hung_up_ && ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
 bool Socket::is_idle() {
     char byte;
-    const bool quiet =
-        !hung_up_ && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    const bool quiet = !hung_up_ && ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+                       (errno == EAGAIN || errno == EWOULDBLOCK);
     readable_ = !quiet;
     return quiet;
 }
@@ -99,7 +95,7 @@ IoResult Socket::receive(std::span<char> into) {
     if (!readable_) return {IoStatus::would_block};
     assert(!into.empty()); // the kernel's 0 would look like the end of the stream
     for (;;) {
-        const auto got = ::recv(fd_, into.data(), into.size(), 0);
+        const auto got = ::recv(fd_.get(), into.data(), into.size(), 0);
         if (got > 0) {
             // A short read empties the queue, and the next byte brings an event, except after a hang-up.
             if (static_cast<std::size_t>(got) < into.size() && !hung_up_ && !urgent_) readable_ = false;
@@ -121,8 +117,8 @@ IoResult Socket::send(std::span<const iovec> parts) {
     message.msg_iovlen = parts.size();
     for (;;) {
         // The plain call costs the kernel less.
-        const auto sent = parts.size() == 1 ? ::send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
-                                            : ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+        const auto sent = parts.size() == 1 ? ::send(fd_.get(), parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
+                                            : ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
         if (sent >= 0) {
             sent_ += static_cast<std::uint64_t>(sent);
             if (sent_count_) sent_count_->add(static_cast<std::uint64_t>(sent));
@@ -137,15 +133,15 @@ IoResult Socket::send(std::span<const iovec> parts) {
 
 std::size_t Socket::unacked_bytes() const {
     int bytes = 0;
-    return ::ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+    return ::ioctl(fd_.get(), SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 void Socket::raise_unsent_low_water_mark() {
     while (credit_ < no_limit && sent_ >= credit_factor * credit_ && sent_ - unacked_bytes() >= credit_factor * credit_)
-        limit_unsent(fd_, credit_ *= credit_factor);
+        limit_unsent(fd_.get(), credit_ *= credit_factor);
 }
 
-void Socket::finish_sending() { ::shutdown(fd_, SHUT_WR); }
+void Socket::finish_sending() { ::shutdown(fd_.get(), SHUT_WR); }
 
 void Socket::on_event(std::uint32_t events) {
     if (events & EPOLLERR) broken_ = true;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "balancer/counter.h"
+#include "base/unique_fd.h"
 #include "conf/model/endpoint.h"
 #include "proxy/io/event_loop.h"
 #include "proxy/io/waiter.h"
@@ -34,16 +35,21 @@ public:
     Socket(const Socket&) = delete;
     Socket& operator=(const Socket&) = delete;
 
-    // Takes a connected descriptor. Returns false, with errno, if the loop cannot watch it, and closes it then.
-    bool open(EventLoop& loop, int fd, Waker& waker);
+    // Takes a connection. Returns false, with errno, if the loop cannot watch it, and closes it then.
+    bool open(EventLoop& loop, UniqueFd connection, Waker& waker);
     // Begins to connect; once writable(), connect_error() returns the result. Returns errno, or 0 on success.
     int connect(EventLoop& loop, const conf::Endpoint& address, Waker& waker);
-    int connect_error() const;   // errno, or 0
-    conf::Address local() const; // the local address; unset if it is unknown
+    // Returns how connecting ended: errno, or 0 on success.
+    int connect_error() const;
+    // Returns the local address; unset if it is unknown.
+    conf::Address local() const;
+    // Does nothing if the socket is closed.
     void close(HowToClose how = HowToClose::gracefully);
 
-    bool is_open() const { return fd_ >= 0; }
-    int descriptor() const { return fd_; }
+    bool is_open() const { return static_cast<bool>(fd_); }
+    // Returns the descriptor, which stays the socket's; -1 if it is closed.
+    int descriptor() const { return fd_.get(); }
+    // Replaces what is woken when the socket becomes readable or writable.
     void set_waker(Waker& waker) { waker_ = &waker; }
     void wake_user() { // null before `open`
         if (waker_) waker_->wake();
@@ -55,12 +61,17 @@ public:
     bool broken() const { return broken_; }   // reset, or another error: bytes that are still to be read are of no use
     bool fin_received() const { return fin_received_; } // the peer ended in order, whatever happened later
     bool at_end() const;                                // hung up, and no byte is left to be read
-    bool is_idle();                                     // asks the kernel: still open, and no byte is waiting
+    // Asks the kernel. Returns whether the connection is open and no byte is waiting.
+    bool is_idle();
 
+    // Reads what has arrived, into a buffer that must not be empty. The status is `end` after the peer's last byte.
     IoResult receive(std::span<char> into);
-    IoResult send(std::span<const iovec> parts); // sends all bytes or some of them
-    std::size_t unacked_bytes() const;           // bytes sent that the peer has not acknowledged
-    void finish_sending();                       // half-close
+    // Sends all bytes or some of them.
+    IoResult send(std::span<const iovec> parts);
+    // Returns the number of bytes sent that the peer has not acknowledged.
+    std::size_t unacked_bytes() const;
+    // Ends this side of the connection (half-close); the other side may go on.
+    void finish_sending();
     // Counts every byte that is received and sent from now on. The counters must outlive the socket.
     void count_bytes(balancer::Counter& received, balancer::Counter& sent) {
         received_count_ = &received;
@@ -73,7 +84,7 @@ public:
 private:
     void on_event(std::uint32_t epoll_events) override;
 
-    int fd_ = -1;
+    UniqueFd fd_;
     bool readable_ = false, writable_ = false, hung_up_ = false, broken_ = false, fin_received_ = false;
     bool urgent_ = false; // the peer has sent urgent data: the kernel ends a read before it even if there is more
     std::uint64_t sent_ = 0;

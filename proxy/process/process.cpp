@@ -10,8 +10,10 @@
 #include <boost/asio/detached.hpp>
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include <sys/resource.h>
@@ -41,11 +43,15 @@ conf::Process fit_descriptors(const conf::Config& config) {
     auto process = config.process;
     std::size_t backends = 0;
     for (const auto& pool : config.pools) backends += pool.backends.size(); // all may be checked at once
-    const auto own = 64 + backends + config.listeners.size() * Runtime::worker_count(process);
+    const auto own = 64 + backends + config.listeners.size() * DataPlane::worker_count(process);
     const auto limit = raise_descriptor_limit();
     const auto affordable = limit > own + 2 ? (limit - own) / 2 : 1;
     process.max_connections = static_cast<std::uint32_t>(std::min<std::uint64_t>(process.max_connections, affordable));
     return process;
+}
+
+bool is_at(const conf::Admin& admin, const std::string& address) {
+    return admin.address && admin.address->text() == address;
 }
 
 } // namespace
@@ -54,7 +60,7 @@ Process::Process(std::string path, conf::Loaded loaded)
     : path_(std::move(path)), loaded_(std::move(loaded)), signals_(control_, SIGHUP, SIGTERM, SIGINT),
       process_(fit_descriptors(loaded_.config)), drain_timer_(control_), watch_(control_, *this),
       runtime_(control_, process_), reload_(control_, runtime_, path_, process_.state_dir, watch_),
-      reloader_(control_, reload_), watchdog_(control_, runtime_.workers()) {
+      reloader_(control_, reload_), watchdog_(control_, runtime_.data_plane().workers()) {
     signals_.add(SIGQUIT);
     signals_.add(SIGUSR1);
     signals_.add(SIGUSR2);
@@ -105,16 +111,16 @@ asio::awaitable<void> Process::start() {
         co_return;
     }
     auto channel = HotRestartChannel::from_environment();
-    HotRestartState handover;
-    if (channel.is_open()) handover = channel.receive();
-    if (!handover.config_hash.empty() && handover.config_hash != loaded_.hash) {
-        spdlog::error("cannot start: the configuration on disk (hash {}) is not the one in force (hash {})",
-                      loaded_.hash.substr(0, 12), handover.config_hash.substr(0, 12));
+    auto state = channel ? receive_state(*channel) : Result<HotRestartState>(channel.error());
+    if (!state) {
+        spdlog::error("cannot start: {}", state.error().message());
         end(ExitCode::refused);
         co_return;
     }
-    runtime_.inherit(handover);
-    if (const auto opened = open_admin(admin, handover, std::move(tokens)); !opened) {
+    const auto old_admin = state->admin.address;
+    auto inherited = std::move(state->admin);
+    runtime_.inherit(*std::move(state));
+    if (const auto opened = open_admin(admin, std::move(inherited), std::move(tokens)); !opened) {
         spdlog::error("cannot start: admin.address: {}", opened.error().message());
         end(ExitCode::refused);
         co_return;
@@ -136,9 +142,9 @@ asio::awaitable<void> Process::start() {
     for (const auto& listener : snapshot.listeners)
         spdlog::info("  listening on {} ({})", listener->config.address.text(), listener->config.name);
     if (admin.address) spdlog::info("  admin API on {}", admin.address->text());
-    auto unused = runtime_.unused();
-    if (!handover.admin_address.empty() && handover.admin < 0) unused.push_back("admin");
-    co_await succeed(std::move(channel), std::move(unused));
+    auto unused = runtime_.data_plane().unused();
+    if (!old_admin.empty() && !is_at(admin, old_admin)) unused.push_back("admin");
+    co_await succeed(*std::move(channel), std::move(unused));
 }
 
 // The last step of a start or of a hot restart: afterwards this process is the one that serves.
@@ -159,15 +165,25 @@ asio::awaitable<void> Process::succeed(HotRestartChannel channel, std::vector<st
     watchdog_.start();
 }
 
+// Returns what the old process of a hot restart hands over; nothing if there is none.
+Result<HotRestartState> Process::receive_state(HotRestartChannel& channel) {
+    if (!channel.is_open()) return HotRestartState();
+    auto state = channel.receive();
+    if (state && !state->config_hash.empty() && state->config_hash != loaded_.hash)
+        return Error("the configuration on disk (hash " + loaded_.hash.substr(0, 12) +
+                     ") is not the one in force (hash " + state->config_hash.substr(0, 12) + ")");
+    return state;
+}
+
 // Opens the admin API. Closes an inherited socket that has another address.
-Result<void> Process::open_admin(const conf::Admin& admin, HotRestartState& handover, conf::AdminTokens tokens) {
-    const bool same = admin.address && handover.admin >= 0 && handover.admin_address == admin.address->text();
-    if (handover.admin >= 0 && !same) ::close(std::exchange(handover.admin, -1));
+Result<void> Process::open_admin(const conf::Admin& admin, AdminSocket inherited, conf::AdminTokens tokens) {
+    if (!is_at(admin, inherited.address)) inherited.socket.reset();
     if (!admin.address) return {};
     api_ = std::make_unique<admin::Api>(runtime_, reloader_,
                                         admin::AccessRules{*admin.address, admin.hosts, std::move(tokens)});
     admin_ = std::make_unique<admin::Server>(control_, *api_);
-    return same ? admin_->take_over(*admin.address, handover.admin) : admin_->listen(*admin.address);
+    return inherited.socket ? admin_->take_over(*admin.address, std::move(inherited.socket))
+                            : admin_->listen(*admin.address);
 }
 
 asio::awaitable<void> Process::handle_signals() {
@@ -177,7 +193,7 @@ asio::awaitable<void> Process::handle_signals() {
         switch (number) {
         case SIGHUP: reloader_.request(ReloadTrigger::signal); break;
         case SIGUSR1:
-            if (const auto reopened = runtime_.access_log().reopen(); !reopened)
+            if (const auto reopened = runtime_.data_plane().access_log().reopen(); !reopened)
                 spdlog::error("access log: {}", reopened.error().message());
             else spdlog::info("access log reopened");
             break;
@@ -203,7 +219,7 @@ void Process::stop_signal() {
 
 asio::awaitable<void> Process::upgrade_binary() {
     spdlog::info("upgrade: starting the new process");
-    upgrade_ = std::make_unique<Upgrade>(control_);
+    upgrade_ = std::make_unique<Upgrade>(control_, own_command_line());
     Result<void> result;
     try {
         result = co_await hand_over();
@@ -227,7 +243,7 @@ asio::awaitable<Result<void>> Process::hand_over() {
         if (now.hash == reload_.hash_in_force()) co_return result;
         spdlog::warn("upgrade: {}; the configuration has changed since then: trying again", result.error().message());
         if (api_) api_->set_upgrading(false);
-        upgrade_ = std::make_unique<Upgrade>(control_);
+        upgrade_ = std::make_unique<Upgrade>(control_, own_command_line());
         reloader_.resume();
     }
 }
@@ -238,8 +254,10 @@ void Process::end_upgrade(const Result<void>& result) {
         spdlog::info("upgrade: process {} has taken over", done->process());
         watchdog_.stop(); // the new process is the main one now
         std::set<int> kept;
-        for (const auto& [address, sockets] : runtime_.sockets().all())
-            if (!done->unused().contains(address.text())) kept.insert(sockets.begin(), sockets.end());
+        for (const auto& [address, sockets] : runtime_.data_plane().sockets()) {
+            if (done->unused().contains(address.text())) continue;
+            for (const auto& socket : sockets) kept.insert(socket->get());
+        }
         if (admin_ && !done->unused().contains("admin")) admin_->leave();
         begin_stop(kept);
     } else {
@@ -260,19 +278,16 @@ void Process::end_upgrade(const Result<void>& result) {
 
 // Starts the new process, and waits until it serves.
 asio::awaitable<Result<void>> Process::start_successor() {
-    asio::steady_timer pause(control_);
-    while (reloader_.in_progress()) { // the new process must find a stable configuration
-        pause.expires_after(std::chrono::milliseconds(20));
-        co_await pause.async_wait(use_nothrow_awaitable);
-    }
+    while (reloader_.in_progress()) // the new process must find a stable configuration
+        co_await sleep_for(std::chrono::milliseconds(20));
     if (stopping_) co_return Error("weir is stopping");
     if (api_) api_->set_upgrading(true); // not earlier, because a reload may take long
-    auto handover = runtime_.hand_over();
+    auto state = runtime_.hand_over();
     if (admin_) {
-        handover.admin = admin_->descriptor();
-        handover.admin_address = runtime_.snapshot()->config.admin.address->text();
+        state.admin = {runtime_.snapshot()->config.admin.address->text(), admin_->duplicate_socket()};
+        if (!state.admin.socket) co_return Error(std::string("the admin API's socket: ") + std::strerror(errno));
     }
-    co_return co_await upgrade_->run(handover);
+    co_return co_await upgrade_->run(state);
 }
 
 void Process::begin_stop(const std::set<int>& kept_by_another) {
@@ -282,19 +297,19 @@ void Process::begin_stop(const std::set<int>& kept_by_another) {
     if (upgrade_) upgrade_->abandon();
     if (api_ && kept_by_another.empty()) api_->set_draining();
     const auto limit = runtime_.snapshot()->config.process.drain_timeout;
-    runtime_.workers().count_open([limit](const OpenWork& open) {
+    runtime_.data_plane().workers().count_open([limit](const OpenWork& open) {
         spdlog::info("stopping: {} open; closing what is still open in {} (process.drain_timeout)", format(open),
                      conf::format(limit));
     });
-    runtime_.workers().drain(kept_by_another, [this] { end(ExitCode::done); });
+    runtime_.data_plane().drain(kept_by_another, [this] { end(ExitCode::done); });
     drain_timer_.expires_after(limit);
-    drain_timer_.async_wait([this, limit](boost::system::error_code error) {
-        if (!error && !ended_) cut_off(limit);
+    drain_timer_.wait([this, limit](WaitEnd end) {
+        if (end == WaitEnd::expired && !ended_) cut_off(limit);
     });
 }
 
 void Process::cut_off(conf::Duration limit) {
-    runtime_.workers().count_open([this, limit](const OpenWork& open) {
+    runtime_.data_plane().workers().count_open([this, limit](const OpenWork& open) {
         if (ended_) return;
         spdlog::warn("stopping: closing {} still open after {} (process.drain_timeout)", format(open),
                      conf::format(limit));
@@ -313,12 +328,9 @@ void Process::end(ExitCode code) {
 
 // A reload in progress releases its lock and the fleet is notified first; others would have to wait for both to expire.
 asio::awaitable<void> Process::finish() {
-    asio::steady_timer pause(control_);
     const auto& fleet = reload_.fleet();
-    for (int i = 0; i < 100 && (reloader_.in_progress() || !fleet.has_left()); ++i) {
-        pause.expires_after(std::chrono::milliseconds(20));
-        co_await pause.async_wait(use_nothrow_awaitable);
-    }
+    for (int i = 0; i < 100 && (reloader_.in_progress() || !fleet.has_left()); ++i)
+        co_await sleep_for(std::chrono::milliseconds(20));
     control_.stop();
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/timer.h"
 #include "conf/read/load.h"
 #include "conf/read/token_file.h"
 #include "proxy/admin/server.h"
@@ -13,10 +14,10 @@
 #include "proxy/reload/config_watch.h"
 #include "proxy/reload/reloader.h"
 #include "proxy/runtime/runtime.h"
+#include "proxy/upgrade/hot_restart_channel.h"
 #include "proxy/upgrade/upgrade.h"
 
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <memory>
 #include <set>
@@ -30,6 +31,7 @@ public:
     Process(std::string path, conf::Loaded loaded);
     ~Process();
 
+    // Serves until a signal, an upgrade or a failed start ends the process, and returns its exit code. Called once.
     ExitCode run();
 
 private:
@@ -42,7 +44,8 @@ private:
     void end_upgrade(const Result<void>& result);
     boost::asio::awaitable<void> succeed(HotRestartChannel channel, std::vector<std::string> unused);
     void stop_signal();
-    Result<void> open_admin(const conf::Admin& admin, HotRestartState& handover, conf::AdminTokens tokens);
+    Result<HotRestartState> receive_state(HotRestartChannel& channel);
+    Result<void> open_admin(const conf::Admin& admin, AdminSocket inherited, conf::AdminTokens tokens);
     void begin_stop(const std::set<int>& kept_by_another = {});
     void cut_off(conf::Duration limit);
     void end(ExitCode code);
@@ -56,7 +59,7 @@ private:
     std::unique_ptr<Upgrade> upgrade_; // in progress
     boost::asio::signal_set signals_;
     const conf::Process process_; // limited by the descriptors available
-    boost::asio::steady_timer drain_timer_;
+    weir::Timer drain_timer_;
     ConfigWatch watch_;
     Runtime runtime_;
     ReloadParts reload_;

@@ -2,7 +2,6 @@
 
 #include "proxy/log/logger.h"
 #include "proxy/process/systemd_notify.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -19,23 +18,23 @@ Watchdog::Watchdog(asio::io_context& control, WorkerGroup& workers)
       timeout_(watchdog_timeout(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID"), ::getpid())) {}
 
 void Watchdog::start() {
-    if (!timeout_ || runtime_) return;
-    runtime_ = true;
+    if (!timeout_ || running_) return;
+    running_ = true;
     asio::co_spawn(control_, report(), log::log_exception);
 }
 
 void Watchdog::stop() {
-    runtime_ = false;
+    running_ = false;
     timer_.cancel();
 }
 
 asio::awaitable<void> Watchdog::report() {
-    while (runtime_) {
+    while (running_) {
         co_await workers_.wait_for_all();
-        if (!runtime_) break;
+        if (!running_) break;
         notify_systemd("WATCHDOG=1");
         timer_.expires_after(*timeout_ / 3); // systemd recommends two reports per period
-        co_await timer_.async_wait(use_nothrow_awaitable);
+        co_await timer_.wait();
     }
 }
 

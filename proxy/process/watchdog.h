@@ -5,11 +5,11 @@
 // Lifetime: the io_context and the workers must outlive it.
 #pragma once
 
+#include "base/timer.h"
 #include "proxy/runtime/worker_group.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <optional>
@@ -24,6 +24,7 @@ public:
     // Starts reporting. Only the main process of the service may report: a process that is being replaced would hide
     // that the new one hangs.
     void start();
+    // Stops reporting; systemd then expects the reports of another process.
     void stop();
 
 private:
@@ -31,9 +32,9 @@ private:
 
     boost::asio::io_context& control_;
     WorkerGroup& workers_;
-    boost::asio::steady_timer timer_;
+    weir::Timer timer_;
     std::optional<std::chrono::microseconds> timeout_;
-    bool runtime_ = false;
+    bool running_ = false;
 };
 
 } // namespace weir::proxy

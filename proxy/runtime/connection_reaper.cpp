@@ -1,5 +1,7 @@
 #include "proxy/runtime/connection_reaper.h"
 
+#include "base/timer.h"
+
 #include <algorithm>
 #include <set>
 
@@ -41,19 +43,19 @@ struct ConnectionReaper::ScheduledClose {
         : close(std::move(what)), timer(control) {}
 
     std::function<void()> close;
-    boost::asio::steady_timer timer;
+    weir::Timer timer;
     bool done = false;
 };
 
 void ConnectionReaper::schedule(ScheduledClosePtr& scheduled, conf::Duration after, std::function<void()> close) {
-    const auto end = std::chrono::steady_clock::now() + after;
+    const auto end = clock_of(control_).now() + after;
     if (scheduled && (scheduled->done || scheduled->timer.expiry() <= end))
         return; // an earlier deadline is already set
     scheduled = std::make_shared<ScheduledClose>(control_, std::move(close));
     scheduled->timer.expires_at(end);
-    scheduled->timer.async_wait([weak = std::weak_ptr(scheduled)](boost::system::error_code error) {
+    scheduled->timer.wait([weak = std::weak_ptr(scheduled)](WaitEnd how) {
         const auto self = weak.lock();
-        if (error || !self) return;
+        if (how == WaitEnd::cancelled || !self) return;
         self->done = true; // the entry stays: one period of maintenance closes connections once
         self->close();
     });
@@ -66,7 +68,7 @@ void ConnectionReaper::update(const SnapshotPtr& before, const SnapshotPtr& now)
 
 void ConnectionReaper::update_backends(const SnapshotPtr& before, const Snapshot& now) {
     const auto schedule_close = [this](const balancer::BackendPtr& backend, conf::Duration after) {
-        schedule(backends_[backend.get()], after, [this, backend] { close_backend_(backend); });
+        schedule(backends_[backend.get()], after, [this, backend] { connections_.cut(backend); });
     };
     std::set<const balancer::Backend*> wanted;
     for (const auto& pool : now.pools)
@@ -74,7 +76,7 @@ void ConnectionReaper::update_backends(const SnapshotPtr& before, const Snapshot
             if (member.state == conf::AdminState::maint)
                 schedule_close(member.backend, now.config.process.drain_timeout);
             else if (backends_.erase(member.backend.get()) > 0) // back in service, with slow start if configured
-                member.backend->set_ramp_start(std::chrono::steady_clock::now());
+                member.backend->set_ramp_start(clock_of(control_).now());
             wanted.insert(member.backend.get());
         }
     if (before)
@@ -90,7 +92,7 @@ void ConnectionReaper::update_paths(const SnapshotPtr& before, const Snapshot& n
     std::erase_if(paths_, [&](const auto& entry) { return entry.second->done || has_path(now, entry.first); });
     if (!before) return;
     for (const auto& [path, after] : limited_paths(*before))
-        if (!has_path(now, path)) schedule(paths_[path], after, [this, gone = path] { close_path_(gone); });
+        if (!has_path(now, path)) schedule(paths_[path], after, [this, gone = path] { connections_.cut(gone); });
 }
 
 } // namespace weir::proxy

@@ -2,14 +2,15 @@
 // to removed backends, routes and listeners after the pool's close_after, if it is set.
 //
 // Thread: the control thread.
-// Lifetime: the io_context must outlive it.
+// Lifetime: the io_context and the ConnectionCloser must outlive it.
 #pragma once
 
+#include "base/clock.h"
+#include "proxy/runtime/connection_closer.h"
 #include "proxy/snapshot/snapshot.h"
 #include "proxy/snapshot/traffic_path.h"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <functional>
 #include <map>
@@ -20,13 +21,11 @@ namespace weir::proxy {
 
 class ConnectionReaper {
 public:
-    using CloseBackend = std::function<void(const balancer::BackendPtr&)>;
-    using ClosePath = std::function<void(const TrafficPath&)>;
+    ConnectionReaper(boost::asio::io_context& control, ConnectionCloser& connections)
+        : control_(control), connections_(connections) {}
 
-    ConnectionReaper(boost::asio::io_context& control, CloseBackend close_backend, ClosePath close_path)
-        : control_(control), close_backend_(std::move(close_backend)), close_path_(std::move(close_path)) {}
-
-    // Called after `now` has replaced `before`, which may be null. Cancels deadlines of what is back.
+    // Called after `now` has replaced `before`, which may be null. Starts the time limits of what has left or is in
+    // maintenance, and cancels those of what is back. If a limit is running already, the earlier one counts.
     void update(const SnapshotPtr& before, const SnapshotPtr& now);
 
 private:
@@ -38,8 +37,7 @@ private:
     void update_paths(const SnapshotPtr& before, const Snapshot& now);
 
     boost::asio::io_context& control_;
-    CloseBackend close_backend_;
-    ClosePath close_path_;
+    ConnectionCloser& connections_;
     std::unordered_map<const balancer::Backend*, ScheduledClosePtr> backends_;
     std::map<TrafficPath, ScheduledClosePtr> paths_;
 };

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
@@ -28,27 +29,34 @@ health::Target target_of(const PoolSpec& pool, const MemberSpec& member) {
     return target;
 }
 
+// Returns null if there is no such pool.
+const PoolSpec* find_pool(const Snapshot& snapshot, const std::string& name) {
+    const auto& pools = snapshot.pools;
+    const auto it =
+        std::find_if(pools.begin(), pools.end(), [&](const auto& pool) { return pool->config.name == name; });
+    return it == pools.end() ? nullptr : it->get();
+}
+
 bool is_same_check(const health::Target& one, const health::Target& other) {
     return one.check == other.check && one.proxy_protocol == other.proxy_protocol;
 }
 
 } // namespace
 
-HealthManager::HealthManager(boost::asio::io_context& control, OnOut on_out)
-    : on_out_(std::move(on_out)),
-      checker_(
-          control,
-          [this](const auto& backend, auto before, const auto& health) { on_verdict(backend, before, health); },
-          [](const auto& backend, const auto& advice) {
-              spdlog::warn("backend {} stays down: {}", name_of(*backend), advice);
-          }),
-      outlier_detector_(control, [this](const auto& backend, auto time) { on_ejection(backend, time); }) {}
+HealthManager::HealthManager(boost::asio::io_context& control, ConnectionCloser& connections)
+    : connections_(connections), checker_(control, *this), outlier_detector_(control, *this) {}
 
-void HealthManager::update(const Snapshot& now) {
+void HealthManager::update(SnapshotPtr now) {
+    const auto before = std::exchange(in_force_, std::move(now));
+    watch();
+    if (before) close_tunnels_now(*before);
+}
+
+void HealthManager::watch() {
     std::vector<health::Target> targets;
     std::set<const balancer::Backend*> used;
     std::vector<health::OutlierPool> pools;
-    for (const auto& pool : now.pools) {
+    for (const auto& pool : in_force_->pools) {
         auto& outliers = pools.emplace_back(health::OutlierPool{{}, pool->config.outlier_ejection});
         for (const auto& member : pool->members) {
             used.insert(member.backend.get());
@@ -56,7 +64,7 @@ void HealthManager::update(const Snapshot& now) {
             if (outliers.rules && member.state == conf::AdminState::ready) outliers.backends.push_back(member.backend);
         }
     }
-    for (const auto& pool : standby_ ? standby_->pools : decltype(now.pools){}) {
+    for (const auto& pool : standby_ ? standby_->pools : decltype(Snapshot::pools){}) {
         auto& outliers = pools.emplace_back(health::OutlierPool{{}, pool->config.outlier_ejection});
         for (const auto& member : pool->members) {
             if (used.contains(member.backend.get())) continue;
@@ -68,18 +76,18 @@ void HealthManager::update(const Snapshot& now) {
     outlier_detector_.watch(pools);
 }
 
-void HealthManager::stand_by(SnapshotPtr previous, const Snapshot& now) {
+void HealthManager::stand_by(SnapshotPtr previous) {
     standby_notes_ = previous ? notes(*previous) : std::vector<HealthRecord>();
     ejected_before_.clear();
-    for (const auto& pool : previous ? previous->pools : decltype(now.pools){})
+    for (const auto& pool : previous ? previous->pools : decltype(Snapshot::pools){})
         for (const auto& member : pool->members)
             if (member.backend->ejection() == balancer::Ejection::ejected) ejected_before_.insert(member.backend.get());
     const auto ended = std::exchange(standby_, std::move(previous));
-    if (ended && !standby_) update(now);
+    if (ended && !standby_) watch();
 }
 
 // Backends whose check did not change have newer records than those saved at the change.
-void HealthManager::restore(const Snapshot& now) {
+void HealthManager::restore() {
     using Targets = std::map<std::tuple<std::string, std::string, std::string>, health::Target>;
     const auto targets_of = [](const Snapshot& snapshot) {
         Targets targets;
@@ -88,7 +96,7 @@ void HealthManager::restore(const Snapshot& now) {
                 targets.emplace(identity_of(*member.backend), target_of(*pool, member));
         return targets;
     };
-    const auto here = targets_of(now), before = standby_ ? targets_of(*standby_) : Targets{};
+    const auto here = targets_of(*in_force_), before = standby_ ? targets_of(*standby_) : Targets{};
     for (auto& note : standby_notes_) {
         const auto new_one = here.find({note.pool, note.name, note.address});
         const auto old_one = before.find({note.pool, note.name, note.address});
@@ -99,9 +107,9 @@ void HealthManager::restore(const Snapshot& now) {
     standby_notes_.clear();
 }
 
-void HealthManager::uneject(const Snapshot& now) {
+void HealthManager::uneject() {
     if (!standby_) return; // no record of which backends were ejected before
-    for (const auto& pool : now.pools)
+    for (const auto& pool : in_force_->pools)
         for (const auto& member : pool->members)
             if (!ejected_before_.contains(member.backend.get())) outlier_detector_.uneject(*member.backend);
 }
@@ -133,22 +141,50 @@ std::vector<HealthRecord> HealthManager::notes(const Snapshot& snapshot) const {
 }
 
 void HealthManager::on_ejection(const balancer::BackendPtr& backend, conf::Duration time) {
-    if (time.count() == 0)
-        return spdlog::info("backend {} is no longer ejected: live requests decide whether it stays",
-                            name_of(*backend));
-    on_out_(backend);
+    close_connections_to(backend);
     spdlog::warn("backend {} fails live requests: ejected for {}", name_of(*backend), conf::format(time));
+}
+
+void HealthManager::on_return(const balancer::BackendPtr& backend) {
+    spdlog::info("backend {} is no longer ejected: live requests decide whether it stays", name_of(*backend));
 }
 
 void HealthManager::on_verdict(const balancer::BackendPtr& backend, health::Verdict before,
                                const health::Health& health) {
     if (backend->verdict() == health::Verdict::down) {
-        on_out_(backend);
+        close_connections_to(backend);
         spdlog::warn("backend {} is down: {}", name_of(*backend), health.last_failure);
     } else if (before == health::Verdict::down) {
         spdlog::info("backend {} is up again", name_of(*backend));
     } else {
         spdlog::debug("backend {} is up", name_of(*backend));
+    }
+}
+
+void HealthManager::on_advice(const balancer::BackendPtr& backend, const std::string& advice) {
+    spdlog::warn("backend {} stays down: {}", name_of(*backend), advice);
+}
+
+// Closes the connections to a backend that has gone down or was ejected.
+void HealthManager::close_connections_to(const balancer::BackendPtr& backend) {
+    connections_.close_idle_to(backend);
+    for (const auto& snapshot : {in_force_, standby_}) {
+        if (!snapshot) continue;
+        const auto* pool = find_pool(*snapshot, backend->pool());
+        if (!pool) continue; // it may have left the configuration and be watched as standby
+        if (pool->config.on_down == conf::OnDown::close) connections_.cut_tunnels_to(backend);
+        return;
+    }
+}
+
+// Closes tunnels to backends that are already down, in pools that close tunnels from this change on.
+void HealthManager::close_tunnels_now(const Snapshot& before) {
+    for (const auto& pool : in_force_->pools) {
+        if (pool->config.on_down != conf::OnDown::close) continue;
+        const auto* old = find_pool(before, pool->config.name);
+        if (!old || old->config.on_down == conf::OnDown::close) continue;
+        for (const auto& member : pool->members)
+            if (member.backend->is_sick()) connections_.cut_tunnels_to(member.backend);
     }
 }
 

@@ -70,7 +70,7 @@ HeartbeatTokens read_heartbeat_tokens(const conf::Config& config, std::vector<co
 
 void HeartbeatReceiver::register_client(Senders& senders, const Snapshot& snapshot, const Keys& keys,
                                         balancer::BackendPtr Sender::*as) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = clock_.now();
     for (const auto& pool : snapshot.pools) {
         const auto key = keys.find(pool->config.name);
         if (key == keys.end()) continue;
@@ -93,7 +93,7 @@ void HeartbeatReceiver::update(const Snapshot& now, const SnapshotPtr& standby, 
     if (standby)
         for (const auto& [pool, key] : before) keys_.try_emplace(pool, key);
     senders_ = std::move(senders);
-    const auto steady = std::chrono::steady_clock::now();
+    const auto steady = clock_.now();
     std::erase_if(ledgers_,
                   [&](const auto& entry) { return !senders_.contains(entry.first) && entry.second.is_spent(steady); });
 }
@@ -124,8 +124,8 @@ HeartbeatAnswer HeartbeatReceiver::take(std::string_view body) {
     if (!key || !key->has_signed(beat, read->signature))
         return {403, "no such pool accepts heartbeats, or the signature is wrong"};
     if (sender == senders_.end()) return {404, "there is no backend " + name};
-    const auto now = std::chrono::steady_clock::now();
-    const auto wall = health::wall_ms();
+    const auto now = clock_.now();
+    const auto wall = health::wall_ms(clock_);
     auto& ledger = *sender->second.ledger;
     const auto answer = ledger.take(beat, now, wall);
     if (answer != health::ReplayGuard::Answer::accepted) {
@@ -143,7 +143,7 @@ HeartbeatAnswer HeartbeatReceiver::take(std::string_view body) {
     if (beat.drain) agent_override.state = conf::AdminState::drain;
     if (beat.weight) agent_override.weight = beat.weight;
     if (std::exchange(sender->second.agent_override, agent_override) != agent_override)
-        on_agent_override_(backend, agent_override);
+        listener_.on_agent_override(backend, agent_override);
     return {};
 }
 

@@ -1,18 +1,19 @@
 // Receives heartbeats: parses them, verifies their signatures, and passes on what they report.
 //
 // Thread: the control thread.
-// Lifetime: the health checker and whatever `on_agent_override` uses must outlive it.
+// Lifetime: the clock, the health checker and the listener must outlive it.
 #pragma once
 
+#include "base/clock.h"
 #include "conf/base/config_error.h"
 #include "health/beats/beat.h"
 #include "health/monitor/health_checker.h"
+#include "proxy/runtime/agent_override_listener.h"
 #include "proxy/snapshot/runtime_overrides.h"
 #include "proxy/snapshot/snapshot.h"
 
 #include <boost/json/fwd.hpp>
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,11 +36,8 @@ struct HeartbeatAnswer {
 
 class HeartbeatReceiver {
 public:
-    // Called with the override that a backend asks for, when it changes and at the first heartbeat after an update.
-    using OnAgentOverride = std::function<void(const balancer::BackendPtr&, const Override&)>;
-
-    HeartbeatReceiver(health::HealthChecker& monitor, OnAgentOverride on_agent_override)
-        : checker_(monitor), on_agent_override_(std::move(on_agent_override)) {}
+    HeartbeatReceiver(const weir::Clock& clock, health::HealthChecker& checker, AgentOverrideListener& listener)
+        : clock_(clock), checker_(checker), listener_(listener) {}
 
     // Replaces the known backends. Heartbeats of `standby` (may be null) count, too: a rollback may restore it.
     void update(const Snapshot& now, const SnapshotPtr& standby, HeartbeatTokens tokens);
@@ -48,8 +46,8 @@ public:
     // Ignores override requests until the next update, because they would arrive between two configurations.
     void hold_agent_overrides() { held_ = true; }
 
-    // Handles one heartbeat. `body` is a JSON object with "pool", "backend", "sequence", "time" and "signature";
-    // "weight" and "drain" are optional.
+    // Handles one heartbeat and returns the answer to its sender. `body` is a JSON object with "pool", "backend",
+    // "sequence", "time" (in Unix milliseconds) and "signature"; "weight" and "drain" are optional.
     HeartbeatAnswer take(std::string_view body);
 
 private:
@@ -66,8 +64,9 @@ private:
     void register_client(Senders& senders, const Snapshot& snapshot, const Keys& keys,
                          balancer::BackendPtr Sender::*as);
 
+    const weir::Clock& clock_;
     health::HealthChecker& checker_;
-    OnAgentOverride on_agent_override_;
+    AgentOverrideListener& listener_;
     Keys keys_;       // keyed by pool
     Senders senders_; // keyed by pool/backend
     bool held_ = false;

@@ -6,6 +6,7 @@
 
 #include "conf/model/address.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,11 @@ struct ResolvedHost {
     std::string error;
 };
 
-// Returns the addresses of `host`. Omits IPv6 addresses without a route unless there are no other addresses.
+// Resolves one host name. It may block, and is called on several threads at once.
+using LookUp = std::function<ResolvedHost(const std::string& host)>;
+
+// Asks the system's resolver for the addresses of `host`. Omits IPv6 addresses without a route unless there are no
+// other addresses.
 ResolvedHost look_up(const std::string& host);
 
 } // namespace weir::proxy

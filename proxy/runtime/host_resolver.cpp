@@ -1,10 +1,9 @@
 #include "proxy/runtime/host_resolver.h"
 
 #include "base/signal_mask.h"
-#include "base/use_nothrow_awaitable.h"
+#include "base/timer.h"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <spdlog/spdlog.h>
 
@@ -19,13 +18,15 @@ namespace asio = boost::asio;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using OnFound = std::function<void(ResolvedHost)>;
 
 // Receives the results of look-ups. A look-up that hangs may finish late, or never, and nothing waits for it.
 struct Gate {
-    std::mutex mutex;
+    Gate(LookUp function, asio::io_context& context) : resolve(std::move(function)), control(&context) {}
+
+    const LookUp resolve;
     asio::io_context* control; // null once the resolver has stopped
+    std::mutex mutex;          // for `control`
 };
 
 // The pool is never destroyed, because its destructor would wait for look-ups that hang.
@@ -41,7 +42,7 @@ asio::thread_pool& threads() {
 
 void ask(const std::shared_ptr<Gate>& gate, const std::string& host, OnFound on_found) {
     asio::post(threads(), [gate, host, on_found = std::move(on_found)]() mutable {
-        auto found = look_up(host);
+        auto found = gate->resolve(host);
         const std::lock_guard lock(gate->mutex);
         if (gate->control)
             asio::post(*gate->control, [found = std::move(found), on_found = std::move(on_found)] { on_found(found); });
@@ -73,28 +74,26 @@ std::map<std::string, Use> names_in(const conf::Config& config) {
 } // namespace
 
 struct HostResolver::State : std::enable_shared_from_this<State> {
-    State(asio::io_context& context, std::function<void()> changed) : control(context), on_change(std::move(changed)) {
-        gate->control = &context;
-    }
+    State(asio::io_context& context, AddressListener& told, LookUp resolve)
+        : control(context), listener(told), gate(std::make_shared<Gate>(std::move(resolve), context)) {}
 
     struct Name {
-        Name(asio::io_context& context, conf::Duration pace) : every(pace), timer(context) {}
+        Name(asio::io_context& context, conf::Duration pace) : every(pace), timer(context), last(timer.now()) {}
         conf::Duration every;
-        Clock::time_point last = Clock::now(); // time of the last look-up
-        asio::steady_timer timer;
+        weir::Timer timer;
+        weir::Clock::TimePoint last; // time of the last look-up
         bool failure_logged = false; // whether the failure was logged
     };
 
     void wait(const std::string& host, const std::shared_ptr<Name>& name) {
         const auto pace = book[host].empty() ? std::min<conf::Duration>(name->every, pace_until_found) : name->every;
         name->timer.expires_at(name->last + pace);
-        name->timer.async_wait([self = shared_from_this(), host, weak = std::weak_ptr(name)](auto error) {
-            const auto mine = weak.lock();
-            if (error || !mine) return;
+        name->timer.wait([self = shared_from_this(), host, weak = std::weak_ptr(name)](WaitEnd end) {
+            if (end == WaitEnd::cancelled || weak.expired()) return;
             ask(self->gate, host, [self, host, weak](ResolvedHost found) {
                 const auto still = weak.lock(); // null if the name is no longer in use
                 if (!still) return;
-                still->last = Clock::now();
+                still->last = still->timer.now();
                 self->take(host, *still, std::move(found));
                 self->wait(host, still);
             });
@@ -113,12 +112,12 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
         if (known == found.addresses) return;
         spdlog::info("\"{}\" has {} addresses now; it had {}", host, found.addresses.size(), known.size());
         known = std::move(found.addresses);
-        on_change();
+        listener.on_addresses_changed();
     }
 
     asio::io_context& control;
-    std::function<void()> on_change;
-    std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+    AddressListener& listener;
+    const std::shared_ptr<Gate> gate;
     AddressBook book;
     std::map<std::string, std::shared_ptr<Name>> watched;
 };
@@ -138,13 +137,13 @@ struct Answers {
 
     AddressBook found;
     std::map<std::string, std::string> failures;
-    asio::steady_timer come; // cancelled when a result arrives
+    weir::Timer come; // cancelled when a result arrives
 };
 
 } // namespace
 
-HostResolver::HostResolver(asio::io_context& control, std::function<void()> on_change)
-    : state_(std::make_shared<State>(control, std::move(on_change))) {}
+HostResolver::HostResolver(asio::io_context& control, AddressListener& listener, LookUp resolve)
+    : state_(std::make_shared<State>(control, listener, std::move(resolve))) {}
 
 HostResolver::~HostResolver() { stop(); }
 
@@ -171,10 +170,10 @@ asio::awaitable<std::shared_ptr<Answers>> look_up_all(const Uses& names, const s
         });
     }
     const auto is_known = [&](const auto& entry) { return answers->has(entry.first); };
-    const auto end = Clock::now() + timeout;
-    while (!std::all_of(names.begin(), names.end(), is_known) && Clock::now() < end) {
+    const auto end = answers->come.now() + timeout;
+    while (!std::all_of(names.begin(), names.end(), is_known) && answers->come.now() < end) {
         answers->come.expires_at(end);
-        co_await answers->come.async_wait(use_nothrow_awaitable);
+        co_await answers->come.wait();
     }
     co_return answers;
 }
@@ -234,7 +233,7 @@ void HostResolver::watch(std::initializer_list<const conf::Config*> configs) {
     for (const auto& [host, use] : wanted) {
         auto& name = state_->watched[host];
         if (name && name->every == use.every) continue;
-        const auto last = name ? name->last : Clock::now();
+        const auto last = name ? name->last : clock_of(state_->control).now();
         name = std::make_shared<State::Name>(state_->control, use.every);
         name->last = last;
         state_->wait(host, name);

@@ -2,10 +2,11 @@
 // in force. If a look-up fails or returns nothing, the known addresses stay in use.
 //
 // Thread: the control thread. Look-ups run on threads of their own, so that a slow name server blocks nothing else.
-// Lifetime: the io_context must outlive it; its coroutines end soon after `stop`.
+// Lifetime: the io_context and the listener must outlive it; its coroutines end soon after `stop`.
 #pragma once
 
 #include "conf/base/config_error.h"
+#include "proxy/runtime/address_listener.h"
 #include "proxy/runtime/host_lookup.h"
 #include "proxy/snapshot/snapshot_builder.h"
 
@@ -13,7 +14,6 @@
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -26,8 +26,8 @@ enum class Unresolved { refused, retried };
 
 class HostResolver {
 public:
-    // Calls `on_change` after the addresses of a name in use have changed.
-    HostResolver(boost::asio::io_context& control, std::function<void()> on_change);
+    // `resolve` looks up one name; it blocks, and is called on threads of its own.
+    HostResolver(boost::asio::io_context& control, AddressListener& listener, LookUp resolve = look_up);
     ~HostResolver();
     HostResolver(const HostResolver&) = delete;
     HostResolver& operator=(const HostResolver&) = delete;
@@ -44,6 +44,7 @@ public:
 
     // Refreshes the names of these configurations from now on, and drops all others. Null pointers are skipped.
     void watch(std::initializer_list<const conf::Config*> configs);
+    // Ends all refreshes. Look-ups that are under way have no effect.
     void stop();
 
     // Returns the known addresses; a name that was never resolved has none.

@@ -1,12 +1,9 @@
 #include "proxy/runtime/listen_sockets.h"
 
-#include "base/unique_fd.h"
-
 #include <algorithm>
 #include <cerrno>
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace weir::proxy {
 namespace {
@@ -34,11 +31,6 @@ UniqueFd bind_socket(const conf::Address& address, Sharing sharing) {
 
 } // namespace
 
-ListenSockets::Prepared::~Prepared() {
-    for (const auto& [_, sockets] : bound_)
-        for (const int fd : sockets) ::close(fd);
-}
-
 // Returns whether another socket of this process uses the port: "0.0.0.0:80" and "127.0.0.1:80" conflict.
 bool ListenSockets::shares_port(const conf::Address& address, const Prepared& prepared) const {
     const auto same_port = [&](const auto& entry) { return entry.first.port() == address.port(); };
@@ -46,7 +38,7 @@ bool ListenSockets::shares_port(const conf::Address& address, const Prepared& pr
     return any(sockets_) || any(inherited_) || any(prepared.bound_);
 }
 
-std::vector<int> ListenSockets::take_inherited(const conf::Address& address) {
+std::vector<ListenSocket> ListenSockets::take_inherited(const conf::Address& address) {
     const auto it = inherited_.find(address);
     if (it == inherited_.end()) return {};
     auto sockets = std::move(it->second);
@@ -64,15 +56,15 @@ int ListenSockets::bind_for(const conf::Address& address, Prepared& prepared) {
     while (sockets.size() < workers_) {
         auto fd = bind_socket(address, Sharing::with_workers);
         if (!fd) return errno;
-        sockets.push_back(fd.release());
+        sockets.push_back(std::make_shared<const UniqueFd>(std::move(fd)));
     }
     return 0;
 }
 
 void ListenSockets::listen(Prepared& prepared) {
     for (const auto& [address, sockets] : prepared.bound_)
-        for (const int fd : sockets)
-            if (::listen(fd, backlog) != 0) {
+        for (const auto& socket : sockets)
+            if (::listen(socket->get(), backlog) != 0) {
                 prepared.failures.push_back({address, errno});
                 break;
             }
@@ -93,22 +85,19 @@ ListenSockets::Prepared ListenSockets::prepare(const std::vector<conf::Address>&
     return prepared;
 }
 
-std::vector<int> ListenSockets::descriptors(const conf::Address& address, std::size_t worker) const {
+std::vector<ListenSocket> ListenSockets::of_worker(const conf::Address& address, std::size_t worker) const {
     const auto& sockets = sockets_.at(address);
-    std::vector<int> own;
+    std::vector<ListenSocket> own;
     for (auto i = worker; i < sockets.size(); i += workers_) own.push_back(sockets[i]);
     return own;
 }
 
 void ListenSockets::commit(Prepared&& prepared) {
     sockets_.merge(prepared.bound_);
-    prepared.bound_.clear();
     std::erase_if(sockets_, [&](const auto& entry) {
         return std::find(prepared.wanted_.begin(), prepared.wanted_.end(), entry.first) == prepared.wanted_.end();
     });
-    for (const auto& [_, sockets] : inherited_) // of listeners that the configuration no longer has
-        for (const int fd : sockets) ::close(fd);
-    inherited_.clear();
+    inherited_.clear(); // of listeners that the configuration no longer has
 }
 
 } // namespace weir::proxy

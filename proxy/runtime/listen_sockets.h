@@ -2,13 +2,11 @@
 // Sockets survive reloads, because closing one would reset the connections in its accept queue.
 //
 // Thread: the control thread.
-// Lifetime: the workers close the sockets handed to them; this class closes the others.
+// Lifetime: the workers own the committed sockets as well (listen_socket.h); `release` leaves them to the workers.
 #pragma once
 
-#include "conf/model/address.h"
+#include "proxy/runtime/listen_socket.h"
 
-#include <map>
-#include <string>
 #include <vector>
 
 namespace weir::proxy {
@@ -20,10 +18,6 @@ public:
     // Sockets bound for a change that may still fail. They are closed unless committed.
     class Prepared {
     public:
-        Prepared() = default;
-        Prepared(Prepared&&) = default;
-        Prepared& operator=(Prepared&&) = default;
-        ~Prepared();
         struct Failure {
             conf::Address address;
             int error; // errno
@@ -33,11 +27,11 @@ public:
     private:
         friend class ListenSockets;
         std::vector<conf::Address> wanted_;
-        std::map<conf::Address, std::vector<int>> bound_;
+        ListenSocketMap bound_;
     };
 
     // Sets the sockets of the old process; `prepare` uses them before it binds new ones.
-    void inherit(std::map<conf::Address, std::vector<int>> sockets) { inherited_ = std::move(sockets); }
+    void inherit(ListenSocketMap sockets) { inherited_ = std::move(sockets); }
 
     // Returns the addresses of inherited sockets that are not used yet.
     std::vector<conf::Address> unused() const;
@@ -46,21 +40,23 @@ public:
     Prepared prepare(const std::vector<conf::Address>& addresses);
     // Starts listening on the new sockets. Adds failures to `prepared.failures`.
     static void listen(Prepared& prepared);
-    // Takes over the new sockets and drops the addresses that are no longer used; the workers close those sockets.
+    // Takes over the new sockets and drops the addresses that are no longer used; their workers drain them first.
     void commit(Prepared&& prepared);
+    // Drops all sockets, so that they close as soon as the workers stop accepting.
+    void release() { sockets_.clear(); }
 
-    // Returns one worker's descriptors for a committed address: one, or more if the old process had more workers.
-    std::vector<int> descriptors(const conf::Address& address, std::size_t worker) const;
-    // Returns all committed sockets, keyed by address.
-    const std::map<conf::Address, std::vector<int>>& all() const { return sockets_; }
+    // Returns one worker's sockets for a committed address: one, or more if the old process had more workers.
+    std::vector<ListenSocket> of_worker(const conf::Address& address, std::size_t worker) const;
+    // Returns all committed sockets.
+    const ListenSocketMap& all() const { return sockets_; }
 
 private:
     bool shares_port(const conf::Address& address, const Prepared& prepared) const;
     int bind_for(const conf::Address& address, Prepared& prepared);
-    std::vector<int> take_inherited(const conf::Address& address);
+    std::vector<ListenSocket> take_inherited(const conf::Address& address);
 
     std::size_t workers_;
-    std::map<conf::Address, std::vector<int>> sockets_, inherited_;
+    ListenSocketMap sockets_, inherited_;
 };
 
 } // namespace weir::proxy

@@ -6,14 +6,13 @@
 
 #include "base/async_mutex.h"
 #include "conf/base/config_error.h"
-#include "proxy/log/access_log.h"
 #include "proxy/runtime/connection_reaper.h"
+#include "proxy/runtime/data_plane.h"
 #include "proxy/runtime/health_manager.h"
 #include "proxy/runtime/heartbeat_receiver.h"
 #include "proxy/runtime/host_resolver.h"
 #include "proxy/runtime/hot_restart_state.h"
-#include "proxy/runtime/listen_sockets.h"
-#include "proxy/runtime/worker_group.h"
+#include "proxy/runtime/override_store.h"
 #include "proxy/snapshot/snapshot_builder.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -25,11 +24,8 @@
 
 namespace weir::proxy {
 
-class Runtime {
+class Runtime final : private AddressListener, private AgentOverrideListener, private ErrorListener {
 public:
-    // Returns the number of workers: as configured, or one per core.
-    static std::size_t worker_count(const conf::Process& process);
-
     // Process settings are fixed at construction.
     Runtime(boost::asio::io_context& control, const conf::Process& process);
     ~Runtime();
@@ -38,8 +34,6 @@ public:
     void inherit(HotRestartState handover);
     // Returns the state for a new process: the sockets, the health records and the runtime overrides.
     HotRestartState hand_over() const;
-    // Returns the inherited sockets that the first configuration did not use.
-    const std::vector<std::string>& unused() const { return unused_; }
 
     // Resolves the host names of a configuration that are not known yet, which may take seconds. Returns a problem for
     // each name that cannot be resolved. `apply` then does not wait for the names.
@@ -57,50 +51,46 @@ public:
     // is cleared. Returns false if there is no such backend. Completes when every worker uses it.
     boost::asio::awaitable<bool> set_override(std::string pool, std::string backend,
                                               std::function<void(Override&)> edit);
-    const RuntimeOverrides& adjustments() const { return overrides_; }
+    const RuntimeOverrides& adjustments() const { return overrides_.all(); }
     // Called when a change is final: drops the overrides of backends that are not in the configuration.
-    void end_overrides();
+    void end_overrides() { overrides_.drop_ended(snapshot_->config); }
+    // Handles a heartbeat, as HeartbeatReceiver::take does.
     HeartbeatAnswer take_heartbeat(std::string_view body) { return beats_.take(body); }
 
     // Keeps watching the backends of the previous configuration, because a rollback may restore it. Null ends this.
     void stand_by(SnapshotPtr previous);
     // Called before a rollback: restores the health records of the previous configuration's backends.
-    void restore_health() { health_.restore(*snapshot_); }
+    void restore_health() { health_.restore(); }
     // Called after a rollback: returns backends to service that were ejected since the change.
-    void uneject() { health_.uneject(*snapshot_); }
+    void uneject() { health_.uneject(); }
 
+    // Returns the configuration in force; null before the first `apply`.
     const SnapshotPtr& snapshot() const { return snapshot_; }
     const HealthManager& health() const { return health_; }
-    const std::vector<WorkerCounters>& counters() const { return counters_; }
-    log::AccessLog& access_log() { return access_log_; }
-    const log::AccessLog& access_log() const { return access_log_; }
-    WorkerGroup& workers() { return workers_; }
-    const ListenSockets& sockets() const { return sockets_; }
+    DataPlane& data_plane() { return data_plane_; }
+    const std::vector<WorkerCounters>& counters() const { return data_plane_.counters(); }
+    const log::AccessLog& access_log() const { return data_plane_.access_log(); }
+    // Ends all connections and all background work.
     void stop();
 
 private:
     boost::asio::awaitable<void> adopt(SnapshotPtr next);
     boost::asio::awaitable<void> rebuild();
     void rebuild_soon();
-    void on_out(const balancer::BackendPtr& backend);
-    void close_tunnels_now(const Snapshot& before);
-    void forget_agent_overrides(const conf::Config& next);
-    void on_agent_override(const balancer::BackendPtr& backend, const Override& agent_override);
+    void on_addresses_changed() override;
+    void on_agent_override(const balancer::BackendPtr& backend, const Override& agent_override) override;
+    void on_consecutive_errors(const balancer::BackendPtr& backend) override;
 
     boost::asio::io_context& control_;
-    std::vector<WorkerCounters> counters_;
-    log::AccessLog access_log_;
-    ListenSockets sockets_;
+    DataPlane data_plane_;
     SnapshotBuilder builder_;
-    RuntimeOverrides overrides_;
+    OverrideStore overrides_;
     HostResolver names_;
     SnapshotPtr snapshot_;
     AsyncMutex mutex_; // serialises changes of the snapshot
     HealthManager health_;
     HeartbeatReceiver beats_;
-    WorkerGroup workers_;
     ConnectionReaper reaper_;
-    std::vector<std::string> unused_;
     bool rebuild_asked_ = false;
 };
 

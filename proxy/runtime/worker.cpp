@@ -10,7 +10,6 @@
 
 #include <pthread.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace weir::proxy {
 namespace {
@@ -23,23 +22,21 @@ constexpr auto breather = std::chrono::milliseconds(100); // after running out o
 // One listening socket in the event loop.
 class Worker::Acceptor final : public EventHandler, public Waker {
 public:
-    Acceptor(Worker& worker, int fd) : fd_(fd), worker_(worker), timer_(worker.context_.loop.timers(), *this) {
+    Acceptor(Worker& worker, ListenSocket socket)
+        : socket_(std::move(socket)), worker_(worker), timer_(worker.context_.loop.timers(), *this) {
         resume();
     }
-    ~Acceptor() {
-        pause();
-        ::close(fd_);
-    }
+    ~Acceptor() { pause(); }
 
-    int descriptor() const { return fd_; }
+    int descriptor() const { return socket_->get(); }
     std::shared_ptr<WorkerListener> listener = std::make_shared<WorkerListener>();
 
     void pause() {
-        if (active_) worker_.context_.loop.remove(fd_, *this);
+        if (active_) worker_.context_.loop.remove(descriptor(), *this);
         active_ = false;
     }
     void resume() {
-        if (!active_) active_ = worker_.context_.loop.add(fd_, *this, Trigger::level);
+        if (!active_) active_ = worker_.context_.loop.add(descriptor(), *this, Trigger::level);
     }
     void take_a_breath() {
         pause();
@@ -52,15 +49,15 @@ private:
         if (!worker_.paused_) resume();
     }
 
-    const int fd_;
+    const ListenSocket socket_;
     bool active_ = false;
     Worker& worker_;
     Timer timer_;
 };
 
 Worker::Worker(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, std::size_t max_connections,
-               OnErrors on_errors)
-    : context_(number, access_log, own, *this), max_connections_(max_connections), on_errors_(std::move(on_errors)) {}
+               ErrorListener& listener)
+    : context_(number, access_log, own, *this), max_connections_(max_connections), listener_(listener) {}
 
 Worker::~Worker() {
     stop();
@@ -79,7 +76,7 @@ void Worker::start() {
     });
 }
 
-void Worker::adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std::function<void()> done) {
+void Worker::adopt(SnapshotPtr snapshot, std::vector<WorkerSocket> sockets, std::function<void()> done) {
     context_.loop.post(
         [this, snapshot = std::move(snapshot), sockets = std::move(sockets), done = std::move(done)]() mutable {
             const auto began = Clock::now();
@@ -91,15 +88,16 @@ void Worker::adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std:
         });
 }
 
-void Worker::update_listeners(const std::vector<ListenSocket>& sockets, const std::set<int>& kept_by_another) {
+void Worker::update_listeners(const std::vector<WorkerSocket>& sockets, const std::set<int>& kept_by_another) {
     std::unordered_map<int, std::unique_ptr<Acceptor>> now;
     for (const auto& socket : sockets) {
-        auto& acceptor = now[socket.fd];
-        if (const auto it = acceptors_.find(socket.fd); it != acceptors_.end()) acceptor = std::move(it->second);
-        else acceptor = std::make_unique<Acceptor>(*this, socket.fd);
+        const int fd = socket.socket->get();
+        auto& acceptor = now[fd];
+        if (const auto it = acceptors_.find(fd); it != acceptors_.end()) acceptor = std::move(it->second);
+        else acceptor = std::make_unique<Acceptor>(*this, socket.socket);
         const auto& listeners = context_.view->snapshot->listeners;
         const auto spec = std::find_if(listeners.begin(), listeners.end(),
-                                       [&](const auto& l) { return l->config.name == socket.name; });
+                                       [&](const auto& l) { return l->config.name == socket.listener; });
         acceptor->listener->spec = *spec;
         acceptor->listener->view = context_.view;
     }
@@ -121,10 +119,11 @@ void Worker::accept_from(Acceptor& acceptor, int most) {
         if (context_.clients.size() >= max_connections_) return pause_accepting();
         sockaddr_storage from{};
         socklen_t length = sizeof from;
-        const int fd =
-            ::accept4(acceptor.descriptor(), reinterpret_cast<sockaddr*>(&from), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            start_session(fd, acceptor.listener, conf::Address::from(reinterpret_cast<const sockaddr*>(&from)));
+        UniqueFd connection(::accept4(acceptor.descriptor(), reinterpret_cast<sockaddr*>(&from), &length,
+                                      SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (connection) {
+            start_session(std::move(connection), acceptor.listener,
+                          conf::Address::from(reinterpret_cast<const sockaddr*>(&from)));
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) return;
@@ -134,13 +133,14 @@ void Worker::accept_from(Acceptor& acceptor, int most) {
     }
 }
 
-void Worker::start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer) {
+void Worker::start_session(UniqueFd connection, const std::shared_ptr<WorkerListener>& listener,
+                           const conf::Address& peer) {
     if (listener->spec->config.protocol == conf::Protocol::tcp) {
         auto session = std::make_unique<tcp::Session>(context_, listener, peer);
-        if (session->open(fd)) spawn(std::move(session));
+        if (session->open(std::move(connection))) spawn(std::move(session));
     } else {
         auto session = std::make_unique<http::Session>(context_, listener, peer);
-        if (session->open(fd)) spawn(std::move(session));
+        if (session->open(std::move(connection))) spawn(std::move(session));
     }
 }
 

@@ -1,9 +1,11 @@
 // One worker thread: it accepts from its own sockets, serves its own connections, and shares no state.
 //
 // Thread: start, the posting functions and the destructor run on the control thread; posted work runs on the worker's.
-// Lifetime: the access log and the counters must outlive it.
+// Lifetime: the access log, the counters and the listener must outlive it.
 #pragma once
 
+#include "proxy/runtime/error_listener.h"
+#include "proxy/runtime/listen_socket.h"
 #include "proxy/worker/worker_context.h"
 
 #include <functional>
@@ -13,26 +15,19 @@
 
 namespace weir::proxy {
 
-// A listening socket of a worker; the control thread binds one for each listener.
-struct ListenSocket {
-    int fd;
-    std::string name; // name of the listener in the snapshot
-};
-
 class Worker final : private WorkerEvents {
 public:
-    // Called on the worker's thread when a backend has failed as many requests in a row as its pool allows.
-    using OnErrors = std::function<void(const balancer::BackendPtr&)>;
-
+    // Calls `listener` on the worker's thread.
     Worker(std::size_t index, log::AccessLog& log, WorkerCounters& counters, std::size_t max_connections,
-           OnErrors on_errors);
+           ErrorListener& listener);
     ~Worker();
 
+    // Starts the thread; called once.
     void start();
 
-    // Switches to a new configuration. Sockets that are no longer in `sockets` are closed after their queued clients
-    // were accepted. Calls `done` on the worker's thread when the configuration is in force.
-    void adopt(SnapshotPtr snapshot, std::vector<ListenSocket> sockets, std::function<void()> done);
+    // Switches to a new configuration. Stops accepting from sockets that are no longer in `sockets`, after their queued
+    // clients were accepted. Calls `done` on the worker's thread when the configuration is in force.
+    void adopt(SnapshotPtr snapshot, std::vector<WorkerSocket> sockets, std::function<void()> done);
 
     // Closes idle connections to a backend that is down or ejected.
     void close_idle_to(balancer::BackendPtr backend);
@@ -58,17 +53,17 @@ public:
 private:
     class Acceptor;
 
-    void update_listeners(const std::vector<ListenSocket>& sockets, const std::set<int>& kept_by_another = {});
+    void update_listeners(const std::vector<WorkerSocket>& sockets, const std::set<int>& kept_by_another = {});
     void accept_from(Acceptor& acceptor, int most);
-    void start_session(int fd, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer);
+    void start_session(UniqueFd connection, const std::shared_ptr<WorkerListener>& listener, const conf::Address& peer);
     void pause_accepting();
     void on_client_left() override;
-    void on_errors(const balancer::BackendPtr& backend) override { on_errors_(backend); }
+    void on_errors(const balancer::BackendPtr& backend) override { listener_.on_consecutive_errors(backend); }
     void end_all();
 
     WorkerContext context_;
     const std::size_t max_connections_;
-    const OnErrors on_errors_;
+    ErrorListener& listener_;
     std::unordered_map<int, std::unique_ptr<Acceptor>> acceptors_; // keyed by descriptor
     bool paused_ = false;
     std::function<void()> drained_;

@@ -1,8 +1,8 @@
 #include "proxy/runtime/worker_group.h"
-#include "base/use_nothrow_awaitable.h"
+
+#include "base/event.h"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 namespace weir::proxy {
 
@@ -27,35 +27,37 @@ struct WorkerGroup::Countdown {
 };
 
 WorkerGroup::WorkerGroup(asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
-                         std::vector<WorkerCounters>& counters, Worker::OnErrors on_errors)
-    : control_(control) {
+                         std::vector<WorkerCounters>& counters, ErrorListener& listener)
+    : control_(control), listener_(listener) {
     const auto share = (max_connections + count - 1) / count;
-    const auto report = [&control, on_errors = std::move(on_errors)](const balancer::BackendPtr& backend) {
-        asio::post(control, [on_errors, backend] { on_errors(backend); });
-    };
+    ErrorListener& self = *this;
     for (std::size_t i = 0; i < count; ++i)
-        workers_.push_back(std::make_unique<Worker>(i, log, counters[i], share, report));
+        workers_.push_back(std::make_unique<Worker>(i, log, counters[i], share, self));
     for (auto& worker : workers_) worker->start();
 }
 
 asio::awaitable<void> WorkerGroup::adopt(SnapshotPtr snapshot, const ListenSockets& sockets) {
-    auto all = std::make_shared<asio::steady_timer>(control_, asio::steady_timer::time_point::max());
-    const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), [all] { all->cancel(); });
+    const auto all = std::make_shared<Event>(control_);
+    const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), [all] { all->notify_all(); });
     for (std::size_t i = 0; i < workers_.size(); ++i) {
-        std::vector<ListenSocket> own;
+        std::vector<WorkerSocket> own;
         for (const auto& listener : snapshot->listeners)
-            for (const int fd : sockets.descriptors(listener->config.address, i))
-                own.push_back({fd, listener->config.name});
+            for (auto& socket : sockets.of_worker(listener->config.address, i))
+                own.push_back({std::move(socket), listener->config.name});
         workers_[i]->adopt(snapshot, std::move(own), Countdown::arrival(countdown));
     }
-    co_await all->async_wait(use_nothrow_awaitable);
+    co_await all->wait();
 }
 
 asio::awaitable<void> WorkerGroup::wait_for_all() {
-    auto all = std::make_shared<asio::steady_timer>(control_, asio::steady_timer::time_point::max());
-    const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), [all] { all->cancel(); });
+    const auto all = std::make_shared<Event>(control_);
+    const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), [all] { all->notify_all(); });
     for (auto& worker : workers_) worker->run(Countdown::arrival(countdown));
-    co_await all->async_wait(use_nothrow_awaitable);
+    co_await all->wait();
+}
+
+void WorkerGroup::on_consecutive_errors(const balancer::BackendPtr& backend) {
+    asio::post(control_, [&listener = listener_, backend] { listener.on_consecutive_errors(backend); });
 }
 
 void WorkerGroup::close_idle_to(const balancer::BackendPtr& backend) {

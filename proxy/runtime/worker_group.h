@@ -1,9 +1,11 @@
 // All workers of the process.
 //
 // Thread: the control thread.
-// Lifetime: the io_context, the access log and the counters must outlive it.
+// Lifetime: the io_context, the access log, the counters and the listener must outlive it.
 #pragma once
 
+#include "proxy/runtime/connection_closer.h"
+#include "proxy/runtime/error_listener.h"
 #include "proxy/runtime/listen_sockets.h"
 #include "proxy/runtime/worker.h"
 
@@ -16,11 +18,11 @@
 
 namespace weir::proxy {
 
-class WorkerGroup {
+class WorkerGroup final : public ConnectionCloser, private ErrorListener {
 public:
-    // Starts the workers. Calls `on_errors` on the control thread.
+    // Starts `count` workers, which serve `max_connections` clients together. Calls `listener` on the control thread.
     WorkerGroup(boost::asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
-                std::vector<WorkerCounters>& counters, Worker::OnErrors on_errors);
+                std::vector<WorkerCounters>& counters, ErrorListener& listener);
 
     // Hands a snapshot to every worker and completes when all of them use it.
     boost::asio::awaitable<void> adopt(SnapshotPtr snapshot, const ListenSockets& sockets);
@@ -28,10 +30,10 @@ public:
     // Completes when the event loop of every worker has made one round; never completes while one of them hangs.
     boost::asio::awaitable<void> wait_for_all();
 
-    void close_idle_to(const balancer::BackendPtr& backend);
-    void cut_tunnels_to(const balancer::BackendPtr& backend);
-    void cut(const balancer::BackendPtr& backend);
-    void cut(const TrafficPath& path);
+    void close_idle_to(const balancer::BackendPtr& backend) override;
+    void cut_tunnels_to(const balancer::BackendPtr& backend) override;
+    void cut(const balancer::BackendPtr& backend) override;
+    void cut(const TrafficPath& path) override;
 
     // Runs `work` on the thread of one worker. Thread: any worker's.
     void run_on(std::size_t worker, std::function<void()> work) { workers_[worker]->run(std::move(work)); }
@@ -46,7 +48,10 @@ public:
 private:
     struct Countdown;
 
+    void on_consecutive_errors(const balancer::BackendPtr& backend) override; // thread: any worker's
+
     boost::asio::io_context& control_;
+    ErrorListener& listener_;
     std::vector<std::unique_ptr<Worker>> workers_;
 };
 

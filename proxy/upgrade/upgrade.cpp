@@ -2,12 +2,14 @@
 
 #include "base/deadline.h"
 #include "base/spawn.h"
+#include "base/timer.h"
 #include "base/unique_fd.h"
 #include "base/use_nothrow_awaitable.h"
+#include "proxy/upgrade/hot_restart_channel.h"
+#include "proxy/upgrade/hot_restart_message.h"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <csignal>
 #include <cstring>
@@ -31,16 +33,8 @@ constexpr auto start_time = std::chrono::seconds(60);  // for the new process to
 constexpr auto own_end_time = std::chrono::seconds(1); // for a failed process to exit on its own
 constexpr auto end_time = std::chrono::seconds(5);     // after which it is killed
 
-std::vector<std::string> own_arguments() {
-    std::ifstream in("/proc/self/cmdline", std::ios::binary);
-    std::vector<std::string> arguments;
-    for (std::string argument; std::getline(in, argument, '\0');) arguments.push_back(argument);
-    return arguments;
-}
-
-// Starts this program again. The child inherits only the standard streams and `channel`.
-Result<pid_t> start_again(int channel) {
-    auto arguments = own_arguments();
+// Starts the program. The child inherits only the standard streams and `channel`.
+Result<pid_t> start_program(std::vector<std::string> arguments, int channel) {
     if (arguments.empty()) return boost::system::error_code(ENOENT, boost::system::system_category());
     std::vector<std::string> environment;
     for (char** entry = environ; *entry; ++entry)
@@ -54,12 +48,20 @@ Result<pid_t> start_again(int channel) {
 
 } // namespace
 
+std::vector<std::string> own_command_line() {
+    std::ifstream in("/proc/self/cmdline", std::ios::binary);
+    std::vector<std::string> arguments;
+    for (std::string argument; std::getline(in, argument, '\0');) arguments.push_back(argument);
+    return arguments;
+}
+
 // Sends the state and waits until the new process serves.
 asio::awaitable<Result<void>> Upgrade::converse(const HotRestartState& handover) {
     for (const auto& message : to_messages(handover)) {
         int error = send_message(channel_.native_handle(), message);
         while (error == EAGAIN) {
-            const auto [closed] = co_await channel_.async_wait(asio::posix::stream_descriptor::wait_write, use_nothrow_awaitable);
+            const auto [closed] =
+                co_await channel_.async_wait(asio::posix::stream_descriptor::wait_write, use_nothrow_awaitable);
             if (closed) co_return Error("it was not ready in time");
             error = send_message(channel_.native_handle(), message);
         }
@@ -79,14 +81,13 @@ asio::awaitable<Result<void>> Upgrade::converse(const HotRestartState& handover)
 
 // Ends a process that did not take over and returns how it ended.
 asio::awaitable<std::string> Upgrade::end_process() {
-    asio::steady_timer pause(control_);
-    const auto begin = std::chrono::steady_clock::now();
+    const auto& clock = clock_of(control_);
+    const auto begin = clock.now();
     int status = 0;
     while (::waitpid(process_, &status, WNOHANG) == 0) {
-        const auto passed = std::chrono::steady_clock::now() - begin;
+        const auto passed = clock.now() - begin;
         if (passed > own_end_time) ::kill(process_, passed > end_time ? SIGKILL : SIGTERM);
-        pause.expires_after(std::chrono::milliseconds(50));
-        co_await pause.async_wait(use_nothrow_awaitable);
+        co_await sleep_for(std::chrono::milliseconds(50));
     }
     if (WIFEXITED(status)) co_return "exit status " + std::to_string(WEXITSTATUS(status));
     co_return "killed by signal " + std::to_string(WTERMSIG(status));
@@ -100,7 +101,7 @@ asio::awaitable<Result<void>> Upgrade::run(const HotRestartState& handover) {
     boost::system::error_code unwatched;
     channel_.assign(own_end.get(), unwatched);
     if (!unwatched) static_cast<void>(own_end.release());
-    const auto started = unwatched ? Result<pid_t>(unwatched) : start_again(other_end.get());
+    const auto started = unwatched ? Result<pid_t>(unwatched) : start_program(command_, other_end.get());
     other_end.reset();
     if (!started) co_return Error("it could not be started: " + started.error().message());
     process_ = *started;

@@ -1,5 +1,5 @@
-// The old process's side of a hot restart: starts the new program, hands over its state (hot_restart_state.h), and may
-// exit once the new process serves. If the new process fails to start, this one keeps serving.
+// The old process's side of a hot restart: starts the new program, hands over its state (hot_restart_message.h), and
+// may exit once the new process serves. If the new process fails to start, this one keeps serving.
 //
 // Thread: the control thread; nothing blocks.
 // Lifetime: must outlive its coroutines.
@@ -14,20 +14,26 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
 namespace weir::proxy {
 
+// Returns the program and the arguments that this process was started with; empty if /proc cannot be read.
+std::vector<std::string> own_command_line();
+
 class Upgrade {
 public:
-    explicit Upgrade(boost::asio::io_context& control) : control_(control), channel_(control) {}
+    // `command` is the program to start, as it is on disk then, and its arguments.
+    Upgrade(boost::asio::io_context& control, std::vector<std::string> command)
+        : control_(control), command_(std::move(command)), channel_(control) {}
 
-    // Starts the program of this process's command line, as it is on disk now, and waits until it serves and
-    // waits for `confirm`.
+    // Starts the new process, sends it the state, and completes when it serves and waits for `confirm`. Fails if it
+    // cannot be started, if it exits, or if it does not serve within a minute; it is ended then.
     boost::asio::awaitable<Result<void>> run(const HotRestartState& handover);
-    // Lets the new process go on. Completes when the service manager knows the new process. Fails if
-    // it ended during the takeover.
+    // Lets the new process go on. Completes when the service manager knows the new process, but after 5 s at the
+    // latest. Fails if the process ended during the takeover.
     boost::asio::awaitable<Result<void>> confirm();
     // Called when weir stops: tells the new process to stop as well.
     void abandon();
@@ -41,6 +47,7 @@ private:
     boost::asio::awaitable<std::string> end_process();
 
     boost::asio::io_context& control_;
+    const std::vector<std::string> command_;
     boost::asio::posix::stream_descriptor channel_;
     pid_t process_ = -1;
     bool serves_ = false, sent_go_ = false;

@@ -17,10 +17,10 @@ public:
     ClientSession(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer);
     ~ClientSession() override;
 
-    // Takes the accepted descriptor. Returns false if the event loop cannot watch it.
-    bool open(int fd) {
+    // Takes the accepted connection. Returns false, and closes it, if the event loop cannot watch it.
+    bool open(UniqueFd connection) {
         client_.socket.count_bytes(client_.counters().bytes_in, client_.counters().bytes_out);
-        return client_.socket.open(client_.context.loop, fd, client_.fiber);
+        return client_.socket.open(client_.context.loop, std::move(connection), client_.fiber);
     }
     void abort() override;
 

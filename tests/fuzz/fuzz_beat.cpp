@@ -3,6 +3,7 @@
 // Thread: one.
 // Lifetime: that of the process.
 #include "proxy/runtime/heartbeat_receiver.h"
+#include "tests/support/verdict_log.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -13,7 +14,7 @@ using namespace weir::proxy;
 
 namespace {
 
-struct Fixture {
+struct Fixture : private AgentOverrideListener {
     Fixture() {
         auto pool = std::make_shared<PoolSpec>();
         pool->config.name = "web";
@@ -27,8 +28,12 @@ struct Fixture {
 
     const std::string token = "a token that is hard to guess";
     boost::asio::io_context context;
-    health::HealthChecker checker{context, [](const auto&, auto, const auto&) {}};
-    HeartbeatReceiver receiver{checker, [](const auto&, const auto&) {}};
+    tests::VerdictLog log;
+    health::HealthChecker checker{context, log};
+    HeartbeatReceiver receiver{clock_of(context), checker, *this};
+
+private:
+    void on_agent_override(const balancer::BackendPtr&, const Override&) override {}
 };
 
 } // namespace

@@ -50,6 +50,7 @@ ROOMS = {
         "conf/base",
         "conf/model",
         "conf/read",
+        "balancer",
         "health/rules",
         "health/beats",
         "health/monitor",

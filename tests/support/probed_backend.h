@@ -1,4 +1,5 @@
-// A backend on a free loopback port. The test itself accepts and answers what a HealthChecker sends to it.
+// A backend on a unix socket, where bytes arrive as soon as they are sent, so that its checks take no time on a
+// ManualClock. The test itself accepts and answers what a HealthChecker sends to it.
 //
 // Thread: that of the test, which runs `context`.
 // Lifetime: that of the test; objects that use `context` must be destroyed before it.
@@ -7,26 +8,47 @@
 #include "balancer/backend.h"
 #include "balancer/pool_state.h"
 #include "tests/catch.h"
+#include "tests/unit/support/manual_clock.h"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 
-#include <chrono>
+#include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include <unistd.h>
 
 namespace weir::tests {
 
 class ProbedBackend {
 public:
-    using Socket = boost::asio::ip::tcp::socket;
+    using Protocol = boost::asio::local::stream_protocol;
+    using Socket = Protocol::socket;
 
     ProbedBackend() {
-        acceptor_.non_blocking(true);
-        const auto text = "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
-        backend = std::make_shared<balancer::Backend>("web", text, *conf::Address::parse(text), 1,
+        char folder[] = "/tmp/weir-probed-XXXXXX";
+        REQUIRE(::mkdtemp(folder));
+        folder_ = folder;
+        listen();
+        backend = std::make_shared<balancer::Backend>("web", "b0", conf::Endpoint::at_socket(path()), 1,
                                                       std::make_shared<balancer::PoolState>(1, nullptr));
+    }
+    ~ProbedBackend() {
+        ::unlink(path().c_str());
+        ::rmdir(folder_.c_str());
+    }
+
+    std::string path() const { return folder_ + "/socket"; }
+
+    // Refuses connections, until `listen`.
+    void refuse() { acceptor_.close(); }
+    void listen() {
+        ::unlink(path().c_str());
+        acceptor_ = Protocol::acceptor(context, Protocol::endpoint(path()));
+        acceptor_.non_blocking(true);
     }
 
     // Returns the next connection, as a non-blocking socket, or nothing if there is none yet.
@@ -39,22 +61,16 @@ public:
         return next;
     }
 
-    // Runs `context` until `condition()` is true; fails the test after 30 s.
-    template <typename Condition> void run_until(Condition condition) {
-        const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-        while (!condition()) {
-            REQUIRE(std::chrono::steady_clock::now() < limit);
-            context.restart(); // it stops when it has nothing to do
-            context.run_for(std::chrono::milliseconds(1));
-        }
-    }
+    // Lets time pass until `condition()` is true; fails the test if a minute is not enough.
+    void run_until(const std::function<bool()>& condition) { REQUIRE(clock.run_until(condition)); }
 
     boost::asio::io_context context{1};
+    test::ManualClock clock{context};
     balancer::BackendPtr backend;
 
 private:
-    boost::asio::ip::tcp::acceptor acceptor_{
-        context, boost::asio::ip::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)};
+    std::string folder_;
+    Protocol::acceptor acceptor_{context};
 };
 
 } // namespace weir::tests

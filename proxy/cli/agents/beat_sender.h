@@ -46,7 +46,7 @@ private:
     const BeatOptions& options_;
     const health::BeatKey key_;
     boost::beast::flat_buffer buffer_;
-    std::int64_t clock_ms_ = health::wall_ms(); // at `began_`
+    std::int64_t clock_ms_ = health::wall_ms(clock_of(socket_.get_executor())); // at `began_`
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
     std::uint64_t sequence_ = static_cast<std::uint64_t>(clock_ms_); // above the numbers of earlier runs
     bool retry_ = false;

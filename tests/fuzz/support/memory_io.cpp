@@ -66,19 +66,19 @@ namespace weir::proxy {
 
 using namespace memory_io;
 
-bool Socket::open(EventLoop& loop, int fd, Waker& waker) {
-    fd_ = fd;
+bool Socket::open(EventLoop& loop, UniqueFd connection, Waker& waker) {
+    fd_ = std::move(connection); // the number of a wire, which is never closed as a descriptor
     loop_ = &loop;
     waker_ = &waker;
     readable_ = hung_up_ = broken_ = fin_received_ = urgent_ = false;
     writable_ = true;
-    wire(fd).socket = this;
+    wire(fd_.get()).socket = this;
     return true;
 }
 
 int Socket::connect(EventLoop& loop, const conf::Endpoint&, Waker& waker) {
     made_by_weir.push_back(make_wire());
-    open(loop, made_by_weir.back(), waker);
+    open(loop, UniqueFd(made_by_weir.back()), waker);
     return 0;
 }
 
@@ -86,20 +86,20 @@ int Socket::connect_error() const { return 0; }
 conf::Address Socket::local() const { return {}; }
 
 void Socket::close(HowToClose) {
-    if (fd_ < 0) return;
-    wire(fd_).closed = true;
-    wire(fd_).socket = nullptr;
-    fd_ = -1;
+    if (!fd_) return;
+    const int number = fd_.release();
+    wire(number).closed = true;
+    wire(number).socket = nullptr;
     readable_ = writable_ = false;
 }
 
 bool Socket::at_end() const {
-    const auto& at = wire(fd_);
+    const auto& at = wire(fd_.get());
     return hung_up_ && (at.reset || at.read == at.arriving.size());
 }
 
 bool Socket::is_idle() {
-    const auto& at = wire(fd_);
+    const auto& at = wire(fd_.get());
     const bool quiet = !hung_up_ && at.read == at.arriving.size();
     readable_ = !quiet;
     return quiet;
@@ -108,7 +108,7 @@ bool Socket::is_idle() {
 IoResult Socket::receive(std::span<char> into) {
     if (!readable_) return {IoStatus::would_block};
     if (into.empty()) std::abort();
-    auto& at = wire(fd_);
+    auto& at = wire(fd_.get());
     const auto size = std::min(into.size(), at.arriving.size() - at.read);
     if (size > 0) {
         std::memcpy(into.data(), at.arriving.data() + at.read, size);
@@ -124,7 +124,7 @@ IoResult Socket::receive(std::span<char> into) {
 
 IoResult Socket::send(std::span<const iovec> parts) {
     if (!writable_) return {IoStatus::would_block};
-    auto& at = wire(fd_);
+    auto& at = wire(fd_.get());
     if (at.closed) std::abort(); // weir must not send after closing its sending side
     if (at.reset) return {IoStatus::failed, 0, EPIPE};
     std::size_t sent = 0;
@@ -143,7 +143,7 @@ IoResult Socket::send(std::span<const iovec> parts) {
 
 std::size_t Socket::unacked_bytes() const { return 0; }
 void Socket::raise_unsent_low_water_mark() {}
-void Socket::finish_sending() { wire(fd_).closed = true; }
+void Socket::finish_sending() { wire(fd_.get()).closed = true; }
 
 void Socket::on_event(std::uint32_t events) {
     if (events & EPOLLERR) broken_ = true;

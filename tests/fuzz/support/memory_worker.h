@@ -40,7 +40,7 @@ public:
     int connect_client() {
         const int client = make_wire();
         auto session = std::make_unique<proxy::http::Session>(*this, listener_, *conf::Address::parse("10.9.9.9:999"));
-        session->open(client);
+        session->open(UniqueFd(client));
         spawn(std::move(session));
         return client;
     }

@@ -16,10 +16,12 @@ namespace asio = boost::asio;
 class ManualTimer final : public ClockTimer {
 public:
     ManualTimer(ManualClock& clock, const asio::any_io_executor& executor)
-        : clock_(clock), wake_up_(executor, asio::steady_timer::time_point::max()) {
-        clock_.timers_.push_back(this);
+        : clock_(&clock), wake_up_(executor, asio::steady_timer::time_point::max()) {
+        clock_->timers_.push_back(this);
     }
-    ~ManualTimer() override { std::erase(clock_.timers_, this); }
+    ~ManualTimer() override {
+        if (clock_) std::erase(clock_->timers_, this);
+    }
 
     void expires_at(TimePoint time) override {
         cancel();
@@ -32,7 +34,7 @@ public:
         waiting_ = 0;
     }
     asio::awaitable<WaitEnd> wait() override {
-        if (time_ <= clock_.now()) {
+        if (time_ <= clock_->now()) {
             co_await asio::post(wake_up_.get_executor(), asio::use_awaitable);
             co_return WaitEnd::expired;
         }
@@ -44,9 +46,10 @@ public:
     void wait(std::function<void(WaitEnd)> done) override {
         ++waiting_;
         wake_up_.async_wait([done = std::move(done), end = end_](boost::system::error_code) { done(*end); });
-        if (time_ <= clock_.now()) expire();
+        if (time_ <= clock_->now()) expire();
     }
 
+    void leave_clock() { clock_ = nullptr; }
     bool is_waited_for() const { return waiting_ > 0; }
     void expire() {
         *end_ = WaitEnd::expired;
@@ -54,7 +57,7 @@ public:
     }
 
 private:
-    ManualClock& clock_;
+    ManualClock* clock_;         // null once it is gone
     asio::steady_timer wake_up_; // never expires: only cancelled
     TimePoint time_ = TimePoint::max();
     std::shared_ptr<WaitEnd> end_ = std::make_shared<WaitEnd>(WaitEnd::cancelled);
@@ -62,6 +65,10 @@ private:
 };
 
 ManualClock::ManualClock(asio::io_context& context) : context_(context) { install_clock(context, *this); }
+
+ManualClock::~ManualClock() {
+    for (auto* timer : timers_) timer->leave_clock();
+}
 
 std::unique_ptr<ClockTimer> ManualClock::make_timer(const asio::any_io_executor& executor) {
     return std::make_unique<ManualTimer>(*this, executor);
@@ -80,6 +87,11 @@ ManualTimer* ManualClock::next_due(TimePoint end) {
     return next;
 }
 
+bool ManualClock::is_awaited() const {
+    return std::any_of(timers_.begin(), timers_.end(),
+                       [](const auto* timer) { return timer->is_waited_for() && timer->expiry() != TimePoint::max(); });
+}
+
 void ManualClock::move_to(TimePoint time) {
     if (time <= now_) return;
     wall_ += std::chrono::duration_cast<WallTime::duration>(time - now_);
@@ -96,6 +108,17 @@ void ManualClock::run_for(TimePoint::duration time) {
     }
     move_to(end);
     settle();
+}
+
+bool ManualClock::wait_for(const std::function<bool()>& condition) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    for (settle(); !condition(); settle()) {
+        if (std::chrono::steady_clock::now() > limit) return false;
+        context_.restart();
+        if (context_.run_one_for(std::chrono::milliseconds(1)) == 0)
+            std::this_thread::sleep_for(std::chrono::microseconds(100)); // it has nothing to wait for itself
+    }
+    return true;
 }
 
 bool ManualClock::run_until(const std::function<bool()>& condition) {

@@ -6,7 +6,7 @@
 //   clock.run_for(std::chrono::minutes(5));   // everything that is due within 5 minutes happens, in its order
 //
 // Thread: the io_context's, which only `run_for` and `settle` run.
-// Lifetime: it must outlive all timers of the io_context.
+// Lifetime: timers may outlive it, as those of coroutines that the io_context destroys, but not be used then.
 #pragma once
 
 #include "base/clock.h"
@@ -23,6 +23,7 @@ class ManualTimer;
 class ManualClock final : public Clock {
 public:
     explicit ManualClock(boost::asio::io_context& context);
+    ~ManualClock() override;
 
     TimePoint now() const override { return now_; }
     WallTime wall_now() const override { return wall_; }
@@ -36,6 +37,13 @@ public:
     // Lets time pass until the condition holds, a minute at most. Returns whether it holds. What other threads do is
     // waited for, in real time, as long as nothing is due here.
     bool run_until(const std::function<bool()>& condition);
+    // Waits, in real time, for what other threads and processes do; no time passes on this clock. Returns whether the
+    // condition holds, within half a minute.
+    bool wait_for(const std::function<bool()>& condition);
+    // Lets time pass as if the process had been suspended: what was due in between happens at the next run.
+    void suspend_for(TimePoint::duration time) { move_to(now_ + time); }
+    // Returns whether anything waits for a time to come.
+    bool is_awaited() const;
     // Sets the date, as an administrator does: durations do not change.
     void set_wall(WallTime time) { wall_ = time; }
 

@@ -1,8 +1,8 @@
 #include "health/monitor/health_checker.h"
 #include "tests/catch.h"
 #include "tests/support/probed_backend.h"
+#include "tests/support/verdict_log.h"
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 
@@ -13,7 +13,6 @@ using namespace weir::health;
 using namespace std::chrono_literals;
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 namespace {
 
@@ -21,8 +20,8 @@ namespace {
 class Probed : public tests::ProbedBackend {
 public:
     // The next probe, after its request has been read.
-    tcp::socket next_probe() {
-        std::optional<tcp::socket> probe;
+    Socket next_probe() {
+        std::optional<Socket> probe;
         run_until([&] { return (probe = accept()).has_value(); });
         std::string request;
         run_until([&] {
@@ -35,7 +34,7 @@ public:
     }
 
     // Answers, and returns when weir has processed the answer and closed the connection.
-    void answer(tcp::socket probe, std::string_view status) {
+    void answer(Socket probe, std::string_view status) {
         probe.non_blocking(false);
         asio::write(probe, asio::buffer("HTTP/1.1 " + std::string(status) + "\r\nContent-Length: 0\r\n\r\n"));
         probe.non_blocking(true);
@@ -51,7 +50,7 @@ public:
         conf::HealthCheck check;
         check.path = std::move(path);
         check.interval = 10ms;
-        check.timeout = 30s;
+        check.timeout = 10min; // longer than `run_until` waits
         check.fall = 1;
         return check;
     }
@@ -62,7 +61,8 @@ public:
 TEST_CASE("a probe in flight does not change a verdict that is restored") {
     // The verdict is restored while the probe is in flight; its result does not count.
     Probed probed;
-    HealthChecker checker(probed.context, [](const auto&, auto, const auto&) {});
+    tests::VerdictLog log;
+    HealthChecker checker(probed.context, log);
     checker.watch({{probed.backend, probed.check("/wrong")}});
     probed.answer(probed.next_probe(), "404 Not Found");
     probed.run_until([&] { return probed.backend->verdict() == Verdict::down; });
@@ -80,7 +80,8 @@ TEST_CASE("a probe in flight does not change a verdict that is restored") {
 
 TEST_CASE("an unchanged check continues, a changed one restarts with its verdict") {
     Probed probed;
-    HealthChecker checker(probed.context, [](const auto&, auto, const auto&) {});
+    tests::VerdictLog log;
+    HealthChecker checker(probed.context, log);
     checker.watch({{probed.backend, probed.check("/a")}});
     probed.answer(probed.next_probe(), "200 OK");
     const auto passes = [&] { return checker.find(*probed.backend)->progress.passes; };

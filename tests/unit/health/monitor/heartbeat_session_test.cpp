@@ -1,8 +1,8 @@
 #include "health/monitor/health_checker.h"
 #include "tests/catch.h"
 #include "tests/support/probed_backend.h"
+#include "tests/support/verdict_log.h"
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 
 #include <memory>
@@ -13,7 +13,6 @@ using namespace weir::health;
 using namespace std::chrono_literals;
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 namespace {
 
@@ -24,8 +23,8 @@ public:
         conf::HealthCheck check;
         check.type = type;
         check.interval = 10ms;
-        check.timeout = 5s;
-        check.fall = 100'000; // its deadline is a matter of heartbeat_test.cpp
+        check.timeout = 10min; // longer than `run_until` waits
+        check.fall = 100'000;  // its deadline is a matter of heartbeat_test.cpp
         check.rise = rise;
         return check;
     }
@@ -50,9 +49,9 @@ public:
         return error != asio::error::would_block;
     }
 
-    std::unique_ptr<HealthChecker> checker =
-        std::make_unique<HealthChecker>(context, [](const auto&, auto, const auto&) {});
-    std::optional<tcp::socket> asked;
+    tests::VerdictLog log;
+    std::unique_ptr<HealthChecker> checker = std::make_unique<HealthChecker>(context, log);
+    std::optional<Socket> asked;
 };
 
 } // namespace
@@ -75,10 +74,9 @@ TEST_CASE("an outstanding heartbeat continues under new numbers") {
     responder.watch(1);
     responder.run_until([&] { return responder.accept(); });
     responder.watch(7);
-    responder.context.restart();
-    responder.context.run_for(50ms); // several intervals
+    responder.clock.run_for(50ms); // several intervals
     CHECK_FALSE(responder.is_closed());
-    tcp::socket first = std::move(*responder.asked);
+    auto first = std::move(*responder.asked);
     CHECK_FALSE(responder.accept()); // no other one is asked
     asio::write(first, asio::buffer("OK", 2));
     responder.run_until([&] { return responder.backend->verdict() == Verdict::up; });
@@ -122,7 +120,6 @@ TEST_CASE("a process may end while a heartbeat is outstanding") {
     SECTION("with its checker first") { responder.checker.reset(); }
     SECTION("after a turn of the event loop") {
         responder.checker.reset();
-        responder.context.restart();
-        responder.context.run_for(10ms);
+        responder.clock.run_for(10ms);
     }
 }

@@ -1,5 +1,7 @@
 #include "proxy/runtime/heartbeat_receiver.h"
 #include "tests/catch.h"
+#include "tests/support/verdict_log.h"
+#include "tests/unit/support/manual_clock.h"
 
 using namespace weir;
 using namespace weir::proxy;
@@ -31,13 +33,13 @@ public:
 };
 
 // A receiver, and the overrides that backends asked it for.
-class Fixture {
+class Fixture : private AgentOverrideListener {
 public:
     void update(const Beating& now, const SnapshotPtr& standby) {
         receiver.update(*now.snapshot, standby, {{"web", token}});
     }
     int beat(std::uint32_t weight) {
-        health::Beat beat{"web", "b0", ++sequence_, health::wall_ms()};
+        health::Beat beat{"web", "b0", ++sequence_, health::wall_ms(clock)};
         beat.weight = weight;
         const auto signature = health::BeatKey(token).sign(beat);
         return receiver
@@ -48,13 +50,17 @@ public:
     }
 
     boost::asio::io_context context;
-    health::HealthChecker checker{context, [](const auto&, auto, const auto&) {}};
+    test::ManualClock clock{context};
+    tests::VerdictLog log;
+    health::HealthChecker checker{context, log};
     std::vector<std::pair<const balancer::Backend*, std::uint32_t>> agent_overrides;
-    HeartbeatReceiver receiver{checker, [this](const auto& backend, const Override& requested) {
-                                   agent_overrides.emplace_back(backend.get(), requested.weight.value_or(0));
-                               }};
+    HeartbeatReceiver receiver{clock, checker, *this};
 
 private:
+    void on_agent_override(const balancer::BackendPtr& backend, const Override& requested) override {
+        agent_overrides.emplace_back(backend.get(), requested.weight.value_or(0));
+    }
+
     std::uint64_t sequence_ = 0;
 };
 

@@ -26,8 +26,8 @@ public:
     explicit Way(const Framing& framing, Encoding encoding = Encoding::identity,
                  Following following = Following::messages, std::uint64_t limit = no_limit)
         : forwarder({from_, to_, input, bodies_}, framing, encoding, following, limit) {
-        from_.open(loop_, from_wire_, user_);
-        to_.open(loop_, to_wire_, user_);
+        from_.open(loop_, UniqueFd(from_wire_), user_);
+        to_.open(loop_, UniqueFd(to_wire_), user_);
     }
 
     ForwardStatus arrive(std::string_view bytes) {
