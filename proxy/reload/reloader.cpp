@@ -4,6 +4,8 @@
 #include "proxy/log/logger.h"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
 #include <utility>
@@ -143,6 +145,7 @@ asio::awaitable<void> Reloader::work() {
             finish(std::move(report), Force::no);
         }
         requests_.finish();
+        co_await asio::post(control_, asio::use_awaitable); // so that waiting callers see this report, not the next one
     }
 }
 
