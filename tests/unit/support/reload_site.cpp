@@ -4,6 +4,7 @@
 #include "lock/lease/local_lock.h"
 
 #include <fstream>
+#include <random>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -16,16 +17,20 @@ namespace weir::test {
 namespace asio = boost::asio;
 using namespace proxy;
 
+// The kernel gives ports from 32768 on to connections of any process: one that is free may be taken before it is used.
 LoopbackPort::LoopbackPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* const any = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(socket_.get(), any, size) != 0 || ::listen(socket_.get(), 1) != 0 ||
-        ::getsockname(socket_.get(), any, &size) != 0)
-        throw std::runtime_error("cannot find a free port");
-    number_ = ntohs(address.sin_port);
+    std::random_device random;
+    std::uniform_int_distribution<int> ports(10000, 30000);
+    for (int tries = 0; tries < 100; ++tries) {
+        number_ = static_cast<std::uint16_t>(ports(random));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = htons(number_);
+        const auto* const any = reinterpret_cast<const sockaddr*>(&address);
+        if (::bind(socket_.get(), any, sizeof address) == 0 && ::listen(socket_.get(), 1) == 0) return;
+    }
+    throw std::runtime_error("cannot find a free port");
 }
 
 ReloadSite::ReloadSite(std::string reload) : reload_(std::move(reload)) {
