@@ -39,7 +39,7 @@ ReloadSite::ReloadSite(std::string reload) : reload_(std::move(reload)) {
     auto loaded = conf::load(path());
     if (!loaded.ok()) throw std::runtime_error(loaded.errors.front().text());
     runtime.emplace(control, loaded.config.process);
-    parts.emplace(control, *runtime, path(), directory.path(), files);
+    parts.emplace(control, *runtime, path(), directory.path, files);
     reloader.emplace(control, *parts);
     const auto errors = wait(reloader->start(std::move(loaded)));
     if (!errors.empty()) throw std::runtime_error(errors.front());
@@ -59,7 +59,7 @@ std::string ReloadSite::text(int backends, const std::string& listeners) const {
     for (int i = 1; i <= backends; ++i) list += "\"127.0.0.1:" + std::to_string(i) + "\", ";
     return "listeners: {web: {address: \"" + port.text() + "\", pool: web}, " + listeners + "}\n" +
            "pools: {web: {backends: [" + list + "]}}\n" + //
-           "process: {workers: 1, state_dir: " + directory.path().string() + "}\n" +
+           "process: {workers: 1, state_dir: " + directory.path.string() + "}\n" +
            "logging: {level: error, access: {output: none}}\n" + //
            "reload: " + reload_ + "\n";
 }
@@ -100,12 +100,12 @@ void ReloadSite::set_verdicts(balancer::Verdict verdict) {
 }
 
 std::string ReloadSite::last_good() const {
-    const auto good = conf::LastGoodStore(directory.path(), path()).read();
+    const auto good = conf::LastGoodStore(directory.path, path()).read();
     return good ? good->hash : "";
 }
 
 UniqueFd hold_lock(const ReloadSite& site) {
-    const auto path = lock::local_lock_path(site.directory.path());
+    const auto path = lock::local_lock_path(site.directory.path);
     UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) throw std::runtime_error("the lock is held");
     return file;

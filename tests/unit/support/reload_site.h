@@ -11,8 +11,8 @@
 
 #include "base/unique_fd.h"
 #include "proxy/reload/reloader.h"
+#include "tests/support/temp_directory.h"
 #include "tests/unit/support/manual_clock.h"
-#include "tests/unit/support/temporary_directory.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -98,7 +98,7 @@ public:
     std::string last_good() const; // the hash of the stored one; empty if there is none
     bool is_denied(const std::string& hash) const { return parts->store.find_bad(hash) != nullptr; }
 
-    TemporaryDirectory directory;
+    tests::TempDirectory directory;
     LoopbackPort port;
     boost::asio::io_context control{1};
     ManualClock& clock = clock_.emplace(control);
@@ -108,7 +108,7 @@ public:
     std::optional<proxy::Reloader> reloader;
 
 private:
-    std::string path() const { return directory.path() / "weir.yaml"; }
+    std::string path() const { return directory.path / "weir.yaml"; }
 
     const std::string reload_;
 };

@@ -1,7 +1,7 @@
 #include "proxy/reload/config_watch.h"
 #include "tests/catch.h"
+#include "tests/support/temp_directory.h"
 #include "tests/unit/support/manual_clock.h"
-#include "tests/unit/support/temporary_directory.h"
 
 #include <filesystem>
 #include <fstream>
@@ -21,8 +21,8 @@ public:
     WatchFixture() { std::ofstream(file) << "old"; }
     void on_files_changed() override { ++calls; }
 
-    test::TemporaryDirectory temporary;
-    const fs::path directory = temporary.path(), file = directory / "weir.yaml";
+    tests::TempDirectory temporary;
+    const fs::path directory = temporary.path, file = directory / "weir.yaml";
     boost::asio::io_context control;
     test::ManualClock& clock = clock_.emplace(control);
     int calls = 0;
