@@ -24,7 +24,7 @@ ReloadReport refused(RetryDecision retry) {
 }
 
 // Counts the retries.
-class Counter final : public RetryListener {
+class RetryCounter final : public RetryListener {
 public:
     void on_retry_due() override { ++retries; }
     int retries = 0;
@@ -63,7 +63,7 @@ TEST_CASE("a refused or rolled-back file is pending with its reason") {
 TEST_CASE("a reload that failed for outside reasons is retried for any trigger") {
     boost::asio::io_context control;
     const ManualClock clock(control);
-    Counter counter;
+    RetryCounter counter;
     ReloadRetry retry(control, counter);
     retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no); // the lock
     REQUIRE(retry.pending());
@@ -82,7 +82,7 @@ TEST_CASE("a reload that failed for outside reasons is retried for any trigger")
 TEST_CASE("a retry is due after its pause, and not after it was cleared") {
     boost::asio::io_context control;
     ManualClock clock(control);
-    Counter counter;
+    RetryCounter counter;
     ReloadRetry retry(control, counter);
     retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no);
     clock.run_for(1999ms);
@@ -106,7 +106,7 @@ TEST_CASE("a retry is due after its pause, and not after it was cleared") {
 TEST_CASE("pauses begin at two seconds for another configuration") {
     boost::asio::io_context control;
     const ManualClock clock(control);
-    Counter counter;
+    RetryCounter counter;
     ReloadRetry retry(control, counter);
     auto other = refused(RetryDecision::all);
     other.hash = "bb";
@@ -122,7 +122,7 @@ TEST_CASE("pauses begin at two seconds for another configuration") {
 TEST_CASE("nothing is retried after it was stopped") {
     boost::asio::io_context control;
     ManualClock clock(control);
-    Counter counter;
+    RetryCounter counter;
     ReloadRetry retry(control, counter);
     retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no);
     retry.stop();
@@ -133,7 +133,7 @@ TEST_CASE("nothing is retried after it was stopped") {
 
 TEST_CASE("a change that lost its lock is retried, a bad or aborted one is not") {
     boost::asio::io_context control;
-    Counter counter;
+    RetryCounter counter;
     ReloadRetry retry(control, counter);
     const auto ended = [&](RollbackCause cause) {
         auto out = report(ReloadVerdict::rolled_back);
@@ -151,7 +151,7 @@ TEST_CASE("a change that lost its lock is retried, a bad or aborted one is not")
 
 TEST_CASE("a file that no reload has read is pending until it is in force") {
     boost::asio::io_context control;
-    Counter counter;
+    RetryCounter counter;
     ReloadRetry retry(control, counter);
     retry.note_unread("aa", ReloadTrigger::start, "it was refused at startup");
     REQUIRE(retry.pending());
