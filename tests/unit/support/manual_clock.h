@@ -34,7 +34,7 @@ public:
     // Lets this much time pass. Timers expire in the order of their times, and what follows from each one happens
     // before the next one expires.
     void run_for(TimePoint::duration time);
-    // Lets time pass until the condition holds, a minute at most. Returns whether it holds. What other threads do is
+    // Lets time pass until the condition holds, ten minutes at most. Returns whether it holds. What other threads do is
     // waited for, in real time, as long as nothing is due here.
     bool run_until(const std::function<bool()>& condition);
     // Waits, in real time, for what other threads and processes do; no time passes on this clock. Returns whether the

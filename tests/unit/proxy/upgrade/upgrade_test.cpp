@@ -6,6 +6,9 @@
 
 #include <csignal>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <sys/wait.h>
 
@@ -20,7 +23,8 @@ namespace {
 // An upgrade to a shell script, which has the channel as descriptor 3. Each of its writes is one message.
 class Upgrading {
 public:
-    explicit Upgrading(const std::string& script) : upgrade(control, {"/bin/sh", "-c", script}) {
+    explicit Upgrading(const std::string& script) : Upgrading(std::vector<std::string>{"/bin/sh", "-c", script}) {}
+    explicit Upgrading(std::vector<std::string> command) : upgrade(control, std::move(command)) {
         start(upgrade.run(state));
     }
     ~Upgrading() {
@@ -108,9 +112,7 @@ TEST_CASE("a new process that exits during the takeover is noticed") {
 }
 
 TEST_CASE("a program that cannot be started is an error with the reason") {
-    Upgrading upgrading("");
-    Upgrade upgrade(upgrading.control, {"/nowhere/weir"});
-    upgrading.start(upgrade.run(upgrading.state));
+    Upgrading upgrading(std::vector<std::string>{"/nowhere/weir"});
     REQUIRE(upgrading.has_ended());
     REQUIRE_FALSE(upgrading.result->has_value());
     CHECK(upgrading.result->error().message().starts_with("it could not be started: No such file"));
