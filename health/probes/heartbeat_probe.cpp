@@ -18,8 +18,8 @@ asio::awaitable<ProbeResult> HeartbeatProbe::talk(Socket& socket, const conf::En
     std::array<char, 16> bytes{};
     std::size_t got = 0;
     while (got < answer.size()) {
-        const auto [error, more] =
-            co_await socket.async_read_some(asio::buffer(bytes.data() + got, bytes.size() - got), use_nothrow_awaitable);
+        const auto [error, more] = co_await socket.async_read_some(asio::buffer(bytes.data() + got, bytes.size() - got),
+                                                                   use_nothrow_awaitable);
         if (error) co_return ProbeResult{ProbeOutcome::failed, "no answer: " + error.message()};
         got += more;
     }

@@ -19,6 +19,6 @@ namespace weir::proxy::cli {
 // document per line. It retries if the process does not answer, because it may be starting. Returns only if no request
 // can be made or the output fails.
 ExitCode watch(const Target& target, const std::string& path, Output output, std::chrono::milliseconds interval,
-          const std::function<std::string(const boost::json::object&)>& to_text);
+               const std::function<std::string(const boost::json::object&)>& to_text);
 
 } // namespace weir::proxy::cli

@@ -21,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::abort();
     }
     const auto bad = conf::Denylist::parse(text);
-    if (bad.all().size() > conf::Denylist::max_entries || conf::Denylist::parse(bad.text()).all() != bad.all()) std::abort();
+    if (bad.all().size() > conf::Denylist::max_entries || conf::Denylist::parse(bad.text()).all() != bad.all())
+        std::abort();
     if (const auto cookie = balancer::StickyCookie::parse(text); cookie && cookie->text() != text) std::abort();
     return 0;
 }

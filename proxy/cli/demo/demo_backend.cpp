@@ -1,6 +1,6 @@
+#include "base/use_nothrow_awaitable.h"
 #include "conf/model/address.h"
 #include "proxy/cli/commands.h"
-#include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

@@ -1,6 +1,6 @@
 #include "base/async_mutex.h"
-#include "tests/catch.h"
 #include "base/use_nothrow_awaitable.h"
+#include "tests/catch.h"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
