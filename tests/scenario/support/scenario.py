@@ -184,10 +184,22 @@ class Weir:
             self.process.wait()
             raise
 
+    def successors(self):
+        """The processes that have taken over from this one, or were about to: they have its command line."""
+        found = []
+        for pid in (entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != self.process.pid):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as f:
+                if self.path.encode() in f.read().split(b"\0"):
+                    found.append(int(pid))
+        return found
+
     def close(self):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        for pid in self.successors():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.errors.close()
         self.access.close()
         shutil.rmtree(self.directory, ignore_errors=True)
