@@ -9,6 +9,17 @@ using namespace std::chrono_literals;
 using weir::test::LoopbackPort;
 using weir::test::ReloadSite;
 
+namespace {
+
+// Begins a reload and returns once it waits for a lock that the test holds.
+ReloadSite::Report begin_waiting_for_lock(ReloadSite& site) {
+    auto reload = site.begin_reload();
+    site.wait_until([&] { return site.parts->locked.lock_use() == LockUse::waiting; });
+    return reload;
+}
+
+} // namespace
+
 TEST_CASE("an equivalent file is in force without a lock") {
     ReloadSite site;
     const auto held = test::hold_lock(site);
@@ -67,8 +78,7 @@ TEST_CASE("a change goes on when another process releases the lock") {
     ReloadSite site("{}");
     auto held = test::hold_lock(site);
     const auto hash = site.write(2);
-    const auto reload = site.begin_reload();
-    site.wait_until([&] { return site.parts->locked.lock_use() == LockUse::waiting; });
+    const auto reload = begin_waiting_for_lock(site);
     held.reset();
     CHECK(site.end(reload).verdict == ReloadVerdict::applied);
     CHECK(site.hash_in_force() == hash);
@@ -78,8 +88,7 @@ TEST_CASE("what counts is the file when the lock is acquired") {
     ReloadSite site("{}");
     auto held = test::hold_lock(site);
     site.write(2);
-    const auto reload = site.begin_reload();
-    site.wait_until([&] { return site.parts->locked.lock_use() == LockUse::waiting; });
+    const auto reload = begin_waiting_for_lock(site);
     const auto newer = site.write(3);
     held.reset();
     const auto report = site.end(reload);
@@ -92,8 +101,7 @@ TEST_CASE("a file with new errors is refused although the lock was acquired") {
     ReloadSite site("{}");
     auto held = test::hold_lock(site);
     site.write(2);
-    const auto reload = site.begin_reload();
-    site.wait_until([&] { return site.parts->locked.lock_use() == LockUse::waiting; });
+    const auto reload = begin_waiting_for_lock(site);
     site.write(site.text(3) + "nonsense: 1\n");
     held.reset();
     const auto report = site.end(reload);
@@ -106,8 +114,7 @@ TEST_CASE("a change that waits for the lock is refused when weir stops") {
     ReloadSite site("{}");
     const auto held = test::hold_lock(site);
     site.write(2);
-    const auto reload = site.begin_reload();
-    site.wait_until([&] { return site.parts->locked.lock_use() == LockUse::waiting; });
+    const auto reload = begin_waiting_for_lock(site);
     site.reloader->close(Presence::ends);
     const auto report = site.end(reload);
     CHECK(report.verdict == ReloadVerdict::refused);
