@@ -34,11 +34,12 @@ public:
     // Lets this much time pass. Timers expire in the order of their times, and what follows from each one happens
     // before the next one expires.
     void run_for(TimePoint::duration time);
-    // Lets time pass until the condition holds, ten minutes at most. Returns whether it holds. What other threads do is
-    // waited for, in real time, as long as nothing is due here.
+    // Lets time pass until the condition has held, if only between two handlers; ten minutes at most. Then everything
+    // that can run has run. Returns whether it held. What other threads do is waited for, in real time, as long as
+    // nothing is due here.
     bool run_until(const std::function<bool()>& condition);
-    // Waits, in real time, for what other threads and processes do; no time passes on this clock. Returns whether the
-    // condition holds, within half a minute.
+    // The same, except that it waits, in real time, for what other threads and processes do, half a minute at most; no
+    // time passes on this clock.
     bool wait_for(const std::function<bool()>& condition);
     // Lets time pass as if the process had been suspended: what was due in between happens at the next run.
     void suspend_for(TimePoint::duration time) { move_to(now_ + time); }
@@ -50,6 +51,7 @@ public:
 private:
     friend class ManualTimer;
 
+    bool settles_with(const std::function<bool()>& condition); // whether it held at any moment of it
     ManualTimer* next_due(TimePoint end);
     void move_to(TimePoint time);
 

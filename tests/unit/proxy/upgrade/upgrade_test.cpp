@@ -45,7 +45,8 @@ public:
     // Waits while time passes, at most as long as a new process has to start.
     bool ends_soon() {
         for (int i = 0; i < 1000 && !result; ++i) {
-            clock.wait_for([n = 0]() mutable { return ++n > 3; });
+            const auto end = std::chrono::steady_clock::now() + 3ms; // for the new process, in real time
+            clock.wait_for([&] { return std::chrono::steady_clock::now() > end; });
             clock.run_for(50ms);
         }
         return result.has_value();
