@@ -1,6 +1,6 @@
 #include "proxy/transfer/body_forwarder.h"
 #include "tests/catch.h"
-#include "tests/fuzz/support/memory_io.h"
+#include "tests/unit/proxy/transfer/support.h"
 
 #include <string>
 
@@ -10,44 +10,33 @@ using namespace weir::proxy::http;
 
 namespace {
 
-constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
+constexpr auto no_limit = BodyDecoder::unlimited;
 constexpr Framing chunked{BodyKind::chunked}, until_close{BodyKind::until_close};
 
 Framing of_length(std::uint64_t length) { return {BodyKind::length, length}; }
-
-class User final : public Waker {
-public:
-    void wake() override {}
-};
 
 // A body on its way from one socket to another.
 class Way {
 public:
     explicit Way(const Framing& framing, Encoding encoding = Encoding::identity,
                  Following following = Following::messages, std::uint64_t limit = no_limit)
-        : forwarder({from_, to_, input, bodies_}, framing, encoding, following, limit) {
-        from_.open(loop_, UniqueFd(from_wire_), user_);
-        to_.open(loop_, UniqueFd(to_wire_), user_);
-    }
+        : forwarder({from_.socket, to_.socket, input, bodies_}, framing, encoding, following, limit) {}
 
     ForwardStatus arrive(std::string_view bytes) {
-        memory_io::arrive(sender(), bytes);
+        from_.arrive(bytes);
         return forwarder.run();
     }
     ForwardStatus end() {
         memory_io::end(sender());
         return forwarder.run();
     }
-    memory_io::Wire& sender() { return memory_io::wire(from_wire_); }
-    memory_io::Wire& receiver() { return memory_io::wire(to_wire_); }
-    const std::string& sent() { return receiver().sent; }
+    memory_io::Wire& sender() { return from_.wire(); }
+    memory_io::Wire& receiver() { return to_.wire(); }
+    const std::string& sent() { return to_.sent(); }
 
 private:
-    EventLoop loop_;
-    User user_;
     BufferPool heads_{20 * 1024, 4}, bodies_{64 * 1024, 4};
-    int from_wire_ = memory_io::make_wire(), to_wire_ = memory_io::make_wire();
-    Socket from_, to_;
+    tests::MemoryConnection from_, to_;
 
 public:
     Buffer input{heads_};
@@ -163,6 +152,34 @@ TEST_CASE("a head goes first, with a small body in one piece") {
     CHECK(way.sent() == "HEAD\r\n\r\n01234");
     CHECK(way.receiver().when.size() == 1);
     CHECK(way.forwarder.sent() == 13);
+    CHECK(way.forwarder.payload_sent() == 5);
+}
+
+TEST_CASE("a head, a chunk and the last chunk are sent at once") {
+    BufferPool blocks(1024, 1);
+    Buffer head(blocks);
+    head.append("HEAD\r\n\r\n");
+    Way way(chunked, Encoding::chunked);
+    way.forwarder.send_first(head);
+    way.input.append("3\r\nabc\r\n0\r\n\r\n");
+    CHECK(way.forwarder.run() == ForwardStatus::done);
+    CHECK(way.sent() == "HEAD\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+    CHECK(way.receiver().when.size() == 1);
+}
+
+TEST_CASE("a body is forwarded behind a head that was sent in part") {
+    BufferPool blocks(1024, 1);
+    Buffer head(blocks);
+    head.append("HEAD\r\n\r\n");
+    Way way(of_length(5));
+    way.receiver().window = 3;
+    way.forwarder.send_first(head);
+    CHECK(way.forwarder.run() == ForwardStatus::blocked);
+    CHECK(way.arrive("01234") == ForwardStatus::blocked);
+    CHECK(way.sender().read == 0); // nothing is read while the head waits
+    memory_io::widen(way.receiver(), 100);
+    CHECK(way.forwarder.run() == ForwardStatus::done);
+    CHECK(way.sent() == "HEAD\r\n\r\n01234");
     CHECK(way.forwarder.payload_sent() == 5);
 }
 
