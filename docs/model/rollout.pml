@@ -15,7 +15,7 @@
  *   -DNO_FENCE_AT_THE_END  no fence in the last record: what is recorded as good fails
  *   -DAMNESIA              the servers lose their data once: the order of all records no longer holds, but what each
  *                          machine guarantees by its own disk does
- *   -DNO_FLOOR             no fence on the machines' disks either (with -DAMNESIA): fences go back
+ *   -DNO_WATERMARK         no fence watermark on the machines' disks either (with -DAMNESIA): fences go back
  */
 #define MACHINES 3
 #define BAD 1
@@ -26,7 +26,7 @@ byte fence;            /* the servers' counter */
 byte recorded;         /* the highest fence that has begun ... */
 byte recorded_config;  /* ... and its configuration */
 byte begun;            /* the true value of `recorded`, even after the servers lost their data */
-bool known_bad;
+bool denylisted;
 byte lost;             /* leases that expired under their holder */
 byte running_bad;      /* machines that have the bad configuration in force */
 
@@ -51,7 +51,7 @@ active proctype clock() {
 
 #ifdef AMNESIA
 active proctype amnesia() {
-    atomic { holder = 0; fence = 0; recorded = 0; recorded_config = 0; known_bad = false; lost++ }
+    atomic { holder = 0; fence = 0; recorded = 0; recorded_config = 0; denylisted = false; lost++ }
 }
 #endif
 
@@ -64,7 +64,7 @@ proctype machine(byte me) {
     :: else ->
         atomic { /* take: SET NX, and a fence above the one that this machine has on disk */
             holder == 0 -> holder = me;
-#ifdef NO_FLOOR
+#ifdef NO_WATERMARK
             fence = fence + 1;
 #else
             fence = (fence > disk -> fence : disk) + 1;
@@ -74,7 +74,7 @@ proctype machine(byte me) {
         assert(mine > disk);
         disk = mine;
         if
-        :: config == BAD && known_bad -> goto give_back /* refused: this machine never ran it */
+        :: config == BAD && denylisted -> goto release /* refused: this machine never ran it */
         :: else
         fi;
         atomic { /* begin */
@@ -84,12 +84,12 @@ proctype machine(byte me) {
                 assert(mine > begun);
 #endif
                 begun = mine; recorded = mine; recorded_config = config
-            :: else -> goto give_back
+            :: else -> goto release
             fi
         }
         looks_held = (holder == me); /* by the lease's deadline; the machine may sleep after this check */
         if
-        :: !looks_held -> goto give_back
+        :: !looks_held -> goto release
         :: else
         fi;
         atomic {
@@ -101,7 +101,7 @@ proctype machine(byte me) {
         }
         if
         :: config == BAD -> /* it shows within the window, and is recorded whatever the fence */
-            atomic { known_bad = true; running_bad--; in_force = before }
+            atomic { denylisted = true; running_bad--; in_force = before }
         :: else ->
             atomic { /* finish */
                 if
@@ -115,7 +115,7 @@ proctype machine(byte me) {
                 fi
             }
         fi;
-give_back:
+release:
         atomic {
             if
             :: holder == me -> holder = 0 /* by its token */

@@ -13,7 +13,7 @@ CASES = [  # what is defined, and what is violated then
     (("AMNESIA",), None),
     (("NO_FENCE",), "mine>begun"),
     (("NO_FENCE_AT_THE_END",), "recorded_config==config"),
-    (("AMNESIA", "NO_FLOOR"), "mine>disk"),
+    (("AMNESIA", "NO_WATERMARK"), "mine>disk"),
 ]
 
 
