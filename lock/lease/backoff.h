@@ -4,6 +4,8 @@
 // Lifetime: values that hold only numbers.
 #pragma once
 
+#include "base/clock.h"
+
 #include <chrono>
 
 namespace weir::lock {
@@ -16,17 +18,16 @@ std::chrono::milliseconds backoff(unsigned attempt, double jitter,
 // Schedules reconnection attempts to a server: immediately after a success, with exponential backoff after failures.
 class Reconnect {
 public:
-    using Clock = std::chrono::steady_clock;
     static constexpr std::chrono::milliseconds longest{1000};
 
-    bool may_try(Clock::time_point now) const { return now >= not_before_; }
-    Clock::duration left(Clock::time_point now) const { return not_before_ - now; }
-    void failed(Clock::time_point now, double jitter) { not_before_ = now + backoff(++failures_, jitter, longest); }
+    bool may_try(Clock::TimePoint now) const { return now >= not_before_; }
+    Clock::TimePoint::duration left(Clock::TimePoint now) const { return not_before_ - now; }
+    void failed(Clock::TimePoint now, double jitter) { not_before_ = now + backoff(++failures_, jitter, longest); }
     void succeeded() { *this = {}; }
 
 private:
     unsigned failures_ = 0; // in a row
-    Clock::time_point not_before_{};
+    Clock::TimePoint not_before_{};
 };
 
 } // namespace weir::lock

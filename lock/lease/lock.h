@@ -11,6 +11,7 @@
 // Lifetime: must outlive the coroutines that it started.
 #pragma once
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "lock/lease/error.h"
 
@@ -22,13 +23,11 @@
 
 namespace weir::lock {
 
-using Clock = std::chrono::steady_clock;
-
 struct Lease {
     std::uint64_t fence = 0;
-    std::string token;          // unique to this lease
-    Clock::time_point deadline; // the lease is invalid after this; counted from before the request was sent
-    unsigned slot = 1;          // the slot, if the lock has several (ParallelSlots)
+    std::string token;         // unique to this lease
+    Clock::TimePoint deadline; // the lease is invalid after this; counted from before the request was sent
+    unsigned slot = 1;         // the slot, if the lock has several (ParallelSlots)
 };
 
 template <class T> using Awaitable = boost::asio::awaitable<T>;

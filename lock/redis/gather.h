@@ -49,10 +49,10 @@ Awaitable<Gathered<T>> gather(boost::asio::any_io_executor executor, std::vector
             --state->left;
             state->changed.cancel();
         });
-    std::optional<Clock::time_point> end;
+    std::optional<Clock::TimePoint> end;
     while (state->left > 0 && (!end || state->changed.now() < *end)) {
         if (!end && is_enough(state->results)) end = state->changed.now() + grace;
-        state->changed.expires_at(end.value_or(Clock::time_point::max()));
+        state->changed.expires_at(end.value_or(Clock::TimePoint::max()));
         co_await state->changed.wait();
     }
     state->is_over = true;

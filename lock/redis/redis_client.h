@@ -65,7 +65,7 @@ private:
     Error last_error() const { return {LockError::unavailable, problem_}; }
     void begin(Step step);
 
-    weir::Clock& clock_;
+    Clock& clock_;
     RedisOptions options_;
     std::string problem_; // the last error, with the URL
     RedisStream stream_;
@@ -73,7 +73,7 @@ private:
     std::uint64_t connections_ = 0;
     AsyncMutex queue_;
     Step step_ = Step::none;
-    Clock::time_point step_began_{};
+    Clock::TimePoint step_began_{};
     Reconnect again_;
 };
 

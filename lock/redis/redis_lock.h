@@ -23,7 +23,7 @@ public:
     std::chrono::milliseconds ttl() const override { return ttl_; }
 
 private:
-    weir::Clock& clock_;
+    Clock& clock_;
     const std::chrono::milliseconds ttl_;
     const AsyncFenceStore fences_;
     RedisLeases leases_;

@@ -28,7 +28,7 @@ Redlock::Redlock(asio::any_io_executor executor, std::vector<RedisOptions> serve
     for (auto& server : servers) servers_.push_back(std::make_shared<RedisLeases>(executor, std::move(server), terms));
 }
 
-Clock::time_point Redlock::deadline_from(Clock::time_point began) const { return began + ttl_ - drift_of(ttl_); }
+Clock::TimePoint Redlock::deadline_from(Clock::TimePoint began) const { return began + ttl_ - drift_of(ttl_); }
 
 Error Redlock::too_few(const Votes& votes) const {
     return {LockError::unavailable, std::to_string(votes.yes + votes.no) + " of " + std::to_string(servers_.size()) +

@@ -40,7 +40,7 @@ private:
     // Queries all servers; returns the votes of a majority, or of all servers that answer in time.
     Awaitable<Votes> ask_all(Question ask);
     bool is_majority(std::size_t count) const { return count > servers_.size() / 2; }
-    Clock::time_point deadline_from(Clock::time_point began) const;
+    Clock::TimePoint deadline_from(Clock::TimePoint began) const;
     Error too_few(const Votes& votes) const;
 
     boost::asio::any_io_executor executor_;

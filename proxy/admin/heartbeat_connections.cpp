@@ -61,22 +61,22 @@ struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
 
     struct Line {
         UniqueFd connection;
-        weir::Clock::TimePoint used; // time of last use
+        Clock::TimePoint used; // time of last use
     };
 
     void look_later();
-    void answer_all(weir::Clock::TimePoint now);
-    void answer(Line& line, weir::Clock::TimePoint now);
+    void answer_all(Clock::TimePoint now);
+    void answer(Line& line, Clock::TimePoint now);
     After answer_text(int descriptor, std::string_view text);
     UniqueFd remove(int descriptor);
-    void close_idle(weir::Clock::TimePoint since);
+    void close_idle(Clock::TimePoint since);
 
     OnHeartbeat on_heartbeat;
     OnOther on_other;
     const UniqueFd poll{::epoll_create1(EPOLL_CLOEXEC)}; // an epoll set of its own
-    weir::Timer timer;
+    Timer timer;
     bool looking = false;
-    weir::Clock::TimePoint swept = timer.now();
+    Clock::TimePoint swept = timer.now();
     std::string well;                    // the response to an accepted heartbeat
     std::unordered_map<int, Line> lines; // keyed by descriptor; `poll` points into it
     http::RequestHead head;              // scratch space
@@ -98,7 +98,7 @@ void HeartbeatConnections::State::look_later() {
     });
 }
 
-void HeartbeatConnections::State::answer_all(weir::Clock::TimePoint now) {
+void HeartbeatConnections::State::answer_all(Clock::TimePoint now) {
     well = to_response({}); // refreshes its Date field
     std::array<epoll_event, 256> events;
     for (int rounds = 0; rounds < 16; ++rounds) { // bounded, so that other work gets its turn
@@ -108,7 +108,7 @@ void HeartbeatConnections::State::answer_all(weir::Clock::TimePoint now) {
     }
 }
 
-void HeartbeatConnections::State::answer(Line& line, weir::Clock::TimePoint now) {
+void HeartbeatConnections::State::answer(Line& line, Clock::TimePoint now) {
     const int descriptor = line.connection.get();
     const auto got = ::recv(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -143,7 +143,7 @@ UniqueFd HeartbeatConnections::State::remove(int descriptor) {
     return std::move(lines.extract(descriptor).mapped().connection);
 }
 
-void HeartbeatConnections::State::close_idle(weir::Clock::TimePoint since) {
+void HeartbeatConnections::State::close_idle(Clock::TimePoint since) {
     swept = timer.now();
     std::vector<int> idle;
     for (const auto& [descriptor, line] : lines)
@@ -155,7 +155,7 @@ HeartbeatConnections::HeartbeatConnections(asio::io_context& control, OnHeartbea
     : state_(std::make_shared<State>(control, std::move(on_heartbeat), std::move(on_other))) {}
 
 HeartbeatConnections::~HeartbeatConnections() {
-    state_->close_idle(weir::Clock::TimePoint::max());
+    state_->close_idle(Clock::TimePoint::max());
     state_->timer.cancel();
 }
 
@@ -173,7 +173,7 @@ std::size_t HeartbeatConnections::size() const { return state_->lines.size(); }
 
 void HeartbeatConnections::close_all() {
     state_->answer_all(state_->timer.now());
-    state_->close_idle(weir::Clock::TimePoint::max());
+    state_->close_idle(Clock::TimePoint::max());
 }
 
 } // namespace weir::proxy::admin

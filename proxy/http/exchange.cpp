@@ -35,7 +35,7 @@ Exchange::Exchange(Client& client, const RequestHead& head)
 }
 
 const log::AccessRecord& Exchange::finish_record() {
-    record_.durations.took = duration_cast<log::Microseconds>(Clock::now() - incoming_.began);
+    record_.durations.took = duration_cast<log::Microseconds>(LoopClock::now() - incoming_.began);
     return record_;
 }
 

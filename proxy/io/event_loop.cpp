@@ -11,7 +11,7 @@
 
 namespace weir::proxy {
 
-EventLoop::EventLoop() : now_(Clock::now()), timers_(now_) {
+EventLoop::EventLoop() : now_(LoopClock::now()), timers_(now_) {
     epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
     wakeup_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!epoll_ || !wakeup_) throw std::system_error(errno, std::generic_category(), "event loop");
@@ -22,9 +22,9 @@ EventLoop::~EventLoop() = default;
 
 void EventLoop::run() {
     while (!stopping_) {
-        const auto timeout = yielded_.empty() ? timers_.until_next(Clock::now()).count() : 0;
+        const auto timeout = yielded_.empty() ? timers_.until_next(LoopClock::now()).count() : 0;
         fetched_ = ::epoll_wait(epoll_.get(), events_, batch, static_cast<int>(timeout));
-        now_ = Clock::now();
+        now_ = LoopClock::now();
         dispatch();
         wake_yielded();
         timers_.advance(now_);

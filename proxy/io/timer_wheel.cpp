@@ -13,7 +13,7 @@ constexpr std::uint64_t in_due_list = ~std::uint64_t{0}; // the tick of a timer 
 
 } // namespace
 
-void Timer::set(TimePoint deadline) {
+void WheelTimer::set(TimePoint deadline) {
     expired_ = false;
     deadline_ = std::max(wheel_.tick_of(deadline) + 1, wheel_.now_ + 1);
     if (tick_ != 0 && tick_ != in_due_list && tick_ <= deadline_) return; // the wheel visits its slot in time
@@ -21,7 +21,7 @@ void Timer::set(TimePoint deadline) {
     wheel_.link(*this, deadline_);
 }
 
-void Timer::cancel() {
+void WheelTimer::cancel() {
     if (tick_ != 0) wheel_.unlink(*this);
     expired_ = false;
 }
@@ -32,7 +32,7 @@ std::uint64_t TimerWheel::tick_of(TimePoint time) const {
     return time <= start_ ? 0 : static_cast<std::uint64_t>((time - start_) / tick_length);
 }
 
-void TimerWheel::link(Timer& timer, std::uint64_t tick) {
+void TimerWheel::link(WheelTimer& timer, std::uint64_t tick) {
     // The wheel visits each slot once per turn; a timer that is due later is put back then.
     timer.tick_ = std::min(tick, now_ + slots - 1);
     auto& slot = slots_[timer.tick_ % slots];
@@ -43,7 +43,7 @@ void TimerWheel::link(Timer& timer, std::uint64_t tick) {
     filled_[timer.tick_ % slots / 64] |= std::uint64_t{1} << (timer.tick_ % 64);
 }
 
-void TimerWheel::unlink(Timer& timer) {
+void TimerWheel::unlink(WheelTimer& timer) {
     auto& first = timer.tick_ == in_due_list ? due_ : slots_[timer.tick_ % slots];
     if (timer.next_) timer.next_->previous_ = timer.previous_;
     if (timer.previous_) timer.previous_->next_ = timer.next_;
@@ -74,7 +74,7 @@ void TimerWheel::collect(std::uint64_t tick) {
 
 void TimerWheel::wake_due() {
     while (due_) {
-        Timer& timer = *due_;
+        WheelTimer& timer = *due_;
         unlink(timer);
         timer.expired_ = true;
         timer.waker_->wake(); // may free the timer

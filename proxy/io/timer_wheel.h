@@ -3,7 +3,7 @@
 // A timer expires at most one tick (16 ms) late and never early. The wheel takes the time as an argument.
 //
 // Thread: one event loop's thread.
-// Lifetime: a Timer removes itself from the wheel in its destructor; the wheel must outlive its timers.
+// Lifetime: a WheelTimer removes itself from the wheel in its destructor; the wheel must outlive its timers.
 #pragma once
 
 #include <array>
@@ -12,18 +12,19 @@
 
 namespace weir::proxy {
 
-using Clock = std::chrono::steady_clock;
-using TimePoint = Clock::time_point;
+// The time that an event loop reads once in each round (event_loop.h).
+using LoopClock = std::chrono::steady_clock;
+using TimePoint = LoopClock::time_point;
 
 class Waker;
 class TimerWheel;
 
-class Timer {
+class WheelTimer {
 public:
-    Timer(TimerWheel& wheel, Waker& waker) : wheel_(wheel), waker_(&waker) {}
-    ~Timer() { cancel(); }
-    Timer(const Timer&) = delete;
-    Timer& operator=(const Timer&) = delete;
+    WheelTimer(TimerWheel& wheel, Waker& waker) : wheel_(wheel), waker_(&waker) {}
+    ~WheelTimer() { cancel(); }
+    WheelTimer(const WheelTimer&) = delete;
+    WheelTimer& operator=(const WheelTimer&) = delete;
 
     // Wakes the waker once `deadline` has passed. Replaces any earlier deadline.
     void set(TimePoint deadline);
@@ -35,8 +36,8 @@ private:
 
     TimerWheel& wheel_;
     Waker* waker_;
-    Timer *previous_ = nullptr, *next_ = nullptr; // linked into a slot while set
-    std::uint64_t tick_ = 0;                      // of its slot
+    WheelTimer *previous_ = nullptr, *next_ = nullptr; // linked into a slot while set
+    std::uint64_t tick_ = 0;                           // of its slot
     std::uint64_t deadline_ = 0;
     bool expired_ = false;
 };
@@ -54,20 +55,20 @@ public:
     std::chrono::milliseconds until_next(TimePoint now) const;
 
 private:
-    friend class Timer;
+    friend class WheelTimer;
     static constexpr std::uint64_t slots = 512;
 
     std::uint64_t tick_of(TimePoint time) const;
-    void link(Timer& timer, std::uint64_t tick);
-    void unlink(Timer& timer);
+    void link(WheelTimer& timer, std::uint64_t tick);
+    void unlink(WheelTimer& timer);
     void collect(std::uint64_t tick);
     void wake_due();
 
     TimePoint start_;
     std::uint64_t now_ = 0;
-    std::array<Timer*, slots> slots_{};
+    std::array<WheelTimer*, slots> slots_{};
     std::array<std::uint64_t, slots / 64> filled_{}; // a bit for each slot that holds a timer
-    Timer* due_ = nullptr;                           // chained by next_: waking one may cancel another
+    WheelTimer* due_ = nullptr;                      // chained by next_: waking one may cancel another
 };
 
 } // namespace weir::proxy

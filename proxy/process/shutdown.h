@@ -46,7 +46,7 @@ private:
     Reloader& reloader_;
     AdminService& admin_;
     Successor& successor_;
-    weir::Timer drain_timer_;
+    Timer drain_timer_;
     Phase phase_ = Phase::serving;
     ExitCode code_ = ExitCode::done;
 };

@@ -32,7 +32,7 @@ private:
 
     boost::asio::io_context& control_;
     WorkerGroup& workers_;
-    weir::Timer timer_;
+    Timer timer_;
     std::optional<std::chrono::microseconds> timeout_;
     bool running_ = false;
 };

@@ -53,7 +53,7 @@ private:
     boost::asio::awaitable<void> keep(conf::LastGood good);
     boost::asio::awaitable<void> sample_error_rates();
 
-    weir::Clock& clock_;
+    Clock& clock_;
     Runtime& runtime_;
     StateStore& store_;
     FleetAgent& fleet_;

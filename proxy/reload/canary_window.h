@@ -57,10 +57,10 @@ private:
     std::optional<std::string> find_worse(const conf::Rollback& rules) const;
     WindowVerdict judge(const std::optional<std::string>& worse, const lock::LeaseRenewer* lease) const;
 
-    weir::Timer timer_;
+    Timer timer_;
     const Runtime& runtime_;
     Baseline before_;
-    std::optional<weir::Timer::TimePoint> end_;
+    std::optional<Timer::TimePoint> end_;
     RollbackCause end_asked_ = RollbackCause::none; // of the open window
     bool closed_ = false;
 };

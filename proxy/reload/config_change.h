@@ -56,7 +56,7 @@ private:
     boost::asio::awaitable<ReloadReport> try_until_decided(JudgedChange change, ReloadTrigger trigger, Force force);
     boost::asio::awaitable<ReloadReport> apply_equivalent(JudgedChange change);
 
-    weir::Clock& clock_;
+    Clock& clock_;
     Runtime& runtime_;
     StateStore& store_;
     Membership& membership_;

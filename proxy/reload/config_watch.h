@@ -58,7 +58,7 @@ private:
     conf::FileWatch files_;
     Settling settling_;
     boost::asio::posix::stream_descriptor descriptor_;
-    weir::Timer rest_;
+    Timer rest_;
     std::string logged_problem_;
     bool started_ = false, stopped_ = false;
 };

@@ -45,7 +45,7 @@ private:
     boost::asio::awaitable<std::optional<std::string>> find_denial(std::string hash);
     std::vector<std::string> notes(const conf::Plan& plan) const;
 
-    weir::Clock& clock_;
+    Clock& clock_;
     Runtime& runtime_;
     StateStore& store_;
     FleetAgent& fleet_;

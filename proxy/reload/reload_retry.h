@@ -77,8 +77,8 @@ public:
 private:
     void arm(std::chrono::milliseconds pause);
 
-    weir::Clock& clock_;
-    weir::Timer timer_;
+    Clock& clock_;
+    Timer timer_;
     RetryListener& listener_;
     RetryPauses pauses_;
     std::optional<PendingReload> pending_;

@@ -77,7 +77,7 @@ private:
     boost::asio::awaitable<void> look_for_newer();
 
     boost::asio::io_context& control_;
-    weir::Clock& clock_;
+    Clock& clock_;
     ReloadParts& parts_;
     ReloadRequests requests_;
     ReloadRetry retry_;

@@ -4,6 +4,8 @@
 // Lifetime: values.
 #pragma once
 
+#include "base/clock.h"
+
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -19,21 +21,19 @@ enum class Writer {
 
 class Settling {
 public:
-    using Clock = std::chrono::steady_clock;
-
     // Quiet periods after the last change, because editors write in several steps.
     static constexpr std::chrono::milliseconds after_close{100}, while_open{5000}, while_unknown{2000};
     // Limits from the first change on, so that a program that never stops writing cannot delay a reload for ever.
     static constexpr std::chrono::milliseconds longest_closed{2000}, longest_open{60'000};
 
     // Records a change of a file, or that its writer has closed it.
-    void note(Clock::time_point now, Writer writer) {
+    void note(Clock::TimePoint now, Writer writer) {
         if (!first_ || (writer_ != Writer::closed && writer == Writer::closed)) first_ = now;
         last_ = now;
         writer_ = writer;
     }
     // Returns when to read the files; unset if nothing has changed.
-    std::optional<Clock::time_point> due() const {
+    std::optional<Clock::TimePoint> due() const {
         if (!first_) return std::nullopt;
         const auto quiet = writer_ == Writer::closed ? after_close
                            : writer_ == Writer::open ? while_open
@@ -44,8 +44,8 @@ public:
     void done() { first_.reset(); }
 
 private:
-    std::optional<Clock::time_point> first_;
-    Clock::time_point last_;
+    std::optional<Clock::TimePoint> first_;
+    Clock::TimePoint last_;
     Writer writer_ = Writer::closed;
 };
 

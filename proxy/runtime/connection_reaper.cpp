@@ -43,7 +43,7 @@ struct ConnectionReaper::ScheduledClose {
         : close(std::move(what)), timer(control) {}
 
     std::function<void()> close;
-    weir::Timer timer;
+    Timer timer;
     bool done = false;
 };
 

@@ -36,7 +36,7 @@ struct HeartbeatAnswer {
 
 class HeartbeatReceiver {
 public:
-    HeartbeatReceiver(const weir::Clock& clock, health::HealthChecker& checker, AgentOverrideListener& listener)
+    HeartbeatReceiver(const Clock& clock, health::HealthChecker& checker, AgentOverrideListener& listener)
         : clock_(clock), checker_(checker), listener_(listener) {}
 
     // Replaces the known backends. Heartbeats of `standby` (may be null) count, too: a rollback may restore it.
@@ -64,7 +64,7 @@ private:
     void register_client(Senders& senders, const Snapshot& snapshot, const Keys& keys,
                          balancer::BackendPtr Sender::*as);
 
-    const weir::Clock& clock_;
+    const Clock& clock_;
     health::HealthChecker& checker_;
     AgentOverrideListener& listener_;
     Keys keys_;       // keyed by pool

@@ -80,8 +80,8 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
     struct Name {
         Name(asio::io_context& context, conf::Duration pace) : every(pace), timer(context), last(timer.now()) {}
         conf::Duration every;
-        weir::Timer timer;
-        weir::Clock::TimePoint last; // time of the last look-up
+        Timer timer;
+        Clock::TimePoint last;       // time of the last look-up
         bool failure_logged = false; // whether the failure was logged
     };
 
@@ -137,7 +137,7 @@ struct Answers {
 
     AddressBook found;
     std::map<std::string, std::string> failures;
-    weir::Timer come; // cancelled when a result arrives
+    Timer come; // cancelled when a result arrives
 };
 
 } // namespace

@@ -22,7 +22,7 @@ struct HealthRecord {
     std::string pool, name, address;
     health::Verdict verdict = health::Verdict::unknown;
     health::Progress progress;
-    std::optional<weir::Clock::WallTime> since; // when the verdict last changed; unset: the old version did not send it
+    std::optional<Clock::WallTime> since; // when the verdict last changed; unset: the old version did not send it
 };
 
 // The runtime override of one backend.

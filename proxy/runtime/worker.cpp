@@ -52,7 +52,7 @@ private:
     const ListenSocket socket_;
     bool active_ = false;
     Worker& worker_;
-    Timer timer_;
+    WheelTimer timer_;
 };
 
 Worker::Worker(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, std::size_t max_connections,
@@ -79,10 +79,10 @@ void Worker::start() {
 void Worker::adopt(SnapshotPtr snapshot, std::vector<WorkerSocket> sockets, std::function<void()> done) {
     context_.loop.post(
         [this, snapshot = std::move(snapshot), sockets = std::move(sockets), done = std::move(done)]() mutable {
-            const auto began = Clock::now();
+            const auto began = LoopClock::now();
             context_.view = context_.views.build(std::move(snapshot), context_.view);
             if (context_.phase == Phase::serving) update_listeners(sockets); // a draining worker has closed its own
-            const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
+            const auto took = std::chrono::duration_cast<std::chrono::microseconds>(LoopClock::now() - began);
             context_.counters.longest_adoption_us.raise_to(static_cast<std::uint64_t>(took.count()));
             done();
         });

@@ -21,7 +21,7 @@ Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listene
 
 Task<> Session::run() {
     co_await serve();
-    record_.durations.took = duration_cast<log::Microseconds>(Clock::now() - began_);
+    record_.durations.took = duration_cast<log::Microseconds>(LoopClock::now() - began_);
     client_.context.recorder.record(record_, *spec_->own_traffic);
     client_.counters().count_outcome(record_.failure.reason);
 }

@@ -35,7 +35,7 @@ Result<HealthRecord> read_health(std::istringstream& in) {
         return Error("hot restart: malformed health record");
     note.verdict = static_cast<health::Verdict>(verdict);
     std::int64_t since = 0; // older versions do not send it
-    if (in >> since) note.since = weir::Clock::WallTime(std::chrono::seconds(since));
+    if (in >> since) note.since = Clock::WallTime(std::chrono::seconds(since));
     return note;
 }
 

@@ -18,9 +18,9 @@ enum class ConnectionUse {
 };
 
 struct Connected {
-    BackendConnectionPtr connection;       // null if there is none
-    Failure failure{};                     // then: why
-    std::optional<Clock::duration> took{}; // how long a new connection took
+    BackendConnectionPtr connection;           // null if there is none
+    Failure failure{};                         // then: why
+    std::optional<LoopClock::duration> took{}; // how long a new connection took
 };
 
 class BackendConnector {

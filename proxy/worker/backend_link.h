@@ -41,7 +41,7 @@ private:
     void wake() override; // while idle: an unexpected event or the keep-alive timeout
 
     std::shared_ptr<BackendLink> link_;
-    Timer timer_;
+    WheelTimer timer_;
     TimePoint idle_since_{}, keep_until_{};
     bool cut_ = false, tunnel_ = false, is_idle_ = false;
     BackendConnection *previous_ = nullptr, *next_ = nullptr; // in the link's list of all connections

@@ -20,7 +20,7 @@ struct Client {
     const conf::Protocol protocol;
     ClientSource source;
     Waiter fiber;
-    Timer timer;
+    WheelTimer timer;
     Socket socket;
     Buffer in; // read but not used yet; the current request's head is held at its front
     bool aborted = false;

@@ -27,9 +27,11 @@ using std::chrono::milliseconds;
 
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
+
 constexpr milliseconds ttl(150);
 
-std::int64_t nanoseconds(Clock::time_point time) {
+std::int64_t nanoseconds(SteadyClock::time_point time) {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
@@ -47,7 +49,7 @@ public:
 
     // Makes one change, from taking the lease to releasing it; returns the number of operations.
     int change() {
-        const auto began = Clock::now();
+        const auto began = SteadyClock::now();
         const auto taken = wait_for(lock_.try_acquire(name_));
         if (!taken && taken.error() == LockError::held) {
             std::this_thread::sleep_for(milliseconds(pick(5)));
@@ -84,7 +86,7 @@ private:
 
     // A process killed during the release may have released the lock, so the intent is recorded first.
     Awaitable<Result<void>> release(Lease lease) {
-        note(Clock::now(), "giving", Result<void>(), lease, "-");
+        note(SteadyClock::now(), "giving", Result<void>(), lease, "-");
         co_await lock_.release(std::move(lease));
         co_return Result<void>();
     }
@@ -92,17 +94,17 @@ private:
     // Returns whether the operation succeeded. Pauses before the operation, occasionally for longer than the lease.
     template <class Make> bool step(const char* operation, const Lease& lease, const std::string& hash, Make make) {
         std::this_thread::sleep_for(pick(30) == 0 ? ttl + milliseconds(pick(80)) : milliseconds(pick(3)));
-        const auto began = Clock::now();
+        const auto began = SteadyClock::now();
         const auto result = wait_for(make());
         note(began, operation, result, lease, hash);
         return result.has_value();
     }
 
-    void note(Clock::time_point began, const char* operation, const Result<void>& result, const Lease& lease,
+    void note(SteadyClock::time_point began, const char* operation, const Result<void>& result, const Lease& lease,
               const std::string& hash) const {
         const auto line =
-            std::to_string(nanoseconds(began)) + " " + std::to_string(nanoseconds(Clock::now())) + " " + name_ + " " +
-            operation + " " + (result ? "ok" : std::to_string(result.error().code().value())) + " " +
+            std::to_string(nanoseconds(began)) + " " + std::to_string(nanoseconds(SteadyClock::now())) + " " + name_ +
+            " " + operation + " " + (result ? "ok" : std::to_string(result.error().code().value())) + " " +
             std::to_string(lease.fence) + " " + hash + " " + std::to_string(nanoseconds(lease.deadline)) + "\n";
         if (::write(history_, line.data(), line.size()) < 0) std::cerr << "the history cannot be written\n";
     }

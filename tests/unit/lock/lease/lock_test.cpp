@@ -123,7 +123,7 @@ TEST_CASE("a machine accepts no lower fence and one configuration per fence") {
 
 TEST_CASE("an unreachable server is asked less often, and at once when it is back") {
     Reconnect again;
-    const Reconnect::Clock::time_point now{};
+    const weir::Clock::TimePoint now{};
     CHECK(again.may_try(now));
     again.failed(now, 1);
     CHECK_FALSE(again.may_try(now + std::chrono::milliseconds(24)));

@@ -29,7 +29,7 @@ TEST_CASE("a deadline passes never early and at most two ticks late") {
         INFO(ms);
         TimerWheel wheel(start);
         Recorder recorder;
-        Timer timer(wheel, recorder);
+        WheelTimer timer(wheel, recorder);
         timer.set(start + milliseconds(ms));
         for (int now = 0; now < ms; now += 7) wheel.advance(start + milliseconds(now));
         CHECK(recorder.woken == 0);
@@ -44,7 +44,7 @@ TEST_CASE("a deadline passes never early and at most two ticks late") {
 TEST_CASE("moving a deadline, later or sooner, counts") {
     TimerWheel wheel(start);
     Recorder recorder;
-    Timer timer(wheel, recorder);
+    WheelTimer timer(wheel, recorder);
     timer.set(start + milliseconds(100));
     timer.set(start + milliseconds(1000));
     wheel.advance(start + milliseconds(500));
@@ -61,10 +61,10 @@ TEST_CASE("moving a deadline, later or sooner, counts") {
 
 TEST_CASE("a timer may free others, and itself, when it wakes") {
     TimerWheel wheel(start);
-    std::vector<std::unique_ptr<Timer>> timers;
+    std::vector<std::unique_ptr<WheelTimer>> timers;
     std::vector<Recorder> recorders(10);
     for (auto& recorder : recorders) {
-        timers.push_back(std::make_unique<Timer>(wheel, recorder));
+        timers.push_back(std::make_unique<WheelTimer>(wheel, recorder));
         timers.back()->set(start + milliseconds(50));
         recorder.then = [&] { timers.clear(); };
     }
@@ -79,7 +79,7 @@ TEST_CASE("until_next never sleeps past a deadline") {
     for (int round = 0; round < 200; ++round) {
         TimerWheel wheel(start);
         Recorder recorder;
-        Timer timer(wheel, recorder);
+        WheelTimer timer(wheel, recorder);
         auto now = start + milliseconds(random() % 50000);
         wheel.advance(now);
         const auto deadline = now + milliseconds(random() % 30000);

@@ -6,7 +6,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const Settling::Clock::time_point start{};
+const weir::Clock::TimePoint start{};
 
 } // namespace
 

@@ -38,7 +38,7 @@ public:
         for (auto& connection : connections) connection = open();
         return connections;
     }
-    void keep(BackendConnectionPtr connection, std::size_t max_idle = plenty, Clock::duration time = 1h) {
+    void keep(BackendConnectionPtr connection, std::size_t max_idle = plenty, LoopClock::duration time = 1h) {
         link->release(std::move(connection), max_idle, loop.now() + time);
     }
     void pass(std::chrono::milliseconds time) { memory_io::run(loop, time); }
