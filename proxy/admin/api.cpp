@@ -161,7 +161,7 @@ asio::awaitable<Response> Api::change_backend(const Request& request) {
     if (known) known = co_await runtime_.set_override(*pool, *backend, *edit);
     if (!known) co_return refuse(request, 404, "there is no backend " + std::string(path));
     spdlog::info("backend {}/{} changed at run time: {}", *pool, *backend, query.substr(1));
-    co_return make_json(request, 200, backend_status(runtime_, *pool, *backend));
+    co_return make_json(request, 200, backend_status(runtime_, *pool, *backend, clock_.now()));
 }
 
 Response Api::show(const Request& request) const {
@@ -170,7 +170,7 @@ Response Api::show(const Request& request) const {
     if (path == "/readyz") return make(request, draining_ ? 503 : 200, draining_ ? "draining\n" : "ok\n", "text/plain");
     if (path == "/metrics")
         return make(request, 200, metrics(runtime_, reloader_), "text/plain; version=0.0.4; charset=utf-8");
-    if (path == "/api/v1/status") return make_json(request, 200, status(runtime_, reloader_, started_));
+    if (path == "/api/v1/status") return make_json(request, 200, status(runtime_, reloader_, clock_, started_));
     if (path == "/api/v1/config") return make_json(request, 200, to_json(conf::describe(runtime_.snapshot()->config)));
     return refuse(request, 404, "no such resource");
 }

@@ -1,9 +1,10 @@
 // The resources of the admin API: paths, methods and bodies, independent of connections.
 //
 // Thread: the control thread.
-// Lifetime: the runtime and the reloader must outlive it.
+// Lifetime: the clock, the runtime and the reloader must outlive it.
 #pragma once
 
+#include "base/clock.h"
 #include "proxy/admin/fleet_api.h"
 #include "proxy/admin/guard.h"
 #include "proxy/http1/head.h"
@@ -17,8 +18,8 @@ namespace weir::proxy::admin {
 
 class Api {
 public:
-    Api(Runtime& runtime, Reloader& reloader, AccessRules rules)
-        : runtime_(runtime), reloader_(reloader), fleet_(reloader), rules_(std::move(rules)) {}
+    Api(const Clock& clock, Runtime& runtime, Reloader& reloader, AccessRules rules)
+        : clock_(clock), runtime_(runtime), reloader_(reloader), fleet_(clock, reloader), rules_(std::move(rules)) {}
 
     // Decides from the head alone whether to accept a request, before its body is read.
     Verdict check(const RequestHeader& request) const;
@@ -45,12 +46,13 @@ private:
     boost::asio::awaitable<Response> change_backend(const Request& request);
     Response show(const Request& request) const;
 
+    const Clock& clock_;
     Runtime& runtime_;
     Reloader& reloader_;
     FleetApi fleet_;
     const AccessRules rules_;
     std::size_t waiting_ = 0; // requests that wait for a reload, an abort or a preview
-    const std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
+    const Clock::TimePoint started_ = clock_.now();
     bool draining_ = false, leaving_ = false, upgrading_ = false;
 };
 

@@ -9,7 +9,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <ctime>
 
 namespace weir::proxy::admin {
 
@@ -64,8 +63,8 @@ asio::awaitable<Response> FleetApi::show(const Request& request, Records records
 asio::awaitable<Response> FleetApi::break_lock(const Request& request, Records records) {
     const auto text = find_parameter(request.target(), "reason");
     const auto reason = decode(text.value_or("")).value_or("").substr(0, 200);
-    lock::FleetChange note{
-        0, "", reloader_.parts().fleet().name(), lock::ChangeVerdict::broken, reason, std::time(nullptr), 0};
+    lock::FleetChange note{0, "", reloader_.parts().fleet().name(), lock::ChangeVerdict::broken, reason, wall_seconds(),
+                           0};
     const auto broken = co_await records->break_lock(std::move(note));
     if (!broken) co_return cannot_ask(request, broken.error());
     spdlog::warn("fleet: an operator broke the lock: {}", reason);
@@ -124,7 +123,7 @@ asio::awaitable<Response> FleetApi::push_bundle(const Request& request, Records 
     const auto view = co_await records->view();
     if (!view) co_return cannot_ask(request, view.error());
     auto& fleet = reloader_.parts().fleet();
-    lock::FleetVersion version{fleet.newest().number, bundle.hash, fleet.name(), std::time(nullptr)};
+    lock::FleetVersion version{fleet.newest().number, bundle.hash, fleet.name(), wall_seconds()};
     for (const auto& member : view->members) version.number = std::max(version.number, member.pushed_version);
     if (std::none_of(view->members.begin(), view->members.end(), [](const auto& m) { return m.takes_pushed; }))
         co_return refuse(request, 409, "no member takes its configuration from the fleet (reload.source: fleet)");

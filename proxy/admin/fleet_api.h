@@ -1,20 +1,24 @@
 // The fleet resources of the admin API: the fleet's state, its lock, its denylist, and its configurations.
 //
 // Thread: the control thread.
-// Lifetime: the reloader must outlive it.
+// Lifetime: the clock and the reloader must outlive it.
 #pragma once
 
+#include "base/clock.h"
 #include "conf/store/last_good.h"
 #include "proxy/admin/message.h"
 #include "proxy/reload/reloader.h"
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
+#include <ctime>
+
 namespace weir::proxy::admin {
 
 class FleetApi {
 public:
-    explicit FleetApi(Reloader& reloader) : reloader_(reloader) {}
+    FleetApi(const Clock& clock, Reloader& reloader) : clock_(clock), reloader_(reloader) {}
 
     // Returns whether the request is for a fleet resource.
     static bool is_meant(const Request& request);
@@ -31,7 +35,9 @@ private:
     boost::asio::awaitable<Response> roll_back(const Request& request, Records records, Configs configs);
     boost::asio::awaitable<Response> push_bundle(const Request& request, Records records, Configs configs,
                                                  conf::LastGood bundle);
+    std::time_t wall_seconds() const { return std::chrono::system_clock::to_time_t(clock_.wall_now()); }
 
+    const Clock& clock_;
     Reloader& reloader_;
 };
 

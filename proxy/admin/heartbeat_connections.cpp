@@ -44,18 +44,19 @@ std::string to_body(const HeartbeatAnswer& answer) {
 // A sender with a valid signature keeps its connection: its heartbeat was accepted, or it learns how to resume.
 static bool is_from_a_sender(const HeartbeatAnswer& answer) { return answer.status == 200 || answer.status == 409; }
 
-std::string to_response(const HeartbeatAnswer& answer) {
+// Returns the HTTP response for an answer.
+static std::string to_response(const HeartbeatAnswer& answer, Clock::WallTime now) {
     const auto body = to_body(answer);
     const char* reason = answer.status == 200 ? "OK" : "Refused";
     return "HTTP/1.1 " + std::to_string(answer.status) + " " + reason + "\r\n" +
-           (is_from_a_sender(answer) ? "" : "Connection: close\r\n") + "Date: " + current_date() +
+           (is_from_a_sender(answer) ? "" : "Connection: close\r\n") + "Date: " + format_date(now) +
            "\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: " +
            std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
     State(asio::io_context& control, OnHeartbeat beat, OnOther other)
-        : on_heartbeat(std::move(beat)), on_other(std::move(other)), timer(control) {}
+        : on_heartbeat(std::move(beat)), on_other(std::move(other)), clock(clock_of(control)), timer(control) {}
 
     enum class After { keep, close, hand_back };
 
@@ -74,6 +75,7 @@ struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
     OnHeartbeat on_heartbeat;
     OnOther on_other;
     const UniqueFd poll{::epoll_create1(EPOLL_CLOEXEC)}; // an epoll set of its own
+    const Clock& clock;
     Timer timer;
     bool looking = false;
     Clock::TimePoint swept = timer.now();
@@ -99,7 +101,7 @@ void HeartbeatConnections::State::look_later() {
 }
 
 void HeartbeatConnections::State::answer_all(Clock::TimePoint now) {
-    well = to_response({}); // refreshes its Date field
+    well = to_response({}, clock.wall_now()); // refreshes its Date field
     std::array<epoll_event, 256> events;
     for (int rounds = 0; rounds < 16; ++rounds) { // bounded, so that other work gets its turn
         const int ready = ::epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), 0);
@@ -131,7 +133,7 @@ HeartbeatConnections::State::After HeartbeatConnections::State::answer_text(int 
     if (!head.find(http::FieldId::expect).empty() || head.minor_version == 0) return After::hand_back;
     const auto result = on_heartbeat(head, text.substr(head.length));
     if (!result) return After::hand_back;
-    const auto response = result->status == 200 ? std::string() : to_response(*result);
+    const auto response = result->status == 200 ? std::string() : to_response(*result, clock.wall_now());
     const std::string_view out = result->status == 200 ? well : response;
     const auto sent = ::send(descriptor, out.data(), out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     const bool closes = !is_from_a_sender(*result) || http::connection_options(head.fields).close;

@@ -48,9 +48,7 @@ private:
     std::shared_ptr<State> state_;
 };
 
-// Returns the HTTP response for an answer.
-std::string to_response(const HeartbeatAnswer& answer);
-// Returns the body of that response.
+// Returns the body of the response for an answer.
 std::string to_body(const HeartbeatAnswer& answer);
 
 } // namespace weir::proxy::admin

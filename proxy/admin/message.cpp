@@ -18,11 +18,10 @@ bool is_read(const RequestHeader& request) {
     return request.method() == beast_http::verb::get || request.method() == beast_http::verb::head;
 }
 
-std::string current_date() { return std::string(proxy::http::DateClock().text(std::chrono::system_clock::now())); }
+std::string format_date(Clock::WallTime now) { return std::string(proxy::http::DateClock().text(now)); }
 
 Response make(const Request& request, int status, std::string body, const char* type) {
     Response response(static_cast<beast_http::status>(status), 11);
-    response.set(beast_http::field::date, current_date());
     response.set(beast_http::field::content_type, type);
     response.set(beast_http::field::cache_control, "no-store");
     response.set("X-Content-Type-Options", "nosniff");

@@ -4,6 +4,8 @@
 // Lifetime: results own their data.
 #pragma once
 
+#include "base/clock.h"
+
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/json/fwd.hpp>
@@ -22,8 +24,8 @@ std::string_view path_of(const RequestHeader& request);
 // Whether the method is GET or HEAD.
 bool is_read(const RequestHeader& request);
 
-// Returns the value of the Date field, which every response has (RFC 9110 section 6.6.1).
-std::string current_date();
+// Formats the value of the Date field, which a response gets when it is sent (RFC 9110 section 6.6.1).
+std::string format_date(Clock::WallTime now);
 
 Response make(const Request& request, int status, std::string body, const char* type);
 Response make_json(const Request& request, int status, const boost::json::value& body);

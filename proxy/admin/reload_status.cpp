@@ -13,7 +13,6 @@
 namespace weir::proxy::admin {
 
 namespace json = boost::json;
-using std::chrono::system_clock;
 
 namespace {
 
@@ -42,8 +41,8 @@ const char* word(RollbackCause cause) {
 
 json::value hash_or_null(const std::string& hash) { return hash.empty() ? json::value() : json::value(hash); }
 
-std::int64_t milliseconds_until(system_clock::time_point time) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(time - system_clock::now());
+std::int64_t milliseconds_until(Clock::WallTime time, Clock::WallTime now) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(time - now);
     return std::max<std::int64_t>(left.count(), 0);
 }
 
@@ -65,14 +64,14 @@ json::array denylist(const Reloader& reloader) {
 
 } // namespace
 
-json::object to_json(const PendingReload& pending) {
+json::object to_json(const PendingReload& pending, Clock::WallTime now) {
     json::object out{
         {"hash", hash_or_null(pending.hash)}, {"reason", pending.reason},     {"trigger", to_word(pending.trigger)},
         {"since", to_iso(pending.since)},     {"attempts", pending.attempts}, {"next_try", nullptr},
         {"next_try_in_ms", nullptr}};
     if (!pending.next_try) return out;
     out["next_try"] = to_iso(*pending.next_try);
-    out["next_try_in_ms"] = milliseconds_until(*pending.next_try);
+    out["next_try_in_ms"] = milliseconds_until(*pending.next_try, now);
     return out;
 }
 
@@ -117,19 +116,19 @@ json::array to_json(const std::vector<OverrideFate>& fates) {
     return out;
 }
 
-json::object reload_status(const Reloader& reloader, const Runtime& runtime) {
+json::object reload_status(const Reloader& reloader, const Runtime& runtime, Clock::WallTime now) {
     json::object out{{"in_progress", reloader.in_progress()},
                      {"last", to_json(reloader.last())},
                      {"pending", nullptr},
                      {"window", nullptr},
                      {"watch", watch_status(reloader.parts())},
                      {"denylist", denylist(reloader)}};
-    if (const auto& pending = reloader.pending()) out["pending"] = to_json(*pending);
+    if (const auto& pending = reloader.pending()) out["pending"] = to_json(*pending, now);
     if (const auto left = reloader.parts().canary.window().left()) {
         out["watched_for_ms"] = left->count();
         out["window"] = {{"hash", runtime.snapshot()->hash},
                          {"left_ms", std::max<std::int64_t>(left->count(), 0)},
-                         {"ends_at", to_iso(system_clock::now() + *left)}};
+                         {"ends_at", to_iso(now + *left)}};
     }
     return out;
 }

@@ -97,6 +97,7 @@ asio::awaitable<Response> Session::answer(const Request& request, Access access)
 }
 
 asio::awaitable<bool> Session::write(Response& response) {
+    response.set(beast_http::field::date, format_date(clock_of(socket_.get_executor()).wall_now()));
     deadline_.extend(known_ ? known_time : unknown_time);
     const auto [error, _] = co_await beast_http::async_write(socket_, response, use_nothrow_awaitable);
     deadline_.extend(known_ ? known_time : unknown_time);

@@ -33,10 +33,10 @@ std::string state_of(const MemberSpec& member) {
 }
 
 // The weight that a backend has now: a part of its weight during slow start.
-json::value effective_weight(const conf::Pool& pool, const MemberSpec& member) {
+json::value effective_weight(const conf::Pool& pool, const MemberSpec& member, Clock::TimePoint now) {
     const auto began = member.backend->ramp_start();
     if (began == balancer::TimePoint()) return member.weight;
-    const auto percent = balancer::ramp_at(std::chrono::steady_clock::now() - began, pool.slow_start);
+    const auto percent = balancer::ramp_at(now - began, pool.slow_start);
     const auto weight = std::uint64_t{member.weight} * percent;
     if (weight % 100 == 0) return weight / 100;
     return static_cast<double>(weight) / 100;
@@ -50,7 +50,8 @@ json::array last_errors(const balancer::Backend& backend) {
     return errors;
 }
 
-json::object backend_status(const PoolSpec& pool, const MemberSpec& member, const Runtime& runtime) {
+json::object backend_status(const PoolSpec& pool, const MemberSpec& member, const Runtime& runtime,
+                            Clock::TimePoint now) {
     using Counters = balancer::BackendCounters;
     const auto& config = pool.config_of(member);
     const auto& backend = *member.backend;
@@ -59,7 +60,7 @@ json::object backend_status(const PoolSpec& pool, const MemberSpec& member, cons
                      {"address", backend.address().text()},
                      {"state", state_of(member)},
                      {"weight", member.weight},
-                     {"effective_weight", effective_weight(pool.config, member)},
+                     {"effective_weight", effective_weight(pool.config, member, now)},
                      {"backup", config.backup},
                      {"requests", backend.total(&Counters::requests)},
                      {"failures", backend.total(&Counters::failures)},
@@ -111,11 +112,11 @@ json::array unresolved_names(const conf::Pool& pool, const AddressBook& addresse
     return names;
 }
 
-json::array pools_status(const Runtime& runtime) {
+json::array pools_status(const Runtime& runtime, Clock::TimePoint now) {
     json::array pools;
     for (const auto& pool : runtime.snapshot()->pools) {
         json::array backends;
-        for (const auto& member : pool->members) backends.push_back(backend_status(*pool, member, runtime));
+        for (const auto& member : pool->members) backends.push_back(backend_status(*pool, member, runtime, now));
         json::object entry{{"name", pool->config.name},
                            {"algorithm", conf::Scalar<conf::Algorithm>::format(pool->config.algorithm)}};
         if (pool->config.queue && !pool->members.empty())
@@ -157,11 +158,12 @@ json::array listeners_status(const Runtime& runtime) {
 
 } // namespace
 
-json::object backend_status(const Runtime& runtime, const std::string& pool, const std::string& backend) {
+json::object backend_status(const Runtime& runtime, const std::string& pool, const std::string& backend,
+                            Clock::TimePoint now) {
     for (const auto& p : runtime.snapshot()->pools)
         for (const auto& member : p->members)
             if (p->config.name == pool && (member.backend->name() == backend || p->config_of(member).name == backend))
-                return backend_status(*p, member, runtime);
+                return backend_status(*p, member, runtime, now);
     return {};
 }
 
@@ -207,10 +209,10 @@ conf::Description description_from_json(const json::array& items) {
     return description;
 }
 
-json::object status(const Runtime& runtime, const Reloader& reloader, std::chrono::system_clock::time_point started) {
+json::object status(const Runtime& runtime, const Reloader& reloader, const Clock& clock, Clock::TimePoint started) {
     const auto& snapshot = *runtime.snapshot();
     const auto& lock = snapshot.config.reload.lock;
-    const auto up = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - started);
+    const auto up = std::chrono::duration_cast<std::chrono::seconds>(clock.now() - started);
     return {{"version", version},
             {"pid", ::getpid()},
             {"uptime_seconds", up.count()},
@@ -221,12 +223,12 @@ json::object status(const Runtime& runtime, const Reloader& reloader, std::chron
               {"fence", reloader.fence()},
               {"generation", snapshot.generation},
               {"loaded_at", to_iso(reloader.loaded_at())}}},
-            {"reload", reload_status(reloader, runtime)},
+            {"reload", reload_status(reloader, runtime, clock.wall_now())},
             {"lock", lock_status(lock, reloader.parts())},
             {"overrides", overrides_status(runtime)},
             {"retries", retries_status(runtime)},
             {"listeners", listeners_status(runtime)},
-            {"pools", pools_status(runtime)}};
+            {"pools", pools_status(runtime, clock.now())}};
 }
 
 } // namespace weir::proxy::admin

@@ -4,6 +4,7 @@
 // Lifetime: the result owns its data.
 #pragma once
 
+#include "base/clock.h"
 #include "proxy/reload/reloader.h"
 
 #include <boost/json/fwd.hpp>
@@ -12,9 +13,12 @@
 
 namespace weir::proxy::admin {
 
-boost::json::object status(const Runtime& runtime, const Reloader& reloader,
-                           std::chrono::system_clock::time_point started);
-boost::json::object backend_status(const Runtime& runtime, const std::string& pool, const std::string& backend);
+// `started` is the time by `clock` at which this process started.
+boost::json::object status(const Runtime& runtime, const Reloader& reloader, const Clock& clock,
+                           Clock::TimePoint started);
+// `now` determines the effective weight of a backend in slow start.
+boost::json::object backend_status(const Runtime& runtime, const std::string& pool, const std::string& backend,
+                                   Clock::TimePoint now);
 boost::json::object to_json(const conf::Plan& plan);
 boost::json::array to_json(const conf::Description& description);
 conf::Description description_from_json(const boost::json::array& items); // throws the exceptions of Boost.JSON

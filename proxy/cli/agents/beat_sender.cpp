@@ -92,14 +92,13 @@ Error BeatSender::take_refusal(unsigned status, const std::string& body) {
     if (!retry_) return refused;
     sequence_ = std::max(sequence_, fields->at("last_sequence").to_number<std::uint64_t>());
     clock_ms_ = fields->at("time").to_number<std::int64_t>();
-    began_ = std::chrono::steady_clock::now();
+    began_ = clock_.now();
     return refused;
 }
 
 // The time by a steady clock, which never jumps.
 std::int64_t BeatSender::now_ms() const {
-    return clock_ms_ +
-           std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_).count();
+    return clock_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began_).count();
 }
 
 Error BeatSender::fail(std::string reason) {

@@ -4,6 +4,7 @@
 // Lifetime: the io_context and the options must outlive it.
 #pragma once
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "health/beats/beat.h"
 #include "proxy/cli/commands.h"
@@ -46,8 +47,9 @@ private:
     const BeatOptions& options_;
     const health::BeatKey key_;
     boost::beast::flat_buffer buffer_;
-    std::int64_t clock_ms_ = health::wall_ms(clock_of(socket_.get_executor())); // at `began_`
-    std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+    const Clock& clock_ = clock_of(socket_.get_executor());
+    std::int64_t clock_ms_ = health::wall_ms(clock_); // at `began_`
+    Clock::TimePoint began_ = clock_.now();
     std::uint64_t sequence_ = static_cast<std::uint64_t>(clock_ms_); // above the numbers of earlier runs
     bool retry_ = false;
 };
