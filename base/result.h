@@ -6,6 +6,7 @@
 
 #include <boost/system/error_code.hpp>
 
+#include <cerrno>
 #include <concepts>
 #include <optional>
 #include <stdexcept>
@@ -34,6 +35,9 @@ private:
     boost::system::error_code code_;
     std::string message_;
 };
+
+// Returns the error of the system call that has just failed: errno, as a code.
+inline Error last_system_error() { return boost::system::error_code(errno, boost::system::system_category()); }
 
 template <class From, class T>
 concept ErrorOnly = std::convertible_to<From, Error> && !std::convertible_to<From, T>;

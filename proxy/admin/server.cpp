@@ -230,9 +230,11 @@ void Server::start() {
     if (state_->local.is_open()) asio::co_spawn(state_->control, State::accept(state_, state_->local), asio::detached);
 }
 
-UniqueFd Server::duplicate_socket() const {
+Result<UniqueFd> Server::duplicate_socket() const {
     const int socket = state_->tcp.is_open() ? state_->tcp.native_handle() : state_->local.native_handle();
-    return UniqueFd(::fcntl(socket, F_DUPFD_CLOEXEC, 0));
+    UniqueFd copy(::fcntl(socket, F_DUPFD_CLOEXEC, 0));
+    if (!copy) return last_system_error();
+    return copy;
 }
 
 void Server::leave() {

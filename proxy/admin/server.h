@@ -30,8 +30,8 @@ public:
     // Starts to accept connections.
     void start();
 
-    // Returns a duplicate of the listening socket; none, with errno, if there is no socket or no room for a duplicate.
-    UniqueFd duplicate_socket() const;
+    // Returns a duplicate of the listening socket. Fails if there is no socket or no room for a duplicate.
+    Result<UniqueFd> duplicate_socket() const;
     // Leaves the address to a new process: stops listening without removing the unix socket.
     void leave();
     // Stops listening and removes the unix socket. Connections end soon.

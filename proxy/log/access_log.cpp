@@ -19,10 +19,12 @@ namespace {
 constexpr auto pace = std::chrono::milliseconds(50), quiet_pace = std::chrono::milliseconds(200);
 constexpr int quiet_rounds = 20;
 
-int open_output(const std::string& output) {
+Result<UniqueFd> open_output(const std::string& output) {
     if (output == "stdout") return open_stream(STDOUT_FILENO);
     if (output == "stderr") return open_stream(STDERR_FILENO);
-    return ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
+    UniqueFd fd(::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640));
+    if (!fd) return last_system_error();
+    return fd;
 }
 
 } // namespace
@@ -58,8 +60,9 @@ Result<void> check_output(const std::string& output) {
 Result<void> AccessLog::Output::open(const std::string& name) {
     name_ = name;
     if (name == "none") return {};
-    fd_.reset(open_output(name));
-    if (!fd_) return Error("cannot open " + name + ": " + std::strerror(errno));
+    auto opened = open_output(name);
+    if (!opened) return Error("cannot open " + name + ": " + opened.error().message());
+    fd_ = *std::move(opened);
     return {};
 }
 

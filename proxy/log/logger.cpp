@@ -45,7 +45,9 @@ spdlog::level::level_enum level_of(conf::LogLevel level) {
 // Writes to stderr and never waits: a line that a full pipe does not take is dropped.
 class NonBlockingSink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
-    NonBlockingSink() : fd_(open_stream(STDERR_FILENO)) {}
+    NonBlockingSink() {
+        if (auto opened = open_stream(STDERR_FILENO)) fd_ = *std::move(opened); // otherwise there is nowhere to log to
+    }
 
 private:
     void sink_it_(const spdlog::details::log_msg& message) override {
@@ -55,7 +57,7 @@ private:
     }
     void flush_() override {}
 
-    const UniqueFd fd_;
+    UniqueFd fd_;
 };
 
 } // namespace

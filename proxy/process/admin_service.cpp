@@ -1,7 +1,5 @@
 #include "proxy/process/admin_service.h"
 
-#include <cerrno>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -28,9 +26,9 @@ void AdminService::stop() {
 
 Result<AdminSocket> AdminService::hand_over() const {
     if (!server_) return AdminSocket{};
-    AdminSocket admin{runtime_.snapshot()->config.admin.address->text(), server_->duplicate_socket()};
-    if (!admin.socket) return Error(std::string("cannot hand over the admin API's socket: ") + std::strerror(errno));
-    return admin;
+    auto socket = server_->duplicate_socket();
+    if (!socket) return Error("cannot hand over the admin API's socket: " + socket.error().message());
+    return AdminSocket{runtime_.snapshot()->config.admin.address->text(), *std::move(socket)};
 }
 
 void AdminService::leave() {

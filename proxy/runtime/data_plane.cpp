@@ -1,8 +1,8 @@
 #include "proxy/runtime/data_plane.h"
 
+#include <boost/system/errc.hpp>
+
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -23,9 +23,11 @@ void add_problems(const std::vector<ListenSockets::Prepared::Failure>& failures,
     for (const auto& [address, error] : failures)
         for (const auto& listener : config.listeners) {
             if (listener.address != address) continue;
-            auto text = "cannot bind " + address.text() + ": " + std::strerror(error);
-            if (error == EADDRINUSE) text += " (stop the process that uses it, or choose another port)";
-            if (error == EACCES) text += " (run as root, or grant CAP_NET_BIND_SERVICE)";
+            auto text = "cannot bind " + address.text() + ": " + error.message();
+            if (error.code() == boost::system::errc::address_in_use)
+                text += " (stop the process that uses it, or choose another port)";
+            if (error.code() == boost::system::errc::permission_denied)
+                text += " (run as root, or grant CAP_NET_BIND_SERVICE)";
             problems.push_back({"listeners." + listener.name + ".address", std::move(text)});
         }
 }

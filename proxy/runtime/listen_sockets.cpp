@@ -12,21 +12,18 @@ constexpr int backlog = 4096; // the kernel's own limit (somaxconn) may be lower
 
 enum class Sharing { alone, with_workers };
 
-// Returns a bound socket, or none and sets errno.
-UniqueFd bind_socket(const conf::Address& address, Sharing sharing) {
+// Returns a bound socket.
+Result<UniqueFd> bind_socket(const conf::Address& address, Sharing sharing) {
     UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd) return {};
+    if (!fd) return last_system_error();
     const int on = 1;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (sharing == Sharing::with_workers) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (address.family() == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     sockaddr_storage raw;
     const auto length = address.to_sockaddr(raw);
-    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&raw), length) == 0) return fd;
-    const int error = errno;
-    fd.reset();
-    errno = error;
-    return {};
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&raw), length) != 0) return last_system_error();
+    return fd;
 }
 
 } // namespace
@@ -46,26 +43,26 @@ std::vector<ListenSocket> ListenSockets::take_inherited(const conf::Address& add
     return sockets;
 }
 
-// Binds one socket per worker for the address, in `prepared`. Returns errno, or 0 on success.
-int ListenSockets::bind_for(const conf::Address& address, Prepared& prepared) {
+// Binds one socket per worker for the address, in `prepared`.
+Result<void> ListenSockets::bind_for(const conf::Address& address, Prepared& prepared) {
     if (!shares_port(address, prepared)) {
         // With SO_REUSEPORT, a port of another weir process would look free; a plain bind detects the conflict.
-        if (!bind_socket(address, Sharing::alone)) return errno;
+        if (const auto alone = bind_socket(address, Sharing::alone); !alone) return alone.error();
     }
     auto& sockets = prepared.bound_[address] = take_inherited(address);
     while (sockets.size() < workers_) {
         auto fd = bind_socket(address, Sharing::with_workers);
-        if (!fd) return errno;
-        sockets.push_back(std::make_shared<const UniqueFd>(std::move(fd)));
+        if (!fd) return fd.error();
+        sockets.push_back(std::make_shared<const UniqueFd>(*std::move(fd)));
     }
-    return 0;
+    return {};
 }
 
 void ListenSockets::listen(Prepared& prepared) {
     for (const auto& [address, sockets] : prepared.bound_)
         for (const auto& socket : sockets)
             if (::listen(socket->get(), backlog) != 0) {
-                prepared.failures.push_back({address, errno});
+                prepared.failures.push_back({address, last_system_error()});
                 break;
             }
 }
@@ -81,7 +78,8 @@ ListenSockets::Prepared ListenSockets::prepare(const std::vector<conf::Address>&
     prepared.wanted_ = addresses;
     for (const auto& address : addresses)
         if (!sockets_.contains(address))
-            if (const int error = bind_for(address, prepared)) prepared.failures.push_back({address, error});
+            if (const auto bound = bind_for(address, prepared); !bound)
+                prepared.failures.push_back({address, bound.error()});
     return prepared;
 }
 

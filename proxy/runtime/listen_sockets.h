@@ -5,6 +5,7 @@
 // Lifetime: the workers own the committed sockets as well (listen_socket.h); `release` leaves them to the workers.
 #pragma once
 
+#include "base/result.h"
 #include "proxy/runtime/listen_socket.h"
 
 #include <vector>
@@ -20,7 +21,7 @@ public:
     public:
         struct Failure {
             conf::Address address;
-            int error; // errno
+            Error error;
         };
         std::vector<Failure> failures;
 
@@ -52,7 +53,7 @@ public:
 
 private:
     bool shares_port(const conf::Address& address, const Prepared& prepared) const;
-    int bind_for(const conf::Address& address, Prepared& prepared);
+    Result<void> bind_for(const conf::Address& address, Prepared& prepared);
     std::vector<ListenSocket> take_inherited(const conf::Address& address);
 
     std::size_t workers_;

@@ -44,8 +44,9 @@ Result<HotRestartState> HotRestartChannel::receive() {
 }
 
 void HotRestartChannel::send_ready(const std::vector<std::string>& unused) {
-    for (const auto& name : unused) send_message(end_.get(), {"unused " + name});
-    send_message(end_.get(), {"ready"});
+    // A message that cannot be sent is no error here: without "ready", the old process continues and ends this one.
+    for (const auto& name : unused) static_cast<void>(send_message(end_.get(), {"unused " + name}));
+    static_cast<void>(send_message(end_.get(), {"ready"}));
 }
 
 asio::awaitable<TakeoverDecision> HotRestartChannel::wait_for_decision(asio::io_context& control) {

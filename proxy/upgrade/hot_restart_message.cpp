@@ -1,6 +1,5 @@
 #include "proxy/upgrade/hot_restart_message.h"
 
-#include <cerrno>
 #include <cstring>
 #include <sstream>
 #include <utility>
@@ -93,7 +92,7 @@ std::vector<HotRestartMessage> to_messages(const HotRestartState& state) {
     return messages;
 }
 
-int send_message(int channel, const HotRestartMessage& message) {
+Result<void> send_message(int channel, const HotRestartMessage& message) {
     iovec part{const_cast<char*>(message.text.data()), message.text.size()};
     ControlRoom room{};
     msghdr header{};
@@ -108,7 +107,8 @@ int send_message(int channel, const HotRestartMessage& message) {
         control->cmsg_len = CMSG_LEN(sizeof(int));
         std::memcpy(CMSG_DATA(control), &message.descriptor, sizeof(int));
     }
-    return ::sendmsg(channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
+    if (::sendmsg(channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return last_system_error();
+    return {};
 }
 
 Result<ReceivedMessage> receive_message(int channel) {

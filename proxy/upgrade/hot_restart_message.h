@@ -29,8 +29,8 @@ struct HotRestartMessage {
 // Returns the messages that transfer the state, in order. The last one is "end".
 std::vector<HotRestartMessage> to_messages(const HotRestartState& state);
 
-// Sends one message without blocking. Returns errno, or 0 on success.
-int send_message(int channel, const HotRestartMessage& message);
+// Sends one message without blocking. Fails with the code `resource_unavailable_try_again` while the channel is full.
+Result<void> send_message(int channel, const HotRestartMessage& message);
 
 struct ReceivedMessage {
     std::string text;

@@ -58,14 +58,14 @@ std::vector<std::string> own_command_line() {
 // Sends the state and waits until the new process serves.
 asio::awaitable<Result<void>> Upgrade::converse(const HotRestartState& handover) {
     for (const auto& message : to_messages(handover)) {
-        int error = send_message(channel_.native_handle(), message);
-        while (error == EAGAIN) {
+        auto sent = send_message(channel_.native_handle(), message);
+        while (!sent && sent.error().code() == boost::system::errc::resource_unavailable_try_again) {
             const auto [closed] =
                 co_await channel_.async_wait(asio::posix::stream_descriptor::wait_write, use_nothrow_awaitable);
             if (closed) co_return Error("it was not ready in time");
-            error = send_message(channel_.native_handle(), message);
+            sent = send_message(channel_.native_handle(), message);
         }
-        if (error) break; // it has ended; its exit status says more
+        if (!sent) break; // it has ended; its exit status says more
     }
     for (;;) {
         char bytes[256];
@@ -108,7 +108,7 @@ asio::awaitable<Result<void>> Upgrade::run(const HotRestartState& handover) {
     Deadline deadline(channel_, start_time);
     auto served = co_await converse(handover);
     if (served) co_return served;
-    send_message(spare.get(), {"no"}); // otherwise it would believe that this process is gone
+    static_cast<void>(send_message(spare.get(), {"no"})); // otherwise it would believe that this process is gone
     if (channel_.is_open()) channel_.close();
     const auto how = co_await end_process();
     co_return Error(served.error().message() + " (" + how + ")");
@@ -117,7 +117,7 @@ asio::awaitable<Result<void>> Upgrade::run(const HotRestartState& handover) {
 asio::awaitable<Result<void>> Upgrade::confirm() {
     Deadline deadline(channel_, end_time);
     sent_go_ = true;
-    send_message(channel_.native_handle(), {"go"});
+    static_cast<void>(send_message(channel_.native_handle(), {"go"})); // it fails if the new process has exited
     char nothing[16];
     co_await channel_.async_read_some(asio::buffer(nothing), use_nothrow_awaitable);
     if (::waitpid(process_, nullptr, WNOHANG) == process_) co_return Error("it exited during the takeover");
@@ -126,7 +126,7 @@ asio::awaitable<Result<void>> Upgrade::confirm() {
 
 void Upgrade::abandon() {
     if (!channel_.is_open()) return;
-    send_message(channel_.native_handle(), {"no"});
+    static_cast<void>(send_message(channel_.native_handle(), {"no"})); // it fails if the new process has exited
     // The new process may not be reading the channel yet, or may serve already.
     if (process_ > 0 && (!serves_ || sent_go_)) ::kill(process_, SIGTERM);
     channel_.close();

@@ -54,14 +54,14 @@ TEST_CASE("sockets of a change that is not committed are closed") {
     CHECK(sockets.all().size() == 1);
 }
 
-TEST_CASE("an address that is in use is a failure with its errno") {
+TEST_CASE("an address that is in use is a failure with the code of the system") {
     ListenSockets one(1), other(1);
     const auto address = free_address();
     apply(one, {address});
     const auto prepared = other.prepare({address});
     REQUIRE(prepared.failures.size() == 1);
     CHECK(prepared.failures[0].address == address);
-    CHECK(prepared.failures[0].error == EADDRINUSE);
+    CHECK(prepared.failures[0].error.code() == boost::system::errc::address_in_use);
 }
 
 TEST_CASE("a socket that leaves is closed when its worker has drained it") {

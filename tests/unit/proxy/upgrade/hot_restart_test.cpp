@@ -24,7 +24,7 @@ struct Pair {
         channel = HotRestartChannel(UniqueFd(ends[1]));
     }
     void send(const std::string& text, int descriptor = -1) {
-        REQUIRE(send_message(old_end.get(), {text, descriptor}) == 0);
+        REQUIRE(send_message(old_end.get(), {text, descriptor}));
     }
     std::string receive() {
         char bytes[256];
