@@ -71,8 +71,8 @@ FileWatch::FileWatch() { open(); }
 void FileWatch::open() {
     fd_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
     if (fd_) return;
-    problem_ = std::string("inotify is not available: ") + std::strerror(errno);
-    if (errno == EMFILE) problem_ += " (raise fs.inotify.max_user_instances, or the limit on open files)";
+    const char* advice = errno == EMFILE ? " (raise fs.inotify.max_user_instances, or the limit on open files)" : "";
+    problem_ = std::string("inotify is not available: ") + std::strerror(errno) + advice;
 }
 
 Watched FileWatch::set_files(const std::vector<std::string>& files) {
@@ -93,13 +93,13 @@ void FileWatch::update() {
     }
     std::map<std::string, int> now;
     names_.clear();
-    problem_.clear();
+    problem_.reset();
     for (const auto& [directory, names] : wanted) {
         // Adding a watch twice is harmless, because the kernel returns the same descriptor for the same inode.
         const int watch = ::inotify_add_watch(fd_.get(), directory.c_str(), interesting);
         if (watch < 0 && errno != ENOENT && errno != ENOTDIR) {
-            problem_ = "cannot watch " + directory + ": " + std::strerror(errno);
-            if (errno == ENOSPC) problem_ += " (raise fs.inotify.max_user_watches)";
+            const char* advice = errno == ENOSPC ? " (raise fs.inotify.max_user_watches)" : "";
+            problem_ = "cannot watch " + directory + ": " + std::strerror(errno) + advice;
         }
         if (watch < 0) continue; // `refresh` polls its files
         now[directory] = watch;

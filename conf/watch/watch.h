@@ -12,6 +12,7 @@
 #include "conf/watch/file_stamps.h"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -31,8 +32,8 @@ public:
     int descriptor() const { return fd_.get(); } // readable when events are pending; -1 while polling
 
     WatchMode mode() const { return fd_ ? WatchMode::inotify : WatchMode::polling; }
-    // Describes what inotify cannot watch at the moment, with advice; empty if there is no problem.
-    const std::string& problem() const { return problem_; }
+    // Describes what inotify cannot watch at the moment, with advice; unset if there is no problem.
+    const std::optional<std::string>& problem() const { return problem_; }
     // Whether a file was modified and its writer has not closed it yet.
     bool has_writer() const { return !writing_.empty(); }
     // Forgets the writers, after the caller has waited long enough for them.
@@ -56,7 +57,7 @@ private:
     bool matters(const inotify_event& event) const;
 
     UniqueFd fd_;
-    std::string problem_;
+    std::optional<std::string> problem_;
     FileStamps stamps_;
     std::set<std::pair<int, std::string>> writing_; // watch descriptor and name
     std::vector<std::string> files_;

@@ -8,6 +8,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <optional>
+
 namespace weir::lock {
 
 namespace asio = boost::asio;
@@ -37,7 +39,7 @@ struct LeaseRenewer::State {
     Lease lease;
     Timer timer;
     Event renewal_ended;
-    std::string problem; // the error of the last renewal, if it failed
+    std::optional<Error> problem; // of the last renewal, if it failed
     bool stopped = false, lost = false, renewing = false;
 };
 
@@ -55,9 +57,8 @@ bool LeaseRenewer::is_held() const { return !state_->lost && state_->timer.now()
 
 std::string LeaseRenewer::loss() const {
     if (state_->lost) return "the lease expired before it was renewed, or the lock was broken or taken over";
-    if (state_->problem.empty())
-        return "the lease expired before it was renewed: this process was suspended or delayed";
-    return "the lease expired because it could not be renewed: " + state_->problem;
+    if (!state_->problem) return "the lease expired before it was renewed: this process was suspended or delayed";
+    return "the lease expired because it could not be renewed: " + state_->problem->message();
 }
 
 std::uint64_t LeaseRenewer::fence() const { return state_->lease.fence; }
@@ -76,7 +77,7 @@ Awaitable<void> LeaseRenewer::keep(std::shared_ptr<State> state) {
         state->renewing = false;
         state->renewal_ended.notify_all();
         if (!renewed && renewed.error() == LockError::lost) state->lost = true;
-        state->problem = renewed ? std::string() : renewed.error().message();
+        state->problem = renewed ? std::nullopt : std::optional(renewed.error());
         due = renewed ? state->lease.deadline - 2 * ttl / 3 : state->timer.now() + ttl / 6;
     }
 }

@@ -14,8 +14,7 @@ RedisClient::RedisClient(asio::any_io_executor executor, RedisOptions options)
 
 Error RedisClient::fail(const std::string& reason) {
     close();
-    problem_ = options_.url + ": " + reason;
-    return last_error();
+    return problem_.emplace(LockError::unavailable, options_.url + ": " + reason);
 }
 
 void RedisClient::begin(Step step) {
@@ -24,7 +23,7 @@ void RedisClient::begin(Step step) {
 }
 
 std::string RedisClient::state() const {
-    if (step_ == Step::none) return problem_.empty() ? options_.url + ": not contacted yet" : problem_;
+    if (step_ == Step::none) return problem_ ? problem_->message() : options_.url + ": not contacted yet";
     const auto time = to_words(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - step_began_));
     return options_.url + (step_ == Step::connecting ? ": connecting for " : ": no answer for ") + time;
 }
@@ -34,8 +33,7 @@ Awaitable<Result<RedisReply>> RedisClient::call(std::vector<std::string> words) 
     const auto turn = co_await queue_.enter();
     // A call that waited this long behind a server that hangs fails without being sent; otherwise calls would pile up.
     if (!stream_.is_open() && clock_.now() - asked >= options_.timeout) {
-        if (problem_.empty()) fail("no answer for " + to_words(options_.timeout));
-        co_return last_error();
+        co_return problem_ ? *problem_ : fail("no answer for " + to_words(options_.timeout));
     }
     struct End { // also on an exception, because the next call would read the reply of this one
         RedisClient& client;
@@ -63,11 +61,16 @@ Awaitable<Result<RedisReply>> RedisClient::call_alone(std::vector<std::string> w
 // Reconnects with a jittered backoff, so that a server that is gone is not flooded, and not by all clients at once when
 // it is back.
 Awaitable<Result<void>> RedisClient::reconnect() {
-    if (!again_.may_try(clock_.now())) co_return last_error();
+    if (!again_.may_try(clock_.now())) co_return *problem_; // of the attempt that failed
     auto connected = co_await connect();
     static thread_local std::minstd_rand random{std::random_device{}()};
-    if (!connected) again_.failed(clock_.now(), std::uniform_real_distribution<double>(0, 1)(random));
-    else again_.succeeded(), ++connections_;
+    if (connected) {
+        again_.succeeded();
+        ++connections_;
+    } else {
+        problem_ = connected.error();
+        again_.failed(clock_.now(), std::uniform_real_distribution<double>(0, 1)(random));
+    }
     co_return connected;
 }
 

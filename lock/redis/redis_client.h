@@ -60,14 +60,13 @@ private:
     Awaitable<Result<void>> log_in(const std::string& username, const std::string& password);
     Awaitable<Result<void>> command(const std::vector<std::string>& words);
     Awaitable<Result<RedisReply>> exchange(const std::vector<std::string>& words);
-    // Closes the connection. Returns the error, which `last_error` returns from then on.
+    // Closes the connection and keeps the error, which it returns.
     Error fail(const std::string& reason);
-    Error last_error() const { return {LockError::unavailable, problem_}; }
     void begin(Step step);
 
     Clock& clock_;
     RedisOptions options_;
-    std::string problem_; // the last error, with the URL
+    std::optional<Error> problem_; // the last one, with the URL
     RedisStream stream_;
     RedisReader reader_;
     std::uint64_t connections_ = 0;

@@ -51,7 +51,7 @@ json::object watch_status(const ReloadParts& parts) {
     const auto& files = parts.next.files();
     json::object out{{"mode", files.mode() == conf::WatchMode::inotify ? "inotify" : "polling"},
                      {"waits_for_writer", files.are_being_written()}};
-    if (!files.problem().empty()) out["problem"] = files.problem();
+    if (const auto& problem = files.problem()) out["problem"] = *problem;
     return out;
 }
 

@@ -20,12 +20,10 @@ namespace {
 struct Lookup {
     std::mutex mutex;
     std::condition_variable ended;
-    bool has_ended = false;
-    std::vector<conf::Address> found;
-    std::string error;
+    std::optional<Result<std::vector<conf::Address>>> result; // unset until the look-up has ended
 };
 
-void look_up(const std::string& host, std::uint16_t port, Lookup& lookup) {
+Result<std::vector<conf::Address>> look_up(const std::string& host, std::uint16_t port) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_ADDRCONFIG;
@@ -38,11 +36,9 @@ void look_up(const std::string& host, std::uint16_t port, Lookup& lookup) {
         if (address.is_set()) addresses.push_back(address);
     }
     if (found) ::freeaddrinfo(found);
-    const std::lock_guard lock(lookup.mutex);
-    lookup.found = std::move(addresses);
-    if (code != 0) lookup.error = ::gai_strerror(code);
-    lookup.has_ended = true;
-    lookup.ended.notify_all();
+    if (code != 0) return Error(::gai_strerror(code));
+    if (addresses.empty()) return Error("the name has no address");
+    return addresses;
 }
 
 asio::generic::stream_protocol::endpoint to_endpoint(const conf::Address& address) {
@@ -84,14 +80,19 @@ Result<Endpoint::Sockets> Endpoint::resolve(std::chrono::milliseconds timeout) c
     if (!unix_path_.empty()) return Sockets{asio::local::stream_protocol::endpoint(unix_path_)};
     if (!address_.is_name()) return Sockets{to_endpoint(address_.ip)};
     const auto lookup = std::make_shared<Lookup>();
-    std::thread([lookup, host = address_.host, port = address_.port] { look_up(host, port, *lookup); }).detach();
+    std::thread([lookup, host = address_.host, port = address_.port] {
+        auto result = look_up(host, port);
+        const std::lock_guard lock(lookup->mutex);
+        lookup->result = std::move(result);
+        lookup->ended.notify_all();
+    }).detach();
     std::unique_lock lock(lookup->mutex);
-    if (!lookup->ended.wait_for(lock, timeout, [&] { return lookup->has_ended; }))
+    if (!lookup->ended.wait_for(lock, timeout, [&] { return lookup->result.has_value(); }))
         return Error("timed out resolving " + address_.host);
+    const auto& result = *lookup->result;
+    if (!result) return Error("cannot resolve " + address_.host + " (" + result.error().message() + ")");
     Sockets endpoints;
-    for (const auto& address : lookup->found) endpoints.push_back(to_endpoint(address));
-    if (endpoints.empty())
-        return Error("cannot resolve " + address_.host + (lookup->error.empty() ? "" : " (" + lookup->error + ")"));
+    for (const auto& address : *result) endpoints.push_back(to_endpoint(address));
     return endpoints;
 }
 

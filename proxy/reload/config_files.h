@@ -6,6 +6,7 @@
 
 #include "conf/watch/watch.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,8 @@ public:
     // Whether a program appears to be writing one of the files at the moment.
     virtual bool are_being_written() const = 0;
     virtual conf::WatchMode mode() const = 0;
-    // Describes what cannot be watched at the moment, with advice; empty if all files are watched.
-    virtual const std::string& problem() const = 0;
+    // Describes what cannot be watched at the moment, with advice; unset if all files are watched.
+    virtual const std::optional<std::string>& problem() const = 0;
 };
 
 } // namespace weir::proxy

@@ -93,8 +93,8 @@ void ConfigWatch::wait_for_rest() {
 void ConfigWatch::log_problem() {
     if (files_.problem() == logged_problem_) return;
     logged_problem_ = files_.problem();
-    if (logged_problem_.empty()) spdlog::info("watching the configuration files with inotify again");
-    else spdlog::warn("{}; polling the configuration files every second instead", logged_problem_);
+    if (logged_problem_) spdlog::warn("{}; polling the configuration files every second instead", *logged_problem_);
+    else spdlog::info("watching the configuration files with inotify again");
 }
 
 } // namespace weir::proxy

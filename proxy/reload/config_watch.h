@@ -14,6 +14,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,7 @@ public:
     void set_files(const std::vector<std::string>& files) override;
     bool are_being_written() const override { return settling_.due() && files_.has_writer(); }
     conf::WatchMode mode() const override { return files_.mode(); }
-    const std::string& problem() const override { return files_.problem(); }
+    const std::optional<std::string>& problem() const override { return files_.problem(); }
     void start();
     // Calls the listener once the files are at rest, as after an edit, because they may have been edited unseen.
     void check_soon();
@@ -59,7 +60,7 @@ private:
     Settling settling_;
     boost::asio::posix::stream_descriptor descriptor_;
     Timer rest_;
-    std::string logged_problem_;
+    std::optional<std::string> logged_problem_;
     bool started_ = false, stopped_ = false;
 };
 

@@ -29,17 +29,17 @@ Result<SignedBeat> read_beat(std::string_view body) {
     if (error || !value.is_object()) return Error("not a JSON object");
     const auto& fields = value.as_object();
     SignedBeat out;
-    std::string problem; // the last one
+    std::optional<Error> problem; // the last one
     const auto text = [&](const char* key, std::string& into) {
         const auto* found = fields.if_contains(key);
         if (found && found->is_string() && found->as_string().size() <= 256) into = found->as_string();
-        else problem = std::string("\"") + key + "\" must be a string";
+        else problem = Error(std::string("\"") + key + "\" must be a string");
     };
     const auto whole = [&](const char* key, auto& into, std::int64_t least, std::int64_t most) {
         const auto* found = fields.if_contains(key);
         const auto number = found && found->is_int64() ? std::optional(found->as_int64()) : std::nullopt;
         if (number && *number >= least && *number <= most) into = static_cast<std::decay_t<decltype(into)>>(*number);
-        else problem = std::string("\"") + key + "\" must be a whole number from " + std::to_string(least);
+        else problem = Error(std::string("\"") + key + "\" must be a whole number from " + std::to_string(least));
     };
     text("pool", out.beat.pool);
     text("backend", out.beat.backend);
@@ -49,9 +49,9 @@ Result<SignedBeat> read_beat(std::string_view body) {
     if (fields.contains("weight")) whole("weight", out.beat.weight, 0, 256);
     if (const auto* drain = fields.if_contains("drain")) {
         if (drain->is_bool()) out.beat.drain = drain->as_bool();
-        else problem = "\"drain\" must be true or false";
+        else problem = Error("\"drain\" must be true or false");
     }
-    if (!problem.empty()) return Error(std::move(problem));
+    if (problem) return *std::move(problem);
     return out;
 }
 

@@ -34,12 +34,8 @@ ResolvedHost look_up(const std::string& host) {
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(raw, [](addrinfo* a) {
         if (a) ::freeaddrinfo(a);
     });
-    ResolvedHost found;
-    if (error != 0) {
-        found.error = ::gai_strerror(error);
-        return found;
-    }
-    auto& addresses = found.addresses;
+    if (error != 0) return Error(::gai_strerror(error));
+    std::vector<conf::Address> addresses;
     for (const auto* one = raw; one && addresses.size() < max_addresses; one = one->ai_next)
         if (const auto address = conf::Address::from(one->ai_addr); address.is_set()) addresses.push_back(address);
     std::sort(addresses.begin(), addresses.end());
@@ -47,8 +43,8 @@ ResolvedHost look_up(const std::string& host) {
     const auto reachable = [](const auto& a) { return a.family() == AF_INET || is_reachable(a); };
     if (std::any_of(addresses.begin(), addresses.end(), reachable))
         std::erase_if(addresses, [&](const auto& a) { return !reachable(a); });
-    if (addresses.empty()) found.error = "the name has no address";
-    return found;
+    if (addresses.empty()) return Error("the name has no address");
+    return addresses;
 }
 
 } // namespace weir::proxy

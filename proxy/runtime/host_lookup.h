@@ -4,6 +4,7 @@
 // Lifetime: the result owns its data.
 #pragma once
 
+#include "base/result.h"
 #include "conf/model/address.h"
 
 #include <functional>
@@ -12,16 +13,14 @@
 
 namespace weir::proxy {
 
-struct ResolvedHost {
-    std::vector<conf::Address> addresses; // sorted and without ports; if empty, `error` gives the reason
-    std::string error;
-};
+// The addresses of a host: at least one, sorted and without ports.
+using ResolvedHost = Result<std::vector<conf::Address>>;
 
 // Resolves one host name. It may block, and is called on several threads at once.
 using LookUp = std::function<ResolvedHost(const std::string& host)>;
 
-// Asks the system's resolver for the addresses of `host`. Omits IPv6 addresses without a route unless there are no
-// other addresses.
+// Asks the system's resolver for the addresses of `host`. Fails if there are none. Omits IPv6 addresses without a route
+// unless there are no other addresses.
 ResolvedHost look_up(const std::string& host);
 
 } // namespace weir::proxy

@@ -102,16 +102,16 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
 
     void take(const std::string& host, Name& name, ResolvedHost found) {
         auto& known = book[host];
-        if (found.addresses.empty()) {
+        if (!found) {
             if (!std::exchange(name.failure_logged, true) && !known.empty())
-                spdlog::warn("cannot resolve \"{}\": {}; keeping its {} known addresses", host, found.error,
+                spdlog::warn("cannot resolve \"{}\": {}; keeping its {} known addresses", host, found.error().message(),
                              known.size());
             return;
         }
         name.failure_logged = false;
-        if (known == found.addresses) return;
-        spdlog::info("\"{}\" has {} addresses now; it had {}", host, found.addresses.size(), known.size());
-        known = std::move(found.addresses);
+        if (known == *found) return;
+        spdlog::info("\"{}\" has {} addresses now; it had {}", host, found->size(), known.size());
+        known = *std::move(found);
         listener.on_addresses_changed();
     }
 
@@ -130,13 +130,13 @@ struct Answers {
 
     bool has(const std::string& host) const { return found.contains(host) || failures.contains(host); }
     void take(const std::string& host, ResolvedHost answer) {
-        if (answer.addresses.empty()) failures[host] = answer.error;
-        else found[host] = std::move(answer.addresses);
+        if (answer) found[host] = *std::move(answer);
+        else failures.emplace(host, answer.error());
         come.cancel();
     }
 
     AddressBook found;
-    std::map<std::string, std::string> failures;
+    std::map<std::string, Error> failures;
     Timer come; // cancelled when a result arrives
 };
 
@@ -181,7 +181,7 @@ asio::awaitable<std::shared_ptr<Answers>> look_up_all(const Uses& names, const s
 std::string reason_of(const std::string& host, const Answers& answers, std::chrono::milliseconds timeout) {
     const auto it = answers.failures.find(host);
     return "cannot resolve \"" + host +
-           "\": " + (it == answers.failures.end() ? "no answer within " + conf::format(timeout) : it->second);
+           "\": " + (it == answers.failures.end() ? "no answer within " + conf::format(timeout) : it->second.message());
 }
 
 conf::Problem problem_of(const Use& use, std::string reason) {

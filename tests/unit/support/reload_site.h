@@ -35,12 +35,12 @@ public:
     void set_files(const std::vector<std::string>&) override {}
     bool are_being_written() const override { return being_written; }
     conf::WatchMode mode() const override { return conf::WatchMode::polling; }
-    const std::string& problem() const override { return problem_; }
+    const std::optional<std::string>& problem() const override { return problem_; }
 
     bool being_written = false;
 
 private:
-    std::string problem_;
+    std::optional<std::string> problem_;
 };
 
 // A TCP port of 127.0.0.1.

@@ -50,8 +50,8 @@ private:
             changed.wait(lock, [&] { return ended || answers.contains(host); });
             ++counts[host];
             const auto& answer = answers[host];
-            if (answer.empty()) return {{}, "no such name"};
-            return {{*conf::Address::parse(answer + ":1")}, ""};
+            if (answer.empty()) return Error("no such name");
+            return std::vector{*conf::Address::parse(answer + ":1")};
         }
 
         std::mutex mutex;
