@@ -3,17 +3,23 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <optional>
 
 #include <arpa/inet.h>
 
 namespace weir::conf {
 namespace {
 
-bool parse_ip(std::string_view text, int& family, std::array<unsigned char, 16>& bytes) {
+struct Ip {
+    int family;
+    std::array<unsigned char, 16> bytes; // an IPv4 address fills the first four
+};
+
+std::optional<Ip> parse_ip(std::string_view text) {
     const std::string copy(text);
-    bytes.fill(0);
-    family = copy.find(':') == std::string::npos ? AF_INET : AF_INET6;
-    return inet_pton(family, copy.c_str(), bytes.data()) == 1;
+    Ip ip{copy.find(':') == std::string::npos ? AF_INET : AF_INET6, {}};
+    if (inet_pton(ip.family, copy.c_str(), ip.bytes.data()) != 1) return std::nullopt;
+    return ip;
 }
 
 std::string format_ip(int family, const std::array<unsigned char, 16>& bytes) {
@@ -22,15 +28,18 @@ std::string format_ip(int family, const std::array<unsigned char, 16>& bytes) {
     return out;
 }
 
-// Parses a plain decimal number up to `most`. Returns -1 on failure.
-int parse_number(std::string_view text, int most) {
-    int value = -1;
+// Parses a plain decimal number from `least` to `most`.
+std::optional<std::uint16_t> parse_number(std::string_view text, std::uint16_t least, std::uint16_t most) {
+    std::uint16_t value = 0;
     const auto end = text.data() + text.size();
     const auto result = std::from_chars(text.data(), end, value);
-    if (text.empty() || text.size() > 5 || result.ptr != end || result.ec != std::errc{}) return -1;
-    if (text.size() > 1 && text[0] == '0') return -1;
-    return value < 0 || value > most ? -1 : value;
+    if (text.empty() || result.ptr != end || result.ec != std::errc{}) return std::nullopt;
+    if (text.size() > 1 && text[0] == '0') return std::nullopt;
+    if (value < least || value > most) return std::nullopt;
+    return value;
 }
+
+std::optional<std::uint16_t> parse_port(std::string_view text) { return parse_number(text, 1, 65535); }
 
 // Whether the text may contain a password, as "user:secret@host" does. Then no part of it may be quoted in an error.
 bool has_password(std::string_view text) {
@@ -55,12 +64,14 @@ Result<Address> Address::parse(std::string_view text) {
     Address address;
     if (ip.empty())
         return Error("the IP address is missing; to listen everywhere write \"0.0.0.0:PORT\" or \"[::]:PORT\"");
-    if (!parse_ip(ip, address.family_, address.bytes_))
-        return Error("\"" + std::string(ip) + "\" is not an IP address");
+    const auto parsed = parse_ip(ip);
+    if (!parsed) return Error("\"" + std::string(ip) + "\" is not an IP address");
+    address.family_ = parsed->family;
+    address.bytes_ = parsed->bytes;
     if ((address.family_ == AF_INET6) != bracketed) return Error("write an IPv6 address in brackets: \"[::1]:8080\"");
-    const int port = parse_number(text.substr(colon + 1), 65535);
-    if (port < 1) return bad_port(text.substr(colon + 1));
-    address.port_ = static_cast<std::uint16_t>(port);
+    const auto port = parse_port(text.substr(colon + 1));
+    if (!port) return bad_port(text.substr(colon + 1));
+    address.port_ = *port;
     return address;
 }
 
@@ -128,11 +139,11 @@ Result<BackendAddress> BackendAddress::parse(std::string_view text) {
         if (!ip) return ip.error();
         return BackendAddress(*ip);
     }
-    const int port = parse_number(text.substr(colon + 1), 65535);
-    if (port < 1) return bad_port(text.substr(colon + 1));
+    const auto port = parse_port(text.substr(colon + 1));
+    if (!port) return bad_port(text.substr(colon + 1));
     address.host = host;
     for (auto& c : address.host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    address.port = static_cast<std::uint16_t>(port);
+    address.port = *port;
     return address;
 }
 
@@ -182,15 +193,18 @@ socklen_t Address::to_sockaddr(sockaddr_storage& out) const {
 }
 
 Result<Cidr> Cidr::parse(std::string_view text) {
-    Cidr block;
     const auto slash = text.find('/');
-    if (!parse_ip(text.substr(0, slash), block.family, block.bytes))
+    const auto ip = parse_ip(text.substr(0, slash));
+    if (!ip)
         return Error("\"" + std::string(text) +
                      "\" is not a block of addresses, such as \"10.0.0.0/8\" or \"fd00::/8\"");
-    const int most = block.family == AF_INET ? 32 : 128;
-    const int prefix = slash == std::string_view::npos ? most : parse_number(text.substr(slash + 1), most);
-    if (prefix < 0) return Error("the prefix length is a number from 0 to " + std::to_string(most));
-    block.prefix = static_cast<unsigned>(prefix);
+    const std::uint16_t most = ip->family == AF_INET ? 32 : 128;
+    const auto prefix = slash == std::string_view::npos ? most : parse_number(text.substr(slash + 1), 0, most);
+    if (!prefix) return Error("the prefix length is a number from 0 to " + std::to_string(most));
+    Cidr block;
+    block.family = ip->family;
+    block.bytes = ip->bytes;
+    block.prefix = *prefix;
     return block;
 }
 

@@ -33,16 +33,16 @@ void hide(std::string& message, const std::string& value, const std::string& nam
     else replace_all(message, "\"" + value + "\"", "\"" + name + "\"");
 }
 
-// Returns the length of the user info of this word, at `start`: 0 if there is none. Without a scheme, only a name with
-// a password counts.
-std::size_t measure_user_info(std::string_view word, std::size_t& start) {
+// Returns the part of this word that is user info; empty if there is none. Without a scheme, only a name with a
+// password counts.
+std::string_view find_user_info(std::string_view word) {
     const auto scheme = word.find("://");
-    start = scheme == std::string_view::npos ? 0 : scheme + 3;
+    const auto start = scheme == std::string_view::npos ? 0 : scheme + 3;
     const auto sign = word.rfind('@');
-    if (sign == std::string_view::npos || sign <= start) return 0;
+    if (sign == std::string_view::npos || sign <= start) return {};
     const bool is_url = start > 0;
     const bool has_password = !word.starts_with("unix:") && word.find(':') < sign;
-    return is_url || has_password ? sign - start : 0;
+    return is_url || has_password ? word.substr(start, sign - start) : std::string_view();
 }
 
 // Replaces user info: "redis://user:secret@host" becomes "redis://***@host", and "user:secret@host" becomes "***@host".
@@ -50,10 +50,10 @@ void hide_user_info(std::string& message) {
     constexpr auto separators = " \t\n\"'";
     for (auto at = message.find_first_not_of(separators); at < message.size();) {
         auto end = std::min(message.find_first_of(separators, at), message.size());
-        std::size_t start = 0;
-        const auto length = measure_user_info(std::string_view(message).substr(at, end - at), start);
-        if (length > 0) {
-            message.replace(at + start, length, "***");
+        const auto info = find_user_info(std::string_view(message).substr(at, end - at));
+        if (!info.empty()) {
+            const auto start = static_cast<std::size_t>(info.data() - message.data()), length = info.size();
+            message.replace(start, length, "***");
             end = end - length + 3;
         }
         at = message.find_first_not_of(separators, end);

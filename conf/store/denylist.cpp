@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace weir::conf {
 namespace {
@@ -15,15 +16,20 @@ bool is_hash(std::string_view text) {
                                             [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-// Reads "fence:N " at the beginning of a reason and returns the rest; lists of earlier versions have no fence.
-std::string take_fence(std::string_view text, std::uint64_t& fence) {
+struct FenceAndReason {
+    std::uint64_t fence = 0;
+    std::string reason;
+};
+
+// Splits "fence:N reason". Lists of earlier versions have no fence, which is then 0.
+FenceAndReason split_fence(std::string_view text) {
     constexpr std::string_view mark = "fence:";
-    if (!text.starts_with(mark)) return std::string(text);
+    if (!text.starts_with(mark)) return {0, std::string(text)};
     const auto* const last = text.data() + text.size();
+    std::uint64_t fence = 0;
     const auto [end, error] = std::from_chars(text.data() + mark.size(), last, fence);
-    if (error == std::errc{} && end != last && *end == ' ') return std::string(end + 1, last);
-    fence = 0;
-    return std::string(text);
+    if (error != std::errc{} || end == last || *end != ' ') return {0, std::string(text)};
+    return {fence, std::string(end + 1, last)};
 }
 
 } // namespace
@@ -45,7 +51,9 @@ Denylist Denylist::parse(std::string_view text) {
         if (second == line.npos || !is_hash(bad.hash)) continue;
         const auto [end, error] = std::from_chars(line.data() + first + 1, line.data() + second, bad.since);
         if (error != std::errc{} || end != line.data() + second) continue;
-        bad.reason = take_fence(line.substr(second + 1), bad.fence);
+        auto [fence, reason] = split_fence(line.substr(second + 1));
+        bad.fence = fence;
+        bad.reason = std::move(reason);
         known.add(std::move(bad));
     }
     return known;

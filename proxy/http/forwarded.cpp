@@ -3,6 +3,7 @@
 #include "proxy/http1/chars.h"
 
 #include <cstring>
+#include <optional>
 
 #include <arpa/inet.h>
 
@@ -39,16 +40,23 @@ conf::Address parse_ip(std::string_view text, std::uint16_t port) {
     return make_address(AF_INET6, ip, port);
 }
 
-// Parses "80". Returns -1 if `text` is not a port, and 0 for an obfuscated one ("_x", RFC 7239 section 6.3).
-int parse_port(std::string_view text) {
-    if (text.size() > 1 && text[0] == '_') return 0;
-    if (text.empty() || text.size() > 5) return -1;
-    int port = 0;
+// Parses "80". Returns 0 for an obfuscated port ("_x", RFC 7239 section 6.3).
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+    if (text.size() > 1 && text[0] == '_') return std::uint16_t{0};
+    if (text.empty() || text.size() > 5) return std::nullopt;
+    unsigned port = 0;
     for (const char c : text) {
-        if (!is_digit(c)) return -1;
-        port = port * 10 + (c - '0');
+        if (!is_digit(c)) return std::nullopt;
+        port = port * 10 + static_cast<unsigned>(c - '0');
     }
-    return port <= 65535 ? port : -1;
+    if (port > 65535) return std::nullopt;
+    return static_cast<std::uint16_t>(port);
+}
+
+// Parses what follows the bracket of an IPv6 address: ":80", or nothing, which is port 0.
+std::optional<std::uint16_t> parse_port_after_bracket(std::string_view text) {
+    if (text.empty()) return std::uint16_t{0};
+    return text[0] == ':' ? parse_port(text.substr(1)) : std::nullopt;
 }
 
 std::string_view take_while(std::string_view& rest, bool (*is)(char)) {
@@ -70,12 +78,13 @@ void skip_blanks(std::string_view& rest) { take_while(rest, is_blank); }
 // More than a token allows: some proxies send addresses with a port unquoted, and there is only one way to read them.
 bool is_value_char(char c) { return is_token(c) || c == ':' || c == '[' || c == ']'; }
 
-// Takes the value of a parameter, without its quotes. Returns false if there is no value or a quote is not closed. A
+// Takes the value of a parameter, without its quotes. Returns nothing if there is no value or a quote is not closed. A
 // value with escapes cannot be an address, so it reads as empty.
-bool take_value(std::string_view& rest, std::string_view& value) {
+std::optional<std::string_view> take_value(std::string_view& rest) {
     if (!take(rest, '"')) {
-        value = take_while(rest, is_value_char);
-        return !value.empty();
+        const auto value = take_while(rest, is_value_char);
+        if (value.empty()) return std::nullopt;
+        return value;
     }
     bool escaped = false;
     for (std::size_t i = 0; i < rest.size(); ++i) {
@@ -83,12 +92,12 @@ bool take_value(std::string_view& rest, std::string_view& value) {
             escaped = true;
             ++i;
         } else if (rest[i] == '"') {
-            value = escaped ? std::string_view() : rest.substr(0, i);
+            const auto value = escaped ? std::string_view() : rest.substr(0, i);
             rest.remove_prefix(i + 1);
-            return true;
+            return value;
         }
     }
-    return false;
+    return std::nullopt;
 }
 
 } // namespace
@@ -97,16 +106,16 @@ conf::Address parse_node(std::string_view text) {
     if (text.starts_with('[')) {
         const auto end = text.find(']');
         if (end == std::string_view::npos) return {};
-        const auto ip = text.substr(1, end - 1), rest = text.substr(end + 1);
-        const int port = rest.empty() ? 0 : rest[0] == ':' ? parse_port(rest.substr(1)) : -1;
+        const auto ip = text.substr(1, end - 1);
+        const auto port = parse_port_after_bracket(text.substr(end + 1));
         const bool v6 = ip.find(':') != std::string_view::npos;
-        return port < 0 || !v6 ? conf::Address() : parse_ip(ip, static_cast<std::uint16_t>(port));
+        return port && v6 ? parse_ip(ip, *port) : conf::Address();
     }
     const auto colon = text.find(':');
     const bool has_port = colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos;
     if (!has_port) return parse_ip(text, 0); // no port, or the many colons of IPv6
-    const int port = parse_port(text.substr(colon + 1));
-    return port < 0 ? conf::Address() : parse_ip(text.substr(0, colon), static_cast<std::uint16_t>(port));
+    const auto port = parse_port(text.substr(colon + 1));
+    return port ? parse_ip(text.substr(0, colon), *port) : conf::Address();
 }
 
 // Updates the client as if the chain ended here: unset if the entry is not an address; the address itself if it is not
@@ -146,9 +155,10 @@ bool ClientChain::add_element(std::string_view& rest) {
     for (;;) {
         skip_blanks(rest);
         const auto name = take_while(rest, is_token);
-        std::string_view value;
-        if (name.empty() || !take(rest, '=') || !take_value(rest, value)) return false;
-        if (same_word(name, "for")) ++nodes, node = value;
+        if (name.empty() || !take(rest, '=')) return false;
+        const auto value = take_value(rest);
+        if (!value) return false;
+        if (same_word(name, "for")) ++nodes, node = *value;
         skip_blanks(rest);
         if (rest.empty() || rest[0] == ',') break;
         if (!take(rest, ';')) return false;

@@ -77,16 +77,19 @@ HeadResult check_incomplete(std::string_view bytes, const HeadLimits& limits, He
     return in_first_line ? refused(414, "the request line is too long") : refused(431, "the head is too large");
 }
 
-// Parses "HTTP/1.0" or "HTTP/1.1". Returns 0, or the status to refuse with.
-int read_version(Cursor& cursor, int& minor) {
+// Whether weir supports the version. The values of the others are the status to refuse with.
+enum class VersionStatus { supported = 0, malformed = 400, unsupported = 505 };
+
+// Parses "HTTP/1.0" or "HTTP/1.1", and sets the minor version.
+VersionStatus read_version(Cursor& cursor, int& minor) {
     for (const char c : std::string_view("HTTP/"))
-        if (!cursor.take(c)) return 400;
+        if (!cursor.take(c)) return VersionStatus::malformed;
     const char major = cursor.peek();
-    if (!is_digit(major) || !cursor.take(major) || !cursor.take('.')) return 400;
+    if (!is_digit(major) || !cursor.take(major) || !cursor.take('.')) return VersionStatus::malformed;
     const char digit = cursor.peek();
-    if (!is_digit(digit) || !cursor.take(digit)) return 400;
+    if (!is_digit(digit) || !cursor.take(digit)) return VersionStatus::malformed;
     minor = digit - '0';
-    return major == '1' && minor <= 1 ? 0 : 505;
+    return major == '1' && minor <= 1 ? VersionStatus::supported : VersionStatus::unsupported;
 }
 
 // Reads the fields up to the empty line. Tolerant: sets `has_controls` if a value has control bytes.
@@ -203,8 +206,8 @@ HeadResult read_request(std::string_view bytes, const HeadLimits& limits, Reques
         return refused(405, "a method that weir does not support");
     head.target = cursor.run<is_target>();
     if (head.target.empty() || !cursor.take(' ')) return at_place(refused(400, "an illegal target"), cursor, bytes);
-    if (const int code = read_version(cursor, head.minor_version))
-        return at_place(refused(code, "not HTTP/1.0 or HTTP/1.1"), cursor, bytes);
+    if (const auto status = read_version(cursor, head.minor_version); status != VersionStatus::supported)
+        return at_place(refused(static_cast<int>(status), "not HTTP/1.0 or HTTP/1.1"), cursor, bytes);
     if (!cursor.take_crlf()) return at_place(refused(400, "unexpected bytes after the version"), cursor, bytes);
     bool has_controls = false; // strict parsing never sets it
     if (const auto result = read_fields<Bytes::strict>(cursor, limits, head.fields, has_controls);
@@ -248,7 +251,7 @@ HeadResult parse_response(std::string_view bytes, const HeadLimits& limits, Resp
     if (length > limits.size) return refused(431, "the head is too large");
     head.length = length;
     Cursor cursor(bytes);
-    if (read_version(cursor, head.minor_version) || !cursor.take(' '))
+    if (read_version(cursor, head.minor_version) != VersionStatus::supported || !cursor.take(' '))
         return at_place(refused(502, "not an HTTP/1 status line"), cursor, bytes);
     const auto digits = cursor.run<is_digit>();
     if (digits.size() != 3 || digits[0] < '1' || digits[0] > '5') return refused(502, "an illegal status");

@@ -62,15 +62,16 @@ std::string_view next_word(std::string_view& line) {
     return word;
 }
 
-// Parses "0" to "65535", without leading zeros. Returns -1 for anything else.
-int read_port(std::string_view text) {
-    if (text.empty() || text.size() > 5 || (text.size() > 1 && text[0] == '0')) return -1;
-    int port = 0;
+// Parses "0" to "65535", without leading zeros.
+std::optional<std::uint16_t> read_port(std::string_view text) {
+    if (text.empty() || text.size() > 5 || (text.size() > 1 && text[0] == '0')) return std::nullopt;
+    unsigned port = 0;
     for (const char c : text) {
-        if (c < '0' || c > '9') return -1;
-        port = port * 10 + (c - '0');
+        if (c < '0' || c > '9') return std::nullopt;
+        port = port * 10 + static_cast<unsigned>(c - '0');
     }
-    return port <= 65535 ? port : -1;
+    if (port > 65535) return std::nullopt;
+    return static_cast<std::uint16_t>(port);
 }
 
 bool read_ip(int family, std::string_view text, unsigned char* ip) {
@@ -90,10 +91,10 @@ ProxyHeader read_line(std::string_view line) {
     const auto source_port = read_port(next_word(line)), destination_port = read_port(line);
     unsigned char from[16], to[16];
     if (!read_ip(family, source, from) || !read_ip(family, destination, to)) return refused("an illegal address");
-    if (source_port < 0 || destination_port < 0) return refused("an illegal port");
+    if (!source_port || !destination_port) return refused("an illegal port");
     header.origin = ProxyOrigin::client;
-    header.source = make_address(family, from, static_cast<std::uint16_t>(source_port));
-    header.destination = make_address(family, to, static_cast<std::uint16_t>(destination_port));
+    header.source = make_address(family, from, *source_port);
+    header.destination = make_address(family, to, *destination_port);
     return header;
 }
 
