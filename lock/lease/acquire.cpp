@@ -23,12 +23,12 @@ Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::mi
         auto result = co_await lock.try_acquire(holder);
         if (result) co_return result;
         const auto delay = backoff(attempt, jitter());
-        if (clock.now() + delay >= give_up || (is_over && is_over())) {
+        if (clock.now() + delay >= give_up || is_over()) {
             if (result.error() == LockError::held) co_return LockError::timed_out;
             co_return result.error();
         }
         co_await sleep_for(delay);
-        if (is_over && is_over()) co_return LockError::timed_out;
+        if (is_over()) co_return LockError::timed_out;
     }
 }
 

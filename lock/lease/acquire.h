@@ -17,8 +17,9 @@ namespace weir::lock {
 // Tries to take the lock until it succeeds, `wait` is over or `is_over` returns true. The pauses between attempts back
 // off, with jitter drawn by `jitter` (0 to 1) so that waiting callers do not retry in step. On failure returns
 // `timed_out` if the last attempt found the lock held, and otherwise the error of that attempt.
-Awaitable<Result<Lease>> acquire(Lock& lock, std::string holder, std::chrono::milliseconds wait,
-                                 std::function<double()> jitter, std::function<bool()> is_over = {});
+Awaitable<Result<Lease>> acquire(
+    Lock& lock, std::string holder, std::chrono::milliseconds wait, std::function<double()> jitter,
+    std::function<bool()> is_over = [] { return false; });
 
 // Renews a lease every third of its time to live until the lease is released or lost.
 class LeaseRenewer {

@@ -76,12 +76,12 @@ struct OwnChanges {
 } // namespace
 
 struct FleetAgent::State {
-    State(asio::io_context& context, About what) : control(context), about(std::move(what)), pace(context) {}
+    State(asio::io_context& context, LocalMember& member) : control(context), self(member), pace(context) {}
 
     std::time_t wall_seconds() const { return std::chrono::system_clock::to_time_t(clock_of(control).wall_now()); }
 
     asio::io_context& control;
-    const About about;
+    LocalMember& self;
     Link link;
     FleetContact contact;
     Watermark watermark;
@@ -93,8 +93,7 @@ struct FleetAgent::State {
     OwnChanges changes;
 };
 
-FleetAgent::FleetAgent(asio::io_context& control, About about)
-    : state_(std::make_shared<State>(control, std::move(about))) {}
+FleetAgent::FleetAgent(asio::io_context& control, LocalMember& self) : state_(std::make_shared<State>(control, self)) {}
 
 FleetAgent::~FleetAgent() { stop(Presence::goes_on); }
 
@@ -148,7 +147,7 @@ void FleetAgent::follow(const conf::Reload& settings) {
     ++state_->life.round;
     state_->pace.timer.cancel();
     state_->link = make_link(state_->control, settings);
-    state_->pushed = {state_->about.known(settings.lock.fleet), {}};
+    state_->pushed = {state_->self.newest_seen(settings.lock.fleet), {}};
     state_->changes.pending_reports.clear(); // they belong to another fleet
     state_->contact.forget_reply();
     state_->drift = {};
@@ -177,13 +176,13 @@ asio::awaitable<void> FleetAgent::live(std::shared_ptr<State> state, std::uint64
 }
 
 asio::awaitable<void> FleetAgent::learn_watermark(std::shared_ptr<State> state) {
-    state->watermark.fence = co_await state->about.watermark();
+    state->watermark.fence = co_await state->self.fence_watermark();
 }
 
 asio::awaitable<void> FleetAgent::send_heartbeat(State& state) {
     const auto records = state.link.records;
     const auto watermark = state.watermark.fence; // read before the servers reply, because it may rise while they do
-    auto member = state.about.facts();
+    auto member = state.self.describe();
     member.name = member_name(state.link.settings.lock);
     const auto reply = co_await records->send_heartbeat(std::move(member));
     if (!reply) state.contact.note_failure(reply.error());
@@ -220,7 +219,7 @@ void FleetAgent::take_version(State& state, const lock::FleetVersion& newest) {
     auto& pushed = state.pushed;
     if (newest.number < pushed.newest.number) return; // the servers have lost data
     pushed.newest = newest;
-    if (newest.number > 0 && !newest.is_same(pushed.settled)) state.about.on_version();
+    if (newest.number > 0 && !newest.is_same(pushed.settled)) state.self.on_version();
 }
 
 asio::awaitable<lock::FleetVerdict> FleetAgent::verdict(std::string hash) {

@@ -5,18 +5,18 @@
 // reports are sent when it is back.
 //
 // Thread: the control thread.
-// Lifetime: the io_context must outlive it; its coroutines end soon after `stop`.
+// Lifetime: the io_context and the LocalMember must outlive it; its coroutines end soon after `stop`.
 #pragma once
 
 #include "conf/model/config.h"
 #include "lock/fleet/fleet_configs.h"
 #include "lock/fleet/fleet_records.h"
+#include "proxy/fleet/local_member.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,15 +31,7 @@ class FleetAgent {
 public:
     template <class T> using Awaitable = boost::asio::awaitable<T>;
 
-    struct About {
-        std::function<lock::FleetMember()> facts;            // describes what this machine runs; `name` is filled in
-        std::function<Awaitable<std::uint64_t>()> watermark; // returns the highest fence on disk
-        // Returns the newest pushed configuration that this machine has seen.
-        std::function<lock::FleetVersion(const std::string& fleet)> known;
-        std::function<void()> on_version; // called repeatedly until the newest version is settled
-    };
-
-    FleetAgent(boost::asio::io_context& control, About about);
+    FleetAgent(boost::asio::io_context& control, LocalMember& self);
     ~FleetAgent();
     FleetAgent(const FleetAgent&) = delete;
     FleetAgent& operator=(const FleetAgent&) = delete;

@@ -28,14 +28,10 @@ lock::MemberState member_state(const ServingState& state) {
 } // namespace
 
 Membership::Membership(asio::io_context& control, const Runtime& runtime, const ServingState& state, StateStore& store)
-    : runtime_(runtime), state_(state), store_(store), agent_(control, about()) {}
+    : runtime_(runtime), state_(state), store_(store), agent_(control, *this) {}
 
-FleetAgent::About Membership::about() {
-    return {[this] { return describe(); }, [this] { return store_.fence_watermark(); },
-            [this](const std::string& fleet) { return store_.pushed(fleet); },
-            [this] {
-                if (listener_ && takes_from_fleet()) listener_->on_pushed();
-            }};
+void Membership::on_version() {
+    if (listener_ && takes_from_fleet()) listener_->on_pushed();
 }
 
 bool Membership::takes_from_fleet() const {

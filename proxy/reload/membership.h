@@ -18,7 +18,7 @@
 
 namespace weir::proxy {
 
-class Membership {
+class Membership final : private LocalMember {
 public:
     Membership(boost::asio::io_context& control, const Runtime& runtime, const ServingState& state, StateStore& store);
 
@@ -40,8 +40,10 @@ private:
         std::string hash, reason; // empty: none
     };
 
-    FleetAgent::About about();
-    lock::FleetMember describe() const;
+    lock::FleetMember describe() const override;
+    boost::asio::awaitable<std::uint64_t> fence_watermark() const override { return store_.fence_watermark(); }
+    lock::FleetVersion newest_seen(const std::string& fleet) const override { return store_.pushed(fleet); }
+    void on_version() override;
     bool takes_from_fleet() const;
 
     const Runtime& runtime_;

@@ -21,19 +21,20 @@ namespace asio = boost::asio;
 namespace {
 
 // This machine's agent and the only server of its fleet.
-struct AgentBench {
+struct AgentBench final : private LocalMember {
     asio::io_context control;
     ManualClock clock{control};
     ScriptedRedis redis{control};
     lock::HeartbeatReply reply; // to each heartbeat
     std::uint64_t watermark = 0;
     int told = 0; // of pushed versions
-    FleetAgent agent{control, about()};
+    FleetAgent agent{control, *this};
 
-    FleetAgent::About about() {
-        return {[] { return lock::FleetMember{}; }, [this]() -> asio::awaitable<std::uint64_t> { co_return watermark; },
-                [](const std::string&) { return lock::FleetVersion{}; }, [this] { ++told; }};
-    }
+    lock::FleetMember describe() const override { return {}; }
+    asio::awaitable<std::uint64_t> fence_watermark() const override { co_return watermark; }
+    lock::FleetVersion newest_seen(const std::string&) const override { return {}; }
+    void on_version() override { ++told; }
+
     void update_reply() {
         const auto version = reply.newest.number > 0 ? lock::to_text(reply.newest) : "";
         redis.set_reply("ZRANGEBYSCORE",
