@@ -64,6 +64,13 @@ struct LeaseBench {
         };
         asio::co_spawn(control, work(*this, wait), asio::detached);
     }
+    // Returns whether a count rises from 0 to 1 when this much time has passed, and not earlier.
+    bool rises_after(std::chrono::milliseconds time, const int& count) {
+        clock.run_for(time - 1ms);
+        const bool is_early = count > 0;
+        clock.run_for(1ms);
+        return !is_early && count == 1;
+    }
     ~LeaseBench() { // the timers end before their clock
         renewer.reset();
         clock.settle();
@@ -75,10 +82,7 @@ struct LeaseBench {
 TEST_CASE("a lease is renewed every third of its time to live") {
     LeaseBench bench;
     bench.renew();
-    bench.clock.run_for(4999ms);
-    CHECK(bench.lock->renewals == 0);
-    bench.clock.run_for(1ms);
-    CHECK(bench.lock->renewals == 1);
+    CHECK(bench.rises_after(5s, bench.lock->renewals));
     bench.clock.run_for(50s);
     CHECK(bench.lock->renewals == 11);
     CHECK(bench.renewer->is_held());
@@ -113,10 +117,7 @@ TEST_CASE("a lease is released after a renewal in flight") {
     bench.lock->answer_time = 2s;
     bench.clock.run_for(6s);
     bench.release();
-    bench.clock.run_for(999ms);
-    CHECK(bench.lock->releases == 0);
-    bench.clock.run_for(1ms);
-    CHECK(bench.lock->releases == 1);
+    CHECK(bench.rises_after(1s, bench.lock->releases));
     bench.clock.run_for(1min);
     CHECK(bench.lock->renewals == 1);
 }

@@ -24,6 +24,12 @@ public:
                               [this](const std::exception_ptr&, WindowVerdict end) { verdict = std::move(end); });
         site.clock.settle();
     }
+    // Returns the verdict of the window, which has ended by now.
+    const WindowVerdict& settled_verdict() {
+        site.clock.settle();
+        REQUIRE(verdict);
+        return *verdict;
+    }
 
     ReloadSite site{"{}"};
     CanaryWindow window{site.control, *site.runtime};
@@ -49,8 +55,7 @@ TEST_CASE("a window passes after its time and not before") {
     CHECK(test.window.left() == 1s);
     test.site.clock.run_for(1s);
     CHECK_FALSE(test.window.is_open());
-    REQUIRE(test.verdict);
-    CHECK(test.verdict->end == WindowEnd::passed);
+    CHECK(test.settled_verdict().end == WindowEnd::passed);
 }
 
 TEST_CASE("a window ends with the first sample that is worse") {
@@ -58,19 +63,17 @@ TEST_CASE("a window ends with the first sample that is worse") {
     test.site.clock.run_for(3s);
     test.site.set_verdicts(balancer::Verdict::down);
     test.site.clock.run_for(50ms);
-    REQUIRE(test.verdict);
-    CHECK(test.verdict->end == WindowEnd::failed);
-    CHECK(test.verdict->cause == RollbackCause::worse);
-    CHECK(test.verdict->reason == "pool web: 0 of 1 backends are healthy, 100% were before "
-                                  "(rollback.if_healthy_below: 50%)");
+    const auto verdict = test.settled_verdict();
+    CHECK(verdict.end == WindowEnd::failed);
+    CHECK(verdict.cause == RollbackCause::worse);
+    CHECK(verdict.reason == "pool web: 0 of 1 backends are healthy, 100% were before "
+                            "(rollback.if_healthy_below: 50%)");
 }
 
 TEST_CASE("an operator ends a window at once") {
     WindowFixture test;
     CHECK(test.window.end(RollbackCause::aborted));
-    test.site.clock.settle();
-    REQUIRE(test.verdict);
-    CHECK(test.verdict->cause == RollbackCause::aborted);
+    CHECK(test.settled_verdict().cause == RollbackCause::aborted);
     CHECK_FALSE(test.window.end(RollbackCause::aborted)); // no window is open
 }
 
@@ -78,27 +81,21 @@ TEST_CASE("a newer file does not hide that an operator has aborted the change") 
     WindowFixture test;
     CHECK(test.window.end(RollbackCause::aborted));
     CHECK(test.window.end(RollbackCause::newer_file));
-    test.site.clock.settle();
-    REQUIRE(test.verdict);
-    CHECK(test.verdict->cause == RollbackCause::aborted);
+    CHECK(test.settled_verdict().cause == RollbackCause::aborted);
 }
 
 TEST_CASE("a regression decides even if the window is ended for another cause") {
     WindowFixture test;
     test.site.set_verdicts(balancer::Verdict::down);
     CHECK(test.window.end(RollbackCause::newer_file));
-    test.site.clock.settle();
-    REQUIRE(test.verdict);
-    CHECK(test.verdict->cause == RollbackCause::worse);
+    CHECK(test.settled_verdict().cause == RollbackCause::worse);
 }
 
 TEST_CASE("a window that is closed ends without a verdict on the change") {
     WindowFixture test;
     test.site.set_verdicts(balancer::Verdict::down);
     test.window.close();
-    test.site.clock.settle();
-    REQUIRE(test.verdict);
-    CHECK(test.verdict->end == WindowEnd::closed);
+    CHECK(test.settled_verdict().end == WindowEnd::closed);
 }
 
 TEST_CASE("a window fails when the lease of the lock is lost") {

@@ -12,7 +12,7 @@ using balancer::Verdict;
 namespace {
 
 // The pool "web" with the backend "b0", whose checks succeed or are refused, and others that are not checked.
-class Managed : public tests::ProbedBackend {
+class Managed : public tests::ProbedBackend, public tests::AppliedConfigs {
 public:
     conf::Config config(std::uint32_t fall = 3) const {
         auto config = tests::config_with({{"b0", "unix:" + path()}});
@@ -25,7 +25,7 @@ public:
         return config;
     }
     void apply(const conf::Config& config) {
-        snapshot = builder.build(config, "", {}, snapshot);
+        build(config);
         manager.take_inherited(*snapshot);
         manager.update(snapshot);
     }
@@ -44,9 +44,6 @@ public:
         }
     }
 
-    tests::NotedClosings closings;
-    SnapshotBuilder builder{1, nullptr};
-    SnapshotPtr snapshot;
     HealthManager manager{context, closings};
 };
 

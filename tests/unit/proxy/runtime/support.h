@@ -1,5 +1,5 @@
-// What tests of the runtime share: configurations of one pool, snapshots of them, and a ConnectionCloser that notes
-// what it is asked to close.
+// What tests of the runtime share: configurations of one pool, their snapshots, and a ConnectionCloser that notes what
+// it is asked to close.
 //
 // Thread: the test's.
 // Lifetime: values.
@@ -48,6 +48,21 @@ private:
     void note(const std::string& what) { closed_ += (closed_.empty() ? "" : ", ") + what; }
 
     std::string closed_;
+};
+
+// The configurations that come into force one after the other, and what they make weir close.
+class AppliedConfigs {
+public:
+    // Builds the snapshot of the next configuration. Returns the one before.
+    proxy::SnapshotPtr build(const conf::Config& config) {
+        return std::exchange(snapshot, builder_.build(config, "", {}, snapshot));
+    }
+
+    NotedClosings closings;
+    proxy::SnapshotPtr snapshot; // the last one
+
+private:
+    proxy::SnapshotBuilder builder_{1, nullptr};
 };
 
 } // namespace weir::tests
