@@ -19,7 +19,7 @@ template <class E> struct Word {
     std::optional<E> value = std::nullopt;
 };
 
-// A new value of an enumeration needs one line here.
+// A new enumerator in config.h needs one line here.
 template <class E> struct Words;
 template <> struct Words<Protocol> {
     static constexpr Word<Protocol> all[] = {{"http", Protocol::http}, {"tcp", Protocol::tcp}};

@@ -9,23 +9,23 @@ AttemptVerdict judge(const EndedAttempt& ended, const RequestPlan& plan) {
     const bool whole = ended.upload == UploadEnd::whole;
     const auto blame = whole ? Blame::backend : Blame::unclear;
     switch (ended.result) {
-    case AttemptResult::finished: return {Next::finished, whole ? Blame::backend : Blame::none, TryStage::answering};
+    case AttemptResult::finished: return {Next::finished, whole ? Blame::backend : Blame::none};
     case AttemptResult::no_answer: {
         const bool kept = ended.age == ConnectionAge::kept;
-        if (kept && may_retry(TryStage::sent, plan)) return {Next::reconnect, Blame::none, TryStage::sent};
-        if (ended.removal == Removal::removed) return {Next::retry, Blame::none, TryStage::sent};
-        return {Next::retry, kept ? Blame::unclear : blame, TryStage::sent}; // it may have closed just before
+        if (kept && may_retry(TryStage::sent, plan)) return {Next::reconnect, Blame::none};
+        if (ended.removal == Removal::removed) return {Next::retry, Blame::none};
+        return {Next::retry, kept ? Blame::unclear : blame}; // it may have closed just before
     }
     case AttemptResult::bad_answer:
-    case AttemptResult::cut_off: return {Next::stop, blame, TryStage::answering};
-    case AttemptResult::slow_answer: return {Next::stop, Blame::backend, TryStage::answering};
+    case AttemptResult::cut_off: return {Next::stop, blame};
+    case AttemptResult::slow_answer: return {Next::stop, Blame::backend};
     case AttemptResult::slow_client:
     case AttemptResult::bad_body:
     case AttemptResult::large_body:
     case AttemptResult::client_gone:
     case AttemptResult::broken_off: break;
     }
-    return {Next::stop, Blame::none, TryStage::answering};
+    return {Next::stop, Blame::none};
 }
 
 } // namespace weir::proxy::http

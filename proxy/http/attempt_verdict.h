@@ -47,7 +47,7 @@ struct AttemptVerdict {
     enum class Next {
         finished,
         stop,      // the client gets an error, or the end of its connection
-        retry,     // on another backend, if attempts and budget allow it
+        retry,     // on another backend, if `may_retry`, the attempts and the budget allow it
         reconnect, // to the same backend: it had just closed the kept connection, which costs no attempt
     };
     enum class Blame {
@@ -57,7 +57,6 @@ struct AttemptVerdict {
     };
     Next next;
     Blame blame;
-    TryStage stage; // how far the attempt had come
 };
 
 AttemptVerdict judge(const EndedAttempt& ended, const RequestPlan& plan);

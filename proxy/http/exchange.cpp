@@ -98,8 +98,7 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
         connected = co_await connector.connect(link());
         failure_ = connected.failure;
         if (connected.took) record_.durations.connect = duration_cast<log::Microseconds>(*connected.took);
-        if (failure_)
-            co_return is_hopeless(failure_.reason) ? Try::stopped : fail(TryStage::connecting, Blame::backend);
+        if (failure_) co_return is_hopeless(failure_.reason) ? Try::stopped : fail_to_connect();
     }
     ForwardAttempt attempt({client_, incoming_.plan, incoming_.config().limits, prepared_.timeouts(), prepared_.head(),
                             prepared_.cookie(), record_, connection_, *this},
@@ -123,10 +122,10 @@ Exchange::Try Exchange::conclude(const ForwardAttempt& attempt, AttemptResult re
         keep(attempt, std::move(connection));
         return Try::finished;
     case Next::reconnect: return Try::stale;
-    case Next::retry:
-    case Next::stop: break; // no try is allowed from its stage
+    case Next::retry: note_failure(verdict.blame); return try_again_from(TryStage::sent);
+    case Next::stop: note_failure(verdict.blame); return Try::stopped;
     }
-    return fail(verdict.stage, verdict.blame);
+    return Try::stopped;
 }
 
 // Gives the backend's connection back for other requests, if it may carry them.
@@ -138,30 +137,28 @@ void Exchange::keep(const ForwardAttempt& attempt, BackendConnectionPtr connecti
     link().release(std::move(connection), keepalive.max_idle, until);
 }
 
-// Counts a failed try as the blame says, and decides whether another one is allowed.
-Exchange::Try Exchange::fail(TryStage stage, Blame blame) {
-    const auto member = selection_.last();
-    if (blame != Blame::none) {
-        link().counters().failures.add();
-        if (blame == Blame::backend)
-            client_.context.outcomes.note(selection_.pool(), member, outcome_of_failure(failure_.reason));
-        auto record = record_;
-        record.failure = failure_;
-        if (record.status == 0) record.status = status_of(failure_.reason);
-        record_try(record, member);
-    }
-    if (stage == TryStage::connecting)
-        selection_.pool().balancer.note_connect_failure(member, client_.context.loop.now());
-    return may_try_again(stage) ? Try::failed : Try::stopped;
+Exchange::Try Exchange::fail_to_connect() {
+    note_failure(Blame::backend);
+    selection_.pool().balancer.note_connect_failure(selection_.last(), client_.context.loop.now());
+    return try_again_from(TryStage::connecting);
 }
 
-bool Exchange::may_try_again(TryStage stage) {
-    auto& context = client_.context;
-    const auto& retries = incoming_.config().retries;
-    if (selection_.tries() >= retries.attempts || !may_retry(stage, incoming_.plan)) return false;
-    if (context.budget.take(context.loop.now(), retries.budget.value)) return true;
-    context.counters.retries_refused.add();
-    return false;
+// Counts a failed try, as the blame says.
+void Exchange::note_failure(Blame blame) {
+    if (blame == Blame::none) return;
+    const auto member = selection_.last();
+    link().counters().failures.add();
+    if (blame == Blame::backend)
+        client_.context.outcomes.note(selection_.pool(), member, outcome_of_failure(failure_.reason));
+    auto record = record_;
+    record.failure = failure_;
+    if (record.status == 0) record.status = status_of(failure_.reason);
+    record_try(record, member);
+}
+
+Exchange::Try Exchange::try_again_from(TryStage stage) {
+    const bool allowed = may_retry(stage, incoming_.plan) && selection_.may_try_again(incoming_.config().retries);
+    return allowed ? Try::failed : Try::stopped;
 }
 
 void Exchange::count_retry() {

@@ -51,8 +51,9 @@ private:
     Try conclude(const ForwardAttempt& attempt, AttemptResult result, ConnectionAge age,
                  BackendConnectionPtr connection);
     void keep(const ForwardAttempt& attempt, BackendConnectionPtr connection);
-    Try fail(TryStage stage, AttemptVerdict::Blame blame);
-    bool may_try_again(TryStage stage);
+    Try fail_to_connect();
+    void note_failure(AttemptVerdict::Blame blame);
+    Try try_again_from(TryStage stage);
     void count_retry();
     void record_try(const log::AccessRecord& record, std::size_t member);
     Task<Connection> answer(const Failure& failure);

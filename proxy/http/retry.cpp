@@ -6,7 +6,6 @@ bool may_retry(TryStage stage, const RequestPlan& plan) {
     switch (stage) {
     case TryStage::connecting: return true;
     case TryStage::sent: return plan.idempotence == Idempotence::idempotent && !plan.framing.has_body();
-    case TryStage::answering: break;
     }
     return false;
 }

@@ -11,8 +11,7 @@ namespace weir::proxy::http {
 // How far a try had come when it failed.
 enum class TryStage {
     connecting, // nothing was sent
-    sent,       // the backend may have read the request, or a part of it
-    answering,  // a response has begun
+    sent,       // the backend may have read the request, or a part of it; no response has begun
 };
 
 // Returns true if the request can be sent again without executing twice a method that is not idempotent. A body cannot

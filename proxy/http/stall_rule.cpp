@@ -5,7 +5,8 @@
 namespace weir::proxy::http {
 namespace {
 
-// A client that sends or reads fewer bytes of a body than this per idle timeout counts as stalled.
+// A client that sends or reads less than 1 KiB of a body per idle timeout counts as stalled. `Progress` counts each
+// byte twice: when it comes and when it leaves.
 constexpr std::uint64_t min_progress = 2 * 1024;
 
 } // namespace

@@ -1,7 +1,7 @@
 // Decides which peer must act next during an attempt, for how long weir waits for it, and what renews the wait.
 //
 // A backend renews its wait with any byte of the response, or of a request that it takes. A client must move more: one
-// byte at a time would let it hold a connection for ever.
+// byte at a time would let it hold a connection forever.
 //
 // Thread: values; no clock and no I/O.
 // Lifetime: lives in its attempt.

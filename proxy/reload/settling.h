@@ -23,7 +23,7 @@ class Settling {
 public:
     // Quiet periods after the last change, because editors write in several steps.
     static constexpr std::chrono::milliseconds after_close{100}, while_open{5000}, while_unknown{2000};
-    // Limits from the first change on, so that a program that never stops writing cannot delay a reload for ever.
+    // Limits from the first change on, so that a program that never stops writing cannot delay a reload forever.
     static constexpr std::chrono::milliseconds longest_closed{2000}, longest_open{60'000};
 
     // Records a change of a file, or that its writer has closed it.

@@ -27,6 +27,7 @@ Task<> Session::run() {
 }
 
 Task<> Session::serve() {
+    client_.context.budget.count_request(began_);
     const bool welcome = co_await receive_proxy_header();
     record_ = begin_record(client_, *spec_, client_.source.ip);
     record_.path.pool = spec_->config.pool;
@@ -59,8 +60,8 @@ Task<> Session::serve() {
 Task<BackendConnectionPtr> Session::connect_any(balancer::ConnectionSlot& seat) {
     selection_.go_by(balancer::stable_hash(client_.source.ip),
                      {}); // a reload may change the algorithm while the client waits
-    const auto attempts = client_.listener->view->snapshot->config.retries.attempts;
-    while (selection_.tries() < attempts) {
+    const auto retries = client_.listener->view->snapshot->config.retries;
+    do {
         auto selected = co_await selection_.wait_for_slot();
         if (selected.outcome != Selection::Outcome::chosen) {
             fail(reason_of(selected.outcome));
@@ -81,7 +82,7 @@ Task<BackendConnectionPtr> Session::connect_any(balancer::ConnectionSlot& seat) 
         record_try();
         client_.context.outcomes.note(selection_.pool(), selected.member, BackendOutcome::failure);
         selection_.pool().balancer.note_connect_failure(selected.member, client_.context.loop.now());
-    }
+    } while (selection_.may_try_again(retries));
     co_return nullptr;
 }
 

@@ -80,6 +80,14 @@ Selection BackendSelection::choose() {
     return {Selection::Outcome::chosen, choice.member, std::move(choice.seat)};
 }
 
+bool BackendSelection::may_try_again(const conf::Retries& retries) {
+    auto& context = client_.context;
+    if (tries_ >= retries.attempts) return false;
+    if (context.budget.take(context.loop.now(), retries.budget.value)) return true;
+    context.counters.retries_refused.add();
+    return false;
+}
+
 Selection BackendSelection::try_select() {
     follow();
     const auto* state = pool_->balancer.state(); // null if the pool has no members

@@ -57,6 +57,10 @@ public:
     // Does the same, but waits in the pool's queue for a free slot if the pool has a queue.
     Task<Selection> wait_for_slot();
 
+    // Returns true if the configuration and the worker's retry budget allow another try. Takes it from the budget, and
+    // counts it if the budget refuses.
+    bool may_try_again(const conf::Retries& retries);
+
     WorkerPool& pool() const { return *pool_; }             // the current pool, which the members refer to
     std::size_t tries() const { return tries_; }            // number of members chosen so far
     std::size_t last() const { return tried_[count_ - 1]; } // the member that was chosen last

@@ -19,11 +19,11 @@ pools:
 
 
 class Relay(Scenario):
-    def proxy(self, *backends, tunnel="1h", stream_idle="5m", workers=2):
+    def proxy(self, *backends, tunnel="1h", stream_idle="5m", workers=2, more=""):
         port = free_port()
         listed = ", ".join(f'"127.0.0.1:{b if isinstance(b, int) else b.port}"' for b in backends)
         self.running = self.weir(
-            CONFIG.format(port=port, backends=listed, tunnel=tunnel, stream_idle=stream_idle), workers=workers
+            CONFIG.format(port=port, backends=listed, tunnel=tunnel, stream_idle=stream_idle) + more, workers=workers
         )
         return port
 
@@ -171,6 +171,13 @@ class Relay(Scenario):
         port = self.proxy(free_port(), self.raw_backend(lambda connection: connection.sendall(b"hi")), workers=1)
         for _ in range(4):
             self.assertEqual(self.client(port).rest(), b"hi")
+
+    def test_a_budget_of_nothing_turns_retries_off(self):
+        answering = self.raw_backend(lambda connection: connection.sendall(b"hi"))
+        port = self.proxy(free_port(), answering, workers=1, more="retries: {budget: 0%}\n")
+        self.assertEqual(self.client(port).rest(), b"")
+        self.assertEqual(self.client(port).rest(), b"hi")
+        self.assertEqual(self.running.metrics()["weir_retries_refused_total"], 1)
 
     def test_a_fast_sender_and_a_receiver_that_stalls_hold_memory_flat(self):
         release = threading.Event()

@@ -1,5 +1,6 @@
 // A choice among n backends costs at most n, n clients that wait cost n together, and a route is found among many at
 // little more than the cost of one.
+#include "conf/model/scalar.h"
 #include "tests/catch.h"
 #include "tests/fuzz/support/memory_worker.h"
 #include "tests/work/counter.h"
@@ -71,9 +72,6 @@ conf::Config pool_of(std::size_t backends, std::uint32_t max_connections, conf::
     return config;
 }
 
-constexpr conf::Algorithm algorithms[] = {conf::Algorithm::round_robin, conf::Algorithm::least_connections,
-                                          conf::Algorithm::two_choices, conf::Algorithm::random, conf::Algorithm::hash};
-
 conf::Route make_route(std::size_t number, std::string host, std::string prefix) {
     conf::Route route;
     route.name = std::to_string(number);
@@ -90,14 +88,13 @@ constexpr std::uint64_t steps_each = 200, steps_besides = 20'000;
 
 TEST_CASE("a request to a full pool costs as much as the pool has backends") {
     // All backends are full, or all but one.
-    for (const auto algorithm : algorithms)
+    for (const auto& algorithm : conf::Words<conf::Algorithm>::all)
         for (const std::size_t backends : {400u, 1600u})
             for (const std::size_t free : {0u, 1u}) {
-                Crowd crowd(pool_of(backends, 1, algorithm));
+                Crowd crowd(pool_of(backends, 1, *algorithm.value));
                 crowd.ask(backends - free);
                 const auto steps = steps_of([&] { crowd.ask(); });
-                INFO("algorithm " << static_cast<int>(algorithm) << ", " << backends << " backends, " << free
-                                  << " free");
+                INFO(algorithm.text << ", " << backends << " backends, " << free << " free");
                 CHECK(crowd.count("503") == 1 - free);
                 CHECK(steps > backends);
                 CHECK(steps <= steps_each * backends + steps_besides);

@@ -64,7 +64,7 @@ template <class Pass> void check_timer(asio::io_context& context, const Pass& pa
 
 } // namespace
 
-TEST_CASE("a timer of the system's clock expires, is set anew and is cancelled") {
+TEST_CASE("a timer on the system clock can be set again and cancelled") {
     asio::io_context context;
     check_timer(context, [&] {
         context.restart();

@@ -35,7 +35,6 @@ TEST_CASE("a backend that closes a kept connection is asked again, without blame
     check({AttemptResult::no_answer, kept, whole}, get(), Next::reconnect, Blame::none);
     check({AttemptResult::no_answer, fresh, whole}, get(), Next::retry, Blame::backend);
     check({AttemptResult::no_answer, kept, whole}, post(), Next::retry, Blame::unclear); // it may have run already
-    CHECK(judge({AttemptResult::no_answer, fresh, whole}, get()).stage == TryStage::sent);
 }
 
 TEST_CASE("a client that does not send its body brings no backend down") {
@@ -60,8 +59,6 @@ TEST_CASE("a removed backend is not to blame: others are tried") {
 
 TEST_CASE("what the client causes is not tried again and blames no backend") {
     for (const auto result : {AttemptResult::slow_client, AttemptResult::bad_body, AttemptResult::large_body,
-                              AttemptResult::client_gone, AttemptResult::broken_off}) {
+                              AttemptResult::client_gone, AttemptResult::broken_off})
         check({result, fresh, whole}, get(), Next::stop, Blame::none);
-        CHECK_FALSE(may_retry(judge({result, fresh, whole}, get()).stage, get()));
-    }
 }

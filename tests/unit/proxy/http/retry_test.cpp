@@ -19,7 +19,6 @@ TEST_CASE("what may be tried again") {
         {TryStage::sent, Idempotence::idempotent, empty, true},
         {TryStage::sent, Idempotence::none, none, false},
         {TryStage::sent, Idempotence::idempotent, body, false},
-        {TryStage::answering, Idempotence::idempotent, none, false},
     };
     for (const auto& row : rows) {
         RequestPlan plan;
