@@ -84,12 +84,14 @@ Awaitable<void> RedisQuorum::learn_persistence() {
 
 std::vector<RedisQuorum::Server> RedisQuorum::servers() const {
     std::vector<Server> servers;
+    servers.reserve(clients_.size());
     for (std::size_t i = 0; i < clients_.size(); ++i) servers.push_back({clients_[i]->url(), known_[i].persistence});
     return servers;
 }
 
 std::string RedisQuorum::state() const {
     std::vector<std::string> states;
+    states.reserve(clients_.size());
     for (const auto& client : clients_) states.push_back(client->state());
     return join(states);
 }

@@ -56,6 +56,7 @@ Redlock::Votes Redlock::count(const Gathered<Result<std::uint64_t>>& answers) co
 // The coroutines are created beforehand: g++ 12 destroys temporaries of an expression with co_await twice.
 Awaitable<Redlock::Votes> Redlock::ask_all(Question ask) {
     std::vector<Awaitable<Result<std::uint64_t>>> questions;
+    questions.reserve(servers_.size());
     for (const auto& server : servers_) questions.push_back(ask_server(server, ask));
     const auto is_decided = [this](const Gathered<Result<std::uint64_t>>& answers) {
         const auto votes = count(answers);

@@ -28,7 +28,7 @@ class Runtime final : private AddressListener, private AgentOverrideListener, pr
 public:
     // Process settings are fixed at construction.
     Runtime(boost::asio::io_context& control, const conf::Process& process);
-    ~Runtime();
+    ~Runtime() override;
 
     // Sets the state of the old process; called before the first `apply`.
     void inherit(HotRestartState handover);

@@ -57,7 +57,7 @@ struct RuntimeOverrides {
     }
     Override operator_override_for(const std::string& pool, const conf::Backend& file,
                                    const std::string& member) const {
-        const auto own = operator_overrides.find(pool, member);
+        auto own = operator_overrides.find(pool, member);
         if (!own.is_empty() && own.belongs_to(file.address)) return own;
         const auto all = operator_overrides.find(pool, file.name);
         return all.belongs_to(file.address) ? all : Override{};

@@ -3,6 +3,7 @@
 usage: test_lint.py"""
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -86,6 +87,37 @@ class Changed(unittest.TestCase):
         self.write("lock/lease/a.h")
         self.write("lock/lease/b.h")
         self.assertEqual(self.rooms(), ["lock/lease", "conf/base"])
+
+
+class Findings(unittest.TestCase):
+    def test_what_is_found_in_the_headers_of_libraries_is_left_out(self):
+        root = pathlib.Path("/tree")
+        own = "/tree/base/a.cpp:3:1: error: this leaks [check]\n    3 | x\n/tree/base/b.h:1:1: note: from here\n"
+        other = (
+            "/usr/include/boost/x.hpp:9:1: error: an undefined pointer [check]\n/tree/base/a.cpp:4:1: note: calling\n"
+        )
+        self.assertEqual(lint.own_findings(root, other + own + other + "26597 warnings generated.\n"), own)
+        self.assertEqual(lint.own_findings(root, other), "")
+
+
+class Rooms(unittest.TestCase):
+    def findings(self, text):
+        """What lint says of a room with one source of this text."""
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory).resolve()
+            (root / "base").mkdir()
+            (root / "base/a.cpp").write_text(text)
+            (root / ".clang-tidy").write_text("Checks: '-*,bugprone-*'\nHeaderFilterRegex: 'base/'\n")
+            return lint.lint_room(root, root / "build", "base", ["base/a.cpp"], {"base/a.cpp": ["-std=c++20"]})
+
+    @unittest.skipUnless(shutil.which(lint.TIDY[0]), "needs clang-tidy")
+    def test_a_room_with_a_bug_has_findings_and_one_without_is_clean(self):
+        self.assertEqual(self.findings("int twice(int a) { return a + a; }\n"), "")
+        self.assertIn("sizeof", self.findings("int size(int a) { return int(sizeof(sizeof(a))); }\n"))
+
+    @unittest.skipUnless(shutil.which(lint.TIDY[0]), "needs clang-tidy")
+    def test_a_source_that_cannot_be_read_has_findings(self):
+        self.assertIn("no_such_type", self.findings("no_such_type a;\n"))
 
 
 if __name__ == "__main__":
