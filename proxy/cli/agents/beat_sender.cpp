@@ -49,7 +49,7 @@ asio::awaitable<Result<void>> BeatSender::send_once() {
     const auto [unsent, _] = co_await http::async_write(socket_, request, use_nothrow_awaitable);
     if (unsent) co_return fail("cannot send: " + unsent.message());
     http::response<http::string_body> response;
-    const auto [unread, __] = co_await http::async_read(socket_, buffer_, response, use_nothrow_awaitable);
+    const auto [unread, read] = co_await http::async_read(socket_, buffer_, response, use_nothrow_awaitable);
     if (unread) co_return fail("no answer: " + unread.message());
     boost::system::error_code ignored;
     if (!response.keep_alive()) socket_.close(ignored);

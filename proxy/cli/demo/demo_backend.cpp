@@ -36,7 +36,7 @@ asio::awaitable<void> serve(Tcp::socket socket, std::string name) {
         response.body() = name + " answers " + std::string(request.target()) + "\n";
         response.prepare_payload();
         more = response.keep_alive();
-        const auto [unsent, __] = co_await http::async_write(socket, response, use_nothrow_awaitable);
+        const auto [unsent, written] = co_await http::async_write(socket, response, use_nothrow_awaitable);
         if (unsent) co_return;
     }
 }
