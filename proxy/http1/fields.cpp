@@ -48,9 +48,9 @@ struct Range {
 
 constexpr auto by_length = [] {
     std::array<Range, longest + 1> ranges{};
-    for (std::uint8_t i = 0; i < known.size(); ++i) {
+    for (std::size_t i = 0; i < known.size(); ++i) {
         auto& range = ranges[known[i].name.size()];
-        if (range.last == 0) range.first = i;
+        if (range.last == 0) range.first = static_cast<std::uint8_t>(i);
         range.last = static_cast<std::uint8_t>(i + 1);
     }
     return ranges;

@@ -23,8 +23,16 @@ public:
 
     char peek() const { return *at_; }
     std::size_t offset(std::string_view bytes) const { return static_cast<std::size_t>(at_ - bytes.data()); }
-    bool take(char c) { return *at_ == c && (++at_, true); }
-    bool take_crlf() { return at_[0] == '\r' && at_[1] == '\n' && (at_ += 2, true); }
+    bool take(char c) {
+        const bool is_there = *at_ == c;
+        at_ += is_there;
+        return is_there;
+    }
+    bool take_crlf() {
+        const bool is_there = at_[0] == '\r' && at_[1] == '\n';
+        if (is_there) at_ += 2;
+        return is_there;
+    }
     template <bool (*Is)(char)> std::string_view run() {
         const char* start = at_;
         while (Is(*at_)) ++at_;

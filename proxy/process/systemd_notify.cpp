@@ -26,17 +26,18 @@ std::optional<long long> parse_number(std::string_view text) {
 } // namespace
 
 void notify_systemd(std::string_view assignments) {
-    const char* path = std::getenv("NOTIFY_SOCKET");
+    const char* const name = std::getenv("NOTIFY_SOCKET");
     sockaddr_un address{};
-    if (!path || std::strlen(path) >= sizeof address.sun_path) return;
+    const std::string_view path(name ? name : "");
+    if (path.empty() || path.size() >= sizeof address.sun_path) return;
     address.sun_family = AF_UNIX;
-    std::strcpy(address.sun_path, path);
+    path.copy(address.sun_path, path.size());
     if (path[0] == '@') address.sun_path[0] = '\0'; // an abstract socket name
     const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!fd) return;
     constexpr timeval limit{1, 0};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
     ::sendto(fd.get(), assignments.data(), assignments.size(), MSG_NOSIGNAL,
              reinterpret_cast<const sockaddr*>(&address), length);
 }

@@ -20,6 +20,7 @@ asio::awaitable<std::vector<std::string>> ConfigChange::start(conf::Loaded loade
     conf::LastGood started{loaded.hash, std::move(loaded.sources)};
     const auto problems = co_await runtime_.apply(std::move(loaded.config), loaded.hash);
     std::vector<std::string> errors;
+    errors.reserve(problems.size());
     for (const auto& problem : problems) errors.push_back(loaded.format(problem));
     if (!errors.empty()) co_return errors;
     membership_.agent().follow(runtime_.snapshot()->config.reload);

@@ -13,6 +13,7 @@ constexpr const char* output_path = "logging.access.output";
 
 std::vector<conf::Address> addresses_of(const conf::Config& config) {
     std::vector<conf::Address> addresses;
+    addresses.reserve(config.listeners.size());
     for (const auto& listener : config.listeners) addresses.push_back(listener.address);
     return addresses;
 }

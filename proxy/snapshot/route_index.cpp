@@ -27,6 +27,7 @@ RouteIndex::RouteIndex(const std::vector<conf::Route>& routes, const std::vector
         for (const auto& pattern : match.hosts) by_host[key_of(pattern)].emplace(match.path_prefix, index);
     }
     std::vector<Hosts::Entry> hosts;
+    hosts.reserve(by_host.size());
     for (const auto& [key, first_by_prefix] : by_host) hosts.push_back({key, index_paths(first_by_prefix)});
     hosts_ = Hosts(std::move(hosts));
 }
@@ -34,6 +35,7 @@ RouteIndex::RouteIndex(const std::vector<conf::Route>& routes, const std::vector
 // Gives each prefix the routes of the prefixes that it begins with, so that a look-up stops at the longest one.
 RouteIndex::Paths RouteIndex::index_paths(const std::map<std::string, std::size_t>& first_by_prefix) {
     std::vector<Paths::Entry> entries;
+    entries.reserve(first_by_prefix.size());
     for (const auto& [prefix, index] : first_by_prefix) entries.push_back({prefix, index});
     Paths paths(std::move(entries));
     paths.accumulate([](std::size_t parent, std::size_t own) { return std::min(parent, own); });

@@ -16,7 +16,7 @@ public:
     Place(Client& client, balancer::PoolState& pool) : client_(client), pool_(pool), worker_(client.context.index) {
         since = client.context.loop.now();
     }
-    ~Place() {
+    ~Place() override {
         if (!joined_) return;
         const bool hands_on = called_ || is_first();
         pool_.leave(worker_, *this);

@@ -4,6 +4,8 @@
 #include "proxy/cli/commands.h"
 #include "proxy/cli/demo/load.h"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/json.hpp>
 
 #include <csignal>
