@@ -155,7 +155,7 @@ template <class V> void visit(V& v, Of<Limits> auto& l) {
 
 template <class V> void visit(V& v, Of<Retries> auto& r) {
     v.whole("attempts", r.attempts, 1, max_attempts, "maximum number of backends tried for one request");
-    v.field("budget", r.budget, "maximum number of retries, as a share of the requests");
+    v.field("budget", r.budget, "maximum number of retries, as a share of the requests and TCP connections");
 }
 
 template <class V> void visit(V& v, Of<Process> auto& p) {

@@ -13,7 +13,7 @@
 
 namespace weir::proxy::admin {
 
-// `started` is the time by `clock` at which this process started.
+// `started` is when the admin API was created, as read from `clock`.
 boost::json::object status(const Runtime& runtime, const Reloader& reloader, const Clock& clock,
                            Clock::TimePoint started);
 // `now` determines the effective weight of a backend in slow start.

@@ -25,7 +25,7 @@ public:
     std::size_t offset(std::string_view bytes) const { return static_cast<std::size_t>(at_ - bytes.data()); }
     bool take(char c) {
         const bool is_there = *at_ == c;
-        at_ += is_there;
+        if (is_there) ++at_;
         return is_there;
     }
     bool take_crlf() {
@@ -85,7 +85,7 @@ HeadResult check_incomplete(std::string_view bytes, const HeadLimits& limits, He
     return in_first_line ? refused(414, "the request line is too long") : refused(431, "the head is too large");
 }
 
-// Whether weir supports the version. The values of the others are the status to refuse with.
+// Every value but `supported` is the HTTP status of the refusal.
 enum class VersionStatus { supported = 0, malformed = 400, unsupported = 505 };
 
 // Parses "HTTP/1.0" or "HTTP/1.1", and sets the minor version.

@@ -12,7 +12,7 @@
 
 namespace weir::proxy {
 
-// The time that an event loop reads once in each round (event_loop.h).
+// The clock of the data path. An event loop reads it once in each round (event_loop.h).
 using LoopClock = std::chrono::steady_clock;
 using TimePoint = LoopClock::time_point;
 

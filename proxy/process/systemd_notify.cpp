@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdlib>
-#include <cstring>
 
 #include <sys/socket.h>
 #include <sys/time.h>

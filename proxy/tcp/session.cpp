@@ -27,14 +27,17 @@ Task<> Session::run() {
 }
 
 Task<> Session::serve() {
-    client_.context.budget.count_request(began_);
     const bool welcome = co_await receive_proxy_header();
     record_ = begin_record(client_, *spec_, client_.source.ip);
     record_.path.pool = spec_->config.pool;
     BackendConnectionPtr backend;
     balancer::ConnectionSlot seat;
-    if (welcome) backend = co_await connect_any(seat);
-    else fail(proxy_failure());
+    if (welcome) {
+        client_.context.budget.count_request(client_.context.loop.now());
+        backend = co_await connect_any(seat);
+    } else {
+        fail(proxy_failure());
+    }
     if (!backend) {
         client_.socket.close(HowToClose::reset);
         co_return;

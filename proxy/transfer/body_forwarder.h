@@ -35,7 +35,8 @@ public:
 
     BodyForwarder(const Ends& ends, const Framing& framing, Encoding encoding, Following following,
                   std::uint64_t limit = BodyDecoder::unlimited)
-        : source_(ends.from, ends.input, ends.bodies, framing, following, limit), sink_(ends.to, encoding) {}
+        : source_(ends.from, ends.input, ends.bodies, framing, following, limit),
+          sink_(ends.to, framing.has_body() ? encoding : Encoding::identity) {} // what has no body has no last chunk
 
     // Sends a head before the body, in the same system call if possible: a small body is appended to it.
     void send_first(Buffer& head) { sink_.begin(head); }

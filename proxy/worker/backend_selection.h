@@ -57,8 +57,8 @@ public:
     // Does the same, but waits in the pool's queue for a free slot if the pool has a queue.
     Task<Selection> wait_for_slot();
 
-    // Returns true if the configuration and the worker's retry budget allow another try. Takes it from the budget, and
-    // counts it if the budget refuses.
+    // Returns true if another member is left, and the configuration and the worker's retry budget allow another try.
+    // Takes one retry from the budget. Counts a refusal of the budget in `retries_refused`.
     bool may_try_again(const conf::Retries& retries);
 
     WorkerPool& pool() const { return *pool_; }             // the current pool, which the members refer to

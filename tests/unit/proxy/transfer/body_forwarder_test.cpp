@@ -155,6 +155,30 @@ TEST_CASE("a head goes first, with a small body in one piece") {
     CHECK(way.forwarder.payload_sent() == 5);
 }
 
+TEST_CASE("a small chunk becomes part of the head, and the next message stays") {
+    BufferPool blocks(1024, 1);
+    Buffer head(blocks);
+    head.append("HEAD\r\n\r\n");
+    Way way(chunked);
+    way.forwarder.send_first(head);
+    way.input.append("3\r\nabc\r\n0\r\n\r\nGET");
+    CHECK(way.forwarder.run() == ForwardStatus::done);
+    CHECK(way.sent() == "HEAD\r\n\r\nabc");
+    CHECK(way.receiver().when.size() == 1);
+    CHECK(way.forwarder.payload_sent() == 3);
+    CHECK(way.input.view() == "GET");
+}
+
+TEST_CASE("a message without a body has no last chunk") {
+    BufferPool blocks(1024, 1);
+    Buffer head(blocks);
+    head.append("HEAD\r\n\r\n");
+    Way way(Framing{}, Encoding::chunked);
+    way.forwarder.send_first(head);
+    CHECK(way.forwarder.run() == ForwardStatus::done);
+    CHECK(way.sent() == "HEAD\r\n\r\n");
+}
+
 TEST_CASE("a head, a chunk and the last chunk are sent at once") {
     BufferPool blocks(1024, 1);
     Buffer head(blocks);

@@ -91,6 +91,20 @@ TEST_CASE("each try goes to another backend, until none is left") {
     CHECK(asker.selection.tries() == 3);
 }
 
+TEST_CASE("a retry is taken from the budget only if another backend is left") {
+    Bench bench(web({"1", "2"}));
+    auto& asker = bench.asker();
+    auto& counters = bench.worker.counters;
+    REQUIRE(asker.ask() == Outcome::chosen);
+    CHECK_FALSE(asker.selection.may_try_again({.attempts = 1, .budget = {20}}));
+    CHECK_FALSE(asker.selection.may_try_again({.attempts = 3, .budget = {0}}));
+    CHECK(counters.retries_refused.read() == 1); // the budget's refusal, and not that of the attempts
+    CHECK(asker.selection.may_try_again({.attempts = 3, .budget = {20}}));
+    REQUIRE(asker.ask() == Outcome::chosen);
+    CHECK_FALSE(asker.selection.may_try_again({.attempts = 3, .budget = {20}}));
+    CHECK(counters.retries_refused.read() == 1);
+}
+
 TEST_CASE("a client leaves its pinned backend only while it is full or was tried") {
     Bench bench(web({"1", "2"}, 1));
     auto &first = bench.asker(), &second = bench.asker(), &third = bench.asker();
