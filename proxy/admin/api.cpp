@@ -70,7 +70,7 @@ std::size_t Api::max_body(const RequestHeader& request) {
 
 asio::awaitable<Response> Api::answer(const Request& request) {
     auto response = co_await route(request);
-    // Content-Length is the one of a GET (RFC 9110 section 9.3.2).
+    // Content-Length stays that of the response to a GET (RFC 9110 section 9.3.2).
     if (request.method() == beast_http::verb::head) response.body().clear();
     co_return response;
 }
@@ -120,7 +120,7 @@ asio::awaitable<Response> Api::reload(const Request& request) {
     co_return make_json(request, report.is_success() ? 200 : 409, to_json(report));
 }
 
-// Ends the open canary window, waits for the rollback and answers with its report.
+// Ends the open canary window, waits for the rollback and responds with its report.
 asio::awaitable<Response> Api::abort_reload(const Request& request) {
     if (waiting_ >= max_waiting) co_return refuse(request, 503, "too many requests are already waiting for a reload");
     ++waiting_;

@@ -25,10 +25,12 @@ public:
     Verdict check(const RequestHeader& request) const;
     // Returns the largest body that an accepted request may have, in bytes.
     static std::size_t max_body(const RequestHeader& request);
-    // Answers an accepted request. GET and HEAD never change anything.
+    // Returns the response to an accepted request. GET and HEAD never change anything.
     boost::asio::awaitable<Response> answer(const Request& request);
-    // The fast path for heartbeats (heartbeat_connections.h). Returns nothing if the request needs the regular path.
+    // Handles a heartbeat on the fast path (heartbeat_connections.h). Returns nothing if the request needs the regular
+    // path.
     std::optional<HeartbeatAnswer> answer_heartbeat(const proxy::http::RequestHead& head, std::string_view body) const;
+    // Returns true if the request is for the heartbeat resource.
     static bool is_heartbeat(const RequestHeader& request);
 
     // During a hot restart, changes of backends are refused, because they could be lost.

@@ -1,9 +1,11 @@
-// Decides how many connections the admin API keeps, and which one makes room for a new one.
+// Decides how many connections the admin API keeps, and which connection is closed to make room for a new one.
 //
 // A connection is unknown until one of its requests is accepted; then it is known. Unknown connections are limited per
 // source address and in total, separately for local and remote sources. Known connections have a limit of their own, so
-// that connections without a token cannot keep out those with one. At a limit, a new connection displaces the oldest
-// one of the source that has the most. A connection whose request is being answered is never displaced.
+// that connections without a token cannot keep out those with one. At the limit of its source, a new connection
+// displaces the oldest unknown one of that source; at a total limit, the oldest unknown one of the source that has the
+// most. At the limit of known connections, the least recently used one is displaced. A connection whose request is
+// being answered is never displaced.
 //
 // Thread: one at a time; it does no I/O.
 // Lifetime: values.
@@ -36,10 +38,11 @@ public:
 
     explicit ConnectionTable(ConnectionLimits limits = {}) : limits_(limits) {}
 
+    // Adds a new, unknown connection.
     Opened open(const std::string& source, Origin origin);
     // Marks a connection as known after its first accepted request. Returns the connection that it displaces, if any.
     std::optional<Id> set_known(Id id);
-    // A connection is not displaced while its request is being answered.
+    // Marks a connection as busy while its request is being answered; it is not displaced then.
     void set_busy(Id id, bool busy);
     void close(Id id); // ignores ids that are not in the table
 

@@ -20,7 +20,7 @@ class FleetApi {
 public:
     FleetApi(const Clock& clock, Reloader& reloader) : clock_(clock), reloader_(reloader) {}
 
-    // Returns whether the request is for a fleet resource.
+    // Returns true if the request is for a fleet resource.
     static bool is_meant(const Request& request);
     boost::asio::awaitable<Response> answer(const Request& request);
 

@@ -43,7 +43,7 @@ struct Verdict {
     Access access;
 };
 
-// Checks a caller. For a unix socket the file mode decides who may connect, and `Host` is not checked.
+// Returns the verdict on a caller. For a unix socket, the file mode controls access, and `Host` is not checked.
 Verdict check_caller(const Caller& caller, const AccessRules& rules, Protection protection);
 
 } // namespace weir::proxy::admin

@@ -122,7 +122,7 @@ void HeartbeatConnections::State::answer(Line& line, Clock::TimePoint now) {
     if (after == After::hand_back) on_other(std::move(connection), std::string(text));
 }
 
-// Answers exactly one complete request; hands everything else back.
+// Responds to exactly one complete request; hands everything else back.
 HeartbeatConnections::State::After HeartbeatConnections::State::answer_text(int descriptor, std::string_view text) {
     http::HeadScan scan;
     const auto read = http::parse_request(text, limits, head, scan);

@@ -24,7 +24,7 @@ namespace weir::proxy::admin {
 
 class HeartbeatConnections {
 public:
-    // Returns the answer to a request, or nothing if it is not a heartbeat that can be answered here.
+    // Returns the response to a request, or nothing if the request is not a heartbeat that can be handled here.
     using OnHeartbeat =
         std::function<std::optional<HeartbeatAnswer>(const http::RequestHead& head, std::string_view body)>;
     // Takes a connection back, together with the bytes read from it.
@@ -35,12 +35,12 @@ public:
     HeartbeatConnections(const HeartbeatConnections&) = delete;
     HeartbeatConnections& operator=(const HeartbeatConnections&) = delete;
 
-    // Takes an idle, non-blocking connection; closes it if it cannot be polled.
+    // Takes ownership of an idle, non-blocking connection. Closes it if it cannot be polled.
     void add(UniqueFd connection);
     // Returns the number of connections.
     std::size_t size() const;
 
-    // Answers pending heartbeats and closes all connections.
+    // Responds to pending heartbeats and closes all connections.
     void close_all();
 
 private:
@@ -48,7 +48,7 @@ private:
     std::shared_ptr<State> state_;
 };
 
-// Returns the body of the response for an answer.
+// Returns the body of the HTTP response for an answer.
 std::string to_body(const HeartbeatAnswer& answer);
 
 } // namespace weir::proxy::admin

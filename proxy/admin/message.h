@@ -21,10 +21,10 @@ using Response = boost::beast::http::response<boost::beast::http::string_body>;
 
 // Returns the request target without its query.
 std::string_view path_of(const RequestHeader& request);
-// Whether the method is GET or HEAD.
+// Returns true if the method is GET or HEAD.
 bool is_read(const RequestHeader& request);
 
-// Formats the value of the Date field, which a response gets when it is sent (RFC 9110 section 6.6.1).
+// Returns the value of the Date field, which is set when a response is sent (RFC 9110 section 6.6.1).
 std::string format_date(Clock::WallTime now);
 
 Response make(const Request& request, int status, std::string body, const char* type);

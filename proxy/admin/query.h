@@ -13,9 +13,10 @@ namespace weir::proxy::admin {
 // Returns the undecoded value of a parameter, or nothing if it is absent.
 std::optional<std::string_view> find_parameter(std::string_view target, std::string_view name);
 
+// Returns true if the parameter has the value 1.
 bool is_set(std::string_view target, std::string_view name);
 
-// Decodes percent-encoding. Returns nothing if two digits are not hexadecimal.
+// Returns the text with its percent-encoding decoded, or nothing if a "%" is not followed by two hexadecimal digits.
 std::optional<std::string> decode(std::string_view text);
 
 } // namespace weir::proxy::admin

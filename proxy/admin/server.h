@@ -22,7 +22,8 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Listens on an address; requests are answered from `start` on. Replaces a unix socket that a dead process left.
+    // Listens on an address. Connections are accepted only after `start`. Replaces a unix socket that a dead process
+    // left behind.
     Result<void> listen(const conf::AdminAddress& address);
     // Takes over the listening socket of an old process, which must be bound to `address`.
     Result<void> take_over(const conf::AdminAddress& address, UniqueFd socket);

@@ -19,7 +19,7 @@ namespace weir::proxy::admin {
 
 using Socket = boost::asio::generic::stream_protocol::socket; // TCP or unix
 
-// How a session ends; `sends_heartbeats` leaves the connection open for heartbeats.
+// How a session ends. `sends_heartbeats` leaves the connection open for heartbeats.
 enum class SessionEnd { closed, sends_heartbeats };
 
 class Session {
@@ -36,7 +36,7 @@ public:
 
     Session(Api& api, Socket& socket, Host& host);
 
-    // `read` holds the bytes already read from the connection.
+    // Serves the connection until the session ends. `read` holds the bytes already read from it.
     boost::asio::awaitable<SessionEnd> run(boost::beast::flat_buffer& read);
 
 private:

@@ -13,10 +13,10 @@
 
 namespace weir::proxy::admin {
 
-// `started` is when the admin API was created, as read from `clock`.
+// Returns the state of the process. `started` is when the admin API was created, as read from `clock`.
 boost::json::object status(const Runtime& runtime, const Reloader& reloader, const Clock& clock,
                            Clock::TimePoint started);
-// `now` determines the effective weight of a backend in slow start.
+// Returns the state of one backend. `now` determines its effective weight during slow start.
 boost::json::object backend_status(const Runtime& runtime, const std::string& pool, const std::string& backend,
                                    Clock::TimePoint now);
 boost::json::object to_json(const conf::Plan& plan);

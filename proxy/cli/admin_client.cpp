@@ -65,7 +65,8 @@ asio::awaitable<Result<AdminResponse>> exchange(Socket& socket, const Endpoint::
 // The response or the error, once the exchange has ended.
 using Outcome = std::optional<Result<AdminResponse>>;
 
-// Runs until the exchange has ended or the deadline has passed. Fails if the process is found not to answer any more.
+// Runs until the exchange has ended or the deadline has passed. Fails if the check finds that the process no longer
+// responds.
 Result<void> run(asio::io_context& context, const AdminRequest& request, Time end, const Outcome& outcome) {
     if (!request.check_process) {
         context.run_until(end);
@@ -75,7 +76,7 @@ Result<void> run(asio::io_context& context, const AdminRequest& request, Time en
         context.run_until(std::min(end, std::chrono::steady_clock::now() + request.check_interval));
         if (outcome || std::chrono::steady_clock::now() >= end) break;
         auto alive = request.check_process();
-        context.poll(); // the response may have come while the check took its time
+        context.poll(); // the response may have arrived during the check
         if (!outcome && !alive) return alive;
     }
     return {};

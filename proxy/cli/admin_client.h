@@ -25,16 +25,17 @@ struct AdminRequest {
     AdminMethod method = AdminMethod::get;
     std::string target, body = {}, token = {};
     std::chrono::milliseconds timeout = default_timeout; // in total, for resolving, connecting and the response
-    // Checks whether the process still answers, while the response is awaited; its error ends the request. May block.
-    // Unset: the timeout alone ends the request.
+    // Called every `check_interval` while the response is awaited, to check that the process still responds. An error
+    // ends the request. May block. If unset, only the timeout ends the request.
     std::function<Result<void>()> check_process = {};
     std::chrono::milliseconds check_interval{5000}; // of `check_process`
 };
 
-// The error says in a sentence why there is no response. If connecting failed, it has the code of the system.
+// Sends the request and returns the response. On failure, the message of the error is a sentence. If connecting failed,
+// the error has the code of the system.
 Result<AdminResponse> call_admin(const Endpoint& endpoint, const AdminRequest& request);
 
-// Returns whether the error means that nothing listens at the address, so that no weir runs there.
+// Returns true if the error means that nothing listens at the address, so that no weir runs there.
 bool is_nothing_there(const Error& error);
 
 } // namespace weir::proxy::cli

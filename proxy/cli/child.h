@@ -1,4 +1,4 @@
-// A child process of the demo that ends with it.
+// A child process of the demo, which is killed together with its Child object.
 //
 // Thread: the main thread.
 // Lifetime: the destructor kills the process and waits for it.

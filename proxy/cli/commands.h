@@ -1,4 +1,4 @@
-// The commands of the program. Each prints for people and returns the exit code of the program.
+// The commands of the program. Each command prints its result and returns the exit code of the program.
 //
 // Thread: the main thread.
 // Lifetime: each runs to its end.
@@ -38,7 +38,7 @@ ExitCode plan(const Target& target, Output output);
 ExitCode reload(const Target& target, WaitFor wait, Force force);
 // Ends the open canary window and rolls the change back.
 ExitCode abort_reload(const Target& target);
-// If `interval` is set, repeats until interrupted.
+// Prints the status. If `interval` is set, repeats this until interrupted.
 ExitCode status(const Target& target, Output output, std::optional<std::chrono::milliseconds> interval);
 
 // `backend` is POOL/BACKEND; `query` is the change, such as "state=drain", "weight=3" or "state=file&weight=file".
@@ -51,7 +51,8 @@ ExitCode fleet_unban(const Target& target, const std::string& hash);
 enum class Push { and_watch, and_leave, dry }; // dry: only show the changes
 ExitCode fleet_push(const Target& target, const std::string& file, Push push);
 ExitCode fleet_rollback(const Target& target, Push push);
-// Reports progress until every machine has finished a change: the one with this hash, or the last one.
+// Reports progress until every machine has finished a change: the change with this hash, or the last change if `hash`
+// is empty.
 ExitCode fleet_follow(const Target& target, std::string hash);
 ExitCode schema();
 ExitCode heartbeat(const std::string& listen);

@@ -12,7 +12,7 @@ namespace weir::proxy::cli {
 
 inline std::string text_of(const boost::json::value& value) { return std::string(value.as_string()); }
 
-// The short form of a hash that is shown to people.
+// Returns the short form of a hash, for display.
 inline std::string brief_hash(const boost::json::value& hash) { return text_of(hash).substr(0, 12); }
 
 } // namespace weir::proxy::cli

@@ -10,7 +10,7 @@
 
 namespace weir::proxy::cli {
 
-// `plan` is the response of /api/v1/plan.
+// Returns the text for `plan`, the response of /api/v1/plan.
 std::string plan_text(const boost::json::object& plan);
 
 } // namespace weir::proxy::cli

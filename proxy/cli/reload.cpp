@@ -71,7 +71,7 @@ private:
     std::thread thread_;
 };
 
-// While the verdict is awaited, asks on a connection of its own whether the process still answers.
+// While the verdict is awaited, checks on a separate connection whether the process still responds.
 void watch_process(Admin& admin) {
     auto other = admin;
     other.timeout = std::min<std::chrono::milliseconds>(admin.timeout, default_timeout);

@@ -27,13 +27,13 @@ public:
     // `version` is the number under which the change was pushed; 0 if it came from the machines' own files.
     Rollout(std::string hash, std::uint64_t version) : hash_(std::move(hash)), version_(version) {}
 
-    // Returns the steps that are new in this fleet state, as the admin API reports it.
+    // Returns the steps that are new in `fleet`, the fleet's state as the admin API reports it.
     std::vector<Step> look(const boost::json::object& fleet);
 
     bool is_over() const { return is_over_; }
     bool went_well() const { return is_over_ && failures_ == 0; } // every machine runs it
     const std::string& reason() const { return reason_; }         // the reason of a failure
-    // Describes the machine in progress, such as "lb-02 is watching".
+    // Returns a description of the machine in progress, such as "lb-02 is watching".
     const std::string& waits_for() const { return waits_for_; }
 
 private:

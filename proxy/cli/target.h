@@ -17,7 +17,7 @@ struct Admin {
     Endpoint endpoint;
     std::string token;
     std::chrono::milliseconds timeout = default_timeout;
-    std::function<Result<void>()> check_process = {}; // as of AdminRequest
+    std::function<Result<void>()> check_process = {}; // see AdminRequest
 
     Result<AdminResponse> call(AdminMethod method, const std::string& target, const std::string& body = {}) const;
 };
@@ -28,7 +28,7 @@ const std::string& config_path(const Target& target);
 // Returns the admin API to call. On failure, prints the reason to stderr and returns nothing.
 std::optional<Admin> find_admin(const Target& target);
 
-// Describes in a sentence why a call failed, or why its response is not a success.
+// Returns a sentence that says why a call failed, or why its response is not a success.
 std::string reason_of(const Result<AdminResponse>& response, const Endpoint& endpoint);
 
 // Calls the process and returns its JSON response; a 409 counts as a response, because its body is a report. On

@@ -15,9 +15,9 @@
 namespace weir::proxy::cli {
 
 // Requests `path` every `interval` and prints the response until SIGINT ends the process with exit code 0. On a
-// terminal each text replaces the one before; elsewhere the texts follow each other, each with its time. JSON is one
-// document per line. It retries if the process does not answer, because it may be starting. Returns only if no request
-// can be made or the output fails.
+// terminal, each text replaces the previous one; elsewhere, the texts follow each other, each with its time. JSON is
+// one document per line. If the process does not respond, it retries, because the process may be starting. Returns only
+// if no request can be made or the output fails.
 ExitCode watch(const Target& target, const std::string& path, Output output, std::chrono::milliseconds interval,
                const std::function<std::string(const boost::json::object&)>& to_text);
 

@@ -200,7 +200,7 @@ asio::awaitable<void> FleetAgent::send_heartbeat(State& state) {
     co_await look_for_drift(state, reply->texts);
 }
 
-// Asks who runs what only while the members differ and no warning has been logged.
+// Queries which member runs which configuration, but only while the members differ and no warning has been logged.
 asio::awaitable<void> FleetAgent::look_for_drift(State& state, std::size_t texts) {
     const auto& fleet = state.link.settings.lock.fleet;
     if (texts < 2) {

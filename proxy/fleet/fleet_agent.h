@@ -1,8 +1,8 @@
-// Represents this machine in its fleet: sends heartbeats with what it runs, records the outcome of its changes, and
-// receives pushed configurations.
+// Represents this machine in its fleet: reports in heartbeats what the machine runs, records the outcome of its
+// changes, and receives pushed configurations.
 //
 // With a local lock there is no fleet, and the agent does nothing. An unreachable server delays nothing else: pending
-// reports are sent when it is back.
+// reports are sent when the server is back.
 //
 // Thread: the control thread.
 // Lifetime: the io_context and the LocalMember must outlive it; its coroutines end soon after `stop`.
@@ -36,16 +36,18 @@ public:
     FleetAgent(const FleetAgent&) = delete;
     FleetAgent& operator=(const FleetAgent&) = delete;
 
-    // Joins the fleet of these settings, or leaves the fleet if they have none. Sends a heartbeat at once.
+    // Joins the fleet that these settings name, or leaves the current fleet if they name none. Sends a heartbeat at
+    // once.
     void follow(const conf::Reload& settings);
     void send_heartbeat_soon(); // sends a heartbeat at once
     void stop(Presence presence);
-    bool has_left() const; // whether everything that `stop` started has ended
+    bool has_left() const; // true once everything that `stop` has started has ended
 
     bool is_reachable() const;                   // as of the last heartbeat
     const std::optional<Error>& problem() const; // of the last operation, if it failed
     std::uint64_t fence_alarms() const;          // how often the servers' fence was below this machine's
-    // The time of the last heartbeat reply, and the lock holder in that reply; empty if the lock was free.
+    // Return the time of the last heartbeat reply, and the lock holder in that reply, which is empty if the lock was
+    // free.
     std::optional<std::chrono::system_clock::time_point> heard() const;
     const std::string& lock_holder() const;
     std::string name() const; // of this machine
@@ -53,22 +55,24 @@ public:
     std::vector<lock::RedisQuorum::Server> servers() const;
     std::uint64_t fence() const; // the highest fence in the last reply
 
-    // The newest pushed configuration that this machine knows of. `settle` records that its outcome here is known.
+    // Returns the newest pushed configuration that this machine knows of. `settle` records that its outcome on this
+    // machine is known.
     const lock::FleetVersion& newest() const;
     void settle(const lock::FleetVersion& version);
 
-    // The records and configurations that the fleet shares; null if there is no fleet.
+    // Return the records and the configurations that the fleet shares; null if there is no fleet.
     std::shared_ptr<lock::FleetRecords> records() const;
     std::shared_ptr<lock::FleetConfigs> configs() const;
 
-    // Returns the fleet's verdict on a configuration; an empty one also if the servers do not answer.
+    // Returns the fleet's verdict on a configuration. The verdict is also empty if the servers do not answer.
     Awaitable<lock::FleetVerdict> verdict(std::string hash);
-    // How many machines may change to it in parallel: one, until one machine has passed its canary window.
+    // Returns how many machines may change to a configuration in parallel: one, until a machine has passed its canary
+    // window with it.
     Awaitable<unsigned> parallel_slots(std::string hash);
     // Records the start of a change under a lease. Fails with `lost` if another machine has made a later change.
     Awaitable<Result<void>> begin(std::uint64_t fence, std::string hash, lock::ChangeKind kind);
-    // Records the outcome; fills in member and times. Fails with `lost` like `begin`; an unreachable server gets it
-    // later.
+    // Records the outcome of a change, and fills in its member and times. Fails with `lost` like `begin`. If the
+    // servers are unreachable, the outcome is sent later.
     Awaitable<Result<void>> finish(lock::FleetChange change);
 
 private:

@@ -16,21 +16,22 @@ namespace weir::proxy {
 
 class FleetContact {
 public:
-    // The servers did not answer a heartbeat. Logged when they stop answering.
+    // Records that the servers did not answer a heartbeat. Logs this when they stop answering.
     void note_failure(const Error& error);
-    // An operation failed that is not a heartbeat.
+    // Records that an operation other than a heartbeat failed.
     void note_problem(const Error& error) { problem_ = error; }
-    // The servers answered a heartbeat. `watermark` is the highest fence on this machine's disk; a lower fence of the
-    // servers is logged and counted once, until it is above the watermark again.
+    // Records a heartbeat reply. `watermark` is the highest fence on this machine's disk. If the servers' fence is
+    // lower, this is logged and counted once, until their fence has reached the watermark again.
     void note_reply(const lock::HeartbeatReply& reply, std::uint64_t watermark, Clock::WallTime now,
                     const std::string& fleet);
-    // The servers are others from now on. Whether they answer is shown as before until the next heartbeat.
+    // Forgets the last reply, because the agent has switched to other servers. is_reachable() keeps its value until the
+    // next heartbeat.
     void forget_reply();
-    // The next servers may have lower fences although no data was lost.
+    // Suppresses the next alarm, because other servers may have lower fences although no data was lost.
     void expect_lower_fences() { alarmed_ = true; }
 
     bool is_reachable() const { return reachable_; }
-    const std::optional<Error>& problem() const { return problem_; } // the last one; unset since a reply
+    const std::optional<Error>& problem() const { return problem_; } // the last one; unset after a reply
     std::uint64_t fence() const { return fence_; }
     const std::string& lock_holder() const { return holder_; }
     std::optional<Clock::WallTime> heard() const { return heard_; }

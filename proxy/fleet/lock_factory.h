@@ -20,7 +20,8 @@ namespace weir::proxy {
 std::unique_ptr<lock::Lock> make_lock(boost::asio::any_io_executor executor, const conf::LockSettings& settings,
                                       const lock::AsyncFenceStore& fences, unsigned slot = 1);
 
-// Returns the independent servers of the lock: one, several for a redlock, none for a local lock. Sentinels are one.
+// Returns the independent servers of the lock: one, several for a redlock, none for a local lock. All sentinels
+// together count as one server.
 std::vector<lock::RedisOptions> lock_servers(const conf::LockSettings& settings);
 
 // Returns this machine's name in the fleet.

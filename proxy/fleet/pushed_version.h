@@ -1,5 +1,5 @@
-// Stores the version of the newest pushed configuration that this machine has seen, so that servers that lose their
-// data cannot make it forget that one was pushed.
+// Stores the version of the newest pushed configuration that this machine has seen, so that the machine still knows
+// that one was pushed if the servers lose their data.
 //
 // Thread: one at a time; blocks on the disk.
 // Lifetime: keeps only the path.
@@ -18,6 +18,7 @@ public:
 
     // Returns the stored version; its number is 0 if there is none or it is malformed.
     lock::FleetVersion read() const;
+    // Stores a version in place of the previous one.
     Result<void> write(const lock::FleetVersion& version) const;
 
 private:

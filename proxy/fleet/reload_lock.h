@@ -20,7 +20,8 @@
 
 namespace weir::proxy {
 
-// Whether to give up after `reload.lock.wait`, as an operator expects, or to wait on while other machines progress.
+// Whether to give up after `reload.lock.wait`, as an operator expects, or to keep waiting while other machines make
+// progress.
 enum class WaitPolicy { as_configured, while_others_get_through };
 
 class ReloadLock {

@@ -24,7 +24,7 @@ struct StartupAnswer {
 };
 
 // Returns the verdict on the configuration with this hash and, if the fleet is the source, the newest pushed one. The
-// answer is empty if there is no fleet.
+// result is empty if there is no fleet.
 Result<StartupAnswer> ask_fleet(const conf::Reload& settings, const std::string& hash);
 
 } // namespace weir::proxy

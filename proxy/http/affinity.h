@@ -21,12 +21,13 @@ std::optional<std::string_view> find_cookie(const RequestHead& head, std::string
 // Returns the key for consistent hashing; unset if the request lacks the configured header or cookie.
 std::optional<std::uint64_t> hash_key(const conf::Hash& hash, const RequestHead& head, std::string_view client_ip);
 
-// What the sticky cookie of a request says.
+// What the sticky cookie of a request contains.
 struct Affinity {
     std::optional<std::size_t> member; // index in the pool
     bool stale = false;                // the client should get a fresh cookie for the same member
 };
-// Returns an unset member if the request has no valid cookie, or the backend was removed.
+// Returns what the sticky cookie of a request says. The member is unset if the request has no valid cookie, or if the
+// backend was removed.
 Affinity find_belonging(const PoolSpec& pool, const RequestHead& head, std::uint32_t unix_now);
 
 enum class Scheme { http, https };

@@ -21,9 +21,9 @@ namespace weir::proxy::http {
 
 enum class AttemptResult {
     finished,    // the client has been sent the whole response
-    no_answer,   // the backend closed or failed before it answered
-    bad_answer,  // the backend's answer is not HTTP
-    slow_answer, // the backend did not answer in time
+    no_answer,   // the backend closed or failed before its response began
+    bad_answer,  // the response is illegal or incomplete, and the client has received none of it
+    slow_answer, // the backend did not respond in time
     slow_client, // the client did not send its body in time
     bad_body,    // the client's body is malformed
     large_body,  // the client's body is over the limit
@@ -33,7 +33,7 @@ enum class AttemptResult {
 };
 
 enum class ConnectionAge { fresh, kept };   // kept: the connection had carried a request before
-enum class UploadEnd { whole, incomplete }; // incomplete: the client did not send all, or the backend did not take it
+enum class UploadEnd { whole, incomplete }; // incomplete: the client did not send all, or the backend did not take all
 enum class Removal { none, removed };       // removed: weir closed the connection because the backend was removed
 
 struct EndedAttempt {

@@ -1,4 +1,4 @@
-// Pins one request's client to a backend: reads the key and the sticky cookie that the request brings, and prepares the
+// Pins the client of one request to a backend: reads the key and the sticky cookie from the request, and prepares the
 // cookie that the response sets.
 //
 // Thread: one worker's thread.
@@ -16,12 +16,13 @@ namespace weir::proxy::http {
 
 class ClientAffinity {
 public:
-    // Reads what the request says, and has the selection go by it. Call it again for another pool.
+    // Reads the key and the cookie from the request and passes them to the selection. Must be called again if the pool
+    // changes.
     void read(const RequestHead& head, const RequestOrigin& origin, BackendSelection& selection);
 
-    // Prepares the cookie for a member that was chosen at `now`, if the client must get one: the member becomes its
-    // pinned member if the client had none, or if that one is out of service. If the pinned member is merely full, the
-    // client keeps its cookie.
+    // Prepares a cookie for `member`, which was chosen at `now`, if the client needs a new one. The client is pinned to
+    // `member` if it was not pinned before, or if its pinned member is out of service. If the pinned member is merely
+    // full, the client keeps its cookie.
     void choose(std::size_t member, const BackendSelection& selection, TimePoint now);
 
     std::string_view cookie() const { return cookie_; } // empty if none is to be set

@@ -1,4 +1,4 @@
-// The response on its way from one backend to the client: interim heads, the final head, then its body.
+// Forwards the response from one backend to the client: interim heads, the final head, then the body.
 //
 //   awaited ─ interim head ─→ awaited ─ final head ─→ begun ─ first byte sent ─→ reached the client
 //
@@ -15,7 +15,7 @@
 
 namespace weir::proxy::http {
 
-// What a backend says about its connection after the response.
+// Whether a backend keeps its connection open after the response, and for how long.
 struct BackendKeepAlive {
     bool keeps = false;
     std::optional<std::chrono::seconds> timeout{}; // unset if it does not say how long
@@ -25,7 +25,7 @@ class Download {
 public:
     Download(Client& client, BackendConnection& backend) : client_(client), backend_(backend) {}
 
-    // Reads from the backend. Its buffer grows if necessary.
+    // Reads bytes from the backend into its buffer, which grows if necessary.
     IoResult receive();
     // Parses the head at the front of the backend's buffer into the worker's scratch head.
     HeadResult parse(const HeadLimits& limits);
@@ -33,23 +33,23 @@ public:
     // Takes an interim head and queues it for the client, unless the client speaks HTTP/1.0 (RFC 9110 section 15.2).
     // Returns false if there have been too many.
     bool take_interim(const ResponseHead& head, int client_minor);
-    // Sends queued interim heads: `ok` if all are sent. Adds what is sent to `sent`.
+    // Sends queued interim heads. Returns `ok` once all of them are sent. Adds the number of bytes sent to `sent`.
     IoResult flush_interim(std::uint64_t& sent);
     bool has_queued_interim() const { return !body_ && !head_.empty(); }
 
-    // Takes the final head and begins to forward the body, which came with the framing `body`.
+    // Takes the final head and begins to forward the body, which arrives with the framing `body`.
     void begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan);
     bool has_begun() const { return body_.has_value(); }
     // Returns true if a part of the response, or of an interim response before it, may have reached the client.
     bool has_reached_client() const { return body_ && (body_->sent() > 0 || follows_interim_); }
 
-    // The rest may be called once the response has begun, and moved() always.
+    // The functions below may be called only once the response has begun, except for moved().
     ForwardStatus run() { return body_->run(); }
     Waiting waiting() const { return body_->waiting(); }
     std::uint64_t moved() const { return body_ ? body_->moved() : 0; } // changes whenever something moved
     std::uint64_t sent() const { return body_->sent(); }
     std::uint64_t payload_sent() const { return body_->payload_sent(); }
-    // Returns what the backend has said about its connection after the response.
+    // Returns whether the backend keeps its connection open after the response, and for how long.
     const BackendKeepAlive& keep_alive() const { return keep_alive_; }
     bool has_surplus() const { return body_->has_surplus(); } // there are bytes behind the response
     std::string_view malformed() const { return body_->malformed(); }
@@ -65,8 +65,8 @@ private:
     std::uint8_t interim_ = 0;     // interim responses so far
 };
 
-// Returns the framing that the client is told. A body that ends when the backend closes is sent chunked to an HTTP/1.1
-// client, so that it detects truncation.
+// Returns the framing of a response as it is sent to the client. A body that ends when the backend closes is sent
+// chunked to an HTTP/1.1 client, so that the client can detect truncation.
 Framing framing_for_client(const Framing& body, int client_minor);
 
 } // namespace weir::proxy::http

@@ -11,8 +11,8 @@
 
 namespace weir::proxy::http {
 
-// Sends the page and waits for the client for at most `timeout`. Adds what was sent to `bytes`. Returns what to do with
-// the client's connection: what the page says, or close if the client did not take all of it.
+// Sends the page, and waits at most `timeout` for the client to take it. Adds the bytes sent to `bytes`. Returns what
+// to do with the client's connection: what the page says, or `close` if the client did not take the whole page.
 Task<Connection> send_page(Client& client, Page page, conf::Duration timeout, log::ByteCounts& bytes);
 
 } // namespace weir::proxy::http

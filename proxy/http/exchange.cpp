@@ -143,7 +143,7 @@ Exchange::Try Exchange::fail_to_connect() {
     return try_again_from(TryStage::connecting);
 }
 
-// Counts a failed try, as the blame says.
+// Counts a failed try according to `blame`.
 void Exchange::note_failure(Blame blame) {
     if (blame == Blame::none) return;
     const auto member = selection_.last();

@@ -7,8 +7,8 @@
 //    └───────────┴── error page ───┘
 //
 // The parts decide, and the exchange acts: request_plan.h and request_origin.h (what the head says), retry.h and
-// attempt_verdict.h (what a failure means). prepared_request.h is what depends on the pool, backend_connector.h obtains
-// a connection, and forward_attempt.h is one attempt on it.
+// attempt_verdict.h (what a failure means). prepared_request.h holds what depends on the pool, backend_connector.h
+// obtains a connection, and forward_attempt.h makes one attempt on it.
 //
 // Thread: one worker's thread.
 // Lifetime: lives in its session's coroutine; the session outlives it.
@@ -27,10 +27,11 @@ public:
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
 
-    // Returns what to do with the client's connection, once the kernel has the response or the exchange has failed.
+    // Runs the exchange until the kernel has taken the whole response or the exchange has failed. Returns what to do
+    // with the client's connection.
     Task<Connection> run();
 
-    // Completes and returns the record. Call it once, after `run`.
+    // Completes and returns the log record. Must be called once, after `run`.
     const log::AccessRecord& finish_record();
     TrafficStats& traffic() const { return traffic_of(*incoming_.listener, incoming_.plan.route); }
     bool uses_path(const TrafficPath& path) const;
@@ -58,7 +59,7 @@ private:
     void record_try(const log::AccessRecord& record, std::size_t member);
     Task<Connection> answer(const Failure& failure);
     const PoolSpec& pool() const { return *selection_.pool().spec; }
-    // The connections to the backend that is tried.
+    // Returns the connections to the backend that is being tried.
     BackendLink& link() const { return selection_.pool().link(selection_.last()); }
 
     Client& client_;

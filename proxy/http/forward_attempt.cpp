@@ -50,7 +50,7 @@ bool ForwardAttempt::has_been_woken_to_end() {
     return true;
 }
 
-// Adds up what was forwarded, and decides what of it the client can still take for a response.
+// Adds up what was forwarded, and decides whether the client can still receive an error page.
 void ForwardAttempt::settle() {
     auto& record = job_.record;
     // Half an interim head has reached the client: nothing can follow it.
@@ -113,8 +113,8 @@ ForwardAttempt::Step ForwardAttempt::push_request() {
     return Step::moved;
 }
 
-// Returns true if a backend that has answered early and reads no more, and a client that reads only when it has sent
-// everything, wait for each other. The request is given up then; only the response counts.
+// Returns true if a backend that has responded early and reads no more, and a client that reads only after it has sent
+// everything, wait for each other. The rest of the request is then given up; only the response counts.
 bool ForwardAttempt::give_up_request() {
     if (upload_.is_done() || !download_.has_begun() || switched_) return false;
     if (upload_.waiting() != Waiting::for_sink || download_.waiting() != Waiting::for_sink) return false;
@@ -141,7 +141,7 @@ ForwardAttempt::Step ForwardAttempt::read_answer() {
                         backend_.in.empty() ? "before a response" : "within the head of the response", result.error},
                        backend_.in.view());
         ++progress_;
-        // A response this early does not answer a request whose head is not sent yet.
+        // A response cannot belong to this request if it arrives before the request's head is sent.
         if (!upload_.is_head_sent())
             return end(AttemptResult::no_answer,
                        {FailureReason::bad_response_head, "the backend sent it before the request"},

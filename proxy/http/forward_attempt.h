@@ -1,6 +1,6 @@
 // Forwards a request to one backend and its response to the client, both ways at once, until both have ended.
 //
-//   upload      done: the backend has the whole request; broken: it takes no more, but may still answer
+//   upload      done: the backend has the whole request; broken: it takes no more, but may still respond
 //   download    awaited: no final head yet; begun: the final head is being sent, or the body; reached: the client may
 //               have a part of it
 //
@@ -17,8 +17,8 @@
 //   the client's body is illegal             bad_body       bad_body       broken_off
 //   the client's body is too large           large_body     large_body     broken_off
 //
-// Only `reached` rules out an error page. An interim head that is half sent does so, too: then the attempt ends as
-// cut_off or broken_off.
+// An error page can still be sent unless the state is `reached`, or an interim head is half sent. In the latter case
+// the attempt ends as cut_off or broken_off.
 //
 // Thread: one worker's thread.
 // Lifetime: lives within one try of an exchange.
@@ -36,27 +36,27 @@ namespace weir::proxy::http {
 // Events of an attempt that its exchange acts on at once.
 class AttemptEvents {
 public:
-    // The head of the final response has arrived; the request was sent at `asked`.
+    // Called when the head of the final response has arrived. The request was sent at `asked`.
     virtual void on_answer_begun(TimePoint asked) = 0;
-    // Backend and client have switched protocols.
+    // Called when the backend and the client have switched protocols.
     virtual void on_switched() = 0;
-    // The backend has ended the tunnel that followed a switch; the record has the reason.
+    // Called when the backend has ended the tunnel that followed a switch. The record has the reason.
     virtual void on_tunnel_failed() = 0;
 
 protected:
     ~AttemptEvents() = default;
 };
 
-// What an attempt forwards, and what it reports to.
+// What an attempt forwards, and where it reports to.
 struct AttemptJob {
     Client& client;
     const RequestPlan& plan;
     const conf::Limits& limits;
     const conf::Timeouts& timeouts;
     Buffer& request_head;      // as the backend gets it; freed as soon as no other attempt can need it
-    std::string_view cookie;   // to be set; empty if there is none
-    log::AccessRecord& record; // gets the status and the bytes
-    Connection& connection;    // what the response says to the client; set to close if the client's must end
+    std::string_view cookie;   // value of Set-Cookie; empty if none is to be set
+    log::AccessRecord& record; // receives the status and the byte counts
+    Connection& connection;    // what the response says about the client's connection; set to close if it must end
     AttemptEvents& events;
 };
 
@@ -64,16 +64,16 @@ class ForwardAttempt {
 public:
     ForwardAttempt(const AttemptJob& job, BackendConnection& backend);
 
-    // Returns how the attempt ended.
+    // Runs the attempt to its end and returns how it ended.
     Task<AttemptResult> run();
 
     // After `finished`: returns true if the backend's connection may carry another request.
     bool may_reuse() const;
     UploadEnd upload_end() const;
-    // How long the backend says that it keeps an idle connection; unset if it does not say.
+    // Returns how long the backend says that it keeps an idle connection; unset if it does not say.
     std::optional<std::chrono::seconds> idle_timeout_of_backend() const { return download_.keep_alive().timeout; }
-    // The time until which this last waited for the backend. The response did not end before then; it may have ended
-    // long ago if the client reads slowly.
+    // Returns the time until which this last waited for the backend. The backend cannot have ended its response before
+    // then, but it may have ended it long ago if the client reads slowly.
     TimePoint last_heard() const { return last_heard_; }
     const Failure& failure() const { return end_.failure; } // after any result but `finished`
     std::string offending() const;                          // the bytes that caused it, escaped; empty if none did

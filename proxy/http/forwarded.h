@@ -29,7 +29,7 @@ public:
     void add_forwarded(std::string_view value);     // of one Forwarded field
     void add_unknown() { client_.reset(); }         // an entry that is not an address
 
-    // The client according to the chain so far; unset if the rightmost entry is not an address.
+    // Returns the client according to the chain so far; unset if the rightmost entry is not an address.
     const std::optional<conf::Address>& client() const { return client_; }
 
 private:

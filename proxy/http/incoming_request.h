@@ -1,4 +1,4 @@
-// A request as it came in: its plan, its origin, and the configuration that it is served by.
+// A request as it was received: its plan, its origin, and the configuration that it is served with.
 //
 // Thread: one worker's thread.
 // Lifetime: a value that does not change; its exchange holds it, and with it the configuration.

@@ -1,6 +1,6 @@
 // A request prepared for the pool that serves it: its head as the backend gets it, its timeouts and its affinity.
 //
-// A reload may replace the pool while the request is queued. Then all of this is prepared again.
+// A reload may replace the pool while the request is queued. All of this is then prepared again.
 //
 // Thread: one worker's thread.
 // Lifetime: lives in its exchange; the client and the incoming request must outlive it.
@@ -11,8 +11,8 @@
 
 namespace weir::proxy::http {
 
-// Returns true if a connection to a backend of this pool may carry requests of several clients. One that begins with a
-// client's PROXY header may not.
+// Returns true if a connection to a backend of this pool may carry requests of several clients. A connection that
+// begins with a client's PROXY header may not.
 inline bool may_share_connections(const PoolSpec& pool) {
     return pool.config.send_proxy_protocol == conf::ProxyProtocol::none;
 }
@@ -23,13 +23,13 @@ public:
 
     // Prepares the request for the selection's pool. `head` is at the front of the client's buffer.
     void prepare(const RequestHead& head, BackendSelection& selection);
-    // Does the same for another pool.
+    // Prepares the request again after the selection has moved to another pool.
     void prepare_again(BackendSelection& selection);
-    // Completes it for a member of the pool, which was chosen just now.
+    // Completes the request for the member of the pool that has just been chosen.
     void choose(std::size_t member, const BackendSelection& selection);
 
     const conf::Timeouts& timeouts() const { return timeouts_; }
-    std::string_view cookie() const { return affinity_.cookie(); } // to be set; empty if there is none
+    std::string_view cookie() const { return affinity_.cookie(); } // value of Set-Cookie; empty if none is to be set
     Buffer& head() { return head_; }
 
 private:

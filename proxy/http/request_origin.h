@@ -16,8 +16,8 @@ namespace weir::proxy::http {
 // The peer of a connection, or the source in its PROXY header.
 struct RequestPeer {
     const conf::Address& address;
-    std::string_view ip; // the same as text
-    Trust trust;         // in what the peer's requests say about their clients
+    std::string_view ip; // the address as text
+    Trust trust;         // whether to believe what the peer's requests say about their clients
 };
 
 struct RequestOrigin {

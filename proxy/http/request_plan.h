@@ -18,7 +18,7 @@ enum class ContinueWish { none, may_wait }; // may_wait: the client may wait for
 enum class Idempotence { none, idempotent };
 
 struct RequestPlan {
-    Failure refusal; // why weir answers the request itself; empty if it is forwarded
+    Failure refusal; // why weir responds itself; empty if the request is forwarded
     Framing framing;
     AnswerTo answer_to = AnswerTo::other;
     Connection connection = Connection::keep; // what the client asks for; close if its bytes cannot be read further
@@ -32,7 +32,7 @@ struct RequestPlan {
 // Returns true if a method may be executed twice (RFC 9110 section 9.2.2).
 bool is_idempotent(std::string_view method);
 
-// Plans a request that came in through `listener` of `snapshot`.
+// Returns the plan for a request that was received through `listener` of `snapshot`.
 RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener);
 
 } // namespace weir::proxy::http

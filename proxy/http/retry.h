@@ -14,8 +14,8 @@ enum class TryStage {
     sent,       // the backend may have read the request, or a part of it; no response has begun
 };
 
-// Returns true if the request can be sent again without executing twice a method that is not idempotent. A body cannot
-// be sent again, because weir does not store it.
+// Returns true if the request can be sent again without the risk of executing a non-idempotent method twice. A body
+// cannot be sent again, because weir does not store it.
 bool may_retry(TryStage stage, const RequestPlan& plan);
 
 } // namespace weir::proxy::http

@@ -38,27 +38,27 @@ struct ClientFacts {
 // What a client expects before it sends its body (RFC 9110 section 10.1.1), from all Expect fields.
 enum class Expectation { none, go_ahead, unsupported }; // go_ahead: 100-continue
 
-// Returns `unsupported` if any expectation is not 100-continue.
+// Returns the expectation of a request: `unsupported` if any of its expectations is not 100-continue.
 Expectation expectation_of(const std::vector<Field>& fields);
 
 // Returns the protocol that a request asks to switch to; empty if weir would not tunnel it.
 std::string_view requested_upgrade(const RequestHead& head, const ConnectionOptions& options, const Framing& framing);
 
-// Appends the head of a request to a backend to `out`, which grows if necessary.
+// Appends to `out` the head of a request as it is sent to the backend. `out` grows if necessary.
 void write_request(Buffer& out, const RequestHead& head, const Framing& framing, const ClientFacts& client,
                    std::string_view upgrade, const conf::HeaderEdit& edit);
 
-// How a response is sent on to the client.
+// How a response is forwarded to the client.
 struct ResponsePlan {
     Framing framing; // what the response says to the client; until_close writes no field
     int client_minor = 1;
     Connection connection = Connection::keep;
     std::string_view upgrade{}; // set with 101 only
-    std::string_view cookie{};  // to be set
+    std::string_view cookie{};  // value of Set-Cookie; empty if none is to be set
     std::string_view date{};    // added to a final response that has no Date
 };
 
-// Appends the head of a response to the client to `out`, which grows if necessary.
+// Appends to `out` the head of a response as it is sent to the client. `out` grows if necessary.
 void write_response(Buffer& out, const ResponseHead& head, const ResponsePlan& plan);
 
 } // namespace weir::proxy::http

@@ -16,11 +16,12 @@ struct RouteChoice {
     std::size_t place = 0;            // index of the route in the listener
 };
 
-// `authority` is the request's, in any case and with or without a port.
+// Returns the pool for a request. `authority` may be in upper or lower case, and with or without a port.
 RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, std::string_view authority,
                          std::string_view path);
 
-// Returns the counters of the path that a request takes; those of requests without a pool if nothing matches.
+// Returns the counters of the traffic path that a request takes. If no route matches, these are the counters of
+// requests without a pool.
 TrafficStats& traffic_of(const ListenerSpec& listener, const RouteChoice& choice);
 
 } // namespace weir::proxy::http

@@ -10,11 +10,12 @@
 namespace weir::proxy::http {
 namespace {
 
-// How long a draining worker waits for the next request of a client that it has just answered. The response to that
-// request says "close". An immediate close could lose a request that the client is about to send.
+// How long a draining worker waits for the next request of a client to which it has just responded. The response to
+// that request says "close". An immediate close could lose a request that the client is about to send.
 constexpr auto afterthought_time = std::chrono::seconds(1);
 
-// How long a client that was answered early may go on sending: in total, and between two reads; less while draining.
+// How long a client that has received an early response may go on sending: in total, and between two reads; less while
+// draining.
 constexpr auto linger_time = std::chrono::seconds(30);
 constexpr conf::Duration linger_silence = std::chrono::seconds(2), hurried_silence = std::chrono::milliseconds(200);
 
@@ -118,7 +119,8 @@ Task<bool> Session::wait_for_bytes() {
         }
         if (client_.in.empty()) client_.in.release();
         if (idle_ && client_.is_draining()) {
-            // A client that has just connected or been answered is about to send a request, which may be on its way.
+            // A client that has just connected, or has just received a response, may have sent a request that is on its
+            // way.
             const auto until = idle_since_ + afterthought_time;
             if (first_) client_.expire_in(newcomer_time);
             else if (client_.context.loop.now() < until) client_.timer.set(until);
@@ -130,7 +132,7 @@ Task<bool> Session::wait_for_bytes() {
     }
 }
 
-// Answers a head that is not a legal request.
+// Responds to a head that is not a legal request.
 Task<> Session::refuse(const HeadResult& result) {
     Buffer page(client_.context.buffers.heads);
     const auto body = write_page(page, {.status = result.code, .date = client_.context.scratch.date_now()});

@@ -1,4 +1,4 @@
-// A client's HTTP/1 connection: reads one request after the other and runs an Exchange for each.
+// A client's HTTP/1 connection: reads one request after another and runs an Exchange for each.
 //
 // An idle connection holds no buffer.
 //

@@ -1,7 +1,7 @@
-// Decides which peer must act next during an attempt, for how long weir waits for it, and what renews the wait.
+// Decides how long weir waits during an attempt for the peer that must act next, and what renews the wait.
 //
-// A backend renews its wait with any byte of the response, or of a request that it takes. A client must move more: one
-// byte at a time would let it hold a connection forever.
+// Any byte of the response, or of the request that the backend takes, renews the wait for a backend. A client must move
+// more: with one byte at a time it could hold a connection forever.
 //
 // Thread: values; no clock and no I/O.
 // Lifetime: lives in its attempt.
@@ -31,10 +31,10 @@ public:
     // `timeouts` must outlive this.
     explicit StallRule(const conf::Timeouts& timeouts) : timeouts_(timeouts) {}
 
-    // Returns how long to wait from now on; unset if the current deadline stays.
+    // Returns how long to wait from now on; unset if the current deadline remains.
     std::optional<conf::Duration> renew(const Progress& now);
 
-    // Notes the bytes that the client has not acknowledged when its deadline begins.
+    // Records how many bytes the client has not acknowledged when its deadline begins.
     void note_unacked(std::size_t bytes) { unacked_ = bytes; }
     // Returns true if the client has acknowledged enough since then. The kernel reports late that a client reads: only
     // after the client has taken a good part of the queued bytes.

@@ -1,4 +1,4 @@
-// The request on its way from the client to one backend: its head, then its body.
+// Forwards the request from the client to one backend: its head, then its body.
 //
 // Thread: one worker's thread.
 // Lifetime: lives in its attempt; both connections and the head must outlive it. It must not move.
@@ -17,8 +17,8 @@ public:
     Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, const conf::Limits& limits,
            Buffer& head);
 
-    // Forwards all that can be forwarded now. The upload is done with `done`; with `sink_failed` it is broken: the
-    // backend takes no more, but may still answer.
+    // Forwards as much as can be forwarded now. After `done`, the upload is complete. After `sink_failed`, it is
+    // broken: the backend takes no more, but may still respond.
     ForwardStatus run();
     void break_off() { done_ = broken_ = true; }
 
@@ -27,7 +27,7 @@ public:
     bool is_whole() const { return done_ && !broken_; }
     bool is_head_sent() const { return body_.sent() >= head_size_; }
     Waiting waiting() const { return body_.waiting(); }
-    // The peer that must act before the response begins.
+    // Returns the peer that must act next, before the response begins.
     Due due() const;
     void note_continue() { awaits_continue_ = false; } // the backend has sent 100
 
@@ -42,8 +42,8 @@ private:
     bool done_ = false, broken_ = false;
 };
 
-// Discards what the client has sent of a broken upload: it may read the response only after it has sent everything.
-// Returns the number of bytes.
+// Discards what the client has sent of a broken upload, because a client may read the response only after it has sent
+// everything. Returns the number of bytes discarded.
 std::size_t discard_upload(Client& client);
 
 } // namespace weir::proxy::http

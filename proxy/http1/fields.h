@@ -23,7 +23,7 @@ enum class FieldId : std::uint8_t {
     http2_settings,
     expect,
     cookie,
-    proxy, // never legitimate; CGI programs take it for an environment variable
+    proxy, // never legitimate; CGI programs would see it as the environment variable HTTP_PROXY
     forwarded,
     x_forwarded_for,
     x_forwarded_proto,
@@ -40,6 +40,7 @@ struct Field {
     FieldId id = FieldId::other;
 };
 
+// Returns the id of a field name, compared case-insensitively.
 FieldId identify(std::string_view name);
 
 // Identifies a name as CGI and WSGI do, which pass HTTP_CONTENT_LENGTH for Content_Length and Content.Length as well:

@@ -17,7 +17,7 @@ struct Framing {
     BodyKind kind = BodyKind::none;
     std::uint64_t length = 0; // of BodyKind::length
 
-    // Returns true if bytes of a body follow the head, or may follow: Content-Length: 0 announces none.
+    // Returns true if body bytes follow the head, or may follow. They do not after Content-Length: 0.
     bool has_body() const { return kind == BodyKind::length ? length > 0 : kind != BodyKind::none; }
     bool operator==(const Framing&) const = default;
 };
@@ -32,7 +32,8 @@ FramingResult request_framing(const RequestHead& head);
 
 enum class AnswerTo { head, other };
 
-// `to` says whether the request was a HEAD. Responses to HEAD, and 1xx, 204 and 304, never have a body.
+// Returns the framing of a response. `to` says whether the request was a HEAD. Responses to HEAD, and responses with
+// status 1xx, 204 or 304, never have a body.
 FramingResult response_framing(const ResponseHead& head, AnswerTo to);
 
 } // namespace weir::proxy::http

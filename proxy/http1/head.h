@@ -27,9 +27,9 @@ enum class HeadStatus { incomplete, complete, refused };
 
 struct HeadResult {
     HeadStatus status;
-    int code = 0;            // for a refused request: the status to answer with (400, 405, 414, 431, 501, 505)
+    int code = 0;            // for a refused request: the status of the response (400, 405, 414, 431, 501, 505)
     const char* reason = ""; // for the log
-    std::size_t at = 0;      // offset of the error, as far as it is known
+    std::size_t at = 0;      // offset of the error, if known
 };
 
 struct RequestHead {
@@ -61,8 +61,8 @@ struct HeadScan {
     std::size_t seen = 0;
 };
 
-// Parses the head at the front of `bytes`. `incomplete` means that there is no error so far: call again with the same
-// bytes and more, and the same `scan`.
+// Parses the head at the front of `bytes`. `incomplete` means that there is no error so far: call it again with the
+// same bytes followed by more, and with the same `scan`.
 HeadResult parse_request(std::string_view bytes, const HeadLimits& limits, RequestHead& head, HeadScan& scan);
 HeadResult parse_response(std::string_view bytes, const HeadLimits& limits, ResponseHead& head, HeadScan& scan);
 

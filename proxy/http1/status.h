@@ -1,4 +1,4 @@
-// The statuses that weir answers with itself, and their pages.
+// The responses that weir generates itself: their statuses and their pages.
 //
 // Thread: pure functions.
 // Lifetime: texts are static.
@@ -11,7 +11,8 @@
 
 namespace weir::proxy::http {
 
-std::string_view reason_of(int status); // "Bad Gateway"; "Unknown" for a status that weir never sends
+// Returns the reason phrase of a status, such as "Bad Gateway"; "Unknown" for a status that weir never sends.
+std::string_view reason_of(int status);
 
 enum class Connection { keep, close };
 enum class PageBody { sent, left_out }; // left out in a response to HEAD
@@ -26,7 +27,7 @@ struct Page {
     std::string_view date{};             // empty: no Date
 };
 
-// Writes a whole response: a head and one line of text. Returns the length of the body in bytes.
+// Writes a whole response to `out`: a head and one line of text. Returns the length of the body in bytes.
 std::size_t write_page(Buffer& out, const Page& page);
 
 } // namespace weir::proxy::http

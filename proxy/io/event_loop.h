@@ -1,7 +1,7 @@
 // A worker's event loop: epoll, timers, and a mailbox for work from other threads.
 //
 // Thread: `post` and `stop` from any thread; everything else on the thread that runs it.
-// Lifetime: must outlive every handler and timer that it knows.
+// Lifetime: must outlive the handlers and timers that are registered with it.
 #pragma once
 
 #include "base/unique_fd.h"
@@ -36,20 +36,21 @@ public:
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
 
-    // Runs until `stop`, including all work that was posted before it.
+    // Runs until `stop` is called. Runs all work that was posted before that.
     void run();
     void stop();
     void post(std::function<void()> work);
 
-    // Watches both directions if edge-triggered, only reading if level-triggered. Returns false, with errno, on error.
+    // Watches `fd` for reading and writing if edge-triggered, and only for reading if level-triggered. On failure,
+    // returns false and sets errno.
     bool add(int fd, EventHandler& handler, Trigger trigger);
-    // Stops watching. The handler gets no further event of this descriptor, not even one that was already fetched.
+    // Stops watching `fd`. The handler receives no further events for it, not even events that were already fetched.
     void remove(int fd, EventHandler& handler);
 
     // Returns true if an event for the handler has been fetched but not handled yet.
     bool has_pending_event(const EventHandler& handler) const;
 
-    // Used by Waiter only: wakes it once in the next round.
+    // Wakes `fiber` once, after the events already fetched have been handled. Called only by Waiter.
     void wake_later(Waiter& fiber);
     void forget(Waiter& fiber);
 

@@ -9,7 +9,7 @@
 
 namespace weir::proxy {
 
-// Allocates a block, and frees one. `bytes` must be the same in both calls.
+// take_frame() allocates a block and give_frame() frees it. `bytes` must be the same in both calls.
 void* take_frame(std::size_t bytes);
 void give_frame(void* block, std::size_t bytes) noexcept;
 

@@ -13,7 +13,7 @@ namespace weir::proxy {
 namespace {
 
 // Limits the unsent bytes that the kernel holds for a peer; bytes in flight are not limited. By default the kernel
-// holds megabytes (tcp_wmem), and from `no_limit` on it may.
+// holds up to several megabytes (tcp_wmem). Once the limit reaches `no_limit`, that default applies.
 constexpr std::size_t first_credit = 64 * 1024, no_limit = 4 * 1024 * 1024, credit_factor = 4;
 
 void limit_unsent(int fd, std::size_t bytes) {

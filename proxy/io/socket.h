@@ -35,21 +35,22 @@ public:
     Socket(const Socket&) = delete;
     Socket& operator=(const Socket&) = delete;
 
-    // Takes a connection. Returns false, with errno, if the loop cannot watch it, and closes it then.
+    // Takes ownership of a connected socket. If the loop cannot watch it, closes it, sets errno and returns false.
     bool open(EventLoop& loop, UniqueFd connection, Waker& waker);
-    // Begins to connect; once writable(), connect_error() returns the result. Returns errno, or 0 on success.
+    // Begins to connect. Once the socket is writable(), connect_error() returns the result. Returns 0, or the errno
+    // value if connecting failed at once.
     int connect(EventLoop& loop, const conf::Endpoint& address, Waker& waker);
-    // Returns how connecting ended: errno, or 0 on success.
+    // Returns the result of connecting: 0, or the errno value of the failure.
     int connect_error() const;
-    // Returns the local address; unset if it is unknown.
+    // Returns the local address, which is unset if it is unknown.
     conf::Address local() const;
     // Does nothing if the socket is closed.
     void close(HowToClose how = HowToClose::gracefully);
 
     bool is_open() const { return static_cast<bool>(fd_); }
-    // Returns the descriptor, which stays the socket's; -1 if it is closed.
+    // Returns the descriptor, which the socket keeps owning, or -1 if the socket is closed.
     int descriptor() const { return fd_.get(); }
-    // Replaces what is woken when the socket becomes readable or writable.
+    // Replaces the waker that is woken when the socket becomes readable or writable.
     void set_waker(Waker& waker) { waker_ = &waker; }
     void wake_user() { // null before `open`
         if (waker_) waker_->wake();
@@ -57,20 +58,21 @@ public:
 
     bool readable() const { return readable_; }
     bool writable() const { return writable_; }
-    bool hung_up() const { return hung_up_; } // the peer sends no more, or the connection is broken
-    bool broken() const { return broken_; }   // reset, or another error: bytes that are still to be read are of no use
-    bool fin_received() const { return fin_received_; } // the peer ended in order, whatever happened later
-    bool at_end() const;                                // hung up, and no byte is left to be read
-    // Asks the kernel. Returns whether the connection is open and no byte is waiting.
+    bool hung_up() const { return hung_up_; }           // the peer will send no more, or the connection is broken
+    bool broken() const { return broken_; }             // reset, or failed otherwise: unread bytes are of no use
+    bool fin_received() const { return fin_received_; } // the peer closed its side in order, even if an error followed
+    bool at_end() const;                                // hung up, and no byte is left to read
+    // Asks the kernel whether the connection is idle. Returns true if it is open and no byte is waiting to be read.
     bool is_idle();
 
-    // Reads what has arrived, into a buffer that must not be empty. The status is `end` after the peer's last byte.
+    // Reads the bytes that have arrived into `into`, which must not be empty. The status is `end` after the peer's last
+    // byte.
     IoResult receive(std::span<char> into);
-    // Sends all bytes or some of them.
+    // Sends all of the bytes, or some of them.
     IoResult send(std::span<const iovec> parts);
     // Returns the number of bytes sent that the peer has not acknowledged.
     std::size_t unacked_bytes() const;
-    // Ends this side of the connection (half-close); the other side may go on.
+    // Closes this side of the connection (half-close). The peer may continue to send.
     void finish_sending();
     // Counts every byte that is received and sent from now on. The counters must outlive the socket.
     void count_bytes(balancer::Counter& received, balancer::Counter& sent) {

@@ -37,7 +37,7 @@ private:
     TimerWheel& wheel_;
     Waker* waker_;
     WheelTimer *previous_ = nullptr, *next_ = nullptr; // linked into a slot while set
-    std::uint64_t tick_ = 0;                           // of its slot
+    std::uint64_t tick_ = 0;                           // the tick of its slot
     std::uint64_t deadline_ = 0;
     bool expired_ = false;
 };
@@ -51,7 +51,7 @@ public:
     // Wakes every timer that is due at `now`.
     void advance(TimePoint now);
 
-    // Returns how long no timer will be due; at most one turn of the wheel (about 8 s).
+    // Returns for how long no timer can become due: at most one turn of the wheel (about 8 s).
     std::chrono::milliseconds until_next(TimePoint now) const;
 
 private:

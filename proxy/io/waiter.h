@@ -1,5 +1,5 @@
-// A coroutine waits in a Waiter. A connection has one; its sockets and its timer all wake it, and the coroutine checks
-// what it can do. A wake with nothing to do is harmless.
+// A coroutine waits in a Waiter. A connection has one; its sockets and its timer all wake it, and the coroutine then
+// checks what it can do. A wake with nothing to do is harmless.
 //
 // Thread: one event loop's thread.
 // Lifetime: must outlive the sockets and timers that wake it, and the coroutine that waits.
@@ -12,7 +12,7 @@ namespace weir::proxy {
 
 class EventLoop;
 
-// The receiver of events of a socket or a timer.
+// Receives the events of a socket or a timer.
 class Waker {
 public:
     virtual void wake() = 0;
@@ -27,6 +27,7 @@ public:
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;
 
+    // Suspends the coroutine until the next wake.
     auto wait() noexcept {
         struct Awaiter {
             Waiter& fiber;
@@ -39,7 +40,8 @@ public:
 
     ~Waiter();
 
-    // Called before a wait: wakes the coroutine in the loop's next round, after other coroutines had their turn.
+    // Schedules one wake for after the other coroutines that are ready have had their turn. May be called before a wait
+    // or during it.
     void yield(EventLoop& loop);
 
     // Runs the coroutine until it waits again or ends, which may free the Waiter.

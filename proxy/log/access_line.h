@@ -26,7 +26,7 @@ struct RequestTexts {
     int minor_version = 1; // of HTTP/1; -1 if the request had none
 };
 
-// What served a request: names from the configuration, empty as far as the request did not get.
+// What served a request: names from the configuration. A name is empty if the request did not get that far.
 struct ServingPath {
     std::string_view listener, route, pool, backend;
 };
@@ -48,7 +48,7 @@ struct AccessRecord {
     conf::Protocol protocol = conf::Protocol::http;
     RequestTexts request;
     ServingPath path;
-    int status = 0; // of a TCP connection: 200, or the status that a request would have got
+    int status = 0; // of a TCP connection: 200, or the status that a request would have received
     Failure failure;
     std::string offending; // escaped bytes that caused the failure; empty if no bytes did
     ByteCounts bytes;
@@ -56,7 +56,7 @@ struct AccessRecord {
     std::uint32_t retries = 0;
 };
 
-// The time of a line as text. Formats most of it only once a second.
+// The time of a line as text. Most of it is formatted only once a second.
 class LineClock {
 public:
     void update(std::chrono::system_clock::time_point now);

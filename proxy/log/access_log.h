@@ -38,13 +38,13 @@ public:
 
     // Switches to this output. Cannot fail.
     void use(Output&& output);
-    // Opens the same path again after log rotation. If that fails, the old output stays.
+    // Opens the same path again after log rotation. If that fails, the old output stays in use.
     Result<void> reopen();
 
     // Returns the number of lines lost because of a full disk or a pipe without a reader.
     std::uint64_t lost() const { return lost_; }
 
-    // Wakes the writer, since a ring is filling up.
+    // Wakes the writer early. Called when a ring is filling up.
     void hurry() { wake_.notify_one(); }
 
 private:
@@ -65,7 +65,7 @@ private:
     std::thread thread_;
 };
 
-// Returns whether the output could be opened now, without opening it.
+// Checks whether the output could be opened now, without opening it. Fails with the reason if it could not.
 Result<void> check_output(const std::string& output);
 
 } // namespace weir::proxy::log

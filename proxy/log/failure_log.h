@@ -1,6 +1,6 @@
-// Failed requests in the error log, rate-limited: each reason may write a few lines at once and then one per second, so
-// that a flood of one kind neither fills the disk nor hides the others. Suppressed lines are counted, and the next line
-// with the same reason reports them.
+// Writes failed requests to the error log, rate-limited: each reason may log a few lines at once and then one line per
+// second, so that a flood of one kind neither fills the disk nor hides the others. Suppressed lines are counted, and
+// the next line with the same reason reports them.
 //
 // Thread: one worker's thread.
 // Lifetime: keeps no part of a record.
@@ -23,7 +23,7 @@ public:
     static constexpr std::uint32_t burst = 5;
     static constexpr auto interval = std::chrono::seconds(1); // for each event beyond the burst
 
-    // Returns true if an event at `now` may pass. Time must not go back.
+    // Returns true if an event at `now` may pass. Time must not go backwards.
     bool allow(TimePoint now);
     // Returns how many events were suppressed since the last call.
     std::uint64_t take_suppressed() { return std::exchange(suppressed_, 0); }
@@ -34,7 +34,7 @@ private:
     std::uint64_t suppressed_ = 0;
 };
 
-// Escapes bytes from outside for a quoted text: bytes other than printable ASCII become \xHH.
+// Returns `bytes`, which come from outside, escaped for a quoted text: bytes other than printable ASCII become \xHH.
 std::string escape_bytes(std::string_view bytes);
 
 // Returns the part of `bytes` around the offset `at`, escaped: at most 32 bytes before it and 64 from it on. `bytes`
@@ -44,13 +44,14 @@ std::string excerpt(std::string_view bytes, std::size_t at);
 
 class FailureLog {
 public:
+    // Logs a failed request or TCP connection, unless its reason has reached its rate limit.
     void write(const AccessRecord& record, std::chrono::steady_clock::time_point now);
 
 private:
     std::array<RateLimit, failure_reason_count> limits_;
 };
 
-// Describes a failure: its detail, and the error of the system.
+// Returns a description of a failure: its detail, and the system's error.
 std::string describe_failure(const Failure& failure);
 
 } // namespace weir::proxy::log

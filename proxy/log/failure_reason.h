@@ -1,5 +1,5 @@
-// Why a request or a TCP connection failed: one word for the access log, the metrics, `weir status` and the error log.
-// docs/failure-reasons.md explains every word; a test compares the two.
+// The reason why a request or a TCP connection failed: one word for the access log, the metrics, `weir status` and the
+// error log. docs/failure-reasons.md explains every word; a test compares the two.
 //
 // Thread: constants and pure functions.
 // Lifetime: texts are static.
@@ -50,10 +50,12 @@ inline constexpr std::size_t failure_reason_count = static_cast<std::size_t>(Fai
 
 enum class FailureCause : std::uint8_t { none, client, proxy, backend };
 
-std::string_view word_of(FailureReason reason); // "backend_timeout"; "none" if nothing failed
+// Returns the word for a reason, such as "backend_timeout"; "none" if nothing failed.
+std::string_view word_of(FailureReason reason);
 FailureCause cause_of(FailureReason reason);
 
-// Returns the status of a request whose response has not begun. 499 is never sent: it marks a client that left first.
+// Returns the status of a request that fails for this reason before its response has begun. 499 is never sent: it is
+// logged for a client that left first.
 int status_of(FailureReason reason);
 
 // Returns the reason of a request head that the parser refuses with this status.

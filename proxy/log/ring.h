@@ -52,6 +52,7 @@ public:
         if (wrap > tail && wrap < head) end = wrap;
         return {bytes_.get() + at, static_cast<std::size_t>(std::min<std::uint64_t>(end - tail, capacity_ - at))};
     }
+    // Removes the first `size` bytes, which have been written out.
     void release(std::size_t size) {
         tail_.store(tail_.load(std::memory_order_relaxed) + size, std::memory_order_release);
     }

@@ -22,7 +22,7 @@ public:
         : control_(control), runtime_(runtime), reloader_(reloader) {}
 
     // Listens on the configured address, or takes over the old process's socket if it is bound to it. Any other
-    // inherited socket is closed. Requests are answered from `start` on.
+    // inherited socket is closed. Connections are accepted only after `start`.
     Result<void> open(const conf::Admin& admin, AdminSocket inherited, conf::AdminTokens tokens);
     void start();
     // Stops listening and removes the unix socket.
@@ -36,7 +36,7 @@ public:
     // During a hot restart, changes of backends are refused, because they could be lost.
     void begin_upgrade() { set_upgrading(true); }
     void end_upgrade() { set_upgrading(false); }
-    // Reports from now on that weir is draining.
+    // Makes the admin API report from now on that weir is draining.
     void set_draining();
 
 private:

@@ -8,7 +8,7 @@ namespace weir::proxy {
 
 enum class ExitCode {
     done = 0,
-    refused = 1, // or failed
+    refused = 1, // refused, or failed
     usage = 2,   // the command line is wrong
     cut_off = 3, // a drain timed out, and connections were cut
 };

@@ -26,11 +26,11 @@ public:
         : control_(control), runtime_(runtime), reloader_(reloader), admin_(admin), successor_(successor),
           drain_timer_(control) {}
 
-    // Stops accepting, except on sockets that a new process keeps emptying, and ends the process when the last
-    // connection has ended or the drain timeout has passed.
+    // Stops accepting, and ends the process when the last connection has ended or the drain timeout has passed. Leaves
+    // the connections in the accept queues of `kept_by_another` to the new process, which shares these sockets.
     void begin(const std::set<int>& kept_by_another = {});
     bool has_begun() const { return phase_ != Phase::serving; }
-    // Ends the process as soon as a reload in progress has released its lock, but within 2 s.
+    // Ends the process as soon as a reload in progress has released its lock, but after 2 s at the latest.
     void end(ExitCode code);
 
     ExitCode code() const { return code_; }

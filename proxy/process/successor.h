@@ -1,5 +1,5 @@
-// Replaces this process by a new one, which is started with the same command line: the whole way from the signal to the
-// new process that serves.
+// Replaces this process with a new one that is started with the same command line. Covers everything from the signal
+// until the new process serves.
 //
 // Thread: the control thread.
 // Lifetime: everything that the constructor takes must outlive it.
@@ -25,9 +25,9 @@ public:
     Successor(boost::asio::io_context& control, Runtime& runtime, Reloader& reloader, AdminService& admin)
         : control_(control), runtime_(runtime), reloader_(reloader), admin_(admin) {}
 
-    // Starts a new process, hands over to it, and logs how that ends. Returns the descriptors of the listening sockets
-    // that the new process keeps emptying. Returns nothing if it has not taken over: this process continues then. Must
-    // not be called while it is in progress.
+    // Starts a new process, hands over to it, and logs the outcome. Returns the descriptors of the listening sockets
+    // from which the new process continues to accept. Returns nothing if the new process has not taken over; this
+    // process then continues. Must not be called while a replacement is in progress.
     boost::asio::awaitable<std::optional<std::set<int>>> start();
     bool in_progress() const { return upgrade_ != nullptr; }
 

@@ -1,5 +1,6 @@
-// Sends regular watchdog reports (WATCHDOG=1) to systemd if the unit sets WatchdogSec. A report requires the control
-// thread and an answer from the event loop of every worker: if one of them hangs, systemd restarts the process.
+// Sends regular watchdog reports (WATCHDOG=1) to systemd if the unit sets WatchdogSec. A report is sent only if the
+// control thread runs and the event loop of every worker has responded: if one of them hangs, systemd restarts the
+// process.
 //
 // Thread: the control thread.
 // Lifetime: the io_context and the workers must outlive it.

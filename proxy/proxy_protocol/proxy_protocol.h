@@ -1,5 +1,5 @@
-// The PROXY protocol, versions 1 and 2 (HAProxy's proxy-protocol.txt): tells which client connected to the proxy in
-// front. Parsing is strict: anything that the specification does not allow is refused.
+// The PROXY protocol, versions 1 and 2 (HAProxy's proxy-protocol.txt): a header at the start of a connection names the
+// client for which a proxy opened it. Parsing is strict: anything that the specification does not allow is refused.
 //
 // Thread: pure functions and values.
 // Lifetime: the functions keep nothing.

@@ -33,15 +33,16 @@ public:
     Canary(boost::asio::io_context& control, Runtime& runtime, StateStore& store, FleetAgent& fleet,
            ServingState& state);
 
-    // Watches the configuration that weir started with; it is in force.
+    // Watches the configuration that weir started with, which is in force.
     void start_with(conf::LastGood started);
-    // Runs a change against which nothing is known, from apply to verdict. `lease` is null if there is none. The report
-    // lacks what only the caller knows: trigger, time and warnings.
+    // Runs a change that is not refused, from applying it to its verdict. `lease` is null if there is none. The report
+    // lacks what only the caller knows: the trigger, the time and the warnings.
     boost::asio::awaitable<ReloadReport> run(JudgedChange change, const lock::LeaseRenewer* lease);
-    // Called when weir stops; ends all watching. A change in its window stays as it is.
+    // Ends all watching; called when weir stops. A change in its canary window is neither recorded as good nor rolled
+    // back.
     void close();
 
-    // Ends the open canary window; the change is rolled back at once. Returns false if no window is open.
+    // Ends the open canary window, so that its change is rolled back at once. Returns false if no window is open.
     bool end_window(RollbackCause cause) { return window_.end(cause); }
     const CanaryWindow& window() const { return window_; }
 

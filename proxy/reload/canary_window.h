@@ -46,10 +46,10 @@ public:
     boost::asio::awaitable<WindowVerdict> watch(conf::Rollback rules, const lock::LeaseRenewer* lease);
     // Fails the open window. Returns false if no window is open.
     bool end(RollbackCause cause);
-    // Closes the window, and all later ones at once.
+    // Closes the window. All later windows are closed as soon as they open.
     void close();
 
-    // The time left in the window, while it is open.
+    // Returns the time left in the window; unset if none is open.
     std::optional<std::chrono::milliseconds> left() const;
     bool is_open() const { return end_.has_value(); }
 

@@ -43,9 +43,9 @@ public:
     // Applies the first configuration, which needs no lock. Returns the errors; empty on success.
     boost::asio::awaitable<std::vector<std::string>> start(conf::Loaded loaded);
 
-    // The first step: loads the next configuration.
+    // Loads the next configuration: the first step.
     boost::asio::awaitable<conf::Loaded> load(Force force);
-    // All further steps.
+    // Runs all further steps and returns the report of the change.
     boost::asio::awaitable<ReloadReport> run(conf::Loaded loaded, ReloadTrigger trigger, Force force);
 
     // Ends the open canary window if a newer valid configuration is available.

@@ -17,10 +17,10 @@ public:
     virtual ~ConfigFiles() = default;
     // Sets the files that were read, and the file patterns, to watch from now on.
     virtual void set_files(const std::vector<std::string>& files) = 0;
-    // Whether a program appears to be writing one of the files at the moment.
+    // Returns true if a program appears to be writing one of the files at the moment.
     virtual bool are_being_written() const = 0;
     virtual conf::WatchMode mode() const = 0;
-    // Describes what cannot be watched at the moment, with advice; unset if all files are watched.
+    // Returns what cannot be watched at the moment, with advice; unset if all files are watched.
     virtual const std::optional<std::string>& problem() const = 0;
 };
 

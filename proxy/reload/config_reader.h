@@ -18,9 +18,10 @@ namespace weir::proxy {
 
 class ConfigReader {
 public:
-    // Passes the files to watch to `files` after each read.
+    // Passes the files to watch to `files` after each load.
     ConfigReader(FleetAgent& fleet, std::string path, ConfigFiles& files);
 
+    // Loads the configuration from this source. The result contains the errors.
     boost::asio::awaitable<conf::Loaded> load(conf::ConfigSource from);
     // Like `load`, but changes neither the watched files nor `pushed`.
     boost::asio::awaitable<conf::Loaded> peek(conf::ConfigSource from);
@@ -29,7 +30,7 @@ public:
     // Parses a configuration given as texts, in this machine's environment.
     boost::asio::awaitable<conf::Loaded> read(std::vector<conf::SourceFile> files);
 
-    // The pushed version that was read last; its number is 0 if there is none.
+    // Returns the pushed version that was read last; its number is 0 if there is none.
     const lock::FleetVersion& pushed() const { return pushed_; }
 
     // Watches the files of a configuration that was read elsewhere.

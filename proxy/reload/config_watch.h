@@ -36,13 +36,14 @@ public:
     ConfigWatch(const ConfigWatch&) = delete;
     ConfigWatch& operator=(const ConfigWatch&) = delete;
 
-    // Sets the files to watch. An edit between reading and watching would go unseen, so new files count as changed.
+    // Sets the files to watch. New files count as changed, because an edit between reading and watching would go
+    // unnoticed.
     void set_files(const std::vector<std::string>& files) override;
     bool are_being_written() const override { return settling_.due() && files_.has_writer(); }
     conf::WatchMode mode() const override { return files_.mode(); }
     const std::optional<std::string>& problem() const override { return files_.problem(); }
     void start();
-    // Calls the listener once the files are at rest, as after an edit, because they may have been edited unseen.
+    // Calls the listener once the files are at rest, as after an edit, because an edit may have gone unnoticed.
     void check_soon();
     void stop();
 

@@ -18,9 +18,9 @@ public:
     static constexpr std::chrono::seconds step{1};
     static constexpr std::size_t length = 30; // in steps
 
-    // Called once in each step.
+    // Adds the samples of one step. Must be called once per step.
     void add(HealthSample sample, ListenerTries listeners);
-    // The rates of the last steps, of pools and of listeners.
+    // Return the rates over the last steps: the error rates of pools, and the refusal rates of listeners.
     ErrorRates rates() const { return rates_of(steps_); }
     ErrorRates refusals() const { return rates_of(listener_steps_); }
 

@@ -15,10 +15,10 @@ namespace weir::proxy {
 inline constexpr auto how_to_move = "; this configuration changes the lock servers: if the current ones are gone for "
                                     "good, apply it without them: weir reload --force";
 
-// Returns whether this configuration moves the lock to other servers.
+// Returns true if this configuration moves the lock to other servers.
 bool moves_lock(const conf::Config& in_force, const conf::Loaded& loaded);
 
-// Returns whether the change may be made without the lock if its servers are unavailable.
+// Returns true if the change may be made without the lock while the lock's servers are unavailable.
 bool may_go_unlocked(const conf::Config& in_force, const conf::Loaded& loaded, Force force);
 
 } // namespace weir::proxy

@@ -16,11 +16,11 @@
 namespace weir::proxy {
 
 struct LockPreview {
-    std::optional<std::string> note;     // its holder, or why a reload would go on without it
+    std::optional<std::string> note;     // its holder, or why a reload would continue without it
     std::optional<std::string> obstacle; // the reason for which a reload would be refused now
 };
 
-// Asks for the lock's holder. An obstacle are servers that do not answer, if the policy requires them.
+// Returns the holder of the lock, if any. Servers that do not answer are an obstacle if the policy requires them.
 boost::asio::awaitable<LockPreview> preview_lock(FleetAgent& fleet, ReloadLock& lock, conf::LockSettings settings);
 
 } // namespace weir::proxy

@@ -51,7 +51,7 @@ asio::awaitable<ChangeAttempt> LockedChange::try_once(JudgedChange change, Reloa
     co_return attempt;
 }
 
-// The lock could not be acquired: goes on without it if that is allowed.
+// The lock could not be acquired: continues without it if that is allowed.
 asio::awaitable<ChangeAttempt> LockedChange::go_unlocked(JudgedChange change, Force force, Error error) {
     if (state_.is_stopping) {
         change.refusal.add_for_now(stopping);
@@ -77,7 +77,7 @@ asio::awaitable<ChangeAttempt> LockedChange::go_unlocked(JudgedChange change, Fo
     co_return attempt;
 }
 
-// The file may have changed while others held the lock: its content now is what counts.
+// The file may have changed while other machines held the lock: its current content counts.
 asio::awaitable<ChangeAttempt> LockedChange::load_again(JudgedChange first, Force force, Lease lease) {
     const auto hash = first.loaded.hash;
     const auto other_slot = overtaken(first);

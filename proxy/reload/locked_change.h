@@ -48,12 +48,12 @@ public:
           lock_(lock), state_(state) {}
 
     // Makes one attempt at a change that has passed `judge` and has an effect. A command waits for the lock for
-    // `reload.lock.wait` at most; other triggers wait on while other machines make progress.
+    // `reload.lock.wait` at most; other triggers keep waiting while other machines make progress.
     boost::asio::awaitable<ChangeAttempt> try_once(JudgedChange change, ReloadTrigger trigger, Force force);
     LockUse lock_use() const { return lock_use_; }
 
 private:
-    // In these, `lease` is null if the change is made without the lock.
+    // In the functions below, `lease` is null if the change is made without the lock.
     using Lease = const lock::LeaseRenewer*;
 
     boost::asio::awaitable<ChangeAttempt> go_unlocked(JudgedChange change, Force force, Error error);

@@ -1,4 +1,4 @@
-// This machine as a member of its fleet: owns its agent, and knows what the agent tells the others about this machine.
+// This machine as a member of its fleet: owns its agent, and provides what the agent reports about this machine.
 //
 // Thread: the control thread.
 // Lifetime: the constructor's arguments must outlive it.
@@ -22,14 +22,16 @@ class Membership final : private LocalMember {
 public:
     Membership(boost::asio::io_context& control, const Runtime& runtime, const ServingState& state, StateStore& store);
 
-    // The agent calls `listener` while this machine takes its configuration from the fleet. Null: none.
+    // Sets the listener, which is called while this machine takes its configuration from the fleet; null for none.
     void set_listener(PushListener* listener) { listener_ = listener; }
 
-    // A change begins, or goes on, with this pushed version; its number is 0 if the change comes from a file.
+    // Records that a change begins, or continues, with this pushed version. Its number is 0 if the change comes from a
+    // file.
     void begin(const lock::FleetVersion& pushed) { applying_ = pushed; }
-    // The last refusal does not matter any more.
+    // Forgets the last refusal, which no longer matters.
     void forget_refusal() { refused_ = {}; }
-    // Records the outcome of a change here and reports it to the fleet, unless the change will be retried.
+    // Records the outcome of a change on this machine and reports it to the fleet, unless the fleet agent will repeat
+    // the change.
     boost::asio::awaitable<void> settle(const ReloadReport& report);
 
     FleetAgent& agent() { return agent_; }

@@ -1,6 +1,6 @@
 // Reads the next configuration, from the source that the configuration in force names: the files or the fleet.
 //
-// Remembers what was judged last, so that a trigger without a change can be recognised.
+// Remembers which files were judged last, so that a trigger without a change can be recognised.
 //
 // Thread: the control thread; one other thread reads files.
 // Lifetime: the constructor's arguments must outlive it.
@@ -21,7 +21,7 @@ namespace weir::proxy {
 
 class NextConfig {
 public:
-    // Passes the files to watch to `files` after each read.
+    // Passes the files to watch to `files` after each load.
     NextConfig(const Runtime& runtime, FleetAgent& fleet, std::string path, ConfigFiles& files);
 
     // Loads the next configuration. If the fleet is the source but unreachable, an operator may force a change to this
@@ -33,25 +33,25 @@ public:
     boost::asio::awaitable<conf::Loaded> peek() { return reader_.peek(source()); }
     // Parses a configuration given as texts, in this machine's environment.
     boost::asio::awaitable<conf::Loaded> read(std::vector<conf::SourceFile> files);
-    // The same, but if the texts are this machine's own file, or there are none, reads the files on disk, with includes
-    // resolved in this process's environment.
+    // Like read(), but if the texts are this machine's own file, or if `files` is empty, reads the files on disk, with
+    // includes resolved in this process's environment.
     boost::asio::awaitable<conf::Loaded> read_for_preview(std::vector<conf::SourceFile> files);
 
     // Watches the files of a configuration that was read elsewhere.
     void watch(const conf::Loaded& loaded) const { reader_.watch(loaded); }
     // Records that these files, with all their errors, were judged.
     void mark_seen(const conf::Loaded& loaded);
-    // Whether these files, with all their errors, are what was judged last.
+    // Returns true if these files, with all their errors, are the ones that were judged last.
     bool has_seen(const conf::Loaded& loaded) const;
 
     bool takes_from_fleet() const { return source() == conf::ConfigSource::fleet; }
-    // Whether changed files are reloaded automatically.
+    // Returns true if changed files are reloaded automatically.
     bool watches_files() const { return runtime_.snapshot() && runtime_.snapshot()->config.reload.watch; }
-    // Whether the configuration comes from the fleet, which repeats it until it is settled.
+    // Returns true if the configuration was pushed to the fleet. The fleet agent repeats it until it is settled.
     bool is_repeated_by_fleet() const { return takes_from_fleet() && pushed().number > 0; }
-    // Whether a version was pushed that differs from the one read last.
+    // Returns true if the newest pushed version differs from the one that was read last.
     bool has_newer_push() const { return takes_from_fleet() && !pushed().is_same(fleet_.newest()); }
-    // The pushed version that was read last; its number is 0 if there is none.
+    // Returns the pushed version that was read last; its number is 0 if there is none.
     const lock::FleetVersion& pushed() const { return reader_.pushed(); }
     const std::string& path() const { return reader_.path(); }
     const ConfigFiles& files() const { return files_; }
@@ -65,7 +65,7 @@ private:
     ConfigFiles& files_;
     ConfigReader reader_;
     conf::ConfigSource read_from_ = conf::ConfigSource::file; // source of the last load
-    std::string seen_;                                        // mark of the last reading that was judged
+    std::string seen_;                                        // identifies the files that were judged last
 };
 
 } // namespace weir::proxy

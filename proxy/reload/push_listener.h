@@ -1,7 +1,7 @@
-// Hears of versions that were pushed to the fleet.
+// Receives notice of versions that were pushed to the fleet.
 //
 // Thread: the control thread.
-// Lifetime: must outlive the Membership that it listens to, or its last heartbeat.
+// Lifetime: must outlive the Membership that calls it, or be unset there first (Membership::set_listener).
 #pragma once
 
 namespace weir::proxy {

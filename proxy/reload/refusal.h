@@ -1,4 +1,5 @@
-// Why a change is refused, and whether it is tried again. While it is empty, nothing is known against the change.
+// The reasons why a change is refused, and whether it is retried. While there are no reasons, the change is not
+// refused.
 //
 // Thread: values.
 // Lifetime: values that own their data.
@@ -21,11 +22,11 @@ struct Refusal {
     std::vector<std::string> reasons;
     RetryDecision retry = RetryDecision::none;
 
-    // A refusal that says nothing about the configuration.
+    // Returns a refusal that says nothing about the configuration.
     static Refusal for_now(std::string reason) { return {{std::move(reason)}, RetryDecision::all}; }
 
     bool empty() const { return reasons.empty(); }
-    // Refuses the configuration itself. An obstacle that is known already still decides about the retry.
+    // Refuses the configuration itself. If an obstacle was added before, it still decides whether to retry.
     void add(std::string reason) { reasons.push_back(std::move(reason)); }
     // Refuses the change because of an obstacle on this machine that may go away.
     void add_here(std::string reason) {
@@ -39,7 +40,7 @@ struct Refusal {
     }
 };
 
-// The reason of every change that is refused because weir stops.
+// The reason for every refusal because weir is stopping.
 inline constexpr auto stopping = "weir is stopping";
 
 } // namespace weir::proxy

@@ -22,7 +22,7 @@ struct BackendCount {
 
 // The health of one pool.
 struct PoolSample {
-    std::uint64_t members = 0, sick = 0; // members that should serve; those of them that are down or ejected
+    std::uint64_t members = 0, sick = 0; // members that should serve, and how many of them are down or ejected
     std::vector<BackendCount> counts;    // of all members
 
     std::uint64_t healthy_percent() const { return members == 0 ? 100 : (members - sick) * 100 / members; }
@@ -50,20 +50,23 @@ struct Baseline {
     ErrorRates refusals = {};     // of each listener, like `errors`
 };
 
-// Returns a sentence that describes the regression, or nothing. A pool that was as bad before does not count.
+// Returns a sentence that describes the regression, or nothing if there is none. A pool that was as bad before does not
+// count.
 std::optional<std::string> find_regression(const conf::Rollback& rules, const Baseline& before,
                                            const HealthSample& now);
 
-// The same for requests that weir itself refuses: a missing route or pool, or a lower limit.
+// Like find_regression(), but for requests that weir itself refuses, for example because of a missing route or a lower
+// limit.
 std::optional<std::string> find_refusals(const conf::Rollback& rules, const Baseline& before, const ListenerTries& now);
 
-// The difference of two samples. A lower count belongs to another listener with the same name.
+// Returns the difference between two samples. If a count is lower than before, it belongs to a new listener with the
+// same name, and counts from zero.
 ListenerTries listeners_between(const ListenerTries& from, const ListenerTries& to);
 
-// The difference of two samples. Removed backends are not counted; new ones start at zero.
+// Returns the difference between two samples. Removed backends are not counted; new ones start at zero.
 PoolTries tries_between(const HealthSample& from, const HealthSample& to);
 
-// The share of failed tries, for pools with enough of them.
+// Returns the share of failed tries for each pool that has at least `least_tries` tries.
 ErrorRates error_rates(const PoolTries& tries);
 
 } // namespace weir::proxy

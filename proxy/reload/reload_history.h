@@ -16,7 +16,7 @@ struct ReloadCounts {
 
 class ReloadHistory {
 public:
-    // The first configuration is reported, but it is no reload.
+    // Sets the report of the first configuration, which does not count as a reload.
     void begin_with(ReloadReport start) { last_ = std::move(start); }
     void add(ReloadReport report);
 

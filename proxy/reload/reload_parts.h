@@ -31,20 +31,20 @@
 namespace weir::proxy {
 
 struct ReloadParts {
-    // Passes the files to watch to `files` after each read. `state_dir` is fixed at construction.
+    // Passes the files to watch to `files` after each load. `state_dir` is fixed at construction.
     ReloadParts(boost::asio::io_context& control, Runtime& what_is_in_force, std::string path,
                 const std::string& state_dir, ConfigFiles& files);
     ReloadParts(const ReloadParts&) = delete;
     ReloadParts& operator=(const ReloadParts&) = delete;
 
-    // Called when weir stops: nothing is applied or watched any more.
+    // Called when weir stops: from now on, nothing is applied or watched.
     void close(Presence presence);
-    // Blocks for a few seconds at most. Returns whether all disk operations have completed.
+    // Waits for pending disk operations, for a few seconds at most. Returns true if all of them have completed.
     bool wait_idle();
 
     FleetAgent& fleet() { return membership.agent(); }
     const FleetAgent& fleet() const { return membership.agent(); }
-    // Empty before the first configuration is in force.
+    // Returns the hash of the configuration in force; empty before there is one.
     std::string hash_in_force() const { return runtime.snapshot() ? runtime.snapshot()->hash : ""; }
 
     Runtime& runtime;

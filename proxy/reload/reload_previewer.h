@@ -1,4 +1,4 @@
-// Says what a configuration would do here, without changing anything: on this machine now (`weir plan`), or on all
+// Reports what a configuration would do, without changing anything: on this machine now (`weir plan`), or on all
 // machines of a fleet before it is pushed to them.
 //
 // Thread: the control thread.
@@ -34,7 +34,7 @@ public:
         : clock_(clock_of(control)), runtime_(runtime), store_(store), fleet_(membership.agent()), next_(next),
           lock_(lock), locked_(locked), window_(window), state_(state) {}
 
-    // Reports what a reload of these texts would do now. If they are this machine's own file, or `files` is empty, it
+    // Returns what a reload of these texts would do now. If they are this machine's own file, or `files` is empty, it
     // reads the files on disk, with includes resolved in this process's environment.
     boost::asio::awaitable<ReloadPreview> preview(std::vector<conf::SourceFile> files);
     // Checks whether a configuration given as texts could be pushed to the fleet and applied here, and what it would

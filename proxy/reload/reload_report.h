@@ -34,7 +34,7 @@ enum class RollbackCause {
     overtaken,  // another machine of the fleet made a later change within the window
 };
 
-// Whether a rollback for this cause puts the configuration on the denylist.
+// Returns true if a rollback for this cause puts the configuration on the denylist.
 constexpr bool is_denylisting(RollbackCause cause) {
     return cause == RollbackCause::worse || cause == RollbackCause::aborted;
 }
@@ -53,9 +53,9 @@ struct ReloadReport {
     std::vector<std::string> warnings;        // what an operator should know about an applied change
     std::chrono::system_clock::time_point at; // when the change began
 
-    // Whether the outcome says nothing about the configuration, on this machine or another.
+    // Returns true if the outcome says nothing about the configuration, on this machine or another.
     bool is_for_now() const { return retry == RetryDecision::all; }
-    // Whether this configuration is refused from now on, here and in the fleet.
+    // Returns true if this configuration is refused from now on, here and in the fleet.
     bool is_denylisted() const { return is_denylisting(cause); }
     bool is_success() const { return verdict == ReloadVerdict::applied || verdict == ReloadVerdict::unchanged; }
     // Makes this the report of a refused change.

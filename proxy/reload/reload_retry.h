@@ -27,7 +27,7 @@ struct PendingReload {
     Force force = Force::no;
     unsigned attempts = 0; // attempts made so far
     std::chrono::system_clock::time_point since;
-    std::optional<std::chrono::system_clock::time_point> next_try; // unset: not before the file changes or on request
+    std::optional<std::chrono::system_clock::time_point> next_try; // unset: on request or when the file changes
 };
 
 // Pauses of 2 s, 4 s and so on, up to one minute.
@@ -41,7 +41,7 @@ private:
     std::chrono::milliseconds pause_ = first;
 };
 
-// Returns what is pending after a reload ended with `report`, if anything; `before` was pending until then.
+// Returns what is pending, if anything, after a reload has ended with `report`. `before` was pending until then.
 std::optional<PendingReload> pending_after(const ReloadReport& report, Force force,
                                            const std::optional<PendingReload>& before);
 
@@ -59,10 +59,10 @@ public:
     ReloadRetry(boost::asio::io_context& control, RetryListener& listener)
         : clock_(clock_of(control)), timer_(control), listener_(listener) {}
 
-    // Records how a reload ended. `repeated` means that the fleet agent repeats the trigger until it succeeds.
+    // Records how a reload ended. `repeated` says whether the fleet agent repeats the trigger until it succeeds.
     enum class Repeated { no, yes };
     void note(const ReloadReport& report, Force force, Repeated repeated);
-    // Records that the files on disk have this hash, are not in force, and were not read by a reload yet.
+    // Records that the files on disk have this hash, are not in force, and have not been read by a reload yet.
     void note_unread(std::string hash, ReloadTrigger trigger, std::string reason);
     // Records that the files on disk are in force.
     void clear();

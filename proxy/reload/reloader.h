@@ -1,4 +1,4 @@
-// Runs reloads one at a time: makes a change for each trigger (config_change.h), and retries what is pending.
+// Runs reloads one at a time: makes a change for each trigger (config_change.h), and retries a pending configuration.
 //
 // Triggers that arrive during a reload are joined into one further reload.
 //
@@ -35,13 +35,14 @@ public:
 
     // Requests a reload and returns at once.
     void request(ReloadTrigger trigger, Force force = Force::no);
-    // Requests a reload and waits for its end.
+    // Requests a reload, waits for its end and returns its report.
     boost::asio::awaitable<ReloadReport> request_and_wait(ReloadTrigger trigger, Force force = Force::no);
-    // Ends the open canary window and waits for the rollback. Returns nothing if no window is open.
+    // Ends the open canary window, waits for the rollback and returns its report. Returns nothing if no window is open.
     boost::asio::awaitable<std::optional<ReloadReport>> abort();
     // Requests a reload if the files differ from what was read last.
     void request_if_changed(ReloadTrigger trigger);
-    // Called without `reload.watch` when files may have changed: records whether they are in force; reloads nothing.
+    // Records whether the files are in force, and reloads nothing. Called when files may have changed and
+    // `reload.watch` is off.
     void note_files();
     // Makes the files on disk and the configuration in force agree before a hot restart: reloads files that no reload
     // has read yet. Fails with the reason if the files are not in force.
@@ -49,12 +50,12 @@ public:
     // Holds requests back until `resume`, so that a new process finds one stable configuration.
     void hold() { requests_.hold(); }
     void resume() { requests_.resume(); }
-    // Called when weir stops; nothing is applied any more, and a held lock is released.
+    // Called when weir stops: from now on nothing is applied, and a held lock is released.
     void close(Presence presence);
 
     const ReloadReport& last() const { return history_.last(); }
     const ReloadCounts& counts() const { return history_.counts(); }
-    // The configuration on disk that is not in force; unset if there is none, as far as weir knows.
+    // Returns the configuration on disk that is not in force; unset if there is none, as far as weir knows.
     const std::optional<PendingReload>& pending() const { return retry_.pending(); }
     const ReloadParts& parts() const { return parts_; }
     ReloadParts& parts() { return parts_; }

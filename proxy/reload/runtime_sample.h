@@ -9,7 +9,7 @@
 
 namespace weir::proxy {
 
-// Requires that a configuration is in force.
+// Both functions require that a configuration is in force.
 HealthSample take_sample(const Runtime& runtime);
 ListenerTries count_listeners(const Runtime& runtime);
 

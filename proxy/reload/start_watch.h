@@ -24,13 +24,14 @@ public:
     StartWatch(boost::asio::io_context& control, const Runtime& runtime, StateStore& store)
         : control_(control), runtime_(runtime), store_(store) {}
 
-    // `started` is in force.
+    // Begins to watch `started`, which is in force.
     void begin(conf::LastGood started);
-    // Another configuration is in force now, or weir stops.
+    // Stops watching, because another configuration is in force now or weir is stopping.
     void interrupt();
-    // The start configuration is in force again. Does nothing if its verdict is known or does not matter any more.
+    // Watches the start configuration again, because it is in force again. Does nothing if its verdict is known or no
+    // longer matters.
     void resume();
-    // Another configuration is final.
+    // Forgets the start configuration, because another configuration is final.
     void forget() { started_.reset(); }
 
 private:

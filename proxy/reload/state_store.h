@@ -26,7 +26,8 @@ public:
     const conf::DeniedConfig* find_bad(const std::string& hash) const { return bad_.find(hash); }
     const std::vector<conf::DeniedConfig>& bad() const { return bad_.all(); }
 
-    // These log disk errors and go on, because the running configuration does not depend on the disk.
+    // The next three functions log disk errors and continue, because the running configuration does not depend on the
+    // disk.
     boost::asio::awaitable<void> record_good(conf::LastGood good);
     boost::asio::awaitable<void> unban(std::string hash);
     boost::asio::awaitable<void> record_bad(std::string hash, std::string reason);

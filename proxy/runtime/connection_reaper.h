@@ -1,5 +1,5 @@
-// Closes connections whose time limit has passed: those to backends in maintenance after the drain timeout, and those
-// to removed backends, routes and listeners after the pool's close_after, if it is set.
+// Closes connections whose time limit has passed: connections to backends in maintenance after the drain timeout, and
+// connections to removed backends, routes and listeners after the pool's close_after, if it is set.
 //
 // Thread: the control thread.
 // Lifetime: the io_context and the ConnectionCloser must outlive it.
@@ -24,8 +24,9 @@ public:
     ConnectionReaper(boost::asio::io_context& control, ConnectionCloser& connections)
         : control_(control), connections_(connections) {}
 
-    // Called after `now` has replaced `before`, which may be null. Starts the time limits of what has left or is in
-    // maintenance, and cancels those of what is back. If a limit is running already, the earlier one counts.
+    // Called after `now` has replaced `before`, which may be null. Starts the time limits of backends and traffic paths
+    // that were removed or are in maintenance, and cancels the limits of those in service again. If a limit is already
+    // running, the earlier of the two applies.
     void update(const SnapshotPtr& before, const SnapshotPtr& now);
 
 private:

@@ -24,10 +24,10 @@ namespace weir::proxy {
 
 class DataPlane {
 public:
-    // What a change of the configuration needs from the system. It is given back unless it is committed.
+    // The system resources that a configuration change needs. They are released unless they are committed.
     struct Prepared {
         ListenSockets::Prepared sockets;
-        std::optional<log::AccessLog::Output> output; // unset: the access log stays where it is
+        std::optional<log::AccessLog::Output> output; // unset: the access log does not change
     };
 
     // Returns the number of workers: as configured, or one per core.
@@ -38,7 +38,7 @@ public:
 
     // Sets the listening sockets of the old process; `bind` uses them before it binds new ones.
     void inherit(ListenSocketMap sockets) { sockets_.inherit(std::move(sockets)); }
-    // Returns whether there are inherited sockets that no configuration has used yet.
+    // Returns true if there are inherited sockets that no configuration has used yet.
     bool has_unclaimed() const { return !sockets_.unused().empty(); }
     // Returns the addresses of inherited sockets that the first configuration did not use.
     const std::vector<std::string>& unused() const { return unused_; }
@@ -48,18 +48,18 @@ public:
     Prepared bind(const conf::Config& config, std::vector<conf::Problem>& problems);
     // Returns a problem if the access log of `config` could not be opened now. Changes nothing.
     std::optional<conf::Problem> check_access_log(const conf::Config& config, const Snapshot& in_force) const;
-    // Opens the access log if it is another one than in force (null: none is), and listens on the new addresses. Adds a
-    // problem for each step that failed.
+    // Opens the access log if its output differs from that of `in_force` (null if no configuration is in force), and
+    // listens on the new addresses. Adds a problem for each step that failed.
     static void open(Prepared& prepared, const conf::Config& config, const Snapshot* in_force,
                      std::vector<conf::Problem>& problems);
-    // Takes over what was prepared. Cannot fail.
+    // Puts the prepared resources into use. Cannot fail.
     void commit(Prepared&& prepared);
 
     // Hands a snapshot to every worker and completes when all of them use it. Its addresses must be committed.
     boost::asio::awaitable<void> adopt(SnapshotPtr snapshot) { return workers_.adopt(std::move(snapshot), sockets_); }
 
-    // Stops listening, except on sockets that another process keeps emptying, and calls `drained` on the control thread
-    // when the last connection has ended.
+    // Stops listening, and calls `drained` on the control thread when the last connection has ended. Another process
+    // continues to accept from the sockets in `kept_by_another`.
     void drain(const std::set<int>& kept_by_another, std::function<void()> drained);
     // Ends the remaining connections and the threads.
     void stop();

@@ -1,6 +1,6 @@
 // Receives the reports of workers that a backend keeps failing live requests.
 //
-// Thread: the one that the class which takes the listener names.
+// Thread: documented by the class that takes the listener.
 // Lifetime: it must outlive the class that calls it.
 #pragma once
 

@@ -24,7 +24,8 @@ public:
     HealthManager(boost::asio::io_context& control, ConnectionCloser& connections);
 
     // Called after `now` has come into force. Watches its backends and those of the standby. If a pool closes the
-    // tunnels to backends that are down from now on, closes those to the ones that are down already.
+    // tunnels to backends that are down, and did not do so before, closes the tunnels to its backends that are already
+    // down.
     void update(SnapshotPtr now);
     // Ends all checks.
     void stop() { checker_.stop(); }
@@ -35,7 +36,7 @@ public:
     // Called before a rollback to the standby: saves its health records for the backends that the configuration in
     // force checks differently.
     void restore();
-    // Called after a rollback: returns the backends to service that live traffic ejected since the change.
+    // Called after a rollback: returns to service the backends that live traffic has ejected since the change.
     void uneject();
 
     // Sets the health records of another process, for the first configuration to take over.

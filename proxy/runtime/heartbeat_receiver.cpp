@@ -120,7 +120,7 @@ HeartbeatAnswer HeartbeatReceiver::take(std::string_view body) {
     const auto* key = sender != senders_.end()  ? sender->second.key.get()
                       : pool_key != keys_.end() ? pool_key->second.get()
                                                 : nullptr;
-    // Unknown pools and wrong signatures get the same answer, so that strangers cannot probe for pools.
+    // Unknown pools and wrong signatures get the same response, so that strangers cannot probe for pools.
     if (!key || !key->has_signed(beat, read->signature))
         return {403, "no such pool accepts heartbeats, or the signature is wrong"};
     if (sender == senders_.end()) return {404, "there is no backend " + name};

@@ -39,7 +39,8 @@ public:
     HeartbeatReceiver(const Clock& clock, health::HealthChecker& checker, AgentOverrideListener& listener)
         : clock_(clock), checker_(checker), listener_(listener) {}
 
-    // Replaces the known backends. Heartbeats of `standby` (may be null) count, too: a rollback may restore it.
+    // Replaces the known backends. Heartbeats from the backends of `standby` (may be null) count, too, because a
+    // rollback may restore it.
     void update(const Snapshot& now, const SnapshotPtr& standby, HeartbeatTokens tokens);
     // Stops accepting heartbeats of the standby.
     void forget_standby(const Snapshot& now);

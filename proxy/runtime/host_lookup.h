@@ -19,8 +19,8 @@ using ResolvedHost = Result<std::vector<conf::Address>>;
 // Resolves one host name. It may block, and is called on several threads at once.
 using LookUp = std::function<ResolvedHost(const std::string& host)>;
 
-// Asks the system's resolver for the addresses of `host`. Fails if there are none. Omits IPv6 addresses without a route
-// unless there are no other addresses.
+// Returns the addresses of `host` from the system's resolver. Fails if there are none. Omits IPv6 addresses without a
+// route unless there are no other addresses.
 ResolvedHost look_up(const std::string& host);
 
 } // namespace weir::proxy

@@ -159,7 +159,7 @@ namespace {
 
 using Uses = std::map<std::string, Use>;
 
-// Looks up all names at once and waits for the results for at most `timeout`.
+// Looks up all names concurrently and waits at most `timeout` for the results.
 asio::awaitable<std::shared_ptr<Answers>> look_up_all(const Uses& names, const std::shared_ptr<Gate>& gate,
                                                       asio::io_context& control, std::chrono::milliseconds timeout) {
     const auto answers = std::make_shared<Answers>(control);

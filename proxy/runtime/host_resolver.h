@@ -32,8 +32,9 @@ public:
     HostResolver(const HostResolver&) = delete;
     HostResolver& operator=(const HostResolver&) = delete;
 
-    // Looks up all names that are not known yet, at once, within `timeout`. For each name that cannot be resolved,
-    // either returns a problem, or logs it, keeps the name without addresses and retries it soon after `watch`.
+    // Looks up all names that are not known yet, concurrently, and waits at most `timeout`. For each name that cannot
+    // be resolved, either returns a problem, or logs it, keeps the name without addresses and retries it soon after
+    // `watch`.
     boost::asio::awaitable<std::vector<conf::Problem>>
     find(const conf::Config& config, Unresolved unresolved,
          std::chrono::milliseconds timeout = std::chrono::seconds(10));
@@ -44,7 +45,7 @@ public:
 
     // Refreshes the names of these configurations from now on, and drops all others. Null pointers are skipped.
     void watch(std::initializer_list<const conf::Config*> configs);
-    // Ends all refreshes. Look-ups that are under way have no effect.
+    // Ends all refreshes. The results of look-ups in progress are dropped.
     void stop();
 
     // Returns the known addresses; a name that was never resolved has none.

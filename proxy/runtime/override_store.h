@@ -1,4 +1,4 @@
-// The runtime overrides that are set, and what becomes of them when the configuration changes.
+// Holds the runtime overrides, and adapts them when the configuration changes.
 //
 // Thread: the control thread.
 // Lifetime: owns its data.
@@ -27,7 +27,7 @@ public:
     // no such backend. An override that was left by a backend of another configuration can still be cleared.
     bool edit(const Snapshot& in_force, const std::string& pool, const std::string& backend,
               const std::function<void(Override&)>& edit);
-    // Sets the override that a backend asks for. Returns false if it is set already.
+    // Sets the override that a backend asks for. Returns false if the same override is already set.
     bool set_agent_override(const balancer::Backend& backend, const Override& agent_override);
 
     // Called when `next` is about to replace `before`, or comes into force as the first one (null). Operators'

@@ -36,9 +36,9 @@ public:
     HotRestartState hand_over() const;
 
     // Resolves the host names of a configuration that are not known yet, which may take seconds. Returns a problem for
-    // each name that cannot be resolved. `apply` then does not wait for the names.
+    // each name that cannot be resolved. A later `apply` then does not wait for the names.
     boost::asio::awaitable<std::vector<conf::Problem>> find_names(const conf::Config& config);
-    // The resolved hosts. `forget_names` drops those that the configuration in force does not use.
+    // Returns the resolved hosts. `forget_names` drops the hosts that the configuration in force does not use.
     const AddressBook& addresses() const { return names_.addresses(); }
     void forget_names() { names_.watch({&snapshot_->config}); }
     // Returns the problems that would prevent a valid configuration from being applied now. It resolves the host names
@@ -61,7 +61,7 @@ public:
     void stand_by(SnapshotPtr previous);
     // Called before a rollback: restores the health records of the previous configuration's backends.
     void restore_health() { health_.restore(); }
-    // Called after a rollback: returns backends to service that were ejected since the change.
+    // Called after a rollback: returns to service the backends that were ejected since the change.
     void uneject() { health_.uneject(); }
 
     // Returns the configuration in force; null before the first `apply`.

@@ -105,7 +105,7 @@ void Worker::update_listeners(const std::vector<WorkerSocket>& sockets, const st
     for (auto& [fd, acceptor] : acceptors_) {
         if (!acceptor) continue;
         left = true;
-        // The clients in the accept queue expect an answer, and closing the socket would reset them.
+        // The clients in the accept queue expect a response, and closing the socket would reset their connections.
         if (!kept_by_another.contains(fd)) accept_from(*acceptor, std::numeric_limits<int>::max());
         acceptor->listener->phase = Phase::draining;
     }

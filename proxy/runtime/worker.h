@@ -22,7 +22,7 @@ public:
            ErrorListener& listener);
     ~Worker();
 
-    // Starts the thread; called once.
+    // Starts the thread. Must be called once.
     void start();
 
     // Switches to a new configuration. Stops accepting from sockets that are no longer in `sockets`, after their queued
@@ -31,22 +31,24 @@ public:
 
     // Closes idle connections to a backend that is down or ejected.
     void close_idle_to(balancer::BackendPtr backend);
-    // Ends the tunnels to a backend that is down or ejected, if its pool closes tunnels then.
+    // Ends the tunnels to a backend that is down or ejected. Called only if the backend's pool closes them in that
+    // case.
     void cut_tunnels_to(balancer::BackendPtr backend);
     // Ends every connection to a backend whose time limit has passed.
     void cut(balancer::BackendPtr backend);
     // Ends every connection that came through a removed traffic path.
     void cut(TrafficPath path);
 
-    // Stops accepting and ends each connection as soon as no data is lost; calls `drained` when the last one is gone.
-    // Clients in accept queues are still served, except in queues that another process keeps emptying.
+    // Stops accepting, ends each connection as soon as no data is lost, and calls `drained` when the last connection
+    // has ended. Clients in the accept queues are still served, except for the sockets in `kept_by_another`, from which
+    // another process continues to accept.
     void drain(std::set<int> kept_by_another, std::function<void()> drained);
-    // Calls `counted` on the worker's thread with the open connections and requests.
+    // Calls `counted` on the worker's thread with the number of open connections and requests.
     void count_open(std::function<void(const OpenWork&)> counted);
     // Runs `work` on the worker's thread.
     void run(std::function<void()> work) { context_.loop.post(std::move(work)); }
 
-    // Ends every connection now and then the thread; `join` waits for its end.
+    // Ends every connection at once, and then ends the thread. `join` waits until the thread has ended.
     void stop();
     void join();
 

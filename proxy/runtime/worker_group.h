@@ -38,7 +38,7 @@ public:
     // Runs `work` on the thread of one worker. Thread: any worker's.
     void run_on(std::size_t worker, std::function<void()> work) { workers_[worker]->run(std::move(work)); }
 
-    // Calls `counted` on the control thread with the sum of the open connections and requests of all workers.
+    // Calls `counted` on the control thread with the number of open connections and requests of all workers.
     void count_open(std::function<void(const OpenWork&)> counted);
     // Calls `drained` on the control thread when no worker has a connection left.
     void drain(const std::set<int>& kept_by_another, std::function<void()> drained);

@@ -1,5 +1,5 @@
-// Runtime overrides of what the configuration says about backends. Operators set them until they clear them; agents set
-// them for their own backend in heartbeats.
+// Runtime overrides of the configured state and weight of backends. An operator's override stays until an operator
+// clears it. An agent sets an override for its own backend in heartbeats.
 //
 // Thread: the control thread.
 // Lifetime: values.

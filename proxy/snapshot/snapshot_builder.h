@@ -26,7 +26,7 @@ public:
     SnapshotBuilder(std::size_t workers, balancer::PoolState::RunOn run_on)
         : workers_(workers), backends_(workers, std::move(run_on)) {}
 
-    // Builds a snapshot from a valid `config`. Reuses what did not change since `old`. Changes nothing but registries.
+    // Builds a snapshot from a valid `config`. Reuses what has not changed since `old`. Changes only the registries.
     SnapshotPtr build(conf::Config config, std::string hash, const BuildInputs& now, const SnapshotPtr& old);
 
     // Removes state that no snapshot uses any more.

@@ -59,7 +59,7 @@ Task<> Session::serve() {
     if (cause_of(record_.failure.reason) == FailureCause::backend) record_try();
 }
 
-// Nothing has been sent yet, so any other member will do; the client's bytes wait in its socket.
+// Nothing has been sent yet, so any other member can be tried. The client's bytes wait in its socket.
 Task<BackendConnectionPtr> Session::connect_any(balancer::ConnectionSlot& seat) {
     selection_.go_by(balancer::stable_hash(client_.source.ip),
                      {}); // a reload may change the algorithm while the client waits
@@ -111,7 +111,8 @@ void Session::begin_try() {
     counters.retries.add();
 }
 
-// Sets the failure that stands if nothing else happens, and the status that a request would have got.
+// Sets the failure of the connection, and the status that a request would have received. A later event may replace the
+// failure.
 void Session::fail(const Failure& failure) {
     record_.failure = failure;
     record_.status = status_of(failure.reason);

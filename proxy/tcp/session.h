@@ -15,7 +15,8 @@ public:
     Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer);
 
     Task<> run();
-    // A session ends when its peers do, or at the drain timeout. A client that still owes its PROXY header is hurried.
+    // Does not end an established connection: it ends when its peers end it, or at the drain timeout. A client that has
+    // not sent its PROXY header yet has little time left for it.
     void drain() override { client_.fiber.wake(); }
     bool uses_path(const TrafficPath& path) const override { return path == path_; }
     Activity activity() const override { return Activity::tcp; }
@@ -28,7 +29,8 @@ private:
     void fail(const Failure& failure);
     void record_try();
     const PoolSpec& pool() const { return *selection_.pool().spec; }
-    BackendLink& link() const { return selection_.pool().link(selection_.last()); } // to the backend that is tried
+    // Returns the link to the backend that is being tried.
+    BackendLink& link() const { return selection_.pool().link(selection_.last()); }
 
     BackendSelection selection_;
     const TrafficPath path_;

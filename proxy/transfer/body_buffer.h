@@ -1,5 +1,5 @@
-// The buffer that a message's body is read into. At first this is the connection's own, with the bytes that arrived
-// behind the head; a large buffer replaces it for a long body, which saves system calls.
+// The buffer that a message's body is read into. At first this is the connection's own buffer, which holds the bytes
+// that arrived behind the head. A large buffer replaces it for a long body, which saves system calls.
 //
 // Thread: one worker's thread.
 // Lifetime: the connection's buffer and the pool must outlive it; it must not move.
@@ -21,7 +21,7 @@ public:
     Buffer& current() { return *current_; }
     const Buffer& current() const { return *current_; }
 
-    // Returns the space to read into. The current buffer must be empty. Once a large one is in use, it remains.
+    // Returns the space to read into. The current buffer must be empty. Once a large buffer is in use, it stays in use.
     std::span<char> room(Wanted wanted) {
         if (wanted == Wanted::large && current_ != &large_) {
             large_ = Buffer(pool_);
@@ -32,7 +32,7 @@ public:
         current_->rewind();
         return current_->space();
     }
-    // Frees the memory of the large buffer, if it is in use, until the next `room`. It must be empty.
+    // Frees the memory of the large buffer, if it is in use, until the next call of `room`. The buffer must be empty.
     void release_large() {
         if (current_ == &large_) large_.release();
     }

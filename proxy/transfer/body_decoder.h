@@ -34,7 +34,7 @@ public:
     BodyDecoder(const Framing& framing, ChunkSyntax syntax, std::uint64_t limit)
         : kind_(framing.kind), left_(framing.length), limit_(limit), chunks_(syntax) {}
 
-    // Decodes all of the input in place, up to the end of the body or an error; neither may have been returned before.
+    // Decodes all of the input in place, up to the end of the body or an error. Must not be called again after either.
     Decoded decode(char* bytes, std::size_t size);
 
     bool has_length() const { return kind_ == BodyKind::length; } // announced in advance

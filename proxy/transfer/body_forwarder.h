@@ -1,6 +1,6 @@
 // Moves one message's body from one socket to another, as fast as the slower of the two: joins a BodySource, which
-// decodes the framing that it came with, and a BodySink, which encodes the framing that the receiver was told. One
-// buffer bounds the memory in use.
+// decodes the framing that the body arrives with, and a BodySink, which encodes the framing that was announced to the
+// receiver. One buffer bounds the memory in use.
 //
 // Thread: one worker's thread.
 // Lifetime: sockets, input and head must outlive it; it must not move.
@@ -14,7 +14,7 @@ namespace weir::proxy::http {
 enum class ForwardStatus {
     blocked,       // nothing can be done until a socket has an event
     yielded,       // more could be done, but other connections get their turn first
-    done,          // the kernel has taken all of it
+    done,          // the kernel has taken the whole body
     source_ended,  // the sender closed before the end that its framing announced
     source_failed, // the sender's connection failed
     sink_failed,   // the receiver's connection failed
@@ -36,18 +36,18 @@ public:
     BodyForwarder(const Ends& ends, const Framing& framing, Encoding encoding, Following following,
                   std::uint64_t limit = BodyDecoder::unlimited)
         : source_(ends.from, ends.input, ends.bodies, framing, following, limit),
-          sink_(ends.to, framing.has_body() ? encoding : Encoding::identity) {} // what has no body has no last chunk
+          sink_(ends.to, framing.has_body() ? encoding : Encoding::identity) {} // without a body there is no last chunk
 
     // Sends a head before the body, in the same system call if possible: a small body is appended to it.
     void send_first(Buffer& head) { sink_.begin(head); }
 
-    // Does all that can be done now.
+    // Forwards as much as can be forwarded now.
     ForwardStatus run();
 
     Waiting waiting() const { return sink_.is_flushed() ? Waiting::for_source : Waiting::for_sink; }
     // Returns a number that changes whenever something moved.
     std::uint64_t moved() const { return source_.received() + sink_.sent(); }
-    // Bytes sent to the receiver, framing included; and without head and framing.
+    // Return the number of bytes sent to the receiver: with head and framing, and without them.
     std::uint64_t sent() const { return sink_.sent(); }
     std::uint64_t payload_sent() const { return sink_.payload_sent(); }
     std::uint64_t received() const { return source_.received(); } // bytes read here, without what `input` held before

@@ -1,8 +1,10 @@
-// Sends a message to a socket: its head, then the pieces of its body, in the framing that the receiver was told.
+// Sends a message to a socket: its head, then the pieces of its body, in the framing that was announced to the
+// receiver.
 //
 //   begin(head) ─→ write(piece) ─→ flush until it is sent ─→ write(piece) ... ─→ end() ─→ flush until it is sent
 //
-// What is queued before a flush goes out in one system call if possible: a head, a piece and the end of the body.
+// Everything that is queued before a flush is sent in one system call if possible: a head, a piece and the end of the
+// body.
 //
 // Thread: one worker's thread.
 // Lifetime: the socket, the head and each piece must stay in place until they have been sent; it must not move.
@@ -36,12 +38,12 @@ public:
     // Queues a piece of the body, which must not be empty. The previous piece must have been sent. Returns true if the
     // piece was copied, so that its bytes need not stay in place.
     bool write(std::span<const char> payload);
-    // Queues the end of the body: the last chunk, if it is sent in chunks. Later calls do nothing.
+    // Queues the end of the body: the last chunk, if the body is sent in chunks. Later calls do nothing.
     void end();
 
-    // Call it once before each round of writing and flushing.
+    // Must be called once before each round of writing and flushing.
     void prepare() { to_.raise_unsent_low_water_mark(); }
-    // Sends what is queued. Returns `ok` once the kernel has taken all of it.
+    // Sends the queued bytes. Returns `ok` once the kernel has taken all of them.
     IoStatus flush();
     bool is_flushed() const { return queue_.empty(); }
 

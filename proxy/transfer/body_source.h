@@ -41,14 +41,15 @@ public:
     BodySource& operator=(const BodySource&) = delete;
 
     // Decodes the bytes that have been received and returns the next piece of the payload; it stays in place until
-    // `consume`. Returns an empty piece if nothing is left to be decoded, or if the previous piece is not yet consumed.
+    // `consume`. Returns an empty piece if there is nothing to decode, or if the previous piece has not been consumed
+    // yet.
     std::span<const char> next();
     // Drops the piece that `next` has returned, if any.
     void consume() { buffer_.current().consume(std::exchange(lent_, 0)); }
     SourceStatus status() const { return status_; }
 
-    // Reads more of the body, while it is open and no piece is left to be consumed. Returns false if nothing can be
-    // read until the socket has an event.
+    // Reads more of the body. May be called only while the body is open and every piece has been consumed. Returns
+    // false if nothing can be read until the socket has an event.
     bool receive();
 
     std::uint64_t received() const { return received_; }           // bytes read here, without what `input` held before

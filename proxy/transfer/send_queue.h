@@ -1,5 +1,5 @@
-// Bytes to be sent, as parts that lie elsewhere in memory: one system call sends them all. The queue has room for a
-// head, one piece of a body with its chunk framing, and the end of the body; its user queues no more than that.
+// Bytes to be sent, as parts that lie elsewhere in memory. One system call sends them all. The queue has room for a
+// head, one piece of a body with its chunk framing, and the end of the body, and no more may be queued.
 //
 // Thread: one worker's thread.
 // Lifetime: the bytes must stay in place until they have been sent.

@@ -15,7 +15,7 @@ namespace weir::proxy::tcp {
 // What it means if a client ends its side of the connection.
 enum class ClientEnd {
     half_closes, // it may go on reading
-    closes,      // it has left: the tunnel ends as soon as the backend has what the client sent
+    closes,      // it has left: the tunnel ends as soon as the backend has received what the client sent
 };
 
 class Tunnel {
@@ -25,11 +25,12 @@ public:
     // Sends a head to the backend before the client's bytes.
     void send_first(Buffer& head) { up_.send_first(head); }
 
-    // Returns with both sockets finished or closed. Both sides may be silent for `tunnel`; once one side has ended, for
-    // `stream_idle` if that is shorter, so that the peer of a dead client is not kept for hours.
+    // Runs the tunnel until both sockets are finished or closed. Both sides may be silent for `timeouts.tunnel`. Once
+    // one side has ended, the limit is `timeouts.stream_idle` if that is shorter, so that the peer of a dead client is
+    // not kept for hours.
     Task<> run(const conf::Timeouts& timeouts, ClientEnd client_end);
 
-    const Failure& failure() const { return failure_; } // after `run`: why it ended before both sides did
+    const Failure& failure() const { return failure_; } // after `run`: the reason if it ended before both sides did
     std::uint64_t sent_to_client() const { return down_.sent(); }
     std::uint64_t sent_to_backend() const { return up_.sent(); }
 

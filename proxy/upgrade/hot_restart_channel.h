@@ -26,7 +26,7 @@ enum class TakeoverDecision { go, no };
 class HotRestartChannel {
 public:
     // Opens the channel if the process was started by a hot restart; `is_open` is false otherwise. Fails if the
-    // environment says so, but there is no socket.
+    // environment variable is set but there is no socket.
     static Result<HotRestartChannel> from_environment();
 
     HotRestartChannel() = default;
@@ -34,8 +34,8 @@ public:
 
     bool is_open() const { return static_cast<bool>(end_); }
 
-    // Reads the whole state and blocks until it is complete, at most 10 s from one message to the next. Fails if the
-    // old process has closed the channel, or has sent something malformed.
+    // Receives the whole state. Blocks until it is complete, for at most 10 s between two messages. Fails if the old
+    // process has closed the channel or has sent a malformed message.
     Result<HotRestartState> receive();
     // Reports to the old process that this one serves, and which inherited sockets it does not use.
     void send_ready(const std::vector<std::string>& unused);

@@ -6,7 +6,8 @@
 //   old ─→ new   go, or no (weir is stopping)
 //   new ─→ old   closes the channel: the service manager knows the new process, and the old one may exit
 //
-// The two processes may be of different versions: unknown messages are skipped, and later fields may be missing.
+// The two processes may be of different versions: unknown messages are skipped, and fields that a newer version has
+// added may be missing.
 //
 // Thread: pure functions, except for the two that send and receive.
 // Lifetime: a message to be sent borrows its descriptor; a received one owns it.
@@ -41,7 +42,7 @@ struct ReceivedMessage {
 // closed.
 Result<ReceivedMessage> receive_message(int channel);
 
-// Adds what the message says to the state. Fails if the message is malformed.
+// Adds the content of a message to the state. Fails if the message is malformed.
 Result<void> take_message(ReceivedMessage message, HotRestartState& state);
 
 } // namespace weir::proxy

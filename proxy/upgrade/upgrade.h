@@ -1,5 +1,6 @@
-// The old process's side of a hot restart: starts the new program, hands over its state (hot_restart_message.h), and
-// may exit once the new process serves. If the new process fails to start, this one keeps serving.
+// The old process's side of a hot restart: starts the new program, hands over this process's state
+// (hot_restart_message.h), and may exit once the new process serves. If the new process fails to start, this one keeps
+// serving.
 //
 // Thread: the control thread; nothing blocks.
 // Lifetime: must outlive its coroutines.
@@ -25,21 +26,21 @@ std::vector<std::string> own_command_line();
 
 class Upgrade {
 public:
-    // `command` is the program to start, as it is on disk then, and its arguments.
+    // `command` is the program to start, in the version that is on disk at that time, and its arguments.
     Upgrade(boost::asio::io_context& control, std::vector<std::string> command)
         : control_(control), command_(std::move(command)), channel_(control) {}
 
-    // Starts the new process, sends it the state, and completes when it serves and waits for `confirm`. Fails if it
-    // cannot be started, if it exits, or if it does not serve within a minute; it is ended then.
+    // Starts the new process, sends it the state, and completes when it serves and waits for `confirm`. Fails if the
+    // new process cannot be started, exits, or does not serve within a minute; in that case it is ended.
     boost::asio::awaitable<Result<void>> run(const HotRestartState& handover);
-    // Lets the new process go on. Completes when the service manager knows the new process, but after 5 s at the
-    // latest. Fails if the process ended during the takeover.
+    // Tells the new process to take over. Completes when the service manager knows the new process, but after 5 s at
+    // the latest. Fails if the process ended during the takeover.
     boost::asio::awaitable<Result<void>> confirm();
     // Called when weir stops: tells the new process to stop as well.
     void abandon();
 
-    pid_t process() const { return process_; } // of the new process
-    // What the new process does not use: addresses of listeners, and "admin".
+    pid_t process() const { return process_; } // process id of the new process; -1 if it was not started
+    // Returns which inherited sockets the new process does not use: addresses of listeners, and "admin".
     const std::set<std::string>& unused() const { return unused_; }
 
 private:

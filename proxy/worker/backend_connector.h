@@ -19,17 +19,19 @@ enum class ConnectionUse {
 
 struct Connected {
     BackendConnectionPtr connection;           // null if there is none
-    Failure failure{};                         // then: why
-    std::optional<LoopClock::duration> took{}; // how long a new connection took
+    Failure failure{};                         // the reason if there is no connection
+    std::optional<LoopClock::duration> took{}; // time to establish a new connection; unset for an idle one
 };
 
 class BackendConnector {
 public:
-    // `timeout` limits how long a backend may take to accept, and before that, how long to wait for resources.
+    // `timeout` limits how long a backend may take to accept the connection, and how long to wait for resources before
+    // that.
     BackendConnector(Client& client, conf::Duration timeout, ConnectionUse use)
         : client_(client), timeout_(timeout), use_(use) {}
 
-    // Returns an idle connection, which wakes the client from now on; null if there is none or a new one is needed.
+    // Returns an idle connection, which wakes the client from now on. Returns null if there is none, or if a new
+    // connection is needed.
     BackendConnectionPtr acquire(BackendLink& link) const {
         if (use_ != ConnectionUse::any_request) return nullptr;
         auto connection = link.acquire();
@@ -51,11 +53,11 @@ private:
     const ConnectionUse use_;
 };
 
-// Returns why a client that does not wait for a backend any more has left: before the response to an HTTP request
-// began, or before a backend was connected.
+// Returns the failure of a client that left, or was aborted, while it waited for a backend. Its detail says whether
+// this was before the response to an HTTP request began or before a TCP connection had a backend.
 Failure client_left(const Client& client);
 
-// Returns true if a connect failed for a reason that other backends would fail for, too.
+// Returns true if connecting failed for a reason for which it would fail with every other backend, too.
 bool is_hopeless(FailureReason reason);
 
 } // namespace weir::proxy

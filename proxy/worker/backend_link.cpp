@@ -5,7 +5,7 @@ namespace {
 
 constexpr auto fresh = std::chrono::milliseconds(50);
 
-constexpr int max_trimmed = 2; // surplus connections closed per request: few, but more than come back
+constexpr int max_trimmed = 2; // surplus connections closed per release: few, but more than the one that is released
 
 } // namespace
 

@@ -1,7 +1,8 @@
 // One worker's connections to one backend. The link holds the idle connections and closes them if the backend closes
 // them, sends unexpected bytes, or their keep-alive time is over.
 //
-// It keeps as many idle as were recently in use at once (recent_peak.h): a steady load opens and closes none.
+// It keeps as many connections open as were recently in use at the same time (recent_peak.h), so that a steady load
+// neither opens nor closes connections.
 //
 // Thread: one worker's thread.
 // Lifetime: a link lives as long as a view or an exchange uses it; the event loop must outlive it.
@@ -68,9 +69,10 @@ public:
     std::size_t close_idle(); // returns how many
     // Closes every connection, in use or idle.
     void cut_all();
-    // Closes every tunnel; requests go on until they are answered.
+    // Closes every tunnel; requests continue until their responses are complete.
     void cut_tunnels();
-    // The backend was removed from the configuration: the link keeps no connection from now on.
+    // Called when the backend was removed from the configuration. Closes the idle connections, and keeps none from now
+    // on.
     void retire() { retired_ = true, close_idle(); }
 
 private:

@@ -10,7 +10,7 @@
 namespace weir::proxy {
 
 enum class BackendOutcome {
-    success,      // the backend answered, whatever the client asked for
+    success,      // the backend responded, whatever the client asked for
     server_error, // the backend works but reported an error, which counts only for the canary
     failure,      // the backend cannot serve: this also counts for outlier ejection
 };
@@ -28,9 +28,9 @@ constexpr BackendOutcome outcome_of_status(int status) {
     }
 }
 
-// `reason` is a failure that the backend caused. A client can choose a URL whose answer has a head over the limit, such
-// as a redirect that repeats a long target, or an event stream that is silent for long. A backend that hangs also lets
-// other requests wait, which counts.
+// `reason` is a failure that the backend caused. A client can choose a URL whose response has a head over the limit,
+// such as a redirect that repeats a long target, or an event stream that is silent for long. A timeout counts, however,
+// because a backend that hangs delays other requests, too.
 constexpr BackendOutcome outcome_of_failure(FailureReason reason) {
     switch (reason) {
     case FailureReason::response_head_too_large:

@@ -1,5 +1,6 @@
 // Selects a backend for one client, over as many tries as necessary. Remembers which backends were tried and which one
-// the client is pinned to. If a reload replaces the pool, the selection goes on in the new one with all that it knows.
+// the client is pinned to. If a reload replaces the pool, the selection continues in the new pool with everything that
+// it has remembered.
 //
 // Thread: one worker's thread.
 // Lifetime: the Client must outlive it; it holds the view that its pool belongs to.
@@ -30,7 +31,7 @@ struct Selection {
 // The owner of a selection, which prepares what depends on the pool.
 class PoolUser {
 public:
-    // The selection has moved to another pool and has not chosen a member there yet.
+    // Called when the selection has moved to another pool and has not chosen a member there yet.
     virtual void on_pool_changed() = 0;
 
 protected:
@@ -39,12 +40,12 @@ protected:
 
 class BackendSelection {
 public:
-    // `user` may be null if only the selection depends on the pool.
+    // `user` may be null if nothing but the selection depends on the pool.
     explicit BackendSelection(Client& client, PoolUser* user = nullptr) : client_(client), user_(user) {}
     BackendSelection(const BackendSelection&) = delete;
     BackendSelection& operator=(const BackendSelection&) = delete;
 
-    // Must be called first.
+    // Sets the pool to select from, and the view that it belongs to. Must be called first.
     void begin(WorkerViewPtr view, WorkerPool& pool) {
         view_ = std::move(view);
         pool_ = &pool;
@@ -54,7 +55,7 @@ public:
 
     // Chooses a member that was not tried yet, without waiting. Returns `full` if other requests wait in the queue.
     Selection try_select();
-    // Does the same, but waits in the pool's queue for a free slot if the pool has a queue.
+    // Like try_select(), but waits in the pool's queue for a free slot if the pool has a queue.
     Task<Selection> wait_for_slot();
 
     // Returns true if another member is left, and the configuration and the worker's retry budget allow another try.

@@ -26,9 +26,9 @@ struct Client {
     bool aborted = false;
 
     bool is_draining() const { return context.phase == Phase::draining || listener->phase == Phase::draining; }
-    // Returns true if the client no longer waits for anything. An HTTP client that ends its side of the connection has
-    // left, whatever it sent before: a killed client shows nothing else (see adr/0017). A TCP client may end its side
-    // and go on reading, so it has left only if everything that it sent has been forwarded.
+    // Returns true if the client no longer waits for anything. An HTTP client that closes its side of the connection
+    // has left, whatever it sent before, because a killed client shows no other sign (see adr/0017). A TCP client may
+    // close its side and continue to read, so it has left only if everything that it sent has been forwarded.
     bool has_left() const {
         if (socket.broken()) return true;
         if (!socket.hung_up()) return false;

@@ -16,10 +16,14 @@ namespace weir::proxy {
 class ClientConnection {
 public:
     virtual ~ClientConnection() = default;
-    virtual void drain() = 0;                                  // close as soon as nothing is lost
-    virtual void abort() = 0;                                  // close now
-    virtual bool uses_path(const TrafficPath& path) const = 0; // whatever runs on it
-    virtual Activity activity() const = 0;                     // what runs on it
+    // Closes the connection as soon as this loses no data.
+    virtual void drain() = 0;
+    // Closes the connection now.
+    virtual void abort() = 0;
+    // Returns true if what runs on the connection came through this traffic path.
+    virtual bool uses_path(const TrafficPath& path) const = 0;
+    // Returns what runs on the connection.
+    virtual Activity activity() const = 0;
 
 private:
     friend class ClientList;
@@ -33,7 +37,7 @@ public:
     ClientList& operator=(const ClientList&) = delete;
 
     void add(ClientConnection& connection);
-    void remove(ClientConnection& connection); // and tells the worker
+    void remove(ClientConnection& connection); // and reports this to the worker
     std::size_t size() const { return size_; }
 
     // Calls `visit` with each connection. It may end that connection, but no other one.

@@ -17,7 +17,7 @@ public:
     ClientSession(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer);
     ~ClientSession() override;
 
-    // Takes the accepted connection. Returns false, and closes it, if the event loop cannot watch it.
+    // Takes ownership of the accepted connection. If the event loop cannot watch it, closes it and returns false.
     bool open(UniqueFd connection) {
         client_.socket.count_bytes(client_.counters().bytes_in, client_.counters().bytes_out);
         return client_.socket.open(client_.context.loop, std::move(connection), client_.fiber);
@@ -29,7 +29,8 @@ protected:
     // the client's buffer. Returns false if there is no legal header from a trusted peer in time.
     Task<bool> receive_proxy_header();
 
-    // Why no PROXY header was received; empty if the client sent nothing at all.
+    // Returns why no PROXY header was received; empty if the client closed the connection before it sent anything, or
+    // if weir aborted it.
     const Failure& proxy_failure() const { return proxy_failure_; }
 
     Client client_;

@@ -30,6 +30,7 @@ struct ClientSource {
         return origin != tcp::ProxyOrigin::unknown && trusted.contains(address);
     }
 
+    // Takes over the addresses of a PROXY header that the peer has sent.
     void take(const tcp::ProxyHeader& header) {
         if (header.origin != tcp::ProxyOrigin::proxy) origin = header.origin;
         if (header.origin != tcp::ProxyOrigin::client) return;

@@ -1,4 +1,4 @@
-// What the HTTP connections of one worker use one after the other, so that none has its own: parsed heads and the date.
+// Objects that the HTTP connections of one worker share by using them in turn: parsed heads and the date.
 //
 // Thread: one worker's thread.
 // Lifetime: a head is valid until another one is parsed into the same object.

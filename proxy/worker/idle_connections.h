@@ -23,7 +23,7 @@ public:
     bool empty() const { return size_ == 0; }
 
     void push(BackendConnectionPtr connection); // as the newest
-    BackendConnectionPtr take_newest();         // null if there is none; the same below
+    BackendConnectionPtr take_newest();         // null if there is none; take_oldest() likewise
     BackendConnectionPtr take_oldest();
     // Removes and returns a connection, which must be in the list.
     BackendConnectionPtr take(BackendConnection& connection);

@@ -1,4 +1,5 @@
-// Counts what requests say about backends, and reports a backend at its pool's limit of consecutive failures.
+// Counts the outcomes of requests for each backend, and reports a backend that reaches its pool's limit of consecutive
+// failures.
 //
 // Thread: one worker's thread.
 // Lifetime: the worker's context holds it.

@@ -1,4 +1,4 @@
-// Records what became of requests, TCP connections and tries: in the counters, the access log and the error log.
+// Records the outcomes of requests, TCP connections and tries in the counters, the access log and the error log.
 //
 // Thread: one worker's thread.
 // Lifetime: the worker's context holds it; it keeps no part of a record.
@@ -14,14 +14,15 @@ namespace weir::proxy {
 
 class TrafficRecorder {
 public:
-    // `view` is the worker's current view, which says how to log. All references must outlive this.
+    // `view` is the worker's current view, whose configuration says how to log. All references must outlive this
+    // object.
     TrafficRecorder(std::size_t worker, log::AccessLog& log, WorkerCounters& counters, const EventLoop& loop,
                     const WorkerViewPtr& view)
         : worker_(worker), log_(log), ring_(log.ring(worker)), counters_(counters), loop_(loop), view_(view) {}
 
     // Counts a finished request or TCP connection on its traffic path, and logs it.
     void record(const log::AccessRecord& record, TrafficStats& traffic);
-    // Records a failed try on a backend for `weir status` and the error log, whatever becomes of the request.
+    // Records a failed try on a backend for `weir status` and the error log, whatever the outcome of the request.
     void record_try(const log::AccessRecord& record, balancer::Backend& backend);
 
 private:

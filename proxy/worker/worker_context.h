@@ -1,4 +1,4 @@
-// What a worker provides to its connections, in parts by concern. What needs only one part takes that part.
+// What a worker provides to its connections, in parts by concern. Code that needs only one part takes only that part.
 //
 // Thread: one worker's thread.
 // Lifetime: the worker owns it and outlives its connections.

@@ -10,9 +10,9 @@ namespace weir::proxy {
 
 class WorkerEvents {
 public:
-    // A client's connection has ended and is no longer in the list.
+    // Called when a client's connection has ended and is no longer in the list.
     virtual void on_client_left() = 0;
-    // A backend has failed as many requests in a row as its pool allows.
+    // Called when a backend has failed as many requests in a row as its pool allows.
     virtual void on_errors(const balancer::BackendPtr& backend) = 0;
 
 protected:

@@ -1,4 +1,4 @@
-// One worker's side of a snapshot: with the worker's own balancing state and connections.
+// One worker's view of a snapshot, with the worker's own balancing state and connections.
 //
 // Thread: one worker's thread. Building is cheap: pools that a reload did not change are reused.
 // Lifetime: an exchange keeps the view that it began with; the last user frees it.
@@ -42,6 +42,8 @@ public:
     WorkerViewBuilder(EventLoop& loop, std::size_t worker)
         : loop_(loop), worker_(worker), seeds_(std::random_device{}()) {}
 
+    // Builds the view of `snapshot`, with the state of the pools that have not changed since `old` (null for the first
+    // view).
     WorkerViewPtr build(SnapshotPtr snapshot, const WorkerViewPtr& old);
 
     // Closes the idle connections to a backend that is out of service.
@@ -55,7 +57,7 @@ public:
 private:
     friend struct WorkerPool;
     std::shared_ptr<BackendLink> make_link(const balancer::BackendPtr& backend, bool superseded);
-    // Returns null if there is no link yet. `old` and `place` are a hint where to find it.
+    // Returns null if there is no link yet. `old` and `place` are a hint as to where it is.
     std::shared_ptr<BackendLink> find_link(const balancer::BackendPtr& backend, const WorkerPool* old,
                                            std::size_t place) const;
     std::vector<std::shared_ptr<BackendLink>> links_to(const balancer::Backend& backend) const;

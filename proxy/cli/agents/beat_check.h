@@ -20,7 +20,7 @@ class BeatCheck {
 public:
     BeatCheck(boost::asio::io_context& context, std::string command) : timer_(context), command_(std::move(command)) {}
 
-    // Runs the command. Returns whether it exits with 0 within `time`; at the timeout, its process group is killed.
+    // Runs the command. Returns true if it exits with 0 within `time`. At the timeout, its process group is killed.
     // Returns true if there is no command.
     boost::asio::awaitable<bool> run(std::chrono::milliseconds time);
 

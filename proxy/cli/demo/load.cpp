@@ -20,7 +20,7 @@ class Asker {
 public:
     explicit Asker(std::uint16_t port) : endpoint_(asio::ip::address_v4::loopback(), port) {}
 
-    // Returns the name of the backend that answered with status 200, or empty on failure.
+    // Returns the name of the backend that responded with status 200, or empty on failure.
     std::string ask() {
         boost::system::error_code error;
         if (!socket_.is_open()) {
