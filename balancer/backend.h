@@ -1,8 +1,9 @@
-// One server's state at run time. It outlives reloads: it is identified by its pool, name and address, so its verdict
+// The runtime state of one server. It outlives reloads: it is identified by its pool, name and address, so its verdict
 // and counters survive any other change of the configuration.
 //
 // Thread: identity is constant. The control thread writes verdict, ejection and slow start; every worker reads them.
-// Each worker writes its own counters, which any thread may read. All workers count slots and consecutive errors.
+// Each worker writes its own counters, which any thread may read. Slots and consecutive errors are counted across all
+// workers.
 // Lifetime: shared by the snapshots and the health manager that use it.
 #pragma once
 
@@ -24,7 +25,7 @@ namespace weir::balancer {
 using TimePoint = std::chrono::steady_clock::time_point;
 
 enum class Verdict : std::uint8_t {
-    unknown, // no probe has ended yet
+    unknown, // no check has produced a result yet
     up,
     down,
 };
@@ -39,8 +40,8 @@ constexpr bool is_sick(Verdict verdict, Ejection ejection) {
 
 // What one worker counts for one backend, on its own cache line.
 struct alignas(64) BackendCounters {
-    Counter requests, failures, errors, connections, active, idle; // errors: those that a client cannot cause
-    Counter retries; // tries of requests that had failed on another backend or on a pooled connection
+    Counter requests, failures, errors, connections, active, idle; // errors: failures that a client cannot cause
+    Counter retries; // attempts for requests that had failed on another backend or on a pooled connection
 };
 
 class Backend {
@@ -57,7 +58,8 @@ public:
     Verdict verdict() const { return verdict_.load(std::memory_order_relaxed); }
     Ejection ejection() const { return ejection_.load(std::memory_order_relaxed); }
     bool is_sick() const { return balancer::is_sick(verdict(), ejection()); }
-    // When slow start began: the backend was new or came back. Unset: it takes its whole share.
+    // Returns when slow start began, because the backend was new or came back; TimePoint() if it did not. It may have
+    // ended since.
     TimePoint ramp_start() const { return ramp_start_.load(std::memory_order_relaxed); }
 
     // Called by the health manager only.
@@ -77,9 +79,11 @@ public:
             if (seats_taken_.compare_exchange_weak(taken, taken + 1, std::memory_order_relaxed)) return true;
         return false;
     }
+    // Returns a slot that `take_slot` took.
     void give_seat_back() { seats_taken_.fetch_sub(1, std::memory_order_relaxed); }
 
-    // Counts consecutive errors over all workers. A success is a mere read if there was no error.
+    // These functions count consecutive errors across all workers; `note_error` returns the count. A success only reads
+    // the counter if there was no error.
     void note_success() {
         if (errors_.load(std::memory_order_relaxed) != 0) errors_.store(0, std::memory_order_relaxed);
     }
@@ -94,7 +98,7 @@ public:
         return sum;
     }
 
-    // Remembers why a try on this backend failed. Called on the worker's own thread.
+    // Records the reason why an attempt on this backend failed. Called on the worker's own thread.
     void note_recent_error(std::size_t worker, std::chrono::system_clock::time_point at, const char* reason,
                            std::string_view detail) {
         recent_errors_.own(worker).add(at, reason, detail);

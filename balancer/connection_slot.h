@@ -1,5 +1,5 @@
-// One request or TCP connection of a backend, counted while this object lives. If the backend has a limit, it takes one
-// slot, and the release calls the request that has waited longest for one.
+// One request or TCP connection of a backend, counted while this object lives. If the backend has a limit, the object
+// holds one of its slots. Its release calls the request that has waited longest in the pool's queue.
 //
 // Thread: one worker's thread.
 // Lifetime: the backend must outlive it.
@@ -30,6 +30,7 @@ public:
     }
     ~ConnectionSlot() { leave(); }
 
+    // Releases the slot; does nothing if the object holds none.
     void leave() {
         auto* backend = std::exchange(backend_, nullptr);
         if (!backend) return;

@@ -1,4 +1,5 @@
-// One object for each worker, made on first use: objects that most configurations never use cost only a pointer.
+// One object for each worker, created on first use, so that objects that most configurations never use cost only a
+// pointer.
 //
 // Thread: `own` on the worker's thread; `each` on any thread.
 // Lifetime: owns the objects, which never move.
@@ -20,6 +21,7 @@ public:
     PerWorker(const PerWorker&) = delete;
     PerWorker& operator=(const PerWorker&) = delete;
 
+    // Returns the worker's object, and creates it if there is none.
     T& own(std::size_t worker) {
         auto& slot = slots_[worker];
         if (auto* known = slot.load(std::memory_order_relaxed)) return *known;
@@ -28,7 +30,7 @@ public:
         return *made.release();
     }
 
-    // Calls `visit` with each object that has been made.
+    // Calls `visit` with each object that has been created.
     template <class F> void each(F visit) const {
         for (const auto& slot : slots_)
             if (const T* known = slot.load(std::memory_order_acquire)) visit(*known);

@@ -47,8 +47,8 @@ bool Pool::is_panic(TimePoint now) const {
     return well * 100 < all * settings_.panic_threshold.value;
 }
 
-// Computes the candidates that choices are made from. A member at its limit is not replaced by one of a lower rank:
-// backups replace failed backends, not busy ones.
+// Computes the candidates for the next choices. Members at their limit count as eligible here, so members of a lower
+// rank do not replace them: backups replace failed backends, not busy ones.
 void Pool::refresh(std::span<const std::size_t> tried, TimePoint now) {
     seen_.reset();
     if (tried.empty() && !members_.empty()) seen_ = members_[0].backend->pool_state().version();
@@ -110,7 +110,7 @@ Choice Pool::choose(const SelectionRequest& ask) {
 // passes over the members however many are full. Another pass is needed only if another worker takes the last slot of
 // the chosen backend in between.
 void Pool::exclude_full(std::size_t chosen) {
-    seen_.reset(); // it says nothing about the next choice
+    seen_.reset(); // the candidates are not valid for the next choice
     room_ = false;
     for (std::size_t i = 0; i < members_.size(); ++i) {
         auto& candidate = candidates_[i];
@@ -126,10 +126,10 @@ void Pool::note_connect_failure(std::size_t member, TimePoint now) {
     seen_.reset();
 }
 
-// Returns the index of each member in `old`, or -1.
+// Returns the index of each member in `old`, or -1 if it is new.
 std::vector<std::ptrdiff_t> Pool::find_origins(const Pool& old) const {
     std::vector<std::ptrdiff_t> origin(members_.size(), -1);
-    std::unordered_map<const Backend*, std::ptrdiff_t> index; // made at the first member that has moved
+    std::unordered_map<const Backend*, std::ptrdiff_t> index; // built for the first member that has moved
     for (std::size_t i = 0; i < members_.size(); ++i) {
         const auto* backend = members_[i].backend.get();
         if (i < old.members_.size() && old.members_[i].backend.get() == backend) {

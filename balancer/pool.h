@@ -1,4 +1,5 @@
-// One worker's view of a pool: its members, which of them are eligible (rank.h), and the algorithm that chooses.
+// One worker's view of a pool: its members, the ones that are eligible (rank.h), and the algorithm that chooses a
+// member.
 //
 // The candidates are refreshed only if they may have changed. Otherwise a choice costs only what the algorithm costs.
 //
@@ -30,10 +31,10 @@ struct Member {
 
 struct PoolSettings {
     conf::Algorithm algorithm = conf::Algorithm::round_robin;
-    AlgorithmMaker make; // of that algorithm, for these members
+    AlgorithmMaker make; // creates that algorithm for these members
     conf::Percent panic_threshold;
     conf::Duration slow_start{0};
-    std::size_t worker = 0; // the worker whose counters the members' load goes to
+    std::size_t worker = 0; // the index of this worker, for the backends' counters
     std::uint64_t seed = 0;
 };
 
@@ -60,17 +61,17 @@ class Pool final : private Loads {
 public:
     Pool(PoolSettings settings, std::vector<Member> members);
 
-    // Chooses a member and takes a slot of it, if the member has a limit.
+    // Chooses a member, and takes one of its slots if it has a limit.
     Choice choose(const SelectionRequest& ask);
 
-    // Notes that connecting to a member failed: for a second, the other members come first. Until health checks notice
-    // a dead backend, it costs a worker one try per second, not one of every few requests.
+    // Records that connecting to a member failed: for a second, the other members are preferred. Until health checks
+    // notice a dead backend, it costs a worker one attempt per second, not one for every few requests.
     void note_connect_failure(std::size_t member, TimePoint now);
 
-    // Takes over the state of `old` for the members that stay: algorithm positions and connect back-off.
+    // Takes over the state of `old` for the members that both pools have: algorithm positions and connect back-off.
     void adopt(const Pool& old);
 
-    // Returns true if a client stays pinned to this member, even if another one serves it for once.
+    // Returns true if a client stays pinned to this member, even if another member serves this request.
     bool is_home(std::size_t member, TimePoint now) const { return balancer::is_home(look_at(members_[member], now)); }
 
     const std::vector<Member>& members() const { return members_; }
@@ -95,8 +96,8 @@ private:
     std::vector<Rank> ranks_;           // scratch of refresh()
     Rank best_ = out;                   // the rank of the eligible members
     bool room_ = false;                 // any member is eligible
-    std::optional<std::uint64_t> seen_; // the pool's version then; unset if the candidates are no longer valid
-    TimePoint look_again_{};            // the candidates are valid until then at most
+    std::optional<std::uint64_t> seen_; // the pool's version at the refresh; unset if the candidates are not valid
+    TimePoint look_again_{};            // when the candidates expire, whatever the version
 };
 
 } // namespace weir::balancer

@@ -24,7 +24,7 @@ void PoolState::call_next(std::size_t worker) {
     if (longest == worker) return queues_[worker].call_first();
     run_on_(longest, [self = shared_from_this(), longest] {
         if (self->queues_[longest].first()) self->queues_[longest].call_first();
-        else self->call_next(longest); // they have left since: another worker's queue gets the slot
+        else self->call_next(longest); // its entries have left since: another worker's queue gets the slot
     });
 }
 

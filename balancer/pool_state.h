@@ -1,5 +1,5 @@
-// What the workers share about one pool: a version that tells whether their candidates are still valid, and the queue
-// for slots at its backends. It outlives reloads: it is identified by the pool's name.
+// The state of one pool that the workers share: a version that shows whether their candidates are still valid, and the
+// queue for slots of its backends. It outlives reloads: it is identified by the pool's name.
 //
 // Thread: any thread may read and raise `version` and `waiting`; each worker's queue belongs to its own thread.
 // Lifetime: shared by the pool's backends and by the snapshots that use it.
@@ -17,7 +17,7 @@ namespace weir::balancer {
 
 class PoolState : public std::enable_shared_from_this<PoolState> {
 public:
-    // Runs a function on a worker's thread, soon.
+    // Posts a function to a worker's thread.
     using RunOn = std::function<void(std::size_t worker, std::function<void()>)>;
 
     PoolState(std::size_t workers, RunOn run_on) : queues_(workers), run_on_(std::move(run_on)) {}
@@ -26,17 +26,18 @@ public:
     std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
     void touch() { version_.fetch_add(1, std::memory_order_release); }
 
-    // Returns how many requests wait, on all workers together.
+    // Returns the number of requests that wait, on all workers together.
     std::uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
     // Adds an entry to a worker's queue. Returns false if `most` are waiting already.
     bool join(std::size_t worker, QueueEntry& waiter, std::uint32_t most);
+    // Removes an entry from a worker's queue.
     void leave(std::size_t worker, QueueEntry& waiter);
     // Calls the entry behind `waiter` in the same worker's queue.
     void call_after(std::size_t worker, QueueEntry& waiter) { queues_[worker].call_after(waiter); }
     bool is_first(std::size_t worker, const QueueEntry& waiter) const { return queues_[worker].first() == &waiter; }
 
-    // A slot was released on `worker`: calls the entry that has waited longest, on any worker.
+    // Calls the entry that has waited longest on any worker, after a slot was released on `worker`.
     void call_next(std::size_t worker);
 
 private:

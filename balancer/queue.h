@@ -13,9 +13,9 @@ namespace weir::balancer {
 
 class QueueEntry {
 public:
-    // There may be a free slot: try again. Must not leave the queue within the call.
+    // Called when a slot may be free, so that the entry tries again. Must not leave the queue within the call.
     virtual void call() = 0;
-    // The entry is now the first of its worker. Must not leave the queue within the call.
+    // Called when the entry has become the first of its worker's queue. Must not leave the queue within the call.
     virtual void lead() = 0;
 
     std::chrono::steady_clock::time_point since{}; // when it joined
@@ -42,7 +42,7 @@ public:
     }
     const QueueEntry* first() const { return first_; }
 
-    // When the first entry joined, in ticks of the steady clock; `none` if the queue is empty.
+    // Returns when the first entry joined, in ticks of the steady clock; `none` if the queue is empty.
     std::int64_t oldest() const { return oldest_.load(std::memory_order_relaxed); }
 
 private:

@@ -1,4 +1,4 @@
-// The order in which a pool's members are used: only the best rank that is eligible.
+// The order in which a pool's members are used: only members of the best rank that occurs are eligible.
 //
 // Thread: pure functions.
 // Lifetime: none.
@@ -24,15 +24,16 @@ struct Availability {
 using Rank = int;
 inline constexpr Rank out = 99; // not eligible at all
 
-// Healthy members come first, then healthy backups, members with an unknown verdict, and backups with an unknown
-// verdict. Within each group, members to which connecting has just failed come last.
+// Returns the rank of a member; a lower one is better. Healthy members come first, then healthy backups, members with
+// an unknown verdict, and backups with an unknown verdict. Within each group, members to which connecting has just
+// failed come last.
 constexpr Rank rank_of(const Availability& member) {
     if (member.state != conf::AdminState::ready || member.is_sick()) return out;
     return (member.verdict == Verdict::unknown ? 4 : 0) + (member.backup ? 2 : 0) + (member.avoided ? 1 : 0);
 }
 
-// In panic mode, too few members are healthy: the remaining ones would be overloaded. Every member is used then except
-// those that an operator has taken out of service.
+// Returns the rank of a member in panic mode, when so few members are healthy that they would be overloaded. Every
+// member is then used, except those that an operator has taken out of service.
 constexpr Rank rank_in_panic(const Availability& member) {
     if (member.state != conf::AdminState::ready) return out;
     return (member.backup ? 2 : 0) + (member.avoided ? 1 : 0);

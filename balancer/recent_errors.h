@@ -1,7 +1,7 @@
-// The last few errors of one backend, as one worker saw them.
+// The last few errors of one backend that one worker has seen.
 //
 // A sequence lock guards each entry: its number is odd while the writer changes it, and a reader that finds the number
-// odd or changed skips the entry. Everything in an entry is atomic, so that reading is not a data race.
+// odd or changed skips the entry. All fields of an entry are atomic, so that reading is not a data race.
 //
 // Thread: one writer; any thread may read.
 // Lifetime: reasons are static texts; a copy owns its detail.
@@ -27,7 +27,8 @@ class RecentErrors {
 public:
     static constexpr std::size_t kept = 4, longest_detail = 120;
 
-    // `reason` is a static, NUL-terminated text. A longer detail is truncated.
+    // Stores an error in place of the oldest one. `reason` must be a static, NUL-terminated text. A detail of more than
+    // `longest_detail` bytes is truncated.
     void add(std::chrono::system_clock::time_point at, const char* reason, std::string_view detail) {
         auto& entry = entries_[next_++ % kept];
         const auto number = entry.number.load(std::memory_order_relaxed);

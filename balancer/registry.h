@@ -1,4 +1,4 @@
-// Every backend and pool in use, by name, so that a new configuration finds the state of the old one.
+// Finds every backend and pool in use by name, so that a new configuration continues with the state of the old one.
 //
 // Thread: the control thread.
 // Lifetime: keeps nothing alive; a backend is freed with the last snapshot that refers to it.

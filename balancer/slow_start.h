@@ -1,4 +1,4 @@
-// The share of its weight that a backend takes during slow start: grows linearly from 10 % to 100 %.
+// The slow-start factor: the share of its weight that a backend gets. It grows linearly from 10 % to 100 %.
 //
 // Thread: pure function.
 // Lifetime: none.
@@ -12,7 +12,8 @@ namespace weir::balancer {
 
 inline constexpr std::uint32_t first_slow_start_factor = 10; // percent
 
-// Returns the factor in percent. `since` is the time since slow start began; `whole` is its length, 0 for none.
+// Returns the factor in percent. `since` is the time since slow start began; `whole` is the duration of slow start, 0
+// for none.
 constexpr std::uint32_t ramp_at(std::chrono::steady_clock::duration since, std::chrono::milliseconds whole) {
     if (whole.count() <= 0 || since >= whole) return 100;
     const auto part = std::max(since, std::chrono::steady_clock::duration::zero()).count() * 90 /

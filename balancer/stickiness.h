@@ -15,7 +15,7 @@
 
 namespace weir::balancer {
 
-// Returns the hash of a backend that its cookies carry.
+// Returns the hash that identifies a backend in its cookies.
 std::uint64_t sticky_mark(std::string_view pool, std::string_view backend);
 
 struct StickyCookie {
@@ -23,11 +23,12 @@ struct StickyCookie {
     std::uint32_t issued; // Unix time in seconds
 
     std::string text() const;
-    static std::optional<StickyCookie> parse(std::string_view text); // unset: not one of weir's
+    // Parses a cookie; returns an unset value if it is not one of weir's.
+    static std::optional<StickyCookie> parse(std::string_view text);
 };
 
-// Returns true if a cookie should be renewed: half of its lifetime is over. A cookie without a lifetime (0), or from
-// before the clock was turned back, is not renewed.
+// Returns true if a cookie should be renewed because half of its lifetime is over. A cookie without a lifetime (0), or
+// with a time of issue in the future because the clock was set back, is not renewed.
 bool is_stale(const StickyCookie& cookie, std::uint32_t now, std::chrono::seconds ttl);
 
 } // namespace weir::balancer

@@ -1,4 +1,4 @@
-// A mutex for the coroutines of one thread. It is granted in the order in which they asked for it.
+// A mutex for the coroutines of one thread. They get it in the order in which they asked for it.
 //
 //   const auto pass = co_await mutex.enter();   // until `pass` is destroyed
 //
@@ -20,7 +20,7 @@ namespace weir {
 class AsyncMutex {
     struct QueueEntry {
         explicit QueueEntry(const boost::asio::any_io_executor& executor) : received(executor) {}
-        Event received; // of the mutex
+        Event received; // notified when the entry gets the mutex
         bool has_mutex = false;
     };
     struct State {
@@ -39,7 +39,7 @@ class AsyncMutex {
     };
 
 public:
-    // Holds the mutex.
+    // Holds the mutex until it is destroyed.
     class Pass {
     public:
         explicit Pass(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -55,6 +55,7 @@ public:
 
     explicit AsyncMutex(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
+    // Waits for the mutex.
     boost::asio::awaitable<Pass> enter() { return enter(executor_, state_); }
 
 private:

@@ -8,7 +8,7 @@
 namespace weir {
 
 bool BlockingThread::wait_idle(std::chrono::milliseconds timeout) {
-    const auto done = std::make_shared<std::promise<void>>(); // shared: the thread may get to it after this returns
+    const auto done = std::make_shared<std::promise<void>>(); // shared: the task may run after this function returns
     const auto rest = done->get_future();
     boost::asio::post(pool_, [done] { done->set_value(); });
     return rest.wait_for(timeout) == std::future_status::ready;

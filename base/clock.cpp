@@ -18,7 +18,7 @@ public:
     TimePoint expiry() const override { return timer_.expiry(); }
     void cancel() override { timer_.cancel(); }
 
-    // The timer may be gone when the wait ends: nothing of it is used then.
+    // The timer may have been destroyed when the wait ends, so nothing of it is used afterwards.
     asio::awaitable<WaitEnd> wait() override {
         const auto [error] = co_await timer_.async_wait(use_nothrow_awaitable);
         co_return error ? WaitEnd::cancelled : WaitEnd::expired;

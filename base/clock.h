@@ -1,11 +1,12 @@
-// The time, as an interface, so that what waits can be tested without waiting.
+// An interface to the current time and to timers, so that code that waits can be tested without waiting.
 //
-// Every io_context has a clock. It is the system's, unless a test installs another one before anything runs there:
+// Every io_context has a clock. It is the system's clock, unless a test installs another one before anything runs
+// there:
 //
-//   ManualClock clock;            // a test's
+//   ManualClock clock;            // belongs to a test
 //   install_clock(control, clock);
 //
-// Classes of the control plane take an io_context or an executor from outside, and with it the clock: they read
+// Classes of the control plane get an io_context or an executor from their caller, and the clock with it: they read
 // `clock_of(context)` and wait with a Timer (timer.h). The data path has a clock of its own (proxy/io/event_loop.h).
 //
 // Thread: any, if the clock is the system's.
@@ -30,7 +31,7 @@ public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
     virtual ~ClockTimer() = default;
-    // Sets the time and cancels what waits for the old one.
+    // Sets the expiry time and cancels all waits for the old one.
     virtual void expires_at(TimePoint time) = 0;
     virtual TimePoint expiry() const = 0;
     virtual void cancel() = 0;
@@ -44,19 +45,19 @@ public:
     using WallTime = std::chrono::system_clock::time_point;
 
     virtual ~Clock() = default;
-    // The time to measure durations with. It never goes back.
+    // Returns the time to measure durations with. It never goes back.
     virtual TimePoint now() const = 0;
-    // The date and time. It jumps when the machine's clock is set.
+    // Returns the date and time. It jumps when the machine's clock is set.
     virtual WallTime wall_now() const = 0;
-    // The timer never expires until its time is set. What waits resumes on `executor`.
+    // Returns a timer that does not expire until its time is set. Its waits complete on `executor`.
     virtual std::unique_ptr<ClockTimer> make_timer(const boost::asio::any_io_executor& executor) = 0;
 };
 
-// Returns the clock of what runs on this context.
+// Returns the clock of a context.
 Clock& clock_of(boost::asio::execution_context& context);
 Clock& clock_of(const boost::asio::any_io_executor& executor);
 
-// Replaces the clock of a context on which no timer has been made yet.
+// Replaces the clock of a context. No timer may have been created on the context before.
 void install_clock(boost::asio::execution_context& context, Clock& clock);
 
 } // namespace weir

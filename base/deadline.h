@@ -20,7 +20,8 @@ public:
     Deadline(const Deadline&) = delete;
     Deadline& operator=(const Deadline&) = delete;
 
-    // A later deadline needs no new timer: the running timer checks the deadline when it expires.
+    // Moves the deadline to `time` from now. A later deadline needs no new timer: the running timer checks the deadline
+    // when it expires.
     void extend(std::chrono::milliseconds time) {
         state_->end = state_->timer.now() + time;
         if (state_->end < state_->timer.expiry() || state_->passed) watch(state_);

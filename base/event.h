@@ -1,10 +1,10 @@
-// Wakes the coroutines of one thread that wait for something to happen. Like a condition variable, it keeps no memory:
-// who waits checks its own condition before and after.
+// Wakes the coroutines of one thread that wait for something to happen. Like a condition variable, it has no memory: a
+// coroutine checks its own condition before and after it waits.
 //
 //   while (!queue_is_empty()) co_await changed_.wait();
 //
 // Thread: the executor's.
-// Lifetime: waits that are under way when the event is destroyed end.
+// Lifetime: destroying the event ends all waits for it.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -25,7 +25,7 @@ public:
     void notify_all() { timer_.cancel(); }
 
 private:
-    boost::asio::steady_timer timer_; // never expires: only cancelled
+    boost::asio::steady_timer timer_; // never expires; only cancelled
 };
 
 } // namespace weir

@@ -1,7 +1,7 @@
-// The largest recent value of a number, about the last minute. It fades instead of dropping at once.
+// The largest value that a number had within about the last minute. It fades instead of dropping at once.
 //
-// A burst counts in full for 30 to 40 s and then less with each window of 10 s, so that what was kept ready for it is
-// released in small portions.
+// A burst counts in full for 30 to 40 s and then less with each window of 10 s, so that the resources that were kept
+// for it are released in small portions.
 //
 // Thread: one worker's thread; the clock is an argument.
 // Lifetime: a value.
@@ -22,8 +22,10 @@ public:
     static constexpr std::int64_t full_windows = 4;  // including the current one
     static constexpr std::int64_t total_windows = 7; // in each later window a value counts a quarter less
 
+    // Records a value.
     void note(std::size_t value, TimePoint now);
-    std::size_t read(TimePoint now) const; // 0 if nothing was noted recently
+    // Returns the faded peak; 0 if no value was recorded recently.
+    std::size_t read(TimePoint now) const;
 
 private:
     struct Window {

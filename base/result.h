@@ -17,7 +17,7 @@
 
 namespace weir {
 
-// Why a function failed: a message for people, and a code if callers have to tell failures apart.
+// The reason why a function failed: a human-readable message, and a code if callers have to distinguish failures.
 class Error {
 public:
     explicit Error(std::string message) : message_(std::move(message)) {}
@@ -27,7 +27,7 @@ public:
     requires std::convertible_to<Code, boost::system::error_code> Error(const Code& code) : code_(code) {}
 
     std::string message() const { return message_.empty() ? code_.message() : message_; }
-    // The default value if the error has only a message.
+    // Returns the code; its default value if the error has only a message.
     const boost::system::error_code& code() const { return code_; }
     friend bool operator==(const Error& error, const boost::system::error_code& code) { return error.code_ == code; }
 
@@ -45,7 +45,7 @@ concept ErrorOnly = std::convertible_to<From, Error> && !std::convertible_to<Fro
 template <class T> class [[nodiscard]] Result {
 public:
     Result() requires std::default_initializable<T>
-    = default; // Asio passes it on beside an exception
+    = default; // Asio passes a default value along with an exception
 
     template <class From = T>
     requires(std::convertible_to<From, T> && !std::same_as<std::remove_cvref_t<From>, Result>) Result(From&& value)
@@ -58,7 +58,8 @@ public:
     bool has_value() const { return held_.index() == 0; }
     explicit operator bool() const { return has_value(); }
 
-    // These throw std::runtime_error with the message if there is no value: check first, unless failure is a bug.
+    // These functions throw std::runtime_error with the message if there is no value. Check first, unless a failure
+    // would be a bug.
     const T& value() const& { return check(), *std::get_if<0>(&held_); }
     T& value() & { return check(), *std::get_if<0>(&held_); }
     T&& value() && { return check(), std::move(*std::get_if<0>(&held_)); }

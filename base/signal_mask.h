@@ -1,4 +1,4 @@
-// Only the control thread handles signals. Block them before starting a thread, which inherits the mask.
+// Only the control thread handles signals. Block them before starting another thread, because it inherits the mask.
 //
 // Thread: any; each has its own mask.
 // Lifetime: free functions.

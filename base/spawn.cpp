@@ -53,7 +53,7 @@ private:
     posix_spawnattr_t attributes_;
 };
 
-// Returns the array that exec takes: pointers into `texts`, and a null pointer.
+// Returns an argument array for exec: pointers into `texts`, followed by a null pointer.
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> out;
     out.reserve(texts.size() + 1);

@@ -27,14 +27,14 @@ public:
     explicit Timer(boost::asio::io_context& context) : Timer(context.get_executor()) {}
 
     TimePoint now() const { return clock_.now(); }
-    // Each of the two cancels what waits for the old time.
+    // These functions set the expiry time and cancel all waits for the old one.
     void expires_at(TimePoint time) { timer_->expires_at(time); }
     void expires_after(Clock::TimePoint::duration time) { timer_->expires_at(now() + time); }
     TimePoint expiry() const { return timer_->expiry(); }
     bool is_over() const { return expiry() <= now(); }
     void cancel() { timer_->cancel(); }
 
-    // Several may wait for one timer.
+    // These functions wait until the timer expires or is cancelled. Several waits may be pending at a time.
     boost::asio::awaitable<WaitEnd> wait() { return timer_->wait(); }
     void wait(std::function<void(WaitEnd)> done) { timer_->wait(std::move(done)); }
 
@@ -43,7 +43,7 @@ private:
     std::unique_ptr<ClockTimer> timer_;
 };
 
-// Waits on the clock of the coroutine's own context.
+// Waits for `time` by the clock of the coroutine's own context.
 boost::asio::awaitable<void> sleep_for(Clock::TimePoint::duration time);
 
 } // namespace weir

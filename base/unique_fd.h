@@ -24,9 +24,9 @@ public:
 
     explicit operator bool() const { return fd_ >= 0; }
     int get() const { return fd_; }
-    // Hands the descriptor to the caller, who closes it.
+    // Gives up ownership and returns the descriptor; the caller must close it.
     [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-    // Closes the descriptor, and takes ownership of another.
+    // Closes the descriptor and takes ownership of `fd`.
     void reset(int fd = -1) {
         if (const int old = std::exchange(fd_, fd); old >= 0) ::close(old);
     }

@@ -1,5 +1,5 @@
-// The completion token of coroutines that handle errors as values: `co_await` returns the error code, and does not
-// throw.
+// The completion token of coroutines that handle errors as values: `co_await` returns the error code instead of
+// throwing it.
 //
 // Thread: any.
 // Lifetime: a constant.

@@ -1,4 +1,4 @@
-// The version, from CMake.
+// The version of weir, as CMake defines it.
 //
 // Thread: constant.
 // Lifetime: static.

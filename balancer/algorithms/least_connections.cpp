@@ -9,7 +9,7 @@ std::size_t LeastConnections::choose(std::span<const Candidate> candidates, cons
     for (std::size_t i = 0; i < equals_.size(); ++i) {
         const auto share = equals_[i].share();
         if (share == 0) continue;
-        loads_[i] = draw.loads.of(i); // read once: other workers change it between two reads
+        loads_[i] = draw.loads.of(i); // read only once, because other workers may change it between two reads
         if (least_share == 0 || is_lighter(loads_[i], share, least, least_share))
             least = loads_[i], least_share = share;
     }

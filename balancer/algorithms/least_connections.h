@@ -1,7 +1,7 @@
 // Chooses the candidate with the lowest load for its weight. Ties are broken by smooth weighted round robin, so that an
 // idle pool is shared as evenly as a busy one.
 //
-// Looks at every candidate: O(n).
+// A choice looks at every candidate: O(n).
 //
 // Thread: one worker's thread.
 // Lifetime: keeps no reference.

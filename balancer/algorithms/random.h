@@ -18,7 +18,8 @@ public:
         z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
         return z ^ (z >> 31);
     }
-    // Returns a number below `bound`, which must not be 0. Multiplication instead of division; the bias is below 2^-32.
+    // Returns a number below `bound`, which must not be 0. Multiplies instead of dividing; for a bound below 2^32, the
+    // bias is below 2^-32.
     std::uint64_t below(std::uint64_t bound) {
         __extension__ using Wide = unsigned __int128;
         return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);

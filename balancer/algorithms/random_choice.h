@@ -1,4 +1,5 @@
-// Chooses a random candidate by weight, so that independent workers and machines never fall into step. O(log n).
+// Chooses a random candidate by weight, so that independent workers and machines never fall into step. A choice takes
+// O(log n).
 //
 // Thread: one worker's thread.
 // Lifetime: keeps no reference.

@@ -1,10 +1,11 @@
 // Weighted rendezvous hashing (highest random weight): each key ranks the candidates in its own order and goes to the
 // first eligible one.
 //
-// A candidate's rank depends only on its name, its weight and the key, so no key moves between two candidates that do
-// not change. A candidate that joins, leaves or changes its weight gains or loses only the keys that its share grows or
-// shrinks by. If a candidate is out of service, its keys spread over the others by weight, and they return with it.
-// During slow start, it takes more and more of its keys and keeps them. docs/adr/0029 compares this with a ring.
+// A candidate's rank depends only on its name, its weight and the key, so no key moves between two unchanged
+// candidates. A candidate that joins, leaves or changes its weight gains or loses only the keys that its share grows or
+// shrinks by. While a candidate is out of service, its keys are spread over the others by weight; they return when it
+// does. During slow start, it gets more and more of its keys and keeps them. docs/adr/0029 compares this with a hash
+// ring.
 //
 // A choice looks at every candidate: O(n), a few nanoseconds each.
 //

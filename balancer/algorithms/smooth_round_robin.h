@@ -1,5 +1,5 @@
-// Smooth weighted round robin: in any run of requests as long as the sum of the weights, each candidate gets exactly
-// its weight, and its turns are spread out (weights 5, 1, 1 give a a b a c a a).
+// Smooth weighted round robin: in any run of requests as long as the sum of the weights, each candidate gets exactly as
+// many requests as its weight, and its turns are spread out (weights 5, 1, 1 give a a b a c a a).
 //
 // Each choice adds every eligible candidate's share to its credit, takes the candidate with the most credit, and
 // subtracts the sum of the shares from it. A candidate that is not eligible keeps its credit.
@@ -21,6 +21,7 @@ public:
     std::size_t choose(std::span<const Candidate> candidates, const SelectionContext&) override {
         return next(candidates);
     }
+    // Returns the index of the next candidate. At least one must be eligible.
     std::size_t next(std::span<const Candidate> candidates);
     void adopt(const Algorithm& old, std::span<const std::ptrdiff_t> origin) override;
 

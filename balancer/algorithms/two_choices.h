@@ -1,5 +1,6 @@
 // Draws two candidates at random by weight and chooses the less loaded one (Mitzenmacher, "The Power of Two Choices").
-// Nearly as even as comparing all of them, in O(log n), and without a herd towards the least loaded one.
+// The result is nearly as even as if all were compared, but a choice takes only O(log n), and the workers do not all
+// rush to the least loaded candidate.
 //
 // Thread: one worker's thread.
 // Lifetime: keeps no reference.

@@ -14,10 +14,11 @@ class WeightedDraw {
 public:
     void refresh(std::span<const Candidate> candidates);
 
-    // Returns the candidate that `point` falls on; `point` must be below `total`.
+    // Returns the candidate that owns `point`, which must be below `total`. Each candidate owns as many points as its
+    // share.
     std::size_t at(std::uint64_t point) const;
     std::uint64_t total() const { return sums_.empty() ? 0 : sums_.back(); }
-    // The first of a candidate's points, and the point behind its last.
+    // These functions return the first of a candidate's points, and the point after its last.
     std::uint64_t begin_of(std::size_t candidate) const { return candidate == 0 ? 0 : sums_[candidate - 1]; }
     std::uint64_t end_of(std::size_t candidate) const { return sums_[candidate]; }
 

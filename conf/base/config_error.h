@@ -21,7 +21,7 @@ struct ConfigError {
     std::string path; // "pools.web.backends[1].address"; empty for the whole file
     std::string reason;
 
-    // "weir.yaml:12:7: pools.web.backends[1].address: reason"
+    // Returns "weir.yaml:12:7: pools.web.backends[1].address: reason".
     std::string text() const;
 };
 

@@ -17,7 +17,7 @@ inline bool is_pattern(std::string_view text) { return text.find_first_of("*?[")
 enum class Matching { files, directories };
 
 // Returns the paths that match. A missing directory has no matches. If a directory cannot be read, a search for files
-// fails, and a search for directories skips it.
+// fails; a search for directories skips that directory.
 Result<std::vector<std::string>> glob_paths(const std::string& pattern, Matching matching);
 
 } // namespace weir::conf

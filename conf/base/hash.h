@@ -10,8 +10,10 @@
 
 namespace weir::conf {
 
-std::string sha256_hex(std::string_view bytes); // 64 lower-case hex digits
+// Returns the SHA-256 of the bytes as 64 lower-case hex digits.
+std::string sha256_hex(std::string_view bytes);
 
-std::string to_hex(std::span<const unsigned char> bytes); // lower case
+// Returns the bytes in lower-case hex.
+std::string to_hex(std::span<const unsigned char> bytes);
 
 } // namespace weir::conf

@@ -7,7 +7,7 @@
 namespace weir::conf {
 namespace {
 
-// Levenshtein distance that counts a swap of neighbouring letters as one step.
+// Returns the Levenshtein distance, with a swap of neighbouring letters counted as one step.
 std::size_t distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> before, last(b.size() + 1), row(b.size() + 1);
     std::iota(last.begin(), last.end(), 0);

@@ -41,7 +41,8 @@ std::optional<std::uint16_t> parse_number(std::string_view text, std::uint16_t l
 
 std::optional<std::uint16_t> parse_port(std::string_view text) { return parse_number(text, 1, 65535); }
 
-// Whether the text may contain a password, as "user:secret@host" does. Then no part of it may be quoted in an error.
+// Returns whether the text may contain a password, as "user:secret@host" does. If so, no part of it may be quoted in an
+// error.
 bool has_password(std::string_view text) {
     const auto at = text.rfind('@');
     return at != std::string_view::npos && text.substr(0, at).find(':') != std::string_view::npos;
@@ -77,7 +78,7 @@ Result<Address> Address::parse(std::string_view text) {
 
 namespace {
 
-// Returns the path of "unix:/run/app.sock".
+// Returns the path in a text such as "unix:/run/app.sock".
 Result<std::string> parse_socket_path(std::string_view text) {
     const auto path = text.substr(std::string_view("unix:").size());
     const bool plain = std::all_of(path.begin(), path.end(), [](unsigned char c) { return c > 0x20 && c != 0x7f; });
@@ -87,7 +88,8 @@ Result<std::string> parse_socket_path(std::string_view text) {
     return std::string(path);
 }
 
-// Whether this is a host name (RFC 1123 section 2.1). A numeric last label means a mistyped address.
+// Returns whether this is a host name (RFC 1123 section 2.1). A name with a numeric last label is rejected, because it
+// is most likely a mistyped address.
 bool is_host_name(std::string_view text) {
     if (text.ends_with('.')) text.remove_suffix(1);
     if (text.empty() || text.size() > 253) return false;

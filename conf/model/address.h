@@ -1,4 +1,4 @@
-// Network addresses as the configuration writes them: IP:port, address blocks, and the admin address.
+// Network addresses as they are written in the configuration: IP:port, address blocks, and the admin address.
 //
 // Thread: values.
 // Lifetime: values that own their data.
@@ -17,15 +17,16 @@
 
 namespace weir::conf {
 
-// An IPv4 or IPv6 address with a port. IPv4 addresses are never mapped to IPv6.
+// An IPv4 or IPv6 address with a port. An IPv4 address is stored as such, not mapped to IPv6.
 class Address {
 public:
     Address() = default;
     Address(const Address&) = default;
     Address& operator=(const Address&) = default;
 
-    // Parses "10.0.0.1:80" or "[::1]:80". An error says what is wrong and how to write it.
+    // Parses "10.0.0.1:80" or "[::1]:80". An error says what is wrong and how to write an address.
     static Result<Address> parse(std::string_view text);
+    // Converts a socket address; the result is unset if the family is neither AF_INET nor AF_INET6.
     static Address from(const sockaddr* addr);
 
     bool is_set() const { return family_ != AF_UNSPEC; }
@@ -33,7 +34,7 @@ public:
     std::uint16_t port() const { return port_; }
     void set_port(std::uint16_t port) { port_ = port; }
     bool is_loopback() const;
-    const std::array<unsigned char, 16>& bytes() const { return bytes_; } // IPv4 uses the first four
+    const std::array<unsigned char, 16>& bytes() const { return bytes_; } // an IPv4 address uses the first four
 
     std::string ip_text() const;
     std::string text() const; // "10.0.0.1:80", "[::1]:80"
@@ -56,7 +57,7 @@ inline constexpr std::size_t max_socket_path = 107;
 struct BackendAddress {
     Address ip;              // unset for a host name or a unix socket
     std::string host;        // the host name; empty for an IP address or a unix socket
-    std::string socket_path; // of a unix socket; empty otherwise
+    std::string socket_path; // the path of a unix socket; empty otherwise
     std::uint16_t port = 0;
 
     BackendAddress() = default;
@@ -68,7 +69,7 @@ struct BackendAddress {
     bool is_unix() const { return !socket_path.empty(); }
     bool is_set() const { return is_name() || is_unix() || ip.is_set(); }
     std::string text() const;
-    // Returns the name of a backend that has none in the file: its address, or the file name of its socket.
+    // Returns the name of a backend that has no name in the configuration: its address, or the file name of its socket.
     std::string default_name() const;
 
     auto operator<=>(const BackendAddress&) const = default;

@@ -27,7 +27,7 @@ AddressBlocks::AddressBlocks(std::span<const Cidr> blocks) {
         std::sort(ranges->begin(), ranges->end(), [](const Range& a, const Range& b) {
             return a.first != b.first ? a.first < b.first : a.last > b.last; // a block comes before those within it
         });
-        // Two blocks have no address in common unless one is within the other.
+        // Two blocks have no address in common unless one contains the other.
         const auto is_within = [](const Range& outer, const Range& inner) { return inner.last <= outer.last; };
         ranges->erase(std::unique(ranges->begin(), ranges->end(), is_within), ranges->end());
     }
@@ -35,7 +35,7 @@ AddressBlocks::AddressBlocks(std::span<const Cidr> blocks) {
 
 bool AddressBlocks::contains(const Address& address) const {
     const auto* bytes = address.bytes().data();
-    std::size_t size = address.family() == AF_INET ? 4 : 16; // of what is compared
+    std::size_t size = address.family() == AF_INET ? 4 : 16; // of the bytes to compare
     if (!address.is_set()) return false;
     if (address.family() == AF_INET6 && std::memcmp(bytes, mapped_prefix, sizeof mapped_prefix) == 0) {
         bytes += sizeof mapped_prefix;

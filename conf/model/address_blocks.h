@@ -1,4 +1,4 @@
-// A set of address blocks, such as `trusted_proxies`. Finds out in O(log n) whether one of n blocks has an address.
+// A set of address blocks, such as `trusted_proxies`. It finds in O(log n) whether any of n blocks contains an address.
 //
 // Thread: immutable once built.
 // Lifetime: owns its blocks.
@@ -16,7 +16,7 @@ public:
     AddressBlocks() = default;
     explicit AddressBlocks(std::span<const Cidr> blocks);
 
-    // Returns what Cidr::contains() says for any of the blocks.
+    // Returns whether Cidr::contains() is true for any of the blocks.
     bool contains(const Address& address) const;
 
 private:

@@ -1,4 +1,4 @@
-// The configuration as plain values: the meaning of a file after reading, with all defaults filled in.
+// The configuration as plain values, with all defaults filled in.
 //
 // Thread: values; share a `const Config` between threads, never a mutable one.
 // Lifetime: owns all its data.
@@ -35,7 +35,8 @@ struct Listener {
     Protocol protocol = Protocol::http;
     std::string pool;
     std::vector<Cidr> trusted_proxies;
-    bool accept_proxy_protocol = false; // then required on every connection, and accepted only from trusted_proxies
+    // Whether every connection must begin with a PROXY header, which is accepted only from trusted_proxies.
+    bool accept_proxy_protocol = false;
     bool operator==(const Listener&) const = default;
 };
 
@@ -68,7 +69,7 @@ struct Route {
 };
 
 struct Backend {
-    std::string name; // the address's text if the file gives none
+    std::string name; // if not configured: BackendAddress::default_name()
     BackendAddress address;
     std::uint32_t weight = 1;
     AdminState state = AdminState::ready;
@@ -86,12 +87,12 @@ struct StatusRange {
 struct HealthCheck {
     CheckType type = CheckType::http;
     CheckMode mode = CheckMode::pull; // push: the backends send heartbeats
-    std::string token_file;           // of the senders of heartbeats
+    std::string token_file;           // push: the file with the token that signs heartbeats
     std::string method = "GET";
     std::string path = "/";
     std::string host; // empty: the backend's configured host name or address
     std::vector<std::pair<std::string, std::string>> headers;
-    std::string expect_body; // text that a body must contain; empty: any body passes
+    std::string expect_body; // text that the body must contain; empty: any body passes
     std::vector<StatusRange> expect_status{StatusRange{}};
     Duration interval{5000};
     Duration timeout{0}; // if not configured: 2s, or the interval if that is shorter
@@ -143,7 +144,7 @@ struct Pool {
     std::optional<Queue> queue;
     std::optional<HealthCheck> health_check;
     std::optional<OutlierEjection> outlier_ejection;
-    std::optional<Duration> close_after;   // for removed backends; unset: connections end on their own
+    std::optional<Duration> close_after;   // for removed backends; unset: connections may continue until they end
     std::optional<Duration> resolve_every; // for host names among the backend addresses
     Percent panic_threshold{0};
     Duration slow_start{0};
@@ -170,7 +171,7 @@ struct Limits {
 inline constexpr std::uint32_t max_attempts = 16;
 
 struct Retries {
-    std::uint32_t attempts = 2; // number of backends that one request may be tried on
+    std::uint32_t attempts = 2; // maximum number of backends tried for one request
     Percent budget{20};
     bool operator==(const Retries&) const = default;
 };
@@ -186,7 +187,7 @@ struct Process {
 struct Admin {
     std::optional<AdminAddress> address;
     std::string token_file;
-    std::string read_token_file;    // a token that permits only requests that change nothing
+    std::string read_token_file;    // the token in it permits only requests that change nothing
     std::vector<std::string> hosts; // accepted host names of requests
     bool operator==(const Admin&) const = default;
 };
@@ -218,14 +219,14 @@ struct LockSettings {
     std::string fleet = "default";
     std::string member; // name of this machine in the fleet; empty: its host name
     Duration ttl{15000}, wait{60000};
-    Parallel parallel;          // machines that change in parallel after the first canary window
+    Parallel parallel;          // machines that reload in parallel after the first has passed its canary window
     std::uint32_t replicas = 0; // replicas that must confirm a lease before it counts
     OnUnavailable on_unavailable = OnUnavailable::refuse;
     std::vector<RedisServer> servers;
     bool operator==(const LockSettings&) const = default;
 };
 
-// When a change is rolled back automatically.
+// The conditions under which a change is rolled back automatically.
 struct Rollback {
     Duration window{30000};
     Percent if_healthy_below{50};
@@ -246,7 +247,7 @@ struct Variable {
     bool operator==(const Variable&) const = default;
 };
 
-// A value that contains environment variables. It may be a secret, so show only `written`.
+// A value that contains environment variables. It may be a secret, so only `written` may be shown.
 struct Substitution {
     std::string path;    // "routes[0].request_headers.set.Authorization"
     std::string written; // as in the file: "Bearer ${TOKEN}"

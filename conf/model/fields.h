@@ -1,5 +1,5 @@
-// The keys of every section, defined once. Reading a file, describing a configuration for a plan, and the JSON Schema
-// are visitors of these functions. A new key needs a member in config.h and a line here.
+// The keys of every section, defined once. The reader of files, the description for plans and the JSON Schema are
+// visitors of these functions. A new key needs a member in config.h and a line here.
 //
 // A visitor has the functions field (a scalar with a default), required (a scalar without a default), whole (a number
 // with bounds), list, pairs (name to text), object, optional (an object that may be missing), named (name to object),

@@ -9,8 +9,9 @@
 
 namespace weir::conf {
 
-// Returns the name in the form in which CGI and WSGI backends distinguish names: in lower case, with '-' for every
-// other character. They see X-Api, x_api and X.Api as one name: HTTP_X_API.
+// Returns a form of the name that is equal for names that CGI and WSGI backends cannot distinguish: in lower case, with
+// '-' in place of every character that is neither a letter nor a digit. Such a backend sees X-Api, x_api and X.Api as
+// one name: HTTP_X_API.
 inline std::string fold_header_name(std::string_view name) {
     std::string folded(name);
     for (auto& c : folded) {

@@ -1,4 +1,4 @@
-// An IP address as text, without an allocation. A request needs one if a trusted proxy names its client.
+// An IP address as text, stored without an allocation. A request needs one if a trusted proxy names its client.
 //
 // Thread: values.
 // Lifetime: owns its text.

@@ -13,7 +13,7 @@ constexpr std::size_t min_unquoted = 6;
 constexpr std::string_view prefix = "sha256:";
 constexpr std::size_t fingerprint_length = prefix.size() + 12;
 
-// Returns the fingerprint that a shown value consists of or ends with; empty if the value itself is shown.
+// Returns the fingerprint that a displayed value consists of or ends with; empty if the value is not hidden.
 std::string_view find_fingerprint(std::string_view shown) {
     if (shown.starts_with(prefix)) return shown.size() == fingerprint_length ? shown : std::string_view();
     if (!shown.ends_with(')') || shown.size() < fingerprint_length + 3) return {};
@@ -33,8 +33,8 @@ void hide(std::string& message, const std::string& value, const std::string& nam
     else replace_all(message, "\"" + value + "\"", "\"" + name + "\"");
 }
 
-// Returns the part of this word that is user info; empty if there is none. Without a scheme, only a name with a
-// password counts.
+// Returns the part of this word that is user info; empty if there is none. In a word without a scheme, only a user name
+// with a password counts.
 std::string_view find_user_info(std::string_view word) {
     const auto scheme = word.find("://");
     const auto start = scheme == std::string_view::npos ? 0 : scheme + 3;

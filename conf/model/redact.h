@@ -25,8 +25,8 @@ bool is_same_value(std::string_view a, std::string_view b);
 bool is_sensitive_header(std::string_view name);
 
 // Returns the message with variable names in place of their values, and without user names and passwords in URLs and
-// addresses.
-// Values of fewer than 6 characters are replaced only within quotes, because a port or a weight could match by chance.
+// addresses. Values of fewer than 6 characters are replaced only if they are in quotes, because a port or a weight
+// could match by chance.
 std::string redact(std::string message, const std::vector<Substitution>& substitutions);
 
 } // namespace weir::conf

@@ -116,7 +116,7 @@ template <> struct Scalar<std::string> {
     static std::string format(const std::string& value) { return value; }
 };
 
-// A secret has no `format`: only its fingerprint is shown, by describe().
+// A secret has no `format`: describe() shows only its fingerprint.
 template <> struct Scalar<Secret> {
     static Result<Secret> parse(std::string_view text) { return Secret{std::string(text)}; }
 };
@@ -175,7 +175,7 @@ template <> struct Scalar<StatusRange> {
     }
 };
 
-// A type that is written as one scalar.
+// A type whose values are written as one scalar.
 template <class T>
 concept ScalarType = requires(std::string_view text) {
     { Scalar<T>::parse(text) } -> std::same_as<Result<T>>;

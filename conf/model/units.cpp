@@ -21,7 +21,7 @@ constexpr std::uint64_t largest_size = 1ull << 50;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Splits "15s" into 15 and "s". Returns nothing if the number is missing, has a leading zero, or is too large.
+// Splits "15s" into 15 and "s". Returns an unset value if the number is missing, has a leading zero, or is too large.
 std::optional<std::uint64_t> split_number(std::string_view text, std::string_view& unit) {
     std::size_t digits = 0;
     while (digits < text.size() && is_digit(text[digits])) ++digits;

@@ -1,4 +1,5 @@
-// Quantities with a required unit: durations ("5s"), sizes ("16KiB"), and percentages ("20%").
+// Quantities: durations ("5s"), sizes ("16KiB") and percentages ("20%"), which require a unit, and numbers of workers
+// and machines.
 //
 // Thread: pure functions and values.
 // Lifetime: values that own their data.
@@ -31,11 +32,12 @@ struct Workers {
     bool operator==(const Workers&) const = default;
 };
 
-// A degree of parallelism: a number, or a share of all machines. The default is one at a time.
+// A degree of parallelism: a number of machines, or a share of all machines. The default is one at a time.
 struct Parallel {
     std::uint32_t count = 1;
-    Percent share;                           // 0%: use `count`
-    std::uint32_t of(std::size_t all) const; // at least 1
+    Percent share; // 0%: use `count`
+    // Returns the number of machines, of `all`; at least 1.
+    std::uint32_t of(std::size_t all) const;
     bool operator==(const Parallel&) const = default;
 };
 
@@ -45,18 +47,19 @@ struct Secret {
     bool operator==(const Secret&) const = default;
 };
 
-// Each function parses one scalar. An error says what is wrong and which form is expected. Durations range from 1ms to
+// These functions parse one scalar. An error says what is wrong and which form is expected. Durations range from 1ms to
 // 365d, with the units ms, s, m, h and d.
 Result<Duration> parse_duration(std::string_view text);
 Result<Size> parse_size(std::string_view text);
 Result<Percent> parse_percent(std::string_view text);
 Result<Workers> parse_workers(std::string_view text);
 Result<Parallel> parse_parallel(std::string_view text);
-// Parses a plain decimal number from `least` to `most`, without sign, leading zeros or underscores.
+// Parses a plain decimal number from `least` to `most`, without a sign, leading zeros or underscores.
 Result<std::uint64_t> parse_whole(std::string_view text, std::uint64_t least, std::uint64_t most);
 
+// These functions format a value as it is written in a configuration.
 std::string format(Duration duration); // "5s", "1500ms"
-std::string format(Size size);         // "16KiB", "1000"
+std::string format(Size size);         // "16KiB", "1000B"
 std::string format(Percent percent);
 std::string format(Workers workers);
 std::string format(Parallel parallel);

@@ -9,7 +9,7 @@
 namespace weir::conf {
 namespace {
 
-// The values that must not be shown, by path, as they are written in the file.
+// The values that must not be shown: maps their paths to the texts in the file.
 class HiddenValues {
 public:
     explicit HiddenValues(const Config& config) {
@@ -98,7 +98,7 @@ private:
     std::string path_, prefix_;
 };
 
-// The top level: each section and each named object becomes an item.
+// Visits the top level: each section and each named object becomes an item.
 class Sections {
 public:
     Sections(Description& out, const Config& config) : out_(out), hidden_(config) {}

@@ -1,5 +1,5 @@
-// Flattens a configuration into a list of items with fields, named as in the file. Plans compare these lists, and the
-// admin API shows them. Secrets appear only as fingerprints.
+// Flattens a configuration into a list of items, whose fields are named as in the file. Plans compare these lists, and
+// the admin API shows them. Secrets appear only as fingerprints.
 //
 // Thread: pure function and values.
 // Lifetime: the result owns its texts.

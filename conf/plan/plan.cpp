@@ -31,7 +31,7 @@ bool changed(const Change& change, std::string_view key) {
     return std::any_of(change.fields.begin(), change.fields.end(), [&](const auto& f) { return f.key == key; });
 }
 
-// Describes what a restart changes, for settings that are fixed while weir runs.
+// Explains why a setting needs a restart, and what to consider before it.
 std::string effect_of_restart(const Change& change) {
     std::string out;
     const auto say = [&](std::initializer_list<std::string_view> keys, const char* effect) {

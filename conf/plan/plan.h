@@ -24,10 +24,10 @@ struct Change {
     ChangeType type;
     std::string kind, name;
     std::vector<FieldChange> fields; // all fields if the item is added or removed
-    std::string effect;              // its effect, in a few words
+    std::string effect;              // the effect on traffic, in a few words; may be empty
     Applies applies = Applies::live;
 
-    // "~ backend web/web2: weight 1 → 3 (…)"
+    // Returns the change as one line: "~ backend web/web2: weight 1 → 3 (…)".
     std::string text() const;
 };
 
@@ -40,7 +40,8 @@ struct Plan {
 // Returns the changes that lead from `runtime` to `wanted`.
 Plan plan(const Description& runtime, const Description& wanted);
 
-// Returns the description that results from applying `plan` to `runtime`. Only the order of routes matters.
+// Returns the description that results from applying `plan` to `runtime`. In the result, only the order of the routes
+// is meaningful.
 Description apply(const Plan& plan, Description runtime);
 
 } // namespace weir::conf

@@ -1,7 +1,7 @@
 // Reads a tree of nodes into configuration values: a visitor of conf/model/fields.h.
 //
 // It collects all errors instead of stopping at the first, and records the position of each path in the files, so that
-// later checks can report it.
+// later checks can report positions as well.
 //
 // Thread: one thread at a time.
 // Lifetime: the nodes, the file names and the errors must outlive it.
@@ -32,7 +32,7 @@ struct BindContext {
     Positions& positions;
     std::vector<Substitution> substitutions{};
 
-    std::size_t left_out = 0; // errors beyond the limit of the report
+    std::size_t left_out = 0; // number of errors that were not added, because of max_errors
 
     bool is_full() const { return errors.size() >= max_errors; }
     void fail(Mark mark, const std::string& path, std::string reason) {
@@ -46,7 +46,7 @@ struct BindContext {
 
 class Binder {
 public:
-    // Visits one mapping; `path` identifies it in errors.
+    // Reads from one mapping; `path` identifies it in errors.
     Binder(BindContext& context, const Node& map, std::string path)
         : context_(context), map_(map), path_(std::move(path)) {}
 
@@ -73,7 +73,7 @@ public:
         if (const auto* entry = take(key)) context_.fail(entry->mark, join(key), "not supported yet");
     }
 
-    // Reports every key that was not used.
+    // Reports an error for every key of the mapping that was not visited.
     void finish();
 
 private:
@@ -85,7 +85,8 @@ private:
                        const char* what);
     // Returns the text of a scalar with variables expanded, and records the variables.
     static Result<Expanded> scalar_text(BindContext& context, const Node& node, const std::string& path);
-    // Calls `parse` with the text of a scalar. If it contains variables, the error is the one for the text as written.
+    // Calls `parse` with the text of a scalar. If the text contains variables, an error refers to the text as written,
+    // because the values of variables may be secrets.
     template <class Parse>
     static auto parse_scalar(BindContext& context, const Node& node, const std::string& path, Parse parse)
         -> decltype(parse(std::string_view()));

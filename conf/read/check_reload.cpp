@@ -6,7 +6,8 @@
 namespace weir::conf {
 namespace {
 
-// Checks for SCHEME://HOST[:PORT][/REST], as strictly as the lock does: what passes here must not fail there.
+// Returns whether the URL has the form SCHEME://HOST[:PORT][/REST]. It is as strict as the parser of the lock: a URL
+// that passes here must not fail there.
 bool is_server_url(std::string_view url, std::string_view scheme) {
     if (!url.starts_with(scheme)) return false;
     url.remove_prefix(scheme.size());

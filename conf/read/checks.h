@@ -1,4 +1,4 @@
-// Shared by all checks of a configuration: error reporting and common syntax checks.
+// Functions that all checks of a configuration share: error reporting and common syntax checks.
 //
 // Thread: one thread at a time.
 // Lifetime: the context must outlive it.
@@ -20,10 +20,12 @@ public:
     void fail(const std::string& path, std::string reason);
     // Checks a name defined by the configuration: of a listener, a pool or a backend.
     void name(const std::string& path, const std::string& name);
-    // Checks a header name (RFC 9110 section 5.1), limited to characters that every server accepts.
+    // Checks a header name (RFC 9110 section 5.1), limited to characters that every server accepts. Returns whether it
+    // is valid.
     bool header_name(const std::string& path, std::string_view name);
-    // Checks a name of a host, which may begin with "*.".
+    // Checks a host name, which may begin with "*.".
     void host(const std::string& path, std::string_view host);
+    // Checks that `name` is one of `known`. `what` is the kind of object that it names, for the error.
     void known(const std::string& path, const char* what, const std::string& name,
                const std::vector<std::string_view>& known);
 
@@ -33,7 +35,7 @@ private:
 
 // Checks the routes: their names, matches, and the headers that they change.
 void check_routes(const Config& config, Checks& checks);
-// Checks the pools and their uses in routes and listeners.
+// Checks the pools, and whether the listeners that refer to them can use them.
 void check_pools(const Config& config, Checks& checks);
 // Checks the health check of a pool; `path` is the pool's path.
 void check_health(const Pool& pool, const std::string& path, Checks& checks);

@@ -21,7 +21,7 @@ struct Noted {
     std::string path, reason;
 };
 
-// Stops the parser: the rest of the text cannot be understood, or would be too expensive.
+// Thrown to stop the parser if the rest of the text cannot be understood, or would be too expensive to parse.
 struct Refused {
     Mark mark;
     std::string reason;
@@ -46,7 +46,7 @@ public:
     }
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
         refuse_tag(mark, tag);
-        // yaml-cpp passes a plain `null` or `~` as text in its events.
+        // In its events, yaml-cpp passes a plain `null` or `~` as text.
         const bool null = tag == "?" && (value.empty() || value == "~" || value == "null");
         add(mark, null && !expects_key() ? Node::Kind::null : Node::Kind::scalar, value);
     }
@@ -134,8 +134,8 @@ std::size_t find_control_byte(std::string_view text) {
     return std::string_view::npos;
 }
 
-// Returns where brackets are nested too deeply or are too many, or npos. It protects the parser only, so it ignores
-// quotes; realistic files stay far below the limits.
+// Returns the position at which brackets are nested too deeply, or at which there are too many brackets and commas;
+// npos if there is none. It only protects the parser, so it ignores quotes; realistic files stay far below the limits.
 std::size_t find_flow_abuse(std::string_view text) {
     std::size_t depth = 0, marks = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {

@@ -1,7 +1,7 @@
-// Parses a YAML text into a tree of nodes with positions. The only user of yaml-cpp.
+// Parses a YAML text into a tree of nodes with positions. Only this parser uses yaml-cpp.
 //
-// The dialect is deliberately small: no anchors, aliases, merges, tags, second documents or duplicate keys, and at most
-// 32 levels and 4 MiB. Scalars stay text, because their meaning depends on the key.
+// The dialect is deliberately small: no anchors, aliases, merges, tags, further documents or duplicate keys, and at
+// most 32 levels and 4 MiB. Scalars remain text, because their meaning depends on the key.
 //
 // Thread: pure functions and values.
 // Lifetime: a tree owns its texts.
@@ -38,8 +38,8 @@ struct Node::Entry {
     Node value;
 };
 
-// Parses one document. Adds errors to `errors`, marked with the file's index and name. Returns nothing if the text
-// could not be read to its end. An empty document is a null node; for a duplicate key, the first value counts.
+// Parses one document. Adds errors to `errors`, marked with the file's index and name. Returns an unset value if the
+// text could not be read to its end. An empty document is a null node; for a duplicate key, the first value counts.
 std::optional<Node> parse_document(std::string_view text, std::size_t file, const std::string& name, Errors& errors);
 
 } // namespace weir::conf

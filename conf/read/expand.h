@@ -26,7 +26,7 @@ struct Expanded {
 // Returns the text with all variables expanded.
 Result<Expanded> expand(std::string_view text, const Lookup& lookup);
 
-// Looks up a name in the environment of the process.
+// Returns the value of a variable in the environment of the process; unset if there is none.
 std::optional<std::string> from_environment(const std::string& name);
 
 } // namespace weir::conf

@@ -11,7 +11,8 @@
 namespace weir::conf {
 namespace {
 
-// The fleet identifies files by their hash, so the text must be the same on every machine, and names must differ.
+// Checks reload.lock.member. The fleet identifies configurations by the hash of their files, so every machine must have
+// the same text, but a different name.
 void check_member(const Node& root, const Config& config, BindContext& context) {
     const auto& lock = config.reload.lock;
     const auto* reload = root.find("reload");
@@ -46,7 +47,7 @@ void bind(const Node& root, Loaded& loaded, BindContext& context) {
     check_member(root, loaded.config, context);
 }
 
-// Sorts the errors by their position, and says how many were left out.
+// Sorts the errors by their position, and appends the number of errors that were left out.
 void tidy_errors(Loaded& loaded, std::size_t left_out) {
     auto& errors = loaded.errors;
     const auto rank = [&](const ConfigError& e) {
@@ -58,7 +59,7 @@ void tidy_errors(Loaded& loaded, std::size_t left_out) {
     if (left_out > 0) errors.push_back({loaded.files[0], 0, 0, "", "and " + std::to_string(left_out) + " more errors"});
 }
 
-// Reads with `read`, which gets a MergedFile, and turns the tree into a configuration.
+// Calls `read` to fill a MergedFile, and turns the tree into a configuration.
 template <class Read> Loaded load_with(const SourceReader& reader, const Lookup& lookup, Read read) {
     Loaded loaded;
     Positions positions;
@@ -88,7 +89,7 @@ Loaded load_again(Loaded known, const Lookup& lookup) {
     const SourceReader reader;
     std::vector<std::string> files{known.files.at(0)};
     bool same = known.ok() && known.is_read_whole();
-    for (std::size_t i = 1; i < known.watched.size(); ++i) { // the includes and the files that they led to
+    for (std::size_t i = 1; i < known.watched.size(); ++i) { // the include patterns and the files that they matched
         if (!is_pattern(known.watched[i])) continue;
         const auto found = reader.find(known.watched[i]);
         same = same && found;
@@ -104,7 +105,7 @@ Loaded load_again(Loaded known, const Lookup& lookup) {
 
 Loaded load_sources(const std::vector<SourceFile>& files, const Lookup& lookup) {
     auto loaded = load_with(SourceReader(&files), lookup, [&](MergedFile& file) { file.read_main(files.at(0).path); });
-    loaded.watched.clear(); // no file change can affect it
+    loaded.watched.clear(); // a change of a file cannot affect it
     return loaded;
 }
 

@@ -56,7 +56,7 @@ void MergedFile::follow_includes(const std::string& main) {
     for (const auto& item : include.items) follow_include(item, base);
 }
 
-// Relative patterns begin at `base`, the directory of the main file.
+// Reads the files of one include. A relative pattern is resolved against `base`, the directory of the main file.
 void MergedFile::follow_include(const Node& item, const std::string& base) {
     const auto fail = [&](std::string message) { context_.fail(item.mark, "include", std::move(message)); };
     if (item.kind != Node::Kind::scalar) return fail("expected a file or a pattern of files");

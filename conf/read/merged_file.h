@@ -15,11 +15,13 @@ namespace weir::conf {
 
 class MergedFile {
 public:
-    // Fills in the lists of files of `loaded`.
+    // Fills in `files`, `watched` and `sources` of `loaded`.
     MergedFile(const SourceReader& reader, BindContext& context, Loaded& loaded)
         : reader_(reader), context_(context), loaded_(loaded) {}
 
+    // Reads the main file and its includes.
     void read_main(const std::string& path);
+    // Reads one text, which must not contain `include`.
     void read_text(std::string_view text, const std::string& name);
 
     const Node& root() const { return root_; }          // without "include"

@@ -8,6 +8,7 @@
 
 namespace weir::conf {
 
-std::string schema(); // JSON Schema 2020-12
+// Returns the schema in the dialect JSON Schema 2020-12.
+std::string schema();
 
 } // namespace weir::conf

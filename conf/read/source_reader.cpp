@@ -11,7 +11,7 @@
 namespace weir::conf {
 namespace {
 
-constexpr std::size_t max_bytes = (4u << 20) + 1; // one byte more than the dialect's limit
+constexpr std::size_t max_bytes = (4u << 20) + 1; // one byte above the limit of document.h
 
 Result<std::string> read_from_disk(const std::string& path) {
     struct stat info {};

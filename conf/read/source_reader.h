@@ -11,7 +11,7 @@
 
 namespace weir::conf {
 
-// One file as it was read.
+// The text of one file at the time when it was read.
 struct SourceFile {
     std::string path, text;
 };
@@ -21,7 +21,7 @@ public:
     // Reads from the disk, or only from `memory` if that is set.
     explicit SourceReader(const std::vector<SourceFile>* memory = nullptr) : memory_(memory) {}
 
-    // Reads one file, up to the dialect's limit. Refuses pipes and devices, because reading them could block.
+    // Reads one file, up to the size limit of document.h. Refuses pipes and devices, because reading them could block.
     Result<std::string> read(const std::string& path) const;
     // Returns the files that match the pattern of an include.
     Result<std::vector<std::string>> find(const std::string& pattern) const;

@@ -13,8 +13,8 @@
 
 namespace weir::conf {
 
-// Returns the token. An error contains the remedy; it distinguishes missing, unreadable and empty files, and tokens
-// that are too short.
+// Returns the token. An error says how to fix it; missing, unreadable and empty files and tokens that are too short
+// have different messages.
 Result<std::string> read_token(const std::string& path);
 
 // The tokens of the admin API. Both are empty if the configuration names no token files.

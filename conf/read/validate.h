@@ -1,4 +1,5 @@
-// Rules that concern several keys: names that must exist, addresses that must differ, values that must agree.
+// Checks the rules that concern several keys: names that must exist, addresses that must differ, values that must
+// agree.
 //
 // Thread: pure function.
 // Lifetime: keeps nothing.
@@ -8,7 +9,7 @@
 
 namespace weir::conf {
 
-// Fills in missing names and reports inconsistencies.
+// Fills in defaults that depend on other values, such as names, and reports inconsistencies.
 void validate(Config& config, BindContext& context);
 
 } // namespace weir::conf

@@ -21,7 +21,7 @@ struct FenceAndReason {
     std::string reason;
 };
 
-// Splits "fence:N reason". Lists of earlier versions have no fence, which is then 0.
+// Splits "fence:N reason". Entries that earlier versions wrote have no fence; it is 0 for them.
 FenceAndReason split_fence(std::string_view text) {
     constexpr std::string_view mark = "fence:";
     if (!text.starts_with(mark)) return {0, std::string(text)};

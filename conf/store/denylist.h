@@ -1,5 +1,6 @@
-// The denylist: hashes of configurations that were rolled back. They are refused until they change or an operator uses
-// --force. Stored in `state_dir`, one line each: hash, Unix time, "fence:N", reason.
+// The denylist: hashes of configurations that were rolled back. A listed configuration is refused until its files
+// change or an operator uses --force. The list is stored in `state_dir`, one line per entry: hash, Unix time,
+// "fence:N", reason.
 //
 // Thread: one at a time; reading and saving block on the disk.
 // Lifetime: owns its data.
@@ -19,8 +20,8 @@ struct DeniedConfig {
     std::int64_t since = 0;  // Unix time
     std::uint64_t fence = 0; // the highest fence that this machine knew at the time
     std::string reason;      // on one line
-    // Whether a fleet has unbanned it since. `unbanned` was the last fence at that time; 0: the fleet never did. Unlike
-    // clocks, fences have one order on all machines.
+    // Returns whether the fleet has unbanned the configuration since then. `unbanned` is the fleet's last fence when it
+    // did so, or 0 if it never did. Unlike clocks, fences have one order on all machines.
     bool is_unbanned_by(std::uint64_t unbanned) const { return unbanned > 0 && fence <= unbanned; }
     bool operator==(const DeniedConfig&) const = default;
 };
@@ -32,13 +33,16 @@ public:
     // Reads the stored list; a missing one is empty. Malformed lines are skipped, because a damaged list must not
     // prevent a start.
     static Result<Denylist> read(const std::string& state_dir);
+    // Parses the stored form, which `text` returns.
     static Denylist parse(std::string_view text);
     std::string text() const;
     Result<void> save(const std::string& state_dir) const;
 
+    // Returns the entry of a configuration; null if it is not listed.
     const DeniedConfig* find(std::string_view hash) const;
     void add(DeniedConfig bad);
-    bool forget(std::string_view hash); // whether it was listed
+    // Removes an entry; returns whether there was one.
+    bool forget(std::string_view hash);
     const std::vector<DeniedConfig>& all() const { return all_; }
 
 private:

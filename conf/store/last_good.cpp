@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::string_view title = "weir last-good 1\n";
 
-// Removes a line that begins with `word` and a space from the text, and returns the rest of the line.
+// Removes the first line of the text and returns what follows `word` and a space in it. Returns an unset value, and
+// leaves the text unchanged, if the line begins differently.
 std::optional<std::string_view> take_line(std::string_view& text, std::string_view word) {
     const auto end = text.find('\n');
     if (end == std::string_view::npos || !text.starts_with(word) || end <= word.size() || text[word.size()] != ' ')

@@ -1,5 +1,5 @@
-// Stores the last good configuration in `state_dir`: the texts of its files, so that weir can start from them if the
-// files on disk have become invalid. Environment variables are expanded only when it is loaded.
+// Stores the last good configuration in `state_dir`: the texts of its files, so that weir can start with them if the
+// files on disk are no longer valid. Environment variables are expanded only when the stored configuration is loaded.
 //
 //   weir last-good 1
 //   sha256 <of everything that follows, in hex>
@@ -23,13 +23,14 @@ struct LastGood {
     std::vector<SourceFile> files;
 };
 
+// Returns the stored form of a configuration.
 std::string to_text(const LastGood& good);
 // Parses a stored configuration. Fails if any byte differs from what was written.
 Result<LastGood> last_good_from(std::string_view text);
 
 class LastGoodStore {
 public:
-    // Each main file has its own store, because several processes may share a state_dir.
+    // Opens the store of one main file. Each has its own, because several processes may share a state_dir.
     LastGoodStore(const std::string& state_dir, const std::string& main_file);
 
     Result<void> save(const LastGood& good) const;

@@ -30,7 +30,7 @@ bool FileStamps::look(const std::vector<std::string>& files) {
         add(file, now); // a file name may contain brackets
         if (!is_pattern(file)) continue;
         const auto found = glob_paths(file, Matching::files);
-        if (!found) continue; // a load reports it
+        if (!found) continue; // the next load reports the error
         for (const auto& each : *found) add(each, now);
     }
     return std::exchange(stamps_, now) != now;

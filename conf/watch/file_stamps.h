@@ -1,5 +1,5 @@
-// Detects file changes by polling: those that inotify does not report (bind mounts, network file systems, edits through
-// mmap), and all changes if inotify is not available.
+// Detects file changes by polling: changes that inotify does not report (bind mounts, network file systems, edits
+// through mmap), or all changes if inotify is not available.
 //
 // Thread: one thread at a time; blocks on the disk for one stat per file.
 // Lifetime: owns its data.
@@ -14,8 +14,8 @@ namespace weir::conf {
 
 class FileStamps {
 public:
-    // Polls these files, or file patterns, and remembers their state. Returns whether anything has changed since the
-    // last call: the set of files, or the identity, size, permissions or change time of one of them.
+    // Polls these files or file patterns and remembers their state. Returns whether anything has changed since the last
+    // call: the set of files, or the identity, size, permissions, modification time or change time of a file.
     bool look(const std::vector<std::string>& files);
 
 private:

@@ -35,7 +35,8 @@ std::vector<std::string> directories_like(const std::string& pattern) {
     return found ? *std::move(found) : std::vector<std::string>();
 }
 
-// Adds the directory entries that determine what `path` refers to: its own, and those of all symbolic links on the way.
+// Adds the directory entries that determine which file `path` refers to: its own, and those of all symbolic links on
+// the way.
 void add_entries(const std::string& path, Entries& out, int links = 0) {
     out[directory_of(path)].insert(name_of(path));
     for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
@@ -53,7 +54,8 @@ void add_entries(const std::string& path, Entries& out, int links = 0) {
     }
 }
 
-// For `sites/*/weir.yaml`, adds matching entries of `sites` and the file in each of them.
+// Adds the entries of a pattern: for `sites/*/weir.yaml`, the entries of `sites` that match, and the file in each of
+// them.
 void add_pattern(const std::string& pattern, Entries& out) {
     for (auto end = pattern.find('/', 1); end != std::string::npos; end = pattern.find('/', end + 1)) {
         const auto part = pattern.substr(0, end);
@@ -101,7 +103,7 @@ void FileWatch::update() {
             const char* advice = errno == ENOSPC ? " (raise fs.inotify.max_user_watches)" : "";
             problem_ = "cannot watch " + directory + ": " + std::strerror(errno) + advice;
         }
-        if (watch < 0) continue; // `refresh` polls its files
+        if (watch < 0) continue; // `refresh` polls the files of this directory
         now[directory] = watch;
         names_[watch].insert(names.begin(), names.end());
     }
@@ -121,7 +123,8 @@ bool FileWatch::matters(const inotify_event& event) const {
     });
 }
 
-// A file that is modified in place is complete when its writer closes it, or when another file is renamed over it.
+// Updates the set of files that are being written. A file that is modified in place is complete when its writer closes
+// it; it is also removed from the set when it is replaced, renamed or deleted.
 void FileWatch::take(const inotify_event& event) {
     if (event.mask & IN_Q_OVERFLOW || event.len == 0) return;
     const auto file = std::pair(event.wd, std::string(event.name));

@@ -1,8 +1,8 @@
-// Reports when one of a set of files may have changed, in whatever way: written in place, replaced by a rename, or
-// reached through a symbolic link that was changed. It watches directories, never the files themselves.
+// Reports when one of a set of files may have changed: written in place, replaced by a rename, or reached through a
+// symbolic link that now has another target. It watches directories, never the files themselves.
 //
-// inotify reports changes at once. `refresh` polls for the others (file_stamps.h), and for all of them while inotify is
-// not available. A report is only a hint: the reader compares what it reads.
+// inotify reports changes at once. `refresh` polls for changes that it does not report (file_stamps.h), and for all
+// changes while inotify is not available. A report is only a hint: the caller reads the files and compares them.
 //
 // Thread: one thread at a time. Blocks only for directory look-ups and one stat per file.
 // Lifetime: owns its inotify descriptor.
@@ -29,25 +29,26 @@ class FileWatch {
 public:
     FileWatch();
 
-    int descriptor() const { return fd_.get(); } // readable when events are pending; -1 while polling
+    int descriptor() const { return fd_.get(); } // readable when events are pending; -1 without inotify
 
     WatchMode mode() const { return fd_ ? WatchMode::inotify : WatchMode::polling; }
     // Describes what inotify cannot watch at the moment, with advice; unset if there is no problem.
     const std::optional<std::string>& problem() const { return problem_; }
-    // Whether a file was modified and its writer has not closed it yet.
+    // Returns whether a file was modified and its writer has not closed it yet.
     bool has_writer() const { return !writing_.empty(); }
     // Forgets the writers, after the caller has waited long enough for them.
     void forget_writers() { writing_.clear(); }
 
-    // Watches the directories of these files, or file patterns, and of every symbolic link on the way. Returns
-    // `changed` if something is newly watched, which may have changed since it was read.
+    // Watches the directories of these files or file patterns, and of every symbolic link on the way. Returns `changed`
+    // if the set of watched entries (without inotify, the set of files) has changed, because a new entry may have
+    // changed since it was read.
     Watched set_files(const std::vector<std::string>& files);
 
-    // Reads and handles the pending inotify events.
+    // Reads the pending inotify events. Returns `changed` if one of them concerns a watched entry.
     Watched read_events();
 
-    // Polls for directories that have disappeared or returned, for changes that inotify did not report, and for inotify
-    // to become available. Call it about once a second.
+    // Polls for directories that have disappeared or returned, and for changes that inotify did not report; tries to
+    // open inotify if it was not available. Call it about once a second.
     Watched refresh();
 
 private:

@@ -22,7 +22,7 @@ namespace weir::health {
 struct Beat {
     std::string pool, backend;
     std::uint64_t sequence = 0; // rises with every heartbeat of a backend
-    std::int64_t time_ms = 0;   // by the sender's clock
+    std::int64_t time_ms = 0;   // Unix milliseconds by the sender's clock
     std::uint32_t weight = 0;   // the weight that the backend asks for; 0: the configured weight
     bool drain = false;         // the backend asks for no new clients
 };
@@ -30,7 +30,7 @@ struct Beat {
 // Returns the date and time in Unix milliseconds, the unit of `time_ms`.
 std::int64_t wall_ms(const Clock& clock);
 
-// A token prepared for signing, because preparing it costs more than a signature.
+// A token that has been prepared for signing. It is kept because the preparation costs more than a signature.
 class BeatKey {
 public:
     // Throws std::runtime_error if OpenSSL has no HMAC-SHA256.
@@ -63,21 +63,22 @@ public:
 
     enum class Answer { accepted, replayed, off_time };
 
-    // Checks one beat. `wall_ms` is this machine's wall clock, `now` its monotonic clock.
+    // Checks one heartbeat and, if it is accepted, records it. `wall_ms` is the time by this machine's wall clock,
+    // `now` by its monotonic clock.
     Answer take(const Beat& beat, Steady now, std::int64_t wall_ms);
 
     std::uint64_t last_sequence() const { return last_sequence_; }
     // Returns whether every heartbeat seen so far is too old to be replayed, so that the guard may be discarded.
     bool is_spent(Steady now) const { return now - std::max(began_, last_) > 3 * tolerance; }
-    // Returns the time that a heartbeat sent now should carry. A sender with a different clock continues from there.
+    // Returns the `time_ms` that a heartbeat sent now should have. A sender whose clock differs can continue from it.
     std::int64_t expected_ms(Steady now, std::int64_t wall_ms) const;
 
 private:
     Steady began_, last_{}; // `last_` is when a heartbeat was last accepted
     bool known_ = false;
     std::uint64_t last_sequence_ = 0;
-    std::int64_t first_ms_ = 0; // the time in the first heartbeat, and `first_`, when it arrived
-    Steady first_{};
+    std::int64_t first_ms_ = 0; // the time in the first heartbeat
+    Steady first_{};            // when the first heartbeat arrived
 };
 
 } // namespace weir::health

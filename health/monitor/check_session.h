@@ -17,7 +17,8 @@
 
 namespace weir::health {
 
-// The inputs of a session. `phase`, from 0 to 1, is the backend's position in the interval.
+// The inputs of a session. `phase`, from 0 to 1, is the backend's position within the interval, which spreads the
+// checks of many backends.
 struct CheckInputs {
     boost::asio::io_context* context;
     std::shared_ptr<Record> record;
@@ -26,7 +27,7 @@ struct CheckInputs {
     std::shared_ptr<std::mt19937> random;
     double phase;
 
-    // The address that the check connects to, and the bytes that each connection begins with.
+    // These functions return the address that the check connects to, and the bytes that each connection begins with.
     conf::Endpoint address() const {
         auto address = record->backend().address();
         if (check.port) address.set_port(static_cast<std::uint16_t>(check.port));
@@ -41,11 +42,11 @@ class CheckSession {
 public:
     virtual ~CheckSession() = default;
 
-    // Begins to check; called once.
+    // Starts the checks. Called once.
     virtual void start() = 0;
     // Ends the session; the results of checks in flight are discarded.
     virtual void stop() = 0;
-    // Continues with these inputs if the check in flight can be kept; returns false if it cannot.
+    // Continues with new inputs and keeps the check in flight. Returns false if that is not possible.
     virtual bool take_over(const CheckInputs&) { return false; }
     // Records that the backend has sent a heartbeat.
     virtual void beat() {}
@@ -53,7 +54,7 @@ public:
 
 using CheckSessionPtr = std::shared_ptr<CheckSession>;
 
-// Returns a session of the kind that the check asks for, not started yet.
+// Returns a session for the type and mode of the check. The session has not been started yet.
 CheckSessionPtr make_check_session(CheckInputs inputs);
 
 } // namespace weir::health

@@ -1,4 +1,4 @@
-// Receives what the OutlierDetector does to backends.
+// Receives a notification when the OutlierDetector ejects a backend or brings it back.
 //
 // Thread: the control thread.
 // Lifetime: a listener outlives the OutlierDetector that calls it.

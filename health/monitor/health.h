@@ -1,4 +1,4 @@
-// The health of one backend, as status and metrics show it.
+// The health of one backend, as the status and the metrics show it.
 //
 // Thread: the control thread.
 // Lifetime: a value.
@@ -17,13 +17,13 @@ namespace weir::health {
 struct LastCheck {
     Clock::WallTime at;                  // when it ended
     Clock::TimePoint::duration duration; // zero for a pushed heartbeat
-    std::string result;                  // a short description: "status 200", or the reason of a failure
+    std::string result;                  // a short description: "status 200", or the reason for a failure
 };
 
 struct Health {
     Progress progress;
     std::uint64_t checks = 0, failed_checks = 0, ejections = 0;
-    std::string last_failure;            // the reason of the last failure
+    std::string last_failure;            // the reason for the last failure
     Clock::WallTime since;               // when the verdict last changed
     std::optional<LastCheck> last_check; // unset before the first one ends
 };

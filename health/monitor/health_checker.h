@@ -28,7 +28,7 @@ struct Target {
         conf::ProxyProtocol::none; // the PROXY protocol version that the backend's own port expects
 };
 
-// The initial health record of a backend, beside the verdict.
+// The initial health record of a backend, apart from its verdict.
 struct Inherited {
     Progress progress;
     std::optional<Clock::WallTime> since; // when the verdict last changed; unset: now
@@ -45,12 +45,12 @@ public:
     // Records that a backend has sent a heartbeat. Ignored if the backend does not have a push check.
     void beat(const balancer::Backend& backend);
 
-    // Sets the health of a backend that is known from elsewhere: from another process, or from a configuration that
-    // comes back. It takes effect at once, checks in flight are discarded, and the next `watch` starts with it.
+    // Sets the health of a backend to what another process, or a configuration that is restored, knew about it. It
+    // takes effect at once: checks in flight are discarded, and the next `watch` starts with it.
     void inherit(const balancer::BackendPtr& backend, Verdict verdict, const Inherited& inherited);
 
-    // Replaces the backends to check. A backend whose check is unchanged continues undisturbed, with its progress; one
-    // whose check has changed keeps its verdict until new results change it.
+    // Replaces the set of backends to check. If the check of a backend is unchanged, it continues with its progress. If
+    // it has changed, the backend keeps its verdict until new results change it.
     void watch(const std::vector<Target>& targets);
     // Ends all checks. Verdicts become unknown.
     void stop() { watch({}); }
@@ -60,7 +60,7 @@ public:
 
 private:
     struct Watcher;
-    enum class Leaving { replaced, gone }; // whether the backend is still watched, with another check, or no more
+    enum class Leaving { replaced, gone }; // replaced: by another check of the same backend
 
     static void stop(Watcher& watcher, Leaving leaving);
     void start(Watcher& watcher, Watcher* before);

@@ -56,7 +56,8 @@ asio::awaitable<void> HeartbeatSession::run(std::shared_ptr<HeartbeatSession> se
     }
 }
 
-// The timeout limits only the connection attempt; interval and fall determine how long a responder may take.
+// Sends one heartbeat. The timeout limits only the connection attempt; interval and fall determine how long the answer
+// may take.
 asio::awaitable<HeartbeatSession::Ended> HeartbeatSession::ask() {
     Socket socket(*inputs_.context);
     socket_ = &socket;
@@ -104,7 +105,8 @@ std::string HeartbeatSession::describe_silence() const {
     return text;
 }
 
-// An OK only records its time, so that it costs no timer; the timer checks that time when it expires.
+// Waits for the deadline of the silence. An OK only records its time, and the timer checks that time when it expires,
+// so that an OK costs no timer.
 void HeartbeatSession::watch_silence() {
     watching_ = true;
     silence_timer_.expires_at(heartbeat_.silence().deadline());

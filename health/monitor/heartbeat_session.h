@@ -1,5 +1,5 @@
-// Sends heartbeats to a backend's responder, one at a time. heartbeat.h decides when to send, and evaluates the
-// answers.
+// Sends heartbeats to a backend's responder, one at a time. The Heartbeat class decides when to send them, and
+// evaluates the answers.
 //
 // Thread: the control thread.
 // Lifetime: the same as CheckSession.
@@ -20,7 +20,8 @@ public:
 
     void start() override;
     void stop() override;
-    // Keeps the outstanding heartbeat: an abandoned one stays in the queue of a slow responder and costs a pause.
+    // Keeps the outstanding heartbeat, because an abandoned one would stay in the queue of a slow responder and cost it
+    // a pause.
     bool take_over(const CheckInputs& next) override;
 
 private:

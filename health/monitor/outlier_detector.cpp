@@ -21,7 +21,7 @@ struct OutlierDetector::EjectedHost {
     std::uint64_t ejections = 0;
     std::uint32_t error_limit = 1; // consecutive errors that eject it
     Clock::WallTime changed;       // when it was last ejected or brought back
-    Timer timer;                   // of its return
+    Timer timer;                   // expires when it returns
 };
 
 OutlierDetector::~OutlierDetector() = default;
@@ -45,10 +45,10 @@ void OutlierDetector::report(const balancer::BackendPtr& backend) {
     if (pool == pools_.end() || backend->ejection() == balancer::Ejection::ejected) return;
     const auto& [members, rules] = *pool->second;
     const auto out = static_cast<std::size_t>(std::count_if(members.begin(), members.end(), [&](const auto& b) {
-        return b->is_sick() && b != backend; // backends ejected by health checks reduce the capacity as well
+        return b->is_sick() && b != backend; // backends that health checks have found down reduce the capacity as well
     }));
     if (!may_eject(out, members.size(), rules->max_ejected))
-        return backend->set_errors(0); // so that it is reported again
+        return backend->set_errors(0); // so that it is reported again after as many errors
     auto& host = ejected_[backend.get()];
     if (!host) host = std::make_shared<EjectedHost>(context_, backend);
     const auto time = host->history.eject(clock_.now(), rules->base_time);
@@ -58,7 +58,7 @@ void OutlierDetector::report(const balancer::BackendPtr& backend) {
     host->timer.expires_after(time);
     host->timer.wait([this, weak = std::weak_ptr(host)](WaitEnd end) {
         const auto self = weak.lock();
-        // The backend may have been unejected and ejected again after this timer had expired.
+        // After this timer expired, the backend may have been unejected and ejected again.
         const bool is_over = end == WaitEnd::expired && self && self->timer.is_over();
         if (is_over && self->backend->ejection() == balancer::Ejection::ejected) come_back(*self);
     });

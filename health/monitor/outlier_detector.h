@@ -36,14 +36,14 @@ public:
     // Replaces the pools to watch. An ejected backend stays ejected, unless its pool no longer has rules.
     void watch(const std::vector<OutlierPool>& pools);
 
-    // Called if live traffic has seen as many errors in a row as the rules allow; ejects the backend if the rules
-    // permit.
+    // Called when live requests to a backend have failed as many times in a row as the rules allow. Ejects the backend,
+    // unless too many backends of its pool are out of service already.
     void report(const balancer::BackendPtr& backend);
 
-    // Brings an ejected backend back, not on probation, because the errors were not its fault.
+    // Brings an ejected backend back without probation, because something else caused the errors.
     void uneject(const balancer::Backend& backend);
 
-    // Returns how often a backend has been ejected so far.
+    // Returns how often a backend has been ejected so far by this detector.
     std::uint64_t ejections(const balancer::Backend& backend) const;
 
     // Returns when a backend was last ejected or brought back; unset if it never was.

@@ -3,7 +3,7 @@
 namespace weir::health {
 namespace {
 
-// Rounds up to 25 ms, so that the timers of many backends expire together and wake the thread once.
+// Rounds up to a multiple of 25 ms, so that the timers of many backends expire together and wake the thread once.
 Clock::TimePoint together(Clock::TimePoint time) {
     return std::chrono::ceil<std::chrono::duration<std::int64_t, std::ratio<1, 40>>>(time);
 }
@@ -27,7 +27,7 @@ void PushSession::beat() {
     if (stopped_) return;
     const auto now = timer_.now();
     auto& record = *inputs_.record;
-    if (record.backend().verdict() == Verdict::unknown) silence_.excuse(now); // no heartbeat was expected so far
+    if (record.backend().verdict() == Verdict::unknown) silence_.excuse(now); // no heartbeat has been expected so far
     const auto sign = silence_.hear(now);
     record.take({ProbeOutcome::passed, "heartbeat received"}, {},
                 sign == Silence::Sign::in_time ? Row::goes_on : Row::begins);
@@ -43,8 +43,8 @@ std::string PushSession::describe_silence() const {
     return text;
 }
 
-// Waits for the deadline. A heartbeat only records its time, and the timer checks that time when it expires, so that a
-// heartbeat costs no timer.
+// Waits for the deadline of the silence. A heartbeat only records its time, and the timer checks that time when it
+// expires, so that a heartbeat costs no timer.
 void PushSession::listen() {
     listening_ = true;
     timer_.expires_at(together(silence_.deadline()));

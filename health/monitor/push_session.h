@@ -14,8 +14,8 @@ class PushSession final : public CheckSession, public std::enable_shared_from_th
 public:
     explicit PushSession(CheckInputs inputs);
 
-    // A backend that another process or check knew as up is expected to send heartbeats. Any other stays unknown or
-    // down until its first heartbeat.
+    // Expects heartbeats at once if the backend is already known to be up, from another process or check. Any other
+    // backend stays unknown or down until its first heartbeat.
     void start() override;
     void stop() override;
     void beat() override;

@@ -14,10 +14,10 @@
 
 namespace weir::health {
 
-// Whether a backend existed at the start; one that arrives later starts slowly once it is up.
+// Whether a backend existed when weir started. A backend that is added later begins with slow start once it is up.
 enum class Arrival { at_start, later };
 
-// Whether a pass continues the current row of passes or begins a new one.
+// Whether a passed check continues the current series of passes or begins a new one.
 enum class Row { goes_on, begins };
 
 class Record {
@@ -34,12 +34,12 @@ public:
 
     // Records the result of a check that took `duration`.
     void take(const ProbeResult& result, Clock::TimePoint::duration duration, Row row = Row::goes_on);
-    // Sets the backend down, because it has been silent for `duration`, which is too long.
+    // Marks the backend as down because it has been silent for `duration`.
     void take_silence(std::string reason, Clock::TimePoint::duration duration);
-    // Records advice on a backend that is alive but stays down: at its pace it would be down again before its next sign
-    // of life.
+    // Records advice about a backend that shows signs of life but stays down, because at its pace it would be down
+    // again before the next one.
     void advise(std::string advice);
-    // Sets a backend without a check to up.
+    // Marks a backend without a check as up.
     void assume_up() { decide(Verdict::up); }
 
 private:

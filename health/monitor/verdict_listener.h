@@ -1,4 +1,4 @@
-// Receives what the HealthChecker finds out about backends.
+// Receives a notification when the HealthChecker changes a verdict, or has advice about a backend.
 //
 // Thread: the control thread.
 // Lifetime: a listener outlives the HealthChecker that calls it.
@@ -17,8 +17,8 @@ public:
 
     // Called after the verdict on a backend has changed; `before` is the old one.
     virtual void on_verdict(const balancer::BackendPtr& backend, Verdict before, const Health& health) = 0;
-    // Called at most once while a backend is down, if it shows signs of life but a setting keeps it down. `advice` says
-    // which setting, for people.
+    // Called at most once while a backend is down, if it shows signs of life but a setting keeps it down. `advice` is a
+    // message that names the setting.
     virtual void on_advice(const balancer::BackendPtr& backend, const std::string& advice) = 0;
 };
 

@@ -1,5 +1,5 @@
-// Passes if the backend answers `heartbeat` with `OK`. The responder may close the connection after the answer or keep
-// it.
+// Passes if the backend answers `heartbeat` with `OK`. The responder may close the connection after the answer, or keep
+// it open.
 //
 // Thread: the control thread.
 // Lifetime: the same as Probe.

@@ -57,7 +57,7 @@ public:
 
     unsigned status() const { return parser_->get().result_int(); }
 
-    // Reads the body until `text` is found.
+    // Reads the body until `text` is found. Fails if it is not in the first `max_body` bytes.
     asio::awaitable<Result<void>> search_body(const std::string& text) {
         std::array<char, 4096> piece;
         std::string body;
@@ -67,7 +67,7 @@ public:
             into.size = std::min(piece.size(), max_body - body.size());
             const auto room = into.size;
             const auto [error, _] = co_await http::async_read_some(socket_, buffer_, *parser_, use_nothrow_awaitable);
-            // Searches only the new bytes, and the bytes before them in which the text may begin.
+            // Only the new bytes are searched, and the bytes before them in which the text may begin.
             const auto from = body.size() - std::min(body.size(), text.size() - 1);
             body.append(piece.data(), room - into.size);
             if (body.find(text, from) != std::string::npos) co_return Result<void>();
@@ -75,7 +75,7 @@ public:
                 co_return Error("the connection failed within the body: " + error.message());
         }
         const bool whole = parser_->is_done();
-        // The text itself may be made with variables, and is not shown.
+        // The text is not shown, because it may contain the values of variables.
         co_return Error(whole ? "the body does not contain expect_body"
                               : "the first 64KiB of the body do not contain expect_body");
     }

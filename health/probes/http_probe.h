@@ -1,5 +1,5 @@
-// Passes if a request is answered with an expected status and, if the check names one, with a body that contains an
-// expected text. Only the first 64 KiB of the body are searched; the body is not read if no text is expected.
+// Passes if the response to a request has an expected status and, if the check specifies expect_body, a body that
+// contains this text. Only the first 64 KiB of the body are searched; the body is not read if no text is expected.
 //
 // Thread: the control thread.
 // Lifetime: the same as Probe.

@@ -1,4 +1,4 @@
-// One check of one backend. Each kind of probe is a pair of files and a line in the factory; thresholds.h decides what
+// One check of one backend. Each kind of probe is a pair of files and a line in make_probe(); thresholds.h decides what
 // the result means for the backend.
 //
 // Thread: the control thread; nothing blocks.
@@ -30,15 +30,15 @@ class Probe {
 public:
     virtual ~Probe() = default;
 
-    // Runs the probe over a connected socket and returns its result; it does not fail otherwise. The caller closes the
-    // socket when the timeout expires, so every operation fails then.
+    // Runs the probe over a connected socket. Every failure is a result; no exception is thrown for it. When the
+    // timeout expires, the caller closes the socket, which makes every operation fail.
     virtual boost::asio::awaitable<ProbeResult> talk(Socket& socket, const conf::Endpoint& address) = 0;
 };
 
 // Returns a probe of the type that the check names.
 std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check);
 
-// Returns the PROXY header for a connection of weir's own to a backend that requires one; empty for
+// Returns the PROXY header for a connection that weir opens on its own behalf, not for a client; empty for
 // ProxyProtocol::none.
 std::string_view own_proxy_header(conf::ProxyProtocol version);
 
@@ -48,7 +48,7 @@ struct ProbeConnection {
     bool timed_out = false;
 };
 
-// Connects and sends `header`, within `timeout`. The socket must be closed before.
+// Connects within `timeout` and sends `header`. The socket must not be open yet.
 boost::asio::awaitable<ProbeConnection> connect_probe(Socket& socket, conf::Endpoint address, std::string_view header,
                                                       conf::Duration timeout);
 

@@ -7,13 +7,13 @@
 namespace weir::health {
 namespace {
 
-// Within this time a slow responder shows its pace, and a responder that was suspended for a while resumes.
+// Long enough for a slow responder to show its pace, and for a responder that was suspended for a while to resume.
 constexpr std::chrono::seconds min_wait(15);
 
 } // namespace
 
-// With `fall: 1`, an answer that comes an interval after the last one would be late, so such a backend is queried twice
-// as often.
+// With `fall: 1`, an answer that arrives an interval after the last one could already be late, so such a backend is
+// queried twice as often.
 Heartbeat::Heartbeat(Duration interval, std::uint32_t fall, TimePoint now, double phase)
     : interval_(fall == 1 ? interval / 2 : interval), phase_(phase), silence_(interval * fall, now),
       next_(now + first_delay(interval_, phase)), asked_(next_) {}
@@ -37,7 +37,8 @@ void Heartbeat::take_shortage(TimePoint now, double jitter) {
     ask_again(now, jitter);
 }
 
-// Without an answer the pause counts from the last heartbeat sent, which may be long ago.
+// Schedules the next heartbeat after one without an answer. The pause counts from when that heartbeat was sent, which
+// may be long ago.
 void Heartbeat::ask_again(TimePoint now, double jitter) { next_ = std::max(now, asked_ + pause(jitter)); }
 
 Heartbeat::Duration Heartbeat::pause(double jitter) {

@@ -3,11 +3,12 @@
 //   OK                                              a sign of life
 //   no OK for interval × fall                       the backend is down
 //   refused, reset, closed, or another answer       a missed heartbeat at once; `fall` of them in a row: down
-//   no connection within the timeout                no evidence: the responder may sleep behind a full queue
+//   no connection within the timeout                no evidence: the responder may be pausing while its queue is full
 //
 // One heartbeat is outstanding at a time, until it is answered. A responder that handles one connection at a time, and
 // pauses between them, would find every abandoned heartbeat in its queue and lose a pause to it. The next heartbeat is
-// sent an interval after the answer, plus or minus 5 %, so that several weirs that share a responder take turns.
+// sent an interval after the answer, plus or minus 5 %, so that several weir processes that check the same responder
+// take turns.
 //
 // Thread: a value; time and randomness are arguments.
 // Lifetime: none.
@@ -35,10 +36,10 @@ public:
     // lost, and replaced, only when the backend has been down for a long time.
     Duration max_wait() const;
 
-    // Records that a heartbeat is sent.
+    // Records that a heartbeat is sent at `now`.
     void ask(TimePoint now) { asked_ = now; }
     TimePoint asked() const { return asked_; }
-    // Each of these records how a heartbeat ended. `jitter` is from 0 to 1.
+    // These functions record how a heartbeat ended. `jitter` is a random number from 0 to 1.
     Silence::Sign take_ok(TimePoint now, double jitter);
     void take_miss(TimePoint now, double jitter);
     void take_nothing(TimePoint now, double jitter); // no connection within the timeout, or no answer within max_wait()

@@ -1,6 +1,5 @@
 // Computes how long a backend that fails live requests stays ejected: the base time at first, twice that the second
-// time, and so on, up to ten times. Every base time without an ejection removes one of its earlier ejections from the
-// count.
+// time, and so on, up to ten times. Each base time without an ejection removes one earlier ejection from the count.
 //
 // Thread: values; time is an argument.
 // Lifetime: none.
@@ -30,7 +29,8 @@ private:
     TimePoint back_since_{};
 };
 
-// Returns whether one more of `members` backends may be ejected if `ejected` of them are already.
+// Returns whether one more of `members` backends may be ejected if `ejected` of them already are and at most the share
+// `most` may be.
 constexpr bool may_eject(std::size_t ejected, std::size_t members, conf::Percent most) {
     return (ejected + 1) * 100 <= members * most.value;
 }

@@ -14,7 +14,7 @@ namespace weir::health {
 
 using Milliseconds = std::chrono::milliseconds;
 
-// `jitter` is random numbers from 0 to 1.
+// In all these functions, `jitter` is a random number from 0 to 1.
 
 // Returns the delay before the first probe: anywhere within the interval, but at most a second.
 Milliseconds first_delay(Milliseconds interval, double jitter);

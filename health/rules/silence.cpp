@@ -6,7 +6,7 @@
 namespace weir::health {
 namespace {
 
-constexpr std::chrono::milliseconds punctual(100); // how late a timer may be on a busy machine
+constexpr std::chrono::milliseconds punctual(100); // a timer may be this late on a busy machine
 
 } // namespace
 

@@ -1,6 +1,7 @@
-// Turns probe results into a verdict: `fall` failures in a row eject a backend, `rise` passes in a row bring it back.
+// Turns probe results into a verdict: `fall` failures in a row take a backend down, `rise` passes in a row bring it
+// back up.
 //
-// A backend whose verdict is unknown is up after its first pass, and down after `fall` failures.
+// A backend with an unknown verdict is up after its first pass, and down after `fall` failures in a row.
 //
 // Thread: values without shared state.
 // Lifetime: none.

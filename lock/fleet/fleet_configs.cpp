@@ -5,8 +5,8 @@
 namespace weir::lock {
 namespace {
 
-// Versions are a list, newest first; texts are a hash keyed by configuration hash. Returns 1, or 0 if this version or a
-// later one is already stored.
+// Stores a version. Versions are a list, newest first; texts are a Redis hash, keyed by the configuration's hash.
+// Returns 1, or 0 if this version or a later one is already stored.
 constexpr const char* push_script = R"(
 local newest = redis.call('LINDEX', KEYS[1], 0)
 if newest and tonumber(cjson.decode(newest).version) >= tonumber(ARGV[1]) then return 0 end
@@ -29,7 +29,8 @@ if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] then redis.call('LPOP', KEYS[1]) 
 return 1
 )";
 
-// Both scripts return the version, the text and whether it passed its canary window on any machine; or an empty list.
+// Both scripts return a list of the version, its text, and 1 if it passed its canary window on any machine or 0 if not.
+// The list is empty if there is no such version.
 constexpr const char* newest_script = R"(
 local newest = redis.call('LINDEX', KEYS[1], 0)
 if not newest then return {} end
@@ -73,7 +74,7 @@ Awaitable<Result<std::uint64_t>> FleetConfigs::push(FleetVersion version, std::s
     if (pushed) co_return version.number;
     const std::vector<std::string> back{withdraw_script, "1", key_("versions"), to_text(version)};
     const auto withdrawn = co_await servers_->agree(back);
-    static_cast<void>(withdrawn); // a version on too few servers does not count
+    static_cast<void>(withdrawn); // if this fails: a version on too few servers does not count
     co_return pushed.error();
 }
 

@@ -1,5 +1,4 @@
-// Configurations that are pushed to a fleet as a whole. The newest is the one that its members should run; the last ten
-// are kept.
+// The configurations that were pushed to a fleet. Its members should run the newest one; the last ten are kept.
 //
 // Thread: the control thread. Calls may overlap.
 // Lifetime: must outlive the coroutines that it started.

@@ -7,7 +7,7 @@
 namespace weir::lock {
 namespace {
 
-constexpr std::size_t max_names = 8; // of the members with one configuration
+constexpr std::size_t max_names = 8; // names listed for each configuration
 constexpr std::size_t max_texts = 4;
 constexpr std::size_t brief = 12; // digits of a hash
 

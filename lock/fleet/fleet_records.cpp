@@ -9,8 +9,9 @@
 namespace weir::lock {
 namespace {
 
-// Members are a hash of texts, and a sorted set of the times of their last heartbeats by the server's clock. The script
-// also counts the different configurations that they run; quotes within other fields of a member are escaped.
+// Stores a heartbeat. Members are a Redis hash of texts, and a sorted set of the times of their last heartbeats by the
+// server's clock. The script also counts the different configurations that they run; it can search a member's text for
+// the field, because quotes within other fields are escaped.
 constexpr const char* heartbeat_script = R"(
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
@@ -37,7 +38,8 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 return redis.call('ZREM', KEYS[2], ARGV[1])
 )";
 
-// Returns 1, or 0 if the change comes too late. A parallel change must follow one that has passed its canary window.
+// Begins a change. Returns 1, or 0 if the change comes too late. A parallel change must follow one that has passed its
+// canary window.
 constexpr const char* begin_script = R"(
 local last = redis.call('HMGET', KEYS[1], 'fence', 'hash', 'stood')
 local fence, known = tonumber(ARGV[1]), tonumber(last[1] or '0')
@@ -50,8 +52,9 @@ redis.call('LTRIM', KEYS[2], 0, 49)
 return 1
 )";
 
-// Returns the same. Parallel changes end in any order: what counts is that the last change begun is of the same
-// configuration and that none of them found it bad. A server that missed the beginning learns of it here.
+// Ends a change. Returns the same as begin_script. Parallel changes end in any order, so it is enough that the last
+// change begun is of the same configuration, and that no change has found this configuration bad. A server that missed
+// the beginning of the change records it here.
 constexpr const char* finish_script = R"(
 local last = redis.call('HMGET', KEYS[1], 'fence', 'hash')
 local fence, known = tonumber(ARGV[1]), tonumber(last[1] or '0')
@@ -83,7 +86,8 @@ constexpr const char* verdict_script = R"(
 return {redis.call('HGET', KEYS[1], ARGV[1]) or '', tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or '0')}
 )";
 
-// The server remembers for a month that the configuration was unbanned, so that machines that were offline learn of it.
+// Removes a configuration from the denylist. The server remembers for a month that it was unbanned, so that machines
+// that were offline learn of it.
 constexpr const char* unban_script = R"(
 local fence = math.max(1, tonumber(redis.call('GET', KEYS[4]) or '0'), tonumber(redis.call('HGET', KEYS[5], 'fence') or '0'))
 redis.call('HSET', KEYS[3], ARGV[1], string.format('%.0f', fence))
@@ -92,7 +96,7 @@ redis.call('HDEL', KEYS[2], ARGV[1])
 return redis.call('HDEL', KEYS[1], ARGV[1])
 )";
 
-// The keys of further slots are those of the first slot with the slot number appended.
+// Deletes the lock. The keys of further slots are those of the first slot with the slot number appended.
 constexpr const char* break_script = R"(
 local there = redis.call('DEL', KEYS[1], KEYS[3])
 for _, place in ipairs(redis.call('SMEMBERS', KEYS[4])) do
@@ -197,7 +201,7 @@ Awaitable<bool> FleetRecords::passed_canary(std::string hash) {
     const std::vector<std::string> words{stood_script, "1", key_("applied"), hash};
     const auto replies = co_await servers_->run(words);
     if (!replies) co_return false;
-    std::pair<std::int64_t, bool> last{-1, false}; // from the server with the highest fence
+    std::pair<std::int64_t, bool> last{-1, false}; // the reply of the server with the highest fence
     for (const auto& reply : *replies)
         if (reply.items.size() == 2)
             last = std::max(last, std::pair(reply.items[0].number, reply.items[1].number == 1));

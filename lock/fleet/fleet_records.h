@@ -1,8 +1,8 @@
 // The records that a fleet keeps on the servers of its lock: members, changes, and the denylist of bad configurations.
 //
 // The servers enforce fencing: they refuse a change that does not have the highest fence begun so far, and a second
-// configuration under one fence. A machine that has lost its lease changes nothing, even if it does not know of the
-// loss yet.
+// configuration under one fence. A machine that has lost its lease changes nothing, even if it has not noticed the loss
+// yet.
 //
 // Thread: the control thread. Calls may overlap.
 // Lifetime: must outlive the coroutines that it started.
@@ -29,24 +29,29 @@ public:
 
     // Sends a heartbeat of this member; the reply carries the fleet's current state.
     Awaitable<Result<HeartbeatReply>> send_heartbeat(FleetMember member);
+    // Removes a member.
     Awaitable<Result<void>> leave(std::string name);
 
-    // Records that a change is about to be applied. Fails with `lost` if a higher fence or another configuration under
-    // this fence has begun; and, if it is to run in parallel, if the last change is of another configuration or has not
-    // passed its canary window.
+    // Records that a change is about to be applied. Fails with `lost` if a change with a higher fence, or of another
+    // configuration under this fence, has begun. A parallel change also fails with `lost` if the last change is of
+    // another configuration or has not passed its canary window.
     Awaitable<Result<void>> begin(FleetChange change, ChangeKind kind = ChangeKind::first);
     // Records how a change ended. A bad configuration goes on the denylist, whatever its fence. Fails with `lost` if a
     // later change of another configuration has begun, or if this configuration has been found bad.
     Awaitable<Result<void>> finish(FleetChange change);
 
+    // Returns whether the fleet considers this configuration bad.
     Awaitable<Result<FleetVerdict>> verdict(std::string hash);
-    // Returns whether this configuration is the last that was begun anywhere and has passed its canary window, so that
-    // others may apply it in parallel. Returns false if a majority of the servers cannot be reached.
+    // Returns whether the last change that was begun on any machine is of this configuration and has passed its canary
+    // window, so that other machines may apply it in parallel. Returns false if a majority of the servers cannot be
+    // reached.
     Awaitable<bool> passed_canary(std::string hash);
-    // Removes the configuration from the denylist; returns 1 if it was on it.
+    // Removes the configuration from the denylist. Returns 1 if it was listed.
     Awaitable<Result<std::uint64_t>> unban(std::string hash);
+    // Returns the state of the whole fleet.
     Awaitable<Result<FleetView>> view();
-    // Removes the lock from its holder and records that among the changes. Returns 1 if the lock was held.
+    // Deletes the lock and its slots, although machines may hold them, and adds `note` to the changes. Returns 1 if any
+    // was held.
     Awaitable<Result<std::uint64_t>> break_lock(FleetChange note);
 
 private:

@@ -96,7 +96,8 @@ private:
     json::object object_;
 };
 
-// The fields of each record under their stored names, in the stored order. `Fields` reads or writes them.
+// These functions visit the fields of each record under their stored names, in the stored order. `Fields` reads or
+// writes them.
 template <class Fields> void visit(Fields& fields, typename Fields::template Record<FleetMember>& m) {
     fields.field("name", m.name).field("version", m.version).field("hash", m.hash).field("fence", m.fence);
     fields.field("state", m.state, states).field("healthy", m.healthy);

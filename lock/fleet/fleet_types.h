@@ -16,10 +16,11 @@ namespace weir::lock {
 
 enum class MemberState { unknown, serving, watching, stopping };
 
-// How a change ended, or what else happened: `broken` is the lock, by an operator.
+// How far a change has come, or what else was recorded among the changes: `broken` means that an operator has broken
+// the lock, `pushed` that a configuration was pushed.
 enum class ChangeVerdict { unknown, begun, good, bad, broken, pushed };
 
-// The words that the servers store. A word of a newer version is read as `unknown`.
+// Returns the word that the servers store. Unknown words, from a newer version of weir, are read as `unknown`.
 std::string_view to_word(MemberState state);
 std::string_view to_word(ChangeVerdict verdict);
 
@@ -28,22 +29,22 @@ struct FleetMember {
     std::uint64_t fence = 0; // of the change that applied its configuration
     MemberState state = MemberState::unknown;
     std::uint32_t healthy = 0;        // percentage of its backends that are healthy
-    std::uint64_t pushed_version = 0; // the number of the pushed version that it read last
+    std::uint64_t pushed_version = 0; // the number of the pushed version that it has read last
     bool takes_pushed = false;        // whether it takes its configuration from the fleet instead of its own file
-    std::string refused, reason; // the hash of the last configuration and the error, if it refused that configuration
-    std::int64_t silent_ms = 0;  // time since its last heartbeat
+    std::string refused, reason;      // if it refused the last configuration: its hash and the error
+    std::int64_t silent_ms = 0;       // time since its last heartbeat
 };
 
 struct FleetDenylistEntry {
-    std::string hash, reason, author; // `author` is the member that rolled it back
+    std::string hash, reason, author; // `author` is the member that rolled back the change
     std::int64_t since = 0;           // Unix time
 };
 
 // Whether a fleet considers a configuration bad.
 struct FleetVerdict {
     std::optional<FleetDenylistEntry> denied;
-    // If not 0, the configuration was unbanned: it may be tried again if it was found bad under this fence or a lower
-    // one.
+    // If not 0, the configuration was unbanned: a machine that found it bad under this fence or a lower one may try it
+    // again.
     std::uint64_t unbanned_fence = 0;
 };
 
@@ -71,7 +72,7 @@ struct HeartbeatReply {
     std::uint64_t fence = 0; // the highest fence that the servers remember
     FleetVersion newest;     // its number is 0 if no version was ever pushed
     std::string holder;      // the holder of the lock; empty if it is free
-    std::size_t texts = 0;   // how many different configurations the members run
+    std::size_t texts = 0;   // number of different configurations that the members run
 };
 
 struct FleetView {
@@ -85,11 +86,12 @@ struct FleetView {
     std::uint64_t fence = 0;           // the highest fence of any lease
 };
 
-// Returns the newest of the versions that several servers hold: the one with the highest number and, among versions
-// with that number, the one that most servers hold.
+// Returns the newest of the versions that several servers returned: one with the highest number and, if these differ,
+// the one that most servers returned.
 FleetVersion newest_of(const std::vector<FleetVersion>& versions);
 
-// Conversion to the text that the servers store, and back. The parsers return an unset value if the text is invalid.
+// These functions convert records to the text that the servers store, and back. The parsers return an unset value if
+// the text is invalid.
 std::string to_text(const FleetMember& member);
 std::string to_text(const FleetDenylistEntry& entry);
 std::string to_text(const FleetChange& change);

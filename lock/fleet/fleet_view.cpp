@@ -8,9 +8,9 @@
 
 namespace weir::lock {
 
-// Returns a list: the lock's token, its time to live, the time since which it is held, the fence, the server's time,
-// and then members, their last heartbeats, bad configurations, changes, versions and the holders of further slots, each
-// a list.
+// Returns a list: the lock's token, its time to live, the time since when it has been held, the fence and the server's
+// time; then, each as a list: members, their last heartbeats, bad configurations, changes, versions and the holders of
+// further slots.
 const char* const view_script = R"(
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)

@@ -39,7 +39,7 @@ struct LeaseRenewer::State {
     Lease lease;
     Timer timer;
     Event renewal_ended;
-    std::optional<Error> problem; // of the last renewal, if it failed
+    std::optional<Error> problem; // the error of the last renewal, if it failed
     bool stopped = false, lost = false, renewing = false;
 };
 
@@ -87,7 +87,7 @@ Awaitable<void> LeaseRenewer::release() {
     const auto state = state_;
     state->stopped = true;
     state->timer.cancel();
-    while (state->renewing) co_await state->renewal_ended.wait(); // it would race with the release
+    while (state->renewing) co_await state->renewal_ended.wait(); // a renewal would race with the release
     co_await state->lock->release(state->lease);
 }
 

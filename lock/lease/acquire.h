@@ -14,14 +14,14 @@
 
 namespace weir::lock {
 
-// Tries to take the lock until it succeeds, `wait` is over or `is_over` returns true. The pauses between attempts back
-// off, with jitter drawn by `jitter` (0 to 1) so that waiting callers do not retry in step. On failure returns
-// `timed_out` if the last attempt found the lock held, and otherwise the error of that attempt.
+// Tries to take the lock until it succeeds, `wait` is over or `is_over` returns true. The pauses between attempts grow,
+// with jitter from `jitter` (0 to 1), so that waiting callers do not retry in step. Fails with `timed_out` if the last
+// attempt found the lock held or if `is_over` ended a pause, and otherwise with the error of the last attempt.
 Awaitable<Result<Lease>> acquire(
     Lock& lock, std::string holder, std::chrono::milliseconds wait, std::function<double()> jitter,
     std::function<bool()> is_over = [] { return false; });
 
-// Renews a lease every third of its time to live until the lease is released or lost.
+// Renews a lease every third of its time to live, or every sixth after a failure, until it is released or lost.
 class LeaseRenewer {
 public:
     LeaseRenewer(std::shared_ptr<Lock> lock, boost::asio::any_io_executor executor, Lease lease);
@@ -31,7 +31,8 @@ public:
 
     // Returns false once the lease is lost or past its deadline; the caller must then stop what the lease protects.
     bool is_held() const;
-    std::string loss() const; // the reason why the lease was lost; requires that it is not held
+    // Returns the reason why the lease was lost. Requires that it is no longer held.
+    std::string loss() const;
     std::uint64_t fence() const;
     unsigned slot() const; // the slot, if the lock has several (ParallelSlots)
 

@@ -21,7 +21,7 @@ public:
     const boost::asio::any_io_executor& disk() const { return disk_; }
     const std::string& state_dir() const { return state_dir_; }
 
-    // The same as in FenceStore.
+    // These functions do the same as those of FenceStore.
     Awaitable<Result<std::uint64_t>> read() const;
     Awaitable<Result<void>> raise(std::uint64_t fence) const;
     Awaitable<Result<void>> admit(std::uint64_t fence, std::string hash) const;

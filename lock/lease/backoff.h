@@ -10,8 +10,9 @@
 
 namespace weir::lock {
 
-// Returns the pause after the failure of attempt number `attempt` (from 1). It starts at 25 ms and doubles up to
-// `longest`; half of it is jitter drawn by `jitter` (0 to 1), so that waiting callers do not retry in step.
+// Returns the pause after the failure of attempt number `attempt` (from 1). Its maximum starts at 25 ms and doubles up
+// to `longest`; `jitter` (0 to 1) selects a pause from half of the maximum up to all of it, so that waiting callers do
+// not retry in step.
 std::chrono::milliseconds backoff(unsigned attempt, double jitter,
                                   std::chrono::milliseconds longest = std::chrono::milliseconds(400));
 

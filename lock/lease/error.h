@@ -1,4 +1,4 @@
-// The codes of errors of taking, renewing and releasing a lock.
+// The error codes of taking, renewing and releasing a lock.
 //
 // Thread: constants.
 // Lifetime: static.
@@ -10,9 +10,9 @@ namespace weir::lock {
 
 enum class LockError {
     held = 1,    // another holder has the lock
-    unavailable, // its server or directory cannot be reached, or the answer is invalid
+    unavailable, // the lock's server or file cannot be used, or the answer is invalid
     lost,        // the lease has expired, or another holder has the lock now
-    timed_out,   // others held the lock for as long as the caller was willing to wait
+    timed_out,   // the lock was not free within the caller's time limit
 };
 
 boost::system::error_code make_error_code(LockError error);

@@ -1,6 +1,6 @@
-// Keeps on disk the highest fence that this machine has seen, and the hash of the configuration that took effect under
-// it. The file is written to a temporary name, synced and renamed into place, so that a power cut leaves either the old
-// contents or the new.
+// Stores on disk the highest fence that this machine has seen, and the hash of the configuration that took effect under
+// it. The file is written to a temporary name, synced and renamed into place, so that a power failure leaves either the
+// old or the new contents.
 //
 // Thread: one thread at a time; calls block on the disk.
 // Lifetime: keeps only the path.

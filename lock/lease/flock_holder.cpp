@@ -23,7 +23,8 @@ std::string identity_of(const struct stat& file) {
     return out;
 }
 
-// Reads lines such as "1: FLOCK  ADVISORY  WRITE 77 fe:00:4711 0 EOF"; those of waiting processes have an arrow.
+// Returns the process that holds the lock, from lines such as "1: FLOCK  ADVISORY  WRITE 77 fe:00:4711 0 EOF". Lines of
+// waiting processes have an arrow, so they do not match.
 pid_t find_in_kernel(const std::string& identity) {
     std::ifstream locks("/proc/locks");
     for (std::string line; std::getline(locks, line);) {
@@ -56,7 +57,7 @@ std::optional<FlockHolder> find_flock_holder(const std::string& path) {
     struct stat file {};
     const auto pid = ::fstat(fd.get(), &file) == 0 ? find_in_kernel(identity_of(file)) : 0;
     if (pid > 0) return FlockHolder{pid, command_of(pid)};
-    // The kernel does not list the locks of other PID namespaces. A shared lock, held for a moment, detects them.
+    // The kernel does not list the locks of other PID namespaces. Taking a shared lock for a moment detects them.
     if (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) return FlockHolder{};
     return std::nullopt;
 }

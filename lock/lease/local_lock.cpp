@@ -18,7 +18,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// The open file that holds the lock.
+// The open file that holds the lock, and the fence of the lease.
 struct Held {
     UniqueFd fd = {};
     std::uint64_t fence = 0;

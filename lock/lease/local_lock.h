@@ -1,5 +1,5 @@
-// The lock that the processes of one machine share: flock on a file in `state_dir`, with the fence beside it. It needs
-// no server, and the kernel releases it when the process that holds it dies.
+// The lock that the processes of one machine share: a flock on a file in `state_dir`, with the fence in a file next to
+// it. It needs no server, and the kernel releases it when the process that holds it dies.
 //
 // Thread: the control thread; disk access runs on the executor of the fence store.
 // Lifetime: holds the file open while the lock is held; must outlive the coroutines that it started.
@@ -10,7 +10,7 @@
 
 namespace weir::lock {
 
-// The file that the processes of one machine lock.
+// Returns the path of the file that the processes of one machine lock.
 std::string local_lock_path(const std::string& state_dir);
 
 class LocalLock final : public Lock {

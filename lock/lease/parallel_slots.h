@@ -1,5 +1,5 @@
-// A lock with several slots. Any caller may take the first slot; the others are for callers that may hold the lock in
-// parallel at this moment.
+// A lock with several slots. Any caller may take the first slot. The other slots are for callers that are currently
+// permitted to hold the lock in parallel.
 //
 // Thread: the control thread.
 // Lifetime: one lease at a time; must outlive the coroutines that it started.
@@ -18,7 +18,7 @@ public:
     using Make = std::function<std::unique_ptr<Lock>(unsigned slot)>; // slots count from 1
     using Count = std::function<Awaitable<unsigned>()>;
 
-    // `count` is called each time the first slot is taken; it returns how many slots the caller may try.
+    // `count` is called whenever the first slot has another holder; it returns how many slots the caller may try.
     ParallelSlots(Make make, Count count);
 
     Awaitable<Result<Lease>> try_acquire(std::string holder) override;

@@ -10,7 +10,7 @@ namespace weir::lock {
 
 class FleetKeys {
 public:
-    // The braces keep all keys of a fleet in one slot of a cluster.
+    // The braces keep all keys of a fleet in one hash slot of a Redis Cluster.
     explicit FleetKeys(const std::string& fleet) : prefix_("weir:{" + fleet + "}:") {}
 
     std::string operator()(const char* name) const { return prefix_ + name; }

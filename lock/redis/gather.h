@@ -1,4 +1,5 @@
-// Runs several operations in parallel and returns when enough have ended, so that a server that hangs delays nothing.
+// Runs several operations in parallel and returns when enough have ended, so that a server that hangs does not delay
+// the others.
 //
 // Thread: the control thread.
 // Lifetime: an operation that has not ended when `gather` returns continues; it must own what it uses.
@@ -22,12 +23,12 @@ namespace weir::lock {
 // The result of each operation, in the order of the operations; unset if it has not ended.
 template <class T> using Gathered = std::vector<std::optional<T>>;
 
-// How long the remaining operations may take once enough have ended. Healthy servers answer within it, so their data
-// stays in sync.
+// How long the remaining operations may take once enough have ended. Healthy servers answer within this time, so their
+// data stays in sync.
 inline constexpr std::chrono::milliseconds grace{50};
 
-// Returns `grace` after `is_enough` returns true for the results, or when all operations have ended. Rethrows an
-// exception of an operation that has ended by then.
+// Runs the operations. Returns their results `grace` after `is_enough` returned true for them, or when all operations
+// have ended. Rethrows an exception of an operation that has ended by then.
 template <class T>
 Awaitable<Gathered<T>> gather(boost::asio::any_io_executor executor, std::vector<Awaitable<T>> works,
                               std::function<bool(const Gathered<T>&)> is_enough) {

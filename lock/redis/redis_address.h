@@ -1,4 +1,4 @@
-// The address of a Redis server, or of a Sentinel that knows one.
+// The address of a Redis server, or of a Sentinel that knows the address of a master.
 //
 // Thread: values.
 // Lifetime: values that own their texts.

@@ -31,11 +31,12 @@ std::string RedisClient::state() const {
 Awaitable<Result<RedisReply>> RedisClient::call(std::vector<std::string> words) {
     const auto asked = clock_.now();
     const auto turn = co_await queue_.enter();
-    // A call that waited this long behind a server that hangs fails without being sent; otherwise calls would pile up.
+    // If the server hangs, a call that has waited this long for earlier ones fails without being sent; otherwise calls
+    // would pile up.
     if (!stream_.is_open() && clock_.now() - asked >= options_.timeout) {
         co_return problem_ ? *problem_ : fail("no answer for " + to_words(options_.timeout));
     }
-    struct End { // also on an exception, because the next call would read the reply of this one
+    struct End { // closes on an exception, because the next call would read the reply of this one
         RedisClient& client;
         const int exceptions = std::uncaught_exceptions();
         explicit End(RedisClient& owner) : client(owner) {}
@@ -58,10 +59,10 @@ Awaitable<Result<RedisReply>> RedisClient::call_alone(std::vector<std::string> w
     co_return reply;
 }
 
-// Reconnects with a jittered backoff, so that a server that is gone is not flooded, and not by all clients at once when
-// it is back.
+// Reconnects with a backoff, so that a server that fails is not flooded with attempts. Jitter keeps all clients from
+// reconnecting at once when it is back.
 Awaitable<Result<void>> RedisClient::reconnect() {
-    if (!again_.may_try(clock_.now())) co_return *problem_; // of the attempt that failed
+    if (!again_.may_try(clock_.now())) co_return *problem_; // the error of the attempt that failed
     auto connected = co_await connect();
     static thread_local std::minstd_rand random{std::random_device{}()};
     if (connected) {
@@ -89,7 +90,7 @@ Awaitable<Result<void>> RedisClient::connect() {
     co_return co_await command(select);
 }
 
-// Asks the Sentinels in turn and trusts the first that knows the master.
+// Asks one Sentinel after the other, and replaces `address` by the master that the first answer names.
 Awaitable<Result<void>> RedisClient::find_master(RedisAddress& address) {
     auto all = options_.sentinels;
     if (all.empty()) all.push_back(options_.url);
@@ -108,7 +109,7 @@ Awaitable<Result<void>> RedisClient::find_master(RedisAddress& address) {
     co_return fail("no Sentinel knows the address of the master: " + reasons);
 }
 
-// Returns the address of the master that a Sentinel knows.
+// Asks a Sentinel for the address of its master.
 Awaitable<Result<RedisAddress>> RedisClient::ask_sentinel(const RedisAddress& sentinel) {
     const auto opened = co_await stream_.open(sentinel, "");
     if (!opened) co_return opened.error();

@@ -1,4 +1,4 @@
-// A connection to one Redis server, or to the master that Sentinels name. It is opened on the first call and reopened
+// A connection to one Redis server, or to the master that Sentinels name. It is opened by the first call and reopened
 // after an error, with backoff if the server cannot be reached. Every step has a timeout; passwords never appear in a
 // message.
 //
@@ -40,8 +40,8 @@ public:
     // Cancels the backoff: the next call tries to connect at once.
     void hurry() { again_.succeeded(); }
     void close() { stream_.close(); }
-    // Returns how many connections have been opened. A changed number means a new connection, perhaps to a server that
-    // was restarted since.
+    // Returns how many connections have been opened. If the number has changed, the connection is new, and the server
+    // may have been restarted.
     std::uint64_t connections() const { return connections_; }
     bool is_connected() const { return stream_.is_open(); }
     const std::string& url() const { return options_.url; }
@@ -60,13 +60,13 @@ private:
     Awaitable<Result<void>> log_in(const std::string& username, const std::string& password);
     Awaitable<Result<void>> command(const std::vector<std::string>& words);
     Awaitable<Result<RedisReply>> exchange(const std::vector<std::string>& words);
-    // Closes the connection and keeps the error, which it returns.
+    // Closes the connection, and stores and returns the error.
     Error fail(const std::string& reason);
     void begin(Step step);
 
     Clock& clock_;
     RedisOptions options_;
-    std::optional<Error> problem_; // the last one, with the URL
+    std::optional<Error> problem_; // the last error, with the URL
     RedisStream stream_;
     RedisReader reader_;
     std::uint64_t connections_ = 0;

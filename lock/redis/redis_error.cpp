@@ -33,7 +33,7 @@ constexpr std::array meanings{
 } // namespace
 
 RedisError parse_redis_error(std::string_view text) {
-    // The error for a command with many arguments before authentication.
+    // Redis replies with this error to a command with many arguments before authentication.
     if (text.starts_with("ERR Protocol error: unauthenticated")) return RedisError::no_authentication;
     const auto word = text.substr(0, text.find(' '));
     const auto* it = std::find_if(meanings.begin(), meanings.end(), [&](const Meaning& m) { return m.word == word; });

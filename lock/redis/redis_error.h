@@ -1,4 +1,4 @@
-// The errors that a Redis server replies with, as far as weir distinguishes them, and how to fix each.
+// The error replies of a Redis server that weir distinguishes, and advice on how to fix each.
 //
 // Thread: pure functions.
 // Lifetime: the advice is static.
@@ -30,7 +30,7 @@ RedisError parse_redis_error(std::string_view text);
 // Returns whether the error is about the server's state rather than about the command.
 inline bool is_about_server(RedisError error) { return error != RedisError::other; }
 
-// Returns what is wrong and how to fix it; empty for `other`.
+// Returns what is wrong and how to fix it, if known; empty for `other`.
 std::string_view advice_on(RedisError error);
 
 } // namespace weir::lock

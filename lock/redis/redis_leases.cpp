@@ -3,8 +3,8 @@
 namespace weir::lock {
 namespace {
 
-// Returns the fence, or the holder's token. The fence also rises above the last change begun, in case the counter is
-// lost.
+// Takes the lock. Returns the fence, or the holder's token if the lock is held. The fence is also above that of the
+// last change begun, in case the counter was lost.
 constexpr const char* acquire_script = R"(
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
   return redis.call('GET', KEYS[1])
@@ -49,8 +49,8 @@ return 1
 RedisLeases::RedisLeases(boost::asio::any_io_executor executor, RedisOptions server, LeaseTerms terms)
     : terms_(std::move(terms)), key_(terms_.fleet), server_(server), client_(executor, std::move(server)) {}
 
-// `words` are the script, the number of its keys, the keys and the arguments. Callers build the list beforehand,
-// because g++ 12 cannot build a list within an expression that contains co_await.
+// Runs a script. `words` are its text, the number of its keys, the keys and the arguments. Callers build the list
+// beforehand, because g++ 12 cannot build a list within an expression that contains co_await.
 Awaitable<Result<RedisReply>> RedisLeases::run(std::vector<std::string> words) {
     words.insert(words.begin(), "EVAL");
     auto reply = co_await client_.call(std::move(words));
@@ -69,7 +69,7 @@ Awaitable<Result<std::uint64_t>> RedisLeases::take(std::string token, std::uint6
     co_return static_cast<std::uint64_t>(reply->number);
 }
 
-// If the master failed before its replicas have the lease, another machine could take the lock.
+// Waits until enough replicas have the lease. If the master failed before that, another machine could take the lock.
 Awaitable<Result<void>> RedisLeases::wait_for_replicas() {
     if (terms_.replicas == 0) co_return Result<void>();
     const auto wait_timeout = server_.timeout / 2;

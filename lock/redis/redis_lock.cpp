@@ -36,9 +36,9 @@ Awaitable<Result<Lease>> RedisLock::try_acquire(std::string holder) {
         if (taken) co_return lease;
         taken = fence_error(taken.error());
     }
-    // The server may have given the lock although its reply was lost, so the lease is released in either case.
+    // The server may have granted the lock even if its reply was lost, so the lease is released in either case.
     const auto released = co_await leases_.release(lease.token);
-    static_cast<void>(released); // otherwise it expires
+    static_cast<void>(released); // if this fails, the lease expires
     co_return taken.error();
 }
 
@@ -52,7 +52,7 @@ Awaitable<Result<void>> RedisLock::renew(Lease& lease) {
 
 Awaitable<void> RedisLock::release(Lease lease) {
     const auto released = co_await leases_.release(lease.token);
-    static_cast<void>(released); // otherwise it expires
+    static_cast<void>(released); // if this fails, the lease expires
 }
 
 } // namespace weir::lock

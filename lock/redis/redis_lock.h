@@ -1,7 +1,7 @@
 // The lock that machines share through one Redis server, or through the master that Sentinels name.
 //
-// The fence also rises above the highest fence on this machine's disk, so that a server that lost its data cannot make
-// it go backwards here.
+// A new fence is also above the highest fence on this machine's disk, so that fences never go backwards on this
+// machine, even if the server has lost its data.
 //
 // Thread: the control thread.
 // Lifetime: must outlive the coroutines that it started.
@@ -29,7 +29,7 @@ private:
     RedisLeases leases_;
 };
 
-// Returns a unique token: the holder's name and 128 random bits.
+// Returns a unique token: the holder's name, a colon and 128 random bits in hex.
 std::string make_token(const std::string& holder);
 // Returns the error `unavailable` for a fence on the disk that cannot be read or written.
 Error fence_error(const Error& error);

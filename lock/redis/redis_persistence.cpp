@@ -3,8 +3,8 @@
 namespace weir::lock {
 namespace {
 
-// Returns whether the user may run each of the two commands. Servers before Redis 7 cannot check that; there the
-// commands are tried.
+// Returns for each of the two commands whether the user may run it. Servers before Redis 7 cannot check that; the
+// script then returns 1, so that the command is tried.
 constexpr const char* rights_script = R"(
 local function may(...)
   if not redis.acl_check_cmd then return 1 end
@@ -18,7 +18,8 @@ bool may(const RedisReply& rights, std::size_t command) {
     return rights.items.size() == 2 && rights.items[command].number == 1;
 }
 
-// Returns the value of a setting from the reply of CONFIG GET, a name and a value.
+// Returns the value of a setting from the reply to CONFIG GET, which is a list of a name and a value; null if it is
+// not.
 const std::string* value_of(const RedisReply& reply) {
     return reply.items.size() == 2 ? &reply.items[1].text : nullptr;
 }
@@ -37,7 +38,7 @@ Awaitable<Result<Persistence>> ask_settings(RedisClient& client) {
     co_return save->empty() ? Persistence::none : Persistence::snapshots;
 }
 
-// INFO does not report whether snapshots are enabled.
+// Queries with INFO, which does not report whether snapshots are enabled.
 Awaitable<Result<Persistence>> ask_info(RedisClient& client) {
     const std::vector<std::string> question{"INFO", "persistence"};
     const auto info = co_await client.call(question);

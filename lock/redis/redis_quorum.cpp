@@ -23,7 +23,7 @@ std::string join(const std::vector<std::string>& problems) {
     return all;
 }
 
-// Holds the client: the server may answer after the RedisQuorum is destroyed.
+// Shares ownership of the client, because the server may answer after the RedisQuorum is destroyed.
 Awaitable<Result<RedisReply>> call_one(std::shared_ptr<RedisClient> client, std::vector<std::string> words) {
     co_return co_await client->call(std::move(words));
 }
@@ -74,9 +74,9 @@ Awaitable<void> RedisQuorum::learn_persistence() {
         const auto connection = client->connections();
         if (!known.may_ask || !client->is_connected() || known.connection == connection) continue;
         const auto answer = co_await ask_persistence(*client);
-        if (!answer) continue; // it is queried again on the next connection
-        // A server before Redis 7 closes the connection if weir's user has no right to query it; it is not queried
-        // again.
+        if (!answer) continue; // it is queried again the next time
+        // A server before Redis 7 refuses the query if weir's user has no permission. The client closes the connection
+        // after such a reply. The server is not queried again.
         const bool was_refused = !client->is_connected() || client->connections() != connection;
         known = {*answer, connection, *answer != Persistence::unknown || !was_refused};
     }

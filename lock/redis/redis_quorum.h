@@ -1,4 +1,4 @@
-// Queries one or several independent Redis servers in parallel; the reply of a majority counts.
+// Queries one or several independent Redis servers in parallel. The replies of a majority decide.
 //
 // Thread: the control thread. Calls may overlap.
 // Lifetime: must outlive the coroutines that it started.
@@ -15,7 +15,8 @@
 
 namespace weir::lock {
 
-// Whether to query a server during its reconnect backoff (`now`, if an operation waits for the reply) or only after it.
+// Whether to query a server at once, even during its reconnect backoff, because an operation waits for the reply, or
+// only after the backoff.
 enum class Urgency { now, when_due };
 
 class RedisQuorum {
@@ -24,15 +25,17 @@ public:
 
     // Runs a script on all servers: `words` are its text, the number of its keys, the keys and the arguments. Returns
     // the replies of at least a majority; an error reply does not count. Once a majority has answered, the others get
-    // only the grace period of `gather`. Fails with `unavailable` if there is no majority;
-    // the message says what each of the other servers is doing.
+    // only the grace period of `gather`. Fails with `unavailable` if there is no majority; the message contains the
+    // error of each of the other servers, or what it is doing.
     Awaitable<Result<std::vector<RedisReply>>> run(std::vector<std::string> words, Urgency urgency = Urgency::now);
     // Runs a script on all servers and returns the highest of the numbers in their replies.
     Awaitable<Result<std::uint64_t>> count(std::vector<std::string> words);
-    // Runs a script on all servers; succeeds if a majority returns 1, and fails with `lost` if not.
+    // Runs a script on all servers. Succeeds if a majority returns 1, and fails with `lost` if a majority answers but
+    // too few servers return 1.
     Awaitable<Result<void>> agree(std::vector<std::string> words);
 
-    // Queries whether the servers keep their data: those that are connected and were not queried on this connection.
+    // Queries whether the data of the servers survives a restart. Skips servers that are not connected, or were already
+    // queried on their current connection.
     Awaitable<void> learn_persistence();
     struct Server {
         std::string url;

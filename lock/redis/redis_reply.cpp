@@ -8,8 +8,8 @@ namespace {
 constexpr std::size_t largest_reply = 1024 * 1024; // in bytes; enough for a fleet of a thousand machines
 constexpr int max_elements = 4096;
 
-// hiredis allocates memory for a list's announced length at once, so the length is limited to what weir's scripts can
-// return.
+// hiredis allocates memory for the announced length of a list at once, so the length is limited to what weir's scripts
+// can return.
 redisReplyObjectFunctions original_functions, bounded_functions;
 
 redisReplyObjectFunctions* make_functions() {

@@ -1,4 +1,4 @@
-// One reply of a Redis server as a value. hiredis's reader parses the bytes.
+// One reply of a Redis server as a value. The reader of hiredis parses the bytes.
 //
 // Thread: values; a reader belongs to one connection.
 // Lifetime: values that own what they hold.
@@ -24,7 +24,7 @@ struct RedisReply {
     std::string text; // set for text and error
     std::int64_t number = 0;
     std::vector<RedisReply> items;
-    RedisError error = RedisError::other; // what an error is about
+    RedisError error = RedisError::other; // the kind of an error
 
     bool is_error() const { return type == Type::error; }
 };
@@ -40,6 +40,7 @@ class RedisReader {
 public:
     RedisReader();
 
+    // Parses more bytes. Sets `reply` when it is complete.
     ReaderState feed(std::string_view bytes, RedisReply& reply);
 
 private:
@@ -48,7 +49,7 @@ private:
     };
 
     std::unique_ptr<redisReader, Free> reader_;
-    std::size_t fed_ = 0; // bytes since the last whole reply
+    std::size_t fed_ = 0; // bytes since the last complete reply
 };
 
 // Returns the command in the format of the Redis protocol.

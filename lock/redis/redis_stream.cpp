@@ -24,7 +24,7 @@ using Socket = asio::ip::tcp::socket;
 
 namespace {
 
-// What a timeout ends while connecting: the socket and the look-up.
+// The operations that a timeout cancels while connecting: those of the socket and the resolver.
 class Connecting {
 public:
     Connecting(Socket& socket, asio::ip::tcp::resolver& resolver) : socket_(socket), resolver_(resolver) {}
@@ -46,7 +46,7 @@ std::string last_ssl_reason(const boost::system::error_code& error) {
 
 using Endpoints = std::vector<asio::ip::tcp::endpoint>;
 
-// A numeric address needs no look-up, which would take a thread.
+// Resolves the host name. A numeric address is converted directly, because the resolver would need a thread.
 Awaitable<Result<Endpoints>> resolve(asio::ip::tcp::resolver& resolver, const RedisAddress& address) {
     boost::system::error_code not_numeric;
     const auto ip = asio::ip::make_address(address.host, not_numeric);
@@ -97,7 +97,7 @@ Awaitable<Result<void>> RedisStream::open(RedisAddress address, std::string ca) 
     tls.set_verify_callback(asio::ssl::host_name_verification(address.host), error);
     ::SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                const_cast<char*>(
-                   address.host.c_str())); // what the macro SSL_set_tlsext_host_name does, without its C-style casts
+                   address.host.c_str())); // like the macro SSL_set_tlsext_host_name, but without its C-style casts
     const Deadline<Socket> limit(link_->socket, timeout_);
     const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, use_nothrow_awaitable);
     if (limit.passed()) co_return Error("no TLS handshake within " + to_words(timeout_));

@@ -1,5 +1,5 @@
-// The byte stream to one Redis server: TCP, or TLS with the server's certificate verified. Every operation ends within
-// the timeout.
+// The byte stream to one Redis server: TCP, or TLS with the server's certificate verified. The timeout applies to each
+// step: connecting, the TLS handshake, writing and reading.
 //
 // Thread: the control thread; one operation at a time.
 // Lifetime: must outlive the coroutines that it started.
@@ -24,11 +24,12 @@ public:
     RedisStream(const RedisStream&) = delete;
     RedisStream& operator=(const RedisStream&) = delete;
 
-    // Connects. `ca` is a file of CA certificates for TLS; if it is empty, the system's are used.
+    // Connects, with a TLS handshake if the address requires it. `ca` is a file of CA certificates for TLS; if it is
+    // empty, the system's are used.
     Awaitable<Result<void>> open(RedisAddress address, std::string ca);
     // Writes all bytes.
     Awaitable<Result<void>> write(std::string_view bytes);
-    // Reads some bytes.
+    // Reads the bytes that are available, at least one; waits for them if necessary.
     Awaitable<Result<std::string>> read();
 
     bool is_open() const;

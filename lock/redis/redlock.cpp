@@ -10,10 +10,10 @@ namespace asio = boost::asio;
 
 namespace {
 
-// The allowance for clocks that run at different speeds: one per cent of the time, plus 2 ms.
+// Returns the allowance for clocks that run at different speeds: 1 % of the time, plus 2 ms.
 std::chrono::milliseconds drift_of(std::chrono::milliseconds ttl) { return ttl / 100 + std::chrono::milliseconds(2); }
 
-// Holds the server: it may answer after the lock is destroyed.
+// Shares ownership of the server's client, because the server may answer after the lock is destroyed.
 Awaitable<Result<std::uint64_t>> ask_server(std::shared_ptr<RedisLeases> server,
                                             std::function<Awaitable<Result<std::uint64_t>>(RedisLeases&)> ask) {
     auto question = ask(*server);
@@ -77,7 +77,7 @@ Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
     const auto taken = co_await ask_all(take);
     bool stands = is_majority(taken.yes);
     Votes raised;
-    if (stands) { // before the lease counts, so that the next holder gets a higher fence
+    if (stands) { // the next holder must get a higher fence, so it is stored before the lease counts
         lease.fence = taken.fence;
         const Question raise = [fence = lease.fence](RedisLeases& server) { return server.raise_fence(fence); };
         raised = co_await ask_all(raise);
@@ -92,7 +92,7 @@ Awaitable<Result<Lease>> Redlock::try_acquire(std::string holder) {
     if (is_majority(taken.yes))
         co_return Error(LockError::unavailable,
                         "the servers took longer to answer than the lease lasts (reload.lock.ttl)");
-    // If a majority can answer, other machines hold the lock or compete for it at this moment.
+    // If a majority has answered, other machines hold the lock or compete for it at this moment.
     if (is_majority(taken.yes + taken.no)) co_return LockError::held;
     co_return too_few(taken);
 }

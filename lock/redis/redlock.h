@@ -1,5 +1,5 @@
-// The lock of several independent Redis servers (3 or 5): a machine that has it on a majority of them holds it. As long
-// as a majority works, a server that fails, lags or loses its data changes nothing.
+// The lock on several independent Redis servers (3 or 5): a machine that has the lock on a majority of them holds it.
+// As long as a majority works, a server that fails, lags or loses its data does no harm.
 //
 // Fences rise from lease to lease: the highest fence of the majority is written back to a majority before the lease
 // counts, and any two majorities share a server. The deadline allows for clocks that run at different speeds.
@@ -29,11 +29,11 @@ public:
     std::chrono::milliseconds ttl() const override { return ttl_; }
 
 private:
-    // How many servers gave which reply.
+    // The number of servers that gave each reply.
     struct Votes {
         std::size_t yes = 0, no = 0; // the other servers cannot be reached, or have not answered yet
         std::uint64_t fence = 0;     // the highest fence of the servers that agreed
-        std::string problem;
+        std::string problem;         // what kept the other servers from answering
     };
     using Question = std::function<Awaitable<Result<std::uint64_t>>(RedisLeases&)>;
     Votes count(const Gathered<Result<std::uint64_t>>& answers) const;

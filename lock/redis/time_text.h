@@ -9,7 +9,7 @@
 
 namespace weir::lock {
 
-// Returns `time` as text; from one second on, rounded down to tenths of a second.
+// Returns the duration as text. From one second on, it is rounded down to tenths of a second.
 inline std::string to_words(std::chrono::milliseconds time) {
     const auto ms = time.count();
     if (ms < 1000) return std::to_string(ms) + " ms";
