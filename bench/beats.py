@@ -1,5 +1,5 @@
-"""What push heartbeats cost: N backends (1000 by default) send one heartbeat a second over connections that they
-keep.
+"""Measures what push heartbeats cost: N backends (1000 by default) each send one heartbeat a second over a kept
+connection.
 
 usage: ./dev bench beats [BACKENDS] [SECONDS]
 """
@@ -37,7 +37,7 @@ def request(backend, sequence):
 
 
 def cpu(pid):
-    """The CPU seconds of all threads, counted by the scheduler: clock ticks would miss short runs."""
+    """Returns the CPU seconds of all threads, from the scheduler's counters: clock ticks would miss short runs."""
     total = 0
     for thread in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{thread}/schedstat") as f:
@@ -69,7 +69,7 @@ pools:
             begin, used, answered = time.monotonic(), None, 0
 
             def take_answers(until):
-                """Backends do not wait for each other: answers are taken as they come."""
+                """Reads answers as they arrive: backends do not wait for each other. Returns how many it read."""
                 taken = 0
                 for number, _ in ready.poll(max(0.0, until - time.monotonic())):
                     answer = names[number].recv(4096)

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Measures weir, nginx, HAProxy and a bare epoll relay (the floor) side by side: the same two origins, one worker each,
-pinned to one core with the load on the other, rounds interleaved so that noise hits all alike.
+"""Measures weir, nginx, HAProxy and a bare epoll relay (the floor) side by side. They have the same two origins and one
+worker each, pinned to one core; the load runs on the other core. Rounds are interleaved, so that noise affects all of
+them alike.
 
 usage: ./dev bench [--rounds N] [--seconds S] [--connections C] [--case small|large|connect] [--max-ratio R]
 [--also WEIR]...
 
---also puts other builds of weir beside them, for a change and what was before it.
+--also measures other builds of weir as well, for example the one before a change.
 
-CPU is the process's own accounting (user and system, of all its threads), divided by the requests that it answered.
-Only loopback is used, and everything that is started is ended."""
+CPU is the user and system time of a proxy's processes (of all their threads), divided by the number of requests that it
+answered. The benchmark uses only loopback, and ends every process that it starts."""
 import argparse
 import os
 import re
@@ -99,7 +100,7 @@ def wait_for(port):
 
 
 def family(pid):
-    """A process and its children."""
+    """Returns a process and its descendants."""
     found = [pid]
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as f:
@@ -111,7 +112,7 @@ def family(pid):
 
 
 def cpu_seconds(pid):
-    """User and system time."""
+    """Returns the user and system time of a process and its descendants, in seconds."""
     user = system = 0
     for p in family(pid):
         with open(f"/proc/{p}/stat") as f:

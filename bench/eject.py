@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""How soon a backend that dies, or hangs, under load is out: weir's status is asked every few milliseconds.
+"""Measures how soon weir takes out a backend that dies or hangs under load. It polls weir's status every few
+milliseconds.
 
 usage: WEIR=build/release/weir python3 bench/eject.py [ROUNDS]
 
-The bound that weir promises is interval × fall + timeout, and 100 ms for everything else."""
+The bound that weir promises is interval × fall + timeout, plus 100 ms for everything else."""
 import os
 import signal
 import sys

@@ -1,5 +1,5 @@
-// The floor: a relay on bare epoll that parses nothing. Each client connection has a backend connection of its own;
-// what one says is passed to the other in one read and one write. No proxy that does this work can cost less.
+// The floor: a relay on bare epoll that parses nothing. Each client connection has a backend connection of its own, and
+// bytes are passed from one to the other with one read and one write. No proxy that does this work can cost less.
 //
 // usage: floor_relay LISTEN_PORT BACKEND_PORT…   (loopback only; ends on SIGTERM)
 #include <array>
@@ -59,7 +59,7 @@ void watch(int epoll, End* end) {
     ::epoll_ctl(epoll, EPOLL_CTL_ADD, end->fd, &event);
 }
 
-// Ends that are closed are leaked: a fetched event may still point to them, and the program is short-lived.
+// Closed ends are leaked on purpose: a fetched event may still point to them, and the program is short-lived.
 void close_both(End* end) {
     ::close(end->fd);
     ::close(end->other->fd);

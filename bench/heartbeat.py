@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The reference responder to heartbeats (tests/scenario/support/responder.py: one connection at a time, 5 s of pause
-after each answer) under one weir and under two: its backend must never go down.
+"""Checks the reference responder to heartbeats (tests/scenario/support/responder.py: one connection at a time, a pause
+of 5 s after each answer) with one weir and with two. Its backend must never go down.
 
 usage: ./dev bench heartbeat [MINUTES]
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""How many instructions weir takes for a request, outside the kernel: valgrind counts them. The number hardly
-depends on the machine's load, so it shows differences between two builds that clocks cannot show.
+"""Counts with valgrind how many instructions weir executes for a request, outside the kernel. The number hardly
+depends on the machine's load, so it shows differences between two builds that timings cannot show.
 
 usage: ./dev bench instructions [--requests N] [--connections C] [WEIR]...
 
-Without a WEIR, the release build is measured. Each runs twice behind the same backend, for N requests over C
-connections and for 3 N: half the difference of the instructions is what N requests take, without what starting
-and stopping takes.
+Without a WEIR, the release build is measured. Each build runs twice in front of the same backend, over C connections:
+once for N requests, and once for 3 N. Half the difference in instructions is what N requests take, without the cost of
+starting and stopping.
 
-Rounds of two builds that are interleaved in time: ./dev bench --also WEIR."""
+To compare the speed of two builds in interleaved rounds: ./dev bench --also WEIR."""
 import argparse
 import os
 import re
@@ -34,7 +34,7 @@ RESPONSE = (
 
 
 def serve(listener):
-    """A backend that answers every request with 128 bytes."""
+    """Runs a backend that answers every request with 128 bytes."""
 
     def one(connection):
         with connection:
@@ -66,7 +66,7 @@ def ask(port, requests, connections):
 
 
 def instructions(weir, backend, requests, connections):
-    """The instructions of a complete run with this many requests."""
+    """Returns the number of instructions of a complete run with this many requests."""
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as d:
         port = free_port()
         with open(f"{d}/weir.yaml", "w") as f:

@@ -1,9 +1,9 @@
-"""How evenly probes are spread: N backends (1000 by default), each probed once a second, counted as they
-come.
+"""Measures how evenly probes are spread over time: N backends (1000 by default) are probed once a second each, and the
+probes are counted as they arrive.
 
 usage: ./dev bench probes [BACKENDS] [SECONDS]
 
-Fails where a second has more than 1.2 times the mean."""
+Fails if any second has more than 1.2 times the mean."""
 import collections
 import os
 import selectors
@@ -20,7 +20,7 @@ from support.scenario import Weir, free_port  # noqa: E402
 def main():
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    listener = socket.socket()  # every address of the loopback range is a backend
+    listener = socket.socket()  # listens on every loopback address: each backend has its own
     port = free_port()
     listener.bind(("0.0.0.0", port))
     listener.listen(4096)

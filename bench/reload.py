@@ -1,4 +1,4 @@
-"""How long a reload of many backends takes, how long it keeps the workers, and whether it leaks.
+"""Measures how long a reload of many backends takes, how long it holds up a worker, and whether it leaks memory.
 
 usage: ./dev bench reload [RELOADS]      100 pools of 100 backends each, 50 reloads by default
 """
@@ -17,7 +17,7 @@ POOLS, BACKENDS = 100, 100
 
 
 def config(port, round_):
-    """Every tenth backend of every pool changes its weight; each fifth round, one pool in ten has other backends."""
+    """Every tenth backend of every pool changes its weight; every fifth round, one pool in ten has other backends."""
     lines = [f'listeners: {{web: {{address: "127.0.0.1:{port}", pool: p0}}}}', "pools:"]
     for p in range(POOLS):
         net = 128 + p % 100 if round_ % 5 == 0 and p % 10 == 9 else p
@@ -40,7 +40,7 @@ def main():
             assert report["verdict"] == "applied", json.dumps(report)[:300]
             took.append(report["took_ms"])
             memory.append(weir.memory())
-        with Client(port) as client:  # it still serves
+        with Client(port) as client:  # weir still serves
             assert client.get("/")["status"] in (502, 503, 504)
         stall = weir.metrics()["weir_worker_longest_adoption_seconds"] * 1000
     finally:

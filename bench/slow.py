@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
-"""What 1,000 slow clients do to another client: slowhttptest attacks weir in its three modes (heads, bodies, reading).
-The latency of a well-behaved client during the attack is compared with its latency before and after it, and with its
-latency while another weir on the same machine is attacked in the same way. The difference to the latter is the price
-of sharing a weir.
+"""Measures what 1,000 slow clients do to another client: slowhttptest attacks weir in three modes (heads, bodies,
+reading). The latency of a well-behaved client during the attack is compared with its latency before and after it, and
+with its latency while another weir on the same machine is attacked in the same way. The difference from the latter is
+the price of sharing a weir with the attackers.
 
 usage: ./dev bench slow [CONNECTIONS] [heads|bodies|reading|options]...
 
 WEIR=PATH measures another build of weir.
 
-The weirs, of one worker each, and the client that is measured have one core; the attackers and the large backend,
-which would be other machines, have the other one; that backend's kernel keeps little for it, as another machine's
-memory is not ours.
+The weirs, which have one worker each, and the measured client share one core. The attackers and the large backend,
+which would be other machines in production, have the other core. The large backend has a small send buffer, because
+its kernel memory would not be on this machine.
 
-Each mode ends when weir has closed them all. The output has the memory that each slow connection cost at most.
+Each mode ends when weir has closed all attackers' connections. The output shows the peak memory for each of them.
 
-The last mode, options, is not slow: eight clients send requests of 15.8 KB, with 7,700 options of Connection and
-97 fields, as fast as they are answered. The output has the p95 of the other client, as ratios, and what one such
+The last mode, options, is not slow: eight clients send requests of 15.8 KB, with 7,700 Connection options and 97
+fields, as fast as they are answered. The output shows the p95 latency of the other client, as ratios, and what one such
 request costs weir."""
 import json
 import os
@@ -48,7 +48,7 @@ LIMITS = {"heads": "client_header (5 s)", "bodies": "client_idle (5 s)", "readin
 
 class Slow(Scenario):
     def runTest(self):
-        os.sched_setaffinity(0, {OUR_CORE})  # whatever is started here stays there too, but for what is sent elsewhere
+        os.sched_setaffinity(0, {OUR_CORE})  # child processes inherit it, unless started with ELSEWHERE
         self.small, self.large = self.demo_backend("small")[1], self.large_backend()
         self.proxy, self.other = self.serve(), self.serve()
         self.latencies(2000)
@@ -73,7 +73,7 @@ timeouts: {{client_header: 5s, client_idle: 5s}}
         return proxy
 
     def large_backend(self):
-        """An nginx with a large file."""
+        """Starts an nginx that serves a large file; returns its port."""
         directory, port = self.weir(web(free_port(), ["127.0.0.1:9"])).directory, free_port()
         with open(f"{directory}/large", "wb") as f:
             f.write(bytes(4 << 20))
@@ -93,7 +93,7 @@ http {{ access_log off; keepalive_requests 100000000;
         return port
 
     def latencies(self, count):
-        """The latencies of a well-behaved client at the measured weir."""
+        """Returns the latencies of a well-behaved client at the measured weir."""
         times = []
         with Client(self.proxy.port) as client:
             for _ in range(count):
@@ -103,8 +103,8 @@ http {{ access_log off; keepalive_requests 100000000;
         return times
 
     def attack(self, mode, options, target):
-        """Attacks `target` until weir has closed all attackers. Returns the latencies of the client at our weir, the
-        number of attackers, the time it took, and the memory for each: weir's and the kernel's."""
+        """Attacks `target` until it has closed all attackers' connections. Returns the measured client's latencies, the
+        number of attackers, the time it took, and the memory per attacker, in weir and in the kernel."""
         before, kernel = target.memory(), kernel_memory()
         path = "/large" if mode == "reading" else "/"
         attacker = subprocess.Popen(
@@ -130,7 +130,7 @@ http {{ access_log off; keepalive_requests 100000000;
         peak, busy, most, most_kernel = 0, [], 0, 0
         try:
             eventually(lambda: active(target) > 0.05 * CONNECTIONS, "the crowd comes")
-            while (now := active(target)) > 0.05 * CONNECTIONS:  # until it is gone
+            while (now := active(target)) > 0.05 * CONNECTIONS:  # until the crowd is gone
                 busy.append((now, self.latencies(200)))
                 most, peak, most_kernel = max(most, now), max(peak, target.memory()), max(most_kernel, kernel_memory())
             assert most > 0.9 * CONNECTIONS, most
@@ -179,8 +179,8 @@ http {{ access_log off; keepalive_requests 100000000;
         )
 
     def send_options(self, target):
-        """Sends expensive requests to `target`. Returns the latencies at our weir, the number of answers, and the CPU
-        time of the target."""
+        """Sends expensive requests to `target`. Returns the latencies at the measured weir, the number of
+        answers, and the CPU time of the target."""
         script = f"{target.directory}/options.lua"
         with open(script, "w") as f:
             f.write(f"local text = {json.dumps(option_request())}\nfunction request() return text end\n")
@@ -208,7 +208,7 @@ http {{ access_log off; keepalive_requests 100000000;
 
 
 def option_request():
-    """A head within the default limits, of as many options of Connection and as many fields as fit."""
+    """Returns a head with as many Connection options and fields as the default limits allow."""
     return "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive" + ",x" * 7700 + "\r\n" + "y:\r\n" * 97 + "\r\n"
 
 
@@ -217,7 +217,7 @@ def active(proxy):
 
 
 def kernel_memory():
-    """The KiB that all TCP sockets of the machine hold."""
+    """Returns how many KiB all TCP sockets of the machine hold."""
     with open("/proc/net/sockstat") as f:
         return (
             next(int(line.rsplit(" ", 1)[1]) for line in f if line.startswith("TCP:"))

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Mixed traffic for a long time, with clients that abort, backends that are killed, and reloads: weir's memory must not
-grow, its descriptors must come back to where they were, and no request of a client of good manners may fail.
+"""Runs mixed traffic for a long time, with clients that abort, backends that are killed, and reloads. Weir's memory
+must not grow, its number of descriptors must return to what it was, and no request of a well-behaved client may fail.
 
 usage: ./dev bench soak [MINUTES]
 
-Fails where a request failed, where memory grew by more than 64 KiB a minute over the second half, or where descriptors
-are left."""
+Fails if a request failed, if memory grew by more than 64 KiB a minute over the second half, or if descriptors
+leaked."""
 import os
 import random
 import socket
@@ -83,7 +83,7 @@ class Soak(Scenario):
 
     @staticmethod
     def slope(points):
-        """Kilobytes a minute, by least squares."""
+        """Returns the growth in kilobytes per minute, by least squares."""
         n = len(points)
         mean_t, mean_m = sum(t for t, _ in points) / n, sum(m for _, m in points) / n
         return (
@@ -94,7 +94,7 @@ class Soak(Scenario):
 
     def config(self, number):
         more = f"timeouts: {{client_header: 2s, client_idle: 2s}}\nlimits: {{header_count: {90 + number % 10}}}"
-        used = self.backends if number % 3 else self.backends[:-1]  # one comes and goes
+        used = self.backends if number % 3 else self.backends[:-1]  # the last backend comes and goes
         return web(self.port, [f"127.0.0.1:{p}" for _, p in used], check=CHECK, more=more)
 
     def repeat(self, job, pause=0.0):
@@ -118,7 +118,7 @@ class Soak(Scenario):
                     return
 
     def upload(self):
-        """A request with a body cannot be tried again once it is under way: only a backend that dies may cost it."""
+        """A request with a body cannot be retried once it is under way, so it may fail if its backend dies."""
         with Client(self.port) as client:
             body = bytes(random.choice((10, 10_000, 1_000_000)))
             client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)

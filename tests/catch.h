@@ -1,4 +1,4 @@
-// The test framework, whichever version Debian has: Catch2 2.13, or 3 where it has moved on.
+// Includes the test framework in the version that Debian has: Catch2 2.13, or 3 on newer releases.
 #pragma once
 
 #if __has_include(<catch2/catch_all.hpp>)

@@ -2,7 +2,7 @@
 // reset at any time. A reference parser that shares no code with weir checks everything that weir forwards:
 //
 // - every request at a backend is canonical, and is the one that the reference parser finds in the client's bytes;
-// - a response that the client can take for complete is weir's own, or the one that the reference parser finds in the
+// - a response that looks complete to the client is weir's own, or the one that the reference parser finds in the
 //   bytes of the backend that received the request;
 // - a connection to a backend carries nothing else, and no connection is left when all peers have gone.
 //
@@ -114,7 +114,7 @@ void play(memory_io::MemoryWorker& bench, memory_io::Wire& client, std::string_v
             if (last) memory_io::arrive(*last, answers[number % std::size(answers)]);
             break;
         case 4: memory_io::end(client); break;
-        case 5: // not after an end: a reader could see either of the two
+        case 5: // not after an end, because weir could see either of the two
             if (!client.ended) memory_io::reset(client);
             break;
         case 6:

@@ -35,15 +35,15 @@ OPTIONAL = {
     "ejections",
     "passes_in_a_row",
     "failures_in_a_row",
-}  # of backends that were not checked yet
+}  # fields that are not always present
 BAD = "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9"
 
 
-OLD_NAMES = {"/forgive"}  # of endpoints: they still work, and no document mentions them
+OLD_NAMES = {"/forgive"}  # endpoints that still work, but are not documented
 
 
 def examples(text):
-    """Requests with their responses, as method, target, fields, body, status, type, body."""
+    """Yields requests with their responses: method, target, fields, body, status, reason, type, body."""
     for block in re.findall(r"```http\n(.*?)```", text, re.S):
         request, response = re.split(r"\n(?=HTTP/1\.1 )", block)
         head, _, body = request.partition("\n\n")
@@ -58,7 +58,7 @@ def examples(text):
 
 
 def problems(shown, got, where=""):
-    """The places where a value has another shape than the example: missing or extra fields, other types."""
+    """Yields the places where a value differs in shape from the example: missing or extra fields, other types."""
     if shown is None or got is None:
         return
     if type(shown) is not type(got):
@@ -126,7 +126,7 @@ class Documents(Scenario):
         return all("last_check" in b for b in status["pools"][0]["backends"]) and status["lock"]["heard_at"]
 
     def signed(self, body):
-        """The heartbeat of the document, signed for the present time."""
+        """Returns the heartbeat of the document, signed for the present time."""
         beat = json.loads(body)
 
         def sign():
@@ -187,7 +187,7 @@ class Documents(Scenario):
         body = next(e[3] for e in examples(text) if e[1] == "/api/v1/beat")
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=60)
         self.addCleanup(connection.close)
-        for _ in range(3):  # the first as any request, the others in the lane of beats: 409, they come again
+        for _ in range(3):  # the others are answered by the heartbeat connection: 409, as they are replays
             connection.request("POST", "/api/v1/beat", body=self.signed(body))
             response = connection.getresponse()
             response.read()

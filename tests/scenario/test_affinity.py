@@ -28,7 +28,7 @@ class Sticky(Scenario):
             return client.get("/", extra=(f"Cookie: a=b; {cookie}\r\n" if cookie else "") + extra)
 
     def test_a_client_stays_with_its_backend_over_reload_and_restart(self):
-        self.serve(workers=1)  # each has its own turns
+        self.serve(workers=1)  # each worker has its own rotation
         self.proxy.wait_up(3)
         homes = {}
         for _ in range(3):
@@ -42,7 +42,7 @@ class Sticky(Scenario):
                 for _ in range(4):
                     answer = self.ask(cookie)
                     self.assertEqual(answer["fields"]["x-backend"], home)
-                    self.assertNotIn("set-cookie", answer["fields"])  # it has one
+                    self.assertNotIn("set-cookie", answer["fields"])  # the client has one
 
         all_at_home()
         self.behind.reverse()  # another order in the file
@@ -178,7 +178,7 @@ class Limits(Scenario):
         return sum(self.now.values())
 
     def wait_free(self):
-        """A request leaves its slot after its client has the response."""
+        """Waits until all slots are free: a request leaves its slot after its client has the response."""
         eventually(lambda: not any(b["active"] for b in self.proxy.backends().values()), "the slots are free")
 
     def length(self):

@@ -1,4 +1,4 @@
-"""In steady state a request allocates nothing on a worker: allocations are counted."""
+"""Counts allocations: in steady state, a request allocates nothing on a worker."""
 import mmap
 import os
 import signal
@@ -38,7 +38,7 @@ class SteadyState(Scenario):
                 for client in clients:
                     self.assertEqual(client.reader.response()["status"], 200)
 
-        # All at a time, as many as there will ever be.
+        # All clients at once: there will never be more requests at a time than now.
         weir.signal(signal.SIGSTOP)
         for client in clients:
             client.send(REQUEST)
@@ -46,7 +46,7 @@ class SteadyState(Scenario):
         for client in clients:
             self.assertEqual(client.reader.response()["status"], 200)
         ask(200)
-        self.assertGreater(count(), 0)  # the counter counts
+        self.assertGreater(count(), 0)  # the counter works
         before = count()
         ask(1250)
         self.assertEqual(count() - before, 0)

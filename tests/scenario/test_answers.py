@@ -140,7 +140,7 @@ class Answers(Scenario):
             with Client(self.port) as client:
                 client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                 data = client.rest()
-            if len(body) < 1000:  # it comes with the head, and nothing has gone out yet
+            if len(body) < 1000:  # it arrives with the head, before anything is forwarded
                 self.assertTrue(data.startswith(b"HTTP/1.1 502 "), (body[:40], data))
             self.assertFalse(data.endswith(b"0\r\n\r\n"), body[:40])
             self.assertNotIn(b"XX", data)
@@ -214,7 +214,7 @@ class Answers(Scenario):
             for _ in range(size // 10000):
                 client.send(bytes(10000))
         except OSError:
-            pass  # it was answered, and hung up on
+            pass  # weir has answered and closed the connection
 
     def test_an_early_answer_reaches_a_client_that_reads_only_after_sending(self):
         """The backend answers before it has read the body; the client reads nothing until it has sent all of it."""

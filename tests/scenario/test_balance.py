@@ -4,7 +4,7 @@ from support.scenario import Scenario, free_port, main, web
 
 class RoundRobin(Scenario):
     def pipeline(self, port, count, connections):
-        """`count` requests in all over several connections, many at a time; returns how often each backend answered."""
+        """Sends `count` requests in batches over all connections; returns how often each backend answered."""
         clients = [self.client(port) for _ in range(connections)]
         got = {}
         batch = 50

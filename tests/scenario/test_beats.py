@@ -119,7 +119,7 @@ class Beats(BeatScenario):
         self.serve()
         flag, log = os.path.join(self.files.name, "well"), os.path.join(self.files.name, "asked")
         self.agent("--check", f"echo well >> {log}; test -e {flag}")
-        self.agent("--check", f"echo held >> {log}; sleep 5", backend="b0")  # takes too long: no beat either
+        self.agent("--check", f"echo held >> {log}; sleep 5", backend="b0")  # takes too long: sends no beat either
 
         def asked(who):
             with contextlib.suppress(FileNotFoundError), open(log) as f:
@@ -205,7 +205,7 @@ class Beats(BeatScenario):
         self.assertEqual(self.proxy.backends()["b1"]["agent_override"], {"state": "drain"})
         self.assertEqual(
             self.proxy.admin("POST", "/api/v1/backends/web/b1?state=ready")[0], 200
-        )  # an operator has the last word
+        )  # an operator's state takes precedence
         self.assertEqual(self.proxy.states(), ["up", "up"])
         self.assertEqual(self.beat(3, backend="b1")[0], 200)
 
@@ -254,7 +254,7 @@ class Beats(BeatScenario):
         bodies = [self.beat(i) for i in range(1, 6)]
         self.post = post
         sockets = set()
-        for body in bodies:  # by two ways: the first comes in as anything does, the others over the lane of beats
+        for body in bodies:  # the first is an ordinary request, the others come over a heartbeat connection
             connection.request("POST", "/api/v1/beat", body)
             response = connection.getresponse()
             self.assertEqual((response.status, json.loads(response.read())), (200, {}))
@@ -269,7 +269,7 @@ class Beats(BeatScenario):
             self.assertEqual((response.status, "last_sequence" in json.loads(response.read())), (status, status == 409))
         connection.request("POST", "/api/v1/beat", self.beat_body(11), headers={"Origin": "http://elsewhere"})
         self.assertEqual(connection.getresponse().status, 403)
-        self.assertEqual(len(sockets), 1)  # it was kept all along
+        self.assertEqual(len(sockets), 1)  # the connection was kept all the time
 
     def beat_body(self, sequence):
         post, self.post = self.post, lambda body: body

@@ -1,4 +1,4 @@
-"""Bodies over `limits.body_size`: 413, whether or not the body still comes, and nothing of it counts against a
+"""Bodies over `limits.body_size` get a 413, whether or not the body still arrives, and do not count against a
 backend."""
 from support.scenario import Scenario, eventually, free_port, main, web
 
@@ -49,7 +49,7 @@ class BodyLimits(Scenario):
         client.send(b"0\r\n\r\n")
         self.is_refused(client)
         self.assertEqual(client.rest(), b"")
-        self.assertEqual(self.behind.requests, [])  # none that was whole
+        self.assertEqual(self.behind.requests, [])  # no complete request
         self.holds_nothing()
 
     def test_chunks_beyond_the_limit_are_refused_though_no_more_come(self):

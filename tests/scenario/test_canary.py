@@ -103,7 +103,7 @@ class Refusals(Scenario):
     def test_failures_that_were_there_before_the_change_do_not_roll_it_back(self):
         """Requests that weir refused at the same rate before the change do not count against it."""
         self.serve()
-        load = Load(self, self.port, extra="A: b\r\n" * 200)  # more than the limit all along
+        load = Load(self, self.port, extra="A: b\r\n" * 200)  # over the limit before the change, too
         eventually(lambda: load.statuses.count(431) > 100, "it is refused before")
         self.proxy.write(self.config("limits: {header_count: 90}\n"))
         self.proxy.admin("POST", "/api/v1/reload")

@@ -97,7 +97,7 @@ logging: {{access: {{format: json}}}}
         self.assertGreater(len(set(home.values())), 1)
 
     def proxy_header_of(self, version, fields):
-        """The first bytes that a backend gets for a request with these fields."""
+        """Returns the first bytes that a backend gets for a request with these fields."""
         got, listening = [], socket.create_server(("127.0.0.1", free_port()))
         self.addCleanup(listening.close)
 

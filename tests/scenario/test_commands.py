@@ -1,4 +1,4 @@
-"""Commands as people meet them: help, usage, time limits, tokens, and errors that are sentences."""
+"""Commands as users see them: help, usage, time limits, tokens, and errors that are sentences."""
 import os
 import signal
 import subprocess
@@ -7,7 +7,7 @@ import time
 
 from support.scenario import WEIR, Scenario, commands, eventually, free_port, main, web
 
-# What a command needs beside its options, each list for one call; a new command that needs something fails without.
+# The arguments that a command needs, one list for each call. A new command that needs arguments fails without a row.
 ARGUMENTS = {
     ("drain",): [["web/a"]],
     ("maint",): [["web/a"]],
@@ -58,7 +58,7 @@ class Process(Scenario):
         self.at = f"127.0.0.1:{self.proxy.admin_port}"
 
     def test_no_command_that_talks_to_weir_waits_for_one_that_is_stopped(self):
-        """They are those that have --admin in their help: a new one is among them."""
+        """These are all commands that have --admin in their help, so a new one is tested too."""
         self.serve()
         self.proxy.signal(signal.SIGSTOP)
         self.addCleanup(self.proxy.signal, signal.SIGCONT)
@@ -75,7 +75,7 @@ class Process(Scenario):
                     err,
                     line,
                 )
-                self.assertLess(time.monotonic() - began, 60, line)  # it would wait for ever
+                self.assertLess(time.monotonic() - began, 60, line)  # without a time limit, it would wait forever
 
     def test_one_beat_is_not_waited_for_where_weir_is_stopped(self):
         self.serve()
@@ -90,7 +90,7 @@ class Process(Scenario):
         self.assertIn(self.at, err)
 
     def test_reload_wait_ends_with_the_reason_when_weir_stops_answering(self):
-        """A verdict may take half an hour; that weir answers at all is asked every few seconds until then."""
+        """A verdict may take half an hour; until then the command checks every few seconds that weir answers."""
         check = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 9, rise: 1}"
         config = web(free_port(), [self.backend()], check) + "reload: {watch: false, rollback: {window: 10m}}\n"
         self.proxy = self.weir(config)

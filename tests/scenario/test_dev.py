@@ -1,4 +1,4 @@
-"""./dev installs packages without a trace of its own on the machine, also when it is interrupted."""
+"""./dev installs packages and leaves nothing of its own on the machine, even if it is interrupted."""
 import os
 import shutil
 import signal
@@ -20,7 +20,7 @@ while [ -e "$FAKE/hang" ]; do sleep 0.05; done
 
 
 class Install(unittest.TestCase):
-    """`./dev format`, on a machine where apt-get and dpkg-query are not the real ones: nothing is installed yet."""
+    """`./dev format` with a fake apt-get and dpkg-query, as on a machine where nothing is installed yet."""
 
     def setUp(self):
         self.fake = tempfile.mkdtemp(prefix="weir-dev-")
@@ -29,7 +29,7 @@ class Install(unittest.TestCase):
         self.script("dpkg-query", "#!/bin/sh\nexit 1\n")
         for formatter in ("clang-format", "black", "flake8"):
             self.script(formatter, "#!/bin/sh\n")
-        self.script("sudo", '#!/bin/sh\nexec "$@"\n')  # for those who are not root
+        self.script("sudo", '#!/bin/sh\nexec "$@"\n')  # used unless the test runs as root
 
     def script(self, name, text):
         with open(os.path.join(self.fake, name), "w") as f:
@@ -80,7 +80,7 @@ class Install(unittest.TestCase):
         self.assertFalse(self.exists("policy"))
 
     def test_services_of_new_packages_are_not_started(self):
-        """systemctl and invoke-rc.d look at these two."""
+        """systemctl and invoke-rc.d obey these two variables."""
         self.start().communicate(timeout=TIMEOUT)
         environment = self.read("environment.install").splitlines()
         self.assertIn("SYSTEMD_OFFLINE=1", environment)
@@ -97,7 +97,7 @@ class Install(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, "Running in chroot, ignoring command 'start'\n"))
 
     def test_an_existing_policy_stays_and_a_leftover_of_dev_is_named(self):
-        """An earlier ./dev left a policy-rc.d behind if it was interrupted; its user learns that the file can go."""
+        """An earlier ./dev left a policy-rc.d behind if it was interrupted; ./dev says that it can be removed."""
         for text, named in (("#!/bin/sh\nexit 101\n", True), ("#!/bin/sh\n# The administrator's.\nexit 101\n", False)):
             with open(POLICY, "w") as f:
                 f.write(text)

@@ -1,4 +1,4 @@
-"""What live traffic says of backends: ejected for errors, back on trial, panic, and a slow start."""
+"""Outlier detection from live traffic: ejection for errors, return on trial, panic, and slow start."""
 import socket
 import time
 
@@ -29,7 +29,7 @@ class Outliers(Scenario):
             return [client.get("/", method=method) for _ in range(count)]
 
     def ask_until_errors(self, count):
-        """The verdict follows a moment after the last request: no other request is sent before."""
+        """Asks until there are `count` errors. The verdict follows a moment later, so it sends nothing more."""
         asked = 0
         while count > 0:
             count -= self.ask()[0]["status"] == 503
@@ -71,7 +71,7 @@ class Outliers(Scenario):
         self.serve(count=2, rules={"consecutive_errors": 3, "max_ejected": "100%"}, workers=1)
         for _ in range(5):
             self.sick.add("b1")
-            self.ask(4)  # two of them to each
+            self.ask(4)  # two for each backend
             self.sick.clear()
             self.ask(2)
         self.assertEqual(self.proxy.states(), ["up", "up"])
@@ -118,7 +118,7 @@ class Outliers(Scenario):
             )
         )
         statuses = []
-        while statuses.count(504) < 2:  # the verdict follows a moment after the second: no request is sent before
+        while statuses.count(504) < 2:  # the verdict follows a moment later, so nothing more is sent
             statuses += [a["status"] for a in self.ask(1, "POST")]
             self.assertLess(len(statuses), 20)
         eventually(lambda: self.state("silent") == "ejected", "two were enough")
@@ -236,7 +236,7 @@ class Shares(Scenario):
 
     def test_a_backend_that_comes_back_gets_a_tenth_at_first(self):
         self.serve({"slow_start": "10h"}, 2)
-        self.assertEqual(self.shares(20), {"b0": 10, "b1": 10})  # all were there from the start
+        self.assertEqual(self.shares(20), {"b0": 10, "b1": 10})  # both were there from the start, so none starts slowly
         self.make_sick("b1")
         self.sick.clear()
         self.proxy.wait_up(2)

@@ -1,4 +1,4 @@
-"""Why long connections, tunnels and slow peers end: the reason, whichever side ended them."""
+"""The reason why long connections, tunnels and slow peers end, whichever side ended them."""
 import os
 import signal
 import socket
@@ -16,14 +16,14 @@ BEGUN = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegun"
 
 
 def reset(connection):
-    """Closes so that the peer gets a reset."""
+    """Closes the connection with a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 class Endings(ReasonScenario):
     def tcp(self, serve, more=""):
-        """A TCP listener; `serve` has the connection to the backend after the first bytes of the client."""
+        """Starts a TCP listener. Its backend greets each client, then calls `serve` with the connection."""
 
         def greet(connection):
             connection.recv(100)
@@ -51,7 +51,7 @@ pools: {{web: {{backends: ["{backend.address}"]}}}}
         return client
 
     def begin(self):
-        """A client that has the beginning of a response."""
+        """Returns a client that has received the beginning of a response."""
         client = self.client(self.port).send(GET)
         client.reader.until(b"begun")
         return client
@@ -154,7 +154,7 @@ pools: {{web: {{backends: ["{backend.address}"]}}}}
         self.addCleanup(listener.close)
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        for _ in range(8):  # more than the queue of the kernel holds: what comes later gets no answer
+        for _ in range(8):  # more than the kernel's queue holds: later connections get no answer
             filler = socket.socket()
             self.addCleanup(filler.close)
             filler.setblocking(False)

@@ -1,6 +1,6 @@
-"""The promise whole: reloads all the time, under load, with a WebSocket open and a backend down.
+"""All promises at once: constant reloads under load, with a WebSocket open and a backend down.
 
-Half a minute of it, or less under a sanitizer, unless WEIR_ENDURANCE_SECONDS says otherwise.
+The test takes half a minute, or less under a sanitizer, unless WEIR_ENDURANCE_SECONDS says otherwise.
 """
 import os
 import threading
@@ -68,7 +68,7 @@ class Endurance(Scenario):
         self.assertGreater(answered[0], SECONDS * 20)
         self.assertEqual([r["target"] for r in down.requests if r["target"] != "/healthz"], [])
         self.assertGreater(failed, begin["failures_in_a_row"])
-        if not SANITIZED:  # which hold back what is freed
+        if not SANITIZED:  # sanitizers hold back freed memory
             half = len(memory) // 2
             self.assertLess(max(memory[half:]) - max(memory[:half]), 4096)
         print(

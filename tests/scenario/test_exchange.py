@@ -1,4 +1,4 @@
-"""The life of a request and of its connections: clients that leave, silence, idle connections, drains."""
+"""The life of a request and of its connections: clients that leave, silence, idle connections, draining."""
 import re
 import signal
 import socket
@@ -77,7 +77,7 @@ class Waiting(Scenario):
         client = self.client(port)
         client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
         self.assertEqual(client.reader.response()["status"], 504)
-        client = self.client(port)  # one that sends its body, and stops, is late itself
+        client = self.client(port)  # this client stops halfway through its body, so it is the late side
         client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhe")
         self.assertEqual(client.reader.response()["status"], 408)
 
@@ -196,11 +196,11 @@ class Pools(Scenario):
 
 
 class Queued(Scenario):
-    """A reload changes the pool while requests wait in its queue: the new pool chooses, by all that the request
-    says."""
+    """A reload changes the pool while requests wait in its queue: the new pool selects their backends, by everything
+    in the request."""
 
     def serve(self, before, after, requests):
-        """Returns which backends answer the requests: `requests` as they are now, and queued before the reload."""
+        """Returns which backends answer `requests`: sent to the new pool, and queued before the reload."""
         release, port = threading.Event(), free_port()
         self.addCleanup(release.set)
 
@@ -258,7 +258,7 @@ class Queued(Scenario):
             f"    sticky: {{cookie: who}}\n    backends:\n"
             + "".join(f'      - {{name: {b.name}, address: "{b.address}"}}\n' for b in behind)
         )
-        for _ in range(12):  # the mark in a cookie goes by the names of pool and backend
+        for _ in range(12):  # the value of a cookie depends on the names of the pool and the backend
             cookies.append(self.client(port).get("/")["fields"]["set-cookie"].split(";")[0])
         requests = [f"GET / HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\n\r\n" for cookie in cookies]
         expected, queued = self.serve("    algorithm: round_robin\n", "    sticky: {cookie: who}\n", requests)

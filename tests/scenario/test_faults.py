@@ -10,7 +10,7 @@ import time
 from support.scenario import SANITIZED, Client, Scenario, eventually, free_port, web, main
 
 CROWD = 200
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER that makes a close a reset
+RESET = struct.pack("ii", 1, 0)  # a value of SO_LINGER that turns a close into a reset
 
 
 def reset(sock):
@@ -128,13 +128,13 @@ class Slow(Scenario):
         )
         for _ in range(3):
             got, pause = self.read_slowly(size)
-            if got >= size or pause < 1:  # a reader that was held up itself proves nothing
+            if got >= size or pause < 1:  # a reader that was itself held up proves nothing
                 break
         self.assertGreaterEqual(got, size)
 
     def read_slowly(self, size):
-        """400 kB a second: the kernel asks for more only every few seconds. Returns the bytes, and the longest
-        pause."""
+        """Reads 400 kB a second, so that the kernel asks for more only every few seconds. Returns the number of bytes,
+        and the longest pause."""
         with Client(self.port) as client:
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             begin = last = time.monotonic()
@@ -207,7 +207,7 @@ class Slow(Scenario):
 
 
 def waiting(port):
-    """Bytes that the kernel still has to send, over all connections that were accepted at a port."""
+    """Returns how many bytes the kernel has yet to send on all connections that were accepted at a port."""
     with open("/proc/net/tcp") as f:
         connections = [line.split() for line in list(f)[1:]]
     return sum(int(c[4].split(":")[0], 16) for c in connections if int(c[1].split(":")[1], 16) == port and c[3] == "01")
@@ -218,7 +218,7 @@ class Leaving(Scenario):
         port, held = free_port(), []
 
         def stall(connection):
-            held.append(connection)  # reads nothing, and lives on
+            held.append(connection)  # reads nothing, and stays open
             backend.closed.wait()
 
         backend = self.backend()
@@ -345,7 +345,7 @@ pools: {{db: {{backends: ["{backend.address}"]}}}}
                             f"{f'Content-Length: {size}' if size else 'A: b'}\r\n\r\n".encode() + body
                         )
                         fate = seed.random()
-                        if fate < 0.08:  # the client breaks off in its request, or in the answer
+                        if fate < 0.08:  # the client breaks off within its request or the answer
                             writer.write(request[: seed.randrange(len(request))])
                         else:
                             writer.write(request)

@@ -20,7 +20,7 @@ class Fleet(FleetScenario):
         took_turns(self, self.redis, events, least=5)  # the next one begins when the last has had its verdict
         good = self.hashes()
         self.assertEqual(len(good), 1)
-        before = self.counts("refused")  # a server that was silent for a moment, perhaps
+        before = self.counts("refused")  # not always 0: a server may have been silent for a moment
         changes = self.view()["changes"]
         self.assertEqual([c["verdict"] for c in reversed(changes)], ["begun", "good"] * 5)
         fences = [c["fence"] for c in reversed(changes) if c["verdict"] == "good"]
@@ -34,7 +34,7 @@ class Fleet(FleetScenario):
         self.assertEqual(self.counts("applied"), [1] * 5)
         self.assertEqual(self.hashes(), good)
         begun = [c for c in self.view()["changes"] if c["hash"] not in good and c["verdict"] == "begun"]
-        self.assertEqual(len(begun), 1)  # four have never run it
+        self.assertEqual(len(begun), 1)  # the other four never ran it
         bad = self.view()["denylist"]
         self.assertEqual((len(bad), bad[0]["author"]), (1, begun[0]["member"]))
         self.assertIn("0 of 1 backends are healthy", bad[0]["reason"])
@@ -54,7 +54,7 @@ class Fleet(FleetScenario):
         return [weir for weir, then, now in zip(self.fleet, before, self.counts("refused")) if now > then]
 
     def start_with_the_bad_file(self):
-        """A sixth machine that boots tomorrow."""
+        """Starts a sixth machine with the bad file."""
         with open(self.fleet[0].path) as f:
             text = f.read()
         state = tempfile.TemporaryDirectory()
@@ -69,7 +69,7 @@ class Fleet(FleetScenario):
         self.assertIn("override (--force)", done.stderr)
 
     def test_a_lost_fence_counter_restarts_above_every_fence_in_use(self):
-        """A machine that had seen none of those changes climbed one by one, and gave up after twenty."""
+        """A machine that has seen none of those changes must not count up one by one, and give up."""
         self.members(1, Redis(self))
         self.redis.call("HSET", "weir:{test}:applied", "fence", "500", "hash", "of another machine")
         self.redis.call("DEL", "weir:{test}:fence")
@@ -86,7 +86,7 @@ class Fleet(FleetScenario):
         )
         status = json.loads(run("status", "--json").stdout)
         self.assertEqual(([m["name"] for m in status["members"]], status["drift"]), (["lb-0", "lb-1"], False))
-        self.assertEqual(run("break-lock").returncode, 1)  # no server answers
+        self.assertEqual(run("break-lock").returncode, 1)  # without a terminal, it needs --yes
         self.redis.call("SET", "weir:{test}:lock", "lb-9:4711:0123", "PX", "60000")
         self.assertIn("lock held by lb-9:4711", run("status").stdout)
         broken = run("break-lock", "--yes", "--why", "its holder is gone & done")
@@ -119,7 +119,7 @@ class Fleet(FleetScenario):
         eventually(lambda: not first.status()["reload"]["in_progress"], "it wakes up")
         last = first.status()["reload"]["last"]
         self.assertEqual((last["verdict"], last["cause"]), ("rolled_back", "lock_lost"))
-        self.assertIn("the lock was lost within the canary window: the lease ", last["errors"][0])  # and what happened
+        self.assertIn("the lock was lost within the canary window: the lease ", last["errors"][0])  # the reason follows
         self.assertEqual(first.status()["config"]["hash"], before)
         self.assertEqual(self.view(1)["denylist"], [])
         self.assertTrue(self.view(1)["drift"])
@@ -176,7 +176,7 @@ class Fleet(FleetScenario):
         eventually(lambda: not first.status()["reload"]["in_progress"], "it is rolled back")
         self.redis.go_on()
         self.assertEqual(first.status()["reload"]["last"]["verdict"], "rolled_back")
-        if "healthy" in first.status()["reload"]["last"]["errors"][0]:  # and not because the lock was lost first
+        if "healthy" in first.status()["reload"]["last"]["errors"][0]:  # otherwise the lock was lost first
             eventually(lambda: self.view()["denylist"], "the fleet knows")
 
     def test_an_unreachable_redis_does_not_delay_a_start(self):

@@ -18,7 +18,7 @@ def document():
 
 
 def put_in(text, changes):
-    """Every replacement must find its place: an example that has changed is to be looked at."""
+    """Applies every replacement; fails if one finds nothing to replace, as the example has changed then."""
     for old, new in changes.items():
         assert old in text, f"{old} not in {text}"
         text = text.replace(old, new)
@@ -27,7 +27,7 @@ def put_in(text, changes):
 
 class Example(FleetScenario):
     def example(self, backend):
-        """The first one of the document, with this test's ports; what differs by machine comes from the environment."""
+        """Returns the document's first example with this test's ports; other differences come from the environment."""
         text = document().split("```yaml\n")[1].split("```")[0]
         return put_in(
             text,
@@ -86,7 +86,7 @@ class Example(FleetScenario):
         begun = [
             c for c in self.view()["changes"] if c["hash"] not in before and c["verdict"] == "begun" and c["fence"] > 3
         ]
-        self.assertEqual(len(begun), 1, begun)  # two have never run it
+        self.assertEqual(len(begun), 1, begun)  # the other two never ran it
 
     def test_a_member_that_is_written_out_is_refused_with_the_remedy(self):
         self.redis, self.window = Redis(self), "1s"
@@ -147,7 +147,7 @@ class Literals(FleetScenario):
 
 class Rights(FleetScenario):
     def grant(self, block=0):
-        """The rights of the document: what weir needs, or with 1 what is optional."""
+        """Grants the rights in the document: those that weir needs, or with `block=1` the optional ones."""
         lines = re.findall(r"^```\n((?:ACL SETUSER .*\n)+)```$", document(), re.M)[block].splitlines()
         for line in lines:
             self.assertEqual(self.redis.call(*line.split()), "OK")

@@ -1,4 +1,4 @@
-"""Clients that leave before they are answered: what becomes of their requests, places and log lines."""
+"""Clients that leave before they are answered: what happens to their requests, queue places and log lines."""
 import contextlib
 import socket
 import struct
@@ -20,7 +20,7 @@ WAYS = {"closes": socket.socket.close, "ends its side": lambda sock: sock.shutdo
 
 class GoneClients(Scenario):
     def serve(self, pool="", more="", protocol="http"):
-        """A backend that answers nothing until the test ends, but for /quick."""
+        """Starts weir with a backend that answers nothing but /quick until the test ends."""
         self.release = threading.Event()
         self.addCleanup(self.release.set)
 
@@ -46,7 +46,7 @@ pools:
         return self.proxy.backends()["b0"]["active"]
 
     def logged(self, target):
-        """The statuses of this target's lines in the access log."""
+        """Returns the statuses of this target's lines in the access log."""
         return [
             line.split('"')[2].split()[:2] for line in self.proxy.access_log().splitlines() if f" {target} " in line
         ]
@@ -67,7 +67,7 @@ pools:
 
     def test_a_client_that_leaves_while_connecting_is_logged_as_499(self):
         """The connection to the backend is not established yet."""
-        full = socket.create_server(("127.0.0.1", 0), backlog=0)  # a queue that is full: connecting takes long
+        full = socket.create_server(("127.0.0.1", 0), backlog=0)  # its queue is full, so connecting takes long
         self.addCleanup(full.close)
         fillers = [socket.socket() for _ in range(4)]
         for filler in fillers:
@@ -100,7 +100,7 @@ pools:
         self.assertEqual([r["target"] for r in self.behind.requests], ["/held", "/quick"])
 
     def has_no_room(self):
-        with contextlib.suppress(ConnectionResetError):  # as early as that
+        with contextlib.suppress(ConnectionResetError):  # the reset may come that early
             self.assertEqual(self.client(self.port).rest(), b"")
 
     def test_a_tcp_client_that_leaves_the_queue_frees_its_place_there(self):
@@ -121,7 +121,7 @@ pools:
         self.assertEqual(stays.reader.response()["status"], 200)
 
     def test_a_half_closed_tcp_client_keeps_its_place_in_the_queue(self):
-        """It has sent its question and shut down its sending side; it still waits for the answer."""
+        """It has sent its request and shut down its sending side, and still waits for the answer."""
         self.serve("    queue: {max: 5, timeout: 10m}\n", protocol="tcp")
         held = self.client(self.port).send(GET.format("held"))
         eventually(lambda: self.behind.requests, "the backend is busy")

@@ -1,5 +1,5 @@
-"""The contract of heartbeats: no OK for interval × fall is dead, a refused or reset connection is a missed beat at
-once, and a responder may take its time."""
+"""The contract of heartbeats: a backend without an OK for interval × fall is down, a refused or reset connection counts
+as a missed beat at once, and a responder may take its time."""
 import signal
 import socket
 import time
@@ -58,7 +58,7 @@ class SlowResponders(Responders):
 
 class DeadResponders(Responders):
     def answer_one(self, answer):
-        """The port of a responder that ends each connection with `answer`."""
+        """Returns the port of a responder that ends each connection with `answer`."""
         return self.raw_backend(lambda connection: (connection.recv(1024), answer(connection))).port
 
     def test_a_refused_reset_or_closed_connection_is_a_missed_beat_at_once(self):
@@ -72,7 +72,7 @@ class DeadResponders(Responders):
             "answered something other than OK": self.answer_one(lambda connection: connection.sendall(b"KO")),
         }
         for why, port in ways.items():
-            weir = self.watch(port, "interval: 1h, timeout: 10s, fall: 1")[0]  # no deadline comes into it
+            weir = self.watch(port, "interval: 1h, timeout: 10s, fall: 1")[0]  # far from any deadline
             eventually(lambda: self.health(weir)["state"] == "down", f"down: {why}")
             self.assertEqual(self.health(weir)["last_failure"], why)
             self.assertEqual(weir.stop(), 0)

@@ -1,6 +1,6 @@
-"""Five processes fight for one lock and record changes under it, while they are killed and stopped at random. What
-they did, and what the server really recorded, is checked; and the check is shown to find a lock that is broken on
-purpose."""
+"""Five processes compete for one lock and record changes under it, while they are killed and stopped at random. The
+test checks what they did against what the server recorded. It also shows that the check detects a lock that is broken
+on purpose."""
 import collections
 import itertools
 import os
@@ -41,7 +41,7 @@ def read_events(path):
 
 
 def violations(operations, events):
-    """The guarantees that the history violates."""
+    """Returns the guarantees that the history violates."""
     found = []
     begun = [e for e in events if e.kind == "begun"]
     for one, other in itertools.pairwise(begun):
@@ -69,7 +69,7 @@ def violations(operations, events):
         if fences != sorted(fences):
             found.append(f"fence: it goes back at {name}")
     for one, other in itertools.pairwise(leases):
-        # One has it for sure from its answer to its deadline, or until it begins to give it back.
+        # A process surely holds the lease from its answer to its deadline, or until it begins to release it.
         until = max([one.deadline, *(o.deadline for o in renewed[one.fence] if o.ended < other.began)])
         until = min(until, released.get(one.fence, until))
         if one.ended < other.began and other.ended < until:
@@ -125,7 +125,7 @@ class History(Scenario):
                 time.sleep(rng.uniform(0.02, 0.3))  # the length of the fault
                 workers[i].send_signal(signal.SIGCONT)
                 stops += 1
-            time.sleep(rng.uniform(0.02, 0.2))  # how often faults come
+            time.sleep(rng.uniform(0.02, 0.2))  # the time between faults
         history = [o for path in paths for o in read_history(path)]
         for i in range(5):
             self.assertGreaterEqual(done(i), operations)
@@ -135,7 +135,7 @@ class History(Scenario):
         path = redis.monitor(self)
 
         def events():
-            redis.call("SET", "the-end", "1")  # what came before it has been written when it is
+            redis.call("SET", "the-end", "1")  # once this is written, so is everything before it
 
             def is_written():
                 with open(path, "rb") as f:
@@ -153,7 +153,7 @@ class History(Scenario):
         self.assertGreater(min(kills, stops), 3)
         self.assertGreater(
             count["begin", "3"] + count["renew", "3"], 10, count
-        )  # leases were lost, and it was found out
+        )  # leases were lost, and their holders noticed
         self.assertGreater(sum(e.kind == "good" for e in events), 100)
         print(f"\n{count.total()} operations, {len(events)} records, {kills} kills, {stops} stops: {dict(count)}")
 

@@ -76,10 +76,10 @@ class Messages(Scenario):
         client = self.client(self.port)
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
         self.assertEqual(client.reader.response()["status"], 408)
-        self.assertEqual(self.client(self.port).rest(), b"")  # never said a word
+        self.assertEqual(self.client(self.port).rest(), b"")  # it never sent a byte
         client = self.client(self.port)
         self.assertEqual(client.get("/")["status"], 200)
-        self.assertEqual(client.rest(), b"")  # and had nothing more to say
+        self.assertEqual(client.rest(), b"")  # it sent no further request
 
     def test_a_reader_that_stalls_is_cut_and_holds_no_memory(self):
         self.seen.script = lambda c, r: c.sendall(
@@ -221,7 +221,7 @@ class Retries(Scenario):
         client = self.client(port)
         for _ in range(4):
             self.assertEqual(client.get("/")["fields"]["x-backend"], "alive")
-        # It is avoided for a while, and then asked again: with a request that cannot be asked twice.
+        # The rude backend is avoided for a while, and then gets a request that must not be retried.
         eventually(lambda: client.get("/", method="POST")["status"] == 502, "a POST fails")
 
     def test_a_kept_connection_that_died_costs_a_get_nothing(self):

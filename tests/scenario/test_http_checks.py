@@ -6,7 +6,7 @@ CHECK = "{type: http, path: /healthz, interval: 200ms, timeout: 200ms, fall: 15,
 
 class HttpChecks(Scenario):
     def watch(self, answer, check, pool=""):
-        """A backend that answers a probe with `answer(request)`, bytes."""
+        """Starts weir with a backend that answers each probe with the bytes of `answer(request)`."""
         self.asked = []
 
         def script(connection, request):

@@ -209,7 +209,7 @@ class Hardening(unittest.TestCase):
         self.assertRegex(run("readelf", "-lW", WEIR), r"GNU_STACK.* RW +0x")  # not executable
 
     def test_a_release_protects_its_stack_and_checks_what_it_copies(self):
-        """The release preset is only configured, file by file; one source of it is compiled as it says."""
+        """Configures the release preset, checks the flags of each file, and compiles one file with them."""
         directory = tempfile.mkdtemp(prefix="weir-release-")
         self.addCleanup(shutil.rmtree, directory)
         run("cmake", "--preset", "release", "-DCMAKE_UNITY_BUILD=OFF", "-B", directory, cwd=SOURCE)

@@ -25,7 +25,7 @@ class Together(Scenario):
                     lambda w=weir: w.metrics()['weir_reloads_total{verdict="applied"}'] == i + 1, f"edit {i} is applied"
                 )
             fences = sorted(weir.status()["config"]["fence"] for weir, _ in weirs)
-            # Each took the lock of its own: two fences, both higher than all before.
+            # Each took the lock once: two different fences, both higher than all before.
             self.assertEqual(len(set(fences)), 2)
             self.assertGreater(fences[0], seen[-1] if seen else 0)
             seen += fences
@@ -68,7 +68,7 @@ class Together(Scenario):
             proxy.reload(config + "limits: {header_count: 50}\n")["errors"],
             ["cannot acquire the lock: timed out: it is still held by another machine or process (reload.lock.wait)"],
         )
-        self.assertEqual(redis.call("GET", "weir:{test}:lock"), "someone")  # and it is left alone
+        self.assertEqual(redis.call("GET", "weir:{test}:lock"), "someone")  # weir leaves the lock alone
 
     def test_a_restored_redis_cannot_make_the_fence_go_back(self):
         redis, backend, port = Redis(self), self.backend(), free_port()
@@ -111,9 +111,9 @@ class Window(Scenario):
         eventually(lambda: not proxy.status()["reload"]["in_progress"], "it is over")
         last = proxy.status()["reload"]["last"]
         self.assertEqual((last["verdict"], last["cause"]), ("rolled_back", "lock_lost"))
-        self.assertIn("the lock was lost within the canary window: the lease ", last["errors"][0])  # and what happened
+        self.assertIn("the lock was lost within the canary window: the lease ", last["errors"][0])  # the reason follows
         self.assertEqual(proxy.status()["config"]["hash"], before)
-        self.assertEqual(proxy.status()["reload"]["denylist"], [])  # which says nothing about the file
+        self.assertEqual(proxy.status()["reload"]["denylist"], [])  # a lost lock says nothing about the file
         self.assertEqual(redis.call("GET", "weir:{test}:lock"), "someone else")
 
 
@@ -154,7 +154,7 @@ class WithoutRedis(Scenario):
         proxy.write(self.config + "limits: {header_count: 50}\n")
         proxy.signal(signal.SIGHUP)
         eventually(lambda: proxy.status()["reload"]["in_progress"], "the reload is waiting")
-        self.assertEqual(self.client(port).get("/")["status"], 200)  # and the admin API has answered, too
+        self.assertEqual(self.client(port).get("/")["status"], 200)  # the admin API has answered, too
         eventually(lambda: proxy.metrics()['weir_reloads_total{verdict="refused"}'] == 1, "it is refused")
         redis.process.send_signal(signal.SIGCONT)
         report = proxy.reload()

@@ -11,7 +11,7 @@ from support.redis_server import Redis, lock
 from support.scenario import Client, Scenario, eventually, free_port, main, web
 
 HINDERED = "cannot acquire the lock|cannot announce the change|the lock was lost"
-LANES = 6  # that go on side by side: most of their time they wait
+LANES = 6  # number of parallel runs: most of the time they wait
 
 
 class MachineScenario(Scenario):
@@ -30,13 +30,13 @@ class MachineScenario(Scenario):
         )
 
     def text(self, backend, count, rollback=""):
-        """The same text for every machine: what differs comes from the environment."""
+        """Returns the same text for every machine: what differs comes from the environment."""
         text = web("${PORT}", [backend], more=f"limits: {{header_count: {count}}}")
         text += lock("redis://127.0.0.1:${REDIS}/0", ', member: "${NAME}"', ttl="4s", wait="20s", rollback=rollback)
         return text + 'process: {workers: 1, state_dir: "${STATE}"}\nadmin: {address: "127.0.0.1:${ADMIN}"}\n'
 
     def check_records(self, weir, redis):
-        """No two configurations under one fence, records in the order of fences, and no lock left."""
+        """Checks that no fence has two configurations, that records are in fence order, and that no lock is left."""
         eventually(lambda: redis.call("EXISTS", "weir:{test}:lock") == "0", "no lock is left")
         changes = [c for c in reversed(weir.get_json("/api/v1/fleet")["changes"]) if c["verdict"] == "begun"]
         fences = [c["fence"] for c in changes]
@@ -47,7 +47,7 @@ class MachineScenario(Scenario):
 
 class Faults(MachineScenario):
     def lane(self):
-        """A Redis, a weir that reaches it through a proxy, and another that reaches it directly."""
+        """Returns a Redis, and a proxy in front of it."""
         redis = Redis(self)
         return redis, RedisProxy(self, redis.port)
 
@@ -57,10 +57,10 @@ class Faults(MachineScenario):
             port, backend = free_port(), self.backend()
             weir = self.machine("lb-0", port, proxy.port, backend)
             weir.reload(self.text(backend, 51))
-            proxy.set("delay", 10**9)  # nothing but counting
+            proxy.set("delay", 10**9)  # never strikes, and counts the bytes
             weir.reload(self.text(backend, 52))
             size, fence = proxy.answered, 0
-            fewest = 15  # of one change: a lease, what is known of it, its beginning, its end
+            fewest = 15  # bytes for one change: lease, known verdict, beginning, end
             self.assertGreater(size, fewest)
             for byte in range(number, size + 1, LANES):
                 proxy.set(kind, byte)
@@ -76,7 +76,7 @@ class Faults(MachineScenario):
                     self.assertRegex(report["errors"][0], HINDERED)
                 with Client(port) as client:
                     self.assertEqual(client.get("/")["status"], 200)
-                for _ in range(3):  # nothing is in its way, but that the server may be silent for a moment
+                for _ in range(3):  # must succeed, but the server may be silent for a moment
                     report = weir.reload(self.text(backend, 200 + byte))
                     if report["verdict"] == "applied" or not re.search(HINDERED, report["errors"][0]):
                         break
@@ -100,7 +100,7 @@ class Faults(MachineScenario):
 
     def test_a_holder_killed_at_any_step_delays_others_by_one_lease_at_most(self):
         """No change takes effect twice."""
-        steps = {  # by what their scripts say alone
+        steps = {  # each by a text that occurs in its script only
             "lease": b"'SET', KEYS[1], ARGV[1], 'NX'",
             "opinion": b"'HGET', KEYS[2], ARGV[1]",
             "begin": b"ARGV[4] == 'beside'",
@@ -131,7 +131,7 @@ class Faults(MachineScenario):
         )
 
     def killed_at(self, mark, when):
-        """Kills the first machine while a command is on its way; returns the last verdict that the fleet has of it."""
+        """Kills the first machine during a command; returns the last verdict that the fleet has recorded for it."""
         redis, proxy = self.lane()
         ports, backend = [free_port(), free_port()], self.backend()
         rollback = "rollback: {window: 2500ms}, "
@@ -144,7 +144,7 @@ class Faults(MachineScenario):
             if words[0] != b"EVAL" or mark not in words[1] or next(first_of_it):
                 return None
             if when == "after":
-                proxy.set("drop")  # the answer comes this far, and no further
+                proxy.set("drop")  # the answer gets no further than the proxy
                 return answered_and_killed
             first.process.kill()
             first.process.wait()
@@ -156,7 +156,7 @@ class Faults(MachineScenario):
 
         proxy.on_command = on_command
         first.write(self.text(backend, 70, rollback))
-        with contextlib.suppress(OSError, ValueError):  # it dies while it is asked
+        with contextlib.suppress(OSError, ValueError):  # it dies during the request
             first.admin("POST", "/api/v1/reload?wait=1")
         eventually(lambda: first.process.poll() is not None, "it is dead")
         verdicts = [c["verdict"] for c in second.get_json("/api/v1/fleet")["changes"] if c["member"] == "lb-0"]

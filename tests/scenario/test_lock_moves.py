@@ -64,7 +64,7 @@ class Moves(Scenario):
         self.a.hang()
         self.moves_by_force_only(fence)
         self.a.go_on()
-        self.assertEqual(self.a.call("EXISTS", "weir:{test}:lock"), "0")  # nothing was left there
+        self.assertEqual(self.a.call("EXISTS", "weir:{test}:lock"), "0")  # no lock was left there
         self.assertEqual(self.proxy.stop(), 0)
 
     def test_a_pushed_fleet_moves_its_lock_by_the_files_of_its_machines(self):

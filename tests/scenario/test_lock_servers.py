@@ -16,7 +16,7 @@ class Servers(Scenario):
         return web(self.port, [self.behind]) + lock(servers, more, **kwargs)
 
     def changes(self, config):
-        """Starts a weir with this configuration, and makes a change under its lock."""
+        """Starts a weir with this configuration and makes a change under its lock."""
         proxy = self.weir(config)
         return proxy, proxy.reload(config + "limits: {header_count: 50}\n")
 
@@ -26,7 +26,7 @@ class Servers(Scenario):
         return replica
 
     def certificates(self):
-        """A private certificate authority and its certificate for localhost; returns where a file of them is."""
+        """Makes a CA and its certificate for localhost; returns a function from a file's name to its path."""
         folder = self.folder()
 
         def run(line):
@@ -103,7 +103,7 @@ class Servers(Scenario):
         report = proxy.reload(config + "limits: {header_count: 52}\n")
         self.assertEqual(report["verdict"], "refused")
         self.assertIn("1 of 3 servers answer", report["errors"][0])
-        servers[0].start()  # with nothing in its memory
+        servers[0].start()  # without any data
         report = proxy.reload()
         self.assertEqual(report["verdict"], "applied")
         fences.append(report["fence"])
@@ -164,7 +164,7 @@ class Servers(Scenario):
         replica.call("FLUSHALL")
         report = proxy.reload(config + "limits: {header_count: 51}\n")
         self.assertEqual(report["verdict"], "applied")
-        self.assertGreater(report["fence"], fence)  # by what this machine has on disk
+        self.assertGreater(report["fence"], fence)  # from the fence that this machine has on disk
         self.assertEqual(replica.call("GET", "weir:{test}:fence"), str(report["fence"]))
 
 

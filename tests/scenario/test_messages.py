@@ -225,7 +225,7 @@ class FromBackends(Scenario):
 
 class Edits(Scenario):
     def arriving(self, edit, extra, trusted=False):
-        """The lines that a backend gets of a request with these fields."""
+        """Returns the lines that a backend gets for a request with these fields."""
         port, seen = free_port(), self.backend()
         self.weir(routed(port, seen, edit, {"trusted_proxies": ["127.0.0.0/8"]} if trusted else {}), workers=1)
         lines = self.raw(seen)
@@ -247,7 +247,7 @@ class Edits(Scenario):
         return lambda: eventually(lambda: got, "the request is there")[0].split("\r\n")[1:-2]
 
     def values(self, lines, name):
-        """The values of every field that a CGI program reads as this one."""
+        """Returns the values of every field that a CGI program reads under this name."""
 
         def fold(text):
             return re.sub("[^a-z0-9]", "_", text.lower())

@@ -1,6 +1,6 @@
 """Backends by host name: each address is a backend of its own, and no answer of a name server takes the last one away.
 
-Weir asks a name server of the scenario's own: it runs with an /etc/resolv.conf of its own, in a mount namespace."""
+Weir asks a name server that the scenario runs: it has its own /etc/resolv.conf, in a mount namespace."""
 import os
 import random
 import socket
@@ -80,7 +80,7 @@ class NamesScenario(Scenario):
         self.hosts = {}
 
     def at(self, *hosts):
-        """Backends behind the name, on one port."""
+        """Starts backends behind the name, all on one port."""
         for host in hosts:
             self.hosts[host] = self.backend(name=host, port=self.behind, host=host)
 
@@ -121,7 +121,7 @@ class Names(NamesScenario):
         eventually(lambda: self.names() == ["app@127.0.0.2", "app@127.0.0.3", "app@::1"], "the new addresses are here")
         self.proxy.wait_up(2)
         now = self.proxy.backends()
-        self.assertEqual(now["app@127.0.0.2"]["state"], "down")  # what is known of an address stays
+        self.assertEqual(now["app@127.0.0.2"]["state"], "down")  # the health record of an address is kept
         self.assertGreaterEqual(now["app@127.0.0.2"]["failures_in_a_row"], kept["app@127.0.0.2"]["failures_in_a_row"])
         self.assertEqual(now["app@::1"]["since"], kept["app@::1"]["since"])
         self.assertEqual(self.answers(), {"127.0.0.3", "::1"})
@@ -235,7 +235,7 @@ routes:
 
 
 class Hanging(NamesScenario):
-    timeout = 5  # so that there is time to look on
+    timeout = 5  # leaves time to observe
 
     def test_a_hanging_name_server_delays_neither_traffic_nor_reload_nor_stop(self):
         self.at("127.0.0.1")
@@ -248,7 +248,7 @@ class Hanging(NamesScenario):
         self.assertEqual(self.answers(), {"127.0.0.1"})
         self.assertEqual(
             self.proxy.reload(self.config() + "limits: {header_count: 50}\n")["verdict"], "applied"
-        )  # a name in use is not asked for again
+        )  # a name in use is not looked up again
         asked = self.server.asked
         eventually(lambda: self.server.asked > asked, "a look-up is under way")
         self.assertEqual(self.proxy.stop(), 0)

@@ -72,7 +72,7 @@ class Long(Scenario):
         again = self.connect(1)[0]  # a client that connects again is served by the other
         self.health[1].open()
         self.proxy.wait_up(2)
-        self.assertEqual(self.says(again), b"hello")  # and stays there when the first is back
+        self.assertEqual(self.says(again), b"hello")  # it stays there when the first is back
         self.assertEqual([b["active"] for b in self.proxy.backends().values()], [2, 0])
 
     def test_tcp_connections_are_kept_by_default(self):
@@ -130,7 +130,7 @@ class Long(Scenario):
 
 
 def keepalive_timers(weir, backends):
-    """How many of weir's established sockets have a keepalive timer; nothing while one waits for an acknowledgement."""
+    """Counts weir's established sockets that have a keepalive timer; None while one waits for an acknowledgement."""
     found = {"client": 0, "backend": 0}
     with open("/proc/net/tcp") as table:
         next(table)

@@ -156,7 +156,7 @@ class OpenConnections(Scenario):
         self.proxy.admin("POST", "/api/v1/backends/web/echo?state=ready")
         self.proxy.admin("POST", "/api/v1/backends/web/other?state=maint")
         for client in others:
-            self.assertEqual(client.rest(), b"")  # their time began later, and is over
+            self.assertEqual(client.rest(), b"")  # the drain timeout of this backend is over
         for client in clients:
             self.assertTrue(self.echoes(client))
 
@@ -182,7 +182,7 @@ class OpenConnections(Scenario):
         self.serve(close_after="3s")
         route = "routes: [{name: ws, match: {path_prefix: /ws}, pool: web}]\n"
         self.assertEqual(self.proxy.reload(self.config() + route)["verdict"], "applied")
-        http, tcp = self.connect()  # the first one by the route
+        http, tcp = self.connect()  # the HTTP client through the route
         stays = self.client(self.port)
         self.assertEqual(stays.get("/other-ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101)
         self.assertEqual(self.proxy.reload(self.config())["verdict"], "applied")
@@ -202,7 +202,7 @@ class OpenConnections(Scenario):
         http, _ = self.connect()
         self.proxy.reload(self.config())
         self.proxy.reload(self.config() + route)
-        witness = self.client(self.tcp)  # by a way that goes for good, later
+        witness = self.client(self.tcp)  # its listener is removed for good, later
         self.assertEqual(witness.get("/ws", extra="Connection: Upgrade\r\nUpgrade: websocket\r\n")["status"], 101)
         no_tcp = "\n".join(line for line in self.config().splitlines() if "protocol: tcp" not in line) + "\n"
         self.proxy.reload(no_tcp + route)

@@ -1,5 +1,5 @@
-"""The Debian package, on a private machine: it is installed, runs by what its unit says, reloads, is upgraded under
-load, removed and purged. systemd's part is played by fake_systemd.py, everything else is real."""
+"""The Debian package, on a private machine: it is installed, runs as its unit says, reloads, is upgraded under load,
+removed and purged. fake_systemd.py stands in for systemd; everything else is real."""
 import os
 import pwd
 import re
@@ -57,7 +57,7 @@ def write(path, text, mode=0o644):
 
 
 def repack(package, version, change):
-    """Builds the package again with another version, after `change(root)`."""
+    """Rebuilds the package with another version, after `change(root)`."""
     root = os.path.join(os.path.dirname(package), version)
     run("dpkg-deb", "-R", package, root)
     control = root + "/DEBIAN/control"
@@ -94,7 +94,7 @@ class Load:
                 if response["status"] != 200:
                     self.failures.append(response["status"])
                 self.answers += 1
-                # An upgrade ends kept connections with an answer that says so.
+                # An upgrade ends kept connections with an answer that announces the close.
                 if not kept or response["fields"].get("connection") == "close":
                     client.close()
                     client = None
@@ -140,7 +140,7 @@ class Package(Scenario):
 
     def setUp(self):
         self.addCleanup(self.purge)
-        self.web = Backend(name="web", port=8080)  # what the configuration of the package names
+        self.web = Backend(name="web", port=8080)  # the backend in the package's configuration
         self.addCleanup(self.web.close)
         self.addCleanup(self.tell_if_failed)
 
@@ -174,7 +174,7 @@ class Package(Scenario):
         self.assertEqual(state["Uid"].split(), [str(account.pw_uid)] * 4)
         self.assertEqual(
             {int(state[key], 16) for key in ("CapEff", "CapBnd", "CapAmb")}, {1 << 10}
-        )  # low ports, and nothing else
+        )  # it may bind low ports, and nothing else
         self.assertEqual((state["NoNewPrivs"], state["Seccomp"]), ("1", "2"))
         self.assertEqual(os.readlink(f"/proc/{self.systemd.main}/exe"), "/usr/sbin/weir")
         self.assertEqual(run("systemctl", "is-enabled", "weir.service"), "enabled\n")
@@ -204,14 +204,14 @@ class Package(Scenario):
         self.set_configuration("# The administrator's.\n")
         edited, before = read(CONFIG), self.systemd.main
         with Load(80) as load:
-            self.install(self.newer, "--force-confdef", "--force-confold")  # as unattended upgrades do
+            self.install(self.newer, "--force-confdef", "--force-confold")  # like unattended upgrades
             after = self.systemd.main
             load.wait_for(100)
             eventually(lambda: not is_running(before), "the old process has ended")
             load.wait_for(100)
         self.assertEqual(load.failures, [])
         self.assertNotEqual(after, before)
-        self.assertEqual(os.readlink(f"/proc/{after}/exe"), "/usr/sbin/weir")  # what has been replaced says "(deleted)"
+        self.assertEqual(os.readlink(f"/proc/{after}/exe"), "/usr/sbin/weir")  # a replaced binary shows "(deleted)"
         self.assertEqual(read(CONFIG), edited)
         self.assertIn("# From the newer package.", read(CONFIG + ".dpkg-dist"))
         run("systemctl", "reload", "weir.service")
@@ -271,7 +271,7 @@ class Package(Scenario):
         run("dpkg", "--purge", "weir")
         for path in ("/etc/weir", "/var/log/weir", "/var/lib/weir", "/etc/logrotate.d/weir"):
             self.assertFalse(os.path.exists(path), path)
-        self.assertTrue(pwd.getpwnam("weir"))  # its number must not become another user's
+        self.assertTrue(pwd.getpwnam("weir"))  # its user ID must not be reused
 
     def test_logrotate_has_the_access_log_reopened(self):
         self.install()

@@ -78,7 +78,7 @@ class Refusals(PlanScenario):
             )
         code, out, _ = self.planned(self.listener(free))
         self.assertEqual((code, out), (0, "+ listener other (starts to accept connections)\n"))
-        with socket.socket() as other:  # without SO_REUSEADDR: nothing of weir's is left there
+        with socket.socket() as other:  # without SO_REUSEADDR, this fails if weir left anything there
             other.bind(("127.0.0.1", free))
 
     def test_names_logs_and_tokens_are_looked_at_and_nothing_is_made(self):

@@ -207,7 +207,7 @@ class Signals(Scenario):
 class Seeing(Scenario):
     def test_the_access_log_is_in_the_combined_format(self):
         port = free_port()
-        proxy = self.weir(web(port, [self.backend()]), workers=1)  # workers' lines are in order each for itself
+        proxy = self.weir(web(port, [self.backend()]), workers=1)  # lines are in order only within one worker
         client = self.client(port)
         client.get("/x?y", extra='User-Agent: te"st\r\nReferer: http://r/\r\n')
         self.client(port).send("nonsense\r\n\r\n").rest()
@@ -244,7 +244,7 @@ class Seeing(Scenario):
             self.assertEqual(client.reader.response()["status"], 200)
         with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=20) as metrics:
             dropped = re.search(rb"^weir_access_log_dropped_total (\d+)$", metrics.read(), re.M)
-        self.assertGreater(int(dropped.group(1)), 500)  # of 3,000: what neither the ring nor the pipe can hold
+        self.assertGreater(int(dropped.group(1)), 500)  # of 3,000; the ring and the pipe cannot hold them all
         process.terminate()
         client.close()
         self.assertEqual(process.wait(20), 0)
@@ -339,7 +339,7 @@ class Documents(Scenario):
                     text = f.read()
                 for i, example in enumerate(re.findall(r"```yaml\n(.*?)```", text, re.S)):
                     path = os.path.join(directory, f"{name}-{i}.yaml")
-                    for token in set(re.findall(r"token_file: (/[^,}\s]+)", example)):  # check reads them
+                    for token in set(re.findall(r"token_file: (/[^,}\s]+)", example)):  # `weir check` reads them
                         here = os.path.join(directory, os.path.basename(token))
                         with open(here, "w") as f:
                             f.write(f"a token for {token}\n")

@@ -23,7 +23,7 @@ class Provoked(Scenario):
         return statuses
 
     def counted(self):
-        """The errors that count against the backend in a canary window, and the states."""
+        """Returns the errors that count against the backend in a canary window, and the backends' states."""
         metrics = self.proxy.metrics()
         return metrics['weir_backend_errors_total{pool="web",backend="%s"}' % self.behind.address], self.proxy.states()
 
@@ -31,7 +31,7 @@ class Provoked(Scenario):
         self.serve(lambda c, r: c.sendall(f"HTTP/1.1 {r['target'][1:]} Status\r\nContent-Length: 0\r\n\r\n".encode()))
         for status, errors in ((501, 0), (505, 0), (500, 10), (599, 20)):
             self.assertEqual(self.ask(f"GET /{status} HTTP/1.1\r\nHost: a\r\n\r\n", 10), [status] * 10)
-            # A request is counted once it is over: that may be after its client has the response.
+            # A request is counted once it is over, which may be after its client has the response.
             eventually(lambda e=errors: self.counted() == (e, ["up"]), f"the errors are counted, {status}")
         self.ask("GET /503 HTTP/1.1\r\nHost: a\r\n\r\n", 3)
         eventually(lambda: self.proxy.states() == ["ejected"], "what says that a server cannot serve ejects")
@@ -57,13 +57,13 @@ class Provoked(Scenario):
         eventually(lambda: self.proxy.backends()[self.behind.address]["idle"] == 6, "six connections are kept")
         self.assertEqual(self.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", 6), [502] * 6)
         self.assertEqual(self.counted(), (0, ["up"]))
-        self.assertEqual(self.proxy.backends()[self.behind.address]["failures"], 6)  # they are counted as what they are
+        self.assertEqual(self.proxy.backends()[self.behind.address]["failures"], 6)  # they still count as failures
 
     def test_redirects_that_repeat_a_long_target_do_not_eject(self):
         self.serve(lambda c, r: c.sendall(f"HTTP/1.1 302 Found\r\nLocation: {r['target'] * 3}\r\n\r\n".encode()))
         request = f"GET /{'a' * 8000} HTTP/1.1\r\nHost: a\r\n\r\n"
         self.assertEqual(self.ask(request, 6), [502] * 6)
-        self.assertEqual(self.counted(), (6, ["up"]))  # a lowered limit is still rolled back
+        self.assertEqual(self.counted(), (6, ["up"]))  # so a lowered limit is still rolled back
 
     def test_event_streams_that_are_silent_do_not_eject(self):
         def stream(connection, request):

@@ -68,7 +68,7 @@ class Receiving(Scenario):
         ):
             client = self.client(self.port)
             client.send(header)
-            for _ in range(2):  # it counts for the whole connection
+            for _ in range(2):  # the header holds for the whole connection
                 self.assertEqual(client.get("/", extra="X-Forwarded-For: 6.6.6.6\r\n")["status"], 200)
                 self.assertEqual(self.seen.requests[-1]["fields"]["x-forwarded-for"], ip)
         eventually(lambda: self.proxy.access_log().count("203.0.113.7 - - [") == 2, "the log has it, too")

@@ -52,7 +52,7 @@ class Push(FleetScenario):
         eventually(lambda: sum(self.counts("refused")) == 3, "the other machines refuse it")
         self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
         bad = [c for c in self.view()["changes"] if c["hash"] == last["hash"]]
-        self.assertEqual([c["verdict"] for c in bad], ["bad", "begun", "pushed"])  # three have never run it
+        self.assertEqual([c["verdict"] for c in bad], ["bad", "begun", "pushed"])  # the other three never ran it
         again = self.run_fleet(
             "push", self.pushed([f"127.0.0.1:{free_port()}"], "limits: {header_count: 44}"), "--dry-run"
         )
@@ -61,7 +61,7 @@ class Push(FleetScenario):
         newest = self.backend(name="newest")
         self.assertEqual(self.run_fleet("push", self.pushed([newest])).returncode, 0)
         self.assertEqual([self.answers(i) for i in range(4)], ["newest"] * 4)
-        done = self.run_fleet("rollback", member=2)  # past the bad one
+        done = self.run_fleet("rollback", member=2)  # skips the bad version
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual([json.loads(line)["verdict"] for line in done.stdout.splitlines()[1:]], ["good"] * 4)
         self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
@@ -72,7 +72,7 @@ class Push(FleetScenario):
         self.fleet[3].stop()
         eventually(lambda: len(self.view()["members"]) == 3, "it has left")
         config = self.config(3, [self.good])
-        self.assertEqual(self.again(3, config).status()["config"]["hash"], lines[0]["hash"])  # not its file
+        self.assertEqual(self.again(3, config).status()["config"]["hash"], lines[0]["hash"])  # not that of its own file
         self.fleet[3].stop()
         self.redis.kill()
         alone = self.again(3, config)
@@ -81,8 +81,8 @@ class Push(FleetScenario):
         self.assertEqual(self.answers(3), "new")
         self.assertEqual(
             json.loads(alone.admin("POST", "/api/v1/reload?wait=1")[1])["verdict"], "refused"
-        )  # no machine can tell
-        self.redis.start()  # with nothing in its memory
+        )  # the fleet cannot be asked
+        self.redis.start()  # without any data
         eventually(lambda: all(weir.metrics()["weir_fleet_reachable"] for weir in self.fleet), "they are in touch")
         eventually(lambda: len(self.view()["members"]) == 4, "all are in it again")
         self.assertEqual([self.answers(i) for i in range(4)], ["new"] * 4)
@@ -239,7 +239,7 @@ class Parallel(FleetScenario):
         self.write([self.good], "limits: {header_count: 50}")
         eventually(lambda: self.counts("applied") == [1] * 5, "it reaches all")
         changes = [c["verdict"] for c in reversed(self.view()["changes"])]
-        self.assertEqual(changes[:2], ["begun", "good"])  # the first is alone
+        self.assertEqual(changes[:2], ["begun", "good"])  # the first machine changes alone
         self.assertEqual(changes[2:5], ["begun"] * 3)  # then three at a time
         self.assertEqual(sorted(changes), ["begun"] * 5 + ["good"] * 5)
         fences = [c["fence"] for c in self.view()["changes"] if c["verdict"] == "begun"]

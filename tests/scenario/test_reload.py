@@ -178,7 +178,7 @@ pools:
         kept = self.client(first)
         self.assertEqual(kept.get("/")["fields"]["x-backend"], "a")
         self.assertEqual(proxy.reload(config(f"127.0.0.1:{second}", f"127.0.0.1:{first}"))["verdict"], "applied")
-        self.assertEqual(kept.get("/")["fields"]["x-backend"], "b")  # the same connection, on what is b's address now
+        self.assertEqual(kept.get("/")["fields"]["x-backend"], "b")  # the same connection, now at b's new address
         self.assertEqual(self.client(second).get("/")["fields"]["x-backend"], "a")
         self.assertEqual(proxy.reload(config(f"0.0.0.0:{second}", f"127.0.0.1:{first}"))["verdict"], "applied")
         self.assertEqual(self.client(second).get("/")["fields"]["x-backend"], "a")

@@ -56,7 +56,7 @@ class AllOrNothing(Scenario):
         one, two, port, other = self.backend(), self.backend(), free_port(), free_port()
         proxy = self.weir(
             web(port, [one, two]) + "reload: {watch: false, rollback: {window: 20m}}\n"
-        )  # so nothing is written to the state directory
+        )  # a long window, so that nothing is written to the state directory
         self.assertEqual(self.client(port).get("/")["status"], 200)
         eventually(
             lambda: proxy.metrics().get('weir_requests_total{listener="web",pool="web",route="",code="200"}') == 1,
@@ -76,7 +76,7 @@ class AllOrNothing(Scenario):
                 listening = sorted(line.split()[9] for line in f if line.split()[3] == "0A")
             metrics = {
                 k: v for k, v in proxy.metrics().items() if not k.startswith(("weir_reload", "weir_lock_", "process_"))
-            }  # CPU time and memory always move
+            }  # CPU time and memory always change
             return {
                 "config": status["config"],
                 "pools": status["pools"],

@@ -56,7 +56,7 @@ class Retries(Scenario):
             self.assertEqual(client.get("/")["status"], 502)
         metrics = proxy.metrics()
         windows = 1 + int((time.monotonic() - begin) // 9)
-        # A hundred in ten seconds are free, and one in ten requests more is paid for.
+        # The budget allows 100 retries in ten seconds, and one more for every ten requests.
         self.assertLessEqual(100, metrics["weir_retries_total"])
         self.assertLessEqual(metrics["weir_retries_total"], 100 * windows + 30)
         self.assertEqual(metrics["weir_retries_total"] + metrics["weir_retries_refused_total"], 300)

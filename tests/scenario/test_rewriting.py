@@ -119,7 +119,7 @@ class Cuts(Scenario):
             client.send(piece)
         answer = client.reader.response(method)
         eventually(lambda: len(self.seen.requests) > count, "the backend has it")
-        del answer["fields"]["date"]  # weir adds it, and it moves on
+        del answer["fields"]["date"]  # weir adds it, and it changes every second
         return answer, self.seen.requests[-1]
 
     def test_every_cut_gives_the_same_result(self):
@@ -129,7 +129,7 @@ class Cuts(Scenario):
         for method, request in self.LEGAL:
             whole = self.ask(client, method, [request])
             self.assertEqual(whole[0]["status"], 200, request)
-            self.assertEqual(self.ask(client, method, request), whole)  # one byte a write
+            self.assertEqual(self.ask(client, method, request), whole)  # one byte per write
             for cut in range(1, len(request)):
                 self.assertEqual(self.ask(client, method, [request[:cut], request[cut:]]), whole, request[:cut])
         self.assertEqual((self.seen.broken, len(self.seen.connections)), ([], 1))

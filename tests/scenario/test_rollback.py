@@ -11,7 +11,7 @@ CHECK = {"type": "http", "path": "/healthz", "interval": "200ms", "timeout": "20
 
 
 def last_good(proxy):
-    """The path of the last good configuration; None if there is none yet."""
+    """Returns the path of the last good configuration; None if there is none yet."""
     found = [name for name in os.listdir(proxy.state_dir) if name.startswith("last-good-") and ".new" not in name]
     return os.path.join(proxy.state_dir, found[0]) if found else None
 
@@ -43,7 +43,7 @@ class Rollback(Scenario):
             return client.get("/")["fields"].get("x-backend")
 
     def bad_file(self, **changes):
-        """Well-formed, valid, and every backend in it is dead."""
+        """Returns a well-formed, valid configuration in which every backend is dead."""
         return self.config([f"127.0.0.1:{free_port()}"], **changes)
 
     def test_a_file_that_makes_every_backend_unhealthy_is_rolled_back(self):
@@ -54,7 +54,7 @@ class Rollback(Scenario):
         self.assertEqual(report["verdict"], "rolled_back")
         self.assertIn("pool web: 0 of 1 backends are healthy, 100% were before", report["errors"][0])
         self.assertEqual(self.proxy.status()["config"]["hash"], before)
-        self.assertEqual(self.proxy.states(), ["up"])  # at once: it was not forgotten
+        self.assertEqual(self.proxy.states(), ["up"])  # at once: its health was not forgotten
         self.assertEqual(self.serves(), "good")
         known = self.proxy.status()["reload"]["denylist"]
         self.assertEqual(([b["hash"] for b in known], known[0]["reason"]), ([report["hash"]], report["errors"][0]))
@@ -163,7 +163,7 @@ class Rollback(Scenario):
                 thread.join()
         self.assertEqual(report["verdict"], "rolled_back", report)
         self.assertEqual((self.proxy.states(), self.serves()), (["up"], "good"))
-        self.assertEqual(self.proxy.backends()[self.good.address]["outlier_ejections"], 1)  # it was out
+        self.assertEqual(self.proxy.backends()[self.good.address]["outlier_ejections"], 1)  # it was ejected before
 
     def test_a_start_is_kept_as_good_though_a_bad_change_came_into_its_window(self):
         self.serve(window="3s")
@@ -237,7 +237,7 @@ class Rollback(Scenario):
         self.assertEqual(done[0]["verdict"], "rollback_failed")
         self.assertIn("cannot roll back: listeners.web.address: cannot bind", done[0]["errors"][1])
         self.assertEqual(len(self.proxy.status()["reload"]["denylist"]), 1)
-        self.assertIsNone(last_good(self.proxy))  # neither has stood its window
+        self.assertIsNone(last_good(self.proxy))  # neither has passed its window
 
     def test_a_stop_during_the_window_is_no_verdict(self):
         self.serve()

@@ -64,7 +64,7 @@ class Secrets(Scenario):
         self.proxy = self.weir(self.config(), environment=FROM_ENVIRONMENT, admin_port=self.admin_port)
 
     def refuse(self, connection, request):
-        """A backend that echoes the request, as careless ones do."""
+        """Serves as a backend that echoes the request, as careless ones do."""
         connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
     def path(self, name):
@@ -155,7 +155,7 @@ admin:
             self.command(*command, "--admin", f"127.0.0.1:{self.admin_port}", "--token-file", self.path("admin"))
 
     def reload(self, *args, **kwargs):
-        """Reloads this configuration with all commands looking on; returns the verdict and the errors."""
+        """Reloads this configuration and collects the output of all commands; returns the verdict and the errors."""
         self.proxy.write(self.config(*args, **kwargs))
         self.look_at_file()
         self.command("reload", "--wait", "-c", self.proxy.path)
@@ -170,7 +170,7 @@ admin:
         for where, text in self.seen.items():
             for secret in ALL:
                 self.assertNotIn(secret, text, where)
-            for name, value in FROM_ENVIRONMENT.items():  # not encoded either
+            for name, value in FROM_ENVIRONMENT.items():  # nor in an encoded form
                 self.assertNotIn(base64.b64encode(value.encode()).decode().rstrip("="), text, f"{where}: {name}")
 
     def test_secrets_arrive_where_they_belong_and_nowhere_else(self):
@@ -220,7 +220,7 @@ admin:
 
     def test_a_password_that_the_lock_server_refuses_does_not_show(self):
         self.serve()
-        self.assertEqual(self.reload(password="clear-secret-2")[0], "applied")  # under the lock before
+        self.assertEqual(self.reload(password="clear-secret-2")[0], "applied")  # under the previous lock
         eventually(
             lambda: "the username or the password is wrong" in json.dumps(self.status()["lock"]),
             "the server refuses it",

@@ -54,7 +54,7 @@ class Shortage(Scenario):
         proxy = self.weir(web(port, [backend]))
         client = self.client(port)
         fence = os.path.join(proxy.state_dir, "fence")
-        self.assertFalse(os.path.exists(fence))  # it comes with the first change
+        self.assertFalse(os.path.exists(fence))  # the first change creates it
         os.mkfifo(fence)  # opening it blocks forever
         proxy.write(web(port, [backend], more="limits: {header_count: 50}"))
         proxy.signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""A test that skips itself is seen in CI: with WEIR_REQUIRE_ALL, which .ci/run sets, it fails with its reason."""
+"""CI notices a test that skips itself: with WEIR_REQUIRE_ALL, which .ci/run sets, it fails with its reason."""
 import os
 import subprocess
 import sys

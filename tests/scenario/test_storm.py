@@ -14,12 +14,12 @@ class Storm(Scenario):
         self.known = set()
 
     def config(self, count):
-        """One of many different configurations, which a test recognizes by `count`."""
+        """Returns one of many different configurations, which a test recognizes by `count`."""
         more = "".join(f"  # a line that takes time to read, {i}\n" for i in range(2000))
         return web(self.port, [self.seen], more=f"limits: {{header_count: {count}}}\n{more}")
 
     def in_force(self):
-        """The limit of header fields in force, found by sending more and more of them."""
+        """Finds the limit of header fields in force by sending more and more of them."""
         for count in range(48, 60):
             with Client(self.port) as client:
                 if client.get("/", extra="A: b\r\n" * count)["status"] != 200:
@@ -60,7 +60,7 @@ class Storm(Scenario):
         proxy.signal(signal.SIGHUP)
         eventually(lambda: self.in_force() == 55, "the last good file is in force")
         self.assertEqual(client.get("/")["status"], 200)
-        if not SANITIZED:  # which hold back what is freed
+        if not SANITIZED:  # sanitizers hold back freed memory
             self.assertLess(max(memory[50:]) - max(memory[:50]), 8192)
         self.assertLess(max(descriptors[50:]) - max(descriptors[:50]), 8)
 
@@ -72,7 +72,7 @@ class Storm(Scenario):
             count = 0
             while not over.is_set():
                 count += 1
-                # Whichever is read next is a change, and of another size.
+                # Every version differs from the one before, also in size.
                 proxy.write(self.config(100 + count % 900) + "#" * (count % 500) + "\n")
 
         editor = threading.Thread(target=edit)
@@ -83,7 +83,7 @@ class Storm(Scenario):
             over.set()
             editor.join()
         self.assertEqual(proxy.metrics()['weir_reloads_total{verdict="refused"}'], 0)
-        self.assertNotIn("refused", proxy.log())  # a mixture would have been
+        self.assertNotIn("refused", proxy.log())  # a mixture of two files would be refused
         proxy.write(self.config(57))
         eventually(lambda: self.in_force() == 57, "the last file is in force")
         self.assertLess(proxy.descriptors() - before, 8)
@@ -94,9 +94,9 @@ class Storm(Scenario):
         folder = os.path.dirname(proxy.path)
         aside = folder + ".aside"
         for i in range(8):
-            refused = proxy.log().count("refused")  # before: it may be noticed while this goes on
+            refused = proxy.log().count("refused")  # counted first: weir may notice at any time from here on
             os.rename(folder, aside)
-            # Whether it is noticed at once or not: what runs goes on.
+            # Whether weir notices at once or not, it continues to serve.
             with Client(self.port) as client:
                 self.assertEqual(client.get("/")["status"], 200)
             with open(os.path.join(aside, "weir.yaml"), "w") as f:

@@ -1,4 +1,4 @@
-"""Ambiguous framing of requests: weir answers itself and closes, and no byte reaches a backend."""
+"""Ambiguous framing of requests: weir itself answers and closes, and no byte reaches a backend."""
 import socket
 
 from support.refusals import CHUNKED, GET, POST, Bytes, RefusalScenario
@@ -140,7 +140,7 @@ class Framing(RefusalScenario):
                     client.sock.shutdown(socket.SHUT_WR)
                     reader = Reader(Bytes(client.rest()))
                     answer = reader.response()
-                    if answer:  # where nothing wrong was seen before the end, there is no one to answer
+                    if answer:  # none if the error shows only at the end: the client has gone
                         self.assertEqual(
                             (answer["status"], answer["fields"].get("connection"), reader.buffer), (400, "close", b"")
                         )

@@ -1,4 +1,4 @@
-"""Malformed or ambiguous heads of requests: weir answers itself and closes, and no byte reaches a backend."""
+"""Malformed or ambiguous heads of requests: weir itself answers and closes, and no byte reaches a backend."""
 from support.refusals import GET, RefusalScenario
 from support.scenario import main
 

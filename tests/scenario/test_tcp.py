@@ -96,8 +96,8 @@ class Relay(Scenario):
 
     def test_what_a_backend_sent_before_its_reset_arrives(self):
         def answer_and_leave(connection):
-            connection.recv(1)  # and leaves the rest unread: its close is a reset
-            connection.sendall(bytes(40_000))  # what a new connection carries at once
+            connection.recv(1)  # the rest stays unread, so that the close is a reset
+            connection.sendall(bytes(40_000))  # as much as a new connection takes at once
 
         for _ in range(5):
             client = self.client(self.proxy(self.raw_backend(answer_and_leave), workers=1))
@@ -110,7 +110,7 @@ class Relay(Scenario):
         end = select.poll()
         end.register(client.sock, select.POLLRDHUP)
         self.assertTrue(end.poll(20000), "the end has come, and nothing has been read")
-        client.send("QUIT")  # which the backend's system answers with a reset
+        client.send("QUIT")  # the backend's kernel answers it with a reset
         self.assertEqual(len(client.rest()), 60_000)
 
     def test_a_silent_connection_ends_at_its_time(self):
@@ -123,7 +123,7 @@ class Relay(Scenario):
         def say_nothing(connection):
             ends.append("heard the end" if connection.recv(1) == b"" else "data")
             poll = select.poll()
-            poll.register(connection, 0)  # errors and resets alone
+            poll.register(connection, 0)  # only errors and resets
             ends.append("cut" if poll.poll(30000) else "nothing")
 
         client = self.client(self.proxy(self.raw_backend(say_nothing), stream_idle="1s"))
@@ -142,7 +142,7 @@ class Relay(Scenario):
             stream_idle="1s",
         )
         client = self.client(port)
-        self.assertEqual(client.rest(), b"")  # that is the end of what the backend says
+        self.assertEqual(client.rest(), b"")  # the backend has shut down its sending side
         eventually(
             lambda: self.running.metrics()['weir_connections_active{listener="tcp"}'] == 0, "weir has ended the rest"
         )

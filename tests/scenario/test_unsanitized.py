@@ -1,5 +1,5 @@
-"""What no build with a sanitizer can run: a sanitizer must be loaded before any other library, and needs descriptors of
-its own. CMake registers this file for the other builds only."""
+"""Tests that cannot run under a sanitizer, which must be loaded before any other library and needs descriptors of its
+own. CMake registers this file only for builds without one."""
 import calendar
 import concurrent.futures
 import http.client
@@ -35,7 +35,7 @@ class Descriptors(Scenario):
 
     @staticmethod
     def lowest_free(pid):
-        """The limit under which no descriptor is free."""
+        """Returns the lowest free descriptor; with this limit, no descriptor is free."""
         used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
         return next(n for n in range(len(used) + 1) if n not in used)
 
@@ -66,7 +66,7 @@ class Descriptors(Scenario):
                 self.assertEqual(client.get("/")["status"], 200)
             time.sleep(0.1)
         elapsed = time.monotonic() - begin
-        self.assertLess(failures() - before, elapsed * 12 + 5)  # it takes a breath of 100 ms each time
+        self.assertLess(failures() - before, elapsed * 12 + 5)  # it pauses for 100 ms each time
         self.assertLess(cpu() - spent, elapsed / 2)
         self.assertEqual([r["target"] for r in backend.requests].count("/late"), 0)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
@@ -166,7 +166,7 @@ class PowerCuts(LastGoodScenario):
                 process.terminate()
             self.assertIn(process.wait(30), (0, -signal.SIGKILL))
             cuts += not survived
-            # Whatever was cut off: there is a good one to start from, the old or the new.
+            # Whatever was cut off, there is a good configuration to start from: the old or the new one.
             proxy.write("nonsense")
             again = subprocess.Popen(
                 [WEIR, "run", "-c", proxy.path, "--last-good", "--state-dir", proxy.state_dir],

@@ -26,7 +26,7 @@ class Load:
             thread.start()
 
     def ask(self, client, since):
-        """While it stops, weir closes connections that are silent for a second; `since` is the last answer."""
+        """A stopping weir closes connections that were silent for a second; `since` is the last answer's time."""
         held_up = time.monotonic() - since > 0.9
         try:
             answer = client.get("/")
@@ -79,7 +79,7 @@ class Upgrade(Scenario):
         token = os.path.join(files.name, "token")
         with open(token, "w") as f:
             f.write("a token that is hard to guess\n")
-        # One missing beat is too many.
+        # A single missed beat takes the backend down.
         check = f"{{type: heartbeat, mode: push, interval: 4s, fall: 1, rise: 1, token_file: {token}}}"
         proxy = self.weir(web(port, [backend.entry()], check))
         self.start(
@@ -127,7 +127,7 @@ class Upgrade(Scenario):
         return pid
 
     def running_from_a_copy_that_is_gone(self):
-        """A weir, the path of the deleted binary that it was started from, and the path of the usual one."""
+        """Returns a port, its weir, the path of the deleted binary that weir runs from, and the usual path."""
         port, backend = free_port(), self.backend()
         directory = self.folder()
         copy, usual = os.path.join(directory, "weir"), scenario.WEIR
@@ -190,7 +190,7 @@ class Upgrade(Scenario):
         proxy.signal(signal.SIGUSR2)
         self.upgraded(proxy, proxy.process.pid)
         self.assertEqual(idle.rest(), b"")
-        self.assertEqual(self.client(port).get("/")["status"], 200)  # by the new one
+        self.assertEqual(self.client(port).get("/")["status"], 200)  # from the new process
         talking.send("still here")
         self.assertEqual(talking.reader.exactly(10), b"STILL HERE")
         gate.set()
@@ -238,7 +238,7 @@ class Upgrade(Scenario):
 
     def test_a_stop_during_an_upgrade_ends_the_new_process_as_well(self):
         port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
-        with open(copy, "w") as f:  # a new binary that never gets anywhere
+        with open(copy, "w") as f:  # a new binary that never becomes ready
             f.write(f"#!/bin/sh\necho $$ > {copy}.pid\nexec sleep 300\n")
         os.chmod(copy, 0o755)
         proxy.signal(signal.SIGUSR2)
@@ -332,7 +332,7 @@ class Upgrade(Scenario):
 
     def test_a_reload_requested_during_an_upgrade_is_not_lost(self):
         port, proxy, copy, usual = self.running_from_a_copy_that_is_gone()
-        with open(copy, "w") as f:  # a new binary that takes its time
+        with open(copy, "w") as f:  # a new binary that starts slowly
             f.write(
                 f"#!/bin/sh\ntouch {copy}.begun\nwhile [ ! -e {copy}.gate ]; do sleep 0.05; done\n"
                 f'exec {os.path.abspath(usual)} "$@"\n'
@@ -349,7 +349,7 @@ class Upgrade(Scenario):
             pass
         self.upgraded(proxy, proxy.process.pid)
         self.assertEqual(proxy.process.wait(20), 0)
-        # The first new process found another file than the one in force: that was reloaded, and the start tried again.
+        # The first new process found a file that was not in force. It was reloaded, and the start was tried again.
         self.assertIn("the configuration has changed since then: trying again", proxy.log())
         self.assertIn("reload applied", proxy.log())
         with Client(port) as client:

@@ -8,7 +8,7 @@ import threading
 
 from support.scenario import Scenario, eventually, free_port, main, web
 
-# A user namespace that has no inotify instance left; the wrapped command runs as its root.
+# Runs a command as root of a user namespace that allows no inotify instances.
 NO_INOTIFY = ("unshare", "-U", "-r", "sh", "-c", 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"', "sh")
 
 
@@ -40,7 +40,7 @@ class Watch(Scenario):
         return self.proxy.metrics()['weir_reloads_total{verdict="applied"}']
 
     def answers(self):
-        """The status of a request with 60 fields: 431 if a limit of 50 is in force."""
+        """Returns the status of a request with 60 fields: 431 if a limit of 50 is in force."""
         with self.client(self.port) as client:
             return client.get("/", extra="A: b\r\n" * 60)["status"]
 
@@ -67,7 +67,7 @@ class Watch(Scenario):
     def test_half_a_valid_file_is_not_applied_before_its_writer_closes_it(self):
         self.serve()
         self.assertEqual(self.watch()["mode"], "inotify")
-        # Each piece leaves a whole configuration; only the last one says what is meant.
+        # The file is a valid configuration after each piece, but only the last piece completes it.
         gate, begun = threading.Event(), threading.Event()
         self.addCleanup(gate.set)
 
@@ -101,7 +101,7 @@ class Watch(Scenario):
         with open(self.proxy.path, "a") as f:
             f.write("limits: {header_count: 50}\n")
             f.flush()
-            self.wait_changed()  # while it is open
+            self.wait_changed()  # while the file is still open
             self.assertEqual(self.answers(), 431)
         self.proxy.wait_logged("a program still has one of its files open for writing")
 

@@ -24,7 +24,7 @@ def ptrace(request, thread):
 
 
 def threads(pid):
-    """The threads of the process: their names and numbers."""
+    """Returns the threads of the process, as IDs by name."""
     found = {}
     for thread in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{thread}/comm") as f:
@@ -64,7 +64,7 @@ class Watchdog(Scenario):
         return self.weir(web(free_port(), [self.backend()]), environment=watched)
 
     def receive(self):
-        """The next report and its sender."""
+        """Returns the next report and its sender."""
         text, ancillary, _, _ = self.systemd.recvmsg(4096, socket.CMSG_SPACE(12))
         return text, int.from_bytes(ancillary[0][2][:4], "little")
 
@@ -73,7 +73,7 @@ class Watchdog(Scenario):
             pass
 
     def waiting(self):
-        """The reports that have arrived."""
+        """Returns the reports that have arrived."""
         self.systemd.setblocking(False)
         found = []
         with contextlib.suppress(BlockingIOError):
@@ -85,7 +85,7 @@ class Watchdog(Scenario):
     def reports_while_it_hangs(self, thread):
         with hung(thread):
             self.waiting()
-            time.sleep(5 * PERIOD)  # in which a process that is well reports 15 times
+            time.sleep(5 * PERIOD)  # long enough for 15 reports of a healthy process
             return self.waiting()
 
     def test_reports_start_once_weir_serves_and_continue(self):
@@ -97,7 +97,7 @@ class Watchdog(Scenario):
     def test_a_hanging_worker_pauses_the_reports(self):
         pid = self.start().process.pid
         self.wait_alive(pid)
-        # The round under way may have had its answer from that worker already.
+        # That worker may have answered the round under way already.
         self.assertLessEqual(len(self.reports_while_it_hangs(threads(pid)["worker-1"])), 1)
         self.wait_alive(pid)
 

@@ -32,7 +32,7 @@ class Window(Scenario):
         return self.wait_window(self.before)
 
     def wait_window(self, *others):
-        """Waits for the window of a configuration with another hash than these."""
+        """Waits for the window of a configuration whose hash is not one of these."""
 
         def look():
             window = self.window()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Has spin look at every order of events in docs/model/rollout.pml, as it is and with parts taken out.
+"""Has spin check every order of events in docs/model/rollout.pml, as it is and with parts taken out.
 usage: check_model.py SOURCE_DIR"""
 import pathlib
 import re
@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 MODEL = pathlib.Path(sys.argv[1]).resolve() / "docs" / "model" / "rollout.pml"
-CASES = [  # what is defined, and what is violated then
+CASES = [  # macros to define, and the violation that they cause
     ((), None),
     (("AMNESIA",), None),
     (("NO_FENCE",), "mine>begun"),
@@ -18,7 +18,7 @@ CASES = [  # what is defined, and what is violated then
 
 
 def check(defines):
-    """The number of states, and the first violation found."""
+    """Returns the number of states, and the first violation found."""
     flags = [f"-D{d}" for d in defines]
     with tempfile.TemporaryDirectory() as where:
         subprocess.run(["spin", *flags, "-a", str(MODEL)], cwd=where, check=True, stdout=subprocess.DEVNULL)

@@ -6,7 +6,7 @@ import pathlib
 import re
 import sys
 
-# Room -> rooms that it may include, beside itself. A room is listed after the rooms that it includes, so there is no
+# Room -> rooms that it may include, besides itself. A room is listed after the rooms that it includes, so there is no
 # way back. CONTRIBUTING.md has a row for each.
 # Every room may include EVERYWHERE.
 EVERYWHERE = "base"
@@ -114,7 +114,7 @@ ROOMS = {
     "proxy/cli/demo": ["conf/model", "proxy/admin", "proxy/process", "proxy/cli"],
 }
 LOOSE = {"proxy/main.cpp"}  # files outside of every room
-# A room, what its files must not mention, and why.
+# A room, what its files must not mention, and the reason.
 PURE = [
     ("balancer", ("boost/asio", "yaml-cpp"), "balancer is pure: no Asio, no YAML"),
     ("proxy/http1", ("boost/asio", "proxy/io/socket.h", "proxy/io/event_loop.h"), "protocol code moves no bytes"),
@@ -122,17 +122,17 @@ PURE = [
     ("health/rules", ("boost/asio",), "rules are pure: time comes as an argument"),
 ]
 INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)
-# Folders whose sources the test "work" counts, and the sources that it leaves out: the key of a process is made once.
+# Folders whose work the test "work" counts, and the sources that it leaves out: a process makes its key only once.
 COUNTED = ("balancer", "balancer/algorithms", "proxy/http", "proxy/http1")
 NOT_COUNTED = {"proxy/http1/process_name_key.cpp"}
 TESTS = re.compile(r"tests/unit/(.+)/[^/]+_test\.cpp$")
-LONGEST_NAME = 70  # of a test, in characters; the rest of the story belongs into a docstring or comment
+LONGEST_NAME = 70  # of a test, in characters; details belong in a docstring or comment
 TEST_CASE = re.compile(r'\bTEST_CASE\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
 TEST_METHOD = re.compile(r"^\s*def (test_\w+)", re.M)
 
 
 def room_of(name):
-    """The room of a file: the longest one that its path begins with."""
+    """Returns the room of a file: the one with the longest path that the file's path begins with."""
     parts = name.split("/")[:-1]
     room = "/".join(parts)
     return room if room in ROOMS else None
@@ -194,7 +194,7 @@ def scenario_problems(root):
 
 
 def listed(root, top):
-    """The sources that a CMakeLists.txt names, as paths from the root."""
+    """Returns the sources that a CMakeLists.txt names, as paths from the root."""
     path = root / top / "CMakeLists.txt"
     words = re.findall(r"[\w/]+\.cpp", path.read_text()) if path.exists() else []
     return {f"{top}/{word}" for word in words}

@@ -1,4 +1,4 @@
-// The code of a result, for tests that compare it with one.
+// Returns the error code of a result, for tests that compare it with another code.
 //
 // Thread: any.
 // Lifetime: values.

@@ -1,4 +1,5 @@
-// A library preloaded into weir: counts the allocations of its worker threads in a file that the test maps as well.
+// A library that is preloaded into weir. It counts the allocations of weir's worker threads in a file that the test
+// maps as well.
 //
 // Thread: any; all workers share one counter.
 // Lifetime: that of the process.

@@ -1,5 +1,6 @@
-// A library preloaded into a process: kills it, as a power cut would, at the n-th step of writing a file whose path
-// contains WEIR_KILL_PATH. Each write is split in two, so that it can be cut in the middle. WEIR_KILL_AT is n, from 1.
+// A library that is preloaded into a process. It kills the process, as a power cut would, at the n-th step of writing a
+// file whose path contains WEIR_KILL_PATH. Each write is split in two, so that it can be cut in the middle.
+// WEIR_KILL_AT is n, from 1.
 //
 // Thread: any.
 // Lifetime: that of the process.

@@ -26,14 +26,14 @@ TIDY = ("clang-tidy-19", "--quiet", "--warnings-as-errors=*")
 
 
 def git(root, *words):
-    """What git prints, or None if it fails."""
+    """Returns what git prints, or None if it fails."""
     done = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else None
 
 
 def find_base(root):
-    """The commit to compare with: where this branch left the default branch, or the commit before. None if there is
-    neither, as in a clone of one commit."""
+    """Returns the commit to compare with: where this branch left the default branch, or the commit before. Returns None
+    if there is neither, as in a clone of one commit."""
     head = git(root, "rev-parse", "HEAD")
     default = git(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
     for branch in filter(None, (default, "origin/main", "main")):
@@ -44,7 +44,7 @@ def find_base(root):
 
 
 def changed_files(root, base):
-    """The files that differ from the base, also those that are not committed. Without a base: the last commit's."""
+    """Returns the files that differ from the base, committed or not; without a base, the files of the last commit."""
     if base:
         listed = git(root, "diff", "--name-only", base)
         if listed is None:
@@ -56,7 +56,7 @@ def changed_files(root, base):
 
 
 def all_rooms(root):
-    """Each room that has sources, with the names of its sources."""
+    """Returns each room that has sources, with the names of its sources."""
     rooms = {}
     for top in TOPS:
         for path in sorted((root / top).rglob("*.cpp")):
@@ -65,7 +65,7 @@ def all_rooms(root):
 
 
 def choose(rooms, changed):
-    """The rooms with a file that has changed; those with most changes come first."""
+    """Returns the rooms with a changed file; those with the most changes come first."""
     counts = {}
     for name in changed:
         room = os.path.dirname(name)
@@ -75,7 +75,7 @@ def choose(rooms, changed):
 
 
 def flags_of(build, root):
-    """The compiler's flags for each source, without the compiler, the source and the object."""
+    """Returns the compiler flags for each source, without the compiler, the source and the object."""
     flags = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         words = shlex.split(entry["command"])
@@ -91,8 +91,8 @@ def flags_of(build, root):
 
 
 def own_findings(root, text):
-    """What clang-tidy printed about files of this tree. The analyzer also follows calls into headers of libraries, and
-    misreads the coroutines there."""
+    """Returns what clang-tidy printed about files of this tree. The analyzer also follows calls into headers of
+    libraries, and misreads the coroutines there."""
     findings = []
     is_own = False
     for line in text.splitlines(keepends=True):
@@ -114,7 +114,7 @@ def tidy(root, file, flags):
 
 
 def lint_room(root, build, room, names, flags):
-    """What clang-tidy finds in a room."""
+    """Returns what clang-tidy finds in a room."""
     unit = build / "rooms" / (room.replace("/", "_") + ".cpp")
     unit.parent.mkdir(parents=True, exist_ok=True)
     unit.write_text("".join(f'#include "{root / name}" // NOLINT(bugprone-suspicious-include)\n' for name in names))

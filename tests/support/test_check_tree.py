@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The check of the tree fails on what it forbids.
+"""check_tree.py fails for everything that it forbids.
 usage: test_check_tree.py SOURCE_DIR"""
 import pathlib
 import shutil

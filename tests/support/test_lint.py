@@ -102,7 +102,7 @@ class Findings(unittest.TestCase):
 
 class Rooms(unittest.TestCase):
     def findings(self, text):
-        """What lint says of a room with one source of this text."""
+        """Returns what lint prints about a room with one source of this text."""
         with tempfile.TemporaryDirectory() as directory:
             root = pathlib.Path(directory).resolve()
             (root / "base").mkdir()

@@ -1,4 +1,4 @@
-// Keeps what a HealthChecker reports, for tests that ask for it, and for those that need a listener only.
+// Records what a HealthChecker reports. Some tests read the records; others only need a listener.
 //
 // Thread: the test's.
 // Lifetime: it must outlive the HealthChecker that calls it.

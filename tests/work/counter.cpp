@@ -11,7 +11,7 @@ thread_local std::uint64_t count = 0;
 
 void count_bytes(std::uint64_t bytes) { count += 1 + bytes / bytes_per_step; }
 
-// How far a search went that ended at `found`, or found nothing in `size` bytes.
+// Returns how many bytes a search read that ended at `found`, or that found nothing in `size` bytes.
 std::uint64_t searched(const void* from, const void* found, std::size_t size) {
     if (!found) return size;
     return static_cast<std::uint64_t>(static_cast<const char*>(found) - static_cast<const char*>(from));
@@ -23,8 +23,8 @@ std::uint64_t steps() { return count; }
 
 } // namespace weir::work
 
-// The key of a run of weir is random; with this one every run of the tests is the same. It is linked in place of
-// proxy/http1/process_name_key.cpp.
+// Weir chooses this key at random when it starts; with a fixed key, all runs of the tests are the same. This is linked
+// in place of proxy/http1/process_name_key.cpp.
 std::uint64_t weir::proxy::http::process_name_key() { return 0x123456789abcdef; }
 
 using weir::work::count_bytes;
@@ -35,7 +35,7 @@ extern "C" {
 // Called by instrumented code at the beginning of each basic block.
 void __sanitizer_cov_trace_pc() { ++weir::work::count; }
 
-// Called in place of the C library's by all that is linked in (--wrap).
+// All linked code calls the following functions in place of the C library's (--wrap).
 void* __real_memchr(const void* bytes, int wanted, std::size_t size);
 void* __real_memmem(const void* bytes, std::size_t size, const void* wanted, std::size_t length);
 int __real_memcmp(const void* a, const void* b, std::size_t size);

@@ -1,8 +1,8 @@
 // Counts work: one step for each basic block that instrumented code enters (-fsanitize-coverage=trace-pc), and one for
-// each `bytes_per_step` bytes that it has the C library search, compare or copy. The result does not depend on the
+// each `bytes_per_step` bytes that the C library searches, compares or copies for it. The result does not depend on the
 // machine or on its load.
 //
-// Thread: each counts its own.
+// Thread: each thread counts its own steps.
 // Lifetime: static.
 #pragma once
 
@@ -12,10 +12,10 @@ namespace weir::work {
 
 inline constexpr std::uint64_t bytes_per_step = 16;
 
-// The steps of this thread so far.
+// Returns the steps of this thread so far.
 std::uint64_t steps();
 
-// The steps that `work` takes.
+// Returns the steps that `work` takes.
 template <class Work> std::uint64_t steps_of(const Work& work) {
     const auto before = steps();
     work();

@@ -12,9 +12,9 @@
 namespace weir::work {
 namespace {
 
-constexpr double max_ratio = 2.5, min_ratio = 1.6; // of something linear: 2; quadratic: 4
+constexpr double max_ratio = 2.5, min_ratio = 1.6; // linear work has a ratio of 2, quadratic work of 4
 
-// The backend's end of the connections to it: answers each request that has come.
+// The backend's side of its connections. It answers each request that has arrived.
 class BackendSide {
 public:
     explicit BackendSide(const Talk& talk) : talk_(talk) {}
@@ -22,7 +22,7 @@ public:
     // Returns whether there was anything to answer.
     bool answer(proxy::EventLoop& loop) {
         bool answered = false;
-        const auto all = memory_io::connected(); // a copy: more may be made in answer to this
+        const auto all = memory_io::connected(); // a copy, because an answer may cause more connections
         seen_.resize(std::max(seen_.size(), all.size()));
         for (std::size_t i = 0; i < all.size(); ++i) {
             auto& wire = memory_io::wire(all[i]);
@@ -40,7 +40,7 @@ private:
     static bool take_request(const memory_io::Wire& wire, std::size_t& seen) {
         const auto end = wire.sent.find("\r\n\r\n", seen);
         if (end == std::string::npos) return false;
-        seen = wire.sent.size(); // with its body: there is one request at a time
+        seen = wire.sent.size(); // includes the body, because there is one request at a time
         return true;
     }
 
@@ -48,7 +48,7 @@ private:
     std::vector<std::size_t> seen_;
 };
 
-// The status of the last response in what the client got.
+// Returns the status of the last response that the client got.
 int last_status(const std::string& got) {
     const auto at = got.rfind("HTTP/1.1 ");
     int status = 0;
@@ -64,7 +64,7 @@ void converse(memory_io::MemoryWorker& worker, memory_io::Wire& client, const Ta
         memory_io::run(worker.loop);
     }
     while (backend.answer(worker.loop)) {
-        while (client.window == 0) { // it has taken what was sent
+        while (client.window == 0) { // the client has taken all that was sent
             memory_io::widen(client, talk.window);
             memory_io::run(worker.loop);
         }
@@ -81,7 +81,7 @@ void add_backends(conf::Pool& pool, std::size_t count) {
 }
 
 conf::Config plain_config() {
-    spdlog::set_level(spdlog::level::off); // failures are the usual thing here
+    spdlog::set_level(spdlog::level::off); // failures are normal here
     conf::Config config;
     config.limits.header_size.bytes = 256 * 1024;
     config.limits.header_count = proxy::http::max_field_count;
@@ -142,7 +142,7 @@ void check_linear(std::size_t size, const std::function<std::uint64_t(std::size_
     const auto steps = [&](std::size_t times) { return static_cast<double>(work(times * size)); };
     const auto once = steps(1), twice = steps(2), four_times = steps(4);
     INFO("steps for sizes of 1, 2 and 4: " << once << ", " << twice << ", " << four_times);
-    const auto ratio = (four_times - twice) / (twice - once); // what every size costs has no share in it
+    const auto ratio = (four_times - twice) / (twice - once); // constant costs cancel out
     CHECK(ratio <= max_ratio);
     CHECK(ratio >= min_ratio);
 }

@@ -18,8 +18,8 @@ struct NamedShape {
     Shape shape;
 };
 
-// Each grows with n by 150 to 390 bytes, or by at most 24: from `size` to four times that, all lie above, or all below,
-// the 16 KiB that a head may have in a buffer of the usual size. Fields are less than 1,000.
+// Each shape grows with n by 150 to 390 bytes, or by at most 24. So its heads from `size` to four times `size` are all
+// above or all below 16 KiB, the limit for a head in a buffer of the usual size. There are fewer than 1,000 fields.
 constexpr std::size_t size = 160;
 
 const NamedShape field_shapes[] = {
@@ -62,7 +62,7 @@ const NamedShape field_shapes[] = {
     {"the shortest fields", [](std::size_t n) { return repeat("a:\r\n", n); }},
 };
 
-// How a head comes: whole, in segments of an odd size, or byte by byte.
+// How a head arrives: whole, in segments of an odd size, or byte by byte.
 constexpr std::size_t pieces[] = {everything, 97, 1};
 
 void check_requests(const std::function<std::string(std::size_t)>& shape, std::size_t from, int status = 200) {
@@ -191,7 +191,7 @@ TEST_CASE("the work for a client that reads a few bytes at a time is linear") {
 }
 
 TEST_CASE("the work for a request is linear in its fields and a route's edits") {
-    // It is the sum of the two, not their product.
+    // The work is proportional to the sum of the two, not to their product.
     check_linear(100, [](std::size_t n) {
         auto config = busy_config();
         auto& edit = config.routes[0].request_headers;

@@ -1,5 +1,5 @@
-// A choice among n backends costs at most n, n clients that wait cost n together, and a route is found among many at
-// little more than the cost of one.
+// The work of choosing among n backends is at most proportional to n, and so is the work for n waiting clients
+// together. Finding a route among many costs little more than if there is only one.
 #include "conf/model/scalar.h"
 #include "tests/catch.h"
 #include "tests/fuzz/support/memory_worker.h"
@@ -38,7 +38,7 @@ public:
     }
     void pass(std::chrono::milliseconds time) { memory_io::run(worker_.loop, time); }
 
-    // Backends answer, one after the other, until no request waits for an answer.
+    // Lets backends answer, one after the other, until no request waits for an answer.
     void answer_all() {
         for (std::size_t i = 0; i < memory_io::connected().size(); ++i) {
             auto& backend = memory_io::wire(memory_io::connected()[i]);
@@ -83,11 +83,11 @@ conf::Route make_route(std::size_t number, std::string host, std::string prefix)
 
 } // namespace
 
-// Steps for each backend that are plenty, and those for a request beside them.
+// Generous limits: the steps per backend, and the other steps of a request.
 constexpr std::uint64_t steps_each = 200, steps_besides = 20'000;
 
 TEST_CASE("a request to a full pool costs as much as the pool has backends") {
-    // All backends are full, or all but one.
+    // This holds if all backends are full, or all but one.
     for (const auto& algorithm : conf::Words<conf::Algorithm>::all)
         for (const std::size_t backends : {400u, 1600u})
             for (const std::size_t free : {0u, 1u}) {
@@ -102,13 +102,13 @@ TEST_CASE("a request to a full pool costs as much as the pool has backends") {
 }
 
 TEST_CASE("queued clients cost as much as there are of them") {
-    // Whether they get a slot, leave or come too late.
+    // This holds whether they get a slot, leave or time out.
     const auto queued = [](std::size_t n) {
         auto config = pool_of(2, 1, conf::Algorithm::round_robin);
         config.pools[0].queue = conf::Queue{static_cast<std::uint32_t>(n), std::chrono::seconds(5)};
         return config;
     };
-    check_linear(200, [&](std::size_t n) { // they get one
+    check_linear(200, [&](std::size_t n) { // they get a slot
         Crowd crowd(queued(n));
         const auto steps = steps_of([&] {
             crowd.ask(n);
@@ -128,7 +128,7 @@ TEST_CASE("queued clients cost as much as there are of them") {
                 crowd.pass(std::chrono::milliseconds(100));
             });
         });
-    check_linear(200, [&](std::size_t n) { // they come too late
+    check_linear(200, [&](std::size_t n) { // they time out
         Crowd crowd(queued(n));
         const auto steps = steps_of([&] {
             crowd.ask(n);

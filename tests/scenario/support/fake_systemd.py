@@ -1,5 +1,5 @@
-"""Plays systemd for one service on a private machine where systemd does not run: starts it as its unit says, receives
-its reports, and answers `systemctl`."""
+"""Stands in for systemd on a private machine where systemd does not run: starts one service as its unit says, receives
+its notifications, and answers `systemctl`."""
 import contextlib
 import json
 import os
@@ -31,7 +31,7 @@ sys.exit(answer["code"])
 
 
 def read_unit(path):
-    """Each key with its values, in their order."""
+    """Returns each key with its values in order."""
     unit = {}
     with open(path) as f:
         for key, value in re.findall(r"^(\w+)=(.*)$", f.read(), re.M):
@@ -107,7 +107,7 @@ class Systemd:
         unit = read_unit(self.path)
         account = pwd.getpwnam(unit["User"][-1])
         unit_sandbox.make_directories(unit, account.pw_uid, account.pw_gid)
-        # The process is the one that becomes the command: WATCHDOG_PID is its own.
+        # The shell sets WATCHDOG_PID to its own process ID, which `exec` keeps for the command.
         environment = {
             "PATH": os.defpath,
             "NOTIFY_SOCKET": NOTIFY,
@@ -138,7 +138,7 @@ class Systemd:
         return process.returncode, output
 
     def do_stop(self, _):
-        """KillMode=mixed: TERM to the main process, and KILL to what is left after it."""
+        """Stops it as KillMode=mixed does: TERM to the main process, then KILL to the processes that are left."""
         assert read_unit(self.path)["KillMode"] == ["mixed"]
         if self.is_active():
             os.kill(self.main, signal.SIGTERM)

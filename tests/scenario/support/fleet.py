@@ -29,7 +29,7 @@ class FleetScenario(Scenario):
         return self.fleet
 
     def config(self, i, backends, more="", window=None, fall=9):
-        """The same text on every machine: its port comes from the environment."""
+        """Returns the configuration, the same text for every machine: the port comes from the environment."""
         lines = web(self.port_text(i), backends, {**CHECK, "fall": fall}, more)
         return lines + lock(
             self.lock_server(),
@@ -43,7 +43,7 @@ class FleetScenario(Scenario):
         return "${PORT}"
 
     def lock_server(self):
-        """The server of the lock, as `lock` takes it."""
+        """Returns the server of the lock, in a form that `lock` accepts."""
         return self.redis.port
 
     def weir(self, config, **kwargs):
@@ -67,7 +67,7 @@ class FleetScenario(Scenario):
 
     @contextlib.contextmanager
     def long_window(self, window="20s"):
-        """A window that is long enough for a rollback on a busy machine."""
+        """Sets a canary window that is long enough for a rollback on a busy machine."""
         usual, self.window = self.window, window
         yield
         self.window = usual
@@ -89,7 +89,7 @@ class FleetScenario(Scenario):
         return self.fleet[i]
 
     def view(self, member=0):
-        """The fleet as this member sees it; asks again while a server is silent."""
+        """Returns the fleet as this member sees it; asks again while a server does not answer."""
 
         def ask():
             status, body = self.fleet[member].admin("GET", "/api/v1/fleet")
@@ -101,7 +101,7 @@ class FleetScenario(Scenario):
         return [weir.metrics().get(f'weir_reloads_total{{verdict="{verdict}"}}', 0) for weir in self.fleet]
 
     def machines_with(self, verdict):
-        """How many machines have had this verdict. One may have it more than once: a server was silent for a moment."""
+        """Counts the machines with this verdict. If a server was silent, a machine may have had it more than once."""
         return sum(count > 0 for count in self.counts(verdict))
 
     def hashes(self):
@@ -111,7 +111,7 @@ class FleetScenario(Scenario):
         return weir.metrics().get(f'weir_reloads_total{{verdict="{verdict}"}}', 0)
 
     def run_fleet(self, *words, member=0):
-        """`weir fleet …` at one of the machines."""
+        """Runs `weir fleet …` on one of the machines."""
         at = f"127.0.0.1:{self.fleet[member].admin_port}"
         return subprocess.run(
             [WEIR, "fleet", *words, "--admin", at], capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL

@@ -1,5 +1,5 @@
-"""Both ends of a proxy, scripted: backends that answer as their script says, clients that send any bytes, and a
-strict reader of what arrives. Standard library only."""
+"""Scripted peers for both ends of a proxy: backends that answer as their script says, clients that send any bytes, and
+a strict reader of what arrives. Standard library only."""
 import atexit
 import contextlib
 import fcntl
@@ -13,15 +13,15 @@ import time
 TIMEOUT = 60  # seconds that a condition may take on a busy machine, under sanitizers
 
 
-# A byte of it is locked for each port in use; the kernel unlocks it when its process ends.
+# Each port in use has a locked byte in this file; the kernel unlocks it when the process ends.
 _ports = open(os.path.join(tempfile.gettempdir(), f"weir-test-ports-{os.getuid()}"), "a+b")
 atexit.register(_ports.close)
 _taken, _taking = set(), threading.Lock()
 
 
 def free_port():
-    """A port below the ephemeral range, so that no outgoing connection takes it, and that no other test takes until
-    this process ends."""
+    """Returns a port that no other test takes until this process ends. It is below the ephemeral range, so that no
+    outgoing connection takes it."""
     while True:
         port = random.randint(10000, 30000)
         with _taking, contextlib.suppress(OSError):
@@ -57,7 +57,7 @@ class RawBackend:
     """A scripted TCP server: runs `serve(connection)` for each connection in a thread of its own, then closes it."""
 
     def __init__(self, serve=None, port=None, host="127.0.0.1", path=None, backlog=256):
-        self.host, self.path, self.backlog = host, path, backlog  # path: of a unix socket
+        self.host, self.path, self.backlog = host, path, backlog  # path: that of a unix socket
         self.port = None if path else port or free_port()
         if serve:
             self.serve = serve
@@ -65,7 +65,7 @@ class RawBackend:
         self.open()
 
     def open(self):
-        self.closed = threading.Event()  # what keeps a connection open without using it waits for this
+        self.closed = threading.Event()  # scripts wait for this to keep a connection open
         if self.path:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
@@ -122,7 +122,7 @@ class Backend(RawBackend):
         super().__init__(**kwargs)
 
     def entry(self, **keys):
-        """Its entry in the list of a pool's backends."""
+        """Returns the backend's entry for a pool's list of backends."""
         return {"name": self.name, "address": self.address, **keys}
 
     def serve(self, connection):
@@ -245,7 +245,7 @@ class Client:
     def __init__(self, port, host="127.0.0.1", receive_buffer=None):
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.settimeout(TIMEOUT)
-        if receive_buffer:  # how little the kernel takes for a client that does not read
+        if receive_buffer:  # limits what the kernel accepts while the client does not read
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
             self.sock.connect((host, port))
@@ -264,7 +264,7 @@ class Client:
         return self.reader.response(method)
 
     def rest(self):
-        """Everything up to the end of the connection."""
+        """Reads everything up to the end of the connection."""
         data = self.reader.buffer
         with contextlib.suppress(ConnectionResetError):
             while piece := self.sock.recv(65536):

@@ -1,5 +1,5 @@
-"""A machine of a scenario's own: the files of this one, with private changes that end with it. It has
-its own network, processes and /run as well. Needs root."""
+"""A private machine for a scenario: it has the files of this machine, and its changes to them are private and end with
+it. It also has its own network, processes and /run. Needs root."""
 import contextlib
 import ctypes
 import fcntl
@@ -16,7 +16,7 @@ UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--
 
 
 def why_not():
-    """The reason why a private machine is impossible here, or None."""
+    """Returns the reason that a private machine is impossible here, or None if it is possible."""
     if os.environ.get(INSIDE):
         return None
     if os.geteuid() != 0:
@@ -41,7 +41,7 @@ def mount(source, target, kind, flags=0, data=""):
 
 
 def prepare():
-    """Prepares the private machine, once: from then on, changes of the system are kept in memory."""
+    """Prepares the private machine, once. From then on, changes to the system's files are kept in memory."""
     mount("tmpfs", "/mnt", "tmpfs")
     for folder in FOLDERS:
         aside = "/mnt" + folder
@@ -50,7 +50,7 @@ def prepare():
         mount("overlay", folder, "overlay", 0, f"lowerdir={folder},upperdir={aside}/upper,workdir={aside}/work")
     mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
     os.makedirs("/run/lock")
-    with socket.socket() as s:  # a new network has its loopback interface down
+    with socket.socket() as s:  # the loopback interface of a new network is down
         request = struct.pack("16sh14x", b"lo", 0x1)
         fcntl.ioctl(s, 0x8914, request)
     with contextlib.suppress(FileNotFoundError):

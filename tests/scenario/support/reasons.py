@@ -8,7 +8,7 @@ JSON = "logging: {access: {format: json}}\n"
 
 
 def says(answer):
-    """A backend that answers with these bytes and closes."""
+    """Returns a script for a backend that answers with these bytes and closes."""
 
     def script(connection, _request):
         connection.sendall(answer)
@@ -31,7 +31,7 @@ class ReasonScenario(Scenario):
         )
 
     def lines(self):
-        """The lines of the access log that are complete."""
+        """Returns the complete lines of the access log."""
         return [json.loads(line) for line in self.proxy.access_log().rpartition("\n")[0].splitlines()]
 
     def line(self, number=0):
@@ -44,7 +44,7 @@ class ReasonScenario(Scenario):
         eventually(lambda: self.proxy.metrics().get(key) == count, f"{key} is {count}")
 
     def last_error(self):
-        """The newest error of the first backend; waits until there is one."""
+        """Returns the newest error of the first backend; waits until there is one."""
         return eventually(lambda: next(iter(self.proxy.backends().values()))["last_errors"], "an error")[0]
 
     def ask(self, request="GET /x?y HTTP/1.1\r\nHost: shop\r\n\r\n"):

@@ -7,7 +7,7 @@ import time
 
 
 def commands_in(buffer):
-    """Takes whole commands off the front of a bytearray."""
+    """Removes the complete commands from the front of a bytearray and returns them."""
     found = []
     while (end := buffer.find(b"\r\n")) > 0:
         words, at = [], end + 2
@@ -24,12 +24,12 @@ def commands_in(buffer):
 
 
 class RedisProxy:
-    """One for each weir. `fault` is None, or ("cut" | "drop" | "delay", bytes of answers that still pass)."""
+    """The proxy of one weir. `fault` is None, or ("cut" | "drop" | "delay", bytes of answers that still pass)."""
 
     def __init__(self, test, port):
         self.target, self.lock, self.fault, self.on_command, self.rewrite = port, threading.Lock(), None, None, None
         self.answered = 0  # bytes of answers since the fault was set
-        self.struck = False  # whether it has cost anything since
+        self.struck = False  # whether the fault has affected an answer
         self.open = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
@@ -41,7 +41,7 @@ class RedisProxy:
             self.fault, self.answered, self.struck = (kind, after) if kind else None, 0, False
 
     def close(self):
-        # shutdown wakes threads that wait in accept or recv; close alone does not
+        # shutdown() wakes threads that wait in accept() or recv(); close() alone does not.
         for s in [self.listener, *self.open]:
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)

@@ -12,12 +12,12 @@ from support.scenario import can_connect, eventually, flow, free_port, web
 class Redis:
     def __init__(self, test, port=None, arguments=(), tls=None):
         self.port, self.test, self.arguments, self.tls = port or free_port(), test, arguments, tls
-        self.directory = tempfile.TemporaryDirectory()  # one that feeds a replica writes its data there
+        self.directory = tempfile.TemporaryDirectory()  # a server with a replica writes its data there
         test.addCleanup(self.directory.cleanup)
         self.start()
 
     def start(self):
-        """Starts the server, empty; also after it was killed."""
+        """Starts the server without data, also after it was killed."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.directory.name, "dump.rdb"))
         own = ("--port", "0", "--tls-port", str(self.port), *self.tls) if self.tls else ("--port", str(self.port))
@@ -83,7 +83,7 @@ def server_entry(server):
 
 
 def lock(servers, more="", watch="false", kind="redis", ttl="6s", wait="20s", rollback=""):
-    """The reload section for a fleet called `test`. A server is a port, a URL, or an entry as the file has it."""
+    """Returns the reload section for a fleet called `test`. A server is a port, a URL, or an entry as in the file."""
     entries = flow([server_entry(s) for s in (servers if isinstance(servers, list) else [servers])])
     return (
         f"reload: {{watch: {watch}, {rollback}lock: {{type: {kind}, fleet: test, ttl: {ttl}, wait: {wait}, "
@@ -92,8 +92,8 @@ def lock(servers, more="", watch="false", kind="redis", ttl="6s", wait="20s", ro
 
 
 def took_turns(test, redis, events, least):
-    """Each holder released the lock before the next one took it, and there were at least `least` holders. An attempt
-    whose answer was late may count as well, though its process gave it up."""
+    """Checks that each holder released the lock before the next one took it, and that there were at least `least`
+    holders. An attempt whose answer was late may count as well, although its process gave up on it."""
     eventually(
         lambda: len(events()) >= 2 * least
         and len(events()) % 2 == 0
@@ -105,7 +105,7 @@ def took_turns(test, redis, events, least):
 
 
 def waits_for_lock(test):
-    """A weir whose reload waits for a lock that another process holds; with its Redis and its backend."""
+    """Returns a weir whose reload waits for a lock that another process holds, its Redis and its backend."""
     redis, backend = Redis(test), test.backend()
     config = web(free_port(), [backend]) + lock(redis.port, wait="10m")
     proxy = test.weir(config)

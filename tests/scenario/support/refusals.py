@@ -1,4 +1,4 @@
-"""Requests that weir refuses itself: one response, `Connection: close`, and no byte to a backend. Standard library
+"""Requests that weir itself refuses: one response, `Connection: close`, and no byte to a backend. Standard library
 only."""
 from support.scenario import Client, Reader, Scenario, free_port, web
 
@@ -24,8 +24,8 @@ class RefusalScenario(Scenario):
         self.proxy = self.weir(web(self.port, [self.seen], more="timeouts: {client_header: 20s}"))
 
     def refused(self, codes, cases):
-        """Expects one response with one of these codes and `Connection: close`, the end, and no connection to the
-        backend."""
+        """Expects one response with one of these codes and `Connection: close`, then the end of the connection, and no
+        connection to the backend."""
         codes = codes if isinstance(codes, tuple) else (codes,)
         for case in cases:
             with self.subTest(request=case[:200]):

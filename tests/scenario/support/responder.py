@@ -1,4 +1,4 @@
-"""The reference responder to heartbeats, as people write it: one connection at a time, and a pause after each.
+"""The reference responder to heartbeats, written as usual: it serves one connection at a time, and pauses after each.
 
 usage: responder.py PORT [PAUSE_IN_SECONDS]"""
 import socket

@@ -8,13 +8,13 @@ RESPONDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "responder.
 
 
 def is_listening(port):
-    """Asks the kernel: a connection would cost the responder a pause."""
+    """Asks the kernel whether the port is open, because a connection would cost the responder a pause."""
     with open("/proc/net/tcp") as table:
         return any(f":{port:04X} 00000000:0000 0A" in line for line in table)
 
 
 def has_connection(port):
-    """Whether this end has a connection there: the responder has not answered it yet."""
+    """Returns whether this side has a connection to the port, one that the responder has not answered yet."""
     with open("/proc/net/tcp") as table:
         return any(line.split()[2:4] == [f"0100007F:{port:04X}", "01"] for line in table)
 

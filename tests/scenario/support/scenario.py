@@ -1,7 +1,7 @@
-"""What the scenarios share: a weir process and its configuration. Standard library only.
+"""Shared by all scenarios: a weir process and its configuration. Standard library only.
 
-Nothing here sleeps for a guess: `eventually` waits for a condition, and every process that is started is ended by its
-own id.
+Nothing here sleeps for a guessed time: `eventually` waits for a condition. Every process that is started is ended by
+its own process ID.
 """
 import contextlib
 import http.client
@@ -52,7 +52,7 @@ class Weir:
         self.path = path or os.path.join(self.directory, folder, "weir.yaml")
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self.admin_port, self.workers, self.watch = admin_port or free_port(), workers, watch
-        self.admin_path = admin_path  # of a unix socket, where the configuration names one
+        self.admin_path = admin_path  # of a unix socket, if the configuration names one
         self.state_dir = state_dir or os.path.join(self.directory, "state")
         self.environment = dict(os.environ, **(environment or {}))
         self.write(config)
@@ -147,7 +147,7 @@ class Weir:
         self.process.send_signal(number)
 
     def suspend(self, seconds):
-        """Stops the process for this time, as on a machine that was asleep."""
+        """Stops the process for this time, as if the machine had been asleep."""
         self.signal(signal.SIGSTOP)
         time.sleep(seconds)
         self.signal(signal.SIGCONT)
@@ -159,14 +159,14 @@ class Weir:
         return read_file(self.path)
 
     def wait_logged(self, pattern):
-        """Waits: the log is written by another thread."""
+        """Waits until the log matches the pattern; another thread writes it."""
         eventually(lambda: re.search(pattern, self.log()), f"the log says {pattern}")
 
     def access_log(self):
         return read_file(self.access.name)
 
     def memory(self):
-        """Resident kilobytes."""
+        """Returns the resident memory in kilobytes."""
         with open(f"/proc/{self.process.pid}/status") as f:
             return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
 
@@ -185,7 +185,7 @@ class Weir:
             raise
 
     def successors(self):
-        """The processes that have taken over from this one, or were about to: they have its command line."""
+        """Returns the processes that have taken over from this one, or were about to: those with its command line."""
         found = []
         for pid in (entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != self.process.pid):
             with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as f:
@@ -228,7 +228,7 @@ class Clock:
 
 
 class Scenario(unittest.TestCase):
-    """A scenario: it ends what it has started, and fails if weir reports an internal error."""
+    """A scenario, which ends what it has started, and fails if weir reports an internal error."""
 
     def backend(self, *args, **kwargs):
         backend = Backend(*args, **kwargs)
@@ -272,7 +272,7 @@ class Scenario(unittest.TestCase):
         return client
 
     def folder(self):
-        """A directory that is removed after the test."""
+        """Makes a directory that is removed after the test; returns its path."""
         folder = tempfile.TemporaryDirectory(prefix="weir-test-")
         self.addCleanup(folder.cleanup)
         return folder.name
@@ -305,7 +305,7 @@ class Scenario(unittest.TestCase):
         return process.wait(TIMEOUT), shown
 
     def demo_backend(self, name, port=None):
-        """A fast backend that can be killed."""
+        """Starts a fast backend that can be killed; returns its process and its port."""
         port = port or free_port()
         process = self.start(WEIR, "demo-backend", "--name", name, "--listen", f"127.0.0.1:{port}")
         eventually(lambda: can_connect(port), f"{name} answers")
@@ -313,7 +313,7 @@ class Scenario(unittest.TestCase):
 
 
 def has_failed(test):
-    result = test._outcome.result  # there is no public way to ask while the test is being tidied up
+    result = test._outcome.result  # unittest has no public way to ask during cleanup
     return any(getattr(case, "test_case", case) is test for case, _ in (*result.failures, *result.errors))
 
 
@@ -325,7 +325,7 @@ def can_connect(port):
 
 
 def flow(value):
-    """The value as YAML in flow style; only what could be misread is quoted."""
+    """Returns the value as YAML in flow style; quotes only what could be misread."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
@@ -336,9 +336,9 @@ def flow(value):
 
 
 def web(port, backends, check=None, more="", pool=None, listener=None, listeners=None):
-    """The usual configuration: one listener and one pool, both named web.
+    """Returns the usual configuration: one listener and one pool, both named web.
 
-    `backends` has addresses, Backend objects, and entries as the file has them (see Backend.entry). `check` is the
+    `backends` has addresses, Backend objects, and entries as in the file (see Backend.entry). `check` is the
     health check. `pool` and `listener` are further keys of the pool and the listener; a key that is None is left out.
     `listeners` has further listeners by name: a port, or all keys. `more` is appended as it is.
     """
@@ -358,7 +358,7 @@ def web(port, backends, check=None, more="", pool=None, listener=None, listeners
 
 
 def commands(path=()):
-    """Every command, with the options that its help shows and the commands below it, read from `weir … --help`."""
+    """Returns every command with the options and the subcommands that its help shows (`weir … --help`)."""
     text = subprocess.run([WEIR, *path, "--help"], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
     options = set(re.findall(r"(?:^  |,)(--?[a-zA-Z][\w-]*)", text, re.M))
     below = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.M)
@@ -369,7 +369,7 @@ def commands(path=()):
 
 
 class NothingSkipped(unittest.TextTestResult):
-    """A skipped test is a failure: in CI, what a test needs has to be there."""
+    """Counts a skipped test as a failure: in CI, everything that a test needs must be there."""
 
     def addSkip(self, test, reason):
         try:

@@ -1,5 +1,5 @@
-"""Runs a command as systemd would run one of a unit: with its user, capabilities, view of the file system and filter of
-system calls. Only what weir's unit asks for is known. Used by fake_systemd.py, inside of a private machine."""
+"""Runs a command as systemd would run it for a unit: with the unit's user, capabilities, view of the file system and
+system call filter. It knows only the settings in weir's unit. Used by fake_systemd.py, inside a private machine."""
 import ctypes
 import functools
 import json
@@ -9,7 +9,7 @@ import resource
 import subprocess
 import sys
 
-PYTHON = "/usr/bin/python3"  # the user of a unit may not read another one
+PYTHON = "/usr/bin/python3"  # the unit's user may not be able to read another one
 CLONE_NEWNS, MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 1, 32, 4096, 16384, 1 << 18
 WRITABLE = ("StateDirectory", "LogsDirectory", "RuntimeDirectory")
 PLACES = {
@@ -19,7 +19,7 @@ PLACES = {
     "ConfigurationDirectory": "/etc/",
 }
 
-# The last step, as the unit's user: a filter of system calls, and the command.
+# The last step, which runs as the unit's user: sets the system call filter, and runs the command.
 FILTERED = """
 import ctypes, json, os, sys
 plan = json.loads(sys.argv[1])
@@ -48,7 +48,7 @@ os.execv(plan["command"][0], plan["command"])
 
 
 def system_calls(words):
-    """The names in a set such as @system-service, and in the sets that it includes."""
+    """Returns the names in a set such as @system-service, and in the sets that it includes."""
     names = set()
     for word in words:
         if not word.startswith("@"):
@@ -63,7 +63,7 @@ def system_calls(words):
 
 @functools.cache
 def allowed_calls(*filters):
-    """What lines of SystemCallFilter= leave: the first one is a list of what is allowed."""
+    """Returns the calls that the lines of SystemCallFilter= allow; the first line is a list of allowed ones."""
     allowed = set()
     for line in filters:
         named = system_calls(line.lstrip("~").split())
@@ -82,7 +82,7 @@ def make_directories(unit, user, group):
 
 
 def isolate(unit):
-    """Gives this process a file system of its own, of which only the unit's directories can be written to."""
+    """Gives this process its own view of the file system, in which only the unit's directories are writable."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def mount(source, target, kind=None, flags=0, data=None):
@@ -111,7 +111,7 @@ def isolate(unit):
 
 
 def command_line(unit, command):
-    """What to run, as root, to have `command` run as the unit says."""
+    """Returns the command line to execute as root to run `command` as the unit says."""
     capabilities, bounds = (
         ",".join("+" + c.lower().removeprefix("cap_") for c in unit[key][-1].split())
         for key in ("AmbientCapabilities", "CapabilityBoundingSet")

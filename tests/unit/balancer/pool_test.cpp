@@ -58,7 +58,7 @@ TEST_CASE("only healthy members are chosen while there is one") {
     f.backends[2]->set_verdict(Verdict::unknown);
     CHECK(choose_many(pool, 10) == std::map<int, int>{{0, 10}});
     f.backends[0]->set_verdict(Verdict::down);
-    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 10}}); // an unknown one is better than none
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 10}}); // a backend of unknown health is better than none
     f.backends[2]->set_verdict(Verdict::down);
     CHECK(choose_many(pool, 10).empty());
 }
@@ -79,7 +79,7 @@ TEST_CASE("a member that was tried is not tried again") {
 }
 
 TEST_CASE("a member that refused a connection is avoided for a second") {
-    // Unless it is the last one.
+    // It is still chosen if no other member is up.
     Fixture f(2);
     auto pool = f.pool();
     pool.note_connect_failure(0, start);
@@ -97,7 +97,7 @@ TEST_CASE("a new pool takes over positions by backend, not by index") {
     CHECK(chosen(old) == 1);
     auto next = f.make_pool({{f.backends[2]}, {f.backends[1]}, {f.backends[0]}});
     next.adopt(old);
-    CHECK(chosen(next) == 0); // the third backend's turn, wherever it is listed
+    CHECK(chosen(next) == 0); // it is the third backend's turn, wherever that is listed
 }
 
 TEST_CASE("the registry finds backends by pool, name and address") {
@@ -114,7 +114,7 @@ TEST_CASE("the registry finds backends by pool, name and address") {
 }
 
 TEST_CASE("backups serve only if no other backend is healthy") {
-    // They come before backends of unknown health.
+    // Backups are chosen before backends of unknown health.
     Fixture f(4);
     auto pool =
         f.make_pool({{f.backends[0]}, {f.backends[1]}, {.backend = f.backends[2], .backup = true}, {f.backends[3]}});
@@ -131,7 +131,7 @@ TEST_CASE("backups serve only if no other backend is healthy") {
 }
 
 TEST_CASE("a member never has more requests than its limit") {
-    // Backups do not take the surplus.
+    // Backups do not take the surplus requests.
     Fixture f(3);
     auto pool = f.make_pool({{.backend = f.backends[0], .max_connections = 2},
                              {.backend = f.backends[1], .max_connections = 1},
@@ -158,7 +158,7 @@ TEST_CASE("a client stays with its pinned backend while it drains, not once out"
     Fixture f(3);
     auto pool = f.make_pool({{f.backends[0]}, {f.backends[1], 1, AdminState::drain}, {f.backends[2]}});
     for (int i = 0; i < 5; ++i) CHECK(pool.choose({{}, start, std::nullopt, 1}).member == 1);
-    CHECK_FALSE(choose_many(pool, 10).contains(1)); // no new clients
+    CHECK_FALSE(choose_many(pool, 10).contains(1)); // it gets no new clients
     const std::size_t tried[] = {1};
     CHECK(pool.choose({tried, start, std::nullopt, 1}).member != 1);
     f.backends[1]->set_ejection(Ejection::ejected);
@@ -180,13 +180,13 @@ TEST_CASE("panic mode selects every member that the operator has not taken out")
     auto pool = f.make_pool(members, settings);
     f.backends[0]->set_verdict(Verdict::down);
     f.backends[1]->set_ejection(Ejection::ejected);
-    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // half is not below half
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // half is not below the threshold
     f.backends[2]->set_verdict(Verdict::unknown);
-    CHECK(choose_many(pool, 10) == std::map<int, int>{{3, 10}}); // a member with an unknown verdict is not sick
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{3, 10}}); // an unknown verdict does not count as sick
     f.backends[2]->set_verdict(Verdict::down);
     CHECK(choose_many(pool, 40) == std::map<int, int>{{0, 10}, {1, 10}, {2, 10}, {3, 10}});
     f.backends[2]->set_verdict(Verdict::up);
-    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // and panic ends automatically
+    CHECK(choose_many(pool, 10) == std::map<int, int>{{2, 5}, {3, 5}}); // panic ends automatically
 }
 
 TEST_CASE("a healthy backup, or no threshold, means no panic") {
@@ -254,7 +254,7 @@ private:
 } // namespace
 
 TEST_CASE("a choice from 400 full backends costs a few passes over them") {
-    // Not one pass for each backend.
+    // It must not make one pass for each backend.
     Fixture f(400);
     CountingAlgorithm::Calls calls;
     PoolSettings settings;

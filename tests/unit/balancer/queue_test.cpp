@@ -41,7 +41,7 @@ TEST_CASE("the queue is first come, first served, and bounded") {
     CHECK(f.state->join(0, c, 2));
     f.state->call_next(0);
     CHECK(f.calls == "ab");
-    f.state->leave(0, c); // from the end
+    f.state->leave(0, c); // it was the last entry
     f.state->leave(0, b);
     CHECK(f.state->waiting() == 0);
     f.state->call_next(0);
@@ -70,11 +70,11 @@ TEST_CASE("the longest waiting entry is called, on whichever worker it is") {
 TEST_CASE("the new first entry of a worker is signalled even without a free slot") {
     QueueFixture f;
     Named oldest(f.calls, 'o', 1), first(f.calls, 'f', 2), second(f.calls, 's', 3), third(f.calls, 't', 4);
-    CHECK(f.state->join(1, oldest, 9)); // on another worker: calls go there
+    CHECK(f.state->join(1, oldest, 9)); // it waits on another worker, where calls go
     for (auto* waiter : {&first, &second, &third}) CHECK(f.state->join(0, *waiter, 9));
-    f.state->leave(0, third); // from the end: the first entry does not change
+    f.state->leave(0, third); // it was the last entry, so the first one does not change
     CHECK(second.leads.empty());
-    f.state->leave(0, first); // it has timed out, for example
+    f.state->leave(0, first); // for example because it has timed out
     CHECK(second.leads == "s");
     f.state->leave(0, second);
     f.state->leave(1, oldest);

@@ -10,7 +10,7 @@ TEST_CASE("a sticky cookie is read as it was written") {
     REQUIRE(read);
     CHECK(read->mark == cookie.mark);
     CHECK(read->issued == cookie.issued);
-    CHECK(cookie.text().find("web") == std::string::npos); // opaque
+    CHECK(cookie.text().find("web") == std::string::npos); // the cookie is opaque
 }
 
 TEST_CASE("cookie values differ by backend and pool, not by machine") {

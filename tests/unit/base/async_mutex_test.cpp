@@ -18,7 +18,7 @@ asio::awaitable<void> enter(AsyncMutex& mutex, std::string& order, char name) {
     order += name;
 }
 
-// The coroutine that had the mutex asks again at once.
+// The coroutine that held the mutex asks for it again at once.
 asio::awaitable<void> enter_twice(AsyncMutex& mutex, std::string& order, std::shared_ptr<asio::steady_timer> gate) {
     {
         const auto pass = co_await mutex.enter();

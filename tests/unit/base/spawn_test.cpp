@@ -13,7 +13,7 @@ using namespace weir;
 
 namespace {
 
-// Runs a shell script, and returns its exit status; minus the signal if one killed it.
+// Runs a shell script. Returns its exit status, or the negative signal number if a signal killed it.
 int run(const std::string& script, std::optional<Program::Channel> channel = {}) {
     const auto child = spawn({"sh", {"sh", "-c", script}, std::vector<std::string>{"WHO=weir"}, "", channel});
     REQUIRE(child);
@@ -28,7 +28,7 @@ bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
 
 TEST_CASE("a program inherits its environment and its channel, nothing above") {
     int ends[2];
-    REQUIRE(::pipe(ends) == 0); // without FD_CLOEXEC
+    REQUIRE(::pipe(ends) == 0); // deliberately without FD_CLOEXEC
     const UniqueFd reader(ends[0]), writer(ends[1]);
     CHECK(run("[ $WHO = weir ] && echo hello >&3", Program::Channel{writer.get(), 3}) == 0);
     char text[16];

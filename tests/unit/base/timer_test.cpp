@@ -22,7 +22,7 @@ namespace {
 
 asio::awaitable<void> keep_end(Timer& timer, std::optional<WaitEnd>& end) { end = co_await timer.wait(); }
 
-// What a timer has to do on every clock; `pass` lets 30 ms pass there.
+// Checks what a timer must do on every clock; `pass` lets 30 ms pass on the clock of `context`.
 template <class Pass> void check_timer(asio::io_context& context, const Pass& pass) {
     Timer timer(context);
     std::optional<WaitEnd> first, second;
@@ -35,7 +35,7 @@ template <class Pass> void check_timer(asio::io_context& context, const Pass& pa
     CHECK(first == WaitEnd::expired);
     CHECK(called == WaitEnd::expired);
     CHECK(timer.is_over());
-    asio::co_spawn(context, keep_end(timer, second), asio::detached); // it is over already
+    asio::co_spawn(context, keep_end(timer, second), asio::detached); // the timer has already expired
     pass();
     CHECK(second == WaitEnd::expired);
 
@@ -46,7 +46,7 @@ template <class Pass> void check_timer(asio::io_context& context, const Pass& pa
     timer.wait([&](WaitEnd end) { called = end; });
     pass();
     CHECK((!first && !called));
-    timer.expires_after(20ms); // cancels who waits for the old time
+    timer.expires_after(20ms); // cancels the waits for the old time
     pass();
     CHECK(first == WaitEnd::cancelled);
     CHECK(called == WaitEnd::cancelled);

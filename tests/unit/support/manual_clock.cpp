@@ -62,7 +62,7 @@ public:
     }
 
 private:
-    ManualClock* clock_;         // null once it is gone
+    ManualClock* clock_;         // null once the clock is destroyed
     asio::steady_timer wake_up_; // never expires: only cancelled
     TimePoint time_ = TimePoint::max();
     std::shared_ptr<WaitEnd> end_ = std::make_shared<WaitEnd>(WaitEnd::cancelled);
@@ -71,7 +71,7 @@ private:
 
 namespace {
 
-// Whether another thread of this process runs, or waits for the disk or a processor: what it does takes no time here.
+// Returns whether another thread runs, or waits for the disk or a processor. Its work takes no time on this clock.
 bool other_threads_are_busy() {
     const auto self = std::to_string(::gettid());
     for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
@@ -101,7 +101,7 @@ void ManualClock::settle() {
     while (context_.poll() > 0) {}
 }
 
-// What holds for a moment only, between two handlers, counts: how many of them run at once is the scheduler's choice.
+// Checks the condition between any two handlers, because the scheduler decides how many of them become ready at once.
 bool ManualClock::settles_with(const std::function<bool()>& condition) {
     context_.restart();
     bool held = condition();
@@ -146,7 +146,7 @@ bool ManualClock::wait_for(const std::function<bool()>& condition) {
         if (std::chrono::steady_clock::now() > limit) return false;
         context_.restart();
         if (context_.run_one_for(std::chrono::milliseconds(1)) == 0)
-            std::this_thread::sleep_for(std::chrono::microseconds(100)); // it has nothing to wait for itself
+            std::this_thread::sleep_for(std::chrono::microseconds(100)); // this context has nothing to wait for
     }
     return true;
 }
@@ -157,7 +157,7 @@ bool ManualClock::run_until(const std::function<bool()>& condition) {
     while (!settles_with(condition)) {
         if (std::chrono::steady_clock::now() > patience) return false;
         context_.restart();
-        if (context_.run_one_for(std::chrono::milliseconds(2)) > 0) continue; // of another thread, or a socket
+        if (context_.run_one_for(std::chrono::milliseconds(2)) > 0) continue; // it ran a handler
         if (other_threads_are_busy() || context_.poll_one() > 0) continue;
         auto* timer = next_due(end);
         if (!timer) continue;

@@ -17,7 +17,7 @@ namespace weir::test {
 namespace asio = boost::asio;
 using namespace proxy;
 
-// The kernel gives ports from 32768 on to connections of any process: one that is free may be taken before it is used.
+// Ports from 32768 on are ephemeral: the kernel may give a free one to any connection before the test uses it.
 LoopbackPort::LoopbackPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     std::random_device random;
     std::uniform_int_distribution<int> ports(10000, 30000);
@@ -48,7 +48,7 @@ ReloadSite::ReloadSite(std::string reload) : reload_(std::move(reload)) {
 ReloadSite::~ReloadSite() {
     reloader->close(Presence::ends);
     parts->wait_idle();
-    clock.settle(); // what the disks' threads have done returns to this one
+    clock.settle(); // the results of the disk threads arrive on this thread
     reloader.reset();
     parts.reset();
     runtime.reset();

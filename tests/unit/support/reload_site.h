@@ -1,5 +1,5 @@
 // A weir without clients, on a manual clock: a configuration file and a state_dir in a temporary directory, a runtime
-// with one worker, and everything that reloads are made of.
+// with one worker, and all parts of the reload machinery.
 //
 //   ReloadSite site("{rollback: {window: 1s}}");
 //   site.write(2);                                      // two backends
@@ -29,7 +29,7 @@
 
 namespace weir::test {
 
-// Files without a watch.
+// Configuration files that are not watched.
 class UnwatchedFiles : public proxy::ConfigFiles {
 public:
     void set_files(const std::vector<std::string>&) override {}
@@ -46,7 +46,7 @@ private:
 // A TCP port of 127.0.0.1.
 class LoopbackPort {
 public:
-    // Finds a free one, and occupies it until `release`.
+    // Finds a free port, and occupies it until `release`.
     LoopbackPort();
 
     void release() { socket_.reset(); }
@@ -63,13 +63,13 @@ class ReloadSite {
 public:
     using Report = std::shared_ptr<std::optional<proxy::ReloadReport>>; // empty while the reload is in progress
 
-    // Starts with one backend. `reload` is that section of the file.
+    // Starts with one backend. `reload` is the file's section of that name.
     explicit ReloadSite(std::string reload = "{rollback: {window: 1s}}");
     ~ReloadSite();
 
-    // The text of a file with this many backends. `listeners` are more of them, as in "b: {…}".
+    // Returns the text of a file with this many backends. `listeners` adds listeners, as in "b: {…}".
     std::string text(int backends, const std::string& listeners = "") const;
-    // Replaces the file. Returns its hash.
+    // Replaces the file. Returns the new hash.
     std::string write(const std::string& text);
     std::string write(int backends) { return write(text(backends)); }
 
@@ -93,9 +93,9 @@ public:
     // Throws if a minute passes before the condition holds.
     void wait_until(const std::function<bool()>& condition);
 
-    void set_verdicts(balancer::Verdict verdict); // of all backends in force
+    void set_verdicts(balancer::Verdict verdict); // those of all backends in force
     std::string hash_in_force() const { return parts->hash_in_force(); }
-    std::string last_good() const; // the hash of the stored one; empty if there is none
+    std::string last_good() const; // the hash of the stored configuration; empty if there is none
     bool is_denied(const std::string& hash) const { return parts->store.find_bad(hash) != nullptr; }
 
     tests::TempDirectory directory;

@@ -66,7 +66,7 @@ asio::awaitable<void> ScriptedRedis::accept() {
     }
 }
 
-// A command is a list of texts, as a reply can be.
+// A command is a list of texts, which the reply reader can parse.
 asio::awaitable<void> ScriptedRedis::serve(std::shared_ptr<Socket> socket) {
     lock::RedisReader reader;
     std::array<char, 16 * 1024> bytes;

@@ -1,8 +1,8 @@
-// A server that speaks the Redis protocol and replies as a test tells it to, on a loopback port, in the test's own
-// io_context.
+// A server that speaks the Redis protocol on a loopback port and sends the replies that a test sets. It runs in the
+// test's own io_context.
 //
 // Thread: the io_context's.
-// Lifetime: the io_context must outlive it; call `close` before the end, and let what follows from it happen.
+// Lifetime: the io_context must outlive it. Call `close` before the end, and run the io_context once more.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -28,9 +28,9 @@ public:
     // Replies with `reply` (text_reply, …) to each command that contains this text; a later setting replaces an earlier
     // one. Other commands get an empty list.
     void set_reply(const std::string& text, std::string reply);
-    // Whether it replies. If not, its connections stay open, and it reads commands.
+    // Sets whether it replies. If not, it keeps its connections open and reads commands.
     void set_replies(bool on) { replies_on_ = on; }
-    // The commands received so far that contain this text.
+    // Returns the commands received so far that contain this text.
     std::vector<Words> received(std::string_view text) const;
     std::size_t count(std::string_view text) const { return received(text).size(); }
     // Stops listening and closes all connections.

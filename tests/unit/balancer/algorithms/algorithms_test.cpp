@@ -109,7 +109,7 @@ TEST_CASE("all candidates at a tenth of their weight share evenly") {
 TEST_CASE("least_connections takes the least load for its weight") {
     Bench bench(Which::least_connections, {1, 2, 1});
     bench.loads = {3, 4, 5};
-    CHECK(bench.choose() == 1); // 2 for each unit of weight
+    CHECK(bench.choose() == 1); // its load is 2 per unit of weight
     bench.loads = {3, 8, 2};
     CHECK(bench.choose() == 2);
     bench.change(2, {1, false});
@@ -145,7 +145,7 @@ TEST_CASE("the hash sends one key to one candidate, whatever the others' order")
 }
 
 TEST_CASE("a backend that joins a hash takes its share and moves no other key") {
-    // It takes at most 1.2 times its share.
+    // It must take at most 1.2 times its share.
     constexpr int keys = 50'000;
     for (const std::size_t n : {2u, 3u, 5u, 10u, 30u, 100u}) {
         Bench before(Which::hash, std::vector<std::uint32_t>(n, 1));
@@ -167,7 +167,7 @@ TEST_CASE("a backend that joins a hash takes its share and moves no other key") 
 TEST_CASE("a hash moves only the keys that a changed share grows or shrinks by") {
     struct Row {
         std::vector<std::uint32_t> before, after;
-        double due; // share of the keys that has to move
+        double due; // share of the keys that must move
     };
     const Row rows[] = {
         {{100, 100, 100}, {100, 100, 101}, 101.0 / 301 - 1.0 / 3},
@@ -181,7 +181,7 @@ TEST_CASE("a hash moves only the keys that a changed share grows or shrinks by")
     };
     for (const auto& row : rows) {
         Bench before(Which::hash, row.before), after(Which::hash, row.after);
-        const auto changed = std::max(row.before.size(), row.after.size()) - 1; // always the last one
+        const auto changed = std::max(row.before.size(), row.after.size()) - 1; // only the last one changes
         constexpr int keys = 200'000;
         int moved = 0, astray = 0;
         for (int i = 0; i < keys; ++i) {

@@ -18,7 +18,7 @@ std::vector<Cidr> parse_all(const std::vector<std::string>& texts) {
     return blocks;
 }
 
-// From a few bytes only, so that blocks nest, touch and repeat, and addresses are often in one of them.
+// Chooses from a few bytes only, so that blocks nest, touch and repeat, and addresses are often in one of them.
 template <class Random> std::array<unsigned char, 16> some_bytes(Random& random) {
     static constexpr unsigned char usual[] = {0, 1, 127, 128, 254, 255};
     std::array<unsigned char, 16> bytes;

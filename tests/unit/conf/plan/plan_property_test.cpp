@@ -9,7 +9,7 @@ using namespace weir::conf;
 
 namespace {
 
-// What a description says, without the order that means nothing.
+// Returns what a description says, without the parts of its order that have no meaning.
 std::map<std::string, std::map<std::string, std::string>> meaning(const Description& description) {
     std::map<std::string, std::map<std::string, std::string>> out;
     for (const auto& item : description) {
@@ -29,7 +29,7 @@ std::vector<std::string> routes(const Description& description) {
 } // namespace
 
 TEST_CASE("for any two configurations, the plan turns one into the other") {
-    // A plan from a configuration to itself is empty.
+    // A plan from a configuration to itself must be empty.
     std::mt19937 random(11);
     int changed = 0;
     for (int i = 0; i < 2000; ++i) {

@@ -19,7 +19,7 @@ std::optional<std::string> look_up(const std::string& name) {
 
 Loaded load_base(const std::string& text) { return load_text(base_config + text, "weir.yaml", look_up); }
 
-// Everything that a plan says, or the errors.
+// Returns the whole text of a plan, or the errors.
 std::string shown(const std::string& before, const std::string& after) {
     std::string out;
     const auto first = load_base(before), second = load_base(after);

@@ -7,7 +7,7 @@ using namespace weir::conf;
 
 namespace {
 
-// The errors of a pool with this health check, one a line.
+// Returns the errors of a pool with this health check, one per line.
 std::string probe_errors_of(const std::string& check, const std::string& backend = "\"127.0.0.1:9001\"") {
     const auto text = "listeners: {web: {address: \"127.0.0.1:8080\", pool: web}}\npools:\n  web:\n    backends: [" +
                       backend + "]\n    health_check: {" + check + "}\n";

@@ -7,7 +7,7 @@ using namespace weir::conf;
 
 namespace {
 
-// The errors of a route with these request_headers, one a line.
+// Returns the errors of a route with these request_headers, one per line.
 std::string header_errors_of(const std::string& headers) {
     const auto text = "listeners: {web: {address: \"127.0.0.1:8080\", pool: web}}\n"
                       "routes: [{pool: web, request_headers: {" +
@@ -21,7 +21,7 @@ std::string header_errors_of(const std::string& headers) {
 } // namespace
 
 TEST_CASE("a route may set and remove what describes the request") {
-    // Also the fields that weir sets itself.
+    // This includes the fields that weir sets itself.
     CHECK(header_errors_of(
               "set: {X-Api: v1, X-Forwarded-Proto: https, X-Real-IP: \"1.1.1.1\"}, remove: [X-Forwarded-For, "
               "Cookie, X-Api]")
@@ -29,7 +29,7 @@ TEST_CASE("a route may set and remove what describes the request") {
 }
 
 TEST_CASE("a route may not edit what the connection or the framing depends on") {
-    // In any spelling of the field's name.
+    // This holds for any spelling of the field's name.
     for (const std::string name :
          {"Content-Length", "content_length", "Transfer_Encoding", "Connection", "Keep-Alive", "keep_alive", "Upgrade",
           "TE", "Trailer", "Proxy-Connection", "HTTP2_Settings", "Expect", "host"}) {

@@ -34,12 +34,12 @@ std::vector<std::string> errors_of(const std::string& text, const Lookup& lookup
     return texts(load_text(text, "weir.yaml", lookup).errors);
 }
 
-// The errors of `whole` with more sections behind it.
+// Returns the errors of `whole` with more sections appended.
 std::vector<std::string> errors_with(const std::string& sections, const Lookup& lookup = no_variables) {
     return errors_of(whole + sections + "\n", lookup);
 }
 
-// The errors of `whole` with more keys in its pool.
+// Returns the errors of `whole` with more keys in its pool.
 std::vector<std::string> errors_in_pool(const std::string& keys) { return errors_with("    " + keys); }
 
 bool has(const std::vector<std::string>& errors, const std::string& part) {

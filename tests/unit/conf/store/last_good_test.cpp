@@ -64,7 +64,7 @@ TEST_CASE("bad configurations are remembered with reasons, the oldest forgotten"
     const TempDirectory directory;
     Denylist known;
     for (int i = 0; i < 105; ++i) known.add({std::string(63, 'a') + "0123456789"[i % 10], i, 0, "why\nof it"});
-    CHECK(known.all().size() == 10); // one for each hash
+    CHECK(known.all().size() == 10); // one entry per hash
     for (int i = 0; i < 105; ++i) {
         auto hash = std::to_string(i);
         known.add({std::string(64 - hash.size(), 'b') + hash, 1000 + i, 0, "pool web: worse"});
@@ -80,7 +80,7 @@ TEST_CASE("bad configurations are remembered with reasons, the oldest forgotten"
 
 TEST_CASE("a list of bad configurations that cannot be read is not an empty one") {
     const TempDirectory directory;
-    CHECK(Denylist::read(directory.path)->all().empty()); // there is none yet
+    CHECK(Denylist::read(directory.path)->all().empty()); // there is no list yet
     std::filesystem::create_directory(directory.path / "known-bad");
     CHECK(Denylist::read(directory.path).error().code() == boost::system::errc::is_a_directory);
 }
@@ -97,7 +97,7 @@ TEST_CASE("a file that cannot be replaced is reported and stays") {
     const TempDirectory directory;
     const std::string path = directory.path / "file";
     REQUIRE(weir::replace_file(path, "old"));
-    REQUIRE(::mkdir((path + ".new-" + std::to_string(::getpid())).c_str(), 0700) == 0); // in the way
+    REQUIRE(::mkdir((path + ".new-" + std::to_string(::getpid())).c_str(), 0700) == 0); // this directory is in the way
     CHECK_FALSE(weir::replace_file(path, "new"));
     CHECK(*weir::read_whole_file(path) == "old");
     CHECK(weir::read_whole_file(directory.path / "none").error().code() ==
@@ -105,14 +105,14 @@ TEST_CASE("a file that cannot be replaced is reported and stays") {
 }
 
 TEST_CASE("fences, not clocks, decide if a fleet has unbanned a configuration") {
-    const DeniedConfig bad{std::string(64, 'c'), 2'000'000'000, 12, "a reason"}; // by a clock that is far ahead
+    const DeniedConfig bad{std::string(64, 'c'), 2'000'000'000, 12, "a reason"}; // from a clock that is far ahead
     CHECK_FALSE(bad.is_unbanned_by(0));
-    CHECK_FALSE(bad.is_unbanned_by(11)); // it was found bad once more
+    CHECK_FALSE(bad.is_unbanned_by(11)); // it was rolled back again after the unban
     CHECK(bad.is_unbanned_by(12));
     Denylist known;
     known.add(bad);
     CHECK(Denylist::parse(known.text()).all() == std::vector{bad});
-    const auto older = Denylist::parse(std::string(64, 'd') + " 5 fence:x is broken"); // of an earlier version
+    const auto older = Denylist::parse(std::string(64, 'd') + " 5 fence:x is broken"); // as an earlier version wrote it
     REQUIRE(older.all().size() == 1);
     CHECK((older.all()[0].fence == 0 && older.all()[0].reason == "fence:x is broken"));
 }

@@ -57,7 +57,7 @@ TEST_CASE("a symbolic link on the way that is swapped is seen") {
     fs::create_directory_symlink("v2", directory.path / "next");
     directory.rename("next", "current");
     CHECK(directory.read_events() == Watched::changed);
-    directory.write("v2/weir.yaml", "3"); // and what it leads to now is watched
+    directory.write("v2/weir.yaml", "3"); // the new target is watched, too
     CHECK(directory.read_events() == Watched::changed);
 }
 

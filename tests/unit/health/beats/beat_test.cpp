@@ -20,7 +20,7 @@ TEST_CASE("a beat's signature covers all of its fields") {
     const Beat one{"web", "web1", 7, wall, 3, true};
     // printf 'web\nweb1\n7\n1790000000000\n3\n1\n' | openssl dgst -sha256 -hmac 0123456789abcdef
     const BeatKey key("0123456789abcdef");
-    for (int again = 0; again < 3; ++again) // a key is used again and again
+    for (int again = 0; again < 3; ++again) // a key can be used repeatedly
         CHECK(key.sign(one) == "ca97323a376455cab9852fb217887f39c63677534ca00ba79757a6e824a8304f");
     CHECK(key.has_signed(one, key.sign(one)));
     CHECK_FALSE(BeatKey("0123456789abcdeg").has_signed(one, key.sign(one)));
@@ -70,16 +70,16 @@ TEST_CASE("a local clock that jumps by an hour changes nothing") {
 }
 
 TEST_CASE("a first beat in the millisecond in which the ledger began is accepted") {
-    // It began at 0.2 ms of a millisecond, the beat was made at 0.9, and comes at 1.1.
+    // For example, the ledger begins at 0.2 ms, the beat is created at 0.9 ms and arrives at 1.1 ms.
     CHECK(ReplayGuard(start).take(beat(1, 0s), start + 900us, wall + 1) == Answer::accepted);
     CHECK(ReplayGuard(start).take(beat(1, -1s), start + 900us, wall + 1) == Answer::off_time);
 }
 
 TEST_CASE("a first beat from before the ledger began is refused") {
-    // It may be a replay of what another process has received.
+    // It may be a replay of a beat that another process received.
     CHECK(ReplayGuard(start - 5s).take(beat(1, -6s), start, wall) == Answer::off_time);
     CHECK(ReplayGuard(start - 5s).take(beat(1, -4s), start, wall) == Answer::accepted);
-    ReplayGuard ledger(start - 5s); // the clock was set back: no harm
+    ReplayGuard ledger(start - 5s); // setting the clock back does no harm
     CHECK(ledger.take(beat(1, -1h), start, wall - 3'600'000) == Answer::accepted);
 }
 

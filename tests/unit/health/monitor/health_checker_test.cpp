@@ -19,7 +19,7 @@ namespace {
 // A backend whose HTTP probes the test answers.
 class Probed : public tests::ProbedBackend {
 public:
-    // The next probe, after its request has been read.
+    // Returns the next probe, after its request has been read.
     Socket next_probe() {
         std::optional<Socket> probe;
         run_until([&] { return (probe = accept()).has_value(); });
@@ -33,7 +33,7 @@ public:
         return std::move(*probe);
     }
 
-    // Answers, and returns when weir has processed the answer and closed the connection.
+    // Answers the probe, and returns when weir has processed the answer and closed the connection.
     void answer(Socket probe, std::string_view status) {
         probe.non_blocking(false);
         asio::write(probe, asio::buffer("HTTP/1.1 " + std::string(status) + "\r\nContent-Length: 0\r\n\r\n"));
@@ -59,7 +59,7 @@ public:
 } // namespace
 
 TEST_CASE("a probe in flight does not change a verdict that is restored") {
-    // The verdict is restored while the probe is in flight; its result does not count.
+    // The verdict is restored while the probe is in flight, so the probe's result does not count.
     Probed probed;
     tests::VerdictLog log;
     HealthChecker checker(probed.context, log);

@@ -24,7 +24,7 @@ public:
         check.type = type;
         check.interval = 10ms;
         check.timeout = 10min; // longer than `run_until` waits
-        check.fall = 100'000;  // its deadline is a matter of heartbeat_test.cpp
+        check.fall = 100'000;  // heartbeat_test.cpp tests the deadline
         check.rise = rise;
         return check;
     }
@@ -41,7 +41,7 @@ public:
         return true;
     }
 
-    // Whether weir has closed the connection of the heartbeat.
+    // Returns whether weir has closed the heartbeat's connection.
     bool is_closed() {
         char bytes[64];
         boost::system::error_code error;
@@ -64,12 +64,12 @@ TEST_CASE("a heartbeat that is outstanding outlives a reload that keeps the chec
     CHECK_FALSE(responder.is_closed());
     asio::write(*responder.asked, asio::buffer("OK", 2));
     responder.run_until([&] { return responder.backend->verdict() == Verdict::up; });
-    responder.run_until([&] { return responder.accept(); }); // and the next one goes out
+    responder.run_until([&] { return responder.accept(); }); // the next heartbeat is sent
     CHECK(responder.checker->find(*responder.backend)->last_check->result == "OK");
 }
 
 TEST_CASE("an outstanding heartbeat continues under new numbers") {
-    // It is the first one of a check with other numbers for the same responder.
+    // It becomes the first one of a check of the same responder with other numbers.
     Responder responder;
     responder.watch(1);
     responder.run_until([&] { return responder.accept(); });
@@ -77,7 +77,7 @@ TEST_CASE("an outstanding heartbeat continues under new numbers") {
     responder.clock.run_for(50ms); // several intervals
     CHECK_FALSE(responder.is_closed());
     auto first = std::move(*responder.asked);
-    CHECK_FALSE(responder.accept()); // no other one is asked
+    CHECK_FALSE(responder.accept()); // no second heartbeat is sent
     asio::write(first, asio::buffer("OK", 2));
     responder.run_until([&] { return responder.backend->verdict() == Verdict::up; });
     CHECK(responder.checker->find(*responder.backend)->progress == Progress{1, 0});

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A pool of four backends, and what happens to them: "-b0 10" for an ejection of 10 s, "+b0" for a return.
+// A pool of four backends, and a record of their events: "-b0 10" is an ejection of 10 s, "+b0" a return.
 class Pool : private EjectionListener {
 public:
     Pool() {
@@ -60,7 +60,7 @@ TEST_CASE("each ejection in a row lasts longer, and good conduct shortens it") {
         pool.clock.run_for((i + 1) * 10s);
     }
     CHECK(pool.events == "-b0 10 +b0 -b0 20 +b0 -b0 30 +b0 ");
-    pool.clock.run_for(20s); // two of the three are forgiven
+    pool.clock.run_for(20s); // long enough to forget two of the three ejections
     pool.detector.report(pool.backends[0]);
     CHECK(pool.events.ends_with("-b0 20 "));
     CHECK(pool.detector.ejections(*pool.backends[0]) == 4);
@@ -68,12 +68,12 @@ TEST_CASE("each ejection in a row lasts longer, and good conduct shortens it") {
 
 TEST_CASE("no more than max_ejected of a pool is ejected") {
     Pool pool;
-    pool.backends[3]->set_verdict(balancer::Verdict::down); // counts as well
+    pool.backends[3]->set_verdict(balancer::Verdict::down); // a backend that is down counts as well
     pool.detector.report(pool.backends[0]);
     pool.backends[1]->set_errors(5);
     pool.detector.report(pool.backends[1]);
     CHECK_FALSE(pool.is_out(1));
-    CHECK(pool.backends[1]->note_error() == 1); // counted from the start
+    CHECK(pool.backends[1]->note_error() == 1); // its errors are counted from zero
     CHECK(pool.events == "-b0 10 ");
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("a backend that is ejected again after a pardon stays out for its time
     pool.clock.run_for(4s);
     pool.detector.uneject(*pool.backends[0]);
     CHECK_FALSE(pool.is_out(0));
-    CHECK(pool.backends[0]->note_error() == 1); // not on probation
+    CHECK(pool.backends[0]->note_error() == 1); // it is not on probation
     pool.detector.report(pool.backends[0]);
     pool.clock.run_for(9s); // the timer of the first ejection would have ended
     CHECK(pool.is_out(0));

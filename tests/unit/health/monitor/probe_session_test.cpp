@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A backend that is checked by connections: it accepts them, or refuses them.
+// A backend that is checked by TCP connections, which it accepts or refuses.
 class Checked : public tests::ProbedBackend {
 public:
     static conf::HealthCheck check(conf::Duration interval) {
@@ -64,7 +64,7 @@ TEST_CASE("many backends are checked at different times") {
         targets.push_back({std::move(backend), checked.check(10s)});
     }
     checked.checker.watch(targets);
-    checked.clock.run_for(30s); // they are spread by then
+    checked.clock.run_for(30s); // the checks are spread by then
     for (int i = 0; i < 10; ++i) {
         std::uint64_t before = 0, after = 0;
         for (const auto& target : targets) before += checked.checker.find(*target.backend)->checks;
@@ -83,7 +83,7 @@ TEST_CASE("a backend falls after `fall` failures and rises after `rise` passes")
     CHECK(checked.backend->verdict() == Verdict::up); // the first pass is enough at the start
     const auto up_since = checked.health().since;
     CHECK(up_since == checked.clock.wall_now());
-    CHECK(checked.backend->ramp_start() == balancer::TimePoint()); // all are new then: none starts slowly
+    CHECK(checked.backend->ramp_start() == balancer::TimePoint()); // no slow start right after a start
 
     checked.refuse();
     checked.run_check();
@@ -147,7 +147,7 @@ TEST_CASE("backends without a check are up, and stopped ones have no health") {
     CHECK(checked.backend->verdict() == Verdict::up);
     checked.checker.stop();
     CHECK(checked.checker.find(*checked.backend) == nullptr);
-    CHECK(checked.backend->verdict() == Verdict::unknown); // it may be added again, with a check
+    CHECK(checked.backend->verdict() == Verdict::unknown); // it may be added again with a check
 }
 
 TEST_CASE("a backend that is added later starts slowly once it is up") {

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A backend that sends heartbeats: one every second is expected, and three missing ones are too many.
+// A backend that sends heartbeats. One is expected every second; if three are missing, the backend is down.
 class Sender {
 public:
     Sender() { checker.watch({{backend, check()}}); }

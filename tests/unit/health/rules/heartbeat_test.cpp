@@ -71,7 +71,7 @@ private:
 } // namespace
 
 TEST_CASE("a responder that pauses 5 s after each answer is up for hours") {
-    // For one weir, and for two that ask it in turn.
+    // This holds for one weir, and for several that ask it in turn.
     struct Row {
         Duration interval;
         std::uint32_t fall;
@@ -102,12 +102,12 @@ TEST_CASE("a responder that pauses 5 s after each answer is up for hours") {
 TEST_CASE("an answer later than interval × fall does not count as alive") {
     Simulation simulation(1, 1s, 3, 5s, 1);
     simulation.run(1min);
-    CHECK(simulation.weirs[0].ejections >= 10); // after each answer
+    CHECK(simulation.weirs[0].ejections >= 10); // one after each answer
     CHECK(simulation.weirs[0].heartbeat.silence().slow_pace() == 5s);
 }
 
 TEST_CASE("a responder killed after an OK is out within interval × fall") {
-    // By refused connections or by the deadline.
+    // It is found by refused connections or by the deadline.
     for (const std::uint32_t fall : {1u, 2u, 3u, 10u}) {
         for (double jitter = 0; jitter <= 1; jitter += 0.25) {
             const TimePoint start{1h};
@@ -129,11 +129,11 @@ TEST_CASE("a responder killed after an OK is out within interval × fall") {
 }
 
 TEST_CASE("a restart under an outstanding heartbeat is one missed beat") {
-    // The responder has an interval to come back.
+    // After that, the responder has one interval to come back.
     const TimePoint start{1h};
     Heartbeat heartbeat(5s, 3, start, 0.5);
     heartbeat.ask(start);
-    heartbeat.take_miss(start + 9s, 0.5); // it is reset
+    heartbeat.take_miss(start + 9s, 0.5); // the connection is reset
     CHECK(heartbeat.next() == start + 14s);
     CHECK(heartbeat.silence().deadline() == start + 15s);
 }
@@ -147,12 +147,12 @@ TEST_CASE("a heartbeat that gets no connection is not missed, only repeated") {
     CHECK(heartbeat.next() == start + 5s);
     CHECK(heartbeat.silence().deadline() == start + 15s);
     heartbeat.ask(start + 5s);
-    heartbeat.take_shortage(start + 5s, 0.5); // this machine could not send: no responder was silent
+    heartbeat.take_shortage(start + 5s, 0.5); // this machine could not send, so the responder was not silent
     CHECK(heartbeat.silence().deadline() == start + 20s);
 }
 
 TEST_CASE("the next heartbeat follows an interval after the answer") {
-    // With a jitter of a twentieth, however late the answer was.
+    // The interval has a jitter of 5%, however late the answer was.
     const TimePoint start{1h};
     for (const Duration took : {Duration(1ms), Duration(5s), Duration(14s)}) {
         Heartbeat heartbeat(5s, 3, start, 0.5);
@@ -172,7 +172,7 @@ TEST_CASE("the next heartbeat follows an interval after the answer") {
 }
 
 TEST_CASE("heartbeats to 1000 backends spread over the interval after a start") {
-    // None of them is sent early.
+    // No heartbeat is sent early.
     for (const auto interval : {1000ms, 2000ms, 5000ms}) {
         std::mt19937 random(7);
         std::uniform_real_distribution<double> roll(0, 1);

@@ -12,7 +12,7 @@ TEST_CASE("each ejection lasts longer than the last, up to ten times the base") 
         CHECK(time == 30s * std::min(i, 10));
         now += time;
         history.come_back(now);
-        now += 1s; // and fails again
+        now += 1s; // it fails again after a second
     }
 }
 
@@ -23,7 +23,7 @@ TEST_CASE("every base time of good service takes one ejection back") {
         now += history.eject(now, 10s);
         history.come_back(now);
     }
-    CHECK(history.eject(now + 25s, 10s) == 30s); // four, less two, and this one
+    CHECK(history.eject(now + 25s, 10s) == 30s); // four ejections, less two, plus this one
     history.come_back(now + 55s);
     CHECK(history.eject(now + 24h, 10s) == 10s);
 }
@@ -31,7 +31,7 @@ TEST_CASE("every base time of good service takes one ejection back") {
 TEST_CASE("no more than a share of a pool is ejected at a time") {
     CHECK(may_eject(0, 2, {50}));
     CHECK_FALSE(may_eject(1, 2, {50}));
-    CHECK_FALSE(may_eject(0, 1, {50})); // the last one never
+    CHECK_FALSE(may_eject(0, 1, {50})); // the last backend is never ejected
     CHECK(may_eject(0, 1, {100}));
     CHECK_FALSE(may_eject(0, 10, {0}));
     CHECK(may_eject(2, 10, {30}));

@@ -30,18 +30,18 @@ TEST_CASE("a machine that is always late finds a dead backend all the same") {
     Silence silence(15s, start);
     CHECK_FALSE(silence.has_passed(start + 16s));
     CHECK(silence.deadline() == start + 17s);
-    CHECK(silence.has_passed(start + 18s)); // late again
+    CHECK(silence.has_passed(start + 18s)); // the check is late again
     CHECK(silence.hear(start + 19s) == Sign::after_gap);
-    CHECK_FALSE(silence.has_passed(start + 35s)); // another silence
+    CHECK_FALSE(silence.has_passed(start + 35s)); // this is a new silence
 }
 
 TEST_CASE("one gap is an outage, gaps in a row are a pace beyond the settings") {
     Silence silence(3s, start);
     CHECK(silence.hear(start + 1s) == Sign::in_time);
-    CHECK(silence.hear(start + 60s) == Sign::after_gap); // it was away for a minute
+    CHECK(silence.hear(start + 60s) == Sign::after_gap); // it was silent for a minute
     CHECK_FALSE(silence.slow_pace());
     CHECK(silence.hear(start + 65s) == Sign::after_gap);
-    CHECK(silence.slow_pace() == 5s); // and not a minute
+    CHECK(silence.slow_pace() == 5s); // not a minute
     CHECK(silence.hear(start + 70004ms) == Sign::after_gap);
     CHECK(silence.slow_pace() == 5s); // not 5004ms
     CHECK(silence.hear(start + 72s) == Sign::in_time);

@@ -8,7 +8,7 @@
 
 using namespace weir::health;
 
-// Probes as a line of + and -, verdicts after each as a line of u (up), d (down), ? (unknown).
+// Takes probes as a line of + and -. Returns the verdict after each: u (up), d (down) or ? (unknown).
 static std::string verdicts(Thresholds thresholds, Verdict verdict, const std::string& probes) {
     std::string out;
     Progress progress;
@@ -46,13 +46,13 @@ TEST_CASE("jitter never makes a wait longer than the interval") {
 }
 
 TEST_CASE("1000 backends are probed evenly over every second") {
-    // Also if their checks begin at the same moment.
+    // This holds even if their checks begin at the same moment.
     for (const int interval : {1000, 2000, 5000}) {
         std::mt19937 random(7);
         std::uniform_real_distribution<double> jitter(0, 1);
         std::vector<int> probes(60);
         for (int i = 0; i < 1000; ++i) {
-            const double phase = i / 1000.0; // as the HealthChecker distributes them: evenly
+            const double phase = i / 1000.0; // evenly distributed, as the HealthChecker does it
             auto at = first_delay(Milliseconds(interval), phase);
             double before = 0, next = 0;
             for (bool first = true; at < Milliseconds(60'000); first = false) {
@@ -64,7 +64,7 @@ TEST_CASE("1000 backends are probed evenly over every second") {
         }
         const double mean = 1000.0 * 1000 / (interval * 0.95);
         INFO("interval " << interval);
-        // The first look at all of them comes within a second, however long the interval is.
+        // All first probes come within a second, however long the interval is.
         for (std::size_t second = interval > 1000 ? 1 : 0; second < 60; ++second) CHECK(probes[second] <= 1.2 * mean);
     }
 }

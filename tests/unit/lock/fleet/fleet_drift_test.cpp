@@ -53,7 +53,7 @@ TEST_CASE("a change that moves from machine to machine is no drift") {
     CHECK_FALSE(describe_drift(parallel));
     FleetDrift drift;
     const FleetDrift::Time start{};
-    CHECK_FALSE(drift.look(view_of({changed, before}), start)); // the lock is free for a moment
+    CHECK_FALSE(drift.look(view_of({changed, before}), start)); // the lock may be free only for a moment
     CHECK_FALSE(drift.look(view_of({changed, before}, "lb-1:7"), start + 10s));
     CHECK_FALSE(drift.look(view_of({changed, before}), start + 20s));
     CHECK_FALSE(drift.look(view_of({changed, before}), start + 34s));

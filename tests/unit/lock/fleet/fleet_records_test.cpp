@@ -1,4 +1,4 @@
-// What a fleet keeps on its servers, against real ones.
+// Tests of the records that a fleet keeps on its servers, against real servers.
 #include "lock/fleet/fleet_configs.h"
 #include "lock/fleet/fleet_records.h"
 #include "lock/redis/redis_lock.h"
@@ -68,7 +68,7 @@ TEST_CASE("a bad configuration stays bad under any fence until unbanned or good"
     CHECK(verdict("aaa").unbanned_fence == 0);
     CHECK(*wait_for(bench.context, bench.records->unban("aaa")) == 1);
     CHECK(*wait_for(bench.context, bench.records->unban("aaa")) == 0);
-    CHECK((verdict("aaa").unbanned_fence == 2 && !verdict("aaa").denied)); // for those that have it on their own list
+    CHECK((verdict("aaa").unbanned_fence == 2 && !verdict("aaa").denied)); // for machines with their own denylist
     CHECK_FALSE(bench.finish(2, "bbb", ChangeVerdict::bad));
     CHECK_FALSE(bench.begin(3, "bbb")); // an operator forces it
     CHECK_FALSE(bench.finish(3, "bbb", ChangeVerdict::good));
@@ -105,7 +105,7 @@ TEST_CASE("the view shows members, changes from newest to oldest, and the holder
     REQUIRE(view.members.size() == 2);
     CHECK((view.members[0].name == "lb-1" && view.members[0].healthy == 80 && view.members[0].fence == 3));
     CHECK(view.members[0].silent_ms < 5000);
-    REQUIRE(view.changes.size() == 50); // and no more
+    REQUIRE(view.changes.size() == 50); // only the newest 50
     CHECK(view.changes[0].fence == 60);
     CHECK((view.holder == "lb-1:77" && view.lease_left_ms > 0 && view.fence == 60));
     CHECK(wait_for(bench.context, bench.records->leave("lb-2")));
@@ -145,7 +145,7 @@ TEST_CASE("a majority of servers decides, and a missing server changes nothing")
 }
 
 TEST_CASE("a configuration is good once a machine has confirmed it") {
-    // Until another change begins, or it turns out to be bad.
+    // It stays good until another change begins, or it turns out to be bad.
     for (const std::size_t count : {1u, 3u}) {
         Bench bench(count);
         const auto stood = [&](const char* hash) {
@@ -156,7 +156,7 @@ TEST_CASE("a configuration is good once a machine has confirmed it") {
         CHECK_FALSE(bench.finish(1, "aaa", ChangeVerdict::good));
         CHECK(stood("aaa"));
         CHECK_FALSE(stood("bbb"));
-        // Two follow side by side, and end in any order.
+        // Two machines follow in parallel, and end in any order.
         CHECK_FALSE(bench.begin(2, "aaa"));
         CHECK_FALSE(bench.begin(3, "aaa"));
         CHECK_FALSE(bench.finish(3, "aaa", ChangeVerdict::good));
@@ -189,7 +189,7 @@ TEST_CASE("pushed configurations are numbered and the last good one can be found
             wait_for(bench.context, bench.records->send_heartbeat({"lb-1", "1.0", "aaa", 3, MemberState::serving, 80}));
         CHECK(told->newest.number == 3);
         const auto last_good = [&] { return *wait_for(bench.context, bench.configs->last_good()); };
-        CHECK_FALSE(last_good()); // none has stood yet
+        CHECK_FALSE(last_good()); // none has passed its canary window yet
         CHECK_FALSE(bench.begin(1, "aaa"));
         CHECK_FALSE(bench.finish(1, "aaa", ChangeVerdict::good));
         CHECK_FALSE(bench.begin(2, "bbb"));
@@ -200,7 +200,7 @@ TEST_CASE("pushed configurations are numbered and the last good one can be found
         CHECK(last_good()->version.hash == "aaa");
         CHECK(last_good()->text == "text of aaa");
         CHECK(bench.push("aaa") == 4);
-        CHECK_FALSE(last_good()); // it is the newest itself
+        CHECK_FALSE(last_good()); // the newest version has the same content
         CHECK(bench.view().changes[0].verdict == ChangeVerdict::pushed);
         CHECK(bench.view().versions.size() == 4);
     }
@@ -213,7 +213,7 @@ TEST_CASE("the last ten pushed configurations are kept, numbers never go back") 
     CHECK(bench.servers[0]->call({"HLEN", "weir:{t}:texts"}).number == 10);
     bench.servers[0]->call({"FLUSHALL"});
     const auto pushed = wait_for(bench.context, bench.configs->push({12, "new", "lb-1", 7}, "text"));
-    CHECK(*pushed == 13); // the machine had heard of 12
+    CHECK(*pushed == 13); // the machine knows version 12
     const std::string stale = "{\"version\":20,\"hash\":\"x\",\"author\":\"y\",\"at\":1}";
     bench.servers[0]->call({"LPUSH", "weir:{t}:versions", stale}); // its text is missing
     CHECK_FALSE(*wait_for(bench.context, bench.configs->newest()));
@@ -252,7 +252,7 @@ TEST_CASE("a parallel slot must apply the same change, once it is good") {
 
 TEST_CASE("a server that missed the start of a change accepts its end") {
     Bench bench;
-    CHECK_FALSE(bench.finish(3, "aaa", ChangeVerdict::good)); // as such a server sees it
+    CHECK_FALSE(bench.finish(3, "aaa", ChangeVerdict::good)); // the server did not see `begin`
     CHECK(bench.begin(2, "bbb") == LockError::lost);
     CHECK(bench.finish(3, "bbb", ChangeVerdict::good) == LockError::lost);
     CHECK(wait_for(bench.context, bench.records->passed_canary("aaa")));
@@ -263,7 +263,7 @@ TEST_CASE("of configurations pushed at one moment, the most stored is the newest
     CHECK(newest_of({}).number == 0);
     CHECK(newest_of({b, a, a}).hash == "a");
     CHECK(newest_of({old, old, a}).hash == "a");
-    CHECK(newest_of({a, b}).hash == "b"); // and of as many, one and the same everywhere
+    CHECK(newest_of({a, b}).hash == "b"); // a tie has the same result on every machine
     CHECK(newest_of({b, a}).hash == "b");
 }
 

@@ -20,7 +20,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// A lock that answers as a test tells it to.
+// A lock whose answers a test sets.
 struct ScriptedLock final : Lock {
     explicit ScriptedLock(const ManualClock& manual) : clock(manual) {}
 
@@ -44,7 +44,7 @@ struct ScriptedLock final : Lock {
 
     const ManualClock& clock;
     bool is_free = false;
-    Result<void> answer; // to a renewal
+    Result<void> answer; // the answer to a renewal
     std::chrono::milliseconds answer_time{0};
     int attempts = 0, renewals = 0, releases = 0;
 };
@@ -64,14 +64,14 @@ struct LeaseBench {
         };
         asio::co_spawn(control, work(*this, wait), asio::detached);
     }
-    // Returns whether a count rises from 0 to 1 when this much time has passed, and not earlier.
+    // Returns whether a count rises from 0 to 1 exactly when this much time has passed.
     bool rises_after(std::chrono::milliseconds time, const int& count) {
         clock.run_for(time - 1ms);
         const bool is_early = count > 0;
         clock.run_for(1ms);
         return !is_early && count == 1;
     }
-    ~LeaseBench() { // the timers end before their clock
+    ~LeaseBench() { // the timers must end before their clock
         renewer.reset();
         clock.settle();
     }
@@ -103,7 +103,7 @@ TEST_CASE("a renewal without an answer is repeated until the lease expires") {
     LeaseBench bench;
     bench.renew();
     bench.lock->answer = Error(LockError::unavailable, "the server is away");
-    bench.clock.run_for(14999ms); // after 5, 7.5, 10 and 12.5 s
+    bench.clock.run_for(14999ms); // renewals after 5, 7.5, 10 and 12.5 s
     CHECK(bench.lock->renewals == 4);
     CHECK(bench.renewer->is_held());
     bench.clock.run_for(1ms);

@@ -1,4 +1,4 @@
-// What every lock promises, whatever it is made of: one suite for all of them.
+// One suite for all kinds of locks: it tests what every lock promises.
 #include "lock/lease/acquire.h"
 #include "lock/lease/local_lock.h"
 #include "lock/lease/parallel_slots.h"
@@ -40,10 +40,10 @@ struct Bench {
         };
         wait_for(context, work(*locks[i], lease));
     }
-    bool times_out() const { return !servers.empty(); } // the kernel's lock goes with its process instead
+    bool times_out() const { return !servers.empty(); } // the kernel's lock ends with its process instead
 };
 
-void make_local(Bench& bench) { // two processes of one machine
+void make_local(Bench& bench) { // two processes on one machine
     for (auto& lock : bench.locks) lock = std::make_shared<LocalLock>(bench.fences(0));
 }
 
@@ -61,7 +61,7 @@ void make_redlock(Bench& bench) {
                                                    LeaseTerms{"t", bench.ttl, 0}, bench.fences(i));
 }
 
-// One place is what a lock with several is like before the first machine has had its verdict.
+// A lock with several slots has only one slot until the first machine has its verdict.
 std::shared_ptr<Lock> with_places(Bench& bench, std::size_t i, unsigned count) {
     const auto make = [&bench, i](unsigned slot) {
         return std::make_unique<RedisLock>(bench.context.get_executor(), bench.options()[0],
@@ -127,7 +127,7 @@ TEST_CASE("every lock: renewal moves the deadline, only the holder releases it")
         pass(bench.context, milliseconds(20));
         CHECK_FALSE(bench.renew(0, *lease));
         CHECK(lease->deadline > before);
-        if (!bench.times_out()) continue; // a process that has not got the kernel's lock cannot give it back
+        if (!bench.times_out()) continue; // a process that does not hold the kernel's lock cannot release it
         auto forged = *lease;
         forged.token = "machine:guess";
         bench.release(1, forged);
@@ -152,7 +152,7 @@ TEST_CASE("every lock with a TTL: a sleeping holder loses it to a higher fence")
         CHECK(other->fence > lease->fence);
         CHECK(bench.renew(0, *lease) == LockError::lost);
         bench.release(0, *lease);
-        CHECK_FALSE(bench.renew(1, *other)); // it was left to its new holder
+        CHECK_FALSE(bench.renew(1, *other)); // the new holder still has it
     }
 }
 
@@ -184,14 +184,14 @@ TEST_CASE("a redlock is held while a majority of its servers is up") {
     const auto none = bench.take(0);
     CHECK(none.error() == LockError::unavailable);
     CHECK(none.error().message().find("1 of 3 servers answer") != std::string::npos);
-    CHECK(bench.servers[0]->call({"EXISTS", "weir:{t}:lock"}).number == 0); // what was acquired there is released
+    CHECK(bench.servers[0]->call({"EXISTS", "weir:{t}:lock"}).number == 0); // its acquired lock is released
 }
 
 TEST_CASE("a redlock's fence rises over any two majorities") {
     Bench bench;
     make_redlock(bench);
     std::uint64_t last = 0;
-    // Each time, the server with the highest fence cannot take part: it holds a foreign lock.
+    // Each time, the server with the highest fence cannot take part, because it holds a foreign lock.
     for (std::size_t i = 0; i < 9; ++i) {
         auto& blocked = *bench.servers[i % 3];
         blocked.call({"SET", "weir:{t}:lock", "foreign"});

@@ -83,7 +83,7 @@ TEST_CASE("a hanging disk delays the lock, and nothing else") {
     auto lease = asio::co_spawn(context, lock.try_acquire("me"), asio::use_future);
     bool served = false;
     asio::post(context, [&] { served = true; });
-    context.poll(); // returns: nothing here blocks
+    context.poll(); // returns, because nothing here blocks
     CHECK(served);
     CHECK(lease.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
     hangs.set_value();
@@ -109,12 +109,12 @@ TEST_CASE("a machine accepts no lower fence and one configuration per fence") {
     const FenceStore store(dir.path);
     CHECK(store.raise(5));
     CHECK(store.admit(5, "aaa"));
-    CHECK(store.admit(5, "aaa")); // once more
+    CHECK(store.admit(5, "aaa")); // the same again is admitted
     CHECK(store.admit(5, "bbb").error() == LockError::lost);
     CHECK(store.admit(4, "aaa").error() == LockError::lost);
     CHECK(store.raise(4).error() == LockError::lost);
     CHECK(*store.read() == 5);
-    CHECK(store.admit(9, "bbb")); // whatever server granted the lease
+    CHECK(store.admit(9, "bbb")); // whichever server granted the lease
     CHECK(*FenceStore(dir.path).read() == 9);
     CHECK(FenceStore(dir.path).admit(9, "aaa").error() == LockError::lost);
     CHECK(store.raise(10));
@@ -192,7 +192,7 @@ TEST_CASE("Redis replies are read as they come, and nonsense breaks off") {
     CHECK(reply.type == RedisReply::Type::error);
     CHECK(RedisReader().feed("HTTP/1.1 400\r\n", reply) == ReaderState::broken);
     CHECK(RedisReader().feed("$100000000000\r\n" + std::string(1100000, 'x'), reply) == ReaderState::broken);
-    // A list that is promised to be huge must not be allocated for.
+    // A list that claims to be huge must not cause a huge allocation.
     for (const char* text : {"*800000000\r\n", "*4097\r\n", "*2\r\n*9999999\r\n"}) {
         INFO(text);
         CHECK(RedisReader().feed(text, reply) == ReaderState::broken);

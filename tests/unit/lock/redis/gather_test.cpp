@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Answers `value`, after `gate` if there is one.
+// Returns `value`, after waiting for `gate` if there is one.
 Awaitable<Result<int>> answer(std::shared_ptr<Event> gate, int value) {
     if (gate) co_await gate->wait();
     co_return value;
@@ -28,7 +28,7 @@ std::size_t count(const Gathered<Result<int>>& answers) {
 } // namespace
 
 TEST_CASE("a hanging server is not waited for once enough have answered") {
-    // Its late answer does no harm.
+    // Its late answer must do no harm.
     asio::io_context context;
     const auto gate = std::make_shared<Event>(context);
     Gathered<Result<int>> got;
@@ -44,7 +44,7 @@ TEST_CASE("a hanging server is not waited for once enough have answered") {
             gate->notify_all();
         },
         [](std::exception_ptr failure) { CHECK_FALSE(failure); });
-    context.run(); // ends, as all works do
+    context.run(); // returns, because all operations end
     REQUIRE(got.size() == 3);
     CHECK(**got[0] == 1);
     CHECK_FALSE(got[1]);

@@ -1,4 +1,4 @@
-// Conversations with a real redis-server: the order of calls, and what is said of servers that do not answer.
+// Tests with a real redis-server: the order of calls, and the errors for servers that do not answer.
 #include "lock/redis/redis_client.h"
 #include "lock/redis/redis_quorum.h"
 #include "lock/redis/redlock.h"
@@ -16,7 +16,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// Calls one after the other.
+// Makes the calls one after the other.
 Awaitable<int> call_all(RedisClient& client, std::vector<Words> calls) {
     for (auto& words : calls) {
         const auto reply = co_await client.call(std::move(words));
@@ -25,7 +25,7 @@ Awaitable<int> call_all(RedisClient& client, std::vector<Words> calls) {
     co_return 0;
 }
 
-// A port whose queue of connections is full: the kernel does not answer another one.
+// A port whose connection queue is full: the kernel does not answer another connection.
 class Unanswering {
 public:
     explicit Unanswering(asio::io_context& context) : acceptor_(context) {
@@ -60,7 +60,7 @@ TEST_CASE("calls that wait for a connection are sent in the order they were made
     while (server.call({"LLEN", "calls"}).number < 3) pass(context, milliseconds(1));
     std::string order;
     for (const auto& item : server.call({"LRANGE", "calls", "0", "-1"}).items) order += item.text;
-    CHECK(order == "abc"); // c was asked for when a had been answered, and b waited by then
+    CHECK(order == "abc"); // c is sent after the answer to a, when b is already waiting
 }
 
 TEST_CASE("each server of a majority that has not answered is named with its step") {
@@ -107,7 +107,7 @@ TEST_CASE("a majority that leases without a fence is unavailable, without holder
     std::vector<RedisOptions> options;
     for (int i = 0; i < 3; ++i) {
         auto& server = *servers.emplace_back(std::make_unique<RedisServer>(context));
-        // It can take a lease, and not read the fence.
+        // The user can acquire a lease, but not read the fence.
         server.call({"ACL", "SETUSER", "weir", "on", ">secret", "~*", "+@all", "-get"});
         options.push_back({server.url(), "weir", "secret", milliseconds(10'000), "", {}});
     }

@@ -1,4 +1,4 @@
-// The Redis lock against a real redis-server on a private port.
+// Tests of the Redis lock against a real redis-server on a private port.
 #include "lock/lease/acquire.h"
 #include "lock/redis/redis_lock.h"
 #include "tests/support/redis_server.h"
@@ -11,7 +11,7 @@ using namespace weir::tests;
 
 namespace {
 
-// A server of the test's own, and locks on it.
+// A server for one test, and locks on it.
 class Redis {
 public:
     std::shared_ptr<RedisLock> lock(milliseconds ttl) {
@@ -40,7 +40,7 @@ Awaitable<int> release(LeaseRenewer& renewer) {
     co_return 0;
 }
 
-// A lease that is renewed, on a server of its own.
+// A lease that is renewed, on its own server.
 class RenewedLease {
 public:
     explicit RenewedLease(milliseconds ttl) : lock_(redis.lock(ttl)) {
@@ -77,7 +77,7 @@ TEST_CASE("a Redis lease excludes others and is released by its own token only")
     auto forged = *lease;
     forged.token = "one:guess";
     wait_for(redis.context, release(two, forged));
-    CHECK(redis.call({"GET", key}).text == lease->token); // still there
+    CHECK(redis.call({"GET", key}).text == lease->token); // the key still exists
     CHECK(wait_for(redis.context, two->renew(forged)).error() == LockError::lost);
     wait_for(redis.context, release(one, *lease));
     CHECK(redis.call({"EXISTS", key}).number == 0);

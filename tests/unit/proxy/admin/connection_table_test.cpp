@@ -36,16 +36,16 @@ TEST_CASE("when all sources together exceed the limit, the largest makes room") 
 }
 
 TEST_CASE("other machines leave room for this one, unknown ones for known ones") {
-    // Connections of other machines never take the room of this one; those without a token never take that of known
-    // sources.
+    // Connections from other machines never take the room reserved for this one. Connections without a token never take
+    // the room of known sources.
     ConnectionTable table({100, 2, 3, 2});
     const auto known = open(table, "10.0.0.1");
     CHECK_FALSE(table.set_known(known));
     const auto local = open(table, "127.0.0.1", Origin::local);
     for (int i = 0; i < 50; ++i) open(table, "flood");
-    CHECK(table.size() == 5); // three of the flood
+    CHECK(table.size() == 5); // three of them from the flood
     table.set_busy(known, true);
-    CHECK_FALSE(table.set_known(local)); // both are still there
+    CHECK_FALSE(table.set_known(local)); // both connections are still open
 }
 
 TEST_CASE("a connection whose request is being answered is never displaced") {
@@ -66,6 +66,6 @@ TEST_CASE("too many known connections displace the one that was used least latel
     table.set_busy(a, false);
     CHECK(table.set_known(c) == b);
     CHECK(table.size() == 2);
-    table.close(b); // again: nothing happens
+    table.close(b); // closing it again does nothing
     CHECK(table.size() == 2);
 }

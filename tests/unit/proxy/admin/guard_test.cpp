@@ -14,7 +14,7 @@ AccessRules rules_for(const std::string& own, std::string token = "", std::strin
 
 constexpr auto full = "Bearer 0123456789abcdef", read_only = "Bearer fedcba9876543210";
 
-// An API on every address, with both tokens and a name.
+// Returns the status for a caller of an API that listens on every address, with both tokens and a host name.
 int status_of(const Caller& caller, Protection protection = Protection::credential) {
     const auto rules = rules_for("0.0.0.0:9901", "0123456789abcdef", "fedcba9876543210", {"metrics.example"});
     return check_caller(caller, rules, protection).status;
@@ -32,7 +32,7 @@ TEST_CASE("the admin API accepts only authorized requests") {
     const Row rows[] = {
         {"127.0.0.1:9901", {"GET", "127.0.0.1:9901", "", "", ""}, "", 200},
         {"127.0.0.1:9901", {"GET", "localhost:9901", "", "", ""}, "", 200},
-        {"127.0.0.1:9901", {"GET", "evil.example", "", "", ""}, "", 421}, // a name pointed at 127.0.0.1
+        {"127.0.0.1:9901", {"GET", "evil.example", "", "", ""}, "", 421}, // a name that points to 127.0.0.1
         {"127.0.0.1:9901", {"GET", "127.0.0.1.evil.example", "", "", ""}, "", 421},
         {"127.0.0.1:9901", {"GET", "", "", "", ""}, "", 421},
         {"127.0.0.1:9901", {"POST", "127.0.0.1:9901", "http://evil.example", "", ""}, "", 403},
@@ -63,7 +63,7 @@ TEST_CASE("a Host that is a name needs a valid token or admin.hosts") {
     CHECK(status_of({"GET", "metrics.example:9901", "", "", ""}, Protection::none) == 200);
     CHECK(status_of({"GET", "Metrics.Example", "", "", ""}, Protection::none) == 200);
     CHECK(status_of({"GET", "metrics.example.evil", "", "", ""}, Protection::none) == 421);
-    const auto local = rules_for("127.0.0.1:9901", "", "", {"weir.internal"}); // no token: only the list helps
+    const auto local = rules_for("127.0.0.1:9901", "", "", {"weir.internal"}); // no token: only listed names
     CHECK(check_caller({"GET", "weir.internal:9901", "", "", ""}, local, Protection::credential).status == 200);
     CHECK(check_caller({"GET", "weir.example:9901", "", "", full}, local, Protection::credential).status == 421);
 }
@@ -74,10 +74,10 @@ TEST_CASE("the read-only token reads everything and changes nothing") {
     CHECK(status_of({"POST", "10.0.0.1:9901", "", "", read_only}) == 403);
     CHECK(status_of({"DELETE", "10.0.0.1:9901", "", "", read_only}) == 403);
     CHECK(status_of({"POST", "10.0.0.1:9901", "", "", full}) == 200);
-    CHECK(status_of({"GET", "10.0.0.1:9901", "", "", "bearer  0123456789abcdef"}) == 200); // the scheme's case is free
+    CHECK(status_of({"GET", "10.0.0.1:9901", "", "", "bearer  0123456789abcdef"}) == 200); // the scheme ignores case
     CHECK(status_of({"GET", "10.0.0.1:9901", "", "", "Basic 0123456789abcdef"}) == 401);
     CHECK(status_of({"GET", "10.0.0.1:9901", "", "", "Bearer "}) == 401);
-    const auto without = rules_for("0.0.0.0:9901", "0123456789abcdef"); // an empty read token is none
+    const auto without = rules_for("0.0.0.0:9901", "0123456789abcdef"); // an empty read token means that there is none
     CHECK(check_caller({"GET", "10.0.0.1", "", "", "Bearer "}, without, Protection::credential).status == 401);
 }
 

@@ -10,7 +10,7 @@ namespace json = boost::json;
 
 namespace {
 
-// A quiet process: everything is well, and there is nothing to say beyond that.
+// The status of a healthy process, with nothing special to report.
 const char* const quiet = R"({
   "version": "0.1.0", "pid": 77, "uptime_seconds": 93784, "workers": 2,
   "config": {"file": "/etc/weir/weir.yaml", "hash": "0123456789abcdef", "fence": 3, "generation": 4,
@@ -43,7 +43,7 @@ public:
     json::object& backend() { return pool().at("backends").at(0).as_object(); }
     json::object& object() { return object_; }
     std::string text() const { return status_text(object_); }
-    // Whether the text has a line that says this.
+    // Returns whether the text contains this.
     bool says(const std::string& part) const { return text().find(part) != std::string::npos; }
 
 private:

@@ -25,9 +25,9 @@ struct AgentBench final : private LocalMember {
     asio::io_context control;
     ManualClock clock{control};
     ScriptedRedis redis{control};
-    lock::HeartbeatReply reply; // to each heartbeat
+    lock::HeartbeatReply reply; // the reply to each heartbeat
     std::uint64_t watermark = 0;
-    int told = 0; // of pushed versions
+    int told = 0; // how many pushed versions were reported
     FleetAgent agent{control, *this};
 
     lock::FleetMember describe() const override { return {}; }
@@ -51,7 +51,7 @@ struct AgentBench final : private LocalMember {
         agent.follow(settings);
     }
     std::size_t heartbeats() const { return redis.count("ZRANGEBYSCORE"); }
-    // How long it takes until the condition holds, by the clock of the agent.
+    // Returns how long it takes until the condition holds, by the agent's clock.
     Timer::TimePoint::duration time_until(const std::function<bool()>& condition) {
         const auto began = clock.now();
         REQUIRE(clock.run_until(condition));
@@ -60,11 +60,11 @@ struct AgentBench final : private LocalMember {
     Timer::TimePoint::duration time_until_heartbeat() {
         return time_until([this, count = heartbeats()] { return heartbeats() > count; });
     }
-    // Until the next heartbeat is answered.
+    // Lets time pass until the next heartbeat is answered.
     void run_to_answer() {
         time_until([this, answered = agent.heard()] { return agent.heard() != answered; });
     }
-    ~AgentBench() { // the timers end before their clock
+    ~AgentBench() { // the timers must end before their clock
         agent.stop(Presence::goes_on);
         redis.close();
         clock.run_for(1min);
@@ -124,7 +124,7 @@ TEST_CASE("a pushed version is reported until its outcome is known") {
     bench.follow();
     bench.run_to_answer();
     CHECK(bench.told == 1);
-    bench.run_to_answer(); // it may have been refused for the moment
+    bench.run_to_answer(); // reported again, as it may have been refused only for the moment
     CHECK(bench.told == 2);
     bench.agent.settle(bench.agent.newest());
     bench.run_to_answer();
@@ -145,7 +145,7 @@ TEST_CASE("a server that hangs is asked again soon, until it answers") {
     bench.run_to_answer();
     bench.redis.set_replies(false);
     const auto silent = bench.time_until([&] { return !bench.agent.is_reachable(); });
-    CHECK(silent <= 5s + 1s); // until the next heartbeat, and then the server's timeout
+    CHECK(silent <= 5s + 1s); // the next heartbeat, plus the server's timeout
     REQUIRE(bench.agent.problem());
     CHECK(bench.agent.problem()->message().find("no answer for 1 s") != std::string::npos);
     for (int i = 0; i < 3; ++i) CHECK(bench.time_until_heartbeat() <= 2s + 2s); // a pause, the timeout and a back-off
@@ -165,7 +165,7 @@ TEST_CASE("the outcome of a change is delivered when the server is back") {
     lock::FleetChange change{5, "abc", "", lock::ChangeVerdict::good, "", 0, 0};
     asio::co_spawn(bench.control, keep(bench.agent.finish(change), finished), asio::detached);
     bench.time_until([&] { return finished.has_value(); });
-    CHECK(*finished); // it need not wait for the server
+    CHECK(*finished); // it does not wait for the server
     const auto before = bench.redis.count(finishing);
     bench.redis.set_replies(true);
     bench.time_until([&] { return bench.redis.count(finishing) > before; });
@@ -182,7 +182,7 @@ TEST_CASE("a fence of the servers below this machine's is counted once") {
     bench.watermark = 9;
     bench.reply.fence = 5;
     bench.follow();
-    for (int i = 0; i < 4; ++i) bench.run_to_answer(); // the first may come before the disk has answered
+    for (int i = 0; i < 4; ++i) bench.run_to_answer(); // the first one may be answered before the disk is read
     CHECK(bench.agent.fence_alarms() == 1);
     bench.reply.fence = 9;
     bench.update_reply();
@@ -215,7 +215,7 @@ TEST_CASE("members that differ are asked for until a warning is logged") {
     const auto began = bench.clock.now();
     bench.clock.run_until([&] { return bench.clock.now() > began + 30s; });
     const auto asked = bench.redis.count(viewing);
-    CHECK(asked <= 7); // for 15 s
+    CHECK(asked <= 7); // within about 15 s
     bench.run_to_answer();
     CHECK(bench.redis.count(viewing) == asked);
 }

@@ -62,5 +62,5 @@ TEST_CASE("the holder of a local lock is found") {
     const auto held = hold_lock(site);
     const auto holder = site.wait(site.parts->lock.find_local_holder());
     REQUIRE(holder);
-    CHECK(holder->pid == ::getpid()); // of the test, which holds it as another process would
+    CHECK(holder->pid == ::getpid()); // the test's own process, which holds the lock as another one would
 }

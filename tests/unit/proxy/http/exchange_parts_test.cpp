@@ -28,7 +28,7 @@ TEST_CASE("a burst counts in full for half a minute and then fades") {
     CHECK(peak.read(start + seconds(50)) == 500);
     CHECK(peak.read(start + seconds(60)) == 250);
     CHECK(peak.read(start + seconds(70)) == 0);
-    peak.note(7, start + seconds(70)); // in the same slot as the first
+    peak.note(7, start + seconds(70)); // it reuses the slot of the first note
     CHECK(peak.read(start + seconds(70)) == 7);
 }
 

@@ -21,7 +21,7 @@ std::string text_of(const std::optional<weir::conf::Address>& address) {
     return address ? address->ip_text() : "the peer";
 }
 
-// Returns the client that a request with these fields is from.
+// Returns the client that sent a request with these fields.
 std::string client_of(const std::string& fields) {
     const auto text = "GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"; // the head points into it
     RequestHead head;
@@ -98,7 +98,7 @@ TEST_CASE("Forwarded is read where there is no X-Forwarded-For") {
     CHECK(forwarded("for=203.0.113.7:80") == "203.0.113.7");
     CHECK(forwarded(",, for=203.0.113.7,") == "203.0.113.7");
     CHECK(client_of("Forwarded: for=1.1.1.1\r\nX-Forwarded-For: 203.0.113.7\r\n") == "203.0.113.7");
-    CHECK(client_of("X_Forwarded_For: 1.1.1.1\r\n") == "the peer"); // an alias is another field
+    CHECK(client_of("X_Forwarded_For: 1.1.1.1\r\n") == "the peer"); // a CGI alias of the name is another field
 }
 
 TEST_CASE("nothing in Forwarded can hide or imitate what a trusted proxy appends") {

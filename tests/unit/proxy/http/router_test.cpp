@@ -45,7 +45,7 @@ TEST_CASE("the first route that matches wins, by host and path") {
         INFO(row.authority << row.path);
         CHECK(http::choose_route(snapshot, listener, row.authority, row.path).pool == row.pool);
     }
-    serve({2}); // the others belong to other listeners
+    serve({2}); // the other routes belong to other listeners
     listener.pool = no_pool;
     CHECK(http::choose_route(snapshot, listener, "api.example.com", "/v1/").pool == no_pool);
 }

@@ -51,5 +51,5 @@ TEST_CASE("a client that reads shows it late, by what it has acknowledged") {
     rule.note_unacked(5000);
     CHECK_FALSE(rule.has_read(4000));
     CHECK(rule.has_read(2976));
-    CHECK_FALSE(rule.has_read(2976)); // nothing since the last look
+    CHECK_FALSE(rule.has_read(2976)); // nothing was read since the last call
 }

@@ -10,8 +10,8 @@ namespace {
 
 const HeadLimits limits;
 
-// Returns 0 if the request is accepted, -1 if it is incomplete, otherwise the status to refuse it with. Checks the
-// framing too, as an exchange does.
+// Returns 0 if the request is accepted, -1 if it is incomplete, and otherwise the status of the refusal. Like an
+// exchange, it also checks the framing.
 int verdict(const std::string& bytes, const HeadLimits& own = limits) {
     RequestHead head;
     const auto result = parse_request(bytes, own, head);
@@ -107,7 +107,7 @@ TEST_CASE("Host and authority") {
         {"GET http://a/x HTTP/1.1\r\nHost: a\r\n\r\n", 0},
         {"GET HTTP://A/x HTTP/1.1\r\nHost: a\r\n\r\n", 0},
         {"GET http://a/x HTTP/1.1\r\nHost: b\r\n\r\n", 400},
-        {"GET http://a:80/x HTTP/1.1\r\nHost: a\r\n\r\n", 0}, // the same server: the default port, the root's dot
+        {"GET http://a:80/x HTTP/1.1\r\nHost: a\r\n\r\n", 0}, // a default port, a final dot: the same server
         {"GET http://a/x HTTP/1.1\r\nHost: a:80\r\n\r\n", 0},
         {"GET http://a:/x HTTP/1.1\r\nHost: A.\r\n\r\n", 0},
         {"GET http://a:080/x HTTP/1.1\r\nHost: a\r\n\r\n", 0},
@@ -192,7 +192,7 @@ TEST_CASE("responses") {
     struct Case {
         std::string bytes;
         AnswerTo to;
-        const char* expected; // none, length N, chunked, close, bad, more
+        const char* expected; // one of: none, length N, chunked, close, bad, more
     };
     const auto other = AnswerTo::other;
     const Case cases[] = {

@@ -64,7 +64,7 @@ TEST_CASE("nothing from outside can end a quotation or a line") {
 TEST_CASE("the JSON line has milliseconds, the peer, and UTF-8 as it came") {
     auto record = sample();
     record.peer = "10.0.0.5";
-    record.request.target = "/\xc3\xa4\xf0\x9f\x98\x80\xc2\x85"; // the last one is a control character
+    record.request.target = "/\xc3\xa4\xf0\x9f\x98\x80\xc2\x85"; // the last character is a control character
     record.durations.first_byte = std::chrono::microseconds(12'034);
     const auto line = line_of(record, AccessFormat::json);
     CHECK(line.find("\"/\xc3\xa4\xf0\x9f\x98\x80\\u0085\"") != std::string::npos);

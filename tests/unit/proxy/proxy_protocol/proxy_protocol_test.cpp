@@ -52,7 +52,7 @@ TEST_CASE("a version 2 header has source and destination, and may carry more") {
 }
 
 TEST_CASE("a checksum must be right") {
-    // CRC-32C of this header with zeros for the checksum.
+    // The CRC-32C of this header with zeros in place of the checksum.
     auto header = v2('\x21', '\x11', four + std::string("\x03\x00\x04\x00\x00\x00\x00", 7));
     CHECK(parse_proxy_header(header).status == Status::refused);
     const auto right = std::string("\xff\x6e\xf0\x1a", 4);

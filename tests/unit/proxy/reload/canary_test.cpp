@@ -57,7 +57,7 @@ TEST_CASE("a regression in the window rolls the change back and denies it") {
     CHECK(again.errors[0].starts_with("this configuration was rolled back at 2030-01-01T00:00:"));
 
     CHECK(site.reload(Force::yes).verdict == ReloadVerdict::applied);
-    CHECK_FALSE(site.is_denied(hash)); // it has passed its window
+    CHECK_FALSE(site.is_denied(hash)); // it has passed its window this time
 }
 
 TEST_CASE("a regression after the window does not roll back") {
@@ -102,7 +102,7 @@ TEST_CASE("a change in its window stays when weir stops") {
     const auto report = site.end(reload);
     CHECK(report.verdict == ReloadVerdict::applied);
     CHECK(site.hash_in_force() == hash);
-    CHECK(site.last_good() != hash); // there is no verdict
+    CHECK(site.last_good() != hash); // the window ended without a verdict
     CHECK_FALSE(site.is_denied(hash));
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("a change cuts the window of the start short, until it is rolled back"
     site.begin_window();
     site.clock.run_for(9s);
     REQUIRE(site.wait(site.reloader->abort()));
-    site.clock.run_for(9s); // since the rollback, and 18 s since the start
+    site.clock.run_for(9s); // 9 s since the rollback, 18 s since the start
     CHECK(site.last_good().empty());
     site.wait_until([&] { return site.last_good() == started; });
 }

@@ -14,7 +14,7 @@ using weir::test::ReloadSite;
 
 namespace {
 
-// A window of ten seconds, over one backend.
+// A window of ten seconds that watches one backend.
 class WindowFixture {
 public:
     WindowFixture() {
@@ -24,7 +24,7 @@ public:
                               [this](const std::exception_ptr&, WindowVerdict end) { verdict = std::move(end); });
         site.clock.settle();
     }
-    // Returns the verdict of the window, which has ended by now.
+    // Returns the verdict of the window, which must have ended.
     const WindowVerdict& settled_verdict() {
         site.clock.settle();
         REQUIRE(verdict);

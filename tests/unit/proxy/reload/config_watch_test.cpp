@@ -32,7 +32,7 @@ public:
 } // namespace
 
 TEST_CASE("files next to the configuration do not trigger a reload") {
-    // Writers of the configuration finish first.
+    // A change of the configuration takes effect only after its writers have been quiet for a while.
     WatchFixture test;
     test.watch.set_files({test.file});
     test.watch.start();
@@ -42,7 +42,7 @@ TEST_CASE("files next to the configuration do not trigger a reload") {
     CHECK(test.calls == 0);
     fs::rename(test.directory / "weir.yaml.new", test.file);
     test.clock.run_for(99ms);
-    CHECK(test.calls == 0); // more may follow
+    CHECK(test.calls == 0); // more changes may follow
     test.clock.run_for(1ms);
     CHECK(test.calls == 1);
     test.clock.run_for(1min);

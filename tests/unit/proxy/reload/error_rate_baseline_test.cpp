@@ -5,7 +5,7 @@ using namespace weir::proxy;
 
 namespace {
 
-// A pool of one backend and a listener, with one hundred more requests in each step.
+// A pool of one backend and a listener; each step adds a hundred requests to both.
 class BaselineFixture {
 public:
     void step(std::uint64_t failed, std::uint64_t refused) {

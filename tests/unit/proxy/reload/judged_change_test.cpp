@@ -6,7 +6,7 @@ using namespace weir::proxy;
 
 namespace {
 
-// Without this machine's environment.
+// Replaces this machine's environment: no variable is set.
 std::optional<std::string> no_variables(const std::string&) { return std::nullopt; }
 
 std::string text(const std::string& backends, const std::string& rest = "") {
@@ -18,7 +18,7 @@ conf::Loaded load(const std::string& text) { return conf::load_sources({{"weir.y
 
 const std::string one = "\"10.0.0.1:80\"", two = "\"10.0.0.1:80\", \"10.0.0.2:80\"";
 
-// One backend is in force.
+// Returns a snapshot with one backend.
 Snapshot in_force() {
     auto loaded = load(text(one));
     Snapshot snapshot;
@@ -36,7 +36,7 @@ TEST_CASE("a change without errors has a plan and is not refused") {
     CHECK_FALSE(change.is_refused());
     CHECK(change.plan.changes.size() == 1);
     const auto report = report_of(change);
-    CHECK(report.verdict == ReloadVerdict::unchanged); // so far
+    CHECK(report.verdict == ReloadVerdict::unchanged); // nothing has been applied yet
     CHECK(report.hash == change.loaded.hash);
     CHECK(report.plan.changes.size() == 1);
 }
@@ -80,7 +80,7 @@ TEST_CASE("a change that needs a restart is refused with what it changes") {
     REQUIRE(change.refusal.reasons.size() == 1);
     CHECK(change.refusal.reasons[0].find("needs a restart") != std::string::npos);
     CHECK(change.refusal.retry == RetryDecision::none);
-    CHECK(change.plan.changes.size() == 2); // what else it changes is known as well
+    CHECK(change.plan.changes.size() == 2); // the plan also has the other changes
 }
 
 TEST_CASE("a configuration on the denylist is refused unless it is forced") {

@@ -7,14 +7,14 @@ namespace {
 
 const weir::conf::Rollback rules{std::chrono::seconds(30), {50}, {20}};
 
-// A pool: members, sick, tries, errors; one of its backends has counted all of them.
+// Makes a sample of a pool in which one backend has counted all tries and errors.
 PoolSample pool(std::uint64_t members, std::uint64_t sick, std::uint64_t tries = 0, std::uint64_t errors = 0) {
     return {members, sick, {{1, tries, errors}}};
 }
 
 HealthSample web(PoolSample pool) { return {{"web", std::move(pool)}}; }
 
-// What a pool was before, and is now.
+// Compares a sample of a pool from before a change with one from now.
 bool is_worse(PoolSample before, PoolSample now, double usual = 0) {
     const Baseline then{web(before), web({now.members, 0, before.counts}), {{"web", usual}}};
     return find_regression(rules, then, web(now)).has_value();
@@ -24,18 +24,18 @@ bool is_worse(PoolSample before, PoolSample now, double usual = 0) {
 
 TEST_CASE("a pool that loses too many of its healthy backends is worse") {
     CHECK_FALSE(is_worse(pool(4, 0), pool(4, 0)));
-    CHECK_FALSE(is_worse(pool(4, 0), pool(4, 2))); // half is not under half
+    CHECK_FALSE(is_worse(pool(4, 0), pool(4, 2))); // half is not below half
     CHECK(is_worse(pool(4, 0), pool(4, 3)));
     CHECK(is_worse(pool(4, 2), pool(4, 3)));
-    CHECK_FALSE(is_worse(pool(4, 3), pool(4, 3))); // no worse than it was
+    CHECK_FALSE(is_worse(pool(4, 3), pool(4, 3))); // no worse than before
     CHECK_FALSE(is_worse(pool(4, 4), pool(4, 3)));
-    CHECK_FALSE(is_worse(pool(4, 0), pool(0, 0))); // an operator has taken them all out
+    CHECK_FALSE(is_worse(pool(4, 0), pool(0, 0))); // an operator has taken out all members
 }
 
 TEST_CASE("failures count beyond the baseline, and only if there are enough") {
     CHECK_FALSE(is_worse(pool(1, 0, 100, 0), pool(1, 0, 200, 20)));
     CHECK(is_worse(pool(1, 0, 100, 0), pool(1, 0, 200, 21)));
-    CHECK(is_worse(pool(1, 0, 100, 50), pool(1, 0, 200, 71))); // counters go on from where they were
+    CHECK(is_worse(pool(1, 0, 100, 50), pool(1, 0, 200, 71))); // counters continue
     CHECK_FALSE(is_worse(pool(1, 0, 100, 50), pool(1, 0, 200, 70), 0.5));
     CHECK_FALSE(is_worse(pool(1, 0, 100, 0), pool(1, 0, 200, 60), 0.5)); // it was failing before
     CHECK(is_worse(pool(1, 0, 100, 0), pool(1, 0, 200, 71), 0.5));
@@ -72,7 +72,7 @@ TEST_CASE("backends that come and go do not take the others' counts with them") 
     const HealthSample after{{"web", {3, 0, {{3, 60, 50}, {1, 1050, 0}, {4, 100, 0}}}}};
     const auto tries = tries_between(before, after).at("web");
     CHECK((tries.tries == 200 && tries.errors == 50));
-    const HealthSample instead{{"web", {1, 0, {{2, 30, 15}}}}}; // a new one at the place of one that left
+    const HealthSample instead{{"web", {1, 0, {{2, 30, 15}}}}}; // a new backend replaces one that left
     CHECK(error_rates(tries_between(before, instead)).at("web") == Approx(0.5));
 }
 
@@ -83,10 +83,10 @@ TEST_CASE("weir's own refusals count per listener, beyond the baseline") {
     };
     CHECK_FALSE(is_worse({100, 0}, {200, 20}, 0));
     CHECK(is_worse({100, 0}, {200, 21}, 0));
-    CHECK(is_worse({1000, 900}, {1020, 920}, 0));    // all of what came since
+    CHECK(is_worse({1000, 900}, {1020, 920}, 0));    // all requests since then
     CHECK_FALSE(is_worse({100, 0}, {119, 19}, 0));   // too few to tell
     CHECK_FALSE(is_worse({100, 50}, {200, 150}, 1)); // it refused everything before
-    CHECK(is_worse({5000, 5000}, {40, 40}, 0));      // another listener of that name, which counts from zero
+    CHECK(is_worse({5000, 5000}, {40, 40}, 0));      // a new listener of that name counts from zero
 }
 
 TEST_CASE("the reason says which listener refuses how much") {

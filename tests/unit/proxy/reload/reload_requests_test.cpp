@@ -21,7 +21,7 @@ public:
     asio::io_context control;
     ReloadRequests requests{control};
 
-    // Begins what has been requested; nothing if it has to wait.
+    // Begins the requested reload and returns the request; returns nothing if it has to wait.
     std::optional<ReloadRequest> next() {
         if (!waiting_) asio::co_spawn(control, keep_next(), asio::detached);
         run();
@@ -87,7 +87,7 @@ TEST_CASE("a command is the trigger of a joined request, and a retry is not") {
     CHECK(site.join({signal, retry})->trigger == ReloadTrigger::signal);
     CHECK(site.join({retry, signal})->trigger == ReloadTrigger::signal);
     CHECK(site.join({retry})->trigger == ReloadTrigger::fleet);
-    CHECK(site.join({signal, retry, signal})->force == Force::yes); // of any of them
+    CHECK(site.join({signal, retry, signal})->force == Force::yes); // one forced request is enough
     CHECK(site.join({signal})->force == Force::no);
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("a request is finished with the reload that it was joined into") {
     bool finished = false;
     asio::co_spawn(site.control, site.requests.wait_until_finished(number),
                    [&](const std::exception_ptr&) { finished = true; });
-    site.requests.finish(); // an earlier one
+    site.requests.finish(); // finishes an earlier reload
     site.run();
     CHECK_FALSE(finished);
     REQUIRE(site.next());

@@ -42,7 +42,7 @@ TEST_CASE("pauses between retries double, up to a minute") {
 }
 
 TEST_CASE("a refused or rolled-back file is pending with its reason") {
-    // Until something is in force.
+    // It is pending until a configuration on disk is in force.
     const auto refused = pending_after(report(ReloadVerdict::refused), Force::no, std::nullopt);
     REQUIRE(refused);
     CHECK(refused->hash == "aa");
@@ -57,7 +57,7 @@ TEST_CASE("a refused or rolled-back file is pending with its reason") {
     CHECK(other->attempts == 1);
     CHECK_FALSE(pending_after(report(ReloadVerdict::applied), Force::no, again));
     CHECK_FALSE(pending_after(report(ReloadVerdict::unchanged), Force::no, again));
-    CHECK_FALSE(pending_after(report(ReloadVerdict::rollback_failed), Force::no, again)); // it is what runs
+    CHECK_FALSE(pending_after(report(ReloadVerdict::rollback_failed), Force::no, again)); // the file is what runs
 }
 
 TEST_CASE("a reload that failed for outside reasons is retried for any trigger") {
@@ -65,15 +65,15 @@ TEST_CASE("a reload that failed for outside reasons is retried for any trigger")
     const ManualClock clock(control);
     RetryCounter counter;
     ReloadRetry retry(control, counter);
-    retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no); // the lock
+    retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no); // for example, the lock was held
     REQUIRE(retry.pending());
     CHECK(retry.pending()->next_try == clock.wall_now() + 2s);
 
-    retry.note(refused(RetryDecision::none), Force::no, ReloadRetry::Repeated::no); // for what it says
+    retry.note(refused(RetryDecision::none), Force::no, ReloadRetry::Repeated::no); // for its content
     REQUIRE(retry.pending());
     CHECK_FALSE(retry.pending()->next_try);
 
-    retry.note(refused(RetryDecision::locally), Force::no, ReloadRetry::Repeated::no); // a port
+    retry.note(refused(RetryDecision::locally), Force::no, ReloadRetry::Repeated::no); // a port was busy
     CHECK(retry.pending()->next_try);
     retry.note(refused(RetryDecision::locally), Force::no, ReloadRetry::Repeated::yes); // the fleet repeats it
     CHECK_FALSE(retry.pending()->next_try);
@@ -98,7 +98,7 @@ TEST_CASE("a retry is due after its pause, and not after it was cleared") {
     clock.run_for(1ms);
     CHECK(counter.retries == 3);
     retry.note(refused(RetryDecision::all), Force::no, ReloadRetry::Repeated::no);
-    retry.clear(); // the files on disk are in force
+    retry.clear(); // now the files on disk are in force
     clock.run_for(1h);
     CHECK(counter.retries == 3);
 }
@@ -146,7 +146,7 @@ TEST_CASE("a change that lost its lock is retried, a bad or aborted one is not")
     CHECK(ended(RollbackCause::overtaken));
     CHECK_FALSE(ended(RollbackCause::worse));
     CHECK_FALSE(ended(RollbackCause::aborted));
-    CHECK_FALSE(ended(RollbackCause::newer_file)); // the newer one comes at once
+    CHECK_FALSE(ended(RollbackCause::newer_file)); // the newer file is loaded at once
 }
 
 TEST_CASE("a file that no reload has read is pending until it is in force") {

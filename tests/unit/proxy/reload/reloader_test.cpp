@@ -98,7 +98,7 @@ TEST_CASE("a refused change is tried again with growing pauses") {
     test.site.wait_until([&] { return test.site.reloader->counts().applied == 1; });
     CHECK(test.site.hash_in_force() == test.hash);
     CHECK_FALSE(test.site.reloader->pending());
-    CHECK(test.site.reloader->last().trigger == ReloadTrigger::command); // of the first attempt
+    CHECK(test.site.reloader->last().trigger == ReloadTrigger::command); // that of the first attempt
     CHECK(test.site.reloader->counts().refused == 3);
 }
 

@@ -120,9 +120,9 @@ TEST_CASE("a backend that returns from maintenance starts slowly") {
 TEST_CASE("if two time limits are set for a backend, the earlier one counts") {
     Bench bench;
     bench.apply({a, b});
-    bench.maintain(1); // 30 s
+    bench.maintain(1); // b's connections may last for 30 s
     bench.clock.run_for(25s);
-    bench.apply({a}); // 10 s from now
+    bench.apply({a}); // the removal of b sets another limit, 10 s from now
     bench.clock.run_for(5s);
     CHECK(bench.closings.take() == "cut b");
     bench.clock.run_for(1h);
@@ -136,7 +136,7 @@ TEST_CASE("connections through a removed listener end after close_after") {
     next.listeners[0].name = "other";
     bench.apply(next);
     CHECK(closed_after(bench, 10s) == "cut in//web");
-    bench.apply({a}); // and back
+    bench.apply({a}); // the first listener is back
     bench.clock.run_for(10s);
     CHECK(bench.closings.take() == "cut other//web");
 }

@@ -31,7 +31,7 @@ public:
     }
     const balancer::BackendPtr& b0() const { return snapshot->pools[0]->members[0].backend; }
     const health::Health& health() const { return *manager.monitor().find(*b0()); }
-    // Lets the backend go down, whatever its thresholds are.
+    // Takes the backend down, whatever its thresholds are.
     void go_down() {
         refuse();
         run_until([this] { return b0()->verdict() == Verdict::down; });
@@ -94,8 +94,8 @@ TEST_CASE("a backend that fails live requests is out of service for a while") {
     CHECK(managed.b0()->ejection() == Ejection::ejected);
     CHECK(managed.closings.take() == "idle b0, tunnels b0");
     managed.pass_for(5s);
-    CHECK(managed.b0()->ejection() == Ejection::ejected); // whatever its checks say
-    managed.apply(managed.config());                      // and whatever is reloaded
+    CHECK(managed.b0()->ejection() == Ejection::ejected); // its checks do not end the ejection
+    managed.apply(managed.config());                      // nor does a reload
     managed.pass_for(4s);
     CHECK(managed.b0()->ejection() == Ejection::ejected);
     managed.pass_for(1s);
@@ -129,7 +129,7 @@ TEST_CASE("a rollback restores the health that a worse check has changed") {
     const auto good = managed.snapshot;
     managed.manager.stand_by(good);
     auto worse = managed.config();
-    worse.pools[0].health_check->type = conf::CheckType::heartbeat; // the backend does not answer that
+    worse.pools[0].health_check->type = conf::CheckType::heartbeat; // the backend does not answer heartbeats
     worse.pools[0].health_check->fall = 1;
     managed.apply(worse);
     managed.pass_for(5s);

@@ -10,7 +10,7 @@ namespace {
 
 const std::string token = "a token that is hard to guess";
 
-// One pool with one backend that sends beats, and what is known of it.
+// One pool with one backend that sends beats, and the state of this backend.
 class Beating {
 public:
     explicit Beating(std::uint16_t port) {
@@ -32,7 +32,7 @@ public:
     SnapshotPtr snapshot;
 };
 
-// A receiver, and the overrides that backends asked it for.
+// A receiver, and the overrides that backends requested from it.
 class Fixture : private AgentOverrideListener {
 public:
     void update(const Beating& now, const SnapshotPtr& standby) {
@@ -67,7 +67,7 @@ private:
 } // namespace
 
 TEST_CASE("a backend that moved may beat from both addresses until it is final") {
-    // A rollback may move it back.
+    // A rollback may move the backend back.
     Fixture fixture;
     const Beating before(1001), after(1002);
     fixture.update(before, nullptr);
@@ -99,9 +99,9 @@ TEST_CASE("agent overrides are ignored during a change and for standby backends"
 
     const Snapshot none;
     fixture.receiver.update(none, after.snapshot, {});
-    CHECK(fixture.beat(7) == 200); // heard: it may come back
+    CHECK(fixture.beat(7) == 200); // accepted, because the backend may come back
     CHECK(fixture.agent_overrides.size() == 2);
     fixture.receiver.forget_standby(none);
-    CHECK(fixture.beat(8) == 403); // its pool takes no beats any more
+    CHECK(fixture.beat(8) == 403); // its pool no longer accepts beats
     CHECK(fixture.agent_overrides.size() == 2);
 }

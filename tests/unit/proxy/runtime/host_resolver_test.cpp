@@ -86,7 +86,7 @@ public:
         REQUIRE(clock.wait_for([this] { return problems.has_value(); }));
         resolver.watch({&config});
     }
-    // Waits for the look-up that is due, and for its effect: the next one is scheduled then.
+    // Waits for the look-up that is due, and until the next one is scheduled, when it has taken effect.
     bool has_asked(const std::string& host, int times) {
         return clock.wait_for([&] { return names.count(host) == times && clock.is_awaited(); });
     }
@@ -99,7 +99,7 @@ public:
     test::ManualClock clock{context};
     Names names;
     int changes = 0;
-    std::optional<std::vector<conf::Problem>> problems; // of the last `find`, once it has ended
+    std::optional<std::vector<conf::Problem>> problems; // those of the last `find`, once it has ended
     HostResolver resolver{context, *this, names.look_up()};
 
 private:
@@ -118,7 +118,7 @@ TEST_CASE("names are resolved again at their interval, and changes are reported"
     CHECK(host.names.count("app") == 1);
     host.clock.run_for(1s);
     REQUIRE(host.has_asked("app", 2));
-    CHECK(host.changes == 0); // it has the same address
+    CHECK(host.changes == 0); // the address is the same
     host.names.set("app", "10.0.0.2");
     host.clock.run_for(20s);
     CHECK(host.clock.wait_for([&] { return host.changes == 1; }));
@@ -135,7 +135,7 @@ TEST_CASE("a look-up that fails keeps the known addresses") {
     host.names.set("app", "");
     for (int i = 2; i < 5; ++i) {
         host.clock.run_for(20s);
-        REQUIRE(host.has_asked("app", i)); // still every 20 s
+        REQUIRE(host.has_asked("app", i)); // still asked every 20 s
         CHECK(host.address_of("app") == "10.0.0.1");
     }
     CHECK(host.changes == 0);
@@ -181,7 +181,7 @@ TEST_CASE("a name that is unknown at the start is retried every second") {
     host.clock.run_for(1s);
     CHECK(host.clock.wait_for([&] { return host.changes == 1; }));
     CHECK(host.address_of("app") == "10.0.0.1");
-    host.clock.run_for(19s); // from now on at its own interval
+    host.clock.run_for(19s); // from now on, it has its own interval
     CHECK(host.names.count("app") == 6);
 }
 

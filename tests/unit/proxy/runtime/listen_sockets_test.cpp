@@ -13,7 +13,7 @@ namespace {
 
 bool is_open(int descriptor) { return ::fcntl(descriptor, F_GETFD) >= 0; }
 
-// Returns a loopback address whose port is free at the moment.
+// Returns a loopback address whose port is currently free.
 conf::Address free_address() {
     const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_storage raw;

@@ -33,7 +33,7 @@ TEST_CASE("an operator's override belongs to a backend, not to its name") {
     store.follow(&before, after);
     CHECK(store.all().operator_override_for("web", after.pools[0].backends[0], "a").is_empty());
     CHECK(store.all().operator_override_for("web", before.pools[0].backends[0], "a").state == AdminState::drain);
-    store.drop_ended(after); // there is no rollback any more
+    store.drop_ended(after); // a rollback is no longer possible
     CHECK(store.all().operator_overrides.all().empty());
 }
 
@@ -60,7 +60,7 @@ TEST_CASE("an agent's override ends with its backend") {
     CHECK(store.all().agent_overrides.find("web", "a").is_empty());
     CHECK(store.all().agent_overrides.find("web", "b").state == AdminState::drain);
     auto pulled = after;
-    pulled.pools[0].health_check.reset(); // no heartbeat could change it any more
+    pulled.pools[0].health_check.reset(); // no heartbeat can change the override any more
     store.follow(&after, pulled);
     CHECK(store.all().agent_overrides.all().empty());
 }

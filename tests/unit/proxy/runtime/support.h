@@ -1,5 +1,5 @@
-// What tests of the runtime share: configurations of one pool, their snapshots, and a ConnectionCloser that notes what
-// it is asked to close.
+// Shared by the tests of the runtime: configurations of one pool, their snapshots, and a ConnectionCloser that records
+// what it is asked to close.
 //
 // Thread: the test's.
 // Lifetime: values.
@@ -50,16 +50,16 @@ private:
     std::string closed_;
 };
 
-// The configurations that come into force one after the other, and what they make weir close.
+// Applies configurations one after the other, and records what they make weir close.
 class AppliedConfigs {
 public:
-    // Builds the snapshot of the next configuration. Returns the one before.
+    // Builds the snapshot of the next configuration. Returns the previous snapshot.
     proxy::SnapshotPtr build(const conf::Config& config) {
         return std::exchange(snapshot, builder_.build(config, "", {}, snapshot));
     }
 
     NotedClosings closings;
-    proxy::SnapshotPtr snapshot; // the last one
+    proxy::SnapshotPtr snapshot; // the latest snapshot
 
 private:
     proxy::SnapshotBuilder builder_{1, nullptr};

@@ -8,7 +8,7 @@ using namespace weir::proxy;
 
 namespace {
 
-// Pools by name, each with backends as they are written in a file.
+// Makes a configuration of pools by name, each with backends as they are written in a file.
 conf::Config config(const std::map<std::string, std::string>& pools) {
     std::string text = "listeners: {web: {address: \"127.0.0.1:80\", pool: " + pools.begin()->first + "}}\npools:\n";
     for (const auto& [name, backends] : pools) text += "  " + name + ": {backends: [" + backends + "]}\n";
@@ -22,7 +22,7 @@ const std::string b1 = "{name: b1, address: \"10.0.0.1:80\"}", b2 = "{name: b2, 
 const std::string b2_elsewhere = "{name: b2, address: \"10.0.0.9:80\"}",
                   renamed = "{name: b9, address: \"10.0.0.2:80\"}";
 
-// An operator has drained web/b2, at 10.0.0.2.
+// Returns the overrides after an operator has drained web/b2, at 10.0.0.2.
 Overrides drained() {
     Overrides operator_overrides;
     operator_overrides.set("web", "b2",
@@ -39,7 +39,7 @@ OverrideFate fate(const std::map<std::string, std::string>& next) {
 TEST_CASE("an override belongs to a backend: its pool, its name and its address") {
     CHECK(fate({{"web", b1 + ", " + b2}}).text() == "override web/b2 (drain) is kept");
     CHECK(fate({{"web", b1}}).text() == "override web/b2 (drain) ends: the backend 10.0.0.2:80 is removed");
-    CHECK(fate({{"web", b1 + ", " + b2_elsewhere}}).kind == OverrideFate::Kind::ends); // another one of this name
+    CHECK(fate({{"web", b1 + ", " + b2_elsewhere}}).kind == OverrideFate::Kind::ends); // another backend with this name
 }
 
 TEST_CASE("an override follows its backend when that or its pool is renamed") {
@@ -48,9 +48,9 @@ TEST_CASE("an override follows its backend when that or its pool is renamed") {
     CHECK(fate({{"site", b1 + ", " + b2}}).text() == "override web/b2 (drain) moves to site/b2: the pool is renamed");
     CHECK(fate({{"site", b1 + ", " + renamed}}).text() ==
           "override web/b2 (drain) moves to site/b9: the pool is renamed");
-    CHECK(fate({{"one", b2}, {"two", b2}}).kind == OverrideFate::Kind::ends); // weir cannot tell which of them it is
+    CHECK(fate({{"one", b2}, {"two", b2}}).kind == OverrideFate::Kind::ends); // weir cannot tell which one it is
     const auto other = override_fates(drained(), {"web", "api"}, config({{"api", b2}})).at(0);
-    CHECK(other.kind == OverrideFate::Kind::ends); // api was there before: it is no new name of web
+    CHECK(other.kind == OverrideFate::Kind::ends); // api existed before, so it is not a new name of web
 }
 
 TEST_CASE("two backends that swap their names keep their overrides") {
@@ -63,7 +63,7 @@ TEST_CASE("two backends that swap their names keep their overrides") {
 }
 
 TEST_CASE("an override of a backend that leaves is kept for a rollback") {
-    // It is without effect in the window, and dropped after it.
+    // It has no effect in the canary window, and is dropped after it.
     auto operator_overrides = drained();
     const auto next = config({{"web", b1}});
     follow_renames(operator_overrides, {"web"}, next);

@@ -23,7 +23,7 @@ weir::conf::Route make_route(std::vector<std::string> hosts, std::string prefix)
     return route;
 }
 
-// The reference that the index must agree with: checks one route after the other.
+// The reference that the index must agree with. It checks one route after the other.
 std::size_t scan(const std::vector<weir::conf::Route>& routes, std::string_view host, std::string_view path) {
     const auto host_matches = [&](std::string_view pattern) {
         if (!pattern.starts_with("*.")) return same_name(host, pattern);

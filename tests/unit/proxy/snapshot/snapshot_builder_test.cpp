@@ -30,7 +30,7 @@ TEST_CASE("for any two configurations, unchanged parts are shared at run time") 
         SnapshotBuilder builder(2, nullptr);
         const auto before = tests::random_config(random);
         auto after = tests::random_config(random);
-        for (auto& pool : after.pools) // a reload leaves most pools unchanged
+        for (auto& pool : after.pools) // a typical reload leaves most pools unchanged
             for (const auto& other : before.pools)
                 if (pool.name == other.name && random() % 2) pool = other;
         const auto old = builder.build(before, "1", {}, nullptr);
@@ -109,7 +109,7 @@ TEST_CASE("a name becomes one backend per address, and each keeps its state") {
     CHECK(members[0].backend->address().text() == "10.0.0.1:80");
     CHECK(members[1].backend->address().text() == "[fd00::1]:80");
     CHECK(members[0].weight == 7);
-    CHECK(members[1].state == conf::AdminState::drain); // its own override goes before the one for all
+    CHECK(members[1].state == conf::AdminState::drain); // its own override precedes the common one
     CHECK(members[1].weight == 3);
     now.addresses["app.test"] = {two};
     const auto second = builder.build(config, "1", now, first);

@@ -37,7 +37,7 @@ TEST_CASE("a long body is read into a large buffer from then on") {
 TEST_CASE("a large buffer has no memory while its connection is silent") {
     BufferBench bench;
     bench.buffer.release_large();
-    CHECK(bench.own.has_memory()); // the connection's own stays
+    CHECK(bench.own.has_memory()); // the connection's own buffer stays
     bench.buffer.room(BodyBuffer::Wanted::large);
     bench.buffer.release_large();
     CHECK_FALSE(bench.buffer.current().has_memory());

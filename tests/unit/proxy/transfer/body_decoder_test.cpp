@@ -73,7 +73,7 @@ TEST_CASE("a limit counts payload in all pieces, and no framing") {
     auto over = strict_decoder({BodyKind::chunked}, 4);
     CHECK(decode_text(over, "3\r\nabc\r\n").status == DecodeStatus::more);
     CHECK(decode_text(over, "2\r\nde\r\n").status == DecodeStatus::too_large);
-    CHECK(over.consumed() == 8); // without the piece that was refused
+    CHECK(over.consumed() == 8); // the refused piece does not count
     auto known = strict_decoder({BodyKind::length, 5}, 4);
     CHECK(decode_text(known, "01234").status == DecodeStatus::too_large);
     auto endless = strict_decoder({BodyKind::until_close}, 4);

@@ -53,7 +53,7 @@ TEST_CASE("a body of known length is forwarded and the next message stays") {
     CHECK(way.forwarder.waiting() == Waiting::for_source);
     CHECK(way.arrive("56789GET / HTTP/1.1") == ForwardStatus::done);
     CHECK(way.sent() == "0123456789");
-    CHECK(way.sender().read == 5); // the rest is still the socket's
+    CHECK(way.sender().read == 5); // the rest is still in the socket
     CHECK_FALSE(way.forwarder.has_surplus());
     CHECK(way.forwarder.consumed() == 10);
     CHECK(way.forwarder.received() == 5);

@@ -38,7 +38,7 @@ TEST_CASE("a small piece is copied behind a head that is not sent yet") {
     CHECK(bench.sink.sent() == 12);
     CHECK(bench.sink.payload_sent() == 4);
 
-    CHECK_FALSE(bench.sink.write(std::string_view("more"))); // the head has gone
+    CHECK_FALSE(bench.sink.write(std::string_view("more"))); // the head has been sent
     CHECK(bench.sink.flush() == IoStatus::ok);
     CHECK(bench.to.sent() == "HEAD\r\n\r\nbodymore");
 }

@@ -71,7 +71,7 @@ TEST_CASE("framing without payload is consumed at once") {
     CHECK(bench.source.receive());
     CHECK(bench.next().empty());
     CHECK(bench.input.empty());
-    CHECK_FALSE(bench.source.receive()); // until more arrives
+    CHECK_FALSE(bench.source.receive()); // nothing is left until more arrives
     bench.from.arrive("\nabc\r\n0\r\n\r\nGET /");
     CHECK(bench.source.receive());
     CHECK(bench.next() == "abc");
@@ -122,7 +122,7 @@ TEST_CASE("a long body is read in large pieces, but never past its end") {
     CHECK(bench.source.status() == SourceStatus::ended);
     CHECK(bench.from.wire().read == body.size());
 
-    // A client may send another message behind its chunks, which must come into its connection's buffer.
+    // A client may send another message after its chunks. It must end up in the connection's buffer.
     SourceBench request({BodyKind::chunked}), response({BodyKind::chunked}, Following::nothing);
     for (auto* chunks : {&request, &response}) {
         chunks->from.arrive("10000\r\n" + body);

@@ -1,4 +1,4 @@
-// What tests of transfers share: connections in memory.
+// Shared by the tests of transfers: connections in memory.
 //
 // Thread: the test's.
 // Lifetime: a connection's wire lives until the end of the process.

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A socket pair as between the two processes of a hot restart.
+// A socket pair like the one between the two processes of a hot restart.
 struct Pair {
     Pair() {
         int ends[2];
@@ -106,7 +106,7 @@ TEST_CASE("a malformed or incomplete state is refused with the reason") {
     CHECK(reason_for("health web b0 10.0.0.1:80 9 0 0") == "hot restart: malformed health record");
     CHECK(reason_for("override web b0 1 1000") == "hot restart: malformed override record");
     CHECK(reason_for("listen 127.0.0.1:80") == "hot restart: a socket is missing");
-    CHECK(reason_for("config abc") == "hot restart: the connection was closed"); // without "end"
+    CHECK(reason_for("config abc") == "hot restart: the connection was closed"); // the state has no "end"
 }
 
 TEST_CASE("a new process says what it does not use, and obeys the decision") {
@@ -128,5 +128,5 @@ TEST_CASE("a new process says what it does not use, and obeys the decision") {
                           [&](const std::exception_ptr&, TakeoverDecision made) { decision = made; });
     control.run();
     CHECK(decision == wanted);
-    CHECK(pair.channel.is_open()); // until the service manager knows this process
+    CHECK(pair.channel.is_open()); // it stays open until the service manager knows this process
 }

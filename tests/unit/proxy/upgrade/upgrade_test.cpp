@@ -20,7 +20,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// An upgrade to a shell script, which has the channel as descriptor 3. Each of its writes is one message.
+// An upgrade to a shell script, which has the channel as descriptor 3. Each write of the script is one message.
 class Upgrading {
 public:
     explicit Upgrading(const std::string& script) : Upgrading(std::vector<std::string>{"/bin/sh", "-c", script}) {}
@@ -38,14 +38,14 @@ public:
         asio::co_spawn(control, std::move(work),
                        [this](const std::exception_ptr&, Result<void> ended) { result = std::move(ended); });
     }
-    // Waits in real time; no time passes for the upgrade.
+    // Waits in real time; no time passes on the clock of the upgrade.
     bool has_ended() {
         return clock.wait_for([this] { return result.has_value(); });
     }
-    // Waits while time passes, at most as long as a new process has to start.
+    // Lets time pass on the clock of the upgrade, for at most as long as a new process may take to start.
     bool ends_soon() {
         for (int i = 0; i < 1000 && !result; ++i) {
-            const auto end = std::chrono::steady_clock::now() + 3ms; // for the new process, in real time
+            const auto end = std::chrono::steady_clock::now() + 3ms; // real time for the new process
             clock.wait_for([&] { return std::chrono::steady_clock::now() > end; });
             clock.run_for(50ms);
         }
@@ -56,12 +56,12 @@ public:
     asio::io_context control;
     test::ManualClock clock{control};
     HotRestartState state;
-    std::optional<Result<void>> result; // of what was started last
+    std::optional<Result<void>> result; // that of the last operation started
     Upgrade upgrade;
 };
 
 const std::string serve = "printf 'unused 127.0.0.1:80' >&3; printf 'unused admin' >&3; printf ready >&3; ";
-const std::string take_decision = "dd bs=64 count=2 <&3 >/dev/null 2>&1; "; // after "end", the last of the state
+const std::string take_decision = "dd bs=64 count=2 <&3 >/dev/null 2>&1; "; // after "end", the end of the state
 
 } // namespace
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t plenty = 1000;
 
-// What uses a connection.
+// A user of connections.
 class User final : public Waker {
 public:
     void wake() override { ++woken; }
@@ -161,5 +161,5 @@ TEST_CASE("a cut ends connections in use and idle ones, or tunnels only") {
     bench.link->cut_all();
     CHECK(used->is_cut());
     CHECK(bench.idle() == 0);
-    CHECK(bench.user.woken == 2); // the tunnel's user knows already
+    CHECK(bench.user.woken == 2); // the tunnel's user was woken before
 }

@@ -49,7 +49,7 @@ public:
         spawn(this);
     }
     Task<> run() { turn = co_await selection.wait_for_slot(); }
-    // How the wait ended; unset while it lasts.
+    // Returns how the wait ended; unset while it lasts.
     std::optional<Outcome> outcome() const { return turn ? std::optional(turn->outcome) : std::nullopt; }
     std::string name() const { return selection.pool().spec->members[turn->member].backend->name(); }
     void leave() { memory_io::reset(memory_io::wire(wire_)); }
@@ -98,7 +98,7 @@ TEST_CASE("a retry is taken from the budget only if another backend is left") {
     REQUIRE(asker.ask() == Outcome::chosen);
     CHECK_FALSE(asker.selection.may_try_again({.attempts = 1, .budget = {20}}));
     CHECK_FALSE(asker.selection.may_try_again({.attempts = 3, .budget = {0}}));
-    CHECK(counters.retries_refused.read() == 1); // the budget's refusal, and not that of the attempts
+    CHECK(counters.retries_refused.read() == 1); // only the budget's refusal counts
     CHECK(asker.selection.may_try_again({.attempts = 3, .budget = {20}}));
     REQUIRE(asker.ask() == Outcome::chosen);
     CHECK_FALSE(asker.selection.may_try_again({.attempts = 3, .budget = {20}}));
@@ -194,7 +194,7 @@ TEST_CASE("tried backends stay tried after a reload, at any place in the new poo
     while (asker.ask() == Outcome::chosen) names.insert(asker.name());
     CHECK(names == std::set<std::string>{"3", tried == "1" ? "2" : "1"});
     CHECK(asker.changes == 1);
-    CHECK_FALSE(asker.selection.home()); // a number of the old pool: its owner has to find it again
+    CHECK_FALSE(asker.selection.home()); // it was a number in the old pool; its owner must find it again
     CHECK(asker.selection.tries() == 3);
 }
 
