@@ -33,7 +33,7 @@ constexpr Rank rank_of(const Availability& member) {
 }
 
 // Returns the rank of a member in panic mode, when so few members are healthy that they would be overloaded. Every
-// member is then used, except those that an operator has taken out of service.
+// member is then used, except for members that an operator has taken out of service.
 constexpr Rank rank_in_panic(const Availability& member) {
     if (member.state != conf::AdminState::ready) return out;
     return (member.backup ? 2 : 0) + (member.avoided ? 1 : 0);

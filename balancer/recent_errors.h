@@ -1,4 +1,4 @@
-// The last few errors of one backend that one worker has seen.
+// The last few errors that one worker has seen from one backend.
 //
 // A sequence lock guards each entry: its number is odd while the writer changes it, and a reader that finds the number
 // odd or changed skips the entry. All fields of an entry are atomic, so that reading is not a data race.

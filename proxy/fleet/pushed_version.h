@@ -1,5 +1,5 @@
 // Stores the version of the newest pushed configuration that this machine has seen, so that the machine still knows
-// that one was pushed if the servers lose their data.
+// about the push if the servers lose their data.
 //
 // Thread: one at a time; blocks on the disk.
 // Lifetime: keeps only the path.

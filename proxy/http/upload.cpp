@@ -1,14 +1,12 @@
 #include "proxy/http/upload.h"
 
-#include <limits>
-
 namespace weir::proxy::http {
 namespace {
 
 constexpr int max_discards = 8; // before other connections get their turn
 
 std::uint64_t body_limit(const conf::Limits& limits) {
-    return limits.body_size.bytes ? limits.body_size.bytes : std::numeric_limits<std::uint64_t>::max();
+    return limits.body_size.bytes ? limits.body_size.bytes : BodyDecoder::unlimited;
 }
 
 } // namespace

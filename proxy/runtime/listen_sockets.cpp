@@ -1,7 +1,6 @@
 #include "proxy/runtime/listen_sockets.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include <sys/socket.h>
 

@@ -15,6 +15,18 @@ constexpr Framing chunked{BodyKind::chunked}, until_close{BodyKind::until_close}
 
 Framing of_length(std::uint64_t length) { return {BodyKind::length, length}; }
 
+// The head of a message, to be sent before its body.
+class Head {
+public:
+    Head() { buffer.append("HEAD\r\n\r\n"); }
+
+private:
+    BufferPool blocks_{1024, 1};
+
+public:
+    Buffer buffer{blocks_};
+};
+
 // A body on its way from one socket to another.
 class Way {
 public:
@@ -142,11 +154,9 @@ TEST_CASE("a body over the limit is stopped, even if its length is unknown") {
 }
 
 TEST_CASE("a head goes first, with a small body in one piece") {
-    BufferPool blocks(1024, 1);
-    Buffer head(blocks);
-    head.append("HEAD\r\n\r\n");
+    Head head;
     Way way(of_length(5));
-    way.forwarder.send_first(head);
+    way.forwarder.send_first(head.buffer);
     way.input.append("01234");
     CHECK(way.forwarder.run() == ForwardStatus::done);
     CHECK(way.sent() == "HEAD\r\n\r\n01234");
@@ -156,11 +166,9 @@ TEST_CASE("a head goes first, with a small body in one piece") {
 }
 
 TEST_CASE("a small chunk becomes part of the head, and the next message stays") {
-    BufferPool blocks(1024, 1);
-    Buffer head(blocks);
-    head.append("HEAD\r\n\r\n");
+    Head head;
     Way way(chunked);
-    way.forwarder.send_first(head);
+    way.forwarder.send_first(head.buffer);
     way.input.append("3\r\nabc\r\n0\r\n\r\nGET");
     CHECK(way.forwarder.run() == ForwardStatus::done);
     CHECK(way.sent() == "HEAD\r\n\r\nabc");
@@ -170,21 +178,17 @@ TEST_CASE("a small chunk becomes part of the head, and the next message stays") 
 }
 
 TEST_CASE("a message without a body has no last chunk") {
-    BufferPool blocks(1024, 1);
-    Buffer head(blocks);
-    head.append("HEAD\r\n\r\n");
+    Head head;
     Way way(Framing{}, Encoding::chunked);
-    way.forwarder.send_first(head);
+    way.forwarder.send_first(head.buffer);
     CHECK(way.forwarder.run() == ForwardStatus::done);
     CHECK(way.sent() == "HEAD\r\n\r\n");
 }
 
 TEST_CASE("a head, a chunk and the last chunk are sent at once") {
-    BufferPool blocks(1024, 1);
-    Buffer head(blocks);
-    head.append("HEAD\r\n\r\n");
+    Head head;
     Way way(chunked, Encoding::chunked);
-    way.forwarder.send_first(head);
+    way.forwarder.send_first(head.buffer);
     way.input.append("3\r\nabc\r\n0\r\n\r\n");
     CHECK(way.forwarder.run() == ForwardStatus::done);
     CHECK(way.sent() == "HEAD\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
@@ -192,12 +196,10 @@ TEST_CASE("a head, a chunk and the last chunk are sent at once") {
 }
 
 TEST_CASE("a body is forwarded behind a head that was sent in part") {
-    BufferPool blocks(1024, 1);
-    Buffer head(blocks);
-    head.append("HEAD\r\n\r\n");
+    Head head;
     Way way(of_length(5));
     way.receiver().window = 3;
-    way.forwarder.send_first(head);
+    way.forwarder.send_first(head.buffer);
     CHECK(way.forwarder.run() == ForwardStatus::blocked);
     CHECK(way.arrive("01234") == ForwardStatus::blocked);
     CHECK(way.sender().read == 0); // nothing is read while the head waits
