@@ -147,7 +147,7 @@ class Literals(FleetScenario):
 
 class Rights(FleetScenario):
     def grant(self, block=0):
-        """Grants the rights in the document: those that weir needs, or with `block=1` the optional ones."""
+        """Grants the rights in the document: the necessary ones, or with `block=1` the optional ones."""
         lines = re.findall(r"^```\n((?:ACL SETUSER .*\n)+)```$", document(), re.M)[block].splitlines()
         for line in lines:
             self.assertEqual(self.redis.call(*line.split()), "OK")
