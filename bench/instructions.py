@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Counts with valgrind how many instructions weir executes for a request, outside the kernel. The number hardly
-depends on the machine's load, so it shows differences between two builds that timings cannot show.
+"""Counts with valgrind how many instructions weir executes for a request, outside the kernel, and how many misses its
+model of the caches and branches finds. The numbers hardly depend on the machine's load, so they show differences between
+two builds that timings cannot show.
 
 usage: ./dev bench instructions [--requests N] [--connections C] [WEIR]...
 
@@ -65,8 +66,17 @@ def ask(port, requests, connections):
         client.close()
 
 
-def instructions(weir, backend, requests, connections):
-    """Returns the number of instructions of a complete run with this many requests."""
+EVENTS = {
+    "Ir": "instructions",
+    "I1mr": "misses of the instruction cache",
+    "D1mr": "of reads",
+    "D1mw": "of writes",
+    "Bcm": "mispredicted branches",
+}
+
+
+def count(weir, backend, requests, connections):
+    """Returns what a complete run with this many requests takes, by the names of callgrind's events."""
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as d:
         port = free_port()
         with open(f"{d}/weir.yaml", "w") as f:
@@ -76,7 +86,8 @@ def instructions(weir, backend, requests, connections):
                 ).replace(f'"127.0.0.1:{backend}", "127.0.0.1:{backend}"', f'"127.0.0.1:{backend}"')
             )
         process = subprocess.Popen(
-            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={d}/profile", weir, "run", "-c", f"{d}/weir.yaml"],
+            ["valgrind", "--tool=callgrind", "--cache-sim=yes", "--branch-sim=yes"]
+            + [f"--callgrind-out-file={d}/profile", weir, "run", "-c", f"{d}/weir.yaml"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -85,7 +96,8 @@ def instructions(weir, backend, requests, connections):
         ask(port, requests, connections)
         process.send_signal(signal.SIGTERM)
         said = process.communicate()[1]
-        return int(re.search(r"Collected : (\d+)", said)[1])
+        names = re.search(r"Events    : (.+)", said)[1].split()
+        return dict(zip(names, map(int, re.search(r"Collected : ([\d ]+)", said)[1].split())))
 
 
 def main():
@@ -98,12 +110,12 @@ def main():
     threading.Thread(target=serve, args=(listener,), daemon=True).start()
     first = None
     for weir in options.weir:
-        few, many = (
-            instructions(weir, listener.getsockname()[1], n * options.requests, options.connections) for n in (1, 3)
-        )
-        each = (many - few) / (2 * options.requests)
-        first = first or each
-        print(f"{weir}: {each:.0f} instructions a request, {each / first:.4f} times the first", flush=True)
+        few, many = (count(weir, listener.getsockname()[1], n * options.requests, options.connections) for n in (1, 3))
+        each = {name: (many[event] - few[event]) / (2 * options.requests) for event, name in EVENTS.items()}
+        taken = each.pop("instructions")
+        first = first or taken
+        misses = ", ".join(f"{number:.0f} {name}" for name, number in each.items())
+        print(f"{weir}: {taken:.0f} instructions a request, {taken / first:.4f} times the first; {misses}", flush=True)
 
 
 if __name__ == "__main__":

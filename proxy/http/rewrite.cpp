@@ -109,7 +109,7 @@ void put_clean(HeadWriter& writer, std::string_view text) {
 
 void write_answer_field(HeadWriter& writer, const ResponseHead& head, const Field& field) {
     if (!head.has_controls) {
-        writer.field(field.name, field.value);
+        writer.field(field);
         return;
     }
     put_clean(writer.put(field.name).put(": "), field.value);
@@ -194,7 +194,7 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
     drop_edited(edit, dropped);
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
         const auto& field = head.fields[i];
-        if (passes(field, client.trust) && !dropped.contains(i)) writer.field(field.name, field.value);
+        if (passes(field, client.trust) && !dropped.contains(i)) writer.field(field);
     }
     write_origin(writer, head, client, edited_fields(edit));
     for (const auto& [name, value] : edit.set) writer.field(name, value);

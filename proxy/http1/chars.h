@@ -12,7 +12,16 @@ namespace weir::proxy::http {
 
 namespace detail {
 
-enum CharClass : std::uint8_t { token = 1, target = 2, value = 4, hex = 8, host = 16, line = 32, plain = 64 };
+enum CharClass : std::uint8_t {
+    token = 1,
+    target = 2,
+    value = 4,
+    hex = 8,
+    host = 16,
+    line = 32,
+    plain = 64,
+    name = 128
+};
 
 constexpr std::array<std::uint8_t, 256> make_table() {
     std::array<std::uint8_t, 256> table{};
@@ -20,10 +29,11 @@ constexpr std::array<std::uint8_t, 256> make_table() {
         for (const char c : chars) table[static_cast<unsigned char>(c)] |= bit;
     };
     constexpr std::string_view alnum = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    mark(alnum, token | host | plain);
+    mark(alnum, token | host | plain | name);
     mark("-", plain);
     mark("!#$%&'*+-.^_`|~", token);
-    mark("-._~[]:", host); // a URL allows more in a host, but no real name uses it
+    mark("-._~", host | name); // a URL allows more in a host, but no real name uses it
+    mark("[]:", host);
     mark("0123456789ABCDEFabcdef", hex);
     for (int c = 0x21; c < 0x7f; ++c) table[static_cast<std::size_t>(c)] |= target | value;
     table['#'] &= static_cast<std::uint8_t>(~target); // a fragment is never sent
@@ -46,7 +56,8 @@ constexpr bool is_target(char c) { return detail::is(c, detail::target); }
 constexpr bool is_value(char c) { return detail::is(c, detail::value); }
 constexpr bool is_line(char c) { return detail::is(c, detail::line); } // any byte but NUL, CR and LF
 constexpr bool is_hex(char c) { return detail::is(c, detail::hex); }
-constexpr bool is_host(char c) { return detail::is(c, detail::host); }
+constexpr bool is_host(char c) { return detail::is(c, detail::host); } // of a name, or of an IPv6 address in brackets
+constexpr bool is_name(char c) { return detail::is(c, detail::name); } // of a host that is no IPv6 address
 constexpr bool is_plain(char c) {
     return detail::is(c, detail::plain);
 } // fold_name() changes no such byte except in case

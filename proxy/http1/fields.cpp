@@ -14,7 +14,7 @@ struct Known {
     FieldId id;
 };
 
-// Sorted by length: a name is compared only with names of its own length.
+// Sorted by length: a name is compared only with names of its own length and first letter.
 constexpr std::array known{
     Known{"te", FieldId::te},
     Known{"host", FieldId::host},
@@ -62,7 +62,7 @@ FieldId identify(std::string_view name) {
     if (name.size() <= longest) {
         const auto range = by_length[name.size()];
         for (auto i = range.first; i < range.last; ++i)
-            if (same_word(name, known[i].name)) return known[i].id;
+            if (to_lower(name[0]) == known[i].name[0] && same_word(name, known[i].name)) return known[i].id;
     }
     return same_word(name.substr(0, forwarded.size()), forwarded) ? FieldId::x_forwarded_other : FieldId::other;
 }

@@ -4,6 +4,7 @@
 // Lifetime: a Field points into the buffer that its head was read from.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -39,6 +40,15 @@ struct Field {
     std::string_view name, value;
     FieldId id = FieldId::other;
 };
+
+// Returns the line that a parsed field was read from, with its CRLF, if it has the usual form: one space behind the
+// colon and none behind the value. Otherwise returns an empty text.
+inline std::string_view usual_line(const Field& field) {
+    const char* const colon = field.name.data() + field.name.size();
+    const char* const end = field.value.data() + field.value.size();
+    if (field.value.data() != colon + 2 || colon[1] != ' ' || end[0] != '\r') return {};
+    return {field.name.data(), static_cast<std::size_t>(end + 2 - field.name.data())};
+}
 
 // Returns the id of a field name, compared case-insensitively.
 FieldId identify(std::string_view name);

@@ -1,6 +1,7 @@
 #include "proxy/http1/head.h"
 
 #include "proxy/http1/chars.h"
+#include "proxy/http1/scan.h"
 
 #include <algorithm>
 #include <utility>
@@ -19,7 +20,7 @@ bool is_allowed(char c, Bytes allowed) { return allowed == Bytes::strict ? is_va
 // Reads forward through bytes that end with an empty line.
 class Cursor {
 public:
-    explicit Cursor(std::string_view bytes) : at_(bytes.data()) {}
+    explicit Cursor(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
 
     char peek() const { return *at_; }
     std::size_t offset(std::string_view bytes) const { return static_cast<std::size_t>(at_ - bytes.data()); }
@@ -38,29 +39,26 @@ public:
         while (Is(*at_)) ++at_;
         return {start, static_cast<std::size_t>(at_ - start)};
     }
+    std::string_view run_target() {
+        const char* start = std::exchange(at_, skip_target(at_, end_));
+        return {start, static_cast<std::size_t>(at_ - start)};
+    }
 
     // Reads the rest of a line. Tolerant: also reads past control bytes, and sets `has_controls` then.
     template <Bytes allowed> std::string_view run_text(bool& has_controls) {
-        const auto clean = run<is_value>();
-        if (allowed == Bytes::strict || *at_ == '\r') return clean;
-        const auto rest = run<is_line>();
-        has_controls = has_controls || !rest.empty();
-        return {clean.data(), clean.size() + rest.size()};
+        const char* start = std::exchange(at_, skip_value(at_, end_));
+        if (allowed == Bytes::tolerant && *at_ != '\r') has_controls = !run<is_line>().empty() || has_controls;
+        return {start, static_cast<std::size_t>(at_ - start)};
     }
 
 private:
     const char* at_; // CR and LF belong to no class, so a run never passes the end of its line
+    const char* end_;
 };
 
-// Returns the length of the head, or npos if it is incomplete. The first `seen` bytes do not hold all of it. Unlike
-// memmem(), this does not look at each byte, since lines are few.
+// Returns the length of the head, or npos if it is incomplete. The first `seen` bytes do not hold all of it.
 std::size_t head_length(std::string_view bytes, std::size_t seen) {
-    const auto from = seen < 3 ? 0 : seen - 3;
-    for (auto line_feed = bytes.find('\n', from); line_feed != std::string_view::npos;
-         line_feed = bytes.find('\n', line_feed + 1))
-        if (line_feed > 0 && bytes[line_feed - 1] == '\r' && bytes.substr(line_feed + 1, 2) == "\r\n")
-            return line_feed + 3;
-    return std::string_view::npos;
+    return find_head_end(bytes, seen < 3 ? 0 : seen - 3);
 }
 
 // Finds the first byte that keeps an incomplete head from becoming a legal one: a line end other than CRLF, or an
@@ -134,17 +132,15 @@ std::string_view find_in(const std::vector<Field>& fields, FieldId id) {
 // Returns true for a host with an optional port of digits (RFC 9110 section 4.2: no user information).
 bool is_authority(std::string_view text) {
     if (text.empty() || text.size() > 255) return false;
-    for (const char c : text)
-        if (!is_host(c)) return false;
     const auto host = host_of(text);
     if (host.empty()) return false;
-    const auto rest = text.substr(host.size());
-    if (host.front() == '[' ? host.back() != ']' : host.find_first_of("[]:") != std::string_view::npos) return false;
-    if (rest.empty()) return true;
-    if (rest.front() != ':' || rest.size() > 6) return false;
-    for (const char c : rest.substr(1))
-        if (!is_digit(c)) return false;
-    return true;
+    const bool literal = host.front() == '['; // RFC 3986 section 3.2.2
+    if (literal && host.back() != ']') return false;
+    for (const char c : host)
+        if (literal ? !is_host(c) : !is_name(c)) return false;
+    const auto port = text.substr(host.size());
+    return port.empty() ||
+           (port.front() == ':' && port.size() <= 6 && std::all_of(port.begin() + 1, port.end(), is_digit));
 }
 
 // Returns the port of an authority, or the scheme's default port if there is none (RFC 9110 section 4.2.3).
@@ -212,7 +208,7 @@ HeadResult read_request(std::string_view bytes, const HeadLimits& limits, Reques
     if (head.method.empty() || !cursor.take(' ')) return at_place(refused(400, "no method"), cursor, bytes);
     if (head.method == "CONNECT" || head.method == "TRACE" || head.method == "PRI")
         return refused(405, "a method that weir does not support");
-    head.target = cursor.run<is_target>();
+    head.target = cursor.run_target();
     if (head.target.empty() || !cursor.take(' ')) return at_place(refused(400, "an illegal target"), cursor, bytes);
     if (const auto status = read_version(cursor, head.minor_version); status != VersionStatus::supported)
         return at_place(refused(static_cast<int>(status), "not HTTP/1.0 or HTTP/1.1"), cursor, bytes);

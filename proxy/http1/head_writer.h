@@ -4,6 +4,7 @@
 // Lifetime: the buffer must outlive it.
 #pragma once
 
+#include "proxy/http1/fields.h"
 #include "proxy/io/buffer.h"
 
 #include <charconv>
@@ -27,6 +28,11 @@ public:
     }
     HeadWriter& field(std::string_view name, std::string_view value) {
         return put(name).put(": ").put(value).put("\r\n");
+    }
+    // Writes a field of a parsed head, as it was sent if possible.
+    HeadWriter& field(const Field& field) {
+        const auto line = usual_line(field);
+        return line.empty() ? this->field(field.name, field.value) : put(line);
     }
 
 private:

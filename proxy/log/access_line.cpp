@@ -2,6 +2,8 @@
 
 #include "proxy/log/utf8.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <ctime>
@@ -14,7 +16,23 @@ constexpr std::string_view hex = "0123456789abcdef";
 constexpr std::ptrdiff_t longest_text = 1200, longest_name = 200;
 constexpr std::string_view replacement = "\xef\xbf\xbd"; // U+FFFD
 
-constexpr bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+// What one byte from outside becomes at most: \x00 in a quoted text, \u0000 in JSON.
+constexpr std::ptrdiff_t longest_code = 4, longest_json_code = 6;
+
+// The bytes that need no escape.
+constexpr auto plain_bytes = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t c = 0x20; c < 0x7f; ++c) table[c] = c != '"' && c != '\\';
+    return table;
+}();
+
+// Returns how many bytes at the front need no escape, up to `most`.
+std::size_t plain_length(std::string_view text, std::size_t most) {
+    const auto end = std::min(text.size(), most);
+    std::size_t length = 0;
+    while (length < end && plain_bytes[static_cast<unsigned char>(text[length])]) ++length;
+    return length;
+}
 
 class Line {
 public:
@@ -33,12 +51,11 @@ public:
     }
     // Puts a text from outside between quotes: nothing in it can end the quotation or the line.
     Line& quoted(std::string_view text) {
-        const char* const limit = at_ + longest_text;
-        for (const char c : text) {
-            if (limit - at_ < 4) break;
-            const auto byte = static_cast<unsigned char>(c);
-            if (is_plain(byte)) put({&c, 1});
-            else put_code("\\x", byte);
+        const char* const limit = at_ + longest_text - longest_code + 1;
+        while (!text.empty() && at_ < limit) {
+            if (put_plain(text, limit)) continue;
+            put_code("\\x", static_cast<unsigned char>(text[0]));
+            text.remove_prefix(1);
         }
         return *this;
     }
@@ -61,6 +78,14 @@ public:
     }
 
 private:
+    // Moves the bytes at the front of `text` that need no escape into the line, up to `limit`. Returns false if there
+    // are none.
+    bool put_plain(std::string_view& text, const char* limit) {
+        const auto length = plain_length(text, static_cast<std::size_t>(limit - at_));
+        put(text.substr(0, length));
+        text.remove_prefix(length);
+        return length > 0;
+    }
     static char digit(std::uint64_t number) { return static_cast<char>('0' + number % 10); }
     void put_code(std::string_view escape, unsigned char byte) {
         const char code[2] = {hex[byte >> 4], hex[byte & 15]};
@@ -68,14 +93,15 @@ private:
     }
     // Puts a JSON string (RFC 8259 section 7): UTF-8 is unchanged, other bytes become U+FFFD.
     Line& json_text(std::string_view text, std::ptrdiff_t longest) {
-        const char* const limit = at_ + longest;
-        while (!text.empty() && limit - at_ >= 6) {
+        const char* const limit = at_ + longest - longest_json_code + 1;
+        while (!text.empty() && at_ < limit) {
+            if (put_plain(text, limit)) continue;
             const auto byte = static_cast<unsigned char>(text[0]);
             const auto length = utf8_length(text);
             const bool control = length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
             if (length == 0) put(replacement);
             else if (control) put_code("\\u00", static_cast<unsigned char>(text[1]));
-            else if (length == 1 && !is_plain(byte)) put_code("\\u00", byte);
+            else if (length == 1) put_code("\\u00", byte);
             else put(text.substr(0, length));
             text.remove_prefix(std::max<std::size_t>(length, 1));
         }

@@ -59,6 +59,26 @@ TEST_CASE("a request is rewritten with its forwarding headers") {
               "\r\nTransfer-Encoding: chunked\r\n"));
 }
 
+TEST_CASE("fields are written in the usual form, whatever form they came in") {
+    for (const auto& [sent, written] : {std::pair{"X:a", "X: a"},
+                                        {"X: a", "X: a"},
+                                        {"X:  a", "X: a"},
+                                        {"X: a ", "X: a"},
+                                        {"X:\ta", "X: a"},
+                                        {"X: a\t", "X: a"},
+                                        {"X:\t a b ", "X: a b"},
+                                        {"X:", "X: "},
+                                        {"X: ", "X: "},
+                                        {"X:  ", "X: "},
+                                        {"X: \t", "X: "}}) {
+        INFO(sent);
+        const auto fields = "A: b\r\n" + std::string(sent) + "\r\nC: d\r\n";
+        const auto expected = "\r\nA: b\r\n" + std::string(written) + "\r\nC: d\r\n";
+        CHECK(has(get(fields), expected));
+        CHECK(has(answered("HTTP/1.1 200 OK\r\n" + fields + "\r\n", {}), expected));
+    }
+}
+
 TEST_CASE("hop-by-hop fields end here") {
     const auto text = get("Connection: close, X-Drop\r\nX-Drop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nTrailer: "
                           "x\r\nProxy-Connection: keep-alive\r\n"

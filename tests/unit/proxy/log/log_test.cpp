@@ -109,6 +109,28 @@ TEST_CASE("the longest texts fit a line") {
     }
 }
 
+TEST_CASE("a text is cut before the first byte whose escape might not fit") {
+    const auto written = [](const std::string& agent, AccessFormat format) {
+        auto record = sample();
+        record.request.user_agent = agent;
+        const auto line = line_of(record, format);
+        const auto start = format == AccessFormat::json ? line.rfind(":\"") + 2 : line.rfind(" \"") + 2;
+        return line.substr(start, line.rfind('"') - start);
+    };
+    const auto text = [](std::size_t size, const std::string& end) { return std::string(size, 'a') + end; };
+    CHECK(written(text(2000, ""), AccessFormat::combined) == text(1197, ""));
+    CHECK(written(text(1196, "\x01"
+                             "b"),
+                  AccessFormat::combined) == text(1196, "\\x01"));
+    CHECK(written(text(1190, "\x01\x02\x03"), AccessFormat::combined) == text(1190, "\\x01\\x02"));
+    CHECK(written(text(2000, ""), AccessFormat::json) == text(1195, ""));
+    CHECK(written(text(1194, "\x01"
+                             "b"),
+                  AccessFormat::json) == text(1194, "\\u0001"));
+    CHECK(written(text(1190, "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"), AccessFormat::json) ==
+          text(1190, "\xc3\xa4\xc3\xa4\xc3\xa4"));
+}
+
 TEST_CASE("the ring returns every line once, in order, or reports that it is full") {
     Ring ring(1000);
     std::string expected, got;
