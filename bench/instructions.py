@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts with valgrind how many instructions weir executes for a request, outside the kernel, and how many misses its
-model of the caches and branches finds. The numbers hardly depend on the machine's load, so they show differences between
-two builds that timings cannot show.
+model of the caches and branches finds. The numbers hardly depend on the machine's load, so they show differences
+between two builds that timings cannot show.
 
 usage: ./dev bench instructions [--requests N] [--connections C] [WEIR]...
 
