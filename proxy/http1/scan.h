@@ -1,6 +1,7 @@
 // Scans the bytes of a head, 16 at a time: most of a head is long runs in which there is nothing to find.
 //
 // Thread: pure functions.
+// Lifetime: results point into the bytes that were scanned.
 #pragma once
 
 #include <cstddef>
