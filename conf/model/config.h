@@ -29,6 +29,21 @@ enum class LockType { local, redis, redlock };
 enum class ConfigSource { file, fleet };
 enum class OnUnavailable { refuse, proceed };
 
+enum class TlsVersion { tls1_2, tls1_3 };
+
+// A certificate chain and its private key.
+struct CertificateFiles {
+    std::string cert, key;
+    bool operator==(const CertificateFiles&) const = default;
+};
+
+struct ListenerTls {
+    std::vector<CertificateFiles> certificates; // chosen by SNI; the first is the default
+    TlsVersion min_version = TlsVersion::tls1_2;
+    std::string ciphers = "intermediate"; // intermediate | modern | an OpenSSL list
+    bool operator==(const ListenerTls&) const = default;
+};
+
 struct Listener {
     std::string name;
     Address address;
@@ -37,6 +52,7 @@ struct Listener {
     std::vector<Cidr> trusted_proxies;
     // Whether every connection must begin with a PROXY header, which is accepted only from trusted_proxies.
     bool accept_proxy_protocol = false;
+    std::optional<ListenerTls> tls;
     bool operator==(const Listener&) const = default;
 };
 

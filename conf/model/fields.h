@@ -27,6 +27,20 @@ template <class V> void visit(V& v, Of<TimeoutOverrides> auto& t) {
     v.unsupported("client_idle");
 }
 
+template <class V> void visit(V& v, Of<CertificateFiles> auto& c) {
+    v.required("cert", c.cert, "PEM file with the certificate, then the intermediate ones");
+    v.required("key", c.key, "PEM file with the private key; may be the same file");
+}
+
+template <class V> void visit(V& v, Of<ListenerTls> auto& t) {
+    v.list("certificates", t.certificates, "chosen by the name that the client asks for; the first is the default");
+    v.field("min_version", t.min_version, "oldest version that is accepted");
+    v.field("ciphers", t.ciphers, "intermediate, modern (TLS 1.3 alone), or an OpenSSL list for TLS 1.2");
+    v.unsupported("client_ca");
+    v.unsupported("client_auth");
+    v.unsupported("session_ticket_keys");
+}
+
 template <class V> void visit(V& v, Of<Listener> auto& l) {
     v.required("address", l.address, "IP:port to listen on");
     v.field("protocol", l.protocol, "protocol of the clients");
@@ -34,7 +48,7 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
     v.list("trusted_proxies", l.trusted_proxies, "address blocks whose X-Forwarded-* headers are trusted");
     v.field("accept_proxy_protocol", l.accept_proxy_protocol,
             "require a PROXY header from one of trusted_proxies on every connection; close other connections");
-    v.unsupported("tls");
+    v.optional("tls", l.tls, "serves TLS; without it, the listener is plain");
 }
 
 template <class V> void visit(V& v, Of<Match> auto& m) {

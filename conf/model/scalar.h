@@ -24,6 +24,9 @@ template <class E> struct Words;
 template <> struct Words<Protocol> {
     static constexpr Word<Protocol> all[] = {{"http", Protocol::http}, {"tcp", Protocol::tcp}};
 };
+template <> struct Words<TlsVersion> {
+    static constexpr Word<TlsVersion> all[] = {{"1.2", TlsVersion::tls1_2}, {"1.3", TlsVersion::tls1_3}};
+};
 template <> struct Words<Algorithm> {
     static constexpr Word<Algorithm> all[] = {{"round_robin", Algorithm::round_robin},
                                               {"least_connections", Algorithm::least_connections},

@@ -1,5 +1,6 @@
 #include "conf/read/load.h"
 
+#include "base/durable_file.h"
 #include "conf/base/glob_paths.h"
 #include "conf/base/hash.h"
 #include "conf/read/merged_file.h"
@@ -10,6 +11,8 @@
 
 namespace weir::conf {
 namespace {
+
+constexpr std::size_t max_certificate_bytes = 1024 * 1024;
 
 // Checks reload.lock.member. The fleet identifies configurations by the hash of their files, so every machine must have
 // the same text, but a different name.
@@ -74,6 +77,26 @@ template <class Read> Loaded load_with(const SourceReader& reader, const Lookup&
     return loaded;
 }
 
+// Returns the files with certificates and keys that a configuration names.
+std::vector<std::string> certificate_files(const Config& config) {
+    std::vector<std::string> files;
+    for (const auto& listener : config.listeners) {
+        if (!listener.tls) continue;
+        for (const auto& pair : listener.tls->certificates) files.insert(files.end(), {pair.cert, pair.key});
+    }
+    return files;
+}
+
+// Certificates are read when the configuration is applied; here, only changes are noticed.
+std::string hash_certificates(const Config& config) {
+    std::string seen;
+    for (const auto& path : certificate_files(config)) {
+        const auto text = read_whole_file(path, max_certificate_bytes);
+        seen += path + (text ? "\n" + sha256_hex(*text) : " " + text.error().message()) + "\n";
+    }
+    return seen.empty() ? seen : sha256_hex(seen);
+}
+
 } // namespace
 
 ConfigError Loaded::place(const Problem& problem) const {
@@ -82,7 +105,11 @@ ConfigError Loaded::place(const Problem& problem) const {
 }
 
 Loaded load(const std::string& path, const Lookup& lookup) {
-    return load_with(SourceReader(), lookup, [&](MergedFile& file) { file.read_main(path); });
+    auto loaded = load_with(SourceReader(), lookup, [&](MergedFile& file) { file.read_main(path); });
+    const auto certificates = certificate_files(loaded.config);
+    loaded.watched.insert(loaded.watched.end(), certificates.begin(), certificates.end());
+    loaded.certificates_hash = hash_certificates(loaded.config);
+    return loaded;
 }
 
 Loaded load_again(Loaded known, const Lookup& lookup) {
@@ -99,6 +126,7 @@ Loaded load_again(Loaded known, const Lookup& lookup) {
         const auto text = same ? reader.read(source.path) : Result<std::string>();
         same = same && text && *text == source.text;
     }
+    same = same && hash_certificates(known.config) == known.certificates_hash;
     for (const auto& file : files) same = same && std::count(known.files.begin(), known.files.end(), file) == 1;
     return same ? known : load(known.files[0], lookup);
 }

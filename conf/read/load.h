@@ -12,14 +12,16 @@
 namespace weir::conf {
 
 struct Loaded {
-    Config config;                    // complete only if `errors` is empty
-    Errors errors;                    // sorted by file and line
-    std::string hash;                 // SHA-256 of the files' bytes in hex; without includes, the output of sha256sum
-    std::string seen_hash;            // hash of the files on disk if another configuration was loaded (last_good.h)
-    std::vector<std::string> files;   // the main file first, then its includes
-    std::vector<std::string> watched; // paths whose change calls for a reload: the files and the include patterns
-    Positions positions;              // position of each path
-    std::vector<SourceFile> sources;  // texts of `files`
+    Config config;                  // complete only if `errors` is empty
+    Errors errors;                  // sorted by file and line
+    std::string hash;               // SHA-256 of the files' bytes in hex; without includes, the output of sha256sum
+    std::string seen_hash;          // hash of the files on disk if another configuration was loaded (last_good.h)
+    std::vector<std::string> files; // the main file first, then its includes
+    // Paths whose change calls for a reload: the files, the include patterns, and the certificates.
+    std::vector<std::string> watched;
+    std::string certificates_hash;   // hash of the bytes of all files with certificates and keys, wherever they are
+    Positions positions;             // position of each path
+    std::vector<SourceFile> sources; // texts of `files`
     // Returns the text of a problem that was found while the configuration was applied, with its position:
     // "weir.yaml:3:9: path: reason".
     std::string format(const Problem& problem) const { return place(problem).text(); }

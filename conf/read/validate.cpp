@@ -32,6 +32,7 @@ void check_listeners(const Config& config, Checks& checks) {
         if (!listener.pool.empty()) checks.known(path + ".pool", "pool", listener.pool, pools);
         else if (listener.protocol == Protocol::tcp || !has_route(config, listener.name))
             checks.fail(path, "\"pool\" is missing: no route of this listener leads to a pool");
+        check_tls(listener, path, checks);
         if (listener.accept_proxy_protocol && listener.trusted_proxies.empty())
             checks.fail(path + ".accept_proxy_protocol",
                         "any client could claim any address: list the proxies that send the header in trusted_proxies");

@@ -26,8 +26,29 @@ void write_listeners(Exposition& out, const Listeners& listeners) {
     each("weir_connections_active", "gauge", "Open client connections.", &ListenerCounters::active);
     each("weir_proxy_headers_refused_total", "counter", "Connections closed because they sent no valid PROXY header.",
          &ListenerCounters::proxy_headers_refused);
+    each("weir_tls_handshakes_total", "counter", "TLS handshakes that clients have finished.",
+         &ListenerCounters::tls_handshakes);
+    each("weir_tls_resumed_total", "counter", "TLS handshakes that resumed an earlier session.",
+         &ListenerCounters::tls_resumed);
+    each("weir_tls_handshake_failures_total", "counter", "TLS handshakes that have failed.",
+         &ListenerCounters::tls_failures);
     each("weir_received_bytes_total", "counter", "Bytes received from clients.", &ListenerCounters::bytes_in);
     each("weir_sent_bytes_total", "counter", "Bytes sent to clients.", &ListenerCounters::bytes_out);
+}
+
+void write_certificates(Exposition& out, const Listeners& listeners) {
+    out.family("weir_tls_certificate_not_after_seconds", "gauge", "When a certificate ends, in Unix time.");
+    for (const auto& listener : listeners) {
+        if (!listener->tls) continue;
+        for (const auto& certificate : listener->tls->certificates()) {
+            const auto& facts = certificate->facts();
+            const auto end = std::chrono::duration_cast<std::chrono::seconds>(facts.not_after.time_since_epoch());
+            out.sample({{"listener", listener->config.name},
+                        {"name", facts.names.empty() ? "" : facts.names[0]},
+                        {"fingerprint", facts.fingerprint.substr(0, 16)}},
+                       static_cast<std::uint64_t>(end.count()));
+        }
+    }
 }
 
 void write_backends(Exposition& out, const Runtime& runtime) {
@@ -138,6 +159,7 @@ std::string metrics(const Runtime& runtime, const Reloader& reloader) {
     const auto& listeners = runtime.snapshot()->listeners;
     write_traffic(out, *runtime.snapshot());
     write_listeners(out, listeners);
+    write_certificates(out, listeners);
     write_backends(out, runtime);
     write_workers(out, runtime);
     write_reload(out, runtime, reloader);

@@ -1,4 +1,5 @@
 #include "base/signal_mask.h"
+#include "conf/read/listener_tls.h"
 #include "conf/read/load.h"
 #include "conf/read/schema.h"
 #include "conf/read/token_file.h"
@@ -175,11 +176,21 @@ ExitCode run(const Start& start) {
     return process.run();
 }
 
+namespace {
+
+// Returns the problems of the files that a configuration names.
+std::vector<conf::Problem> find_file_problems(const conf::Config& config) {
+    auto problems = conf::check_token_files(config);
+    conf::make_tls_contexts(config, std::make_shared<tls::TicketKeys>(), std::chrono::system_clock::now(), problems);
+    return problems;
+}
+
+} // namespace
+
 ExitCode check(const std::string& config) {
     auto loaded = conf::load(config);
     if (loaded.ok())
-        for (const auto& problem : conf::check_token_files(loaded.config))
-            loaded.errors.push_back(loaded.place(problem));
+        for (const auto& problem : find_file_problems(loaded.config)) loaded.errors.push_back(loaded.place(problem));
     if (!loaded.ok()) {
         print_errors_and_count(loaded);
         return ExitCode::refused;

@@ -11,13 +11,15 @@ std::uint32_t unix_now() {
 
 } // namespace
 
-void ClientAffinity::read(const RequestHead& head, const RequestOrigin& origin, BackendSelection& selection) {
+void ClientAffinity::read(const RequestHead& head, const RequestOrigin& origin, Scheme scheme,
+                          BackendSelection& selection) {
     const auto& pool = *selection.pool().spec;
     std::optional<std::uint64_t> key;
     if (pool.config.algorithm == conf::Algorithm::hash) key = hash_key(pool.config.hash, head, origin.client_ip());
     const auto found = pool.config.sticky ? find_belonging(pool, head, unix_now()) : Affinity{};
     selection.go_by(key, found.member);
     is_stale_ = found.stale;
+    scheme_ = scheme;
     if (!pool.config.sticky || origin.trust != Trust::trusted) return;
     if (same_word(head.find(FieldId::x_forwarded_proto), "https")) scheme_ = Scheme::https;
 }

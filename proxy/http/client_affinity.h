@@ -16,9 +16,9 @@ namespace weir::proxy::http {
 
 class ClientAffinity {
 public:
-    // Reads the key and the cookie from the request and passes them to the selection. Must be called again if the pool
-    // changes.
-    void read(const RequestHead& head, const RequestOrigin& origin, BackendSelection& selection);
+    // Reads the key and the cookie from the request and passes them to the selection. `scheme` is that of the
+    // connection. Must be called again if the pool changes.
+    void read(const RequestHead& head, const RequestOrigin& origin, Scheme scheme, BackendSelection& selection);
 
     // Prepares a cookie for `member`, which was chosen at `now`, if the client needs a new one. The client is pinned to
     // `member` if it was not pinned before, or if its pinned member is out of service. If the pinned member is merely

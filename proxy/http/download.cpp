@@ -21,7 +21,7 @@ IoResult Download::receive() {
     if (!in.has_memory()) in = Buffer(client_.context.buffers.heads);
     if (in.space().empty()) in.compact();
     if (in.space().empty()) in.grow(2 * in.size());
-    const auto result = backend_.socket.receive(in.space());
+    const auto result = backend_.stream.receive(in.space());
     if (result.status == IoStatus::ok) in.fill(result.bytes);
     return result;
 }
@@ -45,7 +45,7 @@ bool Download::take_interim(const ResponseHead& head, int client_minor) {
 IoResult Download::flush_interim(std::uint64_t& sent) {
     while (!head_.empty()) {
         const iovec part{head_.data(), head_.size()};
-        const auto result = client_.socket.send({&part, 1});
+        const auto result = client_.stream.send({&part, 1});
         if (result.status != IoStatus::ok) return result;
         head_.consume(result.bytes);
         sent += result.bytes;
@@ -60,7 +60,7 @@ void Download::begin(const ResponseHead& head, const Framing& body, const Respon
     if (!head_.has_memory()) head_ = Buffer(client_.context.buffers.heads);
     write_response(head_, head, plan);
     backend_.in.consume(head.length);
-    body_.emplace(BodyForwarder::Ends{backend_.socket, client_.socket, backend_.in, client_.context.buffers.bodies},
+    body_.emplace(BodyForwarder::Ends{backend_.stream, client_.stream, backend_.in, client_.context.buffers.bodies},
                   body, encoding_of(plan.framing), Following::nothing);
     body_->send_first(head_);
 }

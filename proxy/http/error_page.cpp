@@ -9,7 +9,7 @@ Task<Connection> send_page(Client& client, Page page, conf::Duration timeout, lo
     client.expire_in(timeout);
     for (;;) {
         const iovec part{out.data(), out.size()};
-        const auto sent = client.socket.send({&part, 1});
+        const auto sent = client.stream.send({&part, 1});
         if (sent.status == IoStatus::failed) co_return Connection::close;
         out.consume(sent.bytes);
         bytes.sent += sent.bytes;

@@ -190,7 +190,7 @@ Task<Connection> Exchange::answer(const Failure& failure) {
     record_.failure = failure;
     if (!begun) record_.status = status_of(failure.reason);
     if (begun || client_.aborted || failure.reason == FailureReason::client_closed) {
-        client_.socket.close(begun ? HowToClose::reset : HowToClose::gracefully);
+        client_.stream.close(begun ? HowToClose::reset : HowToClose::gracefully);
         co_return Connection::close;
     }
     const auto& plan = incoming_.plan;

@@ -67,7 +67,7 @@ void ForwardAttempt::settle() {
         record.bytes.body += download_.payload_sent();
     }
     // A stalled backend would not see an orderly close behind the data that it has not read yet.
-    if (!upload_.is_done() && end_.result != AttemptResult::finished) backend_.socket.close(HowToClose::reset);
+    if (!upload_.is_done() && end_.result != AttemptResult::finished) backend_.stream.close(HowToClose::reset);
 }
 
 // Does all that can be done now, in both directions.
@@ -132,7 +132,7 @@ ForwardAttempt::Step ForwardAttempt::read_answer() {
             if (taken == Step::moved && download_.has_begun()) return pull_response();
             if (taken == Step::moved) continue;
         }
-        if (!backend_.socket.readable()) return Step::blocked;
+        if (!backend_.stream.readable()) return Step::blocked;
         const auto result = download_.receive();
         if (result.status == IoStatus::would_block) return Step::blocked;
         if (result.status != IoStatus::ok)
@@ -258,14 +258,14 @@ void ForwardAttempt::set_deadline() {
     const auto answer = download_.has_begun() ? Answer::begun : Answer::awaited;
     const auto time = stall_.renew({due(), answer, progress_, download_.moved()});
     if (!time) return;
-    if (answer == Answer::begun && stall_.due() == Due::client) stall_.note_unacked(job_.client.socket.unacked_bytes());
+    if (answer == Answer::begun && stall_.due() == Due::client) stall_.note_unacked(job_.client.stream.unacked_bytes());
     job_.client.expire_in(*time);
 }
 
 // Returns true, with a new deadline, if the client has read enough of the response since the deadline was set.
 bool ForwardAttempt::is_being_read() {
     if (!download_.has_begun() || stall_.due() != Due::client || due() != Due::client) return false;
-    if (!stall_.has_read(job_.client.socket.unacked_bytes())) return false;
+    if (!stall_.has_read(job_.client.stream.unacked_bytes())) return false;
     job_.client.expire_in(job_.timeouts.client_idle);
     return true;
 }

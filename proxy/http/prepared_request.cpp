@@ -23,7 +23,7 @@ void PreparedRequest::prepare_for_pool(const RequestHead& head, BackendSelection
     const auto& pool = *selection.pool().spec;
     const auto* route = incoming_.route();
     timeouts_ = route ? merge_timeouts(pool.timeouts, route->config.timeouts) : pool.timeouts;
-    affinity_.read(head, incoming_.origin, selection);
+    affinity_.read(head, incoming_.origin, client_.stream.tls() ? Scheme::https : Scheme::http, selection);
     write_head(head, pool);
 }
 
@@ -49,11 +49,11 @@ void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, 
     const auto* route = incoming_.route();
     head_ = Buffer(client_.context.buffers.heads);
     if (const auto version = pool.config.send_proxy_protocol; version != conf::ProxyProtocol::none)
-        head_.fill(client_.source.write_proxy_header(head_.space().data(), version, origin.address, client_.socket));
+        head_.fill(client_.source.write_proxy_header(head_.space().data(), version, origin.address, client_.stream));
     // The side that closes first keeps the port in TIME_WAIT: better each backend than the proxy in front of them.
     const auto to_backend = may_share_connections(pool) ? Connection::keep : Connection::close;
     write_request(head_, head, incoming_.plan.framing,
-                  {origin.peer_ip, origin.trust, "http", to_backend, origin.client_ip(), backend_host},
+                  {origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), backend_host},
                   incoming_.plan.upgrade, route ? route->config.request_headers : no_edit);
 }
 

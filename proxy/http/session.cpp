@@ -19,6 +19,9 @@ constexpr auto afterthought_time = std::chrono::seconds(1);
 constexpr auto linger_time = std::chrono::seconds(30);
 constexpr conf::Duration linger_silence = std::chrono::seconds(2), hurried_silence = std::chrono::milliseconds(200);
 
+// How long a client that still reads the end of its response may take between two steps.
+constexpr conf::Duration send_time = std::chrono::seconds(10);
+
 constexpr std::size_t body_room = head_block_size - 16 * 1024; // beside a head
 
 constexpr HeadResult gone{HeadStatus::incomplete};
@@ -35,8 +38,8 @@ HeadLimits Session::limits() const {
 }
 
 Task<> Session::run() {
-    const bool welcome = co_await receive_proxy_header();
-    if (const auto& failure = proxy_failure()) record_refused(failure, status_of(failure.reason));
+    const bool welcome = co_await begin();
+    if (begin_failure()) co_await report_begin_failure();
     while (welcome) {
         const auto head = co_await read_head();
         if (head.status == HeadStatus::incomplete) {
@@ -44,7 +47,7 @@ Task<> Session::run() {
             break;
         }
         if (head.status == HeadStatus::refused) {
-            co_await refuse(head);
+            co_await refuse(head, reason_of_refusal(head.code));
             break;
         }
         client_.in.hold(client_.context.scratch.request.length);
@@ -59,7 +62,7 @@ Task<> Session::run() {
             client_.context.recorder.record(record, exchange.traffic());
             client_.counters().count_outcome(record.failure.reason);
         }
-        if (after == Connection::close || !client_.socket.is_open()) break;
+        if (after == Connection::close || !client_.stream.is_open()) break;
         client_.in.drop_held();
         client_.in.compact();
         if (!client_.in.empty()) { // the next request is here already: let other connections run first
@@ -68,7 +71,18 @@ Task<> Session::run() {
             if (client_.aborted) break;
         }
     }
-    if (told_ && client_.socket.is_open() && !client_.aborted && !client_.socket.at_end()) co_await linger();
+    if (told_ && client_.stream.is_open() && !client_.aborted && !client_.stream.at_end()) co_await linger();
+}
+
+// A client that speaks plain HTTP on a TLS port gets a response that it can read.
+Task<> Session::report_begin_failure() {
+    const auto& failure = begin_failure();
+    if (!client_.stream.tls() || !client_.stream.tls()->got_plain_http()) {
+        record_refused(failure, status_of(failure.reason));
+        co_return;
+    }
+    client_.stream.abandon_tls();
+    co_await refuse({HeadStatus::refused, status_of(failure.reason), failure.detail}, failure.reason);
 }
 
 // Some clients send an empty line after a body. It does not start a new request.
@@ -108,11 +122,11 @@ Task<HeadResult> Session::read_head() {
 // Reads more bytes. Returns false if the client is gone, late, or no longer served.
 Task<bool> Session::wait_for_bytes() {
     for (;;) {
-        if (client_.socket.readable()) {
+        if (client_.stream.readable()) {
             if (!client_.in.has_memory()) client_.in = Buffer(client_.context.buffers.heads);
             if (client_.in.space().empty()) client_.in.compact();
             if (client_.in.space().empty()) client_.in.grow(limits().size + body_room);
-            const auto result = client_.socket.receive(client_.in.space());
+            const auto result = client_.stream.receive(client_.in.space());
             client_.in.fill(result.bytes);
             if (result.status == IoStatus::ok) co_return true;
             if (result.status != IoStatus::would_block) co_return false;
@@ -124,7 +138,7 @@ Task<bool> Session::wait_for_bytes() {
             const auto until = idle_since_ + afterthought_time;
             if (first_) client_.expire_in(newcomer_time);
             else if (client_.context.loop.now() < until) client_.timer.set(until);
-            else if (client_.socket.is_idle()) co_return false;
+            else if (client_.stream.is_idle()) co_return false;
             else continue;
         }
         co_await client_.fiber.wait();
@@ -133,14 +147,14 @@ Task<bool> Session::wait_for_bytes() {
 }
 
 // Responds to a head that is not a legal request.
-Task<> Session::refuse(const HeadResult& result) {
+Task<> Session::refuse(const HeadResult& result, FailureReason reason) {
     Buffer page(client_.context.buffers.heads);
     const auto body = write_page(page, {.status = result.code, .date = client_.context.scratch.date_now()});
     const iovec part{page.data(), page.size()};
     // A page fits any socket buffer that is not full, and a full one belongs to a client that reads nothing.
-    const auto sent = client_.socket.send({&part, 1});
+    const auto sent = client_.stream.send({&part, 1});
     auto offending = result.code == 408 ? std::string() : log::excerpt(client_.in.view(), result.at);
-    record_refused({reason_of_refusal(result.code), result.reason}, result.code, std::move(offending),
+    record_refused({reason, result.reason}, result.code, std::move(offending),
                    {.sent = sent.bytes, .body = sent.bytes == page.size() ? body : 0});
     told_ = sent.status == IoStatus::ok;
     co_return;
@@ -148,16 +162,17 @@ Task<> Session::refuse(const HeadResult& result) {
 
 // Closing with unread bytes would reset the connection, and the client might never see the response.
 Task<> Session::linger() {
-    client_.socket.finish_sending();
+    client_.stream.finish_sending();
     const auto end = client_.context.loop.now() + linger_time;
     Buffer sink(client_.context.buffers.heads);
     while (client_.context.loop.now() < end) {
-        const auto result = client_.socket.receive(sink.space());
+        const auto result = client_.stream.receive(sink.space());
         if (result.status != IoStatus::ok && result.status != IoStatus::would_block) co_return;
         if (result.status == IoStatus::ok) client_.fiber.yield(client_.context.loop);
-        client_.expire_in(client_.is_draining() ? hurried_silence : linger_silence);
+        const auto silence = client_.is_draining() ? hurried_silence : linger_silence;
+        client_.expire_in(client_.stream.unsent_bytes() > 0 ? std::max(silence, send_time) : silence);
         co_await client_.fiber.wait();
-        if (client_.aborted || (client_.timer.expired() && !client_.socket.readable())) co_return;
+        if (client_.aborted || (client_.timer.expired() && !client_.stream.readable())) co_return;
     }
 }
 
@@ -173,7 +188,7 @@ void Session::record_refused(const Failure& failure, int status, std::string off
     const auto bytes = client_.in.view();
     const auto listener = client_.listener->spec;
     auto peer = peer_of(client_);
-    if (proxy_failure()) peer.trust = Trust::untrusted; // the bytes are not the proxy's yet
+    if (!is_source_known()) peer.trust = Trust::untrusted; // the bytes are not the proxy's yet
     const auto origin = find_refused_origin(peer, bytes, listener->trusted);
     auto record = begin_record(client_, *listener, origin.client_ip(), read_refused_request(bytes));
     record.status = status;

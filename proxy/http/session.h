@@ -28,7 +28,8 @@ private:
     Task<HeadResult> read_head();
     Task<bool> wait_for_bytes();
     bool says_nothing() const;
-    Task<> refuse(const HeadResult& result);
+    Task<> report_begin_failure();
+    Task<> refuse(const HeadResult& result, FailureReason reason);
     Task<> linger();
     void record_left();
     void record_refused(const Failure& failure, int status, std::string offending = {},

@@ -13,7 +13,7 @@ std::uint64_t body_limit(const conf::Limits& limits) {
 
 Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, const conf::Limits& limits,
                Buffer& head)
-    : body_({client.socket, backend.socket, client.in, client.context.buffers.bodies}, plan.framing,
+    : body_({client.stream, backend.stream, client.in, client.context.buffers.bodies}, plan.framing,
             encoding_of(plan.framing), Following::messages, body_limit(limits)),
       head_size_(head.size()), awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {
     body_.send_first(head);
@@ -28,13 +28,13 @@ ForwardStatus Upload::run() {
 
 std::size_t discard_upload(Client& client) {
     std::size_t total = 0;
-    for (int i = 0; i < max_discards && client.socket.readable(); ++i) {
+    for (int i = 0; i < max_discards && client.stream.readable(); ++i) {
         Buffer sink(client.context.buffers.heads);
-        const auto result = client.socket.receive(sink.space());
+        const auto result = client.stream.receive(sink.space());
         if (result.status != IoStatus::ok) return total;
         total += result.bytes;
     }
-    if (client.socket.readable()) client.fiber.yield(client.context.loop);
+    if (client.stream.readable()) client.fiber.yield(client.context.loop);
     return total;
 }
 

@@ -134,6 +134,7 @@ void write_json(Line& line, const AccessRecord& r, const LineClock& clock) {
     const bool http = r.protocol == conf::Protocol::http;
     line.put("{\"time\":\"").put(clock.iso()).put("\"").json("client", r.client).json("peer", r.peer);
     line.json("protocol", http ? "http" : "tcp");
+    if (!r.tls.version.empty()) line.json("tls_version", r.tls.version).json("tls_cipher", r.tls.cipher);
     if (http) line.json("method", r.request.method).json("host", r.request.host).json("target", r.request.target);
     line.json("status", static_cast<std::uint64_t>(r.status));
     line.json("reason", r.failure ? word_of(r.failure.reason) : std::string_view());

@@ -31,6 +31,11 @@ struct ServingPath {
     std::string_view listener, route, pool, backend;
 };
 
+// What a TLS connection has agreed on; empty if the connection is plain.
+struct TlsTexts {
+    std::string_view version, cipher;
+};
+
 struct ByteCounts {
     std::uint64_t received = 0; // from the client, heads included
     std::uint64_t sent = 0;     // to the client, heads included
@@ -46,6 +51,7 @@ struct Durations {
 struct AccessRecord {
     std::string_view client, peer; // addresses; they differ if a trusted proxy names the client
     conf::Protocol protocol = conf::Protocol::http;
+    TlsTexts tls;
     RequestTexts request;
     ServingPath path;
     int status = 0; // of a TCP connection: 200, or the status that a request would have received

@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <spdlog/spdlog.h>
 
+#include <tuple>
 #include <utility>
 
 namespace weir::proxy {
@@ -24,13 +25,15 @@ Runtime::Runtime(asio::io_context& control, const conf::Process& process)
     : control_(control), data_plane_(control, process, *this),
       builder_(counters().size(),
                [this](std::size_t worker, auto work) { data_plane_.workers().run_on(worker, std::move(work)); }),
-      names_(control, *this), mutex_(control.get_executor()), health_(control, data_plane_.workers()),
-      beats_(clock_of(control), health_.monitor(), *this), reaper_(control, data_plane_.workers()) {}
+      names_(control, *this), certificates_(control), mutex_(control.get_executor()),
+      health_(control, data_plane_.workers()), beats_(clock_of(control), health_.monitor(), *this),
+      reaper_(control, data_plane_.workers()) {}
 
 Runtime::~Runtime() { stop(); }
 
 void Runtime::stop() {
     names_.stop();
+    certificates_.stop();
     health_.stop();
     data_plane_.stop();
 }
@@ -43,6 +46,7 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::find_obstacles(const conf::
     auto problems = co_await names_.try_to_find(config);
     const auto prepared = data_plane_.bind(config, problems); // closed again when this function returns
     read_heartbeat_tokens(config, problems);
+    std::ignore = certificates_.load(config, problems);
     if (auto problem = data_plane_.check_access_log(config, *snapshot_)) problems.push_back(*std::move(problem));
     co_return problems;
 }
@@ -57,6 +61,7 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config config, 
     std::vector<conf::Problem> errors;
     auto prepared = data_plane_.bind(config, errors);
     auto tokens = read_heartbeat_tokens(config, errors);
+    auto certificates = certificates_.load(config, errors);
     errors.insert(errors.end(), unknown.begin(), unknown.end());
     if (errors.empty()) DataPlane::open(prepared, config, snapshot_.get(), errors);
     if (!errors.empty()) {
@@ -68,7 +73,8 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config config, 
     data_plane_.commit(std::move(prepared));
     overrides_.follow(snapshot_ ? &snapshot_->config : nullptr, config);
     beats_.hold_agent_overrides();
-    auto next = builder_.build(std::move(config), std::move(hash), {overrides_.all(), names_.addresses()}, snapshot_);
+    certificates_.commit(std::move(certificates));
+    auto next = builder_.build(std::move(config), std::move(hash), build_inputs(), snapshot_);
     health_.take_inherited(*next);
     co_await adopt(std::move(next));
     beats_.update(*snapshot_, health_.standby(), std::move(tokens));
@@ -76,6 +82,8 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config config, 
     names_.watch({&snapshot_->config, standby});
     co_return errors;
 }
+
+BuildInputs Runtime::build_inputs() const { return {overrides_.all(), names_.addresses(), certificates_.contexts()}; }
 
 asio::awaitable<void> Runtime::adopt(SnapshotPtr next) {
     co_await data_plane_.adopt(next);
@@ -95,7 +103,7 @@ asio::awaitable<bool> Runtime::set_override(std::string pool, std::string backen
 
 // The caller holds `mutex_`.
 asio::awaitable<void> Runtime::rebuild() {
-    auto next = builder_.build(snapshot_->config, snapshot_->hash, {overrides_.all(), names_.addresses()}, snapshot_);
+    auto next = builder_.build(snapshot_->config, snapshot_->hash, build_inputs(), snapshot_);
     co_await adopt(std::move(next));
 }
 

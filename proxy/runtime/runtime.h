@@ -6,6 +6,7 @@
 
 #include "base/async_mutex.h"
 #include "conf/base/config_error.h"
+#include "proxy/runtime/certificate_store.h"
 #include "proxy/runtime/connection_reaper.h"
 #include "proxy/runtime/data_plane.h"
 #include "proxy/runtime/health_manager.h"
@@ -77,6 +78,7 @@ private:
     boost::asio::awaitable<void> adopt(SnapshotPtr next);
     boost::asio::awaitable<void> rebuild();
     void rebuild_soon();
+    BuildInputs build_inputs() const;
     void on_addresses_changed() override;
     void on_agent_override(const balancer::BackendPtr& backend, const Override& agent_override) override;
     void on_consecutive_errors(const balancer::BackendPtr& backend) override;
@@ -86,6 +88,7 @@ private:
     SnapshotBuilder builder_;
     OverrideStore overrides_;
     HostResolver names_;
+    CertificateStore certificates_;
     SnapshotPtr snapshot_;
     AsyncMutex mutex_; // serialises changes of the snapshot
     HealthManager health_;

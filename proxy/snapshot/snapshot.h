@@ -11,6 +11,7 @@
 #include "proxy/snapshot/route_index.h"
 #include "proxy/snapshot/stats.h"
 #include "proxy/snapshot/traffic_stats.h"
+#include "tls/server_context.h"
 
 #include <memory>
 #include <string>
@@ -54,6 +55,7 @@ struct ListenerSpec {
     std::vector<std::shared_ptr<TrafficStats>> traffic;  // one for each of `routes`
     std::shared_ptr<TrafficStats> own_traffic, unrouted; // of its own pool; of requests without a pool
     conf::AddressBlocks trusted;                         // config.trusted_proxies
+    std::shared_ptr<const tls::ServerContext> tls;       // null: plain
 };
 
 struct Snapshot {

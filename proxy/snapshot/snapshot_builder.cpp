@@ -96,6 +96,7 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
         spec->config = listener;
         spec->trusted = conf::AddressBlocks(listener.trusted_proxies);
         spec->stats = stats_of(listener.name);
+        if (listener.tls) spec->tls = now.tls.at(listener.name);
         spec->unrouted = traffic_on({listener.name, "", ""});
         if (!listener.pool.empty()) spec->pool = pool_index.at(listener.pool);
         if (!listener.pool.empty()) spec->own_traffic = traffic_on({listener.name, "", listener.pool});

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "balancer/registry.h"
+#include "conf/read/listener_tls.h"
 #include "proxy/snapshot/runtime_overrides.h"
 #include "proxy/snapshot/snapshot.h"
 
@@ -19,6 +20,7 @@ using AddressBook = std::map<std::string, std::vector<conf::Address>>;
 struct BuildInputs {
     RuntimeOverrides adjustments;
     AddressBook addresses;
+    conf::TlsContexts tls;
 };
 
 class SnapshotBuilder {

@@ -33,8 +33,9 @@ inline bool is_refusal(FailureReason reason) {
 
 struct alignas(64) ListenerCounters {
     Counter connections, active, bytes_in, bytes_out, proxy_headers_refused;
-    Counter outcomes; // requests and TCP connections that have ended
-    Counter refused;  // outcomes that weir itself refused (is_refusal)
+    Counter tls_handshakes, tls_resumed, tls_failures; // resumed: among the handshakes
+    Counter outcomes;                                  // requests and TCP connections that have ended
+    Counter refused;                                   // outcomes that weir itself refused (is_refusal)
 
     // Counts one request or TCP connection that has ended.
     void count_outcome(FailureReason reason) {

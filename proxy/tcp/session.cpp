@@ -27,7 +27,7 @@ Task<> Session::run() {
 }
 
 Task<> Session::serve() {
-    const bool welcome = co_await receive_proxy_header();
+    const bool welcome = co_await begin();
     record_ = begin_record(client_, *spec_, client_.source.ip);
     record_.path.pool = spec_->config.pool;
     BackendConnectionPtr backend;
@@ -36,10 +36,10 @@ Task<> Session::serve() {
         client_.context.budget.count_request(client_.context.loop.now());
         backend = co_await connect_any(seat);
     } else {
-        fail(proxy_failure());
+        fail(begin_failure());
     }
     if (!backend) {
-        client_.socket.close(HowToClose::reset);
+        client_.stream.close(HowToClose::reset);
         co_return;
     }
     Tunnel tunnel(client_, *backend);
@@ -48,7 +48,7 @@ Task<> Session::serve() {
     if (const auto version = pool().config.send_proxy_protocol; version != conf::ProxyProtocol::none) {
         head = Buffer(client_.context.buffers.heads);
         head.fill(
-            client_.source.write_proxy_header(head.space().data(), version, client_.source.address, client_.socket));
+            client_.source.write_proxy_header(head.space().data(), version, client_.source.address, client_.stream));
         own_bytes = head.size();
         tunnel.send_first(head);
     }

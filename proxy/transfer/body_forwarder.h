@@ -27,8 +27,8 @@ enum class Waiting { for_source, for_sink };
 class BodyForwarder {
 public:
     struct Ends {
-        Socket& from;
-        Socket& to;
+        Stream& from;
+        Stream& to;
         Buffer& input; // bytes read already; bytes behind the message stay in it. Needs spare room (head_block_size)
         BufferPool& bodies; // for larger buffers
     };

@@ -12,7 +12,7 @@
 
 #include "proxy/http1/framing.h"
 #include "proxy/io/buffer.h"
-#include "proxy/io/socket.h"
+#include "proxy/io/stream.h"
 #include "proxy/transfer/send_queue.h"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ constexpr Encoding encoding_of(const Framing& framing) {
 
 class BodySink {
 public:
-    BodySink(Socket& to, Encoding encoding) : to_(to), encoding_(encoding) {}
+    BodySink(Stream& to, Encoding encoding) : to_(to), encoding_(encoding) {}
     BodySink(const BodySink&) = delete;
     BodySink& operator=(const BodySink&) = delete;
 
@@ -55,7 +55,7 @@ private:
 
     static constexpr std::size_t max_copied = 4 * 1024; // size of a piece that is appended to the head
 
-    Socket& to_;
+    Stream& to_;
     Buffer* head_ = nullptr; // until some of it may have been sent
     const Encoding encoding_;
     bool ended_ = false;

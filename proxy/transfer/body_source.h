@@ -6,7 +6,7 @@
 // Lifetime: the socket, the buffer and the pool must outlive it; it must not move.
 #pragma once
 
-#include "proxy/io/socket.h"
+#include "proxy/io/stream.h"
 #include "proxy/transfer/body_buffer.h"
 #include "proxy/transfer/body_decoder.h"
 
@@ -32,7 +32,7 @@ class BodySource {
 public:
     // `input` holds bytes that were read already; bytes behind the message stay in it. `pool` provides larger buffers.
     // At most `limit` bytes of payload are allowed.
-    BodySource(Socket& from, Buffer& input, BufferPool& pool, const Framing& framing, Following following,
+    BodySource(Stream& from, Buffer& input, BufferPool& pool, const Framing& framing, Following following,
                std::uint64_t limit)
         : from_(from), buffer_(input, pool),
           decoder_(framing, following == Following::messages ? ChunkSyntax::strict : ChunkSyntax::tolerant, limit),
@@ -64,7 +64,7 @@ public:
 private:
     std::span<char> room();
 
-    Socket& from_;
+    Stream& from_;
     BodyBuffer buffer_;
     BodyDecoder decoder_;
     const Following following_;

@@ -16,12 +16,12 @@ namespace {
 
 // Tunnels may be silent for hours. TCP keep-alive detects a vanished peer after two minutes, and keeps firewalls and
 // NAT devices on the path from dropping the connection.
-void keep_alive(const Socket& socket) {
+void keep_alive(const Stream& stream) {
     constexpr int on = 1, idle_seconds = 60, interval_seconds = 15, probes = 4;
-    ::setsockopt(socket.descriptor(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    ::setsockopt(socket.descriptor(), IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);
-    ::setsockopt(socket.descriptor(), IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds, sizeof interval_seconds);
-    ::setsockopt(socket.descriptor(), IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    ::setsockopt(stream.descriptor(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(stream.descriptor(), IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);
+    ::setsockopt(stream.descriptor(), IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds, sizeof interval_seconds);
+    ::setsockopt(stream.descriptor(), IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
 constexpr Failure client_gone{FailureReason::client_closed, "the client aborted the connection"};
@@ -35,12 +35,12 @@ constexpr Failure half_closed_silent{FailureReason::tunnel_idle,
 } // namespace
 
 Tunnel::Tunnel(Client& client, BackendConnection& backend)
-    : client_(client), backend_(backend), up_({client.socket, backend.socket, client.in, client.context.buffers.bodies},
+    : client_(client), backend_(backend), up_({client.stream, backend.stream, client.in, client.context.buffers.bodies},
                                               {BodyKind::until_close}, Encoding::identity, Following::nothing),
-      down_({backend.socket, client.socket, backend.in, client.context.buffers.bodies}, {BodyKind::until_close},
+      down_({backend.stream, client.stream, backend.in, client.context.buffers.bodies}, {BodyKind::until_close},
             Encoding::identity, Following::nothing) {}
 
-void Tunnel::pass(http::BodyForwarder& pump, Socket& from, Socket& to, Direction& state) {
+void Tunnel::pass(http::BodyForwarder& pump, Stream& from, Stream& to, Direction& state) {
     if (state != Direction::open) return;
     auto status = pump.run();
     // A peer that has sent everything may stop reading: what it sent is still good.
@@ -55,14 +55,14 @@ void Tunnel::pass(http::BodyForwarder& pump, Socket& from, Socket& to, Direction
     }
     if (status == ForwardStatus::blocked || status == ForwardStatus::yielded) return;
     if (status == ForwardStatus::done) to.finish_sending();
-    else if ((status == ForwardStatus::sink_failed) == (&to == &client_.socket)) failure_ = client_gone;
+    else if ((status == ForwardStatus::sink_failed) == (&to == &client_.stream)) failure_ = client_gone;
     else failure_ = backend_gone;
     state = status == ForwardStatus::done ? Direction::closed : Direction::broken;
 }
 
 // A tunnel that moves bytes, or becomes half-closed, gets a new deadline.
 void Tunnel::set_deadline(const conf::Timeouts& timeouts) {
-    const bool half_closed = client_.socket.hung_up() || backend_.socket.hung_up();
+    const bool half_closed = client_.stream.hung_up() || backend_.stream.hung_up();
     const auto moved = up_.moved() + down_.moved();
     if (moved == moved_ && half_closed == half_closed_) return;
     moved_ = moved;
@@ -71,24 +71,25 @@ void Tunnel::set_deadline(const conf::Timeouts& timeouts) {
 }
 
 Task<> Tunnel::run(const conf::Timeouts& timeouts, ClientEnd client_end) {
-    keep_alive(client_.socket);
-    keep_alive(backend_.socket);
+    keep_alive(client_.stream);
+    keep_alive(backend_.stream);
     client_.expire_in(timeouts.tunnel);
     for (;;) {
         yielded_ = false;
-        pass(up_, client_.socket, backend_.socket, up_state_);
-        pass(down_, backend_.socket, client_.socket, down_state_);
+        pass(up_, client_.stream, backend_.stream, up_state_);
+        pass(down_, backend_.stream, client_.stream, down_state_);
         // A stalled side must not hide that the other one was reset. What a backend sent before can still be forwarded,
         // as far as the client takes it at once.
-        if (client_.socket.broken()) failure_ = client_gone;
-        if (client_.socket.broken()) break;
-        if (backend_.socket.broken() && backend_.socket.fin_received()) up_state_ = Direction::closed;
-        else if (backend_.socket.broken() && !yielded_) {
+        if (client_.stream.broken()) failure_ = client_gone;
+        if (client_.stream.broken()) break;
+        if (backend_.stream.broken() && backend_.stream.fin_received()) up_state_ = Direction::closed;
+        else if (backend_.stream.broken() && !yielded_) {
             failure_ = backend_gone;
             break;
         }
         if (up_state_ == Direction::broken || down_state_ == Direction::broken) break;
-        if (up_state_ == Direction::closed && down_state_ == Direction::closed) co_return;
+        const bool all_sent = client_.stream.unsent_bytes() == 0 && backend_.stream.unsent_bytes() == 0;
+        if (up_state_ == Direction::closed && down_state_ == Direction::closed && all_sent) co_return;
         if (up_state_ == Direction::closed && client_end == ClientEnd::closes) co_return close_both();
         set_deadline(timeouts);
         co_await client_.fiber.wait();
@@ -105,13 +106,13 @@ Task<> Tunnel::run(const conf::Timeouts& timeouts, ClientEnd client_end) {
 }
 
 void Tunnel::close_both() {
-    client_.socket.close();
-    backend_.socket.close();
+    client_.stream.close();
+    backend_.stream.close();
 }
 
 void Tunnel::reset_both() {
-    client_.socket.close(HowToClose::reset);
-    backend_.socket.close(HowToClose::reset);
+    client_.stream.close(HowToClose::reset);
+    backend_.stream.close(HowToClose::reset);
 }
 
 } // namespace weir::proxy::tcp

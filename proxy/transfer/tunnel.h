@@ -37,7 +37,7 @@ public:
 private:
     enum class Direction { open, closed, broken };
 
-    void pass(http::BodyForwarder& pump, Socket& from, Socket& to, Direction& state);
+    void pass(http::BodyForwarder& pump, Stream& from, Stream& to, Direction& state);
     void set_deadline(const conf::Timeouts& timeouts);
     void close_both();
     void reset_both();

@@ -15,7 +15,7 @@ bool is_shortage(int error) {
 
 // A TCP client may end its side before a backend is connected, and go on reading.
 bool is_gone(const Client& client) {
-    return client.aborted || (client.protocol == conf::Protocol::tcp ? client.socket.broken() : client.has_left());
+    return client.aborted || (client.protocol == conf::Protocol::tcp ? client.stream.broken() : client.has_left());
 }
 
 } // namespace
@@ -33,7 +33,7 @@ Task<Connected> BackendConnector::connect(BackendLink& link) const {
         if (shortage) failure = co_await wait_for_resources();
         if (shortage && !failure && connection->is_cut())
             failure = {FailureReason::backend_removed, "while connecting"};
-        if (client_.socket.broken()) connection->socket.close(HowToClose::reset); // as the client has done
+        if (client_.stream.broken()) connection->stream.close(HowToClose::reset); // as the client has done
         if (failure) co_return Connected{nullptr, failure};
         if (auto kept = acquire(link)) co_return Connected{std::move(kept)};
     }
@@ -43,12 +43,12 @@ Task<Connected> BackendConnector::connect(BackendLink& link) const {
 int BackendConnector::begin(BackendConnection& connection) const {
     auto& context = client_.context;
     const auto& address = connection.link().backend().address();
-    const int error = connection.socket.connect(context.loop, address, client_.fiber);
+    const int error = connection.stream.connect(context.loop, address, client_.fiber);
     if (!is_shortage(error)) return error;
     context.counters.shortages.add();
     // Closing idle connections makes no room in a backlog.
     if (error == EAGAIN || context.views.close_all_idle() == 0) return error;
-    return connection.socket.connect(context.loop, address, client_.fiber);
+    return connection.stream.connect(context.loop, address, client_.fiber);
 }
 
 // Returns an empty failure once the connection is established, otherwise the reason.
@@ -57,13 +57,13 @@ Task<Failure> BackendConnector::connect_once(BackendConnection& connection) cons
         co_return Failure{is_shortage(error) ? FailureReason::resource_exhausted : reason_of_connect_error(error),
                           "connect", error};
     client_.expire_in(timeout_);
-    while (!connection.socket.writable()) {
+    while (!connection.stream.writable()) {
         co_await client_.fiber.wait();
         if (is_gone(client_)) co_return client_left(client_);
         if (client_.timer.expired()) co_return Failure{FailureReason::connect_timeout};
         if (connection.is_cut()) co_return Failure{FailureReason::backend_removed, "while connecting"};
     }
-    if (const int error = connection.socket.connect_error())
+    if (const int error = connection.stream.connect_error())
         co_return Failure{reason_of_connect_error(error), "connect", error};
     co_return Failure{};
 }

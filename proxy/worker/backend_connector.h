@@ -35,7 +35,7 @@ public:
     BackendConnectionPtr acquire(BackendLink& link) const {
         if (use_ != ConnectionUse::any_request) return nullptr;
         auto connection = link.acquire();
-        if (connection) connection->socket.set_waker(client_.fiber);
+        if (connection) connection->stream.set_waker(client_.fiber);
         return connection;
     }
 

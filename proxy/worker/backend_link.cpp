@@ -28,7 +28,7 @@ BackendConnection::~BackendConnection() {
 
 void BackendConnection::wake() {
     // A late write event is no reason to close the connection.
-    if (timer_.expired() || socket.readable() || socket.hung_up()) link_->drop(*this);
+    if (timer_.expired() || stream.readable() || stream.hung_up()) link_->drop(*this);
 }
 
 BackendConnectionPtr BackendLink::acquire() {
@@ -39,8 +39,8 @@ BackendConnectionPtr BackendLink::acquire() {
         if (connection->keep_until_ <= loop_.now()) continue; // a busy worker may see its timer late
         // An unread event may be a FIN, or bytes that would be taken for the next response. Events from before this
         // round have been handled; another look costs a system call, which pays only after a while.
-        const bool seen = loop_.now() - connection->idle_since_ < fresh && !loop_.has_pending_event(connection->socket);
-        if (!seen && !connection->socket.is_idle()) continue;
+        const bool seen = loop_.now() - connection->idle_since_ < fresh && !connection->stream.has_pending_event(loop_);
+        if (!seen && !connection->stream.is_idle()) continue;
         note_use();
         return connection;
     }
@@ -50,11 +50,11 @@ BackendConnectionPtr BackendLink::acquire() {
 void BackendLink::release(BackendConnectionPtr connection, std::size_t max_idle, TimePoint until) {
     note_use(); // it may have been in use for longer than the peak remembers
     if (retired_ || max_idle == 0 || until <= loop_.now() || backend_->verdict() == balancer::Verdict::down) return;
-    if (!connection->in.empty() || connection->socket.hung_up()) return;
-    if (connection->socket.readable() && !connection->socket.is_idle()) return;
+    if (!connection->in.empty() || connection->stream.hung_up()) return;
+    if (connection->stream.readable() && !connection->stream.is_idle()) return;
     connection->in.release();
     connection->tunnel_ = false; // the backend did not agree to the upgrade
-    connection->socket.set_waker(*connection);
+    connection->stream.set_waker(*connection);
     connection->timer_.set(until);
     connection->keep_until_ = until;
     connection->idle_since_ = loop_.now();
@@ -94,7 +94,7 @@ void BackendLink::cut(Which which) {
             continue;
         }
         connection->cut_ = true;
-        connection->socket.wake_user(); // this may free the connection, or any other
+        connection->stream.wake_user(); // this may free the connection, or any other
         connection = all_;
     }
 }

@@ -11,7 +11,7 @@
 #include "balancer/backend.h"
 #include "base/recent_peak.h"
 #include "proxy/io/buffer.h"
-#include "proxy/io/socket.h"
+#include "proxy/io/stream.h"
 #include "proxy/io/timer_wheel.h"
 #include "proxy/worker/idle_connections.h"
 
@@ -27,7 +27,7 @@ public:
     BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link);
     ~BackendConnection();
 
-    Socket socket;
+    Stream stream;
     Buffer in; // read but not used yet
 
     BackendLink& link() { return *link_; }

@@ -8,6 +8,7 @@ log::AccessRecord begin_record(const Client& client, const ListenerSpec& listene
     record.client = client_ip;
     record.peer = client.source.peer();
     record.protocol = client.protocol;
+    if (const auto* tls = client.stream.tls()) record.tls = {tls->facts().version, tls->facts().cipher};
     record.request = request;
     record.path.listener = listener.config.name;
     return record;

@@ -21,18 +21,19 @@ struct Client {
     ClientSource source;
     Waiter fiber;
     WheelTimer timer;
-    Socket socket;
+    Stream stream;
     Buffer in; // read but not used yet; the current request's head is held at its front
     bool aborted = false;
 
+    std::string_view scheme() const { return stream.tls() ? "https" : "http"; }
     bool is_draining() const { return context.phase == Phase::draining || listener->phase == Phase::draining; }
     // Returns true if the client no longer waits for anything. An HTTP client that closes its side of the connection
     // has left, whatever it sent before, because a killed client shows no other sign (see adr/0017). A TCP client may
     // close its side and continue to read, so it has left only if everything that it sent has been forwarded.
     bool has_left() const {
-        if (socket.broken()) return true;
-        if (!socket.hung_up()) return false;
-        return protocol == conf::Protocol::http || (in.empty() && socket.at_end());
+        if (stream.broken()) return true;
+        if (!stream.hung_up()) return false;
+        return protocol == conf::Protocol::http || (in.empty() && stream.at_end());
     }
     ListenerCounters& counters() { return stats->workers[context.index]; }
     void expire_in(conf::Duration duration) { timer.set(context.loop.now() + duration); }

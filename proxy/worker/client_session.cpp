@@ -14,7 +14,7 @@ ClientSession::ClientSession(WorkerContext& context, std::shared_ptr<WorkerListe
 
 ClientSession::~ClientSession() {
     client_.counters().active.subtract();
-    client_.socket.close();
+    client_.stream.close();
     client_.context.clients.remove(*this);
 }
 
@@ -23,31 +23,41 @@ void ClientSession::abort() {
     client_.fiber.wake();
 }
 
+Task<bool> ClientSession::begin() {
+    client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
+    const auto spec = client_.listener->spec;
+    if (spec->config.accept_proxy_protocol && !co_await receive_proxy_header()) co_return false;
+    source_known_ = true;
+    co_return !spec->tls || co_await start_tls(*spec->tls);
+}
+
 Task<bool> ClientSession::receive_proxy_header() {
     const auto& spec = *client_.listener->spec;
-    if (!spec.config.accept_proxy_protocol) co_return true;
-    client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
     bool accepted = spec.trusted.contains(client_.source.address);
     if (accepted) accepted = co_await read_proxy_header();
-    else proxy_failure_ = {FailureReason::bad_proxy_header, "the peer is not one of trusted_proxies"};
+    else failure_ = {FailureReason::bad_proxy_header, "the peer is not one of trusted_proxies"};
     if (!accepted) client_.counters().proxy_headers_refused.add();
     co_return accepted;
 }
 
+// A client that has just connected gets less time once weir or the listener is draining.
+void ClientSession::hurry() {
+    if (client_.is_draining() && !std::exchange(hurried_, true)) client_.expire_in(newcomer_time);
+}
+
 Task<bool> ClientSession::read_proxy_header() {
-    bool hurried = false;
     for (;;) {
-        while (client_.socket.readable()) {
+        while (client_.stream.readable()) {
             if (!client_.in.has_memory()) client_.in = Buffer(client_.context.buffers.heads);
-            const auto result = client_.socket.receive(client_.in.space());
+            const auto result = client_.stream.receive(client_.in.space());
             if (result.status == IoStatus::end || result.status == IoStatus::failed) {
-                if (!client_.in.empty()) proxy_failure_ = {FailureReason::client_closed, "within the PROXY header"};
+                if (!client_.in.empty()) failure_ = {FailureReason::client_closed, "within the PROXY header"};
                 co_return false;
             }
             client_.in.fill(result.bytes);
             const auto header = tcp::parse_proxy_header(client_.in.view());
             if (header.status == tcp::ProxyHeaderStatus::refused) {
-                proxy_failure_ = {FailureReason::bad_proxy_header, header.reason};
+                failure_ = {FailureReason::bad_proxy_header, header.reason};
                 co_return false;
             }
             if (header.status == tcp::ProxyHeaderStatus::complete) {
@@ -57,10 +67,51 @@ Task<bool> ClientSession::read_proxy_header() {
                 co_return true;
             }
         }
-        if (client_.is_draining() && !std::exchange(hurried, true)) client_.expire_in(newcomer_time);
+        hurry();
         co_await client_.fiber.wait();
         if (client_.timer.expired())
-            proxy_failure_ = {FailureReason::client_timeout, "the PROXY header did not arrive in time"};
+            failure_ = {FailureReason::client_timeout, "the PROXY header did not arrive in time"};
+        if (client_.aborted || client_.timer.expired()) co_return false;
+    }
+}
+
+Task<bool> ClientSession::start_tls(const tls::ServerContext& context) {
+    auto session = context.new_session();
+    if (!session) {
+        failure_ = {FailureReason::resource_exhausted, "no memory for a TLS connection"};
+        co_return false;
+    }
+    client_.stream.start_tls(std::move(session), client_.context.buffers.bodies, client_.in.view(), client_.fiber);
+    client_.in.release();
+    const bool agreed = co_await shake_hands();
+    auto& counters = client_.counters();
+    (agreed ? counters.tls_handshakes : counters.tls_failures).add();
+    if (agreed && client_.stream.tls()->is_resumed()) counters.tls_resumed.add();
+    co_return agreed;
+}
+
+Task<bool> ClientSession::shake_hands() {
+    auto& tls = *client_.stream.tls();
+    bool begun = false;
+    for (;;) {
+        while (client_.stream.readable()) {
+            begun = true;
+            // A step of a handshake takes up to a millisecond: others get their turn before the next one.
+            if (!client_.context.handshakes.try_begin(client_.context.loop.now())) {
+                client_.fiber.yield(client_.context.loop);
+                break;
+            }
+            const auto status = tls.handshake();
+            if (status == HandshakeStatus::done) co_return true;
+            if (status == HandshakeStatus::failed) {
+                if (begun) failure_ = {FailureReason::tls_handshake_failed, tls.error()};
+                co_return false;
+            }
+        }
+        hurry();
+        co_await client_.fiber.wait();
+        if (client_.timer.expired())
+            failure_ = {FailureReason::client_timeout, "the TLS handshake was not finished in time"};
         if (client_.aborted || client_.timer.expired()) co_return false;
     }
 }

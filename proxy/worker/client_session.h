@@ -19,26 +19,35 @@ public:
 
     // Takes ownership of the accepted connection. If the event loop cannot watch it, closes it and returns false.
     bool open(UniqueFd connection) {
-        client_.socket.count_bytes(client_.counters().bytes_in, client_.counters().bytes_out);
-        return client_.socket.open(client_.context.loop, std::move(connection), client_.fiber);
+        client_.stream.count_bytes(client_.counters().bytes_in, client_.counters().bytes_out);
+        return client_.stream.open(client_.context.loop, std::move(connection), client_.fiber);
     }
     void abort() override;
 
 protected:
-    // Reads the PROXY header at the start of the connection, if the listener expects one; the bytes behind it stay in
-    // the client's buffer. Returns false if there is no legal header from a trusted peer in time.
-    Task<bool> receive_proxy_header();
+    // Does what comes before the client's protocol: receives the PROXY header and finishes the TLS handshake, if the
+    // listener expects them. Bytes behind them stay in the client's buffer. Returns false if there is no legal header
+    // from a trusted peer, or no TLS connection, in time.
+    Task<bool> begin();
 
-    // Returns why no PROXY header was received; empty if the client closed the connection before it sent anything, or
-    // if weir aborted it.
-    const Failure& proxy_failure() const { return proxy_failure_; }
+    // Returns why begin() has failed; empty if the client closed the connection before it sent anything, or if weir
+    // aborted it.
+    const Failure& begin_failure() const { return failure_; }
+    // Returns true once the source of the connection is known.
+    bool is_source_known() const { return source_known_; }
 
     Client client_;
 
 private:
+    Task<bool> receive_proxy_header();
     Task<bool> read_proxy_header();
+    Task<bool> start_tls(const tls::ServerContext& context);
+    Task<bool> shake_hands();
+    void hurry();
 
-    Failure proxy_failure_;
+    Failure failure_;
+    bool source_known_ = false;
+    bool hurried_ = false; // weir or the listener is draining: the client has been given less time
 };
 
 } // namespace weir::proxy

@@ -4,7 +4,7 @@
 // Lifetime: owns its texts.
 #pragma once
 
-#include "proxy/io/socket.h"
+#include "proxy/io/stream.h"
 #include "proxy/proxy_protocol/proxy_protocol.h"
 #include "proxy/snapshot/snapshot.h"
 
@@ -42,7 +42,7 @@ struct ClientSource {
     // Writes the PROXY header for a client with the address `client`, which came through `connection`. Returns its
     // length in bytes.
     std::size_t write_proxy_header(char* out, conf::ProxyProtocol version, const conf::Address& client,
-                                   const Socket& connection) const {
+                                   const Stream& connection) const {
         if (origin == tcp::ProxyOrigin::unknown) return tcp::write_proxy_header(out, version, {}, {});
         return tcp::write_proxy_header(out, version, client, destination.is_set() ? destination : connection.local());
     }

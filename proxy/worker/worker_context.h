@@ -5,6 +5,7 @@
 #pragma once
 
 #include "proxy/worker/client_list.h"
+#include "proxy/worker/handshake_limit.h"
 #include "proxy/worker/http_scratch.h"
 #include "proxy/worker/outcome_counter.h"
 #include "proxy/worker/retry_budget.h"
@@ -38,6 +39,7 @@ struct WorkerContext {
     TrafficRecorder recorder;
     OutcomeCounter outcomes;
     RetryBudget budget;
+    HandshakeLimit handshakes;
     HttpScratch scratch;
 };
 

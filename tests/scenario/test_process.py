@@ -7,7 +7,20 @@ import subprocess
 import threading
 import urllib.request
 
-from support.scenario import SOURCE, WEIR, Scenario, Weir, can_connect, eventually, free_port, main, read_file, web
+from support.certificates import Authority
+from support.scenario import (
+    SOURCE,
+    WEIR,
+    Scenario,
+    Weir,
+    can_connect,
+    eventually,
+    flow,
+    free_port,
+    main,
+    read_file,
+    web,
+)
 
 
 def command(*args, **kwargs):
@@ -329,6 +342,7 @@ class Documents(Scenario):
     def test_every_example_configuration_in_the_documents_is_valid(self):
         checked = 0
         directory = self.folder()
+        authority = Authority(directory)
         for folder, _, names in os.walk(SOURCE):
             if os.path.relpath(folder, SOURCE).startswith(("build", ".git")):
                 continue
@@ -344,6 +358,8 @@ class Documents(Scenario):
                         with open(here, "w") as f:
                             f.write(f"a token for {token}\n")
                         example = example.replace(token, here)
+                    for pair in set(re.findall(r"\{cert: [^}]+\}", example)):
+                        example = example.replace(pair, flow(authority.issue("example.com")))
                     with open(path, "w") as f:
                         f.write(example)
                     code, _, err = command("check", "-c", path, env=dict(os.environ, REDIS_PASSWORD="x"))

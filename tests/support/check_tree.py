@@ -12,9 +12,10 @@ import sys
 EVERYWHERE = "base"
 ROOMS = {
     EVERYWHERE: [],
+    "tls": [],
     "conf/base": [],
     "conf/model": ["conf/base"],
-    "conf/read": ["conf/base", "conf/model"],
+    "conf/read": ["tls", "conf/base", "conf/model"],
     "conf/plan": ["conf/model"],
     "conf/store": ["conf/base", "conf/read"],
     "conf/watch": ["conf/base"],
@@ -27,11 +28,11 @@ ROOMS = {
     "health/beats": ["conf/base", "conf/model"],
     "health/probes": ["conf/model", "health/rules"],
     "health/monitor": ["conf/model", "balancer", "health/rules", "health/probes"],
-    "proxy/io": ["conf/model", "balancer"],
+    "proxy/io": ["tls", "conf/model", "balancer"],
     "proxy/log": ["conf/model"],
     "proxy/http1": ["conf/model", "proxy/io"],
     "proxy/proxy_protocol": ["conf/model"],
-    "proxy/snapshot": ["conf/model", "balancer/algorithms", "balancer", "proxy/log", "proxy/http1"],
+    "proxy/snapshot": ["tls", "conf/model", "conf/read", "balancer/algorithms", "balancer", "proxy/log", "proxy/http1"],
     "proxy/worker": ["balancer", "proxy/io", "proxy/log", "proxy/http1", "proxy/proxy_protocol", "proxy/snapshot"],
     "proxy/transfer": ["proxy/io", "proxy/http1", "proxy/worker"],
     "proxy/http": [
@@ -47,6 +48,7 @@ ROOMS = {
     ],
     "proxy/tcp": ["balancer/algorithms", "proxy/io", "proxy/worker", "proxy/transfer"],
     "proxy/runtime": [
+        "tls",
         "conf/base",
         "conf/model",
         "conf/read",

@@ -32,7 +32,7 @@ class Way {
 public:
     explicit Way(const Framing& framing, Encoding encoding = Encoding::identity,
                  Following following = Following::messages, std::uint64_t limit = no_limit)
-        : forwarder({from_.socket, to_.socket, input, bodies_}, framing, encoding, following, limit) {}
+        : forwarder({from_.stream, to_.stream, input, bodies_}, framing, encoding, following, limit) {}
 
     ForwardStatus arrive(std::string_view bytes) {
         from_.arrive(bytes);

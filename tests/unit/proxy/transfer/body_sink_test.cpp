@@ -10,7 +10,7 @@ namespace {
 
 class SinkBench {
 public:
-    explicit SinkBench(Encoding encoding) : sink(to.socket, encoding) { head.append("HEAD\r\n\r\n"); }
+    explicit SinkBench(Encoding encoding) : sink(to.stream, encoding) { head.append("HEAD\r\n\r\n"); }
 
     std::size_t sends() { return to.wire().when.size(); }
 

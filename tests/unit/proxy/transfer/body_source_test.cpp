@@ -14,7 +14,7 @@ class SourceBench {
 public:
     explicit SourceBench(const Framing& framing, Following following = Following::messages,
                          std::uint64_t limit = BodyDecoder::unlimited)
-        : source(from.socket, input, bodies_, framing, following, limit) {}
+        : source(from.stream, input, bodies_, framing, following, limit) {}
 
     // Returns the next piece as text; empty if there is none.
     std::string_view next() {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "proxy/io/event_loop.h"
-#include "proxy/io/socket.h"
+#include "proxy/io/stream.h"
 #include "tests/fuzz/support/memory_io.h"
 
 #include <string>
@@ -14,7 +14,7 @@ namespace weir::tests {
 
 class MemoryConnection final : public proxy::Waker {
 public:
-    MemoryConnection() { socket.open(loop_, UniqueFd(descriptor_), *this); }
+    MemoryConnection() { stream.open(loop_, UniqueFd(descriptor_), *this); }
 
     memory_io::Wire& wire() { return memory_io::wire(descriptor_); }
     void arrive(std::string_view bytes) { memory_io::arrive(wire(), bytes); }
@@ -27,7 +27,7 @@ private:
     const int descriptor_ = memory_io::make_wire();
 
 public:
-    proxy::Socket socket;
+    proxy::Stream stream;
 };
 
 } // namespace weir::tests

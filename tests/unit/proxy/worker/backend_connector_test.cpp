@@ -24,13 +24,13 @@ conf::Config web() {
 // One client that needs a connection to the only backend.
 class Bench {
 public:
-    Bench() { client.socket.open(worker.loop, UniqueFd(memory_io::make_wire()), client.fiber); }
+    Bench() { client.stream.open(worker.loop, UniqueFd(memory_io::make_wire()), client.fiber); }
     ~Bench() { worker.forget_idle(); }
 
     BackendLink& link() { return worker.view->pools[0]->link(0); }
     void keep_one() {
         auto connection = link().make();
-        connection->socket.open(worker.loop, UniqueFd(memory_io::make_wire()), client.fiber);
+        connection->stream.open(worker.loop, UniqueFd(memory_io::make_wire()), client.fiber);
         link().release(std::move(connection), 10, worker.loop.now() + 1h);
     }
     BackendConnectionPtr acquire(ConnectionUse use) { return BackendConnector(client, 1s, use).acquire(link()); }

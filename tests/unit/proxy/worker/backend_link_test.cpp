@@ -30,7 +30,7 @@ public:
     BackendConnectionPtr open() {
         auto connection = link->make();
         wires.push_back(memory_io::make_wire());
-        connection->socket.open(loop, UniqueFd(wires.back()), user);
+        connection->stream.open(loop, UniqueFd(wires.back()), user);
         return connection;
     }
     std::vector<BackendConnectionPtr> open(std::size_t count) {

@@ -36,7 +36,7 @@ class Asker final : private PoolUser {
 public:
     explicit Asker(memory_io::MemoryWorker& worker)
         : wire_(memory_io::make_wire()), client_(worker, worker.listener(), conf::Address()), selection(client_, this) {
-        client_.socket.open(worker.loop, UniqueFd(wire_), client_.fiber);
+        client_.stream.open(worker.loop, UniqueFd(wire_), client_.fiber);
         selection.begin(worker.view, *worker.view->pools[0]);
     }
 

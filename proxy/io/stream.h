@@ -1,0 +1,88 @@
+// A connection to a peer as bytes in and out: plain TCP, or TLS over it. Nothing above it needs to know which. It has
+// the words of Socket; where TLS gives them another meaning, that is said here.
+//
+// A stream begins plain, so that a PROXY header can be read, and becomes TLS with start_tls().
+//
+// Thread: one event loop's thread.
+// Lifetime: the loop and the waker must outlive it; it must not move while it is open.
+#pragma once
+
+#include "proxy/io/socket.h"
+#include "proxy/io/tls_connection.h"
+
+#include <memory>
+#include <utility>
+
+namespace weir::proxy {
+
+class Stream final : private Waker {
+public:
+    Stream() = default;
+    ~Stream() { close(); }
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    bool open(EventLoop& loop, UniqueFd connection, Waker& waker) {
+        return socket_.open(loop, std::move(connection), waker);
+    }
+    int connect(EventLoop& loop, const conf::Endpoint& address, Waker& waker) {
+        return socket_.connect(loop, address, waker);
+    }
+    int connect_error() const { return socket_.connect_error(); }
+    conf::Address local() const { return socket_.local(); }
+    // With TLS: also sends close_notify, if the kernel takes it at once. Bytes in unsent_bytes() are lost.
+    void close(HowToClose how = HowToClose::gracefully);
+
+    // Goes on with TLS. `waker` is the user's, as in set_waker(); for the other arguments see TlsConnection.
+    void start_tls(tls::SslPtr session, BufferPool& pool, std::string_view first, Waker& waker);
+    // Goes on without TLS, after a handshake that failed because the peer does not speak TLS.
+    void abandon_tls();
+    // The TLS connection; null if the stream is plain.
+    TlsConnection* tls() const { return tls_.get(); }
+
+    // See EventLoop::has_pending_event.
+    bool has_pending_event(const EventLoop& loop) const { return loop.has_pending_event(socket_); }
+
+    bool is_open() const { return socket_.is_open(); }
+    int descriptor() const { return socket_.descriptor(); }
+    void set_waker(Waker& waker) {
+        if (tls_) user_ = &waker;
+        else socket_.set_waker(waker);
+    }
+    void wake_user() {
+        if (tls_) user_->wake();
+        else socket_.wake_user();
+    }
+
+    bool readable() const { return tls_ ? tls_->readable() : socket_.readable(); }
+    bool writable() const { return tls_ ? tls_->writable() : socket_.writable(); }
+    // With TLS: also after the peer's close_notify.
+    bool hung_up() const { return socket_.hung_up() || (tls_ && tls_->close_notified()); }
+    bool broken() const { return socket_.broken(); }
+    // With TLS: the peer has sent close_notify. A FIN alone is no orderly end.
+    bool fin_received() const { return tls_ ? tls_->close_notified() : socket_.fin_received(); }
+    bool at_end() const { return tls_ ? hung_up() && !tls_->has_data() : socket_.at_end(); }
+    // With TLS: records without data, such as session tickets, do not count.
+    bool is_idle() { return tls_ ? !tls_->has_data() && !hung_up() : socket_.is_idle(); }
+
+    IoResult receive(std::span<char> into) { return tls_ ? tls_->receive(into) : socket_.receive(into); }
+    IoResult send(std::span<const iovec> parts) { return tls_ ? tls_->send(parts) : socket_.send(parts); }
+    // Returns the number of bytes that send() has taken and the kernel has not. They are sent as the peer reads.
+    std::size_t unsent_bytes() const { return tls_ ? tls_->unsent_bytes() : 0; }
+    // With TLS: counts encrypted bytes, with those that the kernel has not taken.
+    std::size_t unacked_bytes() const { return socket_.unacked_bytes() + unsent_bytes(); }
+    // With TLS: sends close_notify, then closes this side of the connection.
+    void finish_sending();
+    void count_bytes(balancer::Counter& received, balancer::Counter& sent) { socket_.count_bytes(received, sent); }
+    void raise_unsent_low_water_mark() { socket_.raise_unsent_low_water_mark(); }
+
+private:
+    void wake() override; // with TLS: an event of the socket
+
+    Socket socket_;
+    std::unique_ptr<TlsConnection> tls_;
+    Waker* user_ = nullptr; // with TLS
+    bool finishes_ = false; // this side is to be closed once everything is sent
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,229 @@
+#include "proxy/io/tls_connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <openssl/err.h>
+
+namespace weir::proxy {
+namespace {
+
+constexpr std::size_t largest_record = 16 * 1024; // payload (RFC 8446 section 5.1)
+constexpr std::size_t record_overhead = 256;      // more than any header, padding and tag
+
+} // namespace
+
+// The functions of a BIO, as OpenSSL calls them.
+struct TlsTransport {
+    static TlsConnection& of(BIO* bio) { return *static_cast<TlsConnection*>(BIO_get_data(bio)); }
+    static int read(BIO* bio, char* into, std::size_t size, std::size_t* done) {
+        BIO_clear_retry_flags(bio);
+        return of(bio).read(into, size, *done);
+    }
+    static int write(BIO* bio, const char* bytes, std::size_t size, std::size_t* done) {
+        BIO_clear_retry_flags(bio);
+        return of(bio).write(bytes, size, *done);
+    }
+    static long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+    static const BIO_METHOD* method() {
+        static const BIO_METHOD* const made = [] {
+            auto* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "weir");
+            BIO_meth_set_read_ex(method, read);
+            BIO_meth_set_write_ex(method, write);
+            BIO_meth_set_ctrl(method, control);
+            return method;
+        }();
+        return made;
+    }
+};
+
+TlsConnection::TlsConnection(tls::SslPtr session, Socket& socket, BufferPool& pool, std::string_view first)
+    : socket_(socket), pool_(pool), session_(std::move(session)) {
+    auto* bio = BIO_new(TlsTransport::method());
+    BIO_set_data(bio, this);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(session_.get(), bio, bio);
+    if (first.empty()) return;
+    input_ = Buffer(pool_);
+    if (!input_.append(first)) {
+        input_.grow(first.size());
+        input_.append(first);
+    }
+}
+
+// Reads from the socket into the empty input buffer. Returns false if nothing has arrived.
+bool TlsConnection::fill() {
+    if (broken_.status != IoStatus::ok) return false;
+    if (!input_.has_memory()) input_ = Buffer(pool_);
+    input_.rewind();
+    const auto result = socket_.receive(input_.space());
+    if (result.status == IoStatus::end || result.status == IoStatus::failed) broken_ = result;
+    if (result.status != IoStatus::ok) return false;
+    input_.fill(result.bytes);
+    return true;
+}
+
+int TlsConnection::read(char* into, std::size_t size, std::size_t& done) {
+    done = 0;
+    if (input_.empty() && !fill()) {
+        if (broken_.status == IoStatus::ok) BIO_set_retry_read(SSL_get_rbio(session_.get()));
+        return 0;
+    }
+    done = std::min(size, input_.size());
+    std::memcpy(into, input_.data(), done);
+    input_.consume(done);
+    return 1;
+}
+
+int TlsConnection::write(const char* bytes, std::size_t size, std::size_t& done) {
+    if (!output_.has_memory()) output_ = Buffer(pool_);
+    if (!output_.append({bytes, size})) {
+        output_.compact();
+        output_.grow(output_.size() + size + largest_record);
+        output_.append({bytes, size});
+    }
+    done = size;
+    return 1;
+}
+
+// An idle connection holds no buffer.
+void TlsConnection::release_idle() {
+    if (input_.empty()) input_.release();
+    if (output_.empty()) output_.release();
+}
+
+bool TlsConnection::flush() {
+    while (!output_.empty()) {
+        const iovec part{output_.data(), output_.size()};
+        const auto result = socket_.send({&part, 1});
+        if (result.status == IoStatus::failed) output_.rewind(); // the peer is gone: nobody will read it
+        if (result.status != IoStatus::ok) return output_.empty();
+        output_.consume(result.bytes);
+        if (output_.empty()) output_.rewind();
+    }
+    return true;
+}
+
+HandshakeStatus TlsConnection::handshake() {
+    ERR_clear_error();
+    const int result = SSL_do_handshake(session_.get());
+    const int status = SSL_get_error(session_.get(), result);
+    if (result != 1 && status != SSL_ERROR_WANT_READ) fail();
+    flush();
+    release_idle();
+    if (result == 1) return HandshakeStatus::done;
+    return status == SSL_ERROR_WANT_READ ? HandshakeStatus::pending : HandshakeStatus::failed;
+}
+
+TlsFacts TlsConnection::facts() const {
+    return {SSL_get_version(session_.get()), SSL_CIPHER_get_name(SSL_get_current_cipher(session_.get()))};
+}
+
+// Notes why the connection failed, and returns it as the result of a read or write.
+IoResult TlsConnection::fail() {
+    const auto code = ERR_peek_last_error();
+    got_plain_http_ = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST;
+    const char* const reason = ERR_reason_error_string(code);
+    if (broken_.status == IoStatus::failed) error_ = "the connection was reset";
+    else if (broken_.status == IoStatus::end) error_ = "the connection was closed without close_notify";
+    else error_ = reason ? reason : "the TLS connection failed";
+    ERR_clear_error();
+    // A cut is what a reset would have been.
+    return {IoStatus::failed, 0, broken_.status == IoStatus::failed ? broken_.error : ECONNRESET};
+}
+
+bool TlsConnection::has_data() {
+    char byte;
+    std::size_t got = 0;
+    ERR_clear_error();
+    const int result = SSL_peek_ex(session_.get(), &byte, 1, &got);
+    ERR_clear_error();
+    flush(); // an answer to a KeyUpdate
+    release_idle();
+    return result == 1;
+}
+
+IoResult TlsConnection::receive(std::span<char> into) {
+    std::size_t total = 0;
+    int result = 1;
+    ERR_clear_error();
+    while (total < into.size() && (total == 0 || readable())) {
+        std::size_t got = 0;
+        result = SSL_read_ex(session_.get(), into.data() + total, into.size() - total, &got);
+        if (result != 1) break;
+        total += got;
+    }
+    const int status = result == 1 ? SSL_ERROR_NONE : SSL_get_error(session_.get(), result);
+    if (input_.empty()) input_.release();
+    if (total > 0) { // the next call returns what comes behind it
+        ERR_clear_error();
+        return {IoStatus::ok, total};
+    }
+    if (status == SSL_ERROR_WANT_READ) {
+        flush(); // an answer to a KeyUpdate
+        return {IoStatus::would_block};
+    }
+    return status == SSL_ERROR_ZERO_RETURN ? IoResult{IoStatus::end} : fail();
+}
+
+bool TlsConnection::encrypt(const char* bytes, std::size_t size) {
+    std::size_t done = 0;
+    ERR_clear_error();
+    return SSL_write_ex(session_.get(), bytes, size, &done) == 1 && done == size;
+}
+
+bool TlsConnection::has_room() { return output_.space().size() >= largest_record + record_overhead; }
+
+// Encrypts one part, in records of the largest size. Returns how many of its bytes it took.
+std::size_t TlsConnection::encrypt_part(const iovec& part) {
+    const auto* const bytes = static_cast<const char*>(part.iov_base);
+    std::size_t at = 0;
+    while (at < part.iov_len && has_room()) {
+        const auto size = std::min(part.iov_len - at, largest_record);
+        if (!encrypt(bytes + at, size)) break;
+        at += size;
+    }
+    return at;
+}
+
+// Encrypts parts that share records: the head and the first piece of a body need not be two records.
+std::size_t TlsConnection::encrypt_together(std::span<const iovec> parts) {
+    char record[largest_record];
+    std::size_t taken = 0;
+    for (std::size_t part = 0, at = 0; part < parts.size() && has_room();) {
+        std::size_t size = 0;
+        while (part < parts.size() && size < largest_record) {
+            const auto piece = std::min(parts[part].iov_len - at, largest_record - size);
+            std::memcpy(record + size, static_cast<const char*>(parts[part].iov_base) + at, piece);
+            size += piece;
+            at += piece;
+            if (at == parts[part].iov_len) ++part, at = 0;
+        }
+        if (!encrypt(record, size)) break;
+        taken += size;
+    }
+    return taken;
+}
+
+IoResult TlsConnection::send(std::span<const iovec> parts) {
+    if (!flush() || !socket_.writable()) return {IoStatus::would_block};
+    if (!output_.has_memory()) output_ = Buffer(pool_);
+    const auto taken = parts.size() == 1 ? encrypt_part(parts[0]) : encrypt_together(parts);
+    if (taken == 0) return fail(); // there is room for a record, and no part is empty
+    flush();
+    release_idle();
+    return {IoStatus::ok, taken};
+}
+
+void TlsConnection::finish_sending() {
+    if (std::exchange(finished_, true) || !SSL_is_init_finished(session_.get())) return;
+    ERR_clear_error();
+    SSL_shutdown(session_.get());
+    ERR_clear_error();
+    flush();
+    release_idle();
+}
+
+} // namespace weir::proxy

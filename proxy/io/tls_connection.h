@@ -1,0 +1,88 @@
+// TLS over a socket: decrypts what arrives and encrypts what is sent.
+//
+//   socket ─→ input ─→ OpenSSL ─→ receive()          send() ─→ OpenSSL ─→ output ─→ socket
+//
+// OpenSSL reads records from `input` and writes them to `output`, so it never waits for the socket itself. send()
+// takes bytes only while `output` is empty; what the kernel does not take at once is sent when the socket has an event.
+// Both buffers hold memory only while there are bytes in them.
+//
+// Thread: one worker's thread.
+// Lifetime: the socket and the pool must outlive it; it must not move.
+#pragma once
+
+#include "proxy/io/buffer.h"
+#include "proxy/io/socket.h"
+#include "tls/openssl_ptr.h"
+
+#include <span>
+#include <string_view>
+
+namespace weir::proxy {
+
+enum class HandshakeStatus { pending, done, failed };
+
+// What a finished handshake has agreed on. The texts are static.
+struct TlsFacts {
+    std::string_view version; // "TLSv1.3"
+    std::string_view cipher;  // "TLS_AES_128_GCM_SHA256"
+};
+
+class TlsConnection {
+public:
+    // `session` is in accept or connect state. `first` has been received from the socket already. Blocks of `pool` must
+    // have room for more than one record (16 KiB and a little).
+    TlsConnection(tls::SslPtr session, Socket& socket, BufferPool& pool, std::string_view first);
+    TlsConnection(const TlsConnection&) = delete;
+    TlsConnection& operator=(const TlsConnection&) = delete;
+
+    // Continues the handshake with the bytes that have arrived. After `failed`, error() says why, and the alert for the
+    // peer has been sent if the kernel took it.
+    HandshakeStatus handshake();
+    // Returns why the handshake or the connection failed; empty if it has not. The text is static.
+    const char* error() const { return error_; }
+    // Returns true if the peer spoke plain HTTP where a handshake was due.
+    bool got_plain_http() const { return got_plain_http_; }
+    bool is_resumed() const { return SSL_session_reused(session_.get()) == 1; }
+    TlsFacts facts() const;
+
+    bool readable() const { return SSL_pending(session_.get()) > 0 || !input_.empty() || socket_.readable(); }
+    bool writable() const { return output_.empty() && socket_.writable(); }
+    // Returns true once the peer has said that it will send no more (RFC 8446 section 6.1).
+    bool close_notified() const { return SSL_get_shutdown(session_.get()) & SSL_RECEIVED_SHUTDOWN; }
+    // Returns true if there are decrypted bytes to read. Reads records from the socket to find out.
+    bool has_data();
+
+    // Like Socket::receive. The status is `end` only after the peer's close_notify: a connection that is closed without
+    // it has `failed`, since an attacker could have cut it.
+    IoResult receive(std::span<char> into);
+    // Like Socket::send. Takes up to some 48 KiB at a time, in records of up to 16 KiB.
+    IoResult send(std::span<const iovec> parts);
+    // Sends encrypted bytes that the kernel has not taken yet. Returns true if none are left.
+    bool flush();
+    std::size_t unsent_bytes() const { return output_.size(); }
+    // Queues close_notify and tries to send it. Nothing can be sent afterwards.
+    void finish_sending();
+
+private:
+    friend struct TlsTransport; // OpenSSL's calls
+    int read(char* into, std::size_t size, std::size_t& done);
+    int write(const char* bytes, std::size_t size, std::size_t& done);
+
+    bool fill();
+    bool has_room();
+    bool encrypt(const char* bytes, std::size_t size);
+    std::size_t encrypt_part(const iovec& part);
+    std::size_t encrypt_together(std::span<const iovec> parts);
+    IoResult fail();
+    void release_idle();
+
+    Socket& socket_;
+    BufferPool& pool_;
+    tls::SslPtr session_;
+    Buffer input_, output_;
+    const char* error_ = "";
+    IoResult broken_{IoStatus::ok}; // the socket's end or failure, once it has been read
+    bool got_plain_http_ = false, finished_ = false;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,75 @@
+#include "proxy/runtime/certificate_store.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace weir::proxy {
+namespace {
+
+using std::chrono::days;
+
+constexpr auto first_warning = days(14), last_warning = days(3);
+
+std::string first_name(const tls::Certificate& certificate) {
+    const auto& names = certificate.facts().names;
+    return names.empty() ? certificate.facts().subject : names[0];
+}
+
+bool has(const std::shared_ptr<const tls::ServerContext>& context, const tls::Certificate& certificate) {
+    return context && std::ranges::any_of(context->certificates(), [&](const auto& known) {
+               return known->facts().fingerprint == certificate.facts().fingerprint;
+           });
+}
+
+} // namespace
+
+CertificateStore::CertificateStore(boost::asio::io_context& control) : clock_(clock_of(control)), timer_(control) {}
+
+conf::TlsContexts CertificateStore::load(const conf::Config& config, std::vector<conf::Problem>& problems) const {
+    return conf::make_tls_contexts(config, tickets_, clock_.wall_now(), problems);
+}
+
+void CertificateStore::commit(conf::TlsContexts contexts) {
+    const auto before = std::exchange(contexts_, std::move(contexts));
+    for (const auto& [listener, context] : contexts_) {
+        const auto known = before.find(listener);
+        for (const auto& certificate : context->certificates()) {
+            if (known != before.end() && has(known->second, *certificate)) continue;
+            spdlog::info("listener {} has a new certificate for {} (SHA-256 {})", listener, first_name(*certificate),
+                         certificate->facts().fingerprint.substr(0, 16));
+        }
+    }
+    warn_of_ends();
+    if (before.empty() && !contexts_.empty()) rotate_later();
+}
+
+void CertificateStore::rotate_later() {
+    timer_.expires_after(tls::TicketKeys::lifetime);
+    timer_.wait([this](WaitEnd end) {
+        if (end == WaitEnd::cancelled) return;
+        tickets_->rotate();
+        warn_of_ends();
+        rotate_later();
+    });
+}
+
+void CertificateStore::warn_of_ends() const {
+    const auto now = clock_.wall_now();
+    for (const auto& [listener, context] : contexts_) {
+        for (const auto& certificate : context->certificates()) {
+            const auto left = certificate->facts().not_after - now;
+            if (left > first_warning) continue;
+            const auto whole_days = std::chrono::duration_cast<days>(left).count();
+            const auto level = left > last_warning ? spdlog::level::warn : spdlog::level::err;
+            if (left.count() > 0)
+                spdlog::log(level, "the certificate of listener {} for {} ends in {} days: renew it", listener,
+                            first_name(*certificate), whole_days);
+            else
+                spdlog::error("the certificate of listener {} for {} has expired: renew it", listener,
+                              first_name(*certificate));
+        }
+    }
+}
+
+} // namespace weir::proxy

@@ -1,0 +1,41 @@
+// The certificates of the listeners: reads them when a configuration is applied, makes the TLS contexts, and rotates
+// the keys of session tickets. Logs certificates that end soon.
+//
+// Thread: the control thread; reading blocks on the disk.
+// Lifetime: the io_context must outlive it. Contexts are shared with the snapshots.
+#pragma once
+
+#include "base/timer.h"
+#include "conf/base/config_error.h"
+#include "conf/read/listener_tls.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace weir::proxy {
+
+class CertificateStore {
+public:
+    explicit CertificateStore(boost::asio::io_context& control);
+
+    // Returns the TLS contexts of a configuration's listeners. Adds a problem for each certificate that cannot be used.
+    conf::TlsContexts load(const conf::Config& config, std::vector<conf::Problem>& problems) const;
+    // Takes over the contexts that are in force from now on, and logs what has changed.
+    void commit(conf::TlsContexts contexts);
+    const conf::TlsContexts& contexts() const { return contexts_; }
+    void stop() { timer_.cancel(); }
+
+private:
+    void rotate_later();
+    void warn_of_ends() const;
+
+    Clock& clock_;
+    const std::shared_ptr<tls::TicketKeys> tickets_ = std::make_shared<tls::TicketKeys>();
+    conf::TlsContexts contexts_;
+    Timer timer_;
+};
+
+} // namespace weir::proxy

@@ -1,0 +1,57 @@
+"""Makes certificates with openssl: a root, an intermediate CA, and what they sign."""
+import subprocess
+
+
+def run(*command):
+    subprocess.run(["openssl", *command], check=True, capture_output=True)
+
+
+class Authority:
+    """A CA with an intermediate one. `root` is the file that clients trust."""
+
+    def __init__(self, folder, name="test"):
+        self.folder, self.name, self.made = folder, name, 0
+        self.root = f"{folder}/{name}-root.pem"
+        self._make_key(f"{name}-root")
+        subject = ["-subj", f"/CN={name} root", "-days", "30", "-addext", "basicConstraints=critical,CA:TRUE"]
+        run("req", "-x509", "-key", f"{folder}/{name}-root.key", *subject, "-out", self.root)
+        self._make_key(f"{name}-intermediate")
+        self.intermediate = self._sign(
+            f"{name}-intermediate", f"{name} intermediate", f"{name}-root", 30, "basicConstraints=critical,CA:TRUE"
+        )
+
+    def issue(self, *names, key="ec", days=30, chain=True, to=None):
+        """Returns the paths of a certificate with its chain, and of its key. `to` replaces another pair's files."""
+        self.made += 1
+        stem = f"{self.name}-{self.made}"
+        self._make_key(stem, key)
+        alternatives = ",".join(f"DNS:{name}" for name in names)
+        cert = self._sign(stem, names[0], f"{self.name}-intermediate", days, f"subjectAltName={alternatives}")
+        if chain:
+            with open(cert, "a") as out, open(self.intermediate) as more:
+                out.write(more.read())
+        pair = {"cert": cert, "key": f"{self.folder}/{stem}.key"}
+        if to is None:
+            return pair
+        for name in ("key", "cert"):
+            subprocess.run(["mv", pair[name], to[name]], check=True)
+        return to
+
+    def _make_key(self, stem, key="ec"):
+        kind = {
+            "ec": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+            "rsa": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+        }[key]
+        run("genpkey", *kind, "-out", f"{self.folder}/{stem}.key")
+
+    def _sign(self, stem, subject, issuer, days, extension):
+        path = f"{self.folder}/{stem}"
+        run("req", "-new", "-key", f"{path}.key", "-subj", f"/CN={subject}", "-out", f"{path}.csr")
+        with open(f"{path}.ext", "w") as f:
+            f.write(extension + "\n")
+        run(
+            *("x509", "-req", "-in", f"{path}.csr", "-CA", f"{self.folder}/{issuer}.pem"),
+            *("-CAkey", f"{self.folder}/{issuer}.key", "-CAcreateserial", "-days", str(days)),
+            *("-extfile", f"{path}.ext", "-out", f"{path}.pem"),
+        )
+        return f"{path}.pem"

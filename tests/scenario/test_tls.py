@@ -1,0 +1,313 @@
+"""TLS to clients: certificates by name, versions, handshakes that fail or stall, and certificates that change."""
+import json
+import re
+import socket
+import ssl
+import subprocess
+import threading
+
+from support.certificates import Authority
+from support.scenario import WEIR, Scenario, eventually, free_port, main, web
+
+STREAM = 3_000_000
+
+
+class Tls(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.authority = Authority(self.folder())
+        self.pair = self.authority.issue("a.example", "localhost")
+        self.port = free_port()
+
+    def serve(self, *more_pairs, more="", **keys):
+        self.seen = self.backend()
+        listener = {"tls": {"certificates": [self.pair, *more_pairs], **keys.pop("tls", {})}, **keys.pop("own", {})}
+        watch = keys.pop("watch", False)
+        config = web(self.port, [self.seen], listener=listener, more=more, **keys)
+        self.proxy = self.weir(config, workers=1, watch=watch)
+
+    def context(self, **settings):
+        context = ssl.create_default_context(cafile=self.authority.root)
+        for name, value in settings.items():
+            setattr(context, name, value)
+        return context
+
+    def connect(self, name="a.example", context=None, **settings):
+        """Returns a connection after its handshake."""
+        plain = socket.create_connection(("127.0.0.1", self.port), 10)
+        self.addCleanup(plain.close)
+        secure = (context or self.context(**settings)).wrap_socket(plain, server_hostname=name)
+        self.addCleanup(secure.close)
+        return secure
+
+    def get(self, secure, path="/", fields=""):
+        secure.sendall(f"GET {path} HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n".encode())
+        return self.read_response(secure)
+
+    def read_response(self, secure):
+        got = b""
+        while b"\r\n\r\n" not in got:
+            piece = secure.recv(65536)
+            self.assertTrue(piece, "the connection has ended")
+            got += piece
+        head, _, body = got.partition(b"\r\n\r\n")
+        length = int(re.search(rb"content-length: (\d+)", head, re.I)[1])
+        while len(body) < length:
+            piece = secure.recv(65536)
+            self.assertTrue(piece, "the connection has ended")
+            body += piece
+        return head.decode(), body
+
+    def names_of(self, secure):
+        return [value for _, value in secure.getpeercert()["subjectAltName"]]
+
+
+class Serving(Tls):
+    def test_requests_are_served_and_the_backend_learns_of_https(self):
+        self.serve(more="logging: {access: {format: json}}")
+        secure = self.connect()
+        for _ in range(3):
+            self.assertIn("HTTP/1.1 200", self.get(secure)[0])
+        self.assertEqual(self.seen.requests[-1]["fields"]["x-forwarded-proto"], "https")
+        eventually(lambda: self.proxy.access_log().count("\n") == 3, "three lines")
+        line = json.loads(self.proxy.access_log().splitlines()[0])
+        self.assertEqual((line["tls_version"], line["tls_cipher"]), ("TLSv1.3", "TLS_AES_128_GCM_SHA256"))
+
+    def test_bodies_pass_both_ways(self):
+        self.serve()
+        body = bytes(range(256)) * (STREAM // 256)
+        url = f"https://a.example:{self.port}/"
+        for version in ("1.2", "1.3"):
+            with open(f"{self.authority.folder}/body", "wb") as f:
+                f.write(body)
+            said = subprocess.run(
+                ["curl", "-sS", "--cacert", self.authority.root, "--resolve", f"a.example:{self.port}:127.0.0.1"]
+                + [f"--tlsv{version}", "--tls-max", version, "--data-binary", f"@{self.authority.folder}/body", url],
+                capture_output=True,
+                timeout=60,
+            )
+            self.assertEqual(said.stderr, b"")
+            self.assertEqual(self.seen.requests[-1]["body"], body)
+
+    def test_the_sticky_cookie_is_secure(self):
+        self.serve(pool={"sticky": {}})
+        self.assertRegex(self.get(self.connect())[0], r"(?i)set-cookie: weir_backend=\S+;.*\bSecure\b")
+
+    def test_the_proxy_header_comes_before_tls(self):
+        self.serve(own={"accept_proxy_protocol": True, "trusted_proxies": ["127.0.0.0/8"]})
+        plain = socket.create_connection(("127.0.0.1", self.port), 10)
+        self.addCleanup(plain.close)
+        plain.sendall(b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 443\r\n")
+        secure = self.context().wrap_socket(plain, server_hostname="a.example")
+        self.assertIn(" 200 ", self.get(secure)[0])
+        self.assertEqual(self.seen.requests[-1]["fields"]["x-forwarded-for"], "203.0.113.7")
+
+    def test_a_closed_connection_ends_with_close_notify(self):
+        self.serve()
+        secure = self.connect()
+        self.get(secure, fields="Connection: close\r\n")
+        self.assertEqual(secure.recv(1), b"")  # Python reports an end without close_notify as an error
+
+    def test_tcp_is_terminated(self):
+        def serve(connection):
+            got = b""
+            with connection:
+                while got != b"one two":
+                    got += connection.recv(65536)
+                connection.sendall(b"all: " + got)
+
+        listener = {"protocol": "tcp", "tls": {"certificates": [self.pair]}}
+        self.proxy = self.weir(web(self.port, [self.raw_backend(serve)], listener=listener), workers=1)
+        secure = self.connect()
+        secure.sendall(b"one ")
+        secure.sendall(b"two")
+        got = b""
+        while piece := secure.recv(65536):  # to the end, which close_notify announces
+            got += piece
+        self.assertEqual(got, b"all: one two")
+
+
+class Choosing(Tls):
+    def test_the_certificate_follows_the_name(self):
+        exact, wildcard = self.authority.issue("b.example"), self.authority.issue("*.b.example")
+        self.serve(exact, wildcard)
+        for asked, names in (
+            ("b.example", ["b.example"]),
+            ("B.EXAMPLE", ["b.example"]),
+            ("x.b.example", ["*.b.example"]),
+            ("a.example", ["a.example", "localhost"]),
+        ):
+            self.assertEqual(self.names_of(self.connect(asked)), names)
+        unknown = self.context(check_hostname=False)
+        for asked in ("other.example", "x.y.b.example", None):
+            self.assertEqual(self.names_of(self.connect(asked, unknown)), ["a.example", "localhost"])
+
+    def test_rsa_and_ecdsa_serve_one_name(self):
+        self.serve(self.authority.issue("a.example", key="rsa"))
+        for suites, kind in (("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDSA"), ("ECDHE-RSA-AES128-GCM-SHA256", "RSA")):
+            context = self.context(maximum_version=ssl.TLSVersion.TLSv1_2)
+            context.set_ciphers(suites)
+            self.assertIn(kind, self.connect(context=context).cipher()[0])
+
+    def test_the_version_has_a_minimum(self):
+        self.serve(tls={"min_version": "1.3"})
+        self.assertEqual(self.connect().version(), "TLSv1.3")
+        with self.assertRaises(ssl.SSLError):
+            self.connect(maximum_version=ssl.TLSVersion.TLSv1_2)
+        eventually(lambda: "unsupported protocol" in self.proxy.log(), "the reason is logged")
+
+    def test_alpn_is_http_1_1(self):
+        self.serve()
+        context = self.context()
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        self.assertEqual(self.connect(context=context).selected_alpn_protocol(), "http/1.1")
+
+    def test_a_session_is_resumed(self):
+        self.serve()
+        context = self.context()
+        first = self.connect(context=context)
+        self.get(first)
+        plain = socket.create_connection(("127.0.0.1", self.port), 10)
+        self.addCleanup(plain.close)
+        second = context.wrap_socket(plain, server_hostname="a.example", session=first.session)
+        self.assertTrue(second.session_reused)
+        self.assertEqual(self.proxy.metrics()['weir_tls_resumed_total{listener="web"}'], 1)
+
+
+class Failing(Tls):
+    def failures(self):
+        return self.proxy.metrics()['weir_tls_handshake_failures_total{listener="web"}']
+
+    def test_plain_http_on_the_tls_port_gets_a_400_that_says_so(self):
+        self.serve()
+        with socket.create_connection(("127.0.0.1", self.port), 10) as plain:
+            plain.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            self.assertTrue(plain.recv(65536).startswith(b"HTTP/1.1 400 "))
+        eventually(lambda: "tls_handshake_failed" in self.proxy.access_log(), "the access log has it")
+
+    def test_garbage_is_refused_and_others_are_served(self):
+        self.serve()
+        for garbage in (b"\x16\x03\x01\xff\xff" + b"x" * 500, b"\0" * 100, b"\x80\x2e\x01\x03\x01" + b"\0" * 50):
+            with socket.create_connection(("127.0.0.1", self.port), 10) as plain:
+                plain.sendall(garbage)
+                plain.shutdown(socket.SHUT_WR)
+                while plain.recv(65536):
+                    pass
+        self.assertIn(" 200 ", self.get(self.connect())[0])
+        self.assertEqual(self.failures(), 3)
+
+    def test_a_hello_may_come_byte_by_byte(self):
+        self.serve()
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = self.context().wrap_bio(incoming, outgoing, server_hostname="a.example")
+        with socket.create_connection(("127.0.0.1", self.port), 10) as plain:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while True:
+                try:
+                    client.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    for byte in outgoing.read():
+                        plain.sendall(bytes([byte]))
+                    incoming.write(plain.recv(65536))
+        self.assertEqual(client.version(), "TLSv1.3")
+
+    def test_stalled_handshakes_end_in_time_and_hurt_no_one(self):
+        self.serve(more="timeouts: {client_header: 1s}")
+        stalled = [socket.create_connection(("127.0.0.1", self.port), 10) for _ in range(200)]
+        for one in stalled[::2]:
+            one.sendall(b"\x16\x03\x01\x02\x00\x01")
+        self.assertIn(" 200 ", self.get(self.connect())[0])
+        for one in stalled:
+            self.assertEqual(one.recv(1), b"")
+            one.close()
+
+    def test_a_client_that_is_cut_off_within_its_body_is_not_taken_for_one_that_ended(self):
+        self.serve()
+        secure = self.connect()
+        secure.sendall(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100\r\n\r\nhalf")
+        socket.socket.shutdown(secure, socket.SHUT_WR)  # without close_notify
+        eventually(lambda: "client_closed" in self.proxy.access_log(), "it counts as gone")
+        self.assertEqual(self.seen.requests, [])
+
+
+class Changing(Tls):
+    def fingerprint(self):
+        return self.connect().getpeercert(binary_form=True)
+
+    def test_a_changed_certificate_is_used_without_a_reload(self):
+        self.serve(watch=True)
+        before = self.fingerprint()
+        self.authority.issue("a.example", to=self.pair)
+        eventually(lambda: self.fingerprint() != before, "the new certificate is served")
+        self.assertIn("has a new certificate for a.example", self.proxy.log())
+
+    def test_a_bad_pair_is_refused_and_the_old_one_stays(self):
+        self.serve(watch=True)
+        before = self.fingerprint()
+        other = self.authority.issue("a.example")
+        subprocess.run(["mv", other["key"], self.pair["key"]], check=True)
+        self.proxy.wait_logged("reload refused")
+        self.assertIn("listeners.web.tls.certificates[0].key", self.proxy.log())
+        self.assertEqual(self.fingerprint(), before)
+        subprocess.run(["mv", other["cert"], self.pair["cert"]], check=True)
+        eventually(lambda: self.fingerprint() != before, "once they match, they are served")
+
+    def test_no_handshake_fails_while_certificates_change(self):
+        self.serve()
+        failed, done, stop = [], [], threading.Event()
+
+        def keep_connecting():
+            while not stop.is_set():
+                try:
+                    with socket.create_connection(("127.0.0.1", self.port), 10) as plain:
+                        with self.context().wrap_socket(plain, server_hostname="a.example") as secure:
+                            self.get(secure)
+                    done.append(1)
+                except Exception as problem:  # noqa: B902
+                    failed.append(str(problem))
+
+        load = threading.Thread(target=keep_connecting)
+        load.start()
+        try:
+            for _ in range(10):
+                before = len(done)
+                self.authority.issue("a.example", to=self.pair)
+                self.proxy.reload()
+                eventually(lambda: len(done) > before + 2, "connections are made")
+        finally:
+            stop.set()
+            load.join()
+        self.assertEqual(failed, [])
+
+
+class Checking(Tls):
+    def check(self, *pairs, **tls):
+        path = f"{self.authority.folder}/weir.yaml"
+        with open(path, "w") as f:
+            f.write(web(self.port, ["127.0.0.1:1"], listener={"tls": {"certificates": list(pairs), **tls}}))
+        done = subprocess.run([WEIR, "check", "-c", path], capture_output=True, text=True, timeout=30)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_check_looks_at_every_pair(self):
+        good, other = self.pair, self.authority.issue("b.example")
+        self.assertEqual(self.check(good, other)[0], 0)
+        code, said = self.check(good, {"cert": good["cert"], "key": other["key"]})
+        self.assertEqual(code, 1)
+        self.assertIn("listeners.web.tls.certificates[1].key", said)
+        for pair, place, reason in (
+            ({"cert": "/nonexistent.pem", "key": good["key"]}, "cert", "there is no file /nonexistent.pem"),
+            ({"cert": good["cert"], "key": "/nonexistent.key"}, "key", "there is no file /nonexistent.key"),
+            ({"cert": good["key"], "key": good["key"]}, "cert", "no certificate"),
+            ({"cert": "relative.pem", "key": good["key"]}, "cert", "write an absolute path"),
+        ):
+            code, said = self.check(pair)
+            self.assertEqual(code, 1)
+            self.assertIn(f"listeners.web.tls.certificates[0].{place}", said)
+            self.assertIn(reason, said)
+        self.assertIn("ciphers", self.check(good, ciphers="NONSENSE")[1])
+        self.assertIn('"certificates" is missing', self.check()[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+#include "tls/certificate.h"
+
+#include "base/durable_file.h"
+#include "base/result.h"
+#include "tls/openssl_error.h"
+
+#include <array>
+#include <ctime>
+#include <utility>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+namespace weir::tls {
+namespace {
+
+using File = CertificateProblem::File;
+
+constexpr std::size_t max_file_bytes = 1024 * 1024;
+
+// The text of a file, or the problem that it cannot be read.
+Result<std::string> read_pem(const std::string& path, const char* what) {
+    auto text = read_whole_file(path, max_file_bytes);
+    if (text && text->empty()) return Error(path + " is empty; write " + what);
+    if (text) return text;
+    if (text.error().code() == boost::system::errc::no_such_file_or_directory)
+        return Error("there is no file " + path + "; create it, with " + what);
+    return Error(path + " cannot be read: " + text.error().message() + "; grant this user read access");
+}
+
+BioPtr reader(const std::string& text) { return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+
+std::vector<X509Ptr> parse_certificates(const std::string& text) {
+    std::vector<X509Ptr> certificates;
+    const auto from = reader(text);
+    while (auto* const next = PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr)) certificates.emplace_back(next);
+    ERR_clear_error(); // the end of the file is reported as an error
+    return certificates;
+}
+
+bool is_issued_by(X509* certificate, X509* issuer) {
+    const bool issued =
+        X509_check_issued(issuer, certificate) == X509_V_OK && X509_verify(certificate, X509_get0_pubkey(issuer)) == 1;
+    ERR_clear_error();
+    return issued;
+}
+
+std::string subject_of(const X509* certificate) {
+    std::array<char, 256> text{};
+    X509_NAME_oneline(X509_get_subject_name(certificate), text.data(), text.size());
+    return text.data();
+}
+
+// Returns the problem of a chain in which a certificate is not followed by its issuer; empty if there is none.
+std::string find_disorder(const std::string& path, const std::vector<X509Ptr>& chain) {
+    for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
+        if (is_issued_by(chain[i].get(), chain[i + 1].get())) continue;
+        for (const auto& other : chain)
+            if (other != chain[i] && is_issued_by(chain[i].get(), other.get()))
+                return "the certificates in " + path + " are in the wrong order: put the issuer of " +
+                       subject_of(chain[i].get()) + " right behind it";
+        return "certificate " + std::to_string(i + 2) + " in " + path + " did not issue the one before it (" +
+               subject_of(chain[i].get()) + "): remove it, or add the missing one between them";
+    }
+    return {};
+}
+
+std::string date_of(std::chrono::system_clock::time_point time) {
+    const auto seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    std::array<char, 64> text{};
+    std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
+    return text.data();
+}
+
+int refuse_password(char*, int, int, void*) { return -1; }
+
+Result<PkeyPtr> parse_key(const std::string& path, const std::string& text) {
+    PkeyPtr key(PEM_read_bio_PrivateKey(reader(text).get(), nullptr, refuse_password, nullptr));
+    const auto reason = key ? std::string() : take_openssl_reason();
+    if (key) return key;
+    if (text.find("ENCRYPTED") != std::string::npos)
+        return Error("the key in " + path + " is encrypted; store it without a passphrase, readable by weir alone");
+    return Error(path + " holds no private key in PEM format (" + reason + ")");
+}
+
+LoadedCertificate fail(File file, std::string reason) { return {nullptr, {file, std::move(reason)}}; }
+
+} // namespace
+
+LoadedCertificate Certificate::load(const std::string& cert_path, const std::string& key_path,
+                                    std::chrono::system_clock::time_point now) {
+    const auto cert_text = read_pem(cert_path, "a certificate and its chain in PEM format");
+    if (!cert_text) return fail(File::cert, cert_text.error().message());
+    auto chain = parse_certificates(*cert_text);
+    if (chain.empty()) return fail(File::cert, cert_path + " holds no certificate in PEM format");
+    const auto key_text = read_pem(key_path, "the private key in PEM format");
+    if (!key_text) return fail(File::key, key_text.error().message());
+    auto key = parse_key(key_path, *key_text);
+    if (!key) return fail(File::key, key.error().message());
+    if (X509_check_private_key(chain[0].get(), key->get()) != 1) {
+        ERR_clear_error();
+        return fail(File::key, "the key in " + key_path + " does not match the first certificate in " + cert_path);
+    }
+    if (auto disorder = find_disorder(cert_path, chain); !disorder.empty())
+        return fail(File::cert, std::move(disorder));
+    auto leaf = std::move(chain[0]);
+    chain.erase(chain.begin());
+    auto certificate = std::make_shared<const Certificate>(std::move(leaf), std::move(chain), *std::move(key));
+    const auto& facts = certificate->facts();
+    if (now >= facts.not_after)
+        return fail(File::cert,
+                    "the certificate in " + cert_path + " expired on " + date_of(facts.not_after) + "; renew it");
+    if (now < facts.not_before)
+        return fail(File::cert, "the certificate in " + cert_path + " is not valid before " +
+                                    date_of(facts.not_before) + "; check this machine's clock");
+    return {std::move(certificate)};
+}
+
+} // namespace weir::tls

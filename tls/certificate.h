@@ -1,0 +1,64 @@
+// A certificate with its chain and its private key, read from PEM files and checked.
+//
+// Thread: immutable; any. Loading blocks on the disk.
+// Lifetime: shared by the contexts that use it.
+#pragma once
+
+#include "tls/openssl_ptr.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::tls {
+
+// What a certificate says about itself.
+struct CertificateFacts {
+    std::vector<std::string> names; // DNS names in lower case; the common name if there are none
+    std::string subject, issuer;    // as RFC 4514 writes them
+    std::string fingerprint;        // SHA-256 in hex
+    std::chrono::system_clock::time_point not_before, not_after;
+    int key_type = 0; // EVP_PKEY_RSA, EVP_PKEY_EC, …
+};
+
+// Why a pair of files cannot be used, and which of them is at fault.
+struct CertificateProblem {
+    enum class File { cert, key };
+
+    File file = File::cert;
+    std::string reason; // names the file and the remedy
+};
+
+class Certificate;
+
+// A certificate, or the problem if it is null.
+struct [[nodiscard]] LoadedCertificate {
+    std::shared_ptr<const Certificate> certificate;
+    CertificateProblem problem{};
+};
+
+class Certificate {
+public:
+    // Reads a pair. The certificate's file holds the server's certificate, then the intermediate ones, each followed
+    // by its issuer. Refuses files that are missing, unreadable or not PEM, encrypted keys, a key that does not match,
+    // a chain in another order, and certificates that are not valid at `now`.
+    static LoadedCertificate load(const std::string& cert_path, const std::string& key_path,
+                                  std::chrono::system_clock::time_point now);
+
+    Certificate(X509Ptr leaf, std::vector<X509Ptr> issuers, PkeyPtr key);
+
+    const CertificateFacts& facts() const { return facts_; }
+    X509* leaf() const { return leaf_.get(); }
+    const std::vector<X509Ptr>& issuers() const { return issuers_; }
+    EVP_PKEY* key() const { return key_.get(); }
+
+private:
+    X509Ptr leaf_;
+    std::vector<X509Ptr> issuers_;
+    PkeyPtr key_;
+    CertificateFacts facts_;
+};
+
+} // namespace weir::tls

@@ -1,0 +1,151 @@
+#include "tls/server_context.h"
+
+#include "tls/client_hello.h"
+#include "tls/openssl_error.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <openssl/sha.h>
+
+namespace weir::tls {
+namespace {
+
+// Mozilla's intermediate list (version 5.7) without CBC and finite-field Diffie-Hellman.
+constexpr const char* usual_ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                                      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                                      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+constexpr const char* suites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+constexpr const char* groups = "X25519:P-256:P-384";
+
+constexpr auto options = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
+
+constexpr auto modes = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
+
+Error openssl_error(const std::string& what) { return Error(what + ": " + take_openssl_reason()); }
+
+} // namespace
+
+ServerContext::ServerContext(ServerOptions options) : options_(std::move(options)) {
+    for (const auto& name : options_.alpn) protocols_ += static_cast<char>(name.size()) + name;
+}
+
+Result<std::shared_ptr<const ServerContext>> ServerContext::make(ServerOptions options) {
+    std::shared_ptr<ServerContext> made(new ServerContext(std::move(options)));
+    if (const auto prepared = made->prepare(); !prepared) return prepared.error();
+    return std::shared_ptr<const ServerContext>(std::move(made));
+}
+
+Result<void> ServerContext::prepare() {
+    for (const auto& certificate : options_.certificates) {
+        for (const auto& name : certificate->facts().names) {
+            const auto context = context_for(choose_for(name));
+            if (!context) return context.error();
+            names_.try_emplace(name, *context);
+        }
+    }
+    const auto& first = options_.certificates.front()->facts().names;
+    const auto context = context_for(first.empty() ? Choice{0} : choose_for(first.front()));
+    if (!context) return context.error();
+    default_ = *context;
+    return {};
+}
+
+// Returns the certificates for a name: for each type of key the first that lists it, otherwise the first whose
+// wildcard covers it.
+ServerContext::Choice ServerContext::choose_for(const std::string& name) const {
+    const auto& all = options_.certificates;
+    const auto wildcard = name.starts_with("*.") ? name : "*" + name.substr(std::min(name.find('.'), name.size()));
+    Choice choice;
+    for (const auto& wanted : {name, wildcard}) {
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            const auto& facts = all[i]->facts();
+            const bool known_type = std::ranges::any_of(
+                choice, [&](auto chosen) { return all[chosen]->facts().key_type == facts.key_type; });
+            if (!known_type && std::ranges::count(facts.names, wanted) > 0) choice.push_back(i);
+        }
+    }
+    return choice;
+}
+
+Result<SSL_CTX*> ServerContext::context_for(const Choice& choice) {
+    auto& context = contexts_[choice];
+    if (context) return context.get();
+    auto made = make_context();
+    if (!made) return made.error();
+    context = *std::move(made);
+    for (const auto i : choice) {
+        const auto& certificate = *options_.certificates[i];
+        auto* const chain = sk_X509_new_null();
+        for (const auto& issuer : certificate.issuers()) sk_X509_push(chain, issuer.get());
+        const int used = SSL_CTX_use_cert_and_key(context.get(), certificate.leaf(), certificate.key(), chain, 1);
+        sk_X509_free(chain);
+        if (used != 1) return openssl_error("a certificate cannot be used");
+    }
+    return context.get();
+}
+
+Result<SslCtxPtr> ServerContext::make_context() {
+    SslCtxPtr made(SSL_CTX_new(TLS_server_method()));
+    if (!made) return openssl_error("a TLS context cannot be made");
+    auto* const context = made.get();
+    const auto& ciphers = options_.ciphers;
+    if (SSL_CTX_set_cipher_list(context, ciphers.empty() ? usual_ciphers : ciphers.c_str()) != 1)
+        return openssl_error("\"" + ciphers + "\" is no list of ciphers that OpenSSL knows");
+    SSL_CTX_set_ciphersuites(context, suites);
+    SSL_CTX_set1_groups_list(context, groups);
+    const bool modern = options_.min_version == MinVersion::tls1_3;
+    SSL_CTX_set_min_proto_version(context, modern ? TLS1_3_VERSION : TLS1_2_VERSION);
+    SSL_CTX_set_options(context, options);
+    SSL_CTX_set_mode(context, modes);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); // sessions are in tickets alone
+    SSL_CTX_set_num_tickets(context, 1);
+    std::array<unsigned char, SHA256_DIGEST_LENGTH> id;
+    SHA256(reinterpret_cast<const unsigned char*>(options_.id.data()), options_.id.size(), id.data());
+    SSL_CTX_set_session_id_context(context, id.data(), id.size());
+    options_.tickets->install(context);
+    SSL_CTX_set_client_hello_cb(context, choose_certificate, this);
+    if (!protocols_.empty()) SSL_CTX_set_alpn_select_cb(context, choose_protocol, this);
+    return made;
+}
+
+SslPtr ServerContext::new_session() const {
+    SslPtr session(SSL_new(default_));
+    if (session) SSL_set_accept_state(session.get());
+    return session;
+}
+
+// Returns the context for a name in lower case: an exact name first, then a wildcard for its first label.
+SSL_CTX* ServerContext::find(std::string_view name) const {
+    if (const auto found = names_.find(name); found != names_.end()) return found->second;
+    const auto dot = name.find('.');
+    if (dot == std::string_view::npos || dot == 0) return default_;
+    const auto found = names_.find("*" + std::string(name.substr(dot)));
+    return found != names_.end() ? found->second : default_;
+}
+
+// Runs before anything else of the handshake, so that a session of another context is not resumed by mistake.
+int ServerContext::choose_certificate(SSL* session, int*, void* self) {
+    const auto& own = *static_cast<const ServerContext*>(self);
+    auto* const chosen = own.find(server_name(session));
+    if (chosen == SSL_get_SSL_CTX(session)) return SSL_CLIENT_HELLO_SUCCESS;
+    SSL_set_SSL_CTX(session, chosen); // takes over certificates and callbacks, but none of these:
+    SSL_set_options(session, SSL_CTX_get_options(chosen));
+    SSL_set_verify(session, SSL_CTX_get_verify_mode(chosen), SSL_CTX_get_verify_callback(chosen));
+    SSL_set_num_tickets(session, SSL_CTX_get_num_tickets(chosen));
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+int ServerContext::choose_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
+                                   const unsigned char* offered, unsigned offered_size, void* self) {
+    const auto& own = static_cast<const ServerContext*>(self)->protocols_;
+    unsigned char* found = nullptr;
+    if (SSL_select_next_proto(&found, chosen_size, reinterpret_cast<const unsigned char*>(own.data()),
+                              static_cast<unsigned>(own.size()), offered, offered_size) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL; // RFC 7301 section 3.2
+    *chosen = found;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+} // namespace weir::tls
