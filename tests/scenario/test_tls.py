@@ -222,7 +222,7 @@ class Failing(Tls):
             self.assertEqual(one.recv(1), b"")
             one.close()
 
-    def test_a_client_that_is_cut_off_within_its_body_is_not_taken_for_one_that_ended(self):
+    def test_a_client_that_is_cut_off_within_its_body_counts_as_gone(self):
         self.serve()
         secure = self.connect()
         secure.sendall(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100\r\n\r\nhalf")

@@ -1,0 +1,186 @@
+#include "tests/catch.h"
+#include "tests/unit/support/test_certificates.h"
+#include "tests/unit/support/tls_client.h"
+#include "tls/server_context.h"
+
+using namespace weir;
+using tests::TestAuthority;
+using tests::TestKey;
+using tests::TlsClient;
+using tls::ServerContext;
+
+namespace {
+
+std::shared_ptr<const tls::Certificate> load(const tests::TestPair& pair) {
+    return tls::Certificate::load(pair.cert, pair.key, std::chrono::system_clock::now()).certificate;
+}
+
+class Site {
+public:
+    explicit Site(std::vector<tests::TestCertificate> wanted, tls::ServerOptions options = {}) {
+        for (const auto& one : wanted) options.certificates.push_back(load(authority_.issue(one)));
+        options.tickets = tickets;
+        context = *ServerContext::make(std::move(options));
+    }
+
+    // Finishes or fails a handshake; then serves until the client has what was sent to it, tickets included.
+    bool meet(TlsClient& client) const {
+        const auto server = context->new_session();
+        SSL_set_bio(server.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+        std::string to_client;
+        for (int i = 0; i < 6; ++i) {
+            const auto bytes = client.shake_hands(to_client);
+            BIO_write(SSL_get_rbio(server.get()), bytes.data(), static_cast<int>(bytes.size()));
+            SSL_do_handshake(server.get());
+            to_client.resize(static_cast<std::size_t>(BIO_pending(SSL_get_wbio(server.get()))));
+            BIO_read(SSL_get_wbio(server.get()), to_client.data(), static_cast<int>(to_client.size()));
+        }
+        client.decrypt(to_client);
+        return client.is_done() && SSL_is_init_finished(server.get());
+    }
+
+    // Returns the first name of the certificate that a client for `name` gets.
+    std::string chosen(const char* name) const {
+        TlsClient client(name);
+        if (!meet(client)) return "none";
+        const tls::X509Ptr leaf(SSL_get1_peer_certificate(client.session()));
+        for (const auto& certificate : context->certificates())
+            if (X509_cmp(certificate->leaf(), leaf.get()) == 0) return certificate->facts().names.front();
+        return "unknown";
+    }
+
+    // Returns whether a client that comes again is resumed.
+    bool resumes(TlsClient& before) const {
+        TlsClient again("a.example", SSL_version(before.session()));
+        const std::unique_ptr<SSL_SESSION, tls::Free<SSL_SESSION_free>> session(
+            SSL_SESSION_dup(SSL_get0_session(before.session()))); // a client uses a session once
+        SSL_set_session(again.session(), session.get());
+        return meet(again) && SSL_session_reused(again.session());
+    }
+
+    std::shared_ptr<tls::TicketKeys> tickets = std::make_shared<tls::TicketKeys>();
+    std::shared_ptr<const ServerContext> context;
+
+private:
+    TestAuthority authority_;
+};
+
+} // namespace
+
+TEST_CASE("a client gets the certificate for the name that it asks for") {
+    const Site site({{{"a.example"}}, {{"b.example"}}, {{"*.b.example"}}});
+    CHECK(site.chosen("b.example") == "b.example");
+    CHECK(site.chosen("B.Example") == "b.example");
+    CHECK(site.chosen("x.b.example") == "*.b.example");
+    for (const char* name : {"x.y.b.example", "other", "example", ".b.example", static_cast<const char*>(nullptr)})
+        CHECK(site.chosen(name) == "a.example");
+}
+
+TEST_CASE("each client of a name gets the type of key that it supports") {
+    const Site site({{{"a.example", "z.example"}},
+                     {{"a.example"}, TestKey::rsa},
+                     {{"*.w.example"}, TestKey::rsa},
+                     {{"x.w.example"}}});
+    for (const auto& [name, ciphers, type] : {std::tuple{"a.example", "ECDHE-ECDSA-AES128-GCM-SHA256", EVP_PKEY_EC},
+                                              std::tuple{"a.example", "ECDHE-RSA-AES128-GCM-SHA256", EVP_PKEY_RSA},
+                                              std::tuple{"x.w.example", "ECDHE-ECDSA-AES128-GCM-SHA256", EVP_PKEY_EC},
+                                              std::tuple{"x.w.example", "ECDHE-RSA-AES128-GCM-SHA256", EVP_PKEY_RSA}}) {
+        INFO(name << " " << ciphers);
+        TlsClient client(name, TLS1_2_VERSION);
+        SSL_set_cipher_list(client.session(), ciphers);
+        REQUIRE(site.meet(client));
+        const tls::X509Ptr leaf(SSL_get1_peer_certificate(client.session()));
+        CHECK(EVP_PKEY_get_base_id(X509_get0_pubkey(leaf.get())) == type);
+    }
+}
+
+TEST_CASE("versions below the minimum are refused") {
+    const Site usual({{{"a.example"}}});
+    const Site modern({{{"a.example"}}}, {.min_version = tls::MinVersion::tls1_3});
+    TlsClient tls1_1(nullptr, TLS1_1_VERSION), tls1_2(nullptr, TLS1_2_VERSION), again(nullptr, TLS1_2_VERSION), tls1_3;
+    CHECK_FALSE(usual.meet(tls1_1));
+    CHECK(usual.meet(tls1_2));
+    CHECK_FALSE(modern.meet(again));
+    CHECK(modern.meet(tls1_3));
+}
+
+TEST_CASE("the server's order of ciphers counts") {
+    const Site site({{{"a.example"}}});
+    TlsClient old("a.example", TLS1_2_VERSION), recent("a.example");
+    SSL_set_cipher_list(old.session(), "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:"
+                                       "ECDHE-ECDSA-AES128-GCM-SHA256");
+    SSL_set_ciphersuites(recent.session(), "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256");
+    REQUIRE(site.meet(old));
+    REQUIRE(site.meet(recent));
+    CHECK(std::string(SSL_get_cipher_name(old.session())) == "ECDHE-ECDSA-AES128-GCM-SHA256");
+    CHECK(std::string(SSL_get_cipher_name(recent.session())) == "TLS_AES_128_GCM_SHA256");
+}
+
+TEST_CASE("CBC and static RSA are not offered") {
+    const Site site({{{"a.example"}, TestKey::rsa}});
+    for (const char* cipher : {"ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES128-SHA", "AES128-GCM-SHA256"}) {
+        TlsClient client("a.example", TLS1_2_VERSION);
+        REQUIRE(SSL_set_cipher_list(client.session(), cipher) == 1);
+        CHECK_FALSE(site.meet(client));
+    }
+}
+
+TEST_CASE("ALPN agrees on a protocol, and refuses a client without a common one") {
+    const Site site({{{"a.example"}}}, {.alpn = {"http/1.1"}});
+    const auto offer = [](TlsClient& client, const std::string& protocols) {
+        SSL_set_alpn_protos(client.session(), reinterpret_cast<const unsigned char*>(protocols.data()),
+                            static_cast<unsigned>(protocols.size()));
+    };
+    TlsClient both, neither, none;
+    offer(both, "\x02h2\x08http/1.1");
+    offer(neither, "\x02h2\x03hq!");
+    REQUIRE(site.meet(both));
+    const unsigned char* chosen = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(both.session(), &chosen, &size);
+    CHECK(std::string(reinterpret_cast<const char*>(chosen), size) == "http/1.1");
+    CHECK_FALSE(site.meet(neither));
+    CHECK(site.meet(none));
+}
+
+TEST_CASE("a list of ciphers that OpenSSL does not know is refused") {
+    TestAuthority authority;
+    const auto made = ServerContext::make({.certificates = {load(authority.issue({{"a"}}))},
+                                           .ciphers = "NONSENSE",
+                                           .tickets = std::make_shared<tls::TicketKeys>()});
+    REQUIRE_FALSE(made);
+    CHECK(made.error().message().find("\"NONSENSE\"") != std::string::npos);
+}
+
+TEST_CASE("a session is resumed while its ticket's key is kept") {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        const Site site({{{"a.example"}}});
+        TlsClient first("a.example", version);
+        REQUIRE(site.meet(first));
+        CHECK(site.resumes(first));
+        site.tickets->rotate();
+        site.tickets->rotate();
+        CHECK(site.resumes(first));
+        site.tickets->rotate();
+        CHECK_FALSE(site.resumes(first)); // a full handshake, which succeeds
+    }
+}
+
+TEST_CASE("a session of one listener is not resumed under another") {
+    const Site one({{{"a.example"}}}, {.id = "one"});
+    Site other({{{"a.example"}}}, {.id = "other"});
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        TlsClient client("a.example", version);
+        REQUIRE(one.meet(client));
+        CHECK_FALSE(other.resumes(client));
+    }
+    TestAuthority authority;
+    const auto same_keys = ServerContext::make(
+        {.certificates = {load(authority.issue({{"a.example"}}))}, .id = "other", .tickets = one.tickets});
+    other.context = *same_keys;
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        TlsClient client("a.example", version);
+        REQUIRE(one.meet(client));
+        CHECK_FALSE(other.resumes(client));
+    }
+}
