@@ -139,7 +139,21 @@ json::object retries_status(const Runtime& runtime) {
     return {{"made", made}, {"refused_by_budget", refused}};
 }
 
-json::array listeners_status(const Runtime& runtime) {
+json::array certificates_status(const tls::ServerContext& context, Clock::WallTime now) {
+    json::array certificates;
+    for (const auto& certificate : context.certificates()) {
+        const auto& facts = certificate->facts();
+        const auto left = std::chrono::duration_cast<std::chrono::days>(facts.not_after - now);
+        certificates.push_back({{"names", json::value_from(facts.names)},
+                                {"issuer", facts.issuer},
+                                {"not_after", to_iso(facts.not_after)},
+                                {"days_left", left.count()},
+                                {"fingerprint", facts.fingerprint}});
+    }
+    return certificates;
+}
+
+json::array listeners_status(const Runtime& runtime, Clock::WallTime now) {
     json::array listeners;
     for (const auto& listener : runtime.snapshot()->listeners) {
         std::uint64_t connections = 0, active = 0;
@@ -147,11 +161,13 @@ json::array listeners_status(const Runtime& runtime) {
             connections += worker.connections.read();
             active += worker.active.read();
         }
-        listeners.push_back({{"name", listener->config.name},
-                             {"address", listener->config.address.text()},
-                             {"protocol", conf::Scalar<conf::Protocol>::format(listener->config.protocol)},
-                             {"connections", connections},
-                             {"active", active}});
+        json::object out{{"name", listener->config.name},
+                         {"address", listener->config.address.text()},
+                         {"protocol", conf::Scalar<conf::Protocol>::format(listener->config.protocol)},
+                         {"connections", connections},
+                         {"active", active}};
+        if (listener->tls) out["certificates"] = certificates_status(*listener->tls, now);
+        listeners.push_back(std::move(out));
     }
     return listeners;
 }
@@ -227,7 +243,7 @@ json::object status(const Runtime& runtime, const Reloader& reloader, const Cloc
             {"lock", lock_status(lock, reloader.parts())},
             {"overrides", overrides_status(runtime)},
             {"retries", retries_status(runtime)},
-            {"listeners", listeners_status(runtime)},
+            {"listeners", listeners_status(runtime, clock.wall_now())},
             {"pools", pools_status(runtime, clock.now())}};
 }
 

@@ -207,6 +207,18 @@ std::string overrides_text(const json::array& overrides) {
     return out;
 }
 
+std::string certificates_text(const json::array& certificates) {
+    std::string out;
+    for (const auto& entry : certificates) {
+        const Fields certificate(&entry);
+        std::string names;
+        for (const auto& name : certificate.list("names")) names += (names.empty() ? "" : ", ") + text_of(name);
+        out += "  certificate for " + names + " by " + certificate.text("issuer") + ", until " +
+               certificate.text("not_after") + " (" + certificate.text("days_left") + " days left)\n";
+    }
+    return out;
+}
+
 std::string listeners_text(const json::array& listeners) {
     std::string out;
     for (const auto& entry : listeners) {
@@ -214,6 +226,7 @@ std::string listeners_text(const json::array& listeners) {
         out += "listener " + listener.text("name") + " on " + listener.text("address");
         if (listener.find("protocol")) out += " (" + listener.text("protocol") + ")";
         out += ": " + listener.text("active") + " active connections, " + listener.text("connections") + " in total\n";
+        out += certificates_text(listener.list("certificates"));
     }
     return out;
 }

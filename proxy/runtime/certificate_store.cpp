@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <sys/stat.h>
+
 namespace weir::proxy {
 namespace {
 
@@ -22,6 +24,11 @@ bool has(const std::shared_ptr<const tls::ServerContext>& context, const tls::Ce
            });
 }
 
+bool is_open_to_others(const std::string& path) {
+    struct stat about {};
+    return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0;
+}
+
 } // namespace
 
 CertificateStore::CertificateStore(boost::asio::io_context& control) : clock_(clock_of(control)), timer_(control) {}
@@ -30,14 +37,19 @@ conf::TlsContexts CertificateStore::load(const conf::Config& config, std::vector
     return conf::make_tls_contexts(config, tickets_, clock_.wall_now(), problems);
 }
 
-void CertificateStore::commit(conf::TlsContexts contexts) {
+void CertificateStore::commit(const conf::Config& config, conf::TlsContexts contexts) {
     const auto before = std::exchange(contexts_, std::move(contexts));
-    for (const auto& [listener, context] : contexts_) {
-        const auto known = before.find(listener);
-        for (const auto& certificate : context->certificates()) {
-            if (known != before.end() && has(known->second, *certificate)) continue;
-            spdlog::info("listener {} has a new certificate for {} (SHA-256 {})", listener, first_name(*certificate),
-                         certificate->facts().fingerprint.substr(0, 16));
+    for (const auto& listener : config.listeners) {
+        if (!listener.tls) continue;
+        const auto known = before.find(listener.name);
+        const auto& certificates = contexts_.at(listener.name)->certificates();
+        for (std::size_t i = 0; i < certificates.size(); ++i) {
+            if (known != before.end() && has(known->second, *certificates[i])) continue;
+            spdlog::info("listener {} has a new certificate for {} (SHA-256 {})", listener.name,
+                         first_name(*certificates[i]), certificates[i]->facts().fingerprint.substr(0, 16));
+            const auto& key = listener.tls->certificates[i].key;
+            if (is_open_to_others(key))
+                spdlog::warn("the private key {} can be read by other users: chmod go= {}", key, key);
         }
     }
     warn_of_ends();

@@ -23,8 +23,8 @@ public:
 
     // Returns the TLS contexts of a configuration's listeners. Adds a problem for each certificate that cannot be used.
     conf::TlsContexts load(const conf::Config& config, std::vector<conf::Problem>& problems) const;
-    // Takes over the contexts that are in force from now on, and logs what has changed.
-    void commit(conf::TlsContexts contexts);
+    // Takes over the contexts of the configuration that is in force from now on, and logs what has changed.
+    void commit(const conf::Config& config, conf::TlsContexts contexts);
     const conf::TlsContexts& contexts() const { return contexts_; }
     void stop() { timer_.cancel(); }
 

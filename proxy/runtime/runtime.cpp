@@ -73,7 +73,7 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config config, 
     data_plane_.commit(std::move(prepared));
     overrides_.follow(snapshot_ ? &snapshot_->config : nullptr, config);
     beats_.hold_agent_overrides();
-    certificates_.commit(std::move(certificates));
+    certificates_.commit(config, std::move(certificates));
     auto next = builder_.build(std::move(config), std::move(hash), build_inputs(), snapshot_);
     health_.take_inherited(*next);
     co_await adopt(std::move(next));

@@ -26,9 +26,12 @@ void ClientSession::abort() {
 Task<bool> ClientSession::begin() {
     client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
     const auto spec = client_.listener->spec;
-    if (spec->config.accept_proxy_protocol && !co_await receive_proxy_header()) co_return false;
-    source_known_ = true;
-    co_return !spec->tls || co_await start_tls(*spec->tls);
+    // g++ 12 would evaluate a co_await behind && or ||, whatever is before it.
+    bool begun = true;
+    if (spec->config.accept_proxy_protocol) begun = co_await receive_proxy_header();
+    source_known_ = begun;
+    if (begun && spec->tls) begun = co_await start_tls(*spec->tls);
+    co_return begun;
 }
 
 Task<bool> ClientSession::receive_proxy_header() {

@@ -1,6 +1,9 @@
 """TLS to clients: certificates by name, versions, handshakes that fail or stall, and certificates that change."""
+import contextlib
 import json
+import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -65,6 +68,9 @@ class Tls(Scenario):
 class Serving(Tls):
     def test_requests_are_served_and_the_backend_learns_of_https(self):
         self.serve(more="logging: {access: {format: json}}")
+        certificate = self.proxy.status()["listeners"][0]["certificates"][0]
+        self.assertEqual(certificate["names"], ["a.example", "localhost"])
+        self.assertEqual(certificate["days_left"], 29)
         secure = self.connect()
         for _ in range(3):
             self.assertIn("HTTP/1.1 200", self.get(secure)[0])
@@ -242,6 +248,13 @@ class Changing(Tls):
         eventually(lambda: self.fingerprint() != before, "the new certificate is served")
         self.assertIn("has a new certificate for a.example", self.proxy.log())
 
+    def test_a_key_that_others_can_read_is_reported(self):
+        self.serve()
+        self.assertNotIn("can be read by other users", self.proxy.log())
+        os.chmod(self.authority.issue("a.example", to=self.pair)["key"], 0o640)
+        self.proxy.reload()
+        self.assertIn(f"the private key {self.pair['key']} can be read by other users", self.proxy.log())
+
     def test_a_bad_pair_is_refused_and_the_old_one_stays(self):
         self.serve(watch=True)
         before = self.fingerprint()
@@ -255,6 +268,26 @@ class Changing(Tls):
 
     def test_no_handshake_fails_while_certificates_change(self):
         self.serve()
+        with self.load() as done:
+            for _ in range(10):
+                before = len(done)
+                self.authority.issue("a.example", to=self.pair)
+                self.proxy.reload()
+                eventually(lambda: len(done) > before + 2, "connections are made")
+
+    def test_no_handshake_fails_while_a_new_process_takes_over(self):
+        self.serve()
+        pid = self.proxy.status()["pid"]
+        with self.load() as done:
+            self.proxy.signal(signal.SIGUSR2)
+            eventually(lambda: self.proxy.status()["pid"] != pid, "the new process serves")
+            before = len(done)
+            eventually(lambda: len(done) > before + 5, "connections are made")
+        self.assertIn(" 200 ", self.get(self.connect())[0])
+
+    @contextlib.contextmanager
+    def load(self):
+        """Connects and asks again and again; every handshake and request must succeed."""
         failed, done, stop = [], [], threading.Event()
 
         def keep_connecting():
@@ -264,20 +297,16 @@ class Changing(Tls):
                         with self.context().wrap_socket(plain, server_hostname="a.example") as secure:
                             self.get(secure)
                     done.append(1)
-                except Exception as problem:  # noqa: B902
-                    failed.append(str(problem))
+                except (OSError, AssertionError) as problem:
+                    failed.append(repr(problem))
 
-        load = threading.Thread(target=keep_connecting)
-        load.start()
+        thread = threading.Thread(target=keep_connecting)
+        thread.start()
         try:
-            for _ in range(10):
-                before = len(done)
-                self.authority.issue("a.example", to=self.pair)
-                self.proxy.reload()
-                eventually(lambda: len(done) > before + 2, "connections are made")
+            yield done
         finally:
             stop.set()
-            load.join()
+            thread.join()
         self.assertEqual(failed, [])
 
 

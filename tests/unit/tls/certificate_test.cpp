@@ -47,7 +47,7 @@ TEST_CASE("a certificate says whom it is for, who signed it and how long it hold
     CHECK(loaded.certificate->issuers().size() == 1);
 }
 
-TEST_CASE("a pair of files that cannot be used is refused with the file and the reason") {
+TEST_CASE("a pair that cannot be used is refused with the file and the reason") {
     TestAuthority authority;
     const auto good = authority.issue({{"a.example"}}), other = authority.issue({{"a.example"}});
     const auto empty = authority.write(""), junk = authority.write("junk");

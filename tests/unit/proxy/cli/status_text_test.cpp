@@ -52,6 +52,18 @@ private:
 
 } // namespace
 
+TEST_CASE("the certificates of a listener are shown with their ends") {
+    Status status;
+    auto& listener = status.object().at("listeners").at(0).as_object();
+    listener["certificates"] = json::array{json::object{{"names", {"a.example", "*.b.example"}},
+                                                        {"issuer", "CN=Some CA"},
+                                                        {"not_after", "2026-12-31T00:00:00Z"},
+                                                        {"days_left", 33},
+                                                        {"fingerprint", "0123"}}};
+    CHECK(status.says(
+        "certificate for a.example, *.b.example by CN=Some CA, until 2026-12-31T00:00:00Z (33 days left)\n"));
+}
+
 TEST_CASE("the status of a quiet process is a few lines and an aligned table") {
     CHECK(Status().text() == R"(weir 0.1.0, pid 77, up 1d 2h 3m 4s, 2 workers
 config /etc/weir/weir.yaml, hash 0123456789ab, fence 3, generation 4, loaded 2026-01-31T12:00:00Z

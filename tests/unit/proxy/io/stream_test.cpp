@@ -123,7 +123,7 @@ TEST_CASE("bytes that were read before TLS began are the start of the handshake"
     CHECK(bench.stream.tls()->handshake() == HandshakeStatus::done);
 }
 
-TEST_CASE("a stream is readable only while decrypted bytes or whole records may be left") {
+TEST_CASE("a stream with part of a record is not readable") {
     Bench bench;
     bench.shake_hands();
     const auto record = bench.client.encrypt("hello");
@@ -162,7 +162,7 @@ TEST_CASE("a slow reader holds back the sender, and gets the rest as it reads") 
     CHECK(bench.wakes > 0);
 }
 
-TEST_CASE("close_notify waits for what was sent before it, and closes this side then") {
+TEST_CASE("close_notify waits for what was sent before it") {
     Bench bench;
     bench.shake_hands();
     bench.wire().window = 10;
