@@ -188,7 +188,7 @@ def milliseconds(text):
     return float(value) * {"us": 1e-3, "ms": 1, "s": 1000, "m": 60000}[unit]
 
 
-def measure(pid, port, path, connections, seconds, headers):
+def measure(pid, port, path, connections, seconds, headers, scheme="http"):
     before = cpu_seconds(pid)
     command = [
         "taskset",
@@ -200,7 +200,7 @@ def measure(pid, port, path, connections, seconds, headers):
         f"-c{connections}",
         f"-d{seconds}s",
         *headers,
-        f"http://127.0.0.1:{port}{path}",
+        f"{scheme}://127.0.0.1:{port}{path}",
     ]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     user, system = (now - then for now, then in zip(cpu_seconds(pid), before))

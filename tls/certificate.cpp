@@ -31,11 +31,19 @@ Result<std::string> read_pem(const std::string& path, const char* what) {
 
 BioPtr reader(const std::string& text) { return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
 
-std::vector<X509Ptr> parse_certificates(const std::string& text) {
+// Returns the certificates of a file in their order. Fails if one is damaged: without it, the chain would be
+// incomplete.
+Result<std::vector<X509Ptr>> parse_certificates(const std::string& path, const std::string& text) {
     std::vector<X509Ptr> certificates;
     const auto from = reader(text);
     while (auto* const next = PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr)) certificates.emplace_back(next);
-    ERR_clear_error(); // the end of the file is reported as an error
+    const auto last = ERR_peek_last_error(); // the end of the file is reported as an error, too
+    const bool at_end = ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
+    const auto reason = take_openssl_reason();
+    if (!at_end)
+        return Error("certificate " + std::to_string(certificates.size() + 1) + " in " + path + " is damaged (" +
+                     reason + "); replace it");
+    if (certificates.empty()) return Error(path + " holds no certificate in PEM format");
     return certificates;
 }
 
@@ -94,8 +102,9 @@ LoadedCertificate Certificate::load(const std::string& cert_path, const std::str
                                     std::chrono::system_clock::time_point now) {
     const auto cert_text = read_pem(cert_path, "a certificate and its chain in PEM format");
     if (!cert_text) return fail(File::cert, cert_text.error().message());
-    auto chain = parse_certificates(*cert_text);
-    if (chain.empty()) return fail(File::cert, cert_path + " holds no certificate in PEM format");
+    auto parsed = parse_certificates(cert_path, *cert_text);
+    if (!parsed) return fail(File::cert, parsed.error().message());
+    auto chain = *std::move(parsed);
     const auto key_text = read_pem(key_path, "the private key in PEM format");
     if (!key_text) return fail(File::key, key_text.error().message());
     auto key = parse_key(key_path, *key_text);

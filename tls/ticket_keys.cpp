@@ -86,7 +86,10 @@ int TicketKeys::handle(SSL* session, unsigned char* name, unsigned char* iv, EVP
         EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, (*key)->cipher.data(), iv, encrypts) == 1 &&
         EVP_MAC_CTX_set_params(mac, parameters) == 1;
     if (!ready) return -1;
-    return encrypts || key == keys.begin() ? 1 : 2;
+    if (encrypts) return 1;
+    // Clients of TLS 1.3 use a ticket only once (RFC 8446 appendix C.4): without a new one, every second connection
+    // would need a full handshake.
+    return SSL_version(session) >= TLS1_3_VERSION || key != keys.begin() ? 2 : 1;
 }
 
 } // namespace weir::tls

@@ -56,14 +56,14 @@ public:
 
     bool readable() const { return tls_ ? tls_->readable() : socket_.readable(); }
     bool writable() const { return tls_ ? tls_->writable() : socket_.writable(); }
-    // With TLS: also after the peer's close_notify.
-    bool hung_up() const { return socket_.hung_up() || (tls_ && tls_->close_notified()); }
+    // With TLS: the connection itself. A peer that has sent close_notify may still read.
+    bool hung_up() const { return socket_.hung_up(); }
     bool broken() const { return socket_.broken(); }
     // With TLS: the peer has sent close_notify. A FIN alone is no orderly end.
     bool fin_received() const { return tls_ ? tls_->close_notified() : socket_.fin_received(); }
-    bool at_end() const { return tls_ ? hung_up() && !tls_->has_data() : socket_.at_end(); }
+    bool at_end() const { return tls_ ? has_ended() && !tls_->has_data() : socket_.at_end(); }
     // With TLS: records without data, such as session tickets, do not count.
-    bool is_idle() { return tls_ ? !tls_->has_data() && !hung_up() : socket_.is_idle(); }
+    bool is_idle() { return tls_ ? !tls_->has_data() && !has_ended() : socket_.is_idle(); }
 
     IoResult receive(std::span<char> into) { return tls_ ? tls_->receive(into) : socket_.receive(into); }
     IoResult send(std::span<const iovec> parts) { return tls_ ? tls_->send(parts) : socket_.send(parts); }
@@ -77,6 +77,7 @@ public:
     void raise_unsent_low_water_mark() { socket_.raise_unsent_low_water_mark(); }
 
 private:
+    bool has_ended() const { return socket_.hung_up() || tls_->close_notified(); }
     void wake() override; // with TLS: an event of the socket
 
     Socket socket_;

@@ -62,7 +62,8 @@ void Tunnel::pass(http::BodyForwarder& pump, Stream& from, Stream& to, Direction
 
 // A tunnel that moves bytes, or becomes half-closed, gets a new deadline.
 void Tunnel::set_deadline(const conf::Timeouts& timeouts) {
-    const bool half_closed = client_.stream.hung_up() || backend_.stream.hung_up();
+    const auto has_ended = [](const Stream& stream) { return stream.hung_up() || stream.fin_received(); };
+    const bool half_closed = has_ended(client_.stream) || has_ended(backend_.stream);
     const auto moved = up_.moved() + down_.moved();
     if (moved == moved_ && half_closed == half_closed_) return;
     moved_ = moved;

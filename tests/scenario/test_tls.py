@@ -202,21 +202,52 @@ class Failing(Tls):
         self.assertIn(" 200 ", self.get(self.connect())[0])
         self.assertEqual(self.failures(), 3)
 
-    def test_a_hello_may_come_byte_by_byte(self):
-        self.serve()
+    def by_hand(self, plain, pieces=65536):
+        """Returns a TLS client whose bytes the test moves itself, after its handshake."""
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = self.context().wrap_bio(incoming, outgoing, server_hostname="a.example")
+        while True:
+            try:
+                client.do_handshake()
+            except ssl.SSLWantReadError:
+                while piece := outgoing.read(pieces):
+                    plain.sendall(piece)
+                incoming.write(plain.recv(65536))
+            else:
+                plain.sendall(outgoing.read())
+                return client, incoming, outgoing
+
+    def test_a_hello_may_come_byte_by_byte(self):
+        self.serve()
         with socket.create_connection(("127.0.0.1", self.port), 10) as plain:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while True:
-                try:
-                    client.do_handshake()
-                    break
-                except ssl.SSLWantReadError:
-                    for byte in outgoing.read():
-                        plain.sendall(bytes([byte]))
-                    incoming.write(plain.recv(65536))
-        self.assertEqual(client.version(), "TLSv1.3")
+            self.assertEqual(self.by_hand(plain, pieces=1)[0].version(), "TLSv1.3")
+
+    def test_close_notify_of_a_client_does_not_end_its_response(self):
+        asked, answer = threading.Event(), threading.Event()
+
+        def serve(connection):
+            with connection:
+                connection.recv(65536)
+                asked.set()
+                answer.wait(20)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+
+        listener = {"tls": {"certificates": [self.pair]}}
+        self.proxy = self.weir(web(self.port, [self.raw_backend(serve)], listener=listener), workers=1)
+        with socket.create_connection(("127.0.0.1", self.port), 10) as plain:
+            client, incoming, outgoing = self.by_hand(plain)
+            client.write(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            with self.assertRaises(ssl.SSLWantReadError):
+                client.unwrap()
+            plain.sendall(outgoing.read())
+            self.assertTrue(asked.wait(20))
+            answer.set()
+            got = b""
+            while piece := plain.recv(65536):
+                got += piece
+        self.assertIn(" 200 ", self.proxy.access_log())
+        self.assertGreater(len(got), 100)
 
     def test_stalled_handshakes_end_in_time_and_hurt_no_one(self):
         self.serve(more="timeouts: {client_header: 1s}")

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 
-TOPS = ("base", "conf", "lock", "balancer", "health", "proxy")
+TOPS = ("base", "tls", "conf", "lock", "balancer", "health", "proxy")
 FINDING = re.compile(r"^(\S+?):\d+:\d+: (?:error|warning): ", re.MULTILINE)
 UNREADABLE = "[clang-diagnostic-error"
 TIDY = ("clang-tidy-19", "--quiet", "--warnings-as-errors=*")

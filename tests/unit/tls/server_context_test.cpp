@@ -3,6 +3,8 @@
 #include "tests/unit/support/tls_client.h"
 #include "tls/server_context.h"
 
+#include <algorithm>
+
 using namespace weir;
 using tests::TestAuthority;
 using tests::TestKey;
@@ -52,6 +54,9 @@ public:
     // Returns whether a client that comes again is resumed.
     bool resumes(TlsClient& before) const {
         TlsClient again("a.example", SSL_version(before.session()));
+        return come_again(before, again);
+    }
+    bool come_again(TlsClient& before, TlsClient& again) const {
         const std::unique_ptr<SSL_SESSION, tls::Free<SSL_SESSION_free>> session(
             SSL_SESSION_dup(SSL_get0_session(before.session()))); // a client uses a session once
         SSL_set_session(again.session(), session.get());
@@ -64,6 +69,14 @@ public:
 private:
     TestAuthority authority_;
 };
+
+// Returns the name of the key that encrypts a client's ticket: its first 16 bytes.
+std::string ticket_key(const TlsClient& client) {
+    const unsigned char* ticket = nullptr;
+    std::size_t size = 0;
+    SSL_SESSION_get0_ticket(SSL_get0_session(client.session()), &ticket, &size);
+    return {reinterpret_cast<const char*>(ticket), std::min<std::size_t>(size, 16)};
+}
 
 } // namespace
 
@@ -92,6 +105,32 @@ TEST_CASE("each client of a name gets the type of key that it supports") {
         const tls::X509Ptr leaf(SSL_get1_peer_certificate(client.session()));
         CHECK(EVP_PKEY_get_base_id(X509_get0_pubkey(leaf.get())) == type);
     }
+}
+
+TEST_CASE("a client that verifies only RSA signatures gets RSA") {
+    const Site site({{{"a.example"}}, {{"a.example"}, TestKey::rsa}});
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        TlsClient client("a.example", version);
+        SSL_ctrl(client.session(), SSL_CTRL_SET_SIGALGS_LIST, 0, const_cast<char*>("RSA-PSS+SHA256:RSA+SHA256"));
+        REQUIRE(site.meet(client));
+        const tls::X509Ptr leaf(SSL_get1_peer_certificate(client.session()));
+        CHECK(EVP_PKEY_get_base_id(X509_get0_pubkey(leaf.get())) == EVP_PKEY_RSA);
+    }
+}
+
+TEST_CASE("keys are agreed on elliptic curves alone, X25519 first") {
+    const Site site({{{"a.example"}}});
+    const auto meets = [&](const char* groups) {
+        TlsClient client("a.example");
+        SSL_ctrl(client.session(), SSL_CTRL_SET_GROUPS_LIST, 0, const_cast<char*>(groups));
+        return site.meet(client);
+    };
+    for (const char* groups : {"X25519", "P-256", "P-521:P-384"}) CHECK(meets(groups));
+    for (const char* groups : {"ffdhe2048", "P-521", "X448"}) CHECK_FALSE(meets(groups));
+    TlsClient client("a.example");
+    SSL_ctrl(client.session(), SSL_CTRL_SET_GROUPS_LIST, 0, const_cast<char*>("P-521:P-256:X25519"));
+    REQUIRE(site.meet(client));
+    CHECK(SSL_ctrl(client.session(), SSL_CTRL_GET_NEGOTIATED_GROUP, 0, nullptr) == NID_X25519);
 }
 
 TEST_CASE("versions below the minimum are refused") {
@@ -131,7 +170,12 @@ TEST_CASE("ALPN agrees on a protocol, and refuses a client without a common one"
         SSL_set_alpn_protos(client.session(), reinterpret_cast<const unsigned char*>(protocols.data()),
                             static_cast<unsigned>(protocols.size()));
     };
+    static int alert;
+    alert = 0;
     TlsClient both, neither, none;
+    SSL_set_info_callback(neither.session(), [](const SSL*, int where, int value) {
+        if (where == SSL_CB_READ_ALERT) alert = value & 0xff;
+    });
     offer(both, "\x02h2\x08http/1.1");
     offer(neither, "\x02h2\x03hq!");
     REQUIRE(site.meet(both));
@@ -140,7 +184,10 @@ TEST_CASE("ALPN agrees on a protocol, and refuses a client without a common one"
     SSL_get0_alpn_selected(both.session(), &chosen, &size);
     CHECK(std::string(reinterpret_cast<const char*>(chosen), size) == "http/1.1");
     CHECK_FALSE(site.meet(neither));
-    CHECK(site.meet(none));
+    CHECK(alert == SSL_AD_NO_APPLICATION_PROTOCOL);
+    REQUIRE(site.meet(none));
+    SSL_get0_alpn_selected(none.session(), &chosen, &size);
+    CHECK(size == 0);
 }
 
 TEST_CASE("a list of ciphers that OpenSSL does not know is refused") {
@@ -163,6 +210,41 @@ TEST_CASE("a session is resumed while its ticket's key is kept") {
         CHECK(site.resumes(first));
         site.tickets->rotate();
         CHECK_FALSE(site.resumes(first)); // a full handshake, which succeeds
+    }
+}
+
+TEST_CASE("each TLS 1.3 handshake hands out one ticket, resumed ones too") {
+    static int tickets;
+    const Site site({{{"other"}}, {{"a.example"}}}); // the context for the name is not the default
+    const auto count = [](TlsClient& client) {
+        tickets = 0;
+        SSL_CTX_set_session_cache_mode(client.context(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(client.context(), [](SSL*, SSL_SESSION*) { return ++tickets, 0; });
+    };
+    TlsClient first("a.example"), again("a.example");
+    count(first);
+    REQUIRE(site.meet(first));
+    CHECK(tickets == 1);
+    count(again);
+    REQUIRE(site.come_again(first, again));
+    CHECK(tickets == 1);
+}
+
+TEST_CASE("a ticket of an earlier key is replaced by one of the current key") {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        const Site site({{{"a.example"}}});
+        TlsClient first("a.example", version), same("a.example", version), renewed("a.example", version);
+        REQUIRE(site.meet(first));
+        REQUIRE(ticket_key(first).size() == 16);
+        REQUIRE(site.come_again(first, same));
+        CHECK(ticket_key(same) == ticket_key(first)); // the key is the same, whether or not the ticket is
+        site.tickets->rotate();
+        REQUIRE(site.come_again(first, renewed));
+        CHECK(ticket_key(renewed) != ticket_key(first));
+        site.tickets->rotate();
+        site.tickets->rotate();
+        CHECK_FALSE(site.resumes(first));
+        CHECK(site.resumes(renewed));
     }
 }
 
