@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Counts with valgrind how many instructions weir executes for a request, outside the kernel, and how many misses its
-model of the caches and branches finds. The numbers hardly depend on the machine's load, so they show differences
-between two builds that timings cannot show.
+"""Counts with valgrind how many instructions weir executes for a request, outside the kernel, and simulates cache
+misses and mispredicted branches. The numbers hardly depend on the machine's load, so they show differences between two
+builds that timings cannot show.
 
 usage: ./dev bench instructions [--requests N] [--connections C] [WEIR]...
 
@@ -76,7 +76,7 @@ EVENTS = {
 
 
 def count(weir, backend, requests, connections):
-    """Returns what a complete run with this many requests takes, by the names of callgrind's events."""
+    """Returns the totals of a complete run with this many requests, by the names of callgrind's events."""
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as d:
         port = free_port()
         with open(f"{d}/weir.yaml", "w") as f:

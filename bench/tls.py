@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Measures TLS in weir, nginx and HAProxy side by side, with the same certificate (P-256), TLS 1.3 and AES-128-GCM. As
-in bench.py, each has one worker on one core, the load has the other one, and rounds are interleaved.
+in bench.py, each has one worker on one core, the load generator has the other core, and rounds are interleaved.
 
 usage: ./dev bench tls [--rounds N] [--seconds S] [--connections C]
 
 CPU is the user and system time of a proxy's processes, divided by the number of requests that it answered. With
-"handshakes", each request has a connection and a full handshake of its own."""
+"handshakes", each request makes a new connection with a full handshake."""
 import argparse
 import os
 import shutil

@@ -19,7 +19,7 @@ using File = CertificateProblem::File;
 
 constexpr std::size_t max_file_bytes = 1024 * 1024;
 
-// The text of a file, or the problem that it cannot be read.
+// Returns the text of a file. Fails if the file cannot be read or is empty; `what` is what it should hold.
 Result<std::string> read_pem(const std::string& path, const char* what) {
     auto text = read_whole_file(path, max_file_bytes);
     if (text && text->empty()) return Error(path + " is empty; write " + what);
@@ -37,7 +37,7 @@ Result<std::vector<X509Ptr>> parse_certificates(const std::string& path, const s
     std::vector<X509Ptr> certificates;
     const auto from = reader(text);
     while (auto* const next = PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr)) certificates.emplace_back(next);
-    const auto last = ERR_peek_last_error(); // the end of the file is reported as an error, too
+    const auto last = ERR_peek_last_error(); // the end of the file is also reported as an error
     const bool at_end = ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
     const auto reason = take_openssl_reason();
     if (!at_end)
@@ -60,7 +60,7 @@ std::string subject_of(const X509* certificate) {
     return text.data();
 }
 
-// Returns the problem of a chain in which a certificate is not followed by its issuer; empty if there is none.
+// Returns the error for a chain in which a certificate is not followed by its issuer; empty if there is no error.
 std::string find_disorder(const std::string& path, const std::vector<X509Ptr>& chain) {
     for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
         if (is_issued_by(chain[i].get(), chain[i + 1].get())) continue;

@@ -14,16 +14,16 @@
 
 namespace weir::tls {
 
-// What a certificate says about itself.
+// The fields of a certificate that weir uses or reports.
 struct CertificateFacts {
-    std::vector<std::string> names; // DNS names in lower case; the common name if there are none
-    std::string subject, issuer;    // as RFC 4514 writes them
+    std::vector<std::string> names; // DNS names in lower case, sorted; the common name if there is no subjectAltName
+    std::string subject, issuer;    // in the format of RFC 4514
     std::string fingerprint;        // SHA-256 in hex
     std::chrono::system_clock::time_point not_before, not_after;
     int key_type = 0; // EVP_PKEY_RSA, EVP_PKEY_EC, …
 };
 
-// Why a pair of files cannot be used, and which of them is at fault.
+// The reason for which a pair of files cannot be used, and the file that is at fault.
 struct CertificateProblem {
     enum class File { cert, key };
 
@@ -33,7 +33,7 @@ struct CertificateProblem {
 
 class Certificate;
 
-// A certificate, or the problem if it is null.
+// A certificate; if it is null, the problem.
 struct [[nodiscard]] LoadedCertificate {
     std::shared_ptr<const Certificate> certificate;
     CertificateProblem problem{};
@@ -41,9 +41,9 @@ struct [[nodiscard]] LoadedCertificate {
 
 class Certificate {
 public:
-    // Reads a pair. The certificate's file holds the server's certificate, then the intermediate ones, each followed
-    // by its issuer. Refuses files that are missing, unreadable or not PEM, encrypted keys, a key that does not match,
-    // a chain in another order, and certificates that are not valid at `now`.
+    // Reads a pair. The certificate file holds the server's certificate, then the intermediate certificates, so that
+    // each is followed by its issuer. Refuses files that are missing, unreadable or not PEM, encrypted keys, a key that
+    // does not match, a chain in any other order, and a server certificate that is not valid at `now`.
     static LoadedCertificate load(const std::string& cert_path, const std::string& key_path,
                                   std::chrono::system_clock::time_point now);
 

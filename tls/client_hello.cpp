@@ -3,7 +3,8 @@
 namespace weir::tls {
 namespace {
 
-// The list of names holds one entry: its size, the type 0, and the size of the name, each size in two bytes.
+// The extension is a list with one entry: the size of the list, the type 0, and the size of the name. A size has two
+// bytes.
 constexpr std::size_t prefix_size = 5, longest_name = 255;
 constexpr unsigned char host_name = 0;
 

@@ -10,8 +10,8 @@
 
 namespace weir::tls {
 
-// Returns the name that the client asks for (RFC 6066 section 3), in lower case and without the root's dot; empty if
-// there is none or it is malformed. To be called from a client_hello callback.
+// Returns the server name that the client requests (SNI, RFC 6066 section 3), in lower case and without a trailing dot.
+// Returns an empty text if there is none or it is malformed. Must be called from a client_hello callback.
 std::string server_name(SSL* session);
 
 } // namespace weir::tls

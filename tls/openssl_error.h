@@ -1,6 +1,6 @@
-// What OpenSSL says about a failure.
+// Error texts from OpenSSL.
 //
-// Thread: any; each thread has an error queue of its own.
+// Thread: any; each thread has its own error queue.
 // Lifetime: keeps nothing.
 #pragma once
 

@@ -1,7 +1,7 @@
-// Owners of OpenSSL's objects.
+// Owning pointers to OpenSSL objects.
 //
 // Thread: values.
-// Lifetime: an owner frees its object.
+// Lifetime: a pointer frees its object.
 #pragma once
 
 #include <memory>

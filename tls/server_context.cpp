@@ -12,7 +12,7 @@
 namespace weir::tls {
 namespace {
 
-// Mozilla's intermediate list (version 5.7) without CBC and finite-field Diffie-Hellman.
+// Mozilla's intermediate list (version 5.7, which has no CBC ciphers) without finite-field Diffie-Hellman.
 constexpr const char* usual_ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                                       "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                                       "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
@@ -52,8 +52,8 @@ Result<void> ServerContext::prepare() {
     return {};
 }
 
-// Returns the certificates for a name: for each type of key the first that lists it, otherwise the first whose
-// wildcard covers it.
+// Returns the certificates for a name: for each key type, the first certificate that lists the name, otherwise the
+// first with a wildcard that covers it.
 ServerContext::Choice ServerContext::choose_for(const std::string& name) const {
     const auto& all = options_.certificates;
     const auto wildcard = name.starts_with("*.") ? name : "*" + name.substr(std::min(name.find('.'), name.size()));
@@ -99,7 +99,7 @@ Result<SslCtxPtr> ServerContext::make_context() {
     SSL_CTX_set_min_proto_version(context, modern ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_options(context, options);
     SSL_CTX_set_mode(context, modes);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); // sessions are in tickets alone
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); // sessions are kept in tickets only
     SSL_CTX_set_num_tickets(context, 1);
     std::array<unsigned char, SHA256_DIGEST_LENGTH> id;
     SHA256(reinterpret_cast<const unsigned char*>(options_.id.data()), options_.id.size(), id.data());
@@ -125,12 +125,12 @@ SSL_CTX* ServerContext::find(std::string_view name) const {
     return found != names_.end() ? found->second : default_;
 }
 
-// Runs before anything else of the handshake, so that a session of another context is not resumed by mistake.
+// Runs before the rest of the ClientHello is processed, so that no session of another context is resumed by mistake.
 int ServerContext::choose_certificate(SSL* session, int*, void* self) {
     const auto& own = *static_cast<const ServerContext*>(self);
     auto* const chosen = own.find(server_name(session));
     if (chosen == SSL_get_SSL_CTX(session)) return SSL_CLIENT_HELLO_SUCCESS;
-    SSL_set_SSL_CTX(session, chosen); // takes over certificates and callbacks, but none of these:
+    SSL_set_SSL_CTX(session, chosen); // sets certificates and callbacks, but none of these:
     SSL_set_options(session, SSL_CTX_get_options(chosen));
     SSL_set_verify(session, SSL_CTX_get_verify_mode(chosen), SSL_CTX_get_verify_callback(chosen));
     SSL_set_num_tickets(session, SSL_CTX_get_num_tickets(chosen));

@@ -1,7 +1,7 @@
 // The TLS settings and certificates of a listener.
 //
 // Thread: immutable; shared by all workers.
-// Lifetime: must outlive the handshakes of the sessions that it has made.
+// Lifetime: must outlive the handshakes of the sessions that it has created.
 #pragma once
 
 #include "base/result.h"
@@ -22,9 +22,9 @@ enum class MinVersion { tls1_2, tls1_3 };
 struct ServerOptions {
     std::vector<std::shared_ptr<const Certificate>> certificates; // the first is the default
     MinVersion min_version = MinVersion::tls1_2;
-    std::string ciphers;           // an OpenSSL list for TLS 1.2; empty: AEAD ciphers, AES-128 first
-    std::vector<std::string> alpn; // protocols in the order of preference; empty: ALPN is not used
-    std::string id;                // sessions of one id are never resumed under another
+    std::string ciphers;           // an OpenSSL cipher list for TLS 1.2; empty: AEAD ciphers, AES-128 first
+    std::vector<std::string> alpn; // protocols in order of preference; empty: ALPN is not used
+    std::string id;                // session ID context: sessions of one id are never resumed under another
     std::shared_ptr<TicketKeys> tickets;
 };
 
@@ -35,12 +35,12 @@ public:
     ServerContext(const ServerContext&) = delete;
     ServerContext& operator=(const ServerContext&) = delete;
 
-    // Returns a session that waits for a client's handshake; null if there is no memory.
+    // Returns a session in accept state; null if there is no memory.
     SslPtr new_session() const;
     const std::vector<std::shared_ptr<const Certificate>>& certificates() const { return options_.certificates; }
 
 private:
-    // The certificates that serve a name: their indexes, one for each type of key.
+    // The certificates that serve a name: their indexes, at most one for each key type.
     using Choice = std::vector<std::size_t>;
 
     explicit ServerContext(ServerOptions options);
@@ -54,10 +54,10 @@ private:
                                const unsigned char* offered, unsigned offered_size, void* self);
 
     ServerOptions options_;
-    std::string protocols_; // options_.alpn as ALPN writes them (RFC 7301 section 3.1)
+    std::string protocols_; // options_.alpn in the wire format of ALPN (RFC 7301 section 3.1)
     std::map<Choice, SslCtxPtr> contexts_;
     SSL_CTX* default_ = nullptr;
-    std::map<std::string, SSL_CTX*, std::less<>> names_; // with "*." if it is a wildcard
+    std::map<std::string, SSL_CTX*, std::less<>> names_; // a wildcard includes its "*."
 };
 
 } // namespace weir::tls

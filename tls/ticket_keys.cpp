@@ -63,7 +63,7 @@ void TicketKeys::install(SSL_CTX* context) {
 }
 
 // Prepares the encryption or decryption of one ticket. Returns 1, or 2 for a ticket that is to be replaced, or 0 if
-// its key is unknown.
+// its key is unknown, or -1 on an error.
 int TicketKeys::handle(SSL* session, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
                        int encrypts) {
     const auto* const own = static_cast<TicketKeys*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(session), keys_index()));
@@ -87,7 +87,7 @@ int TicketKeys::handle(SSL* session, unsigned char* name, unsigned char* iv, EVP
         EVP_MAC_CTX_set_params(mac, parameters) == 1;
     if (!ready) return -1;
     if (encrypts) return 1;
-    // Clients of TLS 1.3 use a ticket only once (RFC 8446 appendix C.4): without a new one, every second connection
+    // TLS 1.3 clients use a ticket only once (RFC 8446 appendix C.4): without a new one, every second connection
     // would need a full handshake.
     return SSL_version(session) >= TLS1_3_VERSION || key != keys.begin() ? 2 : 1;
 }

@@ -1,7 +1,7 @@
-// The keys that encrypt session tickets (RFC 5077, RFC 8446 section 4.6.1). New tickets get the current key; tickets
-// of the two keys before it are still accepted, and replaced.
+// The keys that encrypt session tickets (RFC 5077, RFC 8446 section 4.6.1). New tickets are encrypted with the current
+// key; tickets of the two previous keys are still accepted, and replaced.
 //
-// Thread: rotate() on one thread; sessions on any.
+// Thread: rotate() on one thread; sessions on any thread.
 // Lifetime: must outlive the handshakes of the contexts that use it.
 #pragma once
 
@@ -18,14 +18,14 @@ class TicketKeys {
 public:
     // How long a key is the current one.
     static constexpr std::chrono::hours lifetime{12};
-    // How long a ticket is accepted: as long as its key is kept at least.
+    // How long a ticket is accepted. Its key is kept for at least this long.
     static constexpr std::chrono::hours ticket_lifetime = 2 * lifetime;
 
     TicketKeys();
 
     // Makes a new random key the current one.
     void rotate();
-    // Has a context encrypt and decrypt its tickets with these keys.
+    // Makes a context encrypt and decrypt its tickets with these keys.
     void install(SSL_CTX* context);
 
 private:

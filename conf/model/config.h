@@ -38,9 +38,9 @@ struct CertificateFiles {
 };
 
 struct ListenerTls {
-    std::vector<CertificateFiles> certificates; // chosen by SNI; the first is the default
+    std::vector<CertificateFiles> certificates; // selected by SNI; the first is the default
     TlsVersion min_version = TlsVersion::tls1_2;
-    std::string ciphers = "intermediate"; // intermediate | modern | an OpenSSL list
+    std::string ciphers = "intermediate"; // intermediate | modern | an OpenSSL cipher list
     bool operator==(const ListenerTls&) const = default;
 };
 

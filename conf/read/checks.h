@@ -35,7 +35,7 @@ private:
 
 // Checks the routes: their names, matches, and the headers that they change.
 void check_routes(const Config& config, Checks& checks);
-// Checks the TLS settings of a listener; `path` is the listener's path. Does not look at the certificates' files.
+// Checks the TLS settings of a listener; `path` is the listener's path. Does not read the certificate files.
 void check_tls(const Listener& listener, const std::string& path, Checks& checks);
 // Checks the pools, and whether the listeners that refer to them can use them.
 void check_pools(const Config& config, Checks& checks);

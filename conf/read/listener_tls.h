@@ -19,8 +19,8 @@ namespace weir::conf {
 // The TLS contexts of the listeners that have `tls`, by name.
 using TlsContexts = std::map<std::string, std::shared_ptr<const tls::ServerContext>>;
 
-// Reads the certificates and keys, and makes the contexts. Adds a problem for each file that cannot be used at the time
-// `now`, and for settings that OpenSSL refuses; a listener with a problem has no context.
+// Reads the certificates and keys, and makes the contexts. Adds a problem for each pair of files that cannot be used at
+// the time `now`, and for settings that OpenSSL refuses; a listener with a problem gets no context.
 TlsContexts make_tls_contexts(const Config& config, const std::shared_ptr<tls::TicketKeys>& tickets,
                               std::chrono::system_clock::time_point now, std::vector<Problem>& problems);
 

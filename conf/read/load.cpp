@@ -77,7 +77,7 @@ template <class Read> Loaded load_with(const SourceReader& reader, const Lookup&
     return loaded;
 }
 
-// Returns the files with certificates and keys that a configuration names.
+// Returns the certificate and key files that a configuration names.
 std::vector<std::string> certificate_files(const Config& config) {
     std::vector<std::string> files;
     for (const auto& listener : config.listeners) {
@@ -87,7 +87,7 @@ std::vector<std::string> certificate_files(const Config& config) {
     return files;
 }
 
-// Certificates are read when the configuration is applied; here, only changes are noticed.
+// Hashes the certificate and key files, so that changes are noticed. They are parsed when the configuration is applied.
 std::string hash_certificates(const Config& config) {
     std::string seen;
     for (const auto& path : certificate_files(config)) {

@@ -16,8 +16,8 @@ namespace weir::proxy::http {
 
 class ClientAffinity {
 public:
-    // Reads the key and the cookie from the request and passes them to the selection. `scheme` is that of the
-    // connection. Must be called again if the pool changes.
+    // Reads the key and the cookie from the request and passes them to the selection. `scheme` is the
+    // connection's scheme. Must be called again if the pool changes.
     void read(const RequestHead& head, const RequestOrigin& origin, Scheme scheme, BackendSelection& selection);
 
     // Prepares a cookie for `member`, which was chosen at `now`, if the client needs a new one. The client is pinned to

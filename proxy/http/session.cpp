@@ -19,7 +19,7 @@ constexpr auto afterthought_time = std::chrono::seconds(1);
 constexpr auto linger_time = std::chrono::seconds(30);
 constexpr conf::Duration linger_silence = std::chrono::seconds(2), hurried_silence = std::chrono::milliseconds(200);
 
-// How long a client that still reads the end of its response may take between two steps.
+// How long a client may go without reading while weir still has the end of its response to send.
 constexpr conf::Duration send_time = std::chrono::seconds(10);
 
 constexpr std::size_t body_room = head_block_size - 16 * 1024; // beside a head
@@ -74,7 +74,7 @@ Task<> Session::run() {
     if (told_ && client_.stream.is_open() && !client_.aborted && !client_.stream.at_end()) co_await linger();
 }
 
-// A client that speaks plain HTTP on a TLS port gets a response that it can read.
+// A client that speaks plain HTTP on a TLS port gets a plain response.
 Task<> Session::report_begin_failure() {
     const auto& failure = begin_failure();
     if (!client_.stream.tls() || !client_.stream.tls()->got_plain_http()) {

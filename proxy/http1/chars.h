@@ -57,7 +57,7 @@ constexpr bool is_value(char c) { return detail::is(c, detail::value); }
 constexpr bool is_line(char c) { return detail::is(c, detail::line); } // any byte but NUL, CR and LF
 constexpr bool is_hex(char c) { return detail::is(c, detail::hex); }
 constexpr bool is_host(char c) { return detail::is(c, detail::host); } // of a name, or of an IPv6 address in brackets
-constexpr bool is_name(char c) { return detail::is(c, detail::name); } // of a host that is no IPv6 address
+constexpr bool is_name(char c) { return detail::is(c, detail::name); } // of a host that is not in brackets
 constexpr bool is_plain(char c) {
     return detail::is(c, detail::plain);
 } // fold_name() changes no such byte except in case

@@ -41,8 +41,8 @@ struct Field {
     FieldId id = FieldId::other;
 };
 
-// Returns the line that a parsed field was read from, with its CRLF, if it has the usual form: one space behind the
-// colon and none behind the value. Otherwise returns an empty text.
+// Returns the line that a parsed field was read from, with its CRLF, if it has the usual form: one space after the
+// colon and no whitespace after the value. Otherwise returns an empty text.
 inline std::string_view usual_line(const Field& field) {
     const char* const colon = field.name.data() + field.name.size();
     const char* const end = field.value.data() + field.value.size();

@@ -29,7 +29,7 @@ public:
     HeadWriter& field(std::string_view name, std::string_view value) {
         return put(name).put(": ").put(value).put("\r\n");
     }
-    // Writes a field of a parsed head, as it was sent if possible.
+    // Writes a field of a parsed head. Copies its line as it was received if the line has the usual form.
     HeadWriter& field(const Field& field) {
         const auto line = usual_line(field);
         return line.empty() ? this->field(field.name, field.value) : put(line);

@@ -1,4 +1,4 @@
-// Scans the bytes of a head, 16 at a time: most of a head is long runs in which there is nothing to find.
+// Scans the bytes of a head, 16 at a time: most of a head is long runs of ordinary bytes.
 //
 // Thread: pure functions.
 // Lifetime: results point into the bytes that were scanned.
@@ -9,13 +9,13 @@
 
 namespace weir::proxy::http {
 
-// Returns the first byte from `at` on for which is_value() is false, or `end`.
+// Returns the first byte at or after `at` for which is_value() is false, or `end`.
 const char* skip_value(const char* at, const char* end);
 
-// Returns the first byte from `at` on for which is_target() is false, or `end`.
+// Returns the first byte at or after `at` for which is_target() is false, or `end`.
 const char* skip_target(const char* at, const char* end);
 
-// Returns the length of the head at the front of `bytes`: the first empty line ends it (RFC 9112 section 2.1). Returns
+// Returns the length of the head at the start of `bytes`: the first empty line ends it (RFC 9112 section 2.1). Returns
 // npos if there is no empty line whose predecessor ends at `from` or later.
 std::size_t find_head_end(std::string_view bytes, std::size_t from);
 

@@ -1,7 +1,7 @@
-// A connection to a peer as bytes in and out: plain TCP, or TLS over it. Nothing above it needs to know which. It has
-// the words of Socket; where TLS gives them another meaning, that is said here.
+// A byte stream to a peer: plain TCP, or TLS over it. Callers need not know which. It has the interface of Socket;
+// comments below say what changes with TLS.
 //
-// A stream begins plain, so that a PROXY header can be read, and becomes TLS with start_tls().
+// A stream begins in plain text, so that a PROXY header can be read, and switches to TLS with start_tls().
 //
 // Thread: one event loop's thread.
 // Lifetime: the loop and the waker must outlive it; it must not move while it is open.
@@ -30,12 +30,12 @@ public:
     }
     int connect_error() const { return socket_.connect_error(); }
     conf::Address local() const { return socket_.local(); }
-    // With TLS: also sends close_notify, if the kernel takes it at once. Bytes in unsent_bytes() are lost.
+    // With TLS: also sends close_notify, if the kernel takes it at once. Bytes that are still unsent are lost.
     void close(HowToClose how = HowToClose::gracefully);
 
-    // Goes on with TLS. `waker` is the user's, as in set_waker(); for the other arguments see TlsConnection.
+    // Switches to TLS. `waker` is the user's, as in set_waker(); for the other arguments, see TlsConnection.
     void start_tls(tls::SslPtr session, BufferPool& pool, std::string_view first, Waker& waker);
-    // Goes on without TLS, after a handshake that failed because the peer does not speak TLS.
+    // Switches back to plain text, after a handshake that failed because the peer does not speak TLS.
     void abandon_tls();
     // The TLS connection; null if the stream is plain.
     TlsConnection* tls() const { return tls_.get(); }
@@ -56,10 +56,10 @@ public:
 
     bool readable() const { return tls_ ? tls_->readable() : socket_.readable(); }
     bool writable() const { return tls_ ? tls_->writable() : socket_.writable(); }
-    // With TLS: the connection itself. A peer that has sent close_notify may still read.
+    // With TLS: about the TCP connection. A peer that has sent close_notify may still read.
     bool hung_up() const { return socket_.hung_up(); }
     bool broken() const { return socket_.broken(); }
-    // With TLS: the peer has sent close_notify. A FIN alone is no orderly end.
+    // With TLS: the peer has sent close_notify. A FIN alone is not an orderly end.
     bool fin_received() const { return tls_ ? tls_->close_notified() : socket_.fin_received(); }
     bool at_end() const { return tls_ ? has_ended() && !tls_->has_data() : socket_.at_end(); }
     // With TLS: records without data, such as session tickets, do not count.
@@ -67,9 +67,9 @@ public:
 
     IoResult receive(std::span<char> into) { return tls_ ? tls_->receive(into) : socket_.receive(into); }
     IoResult send(std::span<const iovec> parts) { return tls_ ? tls_->send(parts) : socket_.send(parts); }
-    // Returns the number of bytes that send() has taken and the kernel has not. They are sent as the peer reads.
+    // Returns the number of bytes that send() has taken but the kernel has not. They are sent as the peer reads.
     std::size_t unsent_bytes() const { return tls_ ? tls_->unsent_bytes() : 0; }
-    // With TLS: counts encrypted bytes, with those that the kernel has not taken.
+    // With TLS: counts encrypted bytes, including unsent_bytes().
     std::size_t unacked_bytes() const { return socket_.unacked_bytes() + unsent_bytes(); }
     // With TLS: sends close_notify, then closes this side of the connection.
     void finish_sending();
@@ -83,7 +83,7 @@ private:
     Socket socket_;
     std::unique_ptr<TlsConnection> tls_;
     Waker* user_ = nullptr; // with TLS
-    bool finishes_ = false; // this side is to be closed once everything is sent
+    bool finishes_ = false; // close this side once everything is sent
 };
 
 } // namespace weir::proxy

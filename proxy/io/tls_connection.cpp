@@ -14,7 +14,7 @@ constexpr std::size_t record_overhead = 256;      // more than any header, paddi
 
 } // namespace
 
-// The functions of a BIO, as OpenSSL calls them.
+// The callbacks of the BIO.
 struct TlsTransport {
     static TlsConnection& of(BIO* bio) { return *static_cast<TlsConnection*>(BIO_get_data(bio)); }
     static int read(BIO* bio, char* into, std::size_t size, std::size_t* done) {
@@ -46,6 +46,7 @@ TlsConnection::TlsConnection(tls::SslPtr session, Socket& socket, BufferPool& po
     BIO_set_init(bio, 1);
     SSL_set_bio(session_.get(), bio, bio);
     if (first.empty()) return;
+    received_ = true;
     input_ = Buffer(pool_);
     if (!input_.append(first)) {
         input_.grow(first.size());
@@ -62,6 +63,7 @@ bool TlsConnection::fill() {
     if (result.status == IoStatus::end || result.status == IoStatus::failed) broken_ = result;
     if (result.status != IoStatus::ok) return false;
     input_.fill(result.bytes);
+    received_ = true;
     return true;
 }
 
@@ -98,7 +100,7 @@ bool TlsConnection::flush() {
     while (!output_.empty()) {
         const iovec part{output_.data(), output_.size()};
         const auto result = socket_.send({&part, 1});
-        if (result.status == IoStatus::failed) output_.rewind(); // the peer is gone: nobody will read it
+        if (result.status == IoStatus::failed) output_.rewind(); // the peer is gone: discard the rest
         if (result.status != IoStatus::ok) return output_.empty();
         output_.consume(result.bytes);
         if (output_.empty()) output_.rewind();
@@ -121,7 +123,7 @@ TlsFacts TlsConnection::facts() const {
     return {SSL_get_version(session_.get()), SSL_CIPHER_get_name(SSL_get_current_cipher(session_.get()))};
 }
 
-// Notes why the connection failed, and returns it as the result of a read or write.
+// Records the reason for which the connection failed, and returns the result of the read or write.
 IoResult TlsConnection::fail() {
     const auto code = ERR_peek_last_error();
     got_plain_http_ = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST;
@@ -130,7 +132,7 @@ IoResult TlsConnection::fail() {
     else if (broken_.status == IoStatus::end) error_ = "the connection was closed without close_notify";
     else error_ = reason ? reason : "the TLS connection failed";
     ERR_clear_error();
-    // A cut is what a reset would have been.
+    // A connection that closes without close_notify counts as reset.
     return {IoStatus::failed, 0, broken_.status == IoStatus::failed ? broken_.error : ECONNRESET};
 }
 
@@ -156,8 +158,9 @@ IoResult TlsConnection::receive(std::span<char> into) {
         total += got;
     }
     const int status = result == 1 ? SSL_ERROR_NONE : SSL_get_error(session_.get(), result);
+    is_over_ = status != SSL_ERROR_NONE && status != SSL_ERROR_WANT_READ;
     if (input_.empty()) input_.release();
-    if (total > 0) { // the next call returns what comes behind it
+    if (total > 0) { // the next call returns the end or the error, if there is one
         ERR_clear_error();
         return {IoStatus::ok, total};
     }
@@ -176,7 +179,7 @@ bool TlsConnection::encrypt(const char* bytes, std::size_t size) {
 
 bool TlsConnection::has_room() { return output_.space().size() >= largest_record + record_overhead; }
 
-// Encrypts one part, in records of the largest size. Returns how many of its bytes it took.
+// Encrypts one part, in records of the largest size. Returns the number of bytes that it took.
 std::size_t TlsConnection::encrypt_part(const iovec& part) {
     const auto* const bytes = static_cast<const char*>(part.iov_base);
     std::size_t at = 0;
@@ -188,7 +191,7 @@ std::size_t TlsConnection::encrypt_part(const iovec& part) {
     return at;
 }
 
-// Encrypts parts that share records: the head and the first piece of a body need not be two records.
+// Encrypts several parts into shared records, so that a head and the first piece of a body take one record.
 std::size_t TlsConnection::encrypt_together(std::span<const iovec> parts) {
     char record[largest_record];
     std::size_t taken = 0;

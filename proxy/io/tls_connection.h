@@ -21,7 +21,7 @@ namespace weir::proxy {
 
 enum class HandshakeStatus { pending, done, failed };
 
-// What a finished handshake has agreed on. The texts are static.
+// The parameters that a finished handshake has negotiated. The texts are static.
 struct TlsFacts {
     std::string_view version; // "TLSv1.3"
     std::string_view cipher;  // "TLS_AES_128_GCM_SHA256"
@@ -30,24 +30,29 @@ struct TlsFacts {
 class TlsConnection {
 public:
     // `session` is in accept or connect state. `first` has been received from the socket already. Blocks of `pool` must
-    // have room for more than one record (16 KiB and a little).
+    // have room for at least one record of the largest size (16 KiB and its overhead).
     TlsConnection(tls::SslPtr session, Socket& socket, BufferPool& pool, std::string_view first);
     TlsConnection(const TlsConnection&) = delete;
     TlsConnection& operator=(const TlsConnection&) = delete;
 
-    // Continues the handshake with the bytes that have arrived. After `failed`, error() says why, and the alert for the
-    // peer has been sent if the kernel took it.
+    // Continues the handshake with the bytes that have arrived. After `failed`, error() has the reason, and the alert
+    // has been sent to the peer if the kernel took it.
     HandshakeStatus handshake();
-    // Returns why the handshake or the connection failed; empty if it has not. The text is static.
+    // Returns the reason for which the handshake or the connection failed; empty if it has not. The text is static.
     const char* error() const { return error_; }
-    // Returns true if the peer spoke plain HTTP where a handshake was due.
+    // Returns true if the peer sent a plain HTTP request (GET, HEAD, POST or PUT) instead of a ClientHello.
     bool got_plain_http() const { return got_plain_http_; }
+    // Returns true once the peer has sent something, whatever it was.
+    bool has_received() const { return received_; }
     bool is_resumed() const { return SSL_session_reused(session_.get()) == 1; }
     TlsFacts facts() const;
 
-    bool readable() const { return SSL_pending(session_.get()) > 0 || !input_.empty() || socket_.readable(); }
+    // Stays true once the peer has ended the connection or it has failed, as with a socket.
+    bool readable() const {
+        return is_over_ || SSL_pending(session_.get()) > 0 || !input_.empty() || socket_.readable();
+    }
     bool writable() const { return output_.empty() && socket_.writable(); }
-    // Returns true once the peer has said that it will send no more (RFC 8446 section 6.1).
+    // Returns true once the peer's close_notify has been read: it will send no more (RFC 8446 section 6.1).
     bool close_notified() const { return SSL_get_shutdown(session_.get()) & SSL_RECEIVED_SHUTDOWN; }
     // Returns true if there are decrypted bytes to read. Reads records from the socket to find out.
     bool has_data();
@@ -55,7 +60,7 @@ public:
     // Like Socket::receive. The status is `end` only after the peer's close_notify: a connection that is closed without
     // it has `failed`, since an attacker could have cut it.
     IoResult receive(std::span<char> into);
-    // Like Socket::send. Takes up to some 48 KiB at a time, in records of up to 16 KiB.
+    // Like Socket::send. Takes up to about 48 KiB at a time, in records of up to 16 KiB.
     IoResult send(std::span<const iovec> parts);
     // Sends encrypted bytes that the kernel has not taken yet. Returns true if none are left.
     bool flush();
@@ -64,7 +69,7 @@ public:
     void finish_sending();
 
 private:
-    friend struct TlsTransport; // OpenSSL's calls
+    friend struct TlsTransport; // the callbacks of the BIO
     int read(char* into, std::size_t size, std::size_t& done);
     int write(const char* bytes, std::size_t size, std::size_t& done);
 
@@ -82,7 +87,8 @@ private:
     Buffer input_, output_;
     const char* error_ = "";
     IoResult broken_{IoStatus::ok}; // the socket's end or failure, once it has been read
-    bool got_plain_http_ = false, finished_ = false;
+    bool is_over_ = false;          // nothing more can be read
+    bool received_ = false, got_plain_http_ = false, finished_ = false;
 };
 
 } // namespace weir::proxy

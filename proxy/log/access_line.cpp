@@ -16,7 +16,7 @@ constexpr std::string_view hex = "0123456789abcdef";
 constexpr std::ptrdiff_t longest_text = 1200, longest_name = 200;
 constexpr std::string_view replacement = "\xef\xbf\xbd"; // U+FFFD
 
-// What one byte from outside becomes at most: \x00 in a quoted text, \u0000 in JSON.
+// The length of the longest escape: \x00 in a quoted text, \u0000 in JSON.
 constexpr std::ptrdiff_t longest_code = 4, longest_json_code = 6;
 
 // The bytes that need no escape.
@@ -26,7 +26,7 @@ constexpr auto plain_bytes = [] {
     return table;
 }();
 
-// Returns how many bytes at the front need no escape, up to `most`.
+// Returns the number of bytes at the front that need no escape, up to `most`.
 std::size_t plain_length(std::string_view text, std::size_t most) {
     const auto end = std::min(text.size(), most);
     std::size_t length = 0;

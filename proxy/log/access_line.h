@@ -31,7 +31,7 @@ struct ServingPath {
     std::string_view listener, route, pool, backend;
 };
 
-// What a TLS connection has agreed on; empty if the connection is plain.
+// The parameters that a TLS connection has negotiated; empty if the connection is plain.
 struct TlsTexts {
     std::string_view version, cipher;
 };

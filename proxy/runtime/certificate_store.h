@@ -1,5 +1,5 @@
 // The certificates of the listeners: reads them when a configuration is applied, makes the TLS contexts, and rotates
-// the keys of session tickets. Logs certificates that end soon.
+// the session ticket keys. Logs certificates that expire soon.
 //
 // Thread: the control thread; reading blocks on the disk.
 // Lifetime: the io_context must outlive it. Contexts are shared with the snapshots.
@@ -21,9 +21,9 @@ class CertificateStore {
 public:
     explicit CertificateStore(boost::asio::io_context& control);
 
-    // Returns the TLS contexts of a configuration's listeners. Adds a problem for each certificate that cannot be used.
+    // Returns the TLS contexts of a configuration's listeners. Adds a problem for each pair that cannot be used.
     conf::TlsContexts load(const conf::Config& config, std::vector<conf::Problem>& problems) const;
-    // Takes over the contexts of the configuration that is in force from now on, and logs what has changed.
+    // Replaces the contexts with those of the configuration that now takes effect, and logs new certificates.
     void commit(const conf::Config& config, conf::TlsContexts contexts);
     const conf::TlsContexts& contexts() const { return contexts_; }
     void stop() { timer_.cancel(); }

@@ -33,7 +33,7 @@ inline bool is_refusal(FailureReason reason) {
 
 struct alignas(64) ListenerCounters {
     Counter connections, active, bytes_in, bytes_out, proxy_headers_refused;
-    Counter tls_handshakes, tls_resumed, tls_failures; // resumed: among the handshakes
+    Counter tls_handshakes, tls_resumed, tls_failures; // tls_handshakes includes tls_resumed
     Counter outcomes;                                  // requests and TCP connections that have ended
     Counter refused;                                   // outcomes that weir itself refused (is_refusal)
 

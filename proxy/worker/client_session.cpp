@@ -88,32 +88,33 @@ Task<bool> ClientSession::start_tls(const tls::ServerContext& context) {
     client_.in.release();
     const bool agreed = co_await shake_hands();
     auto& counters = client_.counters();
-    (agreed ? counters.tls_handshakes : counters.tls_failures).add();
+    if (agreed) counters.tls_handshakes.add();
+    else if (failure_) counters.tls_failures.add();
     if (agreed && client_.stream.tls()->is_resumed()) counters.tls_resumed.add();
     co_return agreed;
 }
 
 Task<bool> ClientSession::shake_hands() {
     auto& tls = *client_.stream.tls();
-    bool begun = false;
+    HandshakeLimit::Turn turn(client_.context.handshakes);
     for (;;) {
         while (client_.stream.readable()) {
-            begun = true;
-            // A step of a handshake takes up to a millisecond: others get their turn before the next one.
-            if (!client_.context.handshakes.try_begin(client_.context.loop.now())) {
+            // A step of a handshake takes up to a millisecond: other connections are served before the next step.
+            if (!turn.try_begin(client_.context.loop.now())) {
                 client_.fiber.yield(client_.context.loop);
                 break;
             }
             const auto status = tls.handshake();
             if (status == HandshakeStatus::done) co_return true;
             if (status == HandshakeStatus::failed) {
-                if (begun) failure_ = {FailureReason::tls_handshake_failed, tls.error()};
+                // Health checks of load balancers connect and send nothing.
+                if (tls.has_received()) failure_ = {FailureReason::tls_handshake_failed, tls.error()};
                 co_return false;
             }
         }
         hurry();
         co_await client_.fiber.wait();
-        if (client_.timer.expired())
+        if (client_.timer.expired() && tls.has_received())
             failure_ = {FailureReason::client_timeout, "the TLS handshake was not finished in time"};
         if (client_.aborted || client_.timer.expired()) co_return false;
     }

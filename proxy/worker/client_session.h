@@ -25,15 +25,16 @@ public:
     void abort() override;
 
 protected:
-    // Does what comes before the client's protocol: receives the PROXY header and finishes the TLS handshake, if the
-    // listener expects them. Bytes behind them stay in the client's buffer. Returns false if there is no legal header
-    // from a trusted peer, or no TLS connection, in time.
+    // Does what comes before the client's protocol: receives the PROXY header and completes the TLS handshake, if the
+    // listener requires them. Bytes after a PROXY header stay in the client's buffer, or begin the TLS handshake.
+    // Returns false if no legal header arrives from a trusted peer in time, or if the handshake does not succeed in
+    // time.
     Task<bool> begin();
 
-    // Returns why begin() has failed; empty if the client closed the connection before it sent anything, or if weir
-    // aborted it.
+    // Returns the reason for which begin() failed. It is empty if weir aborted the connection, if the client closed it
+    // before it sent anything, or if the client sent no byte of a TLS handshake.
     const Failure& begin_failure() const { return failure_; }
-    // Returns true once the source of the connection is known.
+    // Returns true once the client's address is known: the PROXY header has been accepted, or none is required.
     bool is_source_known() const { return source_known_; }
 
     Client client_;

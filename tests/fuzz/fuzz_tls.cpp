@@ -1,5 +1,5 @@
-// Bytes from strangers on a TLS listener: the ClientHello, the name in it, and what comes instead of a handshake. The
-// first byte says in how many pieces they arrive.
+// Untrusted bytes on a TLS listener: the ClientHello, the server name in it, and bytes that are not a handshake. The
+// first byte of the input determines the number of pieces in which the rest arrives.
 //
 // Thread: one.
 // Lifetime: that of the process.
@@ -17,7 +17,7 @@ using namespace weir::proxy;
 
 namespace {
 
-constexpr std::size_t most_answered = 64 * 1024; // a stranger is not sent more before it has shown that it is there
+constexpr std::size_t most_answered = 64 * 1024; // before the client has completed a handshake
 
 struct Fixture {
     Fixture() {
@@ -61,8 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         memory_io::arrive(memory_io::wire(descriptor), bytes.substr(at, piece));
         status = stream.tls()->handshake();
     }
-    if (status == HandshakeStatus::done) std::abort(); // nobody without a random number of this run could
-    if (status == HandshakeStatus::failed && *stream.tls()->error() == '\0') std::abort(); // without a reason
+    if (status == HandshakeStatus::done) std::abort(); // impossible without the server's random numbers
+    if (status == HandshakeStatus::failed && *stream.tls()->error() == '\0') std::abort(); // a failure without a reason
     if (memory_io::wire(descriptor).sent.size() > most_answered) std::abort();
     return 0;
 }

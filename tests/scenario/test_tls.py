@@ -1,4 +1,4 @@
-"""TLS to clients: certificates by name, versions, handshakes that fail or stall, and certificates that change."""
+"""TLS to clients: certificates by SNI, versions, handshakes that fail or stall, and certificates that change."""
 import contextlib
 import json
 import os
@@ -66,7 +66,7 @@ class Tls(Scenario):
 
 
 class Serving(Tls):
-    def test_requests_are_served_and_the_backend_learns_of_https(self):
+    def test_requests_are_served_and_the_backend_is_sent_the_scheme(self):
         self.serve(more="logging: {access: {format: json}}")
         certificate = self.proxy.status()["listeners"][0]["certificates"][0]
         self.assertEqual(certificate["names"], ["a.example", "localhost"])
@@ -114,7 +114,7 @@ class Serving(Tls):
         self.get(secure, fields="Connection: close\r\n")
         self.assertEqual(secure.recv(1), b"")  # Python reports an end without close_notify as an error
 
-    def test_tcp_is_terminated(self):
+    def test_a_tcp_listener_terminates_tls(self):
         def serve(connection):
             got = b""
             with connection:
@@ -128,7 +128,7 @@ class Serving(Tls):
         secure.sendall(b"one ")
         secure.sendall(b"two")
         got = b""
-        while piece := secure.recv(65536):  # to the end, which close_notify announces
+        while piece := secure.recv(65536):  # until close_notify
             got += piece
         self.assertEqual(got, b"all: one two")
 
@@ -155,7 +155,7 @@ class Choosing(Tls):
             context.set_ciphers(suites)
             self.assertIn(kind, self.connect(context=context).cipher()[0])
 
-    def test_the_version_has_a_minimum(self):
+    def test_a_version_below_the_minimum_is_refused(self):
         self.serve(tls={"min_version": "1.3"})
         self.assertEqual(self.connect().version(), "TLSv1.3")
         with self.assertRaises(ssl.SSLError):
@@ -184,7 +184,7 @@ class Failing(Tls):
     def failures(self):
         return self.proxy.metrics()['weir_tls_handshake_failures_total{listener="web"}']
 
-    def test_plain_http_on_the_tls_port_gets_a_400_that_says_so(self):
+    def test_plain_http_on_the_tls_port_gets_a_plain_400(self):
         self.serve()
         with socket.create_connection(("127.0.0.1", self.port), 10) as plain:
             plain.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
@@ -203,7 +203,7 @@ class Failing(Tls):
         self.assertEqual(self.failures(), 3)
 
     def by_hand(self, plain, pieces=65536):
-        """Returns a TLS client whose bytes the test moves itself, after its handshake."""
+        """Returns a TLS client whose bytes the test itself sends and receives, after its handshake."""
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = self.context().wrap_bio(incoming, outgoing, server_hostname="a.example")
@@ -218,7 +218,7 @@ class Failing(Tls):
                 plain.sendall(outgoing.read())
                 return client, incoming, outgoing
 
-    def test_a_hello_may_come_byte_by_byte(self):
+    def test_a_client_hello_may_arrive_byte_by_byte(self):
         self.serve()
         with socket.create_connection(("127.0.0.1", self.port), 10) as plain:
             self.assertEqual(self.by_hand(plain, pieces=1)[0].version(), "TLSv1.3")
@@ -249,7 +249,15 @@ class Failing(Tls):
         self.assertIn(" 200 ", self.proxy.access_log())
         self.assertGreater(len(got), 100)
 
-    def test_stalled_handshakes_end_in_time_and_hurt_no_one(self):
+    def test_a_connection_that_says_nothing_is_no_failure(self):
+        self.serve()
+        socket.create_connection(("127.0.0.1", self.port), 10).close()
+        self.assertIn(" 200 ", self.get(self.connect())[0])
+        eventually(lambda: " 200 " in self.proxy.access_log(), "the request is logged")
+        self.assertNotIn("tls_handshake_failed", self.proxy.access_log())
+        self.assertEqual(self.failures(), 0)
+
+    def test_stalled_handshakes_time_out_and_do_not_delay_others(self):
         self.serve(more="timeouts: {client_header: 1s}")
         stalled = [socket.create_connection(("127.0.0.1", self.port), 10) for _ in range(200)]
         for one in stalled[::2]:
@@ -318,7 +326,7 @@ class Changing(Tls):
 
     @contextlib.contextmanager
     def load(self):
-        """Connects and asks again and again; every handshake and request must succeed."""
+        """Connects and sends requests in a loop; every handshake and request must succeed."""
         failed, done, stop = [], [], threading.Event()
 
         def keep_connecting():
@@ -349,7 +357,7 @@ class Checking(Tls):
         done = subprocess.run([WEIR, "check", "-c", path], capture_output=True, text=True, timeout=30)
         return done.returncode, done.stdout + done.stderr
 
-    def test_check_looks_at_every_pair(self):
+    def test_check_validates_every_pair(self):
         good, other = self.pair, self.authority.issue("b.example")
         self.assertEqual(self.check(good, other)[0], 0)
         code, said = self.check(good, {"cert": good["cert"], "key": other["key"]})

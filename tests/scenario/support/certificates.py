@@ -1,4 +1,4 @@
-"""Makes certificates with openssl: a root, an intermediate CA, and what they sign."""
+"""Makes certificates with openssl: a root CA, an intermediate CA, and server certificates."""
 import subprocess
 
 
@@ -7,7 +7,7 @@ def run(*command):
 
 
 class Authority:
-    """A CA with an intermediate one. `root` is the file that clients trust."""
+    """A root CA and an intermediate CA. `root` is the file that clients trust."""
 
     def __init__(self, folder, name="test"):
         self.folder, self.name, self.made = folder, name, 0
@@ -21,7 +21,7 @@ class Authority:
         )
 
     def issue(self, *names, key="ec", days=30, chain=True, to=None):
-        """Returns the paths of a certificate with its chain, and of its key. `to` replaces another pair's files."""
+        """Returns the paths of a certificate with its chain, and of its key. If `to` is a pair, replaces its files."""
         self.made += 1
         stem = f"{self.name}-{self.made}"
         self._make_key(stem, key)

@@ -1,4 +1,4 @@
-// Makes certificates for tests: a root, an intermediate CA, and certificates that they sign, as PEM files.
+// Makes certificates for tests, as PEM files: a root CA, an intermediate CA, and server certificates.
 //
 // Thread: one at a time.
 // Lifetime: the files are removed with the TestAuthority.
@@ -18,7 +18,7 @@ struct TestPair {
     std::string cert, key; // paths
 };
 
-// What a certificate is to be. The validity is in days from now.
+// The properties of a certificate to issue. The validity is in days from now.
 struct TestCertificate {
     std::vector<std::string> names;
     TestKey key = TestKey::ec;
@@ -32,9 +32,9 @@ public:
     TestAuthority(const TestAuthority&) = delete;
     TestAuthority& operator=(const TestAuthority&) = delete;
 
-    // Makes a certificate, followed by the intermediate one, and its key.
+    // Makes a certificate and its key. The certificate file also holds the intermediate certificate.
     TestPair issue(const TestCertificate& wanted);
-    // Writes a text into a new file and returns its path.
+    // Writes a text to a new file and returns its path.
     std::string write(const std::string& text);
     std::string read(const std::string& path) const;
     X509* root() const { return root_.get(); }

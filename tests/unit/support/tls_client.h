@@ -25,7 +25,7 @@ public:
     SSL* session() const { return session_.get(); }
     SSL_CTX* context() const { return context_.get(); }
 
-    // Takes what the server has sent, and returns what is to be sent to it.
+    // Continues the handshake with bytes from the server. Returns the bytes to send to the server.
     std::string shake_hands(std::string_view from_server) {
         take(from_server);
         SSL_do_handshake(session_.get());
@@ -48,7 +48,7 @@ public:
         SSL_write(session_.get(), text.data(), static_cast<int>(text.size()));
         return to_send();
     }
-    // Returns everything that the server's bytes hold.
+    // Returns the decrypted contents of the server's bytes.
     std::string decrypt(std::string_view from_server) {
         take(from_server);
         std::string text;

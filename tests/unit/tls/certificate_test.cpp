@@ -17,7 +17,7 @@ tls::LoadedCertificate load(const tests::TestPair& pair) {
     return Certificate::load(pair.cert, pair.key, std::chrono::system_clock::now());
 }
 
-// The certificates of a PEM file.
+// Returns the certificates of a PEM file.
 std::vector<std::string> split(const std::string& text) {
     std::vector<std::string> parts;
     const std::string end = "-----END CERTIFICATE-----\n";
@@ -26,7 +26,7 @@ std::vector<std::string> split(const std::string& text) {
     return parts;
 }
 
-// Returns a key in PEM format encrypted, as PKCS #8 or in the format before it.
+// Encrypts a key in PEM format, as PKCS #8 or in the traditional format.
 std::string encrypt(const std::string& key, bool as_pkcs8) {
     const tls::BioPtr in(BIO_new_mem_buf(key.data(), static_cast<int>(key.size()))), out(BIO_new(BIO_s_mem()));
     const tls::PkeyPtr parsed(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr));
@@ -47,7 +47,7 @@ void check_problem(const tls::LoadedCertificate& loaded, File file, const std::s
 
 } // namespace
 
-TEST_CASE("a certificate says whom it is for, who signed it and how long it holds") {
+TEST_CASE("the names, issuer, key type and validity of a certificate are read") {
     TestAuthority authority;
     const auto loaded = load(authority.issue({{"B.example", "*.a.example"}, TestKey::rsa}));
     REQUIRE(loaded.certificate);
@@ -87,7 +87,7 @@ TEST_CASE("an encrypted key is refused with the remedy") {
     }
 }
 
-TEST_CASE("a certificate is valid from its first second until its last") {
+TEST_CASE("a certificate is valid from not_before until just before not_after") {
     TestAuthority authority;
     const auto pair = authority.issue({{"a.example"}});
     const auto first = load(pair);
@@ -101,7 +101,7 @@ TEST_CASE("a certificate is valid from its first second until its last") {
     check_problem(at(facts.not_after), File::cert, "expired on 20");
 }
 
-TEST_CASE("a certificate without DNS names is for its common name") {
+TEST_CASE("a certificate without subjectAltName is for its common name") {
     TestAuthority authority;
     const auto loaded = load(authority.issue({}));
     REQUIRE(loaded.certificate);
@@ -127,7 +127,7 @@ TEST_CASE("a damaged certificate is refused, not left out of the chain") {
     CHECK(load({authority.write("leaf\n" + chain[0] + "issuer\n" + chain[1] + "end\n"), pair.key}).certificate);
 }
 
-TEST_CASE("each certificate of a chain is followed by its issuer") {
+TEST_CASE("each certificate of a chain must be followed by its issuer") {
     TestAuthority authority;
     const auto pair = authority.issue({{"a.example"}}), other = authority.issue({{"b.example"}});
     const auto chain = split(authority.read(pair.cert));

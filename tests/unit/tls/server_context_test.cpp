@@ -13,19 +13,19 @@ using tls::ServerContext;
 
 namespace {
 
-std::shared_ptr<const tls::Certificate> load(const tests::TestPair& pair) {
+std::shared_ptr<const tls::Certificate> load_pair(const tests::TestPair& pair) {
     return tls::Certificate::load(pair.cert, pair.key, std::chrono::system_clock::now()).certificate;
 }
 
 class Site {
 public:
     explicit Site(std::vector<tests::TestCertificate> wanted, tls::ServerOptions options = {}) {
-        for (const auto& one : wanted) options.certificates.push_back(load(authority_.issue(one)));
+        for (const auto& one : wanted) options.certificates.push_back(load_pair(authority_.issue(one)));
         options.tickets = tickets;
         context = *ServerContext::make(std::move(options));
     }
 
-    // Finishes or fails a handshake; then serves until the client has what was sent to it, tickets included.
+    // Runs a handshake, and delivers everything that the server sends, including tickets. Returns true if it succeeds.
     bool meet(TlsClient& client) const {
         const auto server = context->new_session();
         SSL_set_bio(server.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
@@ -41,7 +41,7 @@ public:
         return client.is_done() && SSL_is_init_finished(server.get());
     }
 
-    // Returns the first name of the certificate that a client for `name` gets.
+    // Returns the first name of the certificate that a client gets if it requests `name`.
     std::string chosen(const char* name) const {
         TlsClient client(name);
         if (!meet(client)) return "none";
@@ -51,14 +51,14 @@ public:
         return "unknown";
     }
 
-    // Returns whether a client that comes again is resumed.
+    // Returns true if a new connection resumes the session of `before`.
     bool resumes(TlsClient& before) const {
         TlsClient again("a.example", SSL_version(before.session()));
         return come_again(before, again);
     }
     bool come_again(TlsClient& before, TlsClient& again) const {
         const std::unique_ptr<SSL_SESSION, tls::Free<SSL_SESSION_free>> session(
-            SSL_SESSION_dup(SSL_get0_session(before.session()))); // a client uses a session once
+            SSL_SESSION_dup(SSL_get0_session(before.session()))); // a TLS 1.3 client uses a session only once
         SSL_set_session(again.session(), session.get());
         return meet(again) && SSL_session_reused(again.session());
     }
@@ -80,7 +80,7 @@ std::string ticket_key(const TlsClient& client) {
 
 } // namespace
 
-TEST_CASE("a client gets the certificate for the name that it asks for") {
+TEST_CASE("the certificate is selected by the requested name") {
     const Site site({{{"a.example"}}, {{"b.example"}}, {{"*.b.example"}}});
     CHECK(site.chosen("b.example") == "b.example");
     CHECK(site.chosen("B.Example") == "b.example");
@@ -89,7 +89,7 @@ TEST_CASE("a client gets the certificate for the name that it asks for") {
         CHECK(site.chosen(name) == "a.example");
 }
 
-TEST_CASE("each client of a name gets the type of key that it supports") {
+TEST_CASE("a client gets the key type that it supports") {
     const Site site({{{"a.example", "z.example"}},
                      {{"a.example"}, TestKey::rsa},
                      {{"*.w.example"}, TestKey::rsa},
@@ -107,7 +107,7 @@ TEST_CASE("each client of a name gets the type of key that it supports") {
     }
 }
 
-TEST_CASE("a client that verifies only RSA signatures gets RSA") {
+TEST_CASE("a client that verifies only RSA signatures gets the RSA certificate") {
     const Site site({{{"a.example"}}, {{"a.example"}, TestKey::rsa}});
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         TlsClient client("a.example", version);
@@ -118,7 +118,7 @@ TEST_CASE("a client that verifies only RSA signatures gets RSA") {
     }
 }
 
-TEST_CASE("keys are agreed on elliptic curves alone, X25519 first") {
+TEST_CASE("key exchange uses elliptic curves only, X25519 first") {
     const Site site({{{"a.example"}}});
     const auto meets = [&](const char* groups) {
         TlsClient client("a.example");
@@ -143,7 +143,7 @@ TEST_CASE("versions below the minimum are refused") {
     CHECK(modern.meet(tls1_3));
 }
 
-TEST_CASE("the server's order of ciphers counts") {
+TEST_CASE("the server's cipher preference wins") {
     const Site site({{{"a.example"}}});
     TlsClient old("a.example", TLS1_2_VERSION), recent("a.example");
     SSL_set_cipher_list(old.session(), "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:"
@@ -155,7 +155,7 @@ TEST_CASE("the server's order of ciphers counts") {
     CHECK(std::string(SSL_get_cipher_name(recent.session())) == "TLS_AES_128_GCM_SHA256");
 }
 
-TEST_CASE("CBC and static RSA are not offered") {
+TEST_CASE("CBC ciphers and static RSA key exchange are refused") {
     const Site site({{{"a.example"}, TestKey::rsa}});
     for (const char* cipher : {"ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES128-SHA", "AES128-GCM-SHA256"}) {
         TlsClient client("a.example", TLS1_2_VERSION);
@@ -164,7 +164,7 @@ TEST_CASE("CBC and static RSA are not offered") {
     }
 }
 
-TEST_CASE("ALPN agrees on a protocol, and refuses a client without a common one") {
+TEST_CASE("ALPN selects a common protocol; an offer without one is refused") {
     const Site site({{{"a.example"}}}, {.alpn = {"http/1.1"}});
     const auto offer = [](TlsClient& client, const std::string& protocols) {
         SSL_set_alpn_protos(client.session(), reinterpret_cast<const unsigned char*>(protocols.data()),
@@ -190,9 +190,9 @@ TEST_CASE("ALPN agrees on a protocol, and refuses a client without a common one"
     CHECK(size == 0);
 }
 
-TEST_CASE("a list of ciphers that OpenSSL does not know is refused") {
+TEST_CASE("a cipher list that OpenSSL does not accept is refused") {
     TestAuthority authority;
-    const auto made = ServerContext::make({.certificates = {load(authority.issue({{"a"}}))},
+    const auto made = ServerContext::make({.certificates = {load_pair(authority.issue({{"a"}}))},
                                            .ciphers = "NONSENSE",
                                            .tickets = std::make_shared<tls::TicketKeys>()});
     REQUIRE_FALSE(made);
@@ -213,7 +213,7 @@ TEST_CASE("a session is resumed while its ticket's key is kept") {
     }
 }
 
-TEST_CASE("each TLS 1.3 handshake hands out one ticket, resumed ones too") {
+TEST_CASE("each TLS 1.3 handshake issues one ticket, also when it resumes") {
     static int tickets;
     const Site site({{{"other"}}, {{"a.example"}}}); // the context for the name is not the default
     const auto count = [](TlsClient& client) {
@@ -230,7 +230,7 @@ TEST_CASE("each TLS 1.3 handshake hands out one ticket, resumed ones too") {
     CHECK(tickets == 1);
 }
 
-TEST_CASE("a ticket of an earlier key is replaced by one of the current key") {
+TEST_CASE("a ticket of a previous key is replaced by one of the current key") {
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         const Site site({{{"a.example"}}});
         TlsClient first("a.example", version), same("a.example", version), renewed("a.example", version);
@@ -248,7 +248,7 @@ TEST_CASE("a ticket of an earlier key is replaced by one of the current key") {
     }
 }
 
-TEST_CASE("a session of one listener is not resumed under another") {
+TEST_CASE("a session of one listener is not resumed by another") {
     const Site one({{{"a.example"}}}, {.id = "one"});
     Site other({{{"a.example"}}}, {.id = "other"});
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
@@ -258,7 +258,7 @@ TEST_CASE("a session of one listener is not resumed under another") {
     }
     TestAuthority authority;
     const auto same_keys = ServerContext::make(
-        {.certificates = {load(authority.issue({{"a.example"}}))}, .id = "other", .tickets = one.tickets});
+        {.certificates = {load_pair(authority.issue({{"a.example"}}))}, .id = "other", .tickets = one.tickets});
     other.context = *same_keys;
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         TlsClient client("a.example", version);

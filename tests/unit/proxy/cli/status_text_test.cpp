@@ -52,7 +52,7 @@ private:
 
 } // namespace
 
-TEST_CASE("the certificates of a listener are shown with their ends") {
+TEST_CASE("the certificates of a listener are shown with their expiry times") {
     Status status;
     auto& listener = status.object().at("listeners").at(0).as_object();
     listener["certificates"] = json::array{json::object{{"names", {"a.example", "*.b.example"}},

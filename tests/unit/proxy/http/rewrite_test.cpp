@@ -59,7 +59,7 @@ TEST_CASE("a request is rewritten with its forwarding headers") {
               "\r\nTransfer-Encoding: chunked\r\n"));
 }
 
-TEST_CASE("fields are written in the usual form, whatever form they came in") {
+TEST_CASE("fields are written in the usual form, however they were received") {
     for (const auto& [sent, written] : {std::pair{"X:a", "X: a"},
                                         {"X: a", "X: a"},
                                         {"X:  a", "X: a"},

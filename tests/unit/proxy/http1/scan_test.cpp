@@ -10,9 +10,9 @@ using namespace weir::proxy::http;
 
 namespace {
 
-constexpr std::size_t longest = 40; // more than two blocks, and a rest
+constexpr std::size_t longest = 40; // more than two blocks, and a remainder
 
-// Checks a scan against its class: every byte, at every place of texts of every length, whatever is behind them.
+// Checks a scan against its class: every byte, at every place of texts of every length. More bytes follow each text.
 template <class Scan, class Is> void check_scan(Scan scan, Is is) {
     bool agrees = true;
     for (int byte = 0; byte < 256; ++byte)
@@ -26,7 +26,7 @@ template <class Scan, class Is> void check_scan(Scan scan, Is is) {
     CHECK(agrees);
 }
 
-// The definition, byte by byte.
+// The reference: searches byte by byte.
 std::size_t head_end(std::string_view bytes, std::size_t from) {
     for (auto i = bytes.find('\n', from); i != std::string_view::npos; i = bytes.find('\n', i + 1))
         if (i > 0 && bytes.substr(i - 1, 4) == "\r\n\r\n") return i + 3;
@@ -35,9 +35,9 @@ std::size_t head_end(std::string_view bytes, std::size_t from) {
 
 } // namespace
 
-TEST_CASE("a scan for the end of a value stops where a look at each byte does") { check_scan(skip_value, is_value); }
+TEST_CASE("skip_value stops where a scan byte by byte stops") { check_scan(skip_value, is_value); }
 
-TEST_CASE("a scan for the end of a target stops where a look at each byte does") { check_scan(skip_target, is_target); }
+TEST_CASE("skip_target stops where a scan byte by byte stops") { check_scan(skip_target, is_target); }
 
 TEST_CASE("the end of a head is found at every place and from every place") {
     bool agrees = true;
@@ -50,7 +50,7 @@ TEST_CASE("the end of a head is found at every place and from every place") {
     CHECK(agrees);
 }
 
-TEST_CASE("the end of a head is not taken for the ends of lines beside it") {
+TEST_CASE("line ends beside the end of a head do not mislead the scan") {
     std::mt19937 random(7);
     std::size_t found = 0, missing = 0;
     bool agrees = true;

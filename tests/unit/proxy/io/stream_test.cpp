@@ -32,7 +32,7 @@ public:
         return bytes;
     }
 
-    // Finishes the handshake; each flight arrives in pieces of this size.
+    // Finishes the handshake; each flight arrives in pieces of `piece` bytes.
     void shake_hands(std::size_t piece = std::string::npos) {
         auto status = HandshakeStatus::pending;
         for (int flight = 0; flight < 4 && status == HandshakeStatus::pending; ++flight) {
@@ -48,7 +48,7 @@ public:
         REQUIRE(client.is_done());
     }
 
-    // Reads until nothing is left, with this much room.
+    // Reads until nothing is left, at most `room` bytes at a time.
     std::string receive(std::size_t room = 100) {
         std::string text, into(room, '\0');
         for (;;) {
@@ -112,7 +112,7 @@ TEST_CASE("a handshake may arrive byte by byte") {
     CHECK(bench.receive() == "hello");
 }
 
-TEST_CASE("bytes that were read before TLS began are the start of the handshake") {
+TEST_CASE("bytes that were read before start_tls() begin the handshake") {
     tests::TlsClient early;
     const auto hello = early.shake_hands({});
     Bench bench(hello);
@@ -123,7 +123,7 @@ TEST_CASE("bytes that were read before TLS began are the start of the handshake"
     CHECK(bench.stream.tls()->handshake() == HandshakeStatus::done);
 }
 
-TEST_CASE("a stream with part of a record is not readable") {
+TEST_CASE("a stream with only part of a record is not readable") {
     Bench bench;
     bench.shake_hands();
     const auto record = bench.client.encrypt("hello");
@@ -197,7 +197,25 @@ TEST_CASE("the peer's close_notify is an end, and a FIN without it is a failure"
     CHECK_FALSE(cut.stream.fin_received());
 }
 
-TEST_CASE("a stream whose peer has left is at its end once everything was read") {
+TEST_CASE("an end that arrives with the last bytes is not lost") {
+    Bench ended, tampered;
+    for (auto* bench : {&ended, &tampered}) bench->shake_hands();
+    auto bytes = ended.client.encrypt("last");
+    SSL_shutdown(ended.client.session());
+    memory_io::arrive(ended.wire(), bytes + ended.client.to_send());
+    bytes = tampered.client.encrypt("last") + tampered.client.encrypt("bad");
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    memory_io::arrive(tampered.wire(), bytes);
+    for (const auto& [bench, end] : {std::pair{&ended, IoStatus::end}, std::pair{&tampered, IoStatus::failed}}) {
+        std::string into(100, '\0');
+        CHECK(bench->stream.receive(into).bytes == 4);
+        CHECK(bench->stream.readable());
+        CHECK(bench->stream.receive(into).status == end);
+        CHECK(bench->stream.readable());
+    }
+}
+
+TEST_CASE("a stream whose peer has left is at its end once everything is read") {
     Bench bench;
     bench.shake_hands();
     memory_io::arrive(bench.wire(), bench.client.encrypt("last"));
