@@ -49,7 +49,7 @@ TlsContexts make_tls_contexts(const Config& config, const std::shared_ptr<tls::T
         options.tickets = tickets;
         auto context = tls::ServerContext::make(std::move(options));
         if (context) contexts[listener.name] = *std::move(context);
-        else problems.push_back({path + ".ciphers", context.error().message()});
+        else problems.push_back({path, context.error().message()});
     }
     return contexts;
 }

@@ -246,7 +246,7 @@ class Failing(Tls):
             got = b""
             while piece := plain.recv(65536):
                 got += piece
-        self.assertIn(" 200 ", self.proxy.access_log())
+        eventually(lambda: " 200 " in self.proxy.access_log(), "it is logged as a success")
         self.assertGreater(len(got), 100)
 
     def test_a_connection_that_says_nothing_is_no_failure(self):

@@ -203,7 +203,8 @@ TEST_CASE("an end that arrives with the last bytes is not lost") {
     auto bytes = ended.client.encrypt("last");
     SSL_shutdown(ended.client.session());
     memory_io::arrive(ended.wire(), bytes + ended.client.to_send());
-    bytes = tampered.client.encrypt("last") + tampered.client.encrypt("bad");
+    bytes = tampered.client.encrypt("last");
+    bytes += tampered.client.encrypt("bad");
     bytes.back() = static_cast<char>(bytes.back() ^ 1);
     memory_io::arrive(tampered.wire(), bytes);
     for (const auto& [bench, end] : {std::pair{&ended, IoStatus::end}, std::pair{&tampered, IoStatus::failed}}) {
