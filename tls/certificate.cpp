@@ -67,7 +67,7 @@ std::string find_disorder(const std::string& path, const std::vector<X509Ptr>& c
         for (const auto& other : chain)
             if (other != chain[i] && is_issued_by(chain[i].get(), other.get()))
                 return "the certificates in " + path + " are in the wrong order: put the issuer of " +
-                       subject_of(chain[i].get()) + " right behind it";
+                       subject_of(chain[i].get()) + " directly after it";
         return "certificate " + std::to_string(i + 2) + " in " + path + " did not issue the one before it (" +
                subject_of(chain[i].get()) + "): remove it, or add the missing one between them";
     }

@@ -92,7 +92,7 @@ Result<SslCtxPtr> ServerContext::make_context() {
     auto* const context = made.get();
     const auto& ciphers = options_.ciphers;
     if (SSL_CTX_set_cipher_list(context, ciphers.empty() ? usual_ciphers : ciphers.c_str()) != 1)
-        return openssl_error("\"" + ciphers + "\" is no list of ciphers that OpenSSL knows");
+        return openssl_error("\"" + ciphers + "\" is not a cipher list that OpenSSL accepts");
     SSL_CTX_set_ciphersuites(context, suites);
     SSL_CTX_set1_groups_list(context, groups);
     const bool modern = options_.min_version == MinVersion::tls1_3;

@@ -32,7 +32,7 @@ struct TicketKeys::Key {
 
     Key() {
         const bool made = fill(name) && fill(cipher) && fill(mac);
-        if (!made) throw std::runtime_error("the system has no random numbers for session tickets");
+        if (!made) throw std::runtime_error("cannot generate session ticket keys: no random numbers");
     }
     Key(const Key&) = delete;
     Key& operator=(const Key&) = delete;

@@ -28,14 +28,14 @@ template <class V> void visit(V& v, Of<TimeoutOverrides> auto& t) {
 }
 
 template <class V> void visit(V& v, Of<CertificateFiles> auto& c) {
-    v.required("cert", c.cert, "PEM file with the certificate, then the intermediate ones");
+    v.required("cert", c.cert, "PEM file with the certificate, then the intermediate certificates");
     v.required("key", c.key, "PEM file with the private key; may be the same file");
 }
 
 template <class V> void visit(V& v, Of<ListenerTls> auto& t) {
-    v.list("certificates", t.certificates, "chosen by the name that the client asks for; the first is the default");
-    v.field("min_version", t.min_version, "oldest version that is accepted");
-    v.field("ciphers", t.ciphers, "intermediate, modern (TLS 1.3 alone), or an OpenSSL list for TLS 1.2");
+    v.list("certificates", t.certificates, "selected by SNI; the first is the default");
+    v.field("min_version", t.min_version, "oldest TLS version accepted");
+    v.field("ciphers", t.ciphers, "intermediate, modern (TLS 1.3 only), or an OpenSSL cipher list for TLS 1.2");
     v.unsupported("client_ca");
     v.unsupported("client_auth");
     v.unsupported("session_ticket_keys");
@@ -48,7 +48,7 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
     v.list("trusted_proxies", l.trusted_proxies, "address blocks whose X-Forwarded-* headers are trusted");
     v.field("accept_proxy_protocol", l.accept_proxy_protocol,
             "require a PROXY header from one of trusted_proxies on every connection; close other connections");
-    v.optional("tls", l.tls, "serves TLS; without it, the listener is plain");
+    v.optional("tls", l.tls, "terminates TLS; without it, the listener is plain text");
 }
 
 template <class V> void visit(V& v, Of<Match> auto& m) {

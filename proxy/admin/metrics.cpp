@@ -26,18 +26,16 @@ void write_listeners(Exposition& out, const Listeners& listeners) {
     each("weir_connections_active", "gauge", "Open client connections.", &ListenerCounters::active);
     each("weir_proxy_headers_refused_total", "counter", "Connections closed because they sent no valid PROXY header.",
          &ListenerCounters::proxy_headers_refused);
-    each("weir_tls_handshakes_total", "counter", "TLS handshakes that clients have finished.",
-         &ListenerCounters::tls_handshakes);
+    each("weir_tls_handshakes_total", "counter", "Completed TLS handshakes.", &ListenerCounters::tls_handshakes);
     each("weir_tls_resumed_total", "counter", "TLS handshakes that resumed an earlier session.",
          &ListenerCounters::tls_resumed);
-    each("weir_tls_handshake_failures_total", "counter", "TLS handshakes that have failed.",
-         &ListenerCounters::tls_failures);
+    each("weir_tls_handshake_failures_total", "counter", "Failed TLS handshakes.", &ListenerCounters::tls_failures);
     each("weir_received_bytes_total", "counter", "Bytes received from clients.", &ListenerCounters::bytes_in);
     each("weir_sent_bytes_total", "counter", "Bytes sent to clients.", &ListenerCounters::bytes_out);
 }
 
 void write_certificates(Exposition& out, const Listeners& listeners) {
-    out.family("weir_tls_certificate_not_after_seconds", "gauge", "When a certificate ends, in Unix time.");
+    out.family("weir_tls_certificate_not_after_seconds", "gauge", "Expiry time of a certificate, in Unix time.");
     for (const auto& listener : listeners) {
         if (!listener->tls) continue;
         for (const auto& certificate : listener->tls->certificates()) {

@@ -103,8 +103,8 @@ bool TlsConnection::flush() {
         if (result.status == IoStatus::failed) output_.rewind(); // the peer is gone: discard the rest
         if (result.status != IoStatus::ok) return output_.empty();
         output_.consume(result.bytes);
-        if (output_.empty()) output_.rewind();
     }
+    output_.release(); // an idle connection holds no buffer
     return true;
 }
 
@@ -120,6 +120,7 @@ HandshakeStatus TlsConnection::handshake() {
 }
 
 TlsFacts TlsConnection::facts() const {
+    if (!SSL_is_init_finished(session_.get())) return {};
     return {SSL_get_version(session_.get()), SSL_CIPHER_get_name(SSL_get_current_cipher(session_.get()))};
 }
 

@@ -49,7 +49,8 @@ void CertificateStore::commit(const conf::Config& config, conf::TlsContexts cont
                          first_name(*certificates[i]), certificates[i]->facts().fingerprint.substr(0, 16));
             const auto& key = listener.tls->certificates[i].key;
             if (is_open_to_others(key))
-                spdlog::warn("the private key {} can be read by other users: chmod go= {}", key, key);
+                spdlog::warn("the private key {} can be read by other users: make it readable by weir's user alone",
+                             key);
         }
     }
     warn_of_ends();
@@ -75,7 +76,7 @@ void CertificateStore::warn_of_ends() const {
             const auto whole_days = std::chrono::duration_cast<days>(left).count();
             const auto level = left > last_warning ? spdlog::level::warn : spdlog::level::err;
             if (left.count() > 0)
-                spdlog::log(level, "the certificate of listener {} for {} ends in {} days: renew it", listener,
+                spdlog::log(level, "the certificate of listener {} for {} expires in {} days: renew it", listener,
                             first_name(*certificate), whole_days);
             else
                 spdlog::error("the certificate of listener {} for {} has expired: renew it", listener,

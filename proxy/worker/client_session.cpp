@@ -115,7 +115,7 @@ Task<bool> ClientSession::shake_hands() {
         hurry();
         co_await client_.fiber.wait();
         if (client_.timer.expired() && tls.has_received())
-            failure_ = {FailureReason::client_timeout, "the TLS handshake was not finished in time"};
+            failure_ = {FailureReason::client_timeout, "the TLS handshake did not complete in time"};
         if (client_.aborted || client_.timer.expired()) co_return false;
     }
 }

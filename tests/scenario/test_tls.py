@@ -373,7 +373,7 @@ class Checking(Tls):
             self.assertEqual(code, 1)
             self.assertIn(f"listeners.web.tls.certificates[0].{place}", said)
             self.assertIn(reason, said)
-        self.assertIn("ciphers", self.check(good, ciphers="NONSENSE")[1])
+        self.assertIn('"NONSENSE" is not a cipher list', self.check(good, ciphers="NONSENSE")[1])
         self.assertIn('"certificates" is missing', self.check()[1])
 
 
