@@ -43,10 +43,11 @@ http {{ access_log {d}/nginx-access.log combined buffer=64k flush=1s;
   keepalive_requests 100000000; proxy_http_version 1.1;
   client_body_temp_path {d}/tn; proxy_temp_path {d}/tn; fastcgi_temp_path {d}/tn;
   uwsgi_temp_path {d}/tn; scgi_temp_path {d}/tn;
+  {tls}
   upstream origins {{ server 127.0.0.1:{a}; server 127.0.0.1:{b}; keepalive 256; keepalive_requests 100000000; }}
-  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ proxy_pass http://origins;
+  server {{ listen 127.0.0.1:{port} {ssl} backlog=4096; location / {{ proxy_pass http://origins;
     proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
-    proxy_set_header X-Forwarded-Proto http; }} }} }}
+    proxy_set_header X-Forwarded-Proto $scheme; }} }} }}
 """
 HAPROXY = """
 global
@@ -62,7 +63,7 @@ defaults
   timeout client 60s
   timeout server 60s
 frontend web
-  bind 127.0.0.1:{port}
+  bind 127.0.0.1:{port} {tls}
   default_backend origins
 backend origins
   http-reuse always
@@ -71,7 +72,7 @@ backend origins
 """
 WEIR = """
 listeners:
-  web: {{address: "127.0.0.1:{port}", pool: web}}
+  web: {{address: "127.0.0.1:{port}", pool: web{tls}}}
 pools:
   web:
     backends: ["127.0.0.1:{a}", "127.0.0.1:{b}"]
@@ -137,7 +138,7 @@ class Stage:
             self.run(LOAD_CORE, "nginx", "-c", f"{self.d}/origin{n}.conf", "-p", self.d)
             wait_for(port)
         ports = {name: free_port() for name in ("floor", "nginx", "haproxy", "weir")}
-        values = dict(d=self.d, a=a, b=b, user=user, admin=free_port(), log=free_port())
+        values = dict(d=self.d, a=a, b=b, user=user, admin=free_port(), log=free_port(), tls="", ssl="")
         self.write("nginx.conf", NGINX.format(port=ports["nginx"], **values))
         self.write("haproxy.cfg", HAPROXY.format(port=ports["haproxy"], **values))
         self.write("weir.yaml", WEIR.format(port=ports["weir"], **values))

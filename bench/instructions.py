@@ -82,7 +82,9 @@ def count(weir, backend, requests, connections):
         with open(f"{d}/weir.yaml", "w") as f:
             f.write(
                 re.sub(
-                    "    health_check:.*\n", "", WEIR.format(d=d, a=backend, b=backend, port=port, admin=free_port())
+                    "    health_check:.*\n",
+                    "",
+                    WEIR.format(d=d, a=backend, b=backend, port=port, admin=free_port(), tls=""),
                 ).replace(f'"127.0.0.1:{backend}", "127.0.0.1:{backend}"', f'"127.0.0.1:{backend}"')
             )
         process = subprocess.Popen(

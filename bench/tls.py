@@ -14,51 +14,15 @@ import subprocess
 import sys
 import tempfile
 
-from bench import LOAD_CORE, ORIGIN, PROXY_CORE, ROOT, Stage, free_port, measure, wait_for
+from bench import HAPROXY, LOAD_CORE, NGINX, ORIGIN, PROXY_CORE, ROOT, WEIR, Stage, free_port, measure, wait_for
 
-NGINX = """
-daemon off; worker_processes 1; pid {d}/nginx.pid; error_log {d}/nginx.log; {user}
-events {{ worker_connections 8192; }}
-http {{ access_log {d}/nginx-access.log combined buffer=64k flush=1s;
-  keepalive_requests 100000000; proxy_http_version 1.1;
-  client_body_temp_path {d}/tn; proxy_temp_path {d}/tn; fastcgi_temp_path {d}/tn;
-  uwsgi_temp_path {d}/tn; scgi_temp_path {d}/tn;
-  ssl_certificate {d}/both.pem; ssl_certificate_key {d}/both.pem; ssl_protocols TLSv1.3;
-  ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; ssl_ecdh_curve X25519;
-  upstream origins {{ server 127.0.0.1:{origin}; keepalive 256; keepalive_requests 100000000; }}
-  server {{ listen 127.0.0.1:{port} ssl backlog=4096; location / {{ proxy_pass http://origins;
-    proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
-    proxy_set_header X-Forwarded-Proto https; }} }} }}
-"""
-HAPROXY = """
-global
-  maxconn 8192
-  nbthread 1
-  log 127.0.0.1:{log} format raw local0
-defaults
-  mode http
-  log global
-  option httplog
-  option forwardfor
-  timeout connect 3s
-  timeout client 60s
-  timeout server 60s
-frontend web
-  bind 127.0.0.1:{port} ssl crt {d}/both.pem ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256 curves X25519
-  default_backend origins
-backend origins
-  http-reuse always
-  server a 127.0.0.1:{origin}
-"""
-WEIR = """
-listeners:
-  web: {{address: "127.0.0.1:{port}", pool: web, tls: {{certificates: [{{cert: {d}/both.pem, key: {d}/both.pem}}]}}}}
-pools:
-  web: {{backends: ["127.0.0.1:{origin}"], keepalive: {{max_idle: 256}}}}
-process: {{workers: 1, state_dir: {d}/state}}
-admin: {{address: "127.0.0.1:{admin}"}}
-logging: {{access: {{output: {d}/weir-access.log}}}}
-"""
+# What each configuration of bench.py adds.
+NGINX_TLS = (
+    "ssl_certificate {d}/both.pem; ssl_certificate_key {d}/both.pem; ssl_protocols TLSv1.3;"
+    " ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; ssl_ecdh_curve X25519;"
+)
+HAPROXY_TLS = "ssl crt {d}/both.pem ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256 curves X25519"
+WEIR_TLS = ", tls: {{certificates: [{{cert: {d}/both.pem, key: {d}/both.pem}}]}}"
 CASES = {
     "128 B over kept connections": ("/small", []),
     "1 MiB over kept connections": ("/large", []),
@@ -81,15 +45,15 @@ class TlsStage(Stage):
         self.write("origin0.conf", ORIGIN.format(d=self.d, n=0, port=origin, body="x" * 128, user=user))
         self.run(LOAD_CORE, "nginx", "-c", f"{self.d}/origin0.conf", "-p", self.d)
         wait_for(origin)
-        values = dict(d=self.d, origin=origin, user=user, admin=free_port(), log=free_port())
+        values = dict(d=self.d, a=origin, b=origin, user=user, admin=free_port(), log=free_port(), ssl="ssl")
         weir = os.environ.get("WEIR", f"{ROOT}/build/release/weir")
-        for name, text, command in (
-            ("nginx", NGINX, ["nginx", "-p", self.d, "-c"]),
-            ("haproxy", HAPROXY, ["haproxy", "-q", "-db", "-f"]),
-            ("weir", WEIR, [weir, "run", "-c"]),
+        for name, text, tls, command in (
+            ("nginx", NGINX, NGINX_TLS, ["nginx", "-p", self.d, "-c"]),
+            ("haproxy", HAPROXY, HAPROXY_TLS, ["haproxy", "-q", "-db", "-f"]),
+            ("weir", WEIR.replace(', "127.0.0.1:{b}"', ""), WEIR_TLS, [weir, "run", "-c"]),
         ):
             port = free_port()
-            self.write(f"{name}.conf", text.format(port=port, **values))
+            self.write(f"{name}.conf", text.format(port=port, tls=tls.format(d=self.d), **values))
             self.proxies[name] = (self.run(PROXY_CORE, *command, f"{self.d}/{name}.conf"), port)
             wait_for(port)
 
