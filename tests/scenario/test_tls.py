@@ -259,8 +259,8 @@ class Failing(Tls):
         self.assertEqual(self.failures(), 0)
 
     def test_stalled_handshakes_time_out_and_do_not_delay_others(self):
-        self.serve(more="timeouts: {client_header: 1s}")
-        stalled = [socket.create_connection(("127.0.0.1", self.port), 10) for _ in range(200)]
+        self.serve(more="timeouts: {client_header: 4s}")
+        stalled = [socket.create_connection(("127.0.0.1", self.port), 20) for _ in range(200)]
         for one in stalled[::2]:
             one.sendall(b"\x16\x03\x01\x02\x00\x01")
         self.assertIn(" 200 ", self.get(self.connect())[0])
