@@ -21,7 +21,7 @@ constexpr const char* groups = "X25519:P-256:P-384";
 
 constexpr auto options = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
 
-constexpr auto modes = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
+constexpr auto modes = SSL_MODE_RELEASE_BUFFERS;
 
 Error openssl_error(const std::string& what) { return Error(what + ": " + take_openssl_reason()); }
 

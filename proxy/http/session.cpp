@@ -71,7 +71,8 @@ Task<> Session::run() {
             if (client_.aborted) break;
         }
     }
-    if (told_ && client_.stream.is_open() && !client_.aborted && !client_.stream.at_end()) co_await linger();
+    if (!told_ || !client_.stream.is_open() || client_.aborted) co_return;
+    if (client_.stream.unsent_bytes() > 0 || !client_.stream.at_end()) co_await linger();
 }
 
 // A client that speaks plain HTTP on a TLS port gets a plain response.
@@ -156,7 +157,7 @@ Task<> Session::refuse(const HeadResult& result, FailureReason reason) {
     auto offending = result.code == 408 ? std::string() : log::excerpt(client_.in.view(), result.at);
     record_refused({reason, result.reason}, result.code, std::move(offending),
                    {.sent = sent.bytes, .body = sent.bytes == page.size() ? body : 0});
-    told_ = sent.status == IoStatus::ok;
+    told_ = told_ || sent.status == IoStatus::ok;
     co_return;
 }
 
@@ -167,12 +168,13 @@ Task<> Session::linger() {
     Buffer sink(client_.context.buffers.heads);
     while (client_.context.loop.now() < end) {
         const auto result = client_.stream.receive(sink.space());
-        if (result.status != IoStatus::ok && result.status != IoStatus::would_block) co_return;
+        const bool ended = result.status == IoStatus::end; // a TLS client that has sent close_notify may still read
+        if (result.status == IoStatus::failed || (ended && client_.stream.unsent_bytes() == 0)) co_return;
         if (result.status == IoStatus::ok) client_.fiber.yield(client_.context.loop);
         const auto silence = client_.is_draining() ? hurried_silence : linger_silence;
         client_.expire_in(client_.stream.unsent_bytes() > 0 ? std::max(silence, send_time) : silence);
         co_await client_.fiber.wait();
-        if (client_.aborted || (client_.timer.expired() && !client_.stream.readable())) co_return;
+        if (client_.aborted || (client_.timer.expired() && (ended || !client_.stream.readable()))) co_return;
     }
 }
 

@@ -63,7 +63,10 @@ public:
     bool fin_received() const { return tls_ ? tls_->close_notified() : socket_.fin_received(); }
     bool at_end() const { return tls_ ? has_ended() && !tls_->has_data() : socket_.at_end(); }
     // With TLS: records without data, such as session tickets, do not count.
-    bool is_idle() { return tls_ ? !tls_->has_data() && !has_ended() : socket_.is_idle(); }
+    bool is_idle() {
+        const bool quiet = socket_.is_idle(); // also notes whether there is something to read
+        return tls_ ? !tls_->has_data() && !has_ended() : quiet;
+    }
 
     IoResult receive(std::span<char> into) { return tls_ ? tls_->receive(into) : socket_.receive(into); }
     IoResult send(std::span<const iovec> parts) { return tls_ ? tls_->send(parts) : socket_.send(parts); }

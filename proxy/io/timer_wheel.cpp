@@ -101,7 +101,8 @@ std::chrono::milliseconds TimerWheel::until_next(TimePoint now) const {
         }
         i += 64 - slot % 64;
     }
-    const auto at = start_ + (now_ + ahead) * tick_length;
+    // Signed: `at` may be before `now`, if the loop is late.
+    const auto at = start_ + static_cast<std::int64_t>(now_ + ahead) * tick_length;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(at - now);
     return std::max(left, std::chrono::milliseconds(0));
 }

@@ -9,8 +9,10 @@
 namespace weir::proxy {
 namespace {
 
-constexpr std::size_t largest_record = 16 * 1024; // payload (RFC 8446 section 5.1)
-constexpr std::size_t record_overhead = 256;      // more than any header, padding and tag
+constexpr std::size_t largest_record = 16 * 1024;   // payload (RFC 8446 section 5.1)
+constexpr std::size_t max_without_data = 32 * 1024; // bytes of records that hold no data, in a row
+constexpr int max_fills = 2; // reads from the socket in one call, so that tiny records do not make it long
+constexpr std::size_t record_overhead = 256; // more than any header, padding and tag
 
 } // namespace
 
@@ -54,9 +56,15 @@ TlsConnection::TlsConnection(tls::SslPtr session, Socket& socket, BufferPool& po
     }
 }
 
+// OpenSSL reads on through records without data, and answers them: a flood of KeyUpdates must not keep it busy.
+bool TlsConnection::is_flooded() const { return taken_ > max_without_data && SSL_is_init_finished(session_.get()); }
+
 // Reads from the socket into the empty input buffer. Returns false if nothing has arrived.
 bool TlsConnection::fill() {
     if (broken_.status != IoStatus::ok) return false;
+    if (is_flooded()) broken_ = {IoStatus::failed, 0, ECONNRESET};
+    if (broken_.status != IoStatus::ok) return false;
+    ++fills_;
     if (!input_.has_memory()) input_ = Buffer(pool_);
     input_.rewind();
     const auto result = socket_.receive(input_.space());
@@ -69,13 +77,14 @@ bool TlsConnection::fill() {
 
 int TlsConnection::read(char* into, std::size_t size, std::size_t& done) {
     done = 0;
-    if (input_.empty() && !fill()) {
+    if ((input_.empty() || is_flooded()) && !fill()) {
         if (broken_.status == IoStatus::ok) BIO_set_retry_read(SSL_get_rbio(session_.get()));
         return 0;
     }
     done = std::min(size, input_.size());
     std::memcpy(into, input_.data(), done);
     input_.consume(done);
+    taken_ += done;
     return 1;
 }
 
@@ -83,7 +92,7 @@ int TlsConnection::write(const char* bytes, std::size_t size, std::size_t& done)
     if (!output_.has_memory()) output_ = Buffer(pool_);
     if (!output_.append({bytes, size})) {
         output_.compact();
-        output_.grow(output_.size() + size + largest_record);
+        output_.grow(2 * (output_.size() + size) + largest_record);
         output_.append({bytes, size});
     }
     done = size;
@@ -137,39 +146,49 @@ IoResult TlsConnection::fail() {
     return {IoStatus::failed, 0, broken_.status == IoStatus::failed ? broken_.error : ECONNRESET};
 }
 
+// Stores how the connection has ended, unless a read has only run out of bytes. OpenSSL itself would report an end in
+// order after a fatal alert.
+void TlsConnection::note_end(int result) {
+    const int status = SSL_get_error(session_.get(), result);
+    if (status == SSL_ERROR_ZERO_RETURN) outcome_ = IoResult{IoStatus::end};
+    else if (status != SSL_ERROR_WANT_READ) outcome_ = fail();
+    ERR_clear_error();
+}
+
 bool TlsConnection::has_data() {
+    if (outcome_) return false;
     char byte;
     std::size_t got = 0;
     ERR_clear_error();
+    fills_ = 0;
     const int result = SSL_peek_ex(session_.get(), &byte, 1, &got);
-    ERR_clear_error();
-    flush(); // an answer to a KeyUpdate
+    if (result == 1) taken_ = 0;
+    else note_end(result);
+    flush(); // a response to a KeyUpdate
     release_idle();
     return result == 1;
 }
 
 IoResult TlsConnection::receive(std::span<char> into) {
+    if (outcome_) return *outcome_;
     std::size_t total = 0;
-    int result = 1;
     ERR_clear_error();
-    while (total < into.size() && (total == 0 || readable())) {
+    fills_ = 0;
+    while (total < into.size() && (total == 0 || (readable() && fills_ < max_fills))) {
         std::size_t got = 0;
-        result = SSL_read_ex(session_.get(), into.data() + total, into.size() - total, &got);
-        if (result != 1) break;
+        const int result = SSL_read_ex(session_.get(), into.data() + total, into.size() - total, &got);
+        if (result != 1) {
+            note_end(result);
+            break;
+        }
         total += got;
+        taken_ = 0;
     }
-    const int status = result == 1 ? SSL_ERROR_NONE : SSL_get_error(session_.get(), result);
-    is_over_ = status != SSL_ERROR_NONE && status != SSL_ERROR_WANT_READ;
     if (input_.empty()) input_.release();
-    if (total > 0) { // the next call returns the end or the error, if there is one
-        ERR_clear_error();
-        return {IoStatus::ok, total};
-    }
-    if (status == SSL_ERROR_WANT_READ) {
-        flush(); // an answer to a KeyUpdate
-        return {IoStatus::would_block};
-    }
-    return status == SSL_ERROR_ZERO_RETURN ? IoResult{IoStatus::end} : fail();
+    if (total > 0) return {IoStatus::ok, total}; // the next call returns how it has ended
+    if (outcome_) return *outcome_;
+    flush(); // a response to a KeyUpdate
+    return {IoStatus::would_block};
 }
 
 bool TlsConnection::encrypt(const char* bytes, std::size_t size) {

@@ -14,6 +14,7 @@
 #include "proxy/io/socket.h"
 #include "tls/openssl_ptr.h"
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -49,11 +50,11 @@ public:
 
     // Stays true once the peer has ended the connection or it has failed, as with a socket.
     bool readable() const {
-        return is_over_ || SSL_pending(session_.get()) > 0 || !input_.empty() || socket_.readable();
+        return outcome_ || SSL_pending(session_.get()) > 0 || !input_.empty() || socket_.readable();
     }
     bool writable() const { return output_.empty() && socket_.writable(); }
     // Returns true once the peer's close_notify has been read: it will send no more (RFC 8446 section 6.1).
-    bool close_notified() const { return SSL_get_shutdown(session_.get()) & SSL_RECEIVED_SHUTDOWN; }
+    bool close_notified() const { return outcome_ && outcome_->status == IoStatus::end; }
     // Returns true if there are decrypted bytes to read. Reads records from the socket to find out.
     bool has_data();
 
@@ -74,6 +75,8 @@ private:
     int write(const char* bytes, std::size_t size, std::size_t& done);
 
     bool fill();
+    bool is_flooded() const;
+    void note_end(int result);
     bool has_room();
     bool encrypt(const char* bytes, std::size_t size);
     std::size_t encrypt_part(const iovec& part);
@@ -86,8 +89,10 @@ private:
     tls::SslPtr session_;
     Buffer input_, output_;
     const char* error_ = "";
-    IoResult broken_{IoStatus::ok}; // the socket's end or failure, once it has been read
-    bool is_over_ = false;          // nothing more can be read
+    IoResult broken_{IoStatus::ok};   // the socket's end or failure, once it has been read
+    std::optional<IoResult> outcome_; // how the connection has ended: nothing more can be read
+    std::size_t taken_ = 0;           // bytes that OpenSSL has taken since the last data
+    int fills_ = 0;                   // reads from the socket in this call
     bool received_ = false, got_plain_http_ = false, finished_ = false;
 };
 

@@ -18,7 +18,9 @@ bool BodySource::receive() {
         received_ += result.bytes;
         buffer_.current().fill(result.bytes);
         break;
-    case IoStatus::would_block: return false;
+    case IoStatus::would_block: // part of a TLS record
+        buffer_.release_large();
+        return false;
     case IoStatus::failed: status_ = SourceStatus::failed; break;
     case IoStatus::end:
         status_ = decoder_.ends_with_connection() ? SourceStatus::ended : SourceStatus::truncated;

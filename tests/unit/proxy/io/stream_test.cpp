@@ -241,6 +241,46 @@ TEST_CASE("a record without data leaves a stream idle") {
     CHECK_FALSE(bench.stream.is_idle());
 }
 
+TEST_CASE("a fatal alert is a failure, not an end") {
+    Bench bench;
+    bench.shake_hands();
+    auto bytes = bench.client.encrypt("last");
+    bench.send({"x"});
+    auto tampered = bench.sent();
+    tampered.back() = static_cast<char>(tampered.back() ^ 1);
+    CHECK(bench.client.decrypt(tampered).empty()); // the client answers with bad_record_mac
+    memory_io::arrive(bench.wire(), bytes + bench.client.to_send());
+    CHECK(bench.receive() == "last");
+    CHECK(bench.last.status == IoStatus::failed);
+    CHECK_FALSE(bench.stream.fin_received());
+    CHECK(bench.stream.receive({tampered.data(), 1}).status == IoStatus::failed);
+}
+
+TEST_CASE("a flood of KeyUpdates ends the connection") {
+    Bench bench;
+    bench.shake_hands();
+    std::string flood;
+    for (int i = 0; i < 20'000; ++i) {
+        SSL_key_update(bench.client.session(), SSL_KEY_UPDATE_REQUESTED);
+        SSL_do_handshake(bench.client.session());
+        flood += bench.client.to_send();
+    }
+    memory_io::arrive(bench.wire(), flood);
+    CHECK(bench.receive().empty());
+    CHECK(bench.last.status == IoStatus::failed);
+    CHECK(bench.wire().read < 200'000);
+    CHECK(bench.sent().size() < 200'000);
+}
+
+TEST_CASE("a client may ask for short records") {
+    Bench bench;
+    SSL_set_tlsext_max_fragment_length(bench.client.session(), TLSEXT_max_fragment_length_512);
+    bench.shake_hands();
+    const auto text = long_text(20'000);
+    CHECK(bench.send({text}).bytes == text.size());
+    CHECK(bench.client.decrypt(bench.sent()) == text);
+}
+
 TEST_CASE("plain HTTP on a TLS stream is recognised, and garbage is refused") {
     Bench http, garbage;
     memory_io::arrive(http.wire(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -94,3 +94,12 @@ TEST_CASE("until_next never sleeps past a deadline") {
         CHECK(now <= deadline + milliseconds(33));
     }
 }
+
+TEST_CASE("a loop that is late does not sleep on") {
+    TimerWheel wheel(start);
+    Recorder recorder;
+    WheelTimer timer(wheel, recorder);
+    timer.set(start + milliseconds(100));
+    wheel.advance(start + milliseconds(50));
+    CHECK(wheel.until_next(start + milliseconds(5000)) == milliseconds(0));
+}
