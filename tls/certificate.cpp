@@ -1,6 +1,6 @@
 #include "tls/certificate.h"
 
-#include "base/durable_file.h"
+#include "base/named_file.h"
 #include "base/result.h"
 #include "tls/openssl_error.h"
 
@@ -18,16 +18,6 @@ namespace {
 using File = CertificateProblem::File;
 
 constexpr std::size_t max_file_bytes = 1024 * 1024;
-
-// Returns the text of a file. Fails if the file cannot be read or is empty; `what` is what it should hold.
-Result<std::string> read_pem(const std::string& path, const char* what) {
-    auto text = read_whole_file(path, max_file_bytes);
-    if (text && text->empty()) return Error(path + " is empty; write " + what);
-    if (text) return text;
-    if (text.error().code() == boost::system::errc::no_such_file_or_directory)
-        return Error("there is no file " + path + "; create it, with " + what);
-    return Error(path + " cannot be read: " + text.error().message() + "; grant this user read access");
-}
 
 BioPtr reader(const std::string& text) { return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
 
@@ -100,12 +90,12 @@ LoadedCertificate fail(File file, std::string reason) { return {nullptr, {file, 
 
 LoadedCertificate Certificate::load(const std::string& cert_path, const std::string& key_path,
                                     std::chrono::system_clock::time_point now) {
-    const auto cert_text = read_pem(cert_path, "a certificate and its chain in PEM format");
+    const auto cert_text = read_named_file(cert_path, "a certificate and its chain in PEM format", max_file_bytes);
     if (!cert_text) return fail(File::cert, cert_text.error().message());
     auto parsed = parse_certificates(cert_path, *cert_text);
     if (!parsed) return fail(File::cert, parsed.error().message());
     auto chain = *std::move(parsed);
-    const auto key_text = read_pem(key_path, "the private key in PEM format");
+    const auto key_text = read_named_file(key_path, "the private key in PEM format", max_file_bytes);
     if (!key_text) return fail(File::key, key_text.error().message());
     auto key = parse_key(key_path, *key_text);
     if (!key) return fail(File::key, key.error().message());

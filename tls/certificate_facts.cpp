@@ -1,3 +1,5 @@
+#include "base/hex.h"
+#include "base/lower_case.h"
 #include "tls/certificate.h"
 
 #include <algorithm>
@@ -23,15 +25,9 @@ std::chrono::system_clock::time_point time_of(const ASN1_TIME* time) {
     return std::chrono::system_clock::from_time_t(::timegm(&parts));
 }
 
-std::string lower(std::string text) {
-    for (auto& c : text)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-    return text;
-}
-
 std::string text_of(const ASN1_STRING* string) {
     const auto* const bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(string));
-    return lower({bytes, static_cast<std::size_t>(ASN1_STRING_length(string))});
+    return lower_case({bytes, static_cast<std::size_t>(ASN1_STRING_length(string))});
 }
 
 std::string common_name(const X509* certificate) {
@@ -58,12 +54,7 @@ std::string fingerprint_of(const X509* certificate) {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
     X509_digest(certificate, EVP_sha256(), digest, &size);
-    std::string text;
-    for (unsigned i = 0; i < size; ++i) {
-        text += "0123456789abcdef"[digest[i] >> 4];
-        text += "0123456789abcdef"[digest[i] & 15];
-    }
-    return text;
+    return to_hex({digest, size});
 }
 
 } // namespace

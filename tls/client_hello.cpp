@@ -1,5 +1,7 @@
 #include "tls/client_hello.h"
 
+#include "base/lower_case.h"
+
 namespace weir::tls {
 namespace {
 
@@ -19,9 +21,7 @@ std::string server_name(SSL* session) {
     if (size < prefix_size || read_size(bytes) != size - 2 || bytes[2] != host_name) return {};
     const auto length = read_size(bytes + 3);
     if (length != size - prefix_size || length > longest_name) return {};
-    std::string name(reinterpret_cast<const char*>(bytes) + prefix_size, length);
-    for (auto& c : name)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+    auto name = lower_case({reinterpret_cast<const char*>(bytes) + prefix_size, length});
     if (name.ends_with('.')) name.pop_back();
     return name;
 }

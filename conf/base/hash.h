@@ -1,10 +1,9 @@
-// SHA-256, which identifies a configuration across a fleet, and hexadecimal encoding.
+// SHA-256, which identifies a configuration across a fleet.
 //
 // Thread: pure functions.
 // Lifetime: the result owns its text.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,8 +11,5 @@ namespace weir::conf {
 
 // Returns the SHA-256 of the bytes as 64 lower-case hex digits.
 std::string sha256_hex(std::string_view bytes);
-
-// Returns the bytes in lower-case hex.
-std::string to_hex(std::span<const unsigned char> bytes);
 
 } // namespace weir::conf

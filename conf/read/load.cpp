@@ -88,9 +88,9 @@ std::vector<std::string> certificate_files(const Config& config) {
 }
 
 // Hashes the certificate and key files, so that changes are noticed. They are parsed when the configuration is applied.
-std::string hash_certificates(const Config& config) {
+std::string hash_files(const std::vector<std::string>& files) {
     std::string seen;
-    for (const auto& path : certificate_files(config)) {
+    for (const auto& path : files) {
         const auto text = read_whole_file(path, max_certificate_bytes);
         seen += path + (text ? "\n" + sha256_hex(*text) : " " + text.error().message()) + "\n";
     }
@@ -108,7 +108,7 @@ Loaded load(const std::string& path, const Lookup& lookup) {
     auto loaded = load_with(SourceReader(), lookup, [&](MergedFile& file) { file.read_main(path); });
     const auto certificates = certificate_files(loaded.config);
     loaded.watched.insert(loaded.watched.end(), certificates.begin(), certificates.end());
-    loaded.certificates_hash = hash_certificates(loaded.config);
+    loaded.certificates_hash = hash_files(certificates);
     return loaded;
 }
 
@@ -126,8 +126,8 @@ Loaded load_again(Loaded known, const Lookup& lookup) {
         const auto text = same ? reader.read(source.path) : Result<std::string>();
         same = same && text && *text == source.text;
     }
-    same = same && hash_certificates(known.config) == known.certificates_hash;
     for (const auto& file : files) same = same && std::count(known.files.begin(), known.files.end(), file) == 1;
+    same = same && hash_files(certificate_files(known.config)) == known.certificates_hash;
     return same ? known : load(known.files[0], lookup);
 }
 

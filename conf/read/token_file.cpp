@@ -1,8 +1,6 @@
 #include "conf/read/token_file.h"
 
-#include "base/durable_file.h"
-
-#include <boost/system/errc.hpp>
+#include "base/named_file.h"
 
 namespace weir::conf {
 namespace {
@@ -20,17 +18,12 @@ std::string read_token_at(const std::string& path, const std::string& key, std::
 } // namespace
 
 Result<std::string> read_token(const std::string& path) {
-    const auto text = read_whole_file(path, max_token_file_bytes);
     const auto needed = "a token of at least " + std::to_string(min_length) + " characters in its first line";
-    if (!text) {
-        if (text.error().code() == boost::system::errc::no_such_file_or_directory)
-            return Error("there is no file " + path + "; create it, with " + needed);
-        return Error(path + " cannot be read: " + text.error().message() + "; grant this user read access");
-    }
+    const auto text = read_named_file(path, needed, max_token_file_bytes);
+    if (!text) return text.error();
     auto line = text->substr(0, text->find('\n'));
     if (line.ends_with('\r')) line.pop_back();
     if (line.size() >= min_length) return line;
-    if (text->empty()) return Error(path + " is empty; write " + needed);
     if (line.empty()) return Error("the first line of " + path + " is empty; write " + needed);
     return Error("the token in " + path + " has only " + std::to_string(line.size()) + " characters; write " + needed);
 }

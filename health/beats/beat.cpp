@@ -1,6 +1,6 @@
 #include "health/beats/beat.h"
 
-#include "conf/base/hash.h"
+#include "base/hex.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -52,7 +52,7 @@ std::string BeatKey::sign(const Beat& beat) const {
     ::EVP_MAC_init(context, nullptr, 0, nullptr); // restarts the computation with the same key
     ::EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(text.data()), text.size());
     ::EVP_MAC_final(context, sum, &length, sizeof sum);
-    return conf::to_hex({sum, length});
+    return to_hex({sum, length});
 }
 
 bool BeatKey::has_signed(const Beat& beat, std::string_view signature) const {

@@ -61,8 +61,7 @@ bool TlsConnection::is_flooded() const { return taken_ > max_without_data && SSL
 
 // Reads from the socket into the empty input buffer. Returns false if nothing has arrived.
 bool TlsConnection::fill() {
-    if (broken_.status != IoStatus::ok) return false;
-    if (is_flooded()) broken_ = {IoStatus::failed, 0, ECONNRESET};
+    if (broken_.status == IoStatus::ok && is_flooded()) broken_ = {IoStatus::failed, 0, ECONNRESET};
     if (broken_.status != IoStatus::ok) return false;
     ++fills_;
     if (!input_.has_memory()) input_ = Buffer(pool_);
@@ -99,12 +98,6 @@ int TlsConnection::write(const char* bytes, std::size_t size, std::size_t& done)
     return 1;
 }
 
-// An idle connection holds no buffer.
-void TlsConnection::release_idle() {
-    if (input_.empty()) input_.release();
-    if (output_.empty()) output_.release();
-}
-
 bool TlsConnection::flush() {
     while (!output_.empty()) {
         const iovec part{output_.data(), output_.size()};
@@ -123,7 +116,7 @@ HandshakeStatus TlsConnection::handshake() {
     const int status = SSL_get_error(session_.get(), result);
     if (result != 1 && status != SSL_ERROR_WANT_READ) fail();
     flush();
-    release_idle();
+    if (input_.empty()) input_.release();
     if (result == 1) return HandshakeStatus::done;
     return status == SSL_ERROR_WANT_READ ? HandshakeStatus::pending : HandshakeStatus::failed;
 }
@@ -165,7 +158,7 @@ bool TlsConnection::has_data() {
     if (result == 1) taken_ = 0;
     else note_end(result);
     flush(); // a response to a KeyUpdate
-    release_idle();
+    if (input_.empty()) input_.release();
     return result == 1;
 }
 
@@ -236,7 +229,6 @@ IoResult TlsConnection::send(std::span<const iovec> parts) {
     const auto taken = parts.size() == 1 ? encrypt_part(parts[0]) : encrypt_together(parts);
     if (taken == 0) return fail(); // there is room for a record, and no part is empty
     flush();
-    release_idle();
     return {IoStatus::ok, taken};
 }
 
@@ -246,7 +238,6 @@ void TlsConnection::finish_sending() {
     SSL_shutdown(session_.get());
     ERR_clear_error();
     flush();
-    release_idle();
 }
 
 } // namespace weir::proxy

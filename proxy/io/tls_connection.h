@@ -82,7 +82,6 @@ private:
     std::size_t encrypt_part(const iovec& part);
     std::size_t encrypt_together(std::span<const iovec> parts);
     IoResult fail();
-    void release_idle();
 
     Socket& socket_;
     BufferPool& pool_;
