@@ -2,40 +2,19 @@
 
 #include "base/named_file.h"
 #include "base/result.h"
-#include "tls/openssl_error.h"
+#include "tls/pem.h"
 
 #include <array>
 #include <ctime>
 #include <utility>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 namespace weir::tls {
 namespace {
 
 using File = CertificateProblem::File;
-
-constexpr std::size_t max_file_bytes = 1024 * 1024;
-
-BioPtr reader(const std::string& text) { return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
-
-// Returns the certificates of a file in their order. Fails if one is damaged: without it, the chain would be
-// incomplete.
-Result<std::vector<X509Ptr>> parse_certificates(const std::string& path, const std::string& text) {
-    std::vector<X509Ptr> certificates;
-    const auto from = reader(text);
-    while (auto* const next = PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr)) certificates.emplace_back(next);
-    const auto last = ERR_peek_last_error(); // the end of the file is also reported as an error
-    const bool at_end = ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
-    const auto reason = take_openssl_reason();
-    if (!at_end)
-        return Error("certificate " + std::to_string(certificates.size() + 1) + " in " + path + " is damaged (" +
-                     reason + "); replace it");
-    if (certificates.empty()) return Error(path + " holds no certificate in PEM format");
-    return certificates;
-}
 
 bool is_issued_by(X509* certificate, X509* issuer) {
     const bool issued =
@@ -73,29 +52,18 @@ std::string date_of(std::chrono::system_clock::time_point time) {
     return text.data();
 }
 
-int refuse_password(char*, int, int, void*) { return -1; }
-
-Result<PkeyPtr> parse_key(const std::string& path, const std::string& text) {
-    PkeyPtr key(PEM_read_bio_PrivateKey(reader(text).get(), nullptr, refuse_password, nullptr));
-    const auto reason = key ? std::string() : take_openssl_reason();
-    if (key) return key;
-    if (text.find("ENCRYPTED") != std::string::npos)
-        return Error("the key in " + path + " is encrypted; store it without a passphrase, readable by weir alone");
-    return Error(path + " holds no private key in PEM format (" + reason + ")");
-}
-
 LoadedCertificate fail(File file, std::string reason) { return {nullptr, {file, std::move(reason)}}; }
 
 } // namespace
 
 LoadedCertificate Certificate::load(const std::string& cert_path, const std::string& key_path,
                                     std::chrono::system_clock::time_point now) {
-    const auto cert_text = read_named_file(cert_path, "a certificate and its chain in PEM format", max_file_bytes);
+    const auto cert_text = read_named_file(cert_path, "a certificate and its chain in PEM format", max_pem_bytes);
     if (!cert_text) return fail(File::cert, cert_text.error().message());
     auto parsed = parse_certificates(cert_path, *cert_text);
     if (!parsed) return fail(File::cert, parsed.error().message());
     auto chain = *std::move(parsed);
-    const auto key_text = read_named_file(key_path, "the private key in PEM format", max_file_bytes);
+    const auto key_text = read_named_file(key_path, "the private key in PEM format", max_pem_bytes);
     if (!key_text) return fail(File::key, key_text.error().message());
     auto key = parse_key(key_path, *key_text);
     if (!key) return fail(File::key, key.error().message());

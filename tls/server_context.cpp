@@ -2,6 +2,7 @@
 
 #include "tls/client_hello.h"
 #include "tls/openssl_error.h"
+#include "tls/profile.h"
 
 #include <algorithm>
 #include <array>
@@ -11,17 +12,6 @@
 
 namespace weir::tls {
 namespace {
-
-// Mozilla's intermediate list (version 5.7, which has no CBC ciphers) without finite-field Diffie-Hellman.
-constexpr const char* usual_ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-                                      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-                                      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-constexpr const char* suites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-constexpr const char* groups = "X25519:P-256:P-384";
-
-constexpr auto options = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
-
-constexpr auto modes = SSL_MODE_RELEASE_BUFFERS;
 
 Error openssl_error(const std::string& what) { return Error(what + ": " + take_openssl_reason()); }
 
@@ -75,14 +65,9 @@ Result<SSL_CTX*> ServerContext::context_for(const Choice& choice) {
     auto made = make_context();
     if (!made) return made.error();
     context = *std::move(made);
-    for (const auto i : choice) {
-        const auto& certificate = *options_.certificates[i];
-        auto* const chain = sk_X509_new_null();
-        for (const auto& issuer : certificate.issuers()) sk_X509_push(chain, issuer.get());
-        const int used = SSL_CTX_use_cert_and_key(context.get(), certificate.leaf(), certificate.key(), chain, 1);
-        sk_X509_free(chain);
-        if (used != 1) return openssl_error("a certificate cannot be used");
-    }
+    for (const auto i : choice)
+        if (!use_certificate(context.get(), *options_.certificates[i]))
+            return openssl_error("a certificate cannot be used");
     return context.get();
 }
 
@@ -90,15 +75,10 @@ Result<SslCtxPtr> ServerContext::make_context() {
     SslCtxPtr made(SSL_CTX_new(TLS_server_method()));
     if (!made) return openssl_error("a TLS context cannot be made");
     auto* const context = made.get();
-    const auto& ciphers = options_.ciphers;
-    if (SSL_CTX_set_cipher_list(context, ciphers.empty() ? usual_ciphers : ciphers.c_str()) != 1)
-        return openssl_error("\"" + ciphers + "\" is not a cipher list that OpenSSL accepts");
-    SSL_CTX_set_ciphersuites(context, suites);
-    SSL_CTX_set1_groups_list(context, groups);
+    if (!set_profile(context, options_.ciphers))
+        return openssl_error("\"" + options_.ciphers + "\" is not a cipher list that OpenSSL accepts");
     const bool modern = options_.min_version == MinVersion::tls1_3;
     SSL_CTX_set_min_proto_version(context, modern ? TLS1_3_VERSION : TLS1_2_VERSION);
-    SSL_CTX_set_options(context, options);
-    SSL_CTX_set_mode(context, modes);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); // sessions are kept in tickets only
     SSL_CTX_set_num_tickets(context, 1);
     std::array<unsigned char, SHA256_DIGEST_LENGTH> id;

@@ -44,6 +44,15 @@ struct ListenerTls {
     bool operator==(const ListenerTls&) const = default;
 };
 
+// TLS to the backends of a pool.
+struct BackendTls {
+    bool verify = true;
+    std::string server_name; // empty: the host name or IP address of each backend
+    std::string ca;          // empty: the authorities that the system trusts
+    std::string cert, key;   // a client certificate; empty: none
+    bool operator==(const BackendTls&) const = default;
+};
+
 struct Listener {
     std::string name;
     Address address;
@@ -114,6 +123,7 @@ struct HealthCheck {
     Duration timeout{0}; // if not configured: 2s, or the interval if that is shorter
     std::uint32_t fall = 3, rise = 2;
     std::uint32_t port = 0; // 0: the port of the backend
+    bool tls = true;        // with TLS to the backends: the check uses it, too
     bool operator==(const HealthCheck&) const = default;
 };
 
@@ -167,6 +177,7 @@ struct Pool {
     Keepalive keepalive;
     TimeoutOverrides timeouts;
     ProxyProtocol send_proxy_protocol = ProxyProtocol::none;
+    std::optional<BackendTls> tls;
     OnDown on_down = OnDown::keep;
     bool operator==(const Pool&) const = default;
 };

@@ -41,6 +41,15 @@ template <class V> void visit(V& v, Of<ListenerTls> auto& t) {
     v.unsupported("session_ticket_keys");
 }
 
+template <class V> void visit(V& v, Of<BackendTls> auto& t) {
+    v.field("verify", t.verify, "refuse backends whose certificate is not valid for their name");
+    v.field("server_name", t.server_name,
+            "name in the backends' certificates, also sent as SNI; default: each backend's host name or IP address");
+    v.field("ca", t.ca, "PEM file with the trusted authorities; default: the system's");
+    v.field("cert", t.cert, "PEM file with a client certificate and its chain");
+    v.field("key", t.key, "PEM file with the private key of `cert`");
+}
+
 template <class V> void visit(V& v, Of<Listener> auto& l) {
     v.required("address", l.address, "IP:port to listen on");
     v.field("protocol", l.protocol, "protocol of the clients");
@@ -95,6 +104,7 @@ template <class V> void visit(V& v, Of<HealthCheck> auto& h) {
     v.whole("fall", h.fall, 1, 1000, "failed probes in a row that eject a backend");
     v.whole("rise", h.rise, 1, 1000, "passed probes in a row that bring it back");
     v.whole("port", h.port, 0, 65535, "port to probe; 0: the backend's own");
+    v.field("tls", h.tls, "with TLS to the backends: whether the probes use it, too");
     v.field("mode", h.mode,
             "with heartbeat: pull queries each backend; push waits for the heartbeats that backends send");
     v.field("token_file", h.token_file, "with push: file whose first line is the token that signs heartbeats");
@@ -149,7 +159,7 @@ template <class V> void visit(V& v, Of<Pool> auto& p) {
             "version of the PROXY header sent to the backends; each request then has its own connection");
     v.field("on_down", p.on_down, "TCP connections to a backend that goes down: keep them, or close them at once");
     v.field("resolve_every", p.resolve_every, "how often the host names of backends are resolved; default: 30s");
-    v.unsupported("tls");
+    v.optional("tls", p.tls, "connects to the backends with TLS; {}: with the defaults");
 }
 
 template <class V> void visit(V& v, Of<Timeouts> auto& t) {

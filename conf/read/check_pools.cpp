@@ -107,6 +107,7 @@ void check_pools(const Config& config, Checks& checks) {
         check_backends(pool, path, checks);
         check_names(pool, path, checks);
         check_sockets(pool, path, checks);
+        check_tls(pool, path, checks);
         check_health(pool, path, checks);
         check_balancing(pool, path, checks);
     }

@@ -1,6 +1,13 @@
 #include "conf/read/checks.h"
 
 namespace weir::conf {
+namespace {
+
+void check_path(const std::string& at, const std::string& path, Checks& checks) {
+    if (!path.starts_with('/')) checks.fail(at, "write an absolute path");
+}
+
+} // namespace
 
 void check_tls(const Listener& listener, const std::string& path, Checks& checks) {
     if (!listener.tls) return;
@@ -9,10 +16,28 @@ void check_tls(const Listener& listener, const std::string& path, Checks& checks
         checks.fail(path + ".tls", "\"certificates\" is missing: write certificates: [{cert: FILE, key: FILE}]");
     for (std::size_t i = 0; i < tls.certificates.size(); ++i) {
         const auto at = path + ".tls.certificates[" + std::to_string(i) + "]";
-        if (!tls.certificates[i].cert.starts_with('/')) checks.fail(at + ".cert", "write an absolute path");
-        if (!tls.certificates[i].key.starts_with('/')) checks.fail(at + ".key", "write an absolute path");
+        check_path(at + ".cert", tls.certificates[i].cert, checks);
+        check_path(at + ".key", tls.certificates[i].key, checks);
     }
     if (tls.ciphers.empty()) checks.fail(path + ".tls.ciphers", "write intermediate, modern, or an OpenSSL list");
+}
+
+void check_tls(const Pool& pool, const std::string& path, Checks& checks) {
+    if (!pool.tls) return;
+    const auto& tls = *pool.tls;
+    const auto at = path + ".tls";
+    if (!tls.ca.empty()) check_path(at + ".ca", tls.ca, checks);
+    if (!tls.cert.empty()) check_path(at + ".cert", tls.cert, checks);
+    if (!tls.key.empty()) check_path(at + ".key", tls.key, checks);
+    if (!tls.cert.empty() && tls.key.empty()) checks.fail(at, "\"key\" is missing: the private key of \"cert\"");
+    if (!tls.key.empty() && tls.cert.empty()) checks.fail(at, "\"cert\" is missing: the certificate of \"key\"");
+    if (!tls.verify && !tls.ca.empty()) checks.fail(at + ".ca", "has no effect with verify: false");
+    if (!tls.server_name.empty()) checks.host(at + ".server_name", tls.server_name);
+    if (tls.server_name.starts_with("*.")) checks.fail(at + ".server_name", "write a name without a wildcard");
+    for (const auto& backend : pool.backends)
+        if (backend.address.is_unix() && tls.verify && tls.server_name.empty())
+            checks.fail(at, "\"server_name\" is missing: backend " + backend.name +
+                                " is a unix socket, which has no name to verify");
 }
 
 } // namespace weir::conf

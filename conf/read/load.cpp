@@ -4,6 +4,7 @@
 #include "conf/base/glob_paths.h"
 #include "conf/base/hash.h"
 #include "conf/read/merged_file.h"
+#include "conf/read/tls_contexts.h"
 #include "conf/read/validate.h"
 
 #include <algorithm>
@@ -77,16 +78,6 @@ template <class Read> Loaded load_with(const SourceReader& reader, const Lookup&
     return loaded;
 }
 
-// Returns the certificate and key files that a configuration names.
-std::vector<std::string> certificate_files(const Config& config) {
-    std::vector<std::string> files;
-    for (const auto& listener : config.listeners) {
-        if (!listener.tls) continue;
-        for (const auto& pair : listener.tls->certificates) files.insert(files.end(), {pair.cert, pair.key});
-    }
-    return files;
-}
-
 // Hashes the certificate and key files, so that changes are noticed. They are parsed when the configuration is applied.
 std::string hash_files(const std::vector<std::string>& files) {
     std::string seen;
@@ -106,7 +97,7 @@ ConfigError Loaded::place(const Problem& problem) const {
 
 Loaded load(const std::string& path, const Lookup& lookup) {
     auto loaded = load_with(SourceReader(), lookup, [&](MergedFile& file) { file.read_main(path); });
-    const auto certificates = certificate_files(loaded.config);
+    const auto certificates = tls_files(loaded.config);
     loaded.watched.insert(loaded.watched.end(), certificates.begin(), certificates.end());
     loaded.certificates_hash = hash_files(certificates);
     return loaded;
@@ -127,7 +118,7 @@ Loaded load_again(Loaded known, const Lookup& lookup) {
         same = same && text && *text == source.text;
     }
     for (const auto& file : files) same = same && std::count(known.files.begin(), known.files.end(), file) == 1;
-    same = same && hash_files(certificate_files(known.config)) == known.certificates_hash;
+    same = same && hash_files(tls_files(known.config)) == known.certificates_hash;
     return same ? known : load(known.files[0], lookup);
 }
 

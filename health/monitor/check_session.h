@@ -24,6 +24,7 @@ struct CheckInputs {
     std::shared_ptr<Record> record;
     conf::HealthCheck check;
     conf::ProxyProtocol proxy_protocol; // the PROXY protocol version that the backend's own port expects
+    ProbeTls tls;
     std::shared_ptr<std::mt19937> random;
     double phase;
 
@@ -34,6 +35,9 @@ struct CheckInputs {
         return address;
     }
     std::string_view proxy_header() const { return check.port ? std::string_view() : own_proxy_header(proxy_protocol); }
+    ProbeTarget target() const {
+        return {address(), proxy_header(), tls, check.type == conf::CheckType::http ? "http/1.1" : ""};
+    }
     // Returns a random number from 0 to 1.
     double roll() const { return std::uniform_real_distribution<double>(0, 1)(*random); }
 };

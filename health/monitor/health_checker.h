@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "conf/model/config.h"
 #include "health/monitor/verdict_listener.h"
+#include "health/probes/probe_tls.h"
 
 #include <boost/asio/io_context.hpp>
 
@@ -26,6 +27,7 @@ struct Target {
     std::optional<conf::HealthCheck> check;
     conf::ProxyProtocol proxy_protocol =
         conf::ProxyProtocol::none; // the PROXY protocol version that the backend's own port expects
+    ProbeTls tls{};
 };
 
 // The initial health record of a backend, apart from its verdict.

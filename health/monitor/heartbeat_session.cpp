@@ -23,18 +23,18 @@ void HeartbeatSession::stop() {
     next_timer_.cancel();
     silence_timer_.cancel();
     boost::system::error_code ignored;
-    if (socket_) socket_->close(ignored);
+    if (stream_) stream_->close(ignored);
 }
 
 bool HeartbeatSession::take_over(const CheckInputs& next) {
     const bool same_question = next.check.type == conf::CheckType::heartbeat &&
                                next.check.mode == conf::CheckMode::pull && next.address() == inputs_.address() &&
-                               next.proxy_header() == inputs_.proxy_header();
+                               next.proxy_header() == inputs_.proxy_header() && next.tls == inputs_.tls;
     if (stopped_ || !same_question) return false;
     inputs_ = next;
     const auto asked = heartbeat_.asked();
     heartbeat_ = Heartbeat(next.check.interval, next.check.fall, next_timer_.now(), next.phase);
-    if (socket_) heartbeat_.ask(asked);
+    if (stream_) heartbeat_.ask(asked);
     else next_timer_.cancel(); // the time of the next heartbeat has changed
     silence_timer_.cancel();
     watching_ = false;
@@ -51,7 +51,7 @@ asio::awaitable<void> HeartbeatSession::run(std::shared_ptr<HeartbeatSession> se
         const auto began = self->next_timer_.now();
         self->heartbeat_.ask(began);
         const auto ended = co_await self->ask();
-        self->socket_ = nullptr;
+        self->stream_ = nullptr;
         if (!self->stopped_) self->take(ended, self->next_timer_.now() - began);
     }
 }
@@ -59,15 +59,15 @@ asio::awaitable<void> HeartbeatSession::run(std::shared_ptr<HeartbeatSession> se
 // Sends one heartbeat. The timeout limits only the connection attempt; interval and fall determine how long the answer
 // may take.
 asio::awaitable<HeartbeatSession::Ended> HeartbeatSession::ask() {
-    Socket socket(*inputs_.context);
-    socket_ = &socket;
-    auto connected = co_await connect_probe(socket, inputs_.address(), inputs_.proxy_header(), inputs_.check.timeout);
+    ProbeStream stream(inputs_.context->get_executor());
+    stream_ = &stream;
+    auto connected = co_await connect_probe(stream, inputs_.target(), inputs_.check.timeout);
     if (connected.failure) {
         const auto cause = connected.timed_out ? Ended::Cause::timeout : Ended::Cause::peer;
         co_return Ended{std::move(*connected.failure), cause};
     }
-    Deadline deadline(socket, heartbeat_.max_wait());
-    auto result = co_await probe_.talk(socket, inputs_.address());
+    Deadline deadline(stream, heartbeat_.max_wait());
+    auto result = co_await probe_.talk(stream, inputs_.address());
     if (result.outcome != ProbeOutcome::failed || !deadline.passed()) co_return Ended{std::move(result)};
     co_return Ended{{ProbeOutcome::failed, "no answer within " + conf::format(heartbeat_.max_wait())},
                     Ended::Cause::timeout};

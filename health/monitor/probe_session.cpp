@@ -22,7 +22,6 @@ asio::awaitable<void> ProbeSession::run(std::shared_ptr<ProbeSession> self) {
     const auto& inputs = self->inputs_;
     auto& timer = self->timer_;
     const auto interval = inputs.check.interval;
-    const auto address = inputs.address();
     auto next = timer.now() + first_delay(interval, inputs.phase);
     double jitter = 0;
     for (bool first = true; !self->stopped_; first = false) {
@@ -33,7 +32,7 @@ asio::awaitable<void> ProbeSession::run(std::shared_ptr<ProbeSession> self) {
         next += first ? second_delay(interval, inputs.phase) : next_delay(interval, before, jitter);
         const auto began = timer.now();
         next = std::max(next, began); // the weir process may have been suspended
-        const auto result = co_await run_probe(*self->probe_, address, inputs.proxy_header(), inputs.check.timeout);
+        const auto result = co_await run_probe(*self->probe_, inputs.target(), inputs.check.timeout);
         if (!self->stopped_) inputs.record->take(result, timer.now() - began);
     }
 }

@@ -11,14 +11,14 @@ namespace weir::health {
 
 namespace asio = boost::asio;
 
-asio::awaitable<ProbeResult> HeartbeatProbe::talk(Socket& socket, const conf::Endpoint&) {
+asio::awaitable<ProbeResult> HeartbeatProbe::talk(ProbeStream& stream, const conf::Endpoint&) {
     constexpr std::string_view question = "heartbeat", answer = "OK";
-    const auto [sent, _] = co_await asio::async_write(socket, asio::buffer(question), use_nothrow_awaitable);
+    const auto [sent, _] = co_await asio::async_write(stream, asio::buffer(question), use_nothrow_awaitable);
     if (sent) co_return ProbeResult{ProbeOutcome::failed, "cannot send: " + sent.message()};
     std::array<char, 16> bytes{};
     std::size_t got = 0;
     while (got < answer.size()) {
-        const auto [error, more] = co_await socket.async_read_some(asio::buffer(bytes.data() + got, bytes.size() - got),
+        const auto [error, more] = co_await stream.async_read_some(asio::buffer(bytes.data() + got, bytes.size() - got),
                                                                    use_nothrow_awaitable);
         if (error) co_return ProbeResult{ProbeOutcome::failed, "no answer: " + error.message()};
         got += more;

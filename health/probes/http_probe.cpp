@@ -40,7 +40,7 @@ http::request<http::empty_body> make_request(const conf::HealthCheck& check, con
 // One response while it is being received.
 class HttpProbe::Response {
 public:
-    Response(Socket& socket, std::string_view method) : socket_(socket), has_body_(method != "HEAD") {}
+    Response(ProbeStream& stream, std::string_view method) : stream_(stream), has_body_(method != "HEAD") {}
 
     // Reads the head of the final response, skipping interim ones.
     asio::awaitable<Result<void>> read_head() {
@@ -48,7 +48,7 @@ public:
             parser_.emplace();
             parser_->body_limit(boost::none);
             parser_->skip(!has_body_);
-            const auto [error, _] = co_await http::async_read_header(socket_, buffer_, *parser_, use_nothrow_awaitable);
+            const auto [error, _] = co_await http::async_read_header(stream_, buffer_, *parser_, use_nothrow_awaitable);
             if (error) co_return Error("no answer: " + error.message());
             if (status() >= 200 || status() == 101) co_return Result<void>();
         }
@@ -66,7 +66,7 @@ public:
             into.data = piece.data();
             into.size = std::min(piece.size(), max_body - body.size());
             const auto room = into.size;
-            const auto [error, _] = co_await http::async_read_some(socket_, buffer_, *parser_, use_nothrow_awaitable);
+            const auto [error, _] = co_await http::async_read_some(stream_, buffer_, *parser_, use_nothrow_awaitable);
             // Only the new bytes are searched, and the bytes before them in which the text may begin.
             const auto from = body.size() - std::min(body.size(), text.size() - 1);
             body.append(piece.data(), room - into.size);
@@ -81,7 +81,7 @@ public:
     }
 
 private:
-    Socket& socket_;
+    ProbeStream& stream_;
     const bool has_body_;
     boost::beast::flat_buffer buffer_{16 * 1024};
     std::optional<http::response_parser<http::buffer_body>> parser_;
@@ -92,11 +92,11 @@ bool HttpProbe::expects(unsigned status) const {
                        [&](const auto& range) { return range.first <= status && status <= range.last; });
 }
 
-asio::awaitable<ProbeResult> HttpProbe::talk(Socket& socket, const conf::Endpoint& address) {
+asio::awaitable<ProbeResult> HttpProbe::talk(ProbeStream& stream, const conf::Endpoint& address) {
     const auto request = make_request(check_, address);
-    const auto [unsent, _] = co_await http::async_write(socket, request, use_nothrow_awaitable);
+    const auto [unsent, _] = co_await http::async_write(stream, request, use_nothrow_awaitable);
     if (unsent) co_return ProbeResult{ProbeOutcome::failed, "cannot send: " + unsent.message()};
-    Response response(socket, check_.method);
+    Response response(stream, check_.method);
     const auto head = co_await response.read_head();
     if (!head) co_return ProbeResult{ProbeOutcome::failed, head.error().message()};
     auto text = "status " + std::to_string(response.status());

@@ -42,12 +42,15 @@ std::string_view own_proxy_header(conf::ProxyProtocol version) {
     return {};
 }
 
-asio::awaitable<ProbeConnection> connect_probe(Socket& socket, conf::Endpoint address, std::string_view header,
-                                               conf::Duration timeout) {
+asio::awaitable<ProbeConnection> connect_probe(ProbeStream& stream, ProbeTarget target, conf::Duration timeout) {
+    const auto failed = [](std::string text) {
+        return ProbeConnection{ProbeResult{ProbeOutcome::failed, std::move(text)}};
+    };
     sockaddr_storage raw;
-    const auto length = address.to_sockaddr(raw);
+    const auto length = target.address.to_sockaddr(raw);
     const asio::generic::stream_protocol::endpoint endpoint(&raw, length);
-    Deadline deadline(socket, timeout);
+    auto& socket = stream.socket();
+    Deadline deadline(stream, timeout);
     auto [error] = co_await socket.async_connect(endpoint, use_nothrow_awaitable);
     if (is_shortage(error))
         co_return ProbeConnection{ProbeResult{ProbeOutcome::inconclusive, "cannot probe: " + error.message()}};
@@ -57,21 +60,27 @@ asio::awaitable<ProbeConnection> connect_probe(Socket& socket, conf::Endpoint ad
     boost::system::error_code ignored;
     socket.set_option(asio::socket_base::out_of_band_inline(true),
                       ignored); // urgent bytes are read in order with the others
-    if (!error && !header.empty())
-        socket.write_some(asio::buffer(header), error); // fits into the send buffer of a new connection
-    if (error) co_return ProbeConnection{ProbeResult{ProbeOutcome::failed, "cannot connect: " + error.message()}};
+    if (!error && !target.header.empty())
+        socket.write_some(asio::buffer(target.header), error); // fits into the send buffer of a new connection
+    if (error) co_return failed("cannot connect: " + error.message());
+    if (!target.tls.context) co_return ProbeConnection{};
+    const auto reason = co_await stream.start_tls(target.tls, target.alpn);
+    if (deadline.passed())
+        co_return ProbeConnection{ProbeResult{ProbeOutcome::failed, "no TLS handshake within " + conf::format(timeout)},
+                                  true};
+    if (!reason.empty()) co_return failed("the TLS handshake failed: " + reason);
     co_return ProbeConnection{};
 }
 
-asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Endpoint address, std::string_view header,
-                                       conf::Duration timeout) {
-    Socket socket(co_await asio::this_coro::executor);
-    const auto& clock = clock_of(socket.get_executor());
+asio::awaitable<ProbeResult> run_probe(Probe& probe, ProbeTarget target, conf::Duration timeout) {
+    ProbeStream stream(co_await asio::this_coro::executor);
+    const auto& clock = clock_of(stream.get_executor());
     const auto end = clock.now() + timeout;
-    auto connected = co_await connect_probe(socket, address, header, timeout);
+    const auto address = target.address;
+    auto connected = co_await connect_probe(stream, std::move(target), timeout);
     if (connected.failure) co_return std::move(*connected.failure);
-    Deadline deadline(socket, std::chrono::ceil<conf::Duration>(end - clock.now()));
-    auto result = co_await probe.talk(socket, address);
+    Deadline deadline(stream, std::chrono::ceil<conf::Duration>(end - clock.now()));
+    auto result = co_await probe.talk(stream, address);
     if (result.outcome == ProbeOutcome::failed && deadline.passed())
         result.text = "no answer within " + conf::format(timeout);
     co_return result;

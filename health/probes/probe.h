@@ -7,10 +7,10 @@
 
 #include "conf/model/config.h"
 #include "conf/model/endpoint.h"
+#include "health/probes/probe_stream.h"
 #include "health/rules/thresholds.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 
 #include <memory>
 #include <optional>
@@ -24,15 +24,13 @@ struct ProbeResult {
     std::string text; // a short description of the answer, or of the failure
 };
 
-using Socket = boost::asio::generic::stream_protocol::socket; // TCP or unix
-
 class Probe {
 public:
     virtual ~Probe() = default;
 
-    // Runs the probe over a connected socket. Every failure is a result; no exception is thrown for it. When the
-    // timeout expires, the caller closes the socket, which makes every operation fail.
-    virtual boost::asio::awaitable<ProbeResult> talk(Socket& socket, const conf::Endpoint& address) = 0;
+    // Runs the probe over an established connection. Every failure is a result; no exception is thrown for it. When the
+    // timeout expires, the caller closes the connection, which makes every operation fail.
+    virtual boost::asio::awaitable<ProbeResult> talk(ProbeStream& stream, const conf::Endpoint& address) = 0;
 };
 
 // Returns a probe of the type that the check names.
@@ -48,12 +46,18 @@ struct ProbeConnection {
     bool timed_out = false;
 };
 
-// Connects within `timeout` and sends `header`. The socket must not be open yet.
-boost::asio::awaitable<ProbeConnection> connect_probe(Socket& socket, conf::Endpoint address, std::string_view header,
-                                                      conf::Duration timeout);
+// Where and how a probe connects.
+struct ProbeTarget {
+    conf::Endpoint address;
+    std::string_view header; // the first bytes of the connection, before TLS
+    ProbeTls tls;
+    std::string_view alpn; // the protocol inside TLS; empty: not stated
+};
 
-// Connects, sends `header` and runs the probe, within `timeout` in total. Closes the connection at the end.
-boost::asio::awaitable<ProbeResult> run_probe(Probe& probe, conf::Endpoint address, std::string_view header,
-                                              conf::Duration timeout);
+// Connects within `timeout`, sends the header and completes the TLS handshake. The stream must not be open yet.
+boost::asio::awaitable<ProbeConnection> connect_probe(ProbeStream& stream, ProbeTarget target, conf::Duration timeout);
+
+// Connects and runs the probe, within `timeout` in total. Closes the connection at the end.
+boost::asio::awaitable<ProbeResult> run_probe(Probe& probe, ProbeTarget target, conf::Duration timeout);
 
 } // namespace weir::health

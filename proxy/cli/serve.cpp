@@ -1,7 +1,7 @@
 #include "base/signal_mask.h"
-#include "conf/read/listener_tls.h"
 #include "conf/read/load.h"
 #include "conf/read/schema.h"
+#include "conf/read/tls_contexts.h"
 #include "conf/read/token_file.h"
 #include "conf/store/denylist.h"
 #include "conf/store/last_good.h"
@@ -181,7 +181,7 @@ namespace {
 // Returns the problems of the token, certificate and key files that a configuration names.
 std::vector<conf::Problem> find_file_problems(const conf::Config& config) {
     auto problems = conf::check_token_files(config);
-    conf::make_tls_contexts(config, std::make_shared<tls::TicketKeys>(), std::chrono::system_clock::now(), problems);
+    conf::make_tls_contexts(config, std::make_shared<tls::TicketKeys>(), std::chrono::system_clock::now(), {}, problems);
     return problems;
 }
 

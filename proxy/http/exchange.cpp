@@ -92,7 +92,8 @@ void Exchange::begin_try(std::size_t member) {
 // Tries the selected backend. Sets `failure_` unless the exchange finished.
 Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
     if (use == ConnectionUse::any_request && !may_share_connections(pool())) use = ConnectionUse::request;
-    const BackendConnector connector(client_, prepared_.timeouts().connect, use);
+    const BackendConnector connector(client_, prepared_.timeouts().connect, use,
+                                     tls_to(*selection_.pool().spec, selection_.last(), incoming_.origin.address));
     Connected connected{connector.acquire(link())};
     if (!connected.connection) {
         connected = co_await connector.connect(link());

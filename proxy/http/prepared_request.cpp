@@ -48,7 +48,8 @@ void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, 
     const auto& origin = incoming_.origin;
     const auto* route = incoming_.route();
     head_ = Buffer(client_.context.buffers.heads);
-    if (const auto version = pool.config.send_proxy_protocol; version != conf::ProxyProtocol::none)
+    // With TLS, the PROXY header comes before the handshake (backend_connector.h).
+    if (const auto version = pool.config.send_proxy_protocol; version != conf::ProxyProtocol::none && !pool.tls)
         head_.fill(client_.source.write_proxy_header(head_.space().data(), version, origin.address, client_.stream));
     // The side that closes first keeps the port in TIME_WAIT: better each backend than the proxy in front of them.
     const auto to_backend = may_share_connections(pool) ? Connection::keep : Connection::close;

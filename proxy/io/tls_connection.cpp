@@ -56,6 +56,9 @@ TlsConnection::TlsConnection(tls::SslPtr session, Socket& socket, BufferPool& po
     }
 }
 
+// Otherwise OpenSSL would take the session for damaged, and later connections could not resume it.
+TlsConnection::~TlsConnection() { SSL_set_shutdown(session_.get(), SSL_SENT_SHUTDOWN); }
+
 // OpenSSL reads on through records without data, and answers them: a flood of KeyUpdates must not keep it busy.
 bool TlsConnection::is_flooded() const { return taken_ > max_without_data && SSL_is_init_finished(session_.get()); }
 
@@ -126,14 +129,24 @@ TlsFacts TlsConnection::facts() const {
     return {SSL_get_version(session_.get()), SSL_CIPHER_get_name(SSL_get_current_cipher(session_.get()))};
 }
 
+// Returns the text for an error of OpenSSL.
+const char* TlsConnection::text_of(unsigned long code) const {
+    const char* const reason = ERR_reason_error_string(code);
+    if (ERR_GET_LIB(code) != ERR_LIB_SSL) return reason ? reason : "the TLS connection failed";
+    switch (ERR_GET_REASON(code)) {
+    case SSL_R_CERTIFICATE_VERIFY_FAILED: return X509_verify_cert_error_string(SSL_get_verify_result(session_.get()));
+    case SSL_R_WRONG_VERSION_NUMBER: return "wrong version number: the peer does not seem to speak TLS";
+    default: return reason ? reason : "the TLS connection failed";
+    }
+}
+
 // Records the reason for which the connection failed, and returns the result of the read or write.
 IoResult TlsConnection::fail() {
     const auto code = ERR_peek_last_error();
     got_plain_http_ = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST;
-    const char* const reason = ERR_reason_error_string(code);
     if (broken_.status == IoStatus::failed) error_ = "the connection was reset";
     else if (broken_.status == IoStatus::end) error_ = "the connection was closed without close_notify";
-    else error_ = reason ? reason : "the TLS connection failed";
+    else error_ = text_of(code);
     ERR_clear_error();
     // A connection that closes without close_notify counts as reset.
     return {IoStatus::failed, 0, broken_.status == IoStatus::failed ? broken_.error : ECONNRESET};

@@ -33,6 +33,7 @@ public:
     // `session` is in accept or connect state. `first` has been received from the socket already. Blocks of `pool` must
     // have room for at least one record of the largest size (16 KiB and its overhead).
     TlsConnection(tls::SslPtr session, Socket& socket, BufferPool& pool, std::string_view first);
+    ~TlsConnection();
     TlsConnection(const TlsConnection&) = delete;
     TlsConnection& operator=(const TlsConnection&) = delete;
 
@@ -81,6 +82,7 @@ private:
     bool encrypt(const char* bytes, std::size_t size);
     std::size_t encrypt_part(const iovec& part);
     std::size_t encrypt_together(std::span<const iovec> parts);
+    const char* text_of(unsigned long code) const;
     IoResult fail();
 
     Socket& socket_;

@@ -37,6 +37,7 @@ enum class FailureReason : std::uint8_t {
     connect_refused,
     connect_timeout,
     connect_failed,
+    backend_tls_failed,
     backend_closed,
     backend_timeout,
     backend_removed,

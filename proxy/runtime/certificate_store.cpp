@@ -34,17 +34,17 @@ bool is_open_to_others(const std::string& path) {
 CertificateStore::CertificateStore(boost::asio::io_context& control) : clock_(clock_of(control)), timer_(control) {}
 
 conf::TlsContexts CertificateStore::load(const conf::Config& config, std::vector<conf::Problem>& problems) const {
-    return conf::make_tls_contexts(config, tickets_, clock_.wall_now(), problems);
+    return conf::make_tls_contexts(config, tickets_, clock_.wall_now(), contexts_, problems);
 }
 
 void CertificateStore::commit(const conf::Config& config, conf::TlsContexts contexts) {
     const auto before = std::exchange(contexts_, std::move(contexts));
     for (const auto& listener : config.listeners) {
         if (!listener.tls) continue;
-        const auto known = before.find(listener.name);
-        const auto& certificates = contexts_.at(listener.name)->certificates();
+        const auto known = before.listeners.find(listener.name);
+        const auto& certificates = contexts_.listeners.at(listener.name)->certificates();
         for (std::size_t i = 0; i < certificates.size(); ++i) {
-            if (known != before.end() && has(known->second, *certificates[i])) continue;
+            if (known != before.listeners.end() && has(known->second, *certificates[i])) continue;
             spdlog::info("listener {} has a new certificate for {} (SHA-256 {})", listener.name,
                          first_name(*certificates[i]), certificates[i]->facts().fingerprint.substr(0, 16));
             const auto& key = listener.tls->certificates[i].key;
@@ -54,7 +54,7 @@ void CertificateStore::commit(const conf::Config& config, conf::TlsContexts cont
         }
     }
     warn_of_ends();
-    if (before.empty() && !contexts_.empty()) rotate_later();
+    if (before.listeners.empty() && !contexts_.listeners.empty()) rotate_later();
 }
 
 void CertificateStore::rotate_later() {
@@ -69,7 +69,7 @@ void CertificateStore::rotate_later() {
 
 void CertificateStore::warn_of_ends() const {
     const auto now = clock_.wall_now();
-    for (const auto& [listener, context] : contexts_) {
+    for (const auto& [listener, context] : contexts_.listeners) {
         for (const auto& certificate : context->certificates()) {
             const auto left = certificate->facts().not_after - now;
             if (left > first_warning) continue;

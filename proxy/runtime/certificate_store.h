@@ -7,7 +7,7 @@
 
 #include "base/timer.h"
 #include "conf/base/config_error.h"
-#include "conf/read/listener_tls.h"
+#include "conf/read/tls_contexts.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

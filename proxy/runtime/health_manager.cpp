@@ -21,6 +21,7 @@ std::tuple<std::string, std::string, std::string> identity_of(const balancer::Ba
 health::Target target_of(const PoolSpec& pool, const MemberSpec& member) {
     health::Target target{member.backend, pool.config.health_check, pool.config.send_proxy_protocol};
     if (!target.check) return target;
+    if (target.check->tls) target.tls = {pool.tls, member.host};
     auto& check = *target.check;
     const auto& config = pool.config_of(member);
     if (config.health_check_port) check.port = config.health_check_port;
@@ -38,7 +39,7 @@ const PoolSpec* find_pool(const Snapshot& snapshot, const std::string& name) {
 }
 
 bool is_same_check(const health::Target& one, const health::Target& other) {
-    return one.check == other.check && one.proxy_protocol == other.proxy_protocol;
+    return one.check == other.check && one.proxy_protocol == other.proxy_protocol && one.tls == other.tls;
 }
 
 } // namespace

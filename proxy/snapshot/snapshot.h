@@ -11,6 +11,7 @@
 #include "proxy/snapshot/route_index.h"
 #include "proxy/snapshot/stats.h"
 #include "proxy/snapshot/traffic_stats.h"
+#include "tls/client_context.h"
 #include "tls/server_context.h"
 
 #include <memory>
@@ -25,6 +26,7 @@ struct MemberSpec {
     std::size_t config; // index into PoolSpec::config.backends
     std::uint32_t weight;
     conf::AdminState state; // in force: runtime overrides take precedence over the configuration
+    std::string host;       // name or IP address without a port; empty for a unix socket
     bool operator==(const MemberSpec&) const = default;
 };
 
@@ -34,6 +36,7 @@ struct PoolSpec {
     std::vector<MemberSpec> members;
     balancer::AlgorithmMaker algorithm;
     std::unordered_map<std::uint64_t, std::size_t> marks; // value in a sticky cookie → member
+    std::shared_ptr<const tls::ClientContext> tls;        // for connections to the backends; null: plain
 
     const conf::Backend& config_of(const MemberSpec& member) const { return config.backends[member.config]; }
 };

@@ -20,7 +20,10 @@ std::vector<MemberSpec> SnapshotBuilder::find_members(const conf::Pool& pool, co
     std::vector<MemberSpec> members;
     const auto add = [&](std::size_t i, const std::string& name, const conf::Endpoint& address) {
         const auto [state, weight] = now.adjustments.effective_state(pool.name, pool.backends[i], name);
-        members.push_back({backends_.find_or_make(pool.name, name, address), i, weight, state});
+        const auto& configured = pool.backends[i].address;
+        auto host = configured.ip.is_set() ? configured.ip.ip_text() : configured.host;
+        members.push_back(
+            {backends_.find_or_make(pool.name, name, address), i, weight, state, std::move(host)});
     };
     for (std::size_t i = 0; i < pool.backends.size(); ++i) {
         const auto& backend = pool.backends[i];
@@ -45,10 +48,12 @@ std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& po
                                                             const BuildInputs& now,
                                                             const std::shared_ptr<const PoolSpec>& known) {
     const auto timeouts = merge_timeouts(global, pool.timeouts);
+    const auto tls = pool.tls ? now.tls.pools.at(pool.name) : nullptr;
     auto members = find_members(pool, now);
-    if (known && known->config == pool && known->timeouts == timeouts && known->members == members) return known;
+    if (known && known->config == pool && known->timeouts == timeouts && known->members == members && known->tls == tls)
+        return known;
     std::vector<balancer::Entry> entries;
-    auto spec = std::make_shared<PoolSpec>(PoolSpec{pool, timeouts, std::move(members), nullptr, {}});
+    auto spec = std::make_shared<PoolSpec>(PoolSpec{pool, timeouts, std::move(members), nullptr, {}, tls});
     for (std::size_t i = 0; i < spec->members.size(); ++i) {
         const auto& member = spec->members[i];
         entries.push_back({member.backend->name(), member.weight});
@@ -96,7 +101,7 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
         spec->config = listener;
         spec->trusted = conf::AddressBlocks(listener.trusted_proxies);
         spec->stats = stats_of(listener.name);
-        if (listener.tls) spec->tls = now.tls.at(listener.name);
+        if (listener.tls) spec->tls = now.tls.listeners.at(listener.name);
         spec->unrouted = traffic_on({listener.name, "", ""});
         if (!listener.pool.empty()) spec->pool = pool_index.at(listener.pool);
         if (!listener.pool.empty()) spec->own_traffic = traffic_on({listener.name, "", listener.pool});

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "balancer/registry.h"
-#include "conf/read/listener_tls.h"
+#include "conf/read/tls_contexts.h"
 #include "proxy/snapshot/runtime_overrides.h"
 #include "proxy/snapshot/snapshot.h"
 

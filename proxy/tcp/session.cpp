@@ -45,7 +45,7 @@ Task<> Session::serve() {
     Tunnel tunnel(client_, *backend);
     Buffer head;
     std::uint64_t own_bytes = 0;
-    if (const auto version = pool().config.send_proxy_protocol; version != conf::ProxyProtocol::none) {
+    if (const auto version = pool().config.send_proxy_protocol; version != conf::ProxyProtocol::none && !pool().tls) {
         head = Buffer(client_.context.buffers.heads);
         head.fill(
             client_.source.write_proxy_header(head.space().data(), version, client_.source.address, client_.stream));
@@ -71,7 +71,8 @@ Task<BackendConnectionPtr> Session::connect_any(balancer::ConnectionSlot& seat) 
             break;
         }
         begin_try();
-        const BackendConnector connector(client_, pool().timeouts.connect, ConnectionUse::tunnel);
+        const BackendConnector connector(client_, pool().timeouts.connect, ConnectionUse::tunnel,
+                                         tls_to(pool(), selected.member, client_.source.address));
         auto connected = co_await connector.connect(link());
         fail(connected.failure);
         if (connected.connection) {

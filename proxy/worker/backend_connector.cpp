@@ -28,6 +28,8 @@ Task<Connected> BackendConnector::connect(BackendLink& link) const {
         if (use_ == ConnectionUse::tunnel) connection->become_tunnel();
         const auto began = loop.now();
         auto failure = co_await connect_once(*connection);
+        if (!failure && tls_.context) failure = start_tls(*connection);
+        if (!failure && tls_.context) failure = co_await shake_hands(*connection);
         if (!failure) co_return Connected{std::move(connection), {}, loop.now() - began};
         const bool shortage = failure.reason == FailureReason::resource_exhausted && loop.now() < give_up;
         if (shortage) failure = co_await wait_for_resources();
@@ -59,13 +61,58 @@ Task<Failure> BackendConnector::connect_once(BackendConnection& connection) cons
     client_.expire_in(timeout_);
     while (!connection.stream.writable()) {
         co_await client_.fiber.wait();
-        if (is_gone(client_)) co_return client_left(client_);
-        if (client_.timer.expired()) co_return Failure{FailureReason::connect_timeout};
-        if (connection.is_cut()) co_return Failure{FailureReason::backend_removed, "while connecting"};
+        if (const auto end = has_been_woken_to_end(connection, {FailureReason::connect_timeout})) co_return end;
     }
     if (const int error = connection.stream.connect_error())
         co_return Failure{reason_of_connect_error(error), "connect", error};
     co_return Failure{};
+}
+
+// Returns why connecting must end now; empty if it may go on. `late` is the failure of the backend if time is up.
+Failure BackendConnector::has_been_woken_to_end(const BackendConnection& connection, Failure late) const {
+    if (is_gone(client_)) return client_left(client_);
+    if (client_.timer.expired()) return late;
+    if (connection.is_cut()) return {FailureReason::backend_removed, "while connecting"};
+    return {};
+}
+
+// Sends the PROXY header, if the pool has one, and switches the connection to TLS.
+Failure BackendConnector::start_tls(BackendConnection& connection) const {
+    if (tls_.proxy_protocol != conf::ProxyProtocol::none) {
+        Buffer header(client_.context.buffers.heads);
+        header.fill(client_.source.write_proxy_header(header.space().data(), tls_.proxy_protocol, tls_.client,
+                                                      client_.stream));
+        const iovec part{header.data(), header.size()};
+        const auto sent = connection.stream.send({&part, 1}); // fits into the send buffer of a new connection
+        if (sent.bytes != header.size()) return {FailureReason::connect_failed, "send the PROXY header", sent.error};
+    }
+    const bool http = client_.protocol == conf::Protocol::http;
+    auto session = tls_.context->new_session(tls_.host, http ? "http/1.1" : "");
+    if (!session) return {FailureReason::resource_exhausted, "no memory for a TLS connection"};
+    connection.link().sessions().attach(session.get(), tls_.context);
+    connection.stream.start_tls(std::move(session), client_.context.buffers.bodies, {}, client_.fiber);
+    connection.tls = tls_.context;
+    return {};
+}
+
+Task<Failure> BackendConnector::shake_hands(BackendConnection& connection) const {
+    auto& tls = *connection.stream.tls();
+    HandshakeLimit::Turn turn(client_.context.handshakes);
+    for (bool begun = false;;) {
+        while (!begun || connection.stream.readable()) {
+            if (!turn.try_begin(client_.context.loop.now())) {
+                client_.fiber.yield(client_.context.loop);
+                break;
+            }
+            begun = true;
+            const auto status = tls.handshake();
+            if (status == HandshakeStatus::done) co_return Failure{};
+            if (status == HandshakeStatus::failed) co_return Failure{FailureReason::backend_tls_failed, tls.error()};
+        }
+        co_await client_.fiber.wait();
+        const Failure late{FailureReason::connect_timeout, "the TLS handshake did not complete in time"};
+        if (const auto end = has_been_woken_to_end(connection, late)) co_return end;
+    }
 }
 
 // Gives other connections time to free file descriptors. Returns a failure if the client leaves.

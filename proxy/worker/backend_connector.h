@@ -17,6 +17,19 @@ enum class ConnectionUse {
     tunnel,      // it must be new, and ends with its tunnel
 };
 
+// How to speak TLS to a backend. It points into the pool's settings, and to the client's address.
+struct BackendTls {
+    const std::shared_ptr<const tls::ClientContext>& context; // null: plain
+    const std::string& host;                                  // the backend's name, unless the settings have one
+    conf::ProxyProtocol proxy_protocol;                       // sent before the handshake
+    const conf::Address& client;                              // for the PROXY header
+};
+
+// Returns the TLS settings for connections to a member of a pool on behalf of a client with the address `client`.
+inline BackendTls tls_to(const PoolSpec& pool, std::size_t member, const conf::Address& client) {
+    return {pool.tls, pool.members[member].host, pool.config.send_proxy_protocol, client};
+}
+
 struct Connected {
     BackendConnectionPtr connection;           // null if there is none
     Failure failure{};                         // the reason if there is no connection
@@ -25,32 +38,36 @@ struct Connected {
 
 class BackendConnector {
 public:
-    // `timeout` limits how long a backend may take to accept the connection, and how long to wait for resources before
-    // that.
-    BackendConnector(Client& client, conf::Duration timeout, ConnectionUse use)
-        : client_(client), timeout_(timeout), use_(use) {}
+    // `timeout` limits how long a backend may take to accept the connection and to complete a TLS handshake, and how
+    // long to wait for resources before that.
+    BackendConnector(Client& client, conf::Duration timeout, ConnectionUse use, BackendTls tls)
+        : client_(client), timeout_(timeout), use_(use), tls_(tls) {}
 
     // Returns an idle connection, which wakes the client from now on. Returns null if there is none, or if a new
     // connection is needed.
     BackendConnectionPtr acquire(BackendLink& link) const {
         if (use_ != ConnectionUse::any_request) return nullptr;
-        auto connection = link.acquire();
+        auto connection = link.acquire(tls_.context.get());
         if (connection) connection->stream.set_waker(client_.fiber);
         return connection;
     }
 
-    // Connects to the backend. If this machine is short of a resource, waits until other connections free it, and takes
+    // Connects to the backend, with TLS if the pool has it: then, the PROXY header has been sent, too. If this machine is short of a resource, waits until other connections free it, and takes
     // an idle connection that becomes free in the meantime.
     Task<Connected> connect(BackendLink& link) const;
 
 private:
     int begin(BackendConnection& connection) const;
     Task<Failure> connect_once(BackendConnection& connection) const;
+    Failure start_tls(BackendConnection& connection) const;
+    Task<Failure> shake_hands(BackendConnection& connection) const;
+    Failure has_been_woken_to_end(const BackendConnection& connection, Failure late) const;
     Task<Failure> wait_for_resources() const;
 
     Client& client_;
     const conf::Duration timeout_;
     const ConnectionUse use_;
+    const BackendTls tls_;
 };
 
 // Returns the failure of a client that left, or was aborted, while it waited for a backend. Its detail says whether

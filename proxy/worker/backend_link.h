@@ -14,6 +14,8 @@
 #include "proxy/io/stream.h"
 #include "proxy/io/timer_wheel.h"
 #include "proxy/worker/idle_connections.h"
+#include "tls/client_context.h"
+#include "tls/client_sessions.h"
 
 #include <memory>
 
@@ -29,6 +31,7 @@ public:
 
     Stream stream;
     Buffer in; // read but not used yet
+    std::shared_ptr<const tls::ClientContext> tls; // the settings that the connection was made with; null: plain
 
     BackendLink& link() { return *link_; }
     // Returns true if the connection must be closed now, whatever it carries: its user must stop.
@@ -59,8 +62,11 @@ public:
     const balancer::Backend& backend() const { return *backend_; }
     balancer::BackendCounters& counters() { return counters_; }
 
-    // Returns the most recently used idle connection; null if there is none.
-    BackendConnectionPtr acquire();
+    tls::ClientSessions& sessions() { return sessions_; } // of the connections with TLS
+
+    // Returns the most recently used idle connection that was made with the settings `tls` (null: plain); null if there
+    // is none. Closes connections that were made with other settings.
+    BackendConnectionPtr acquire(const tls::ClientContext* tls);
     BackendConnectionPtr make() { return std::make_unique<BackendConnection>(loop_, shared_from_this()); }
 
     // Keeps a connection until `until` for another request. Closes the oldest idle connections if there are more than
@@ -87,6 +93,7 @@ private:
     balancer::BackendPtr backend_;
     balancer::BackendCounters& counters_;
     IdleConnections idle_;
+    tls::ClientSessions sessions_;
     RecentPeak peak_; // of the connections in use
     BackendConnection* all_ = nullptr;
     std::size_t open_ = 0; // number of connections

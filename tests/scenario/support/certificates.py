@@ -2,8 +2,10 @@
 import subprocess
 
 
-def run(*command):
-    subprocess.run(["openssl", *command], check=True, capture_output=True)
+def run(*command, at=None):
+    """Runs openssl; `at` is the time that it takes for now."""
+    earlier = ["faketime", at] if at else []
+    subprocess.run([*earlier, "openssl", *command], check=True, capture_output=True)
 
 
 class Authority:
@@ -20,13 +22,13 @@ class Authority:
             f"{name}-intermediate", f"{name} intermediate", f"{name}-root", 30, "basicConstraints=critical,CA:TRUE"
         )
 
-    def issue(self, *names, key="ec", days=30, chain=True, to=None):
+    def issue(self, *names, key="ec", days=30, chain=True, to=None, at=None):
         """Returns the paths of a certificate with its chain, and of its key. If `to` is a pair, replaces its files."""
         self.made += 1
         stem = f"{self.name}-{self.made}"
         self._make_key(stem, key)
-        alternatives = ",".join(f"DNS:{name}" for name in names)
-        cert = self._sign(stem, names[0], f"{self.name}-intermediate", days, f"subjectAltName={alternatives}")
+        alternatives = ",".join(f"{'IP' if name[0].isdigit() else 'DNS'}:{name}" for name in names)
+        cert = self._sign(stem, names[0], f"{self.name}-intermediate", days, f"subjectAltName={alternatives}", at)
         if chain:
             with open(cert, "a") as out, open(self.intermediate) as more:
                 out.write(more.read())
@@ -44,7 +46,7 @@ class Authority:
         }[key]
         run("genpkey", *kind, "-out", f"{self.folder}/{stem}.key")
 
-    def _sign(self, stem, subject, issuer, days, extension):
+    def _sign(self, stem, subject, issuer, days, extension, at=None):
         path = f"{self.folder}/{stem}"
         run("req", "-new", "-key", f"{path}.key", "-subj", f"/CN={subject}", "-out", f"{path}.csr")
         with open(f"{path}.ext", "w") as f:
@@ -53,5 +55,6 @@ class Authority:
             *("x509", "-req", "-in", f"{path}.csr", "-CA", f"{self.folder}/{issuer}.pem"),
             *("-CAkey", f"{self.folder}/{issuer}.key", "-CAcreateserial", "-days", str(days)),
             *("-extfile", f"{path}.ext", "-out", f"{path}.pem"),
+            at=at,
         )
         return f"{path}.pem"

@@ -1,0 +1,36 @@
+// The TLS sessions that weir has with one server, as its client: a new connection resumes one of them, which saves the
+// server a signature and both sides a round trip (TLS 1.2) or the verification of certificates.
+//
+// Thread: one thread's, together with the sessions that use it.
+// Lifetime: must outlive the SSL objects that it was attached to.
+#pragma once
+
+#include "tls/openssl_ptr.h"
+
+#include <array>
+#include <memory>
+#include <string>
+
+namespace weir::tls {
+
+class ClientContext;
+
+class ClientSessions {
+public:
+    // Lets a connection that has not begun its handshake yet resume a kept session, and keeps the sessions that the
+    // server offers on it. Sessions of other contexts are forgotten first: they were agreed on under other settings.
+    void attach(SSL* connection, std::shared_ptr<const ClientContext> context);
+
+    // Makes the connections of a context offer their sessions to the ClientSessions that they were attached to.
+    static void install(SSL_CTX* context);
+
+private:
+    using SessionPtr = std::unique_ptr<SSL_SESSION, Free<SSL_SESSION_free>>;
+
+    static int keep(SSL* connection, SSL_SESSION* session);
+
+    std::shared_ptr<const ClientContext> context_;
+    std::array<SessionPtr, 4> kept_; // the newest last; the first ones may be null
+};
+
+} // namespace weir::tls

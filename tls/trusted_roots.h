@@ -1,0 +1,38 @@
+// The certificates of the authorities that a peer's certificate is verified with.
+//
+// Thread: immutable; any. Loading blocks on the disk.
+// Lifetime: shared by the contexts that use it.
+#pragma once
+
+#include "base/result.h"
+#include "tls/openssl_ptr.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::tls {
+
+class TrustedRoots {
+public:
+    // Reads a file of one or more certificates in PEM format. Fails if it is missing, unreadable, empty or damaged.
+    static Result<std::shared_ptr<const TrustedRoots>> load(const std::string& path);
+    // Returns the authorities that this system trusts. Reads only those that are needed, when they are needed.
+    static std::shared_ptr<const TrustedRoots> of_system();
+
+    // Makes a context verify the certificates of its peers with these authorities.
+    void install(SSL_CTX* context) const;
+    // Returns the names of the authorities, as a server sends them when it requests a certificate.
+    const std::vector<X509Ptr>& certificates() const { return certificates_; }
+    // Returns a text that differs for different authorities.
+    const std::string& id() const { return id_; }
+
+private:
+    TrustedRoots(std::vector<X509Ptr> certificates, std::string id);
+
+    std::vector<X509Ptr> certificates_; // empty: those of the system
+    std::string id_;
+    std::unique_ptr<X509_STORE, Free<X509_STORE_free>> store_;
+};
+
+} // namespace weir::tls
