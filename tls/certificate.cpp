@@ -23,12 +23,6 @@ bool is_issued_by(X509* certificate, X509* issuer) {
     return issued;
 }
 
-std::string subject_of(const X509* certificate) {
-    std::array<char, 256> text{};
-    X509_NAME_oneline(X509_get_subject_name(certificate), text.data(), text.size());
-    return text.data();
-}
-
 // Returns the error for a chain in which a certificate is not followed by its issuer; empty if there is no error.
 std::string find_disorder(const std::string& path, const std::vector<X509Ptr>& chain) {
     for (std::size_t i = 0; i + 1 < chain.size(); ++i) {

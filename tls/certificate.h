@@ -23,6 +23,11 @@ struct CertificateFacts {
     int key_type = 0; // EVP_PKEY_RSA, EVP_PKEY_EC, …
 };
 
+// Returns the subject of a certificate in the format of RFC 4514.
+std::string subject_of(const X509* certificate);
+// Returns the SHA-256 of a certificate in hex.
+std::string fingerprint_of(const X509* certificate);
+
 // The reason for which a pair of files cannot be used, and the file that is at fault.
 struct CertificateProblem {
     enum class File { cert, key };

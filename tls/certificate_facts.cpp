@@ -50,6 +50,10 @@ std::vector<std::string> names_of(const X509* certificate) {
     return names;
 }
 
+} // namespace
+
+std::string subject_of(const X509* certificate) { return text_of(X509_get_subject_name(certificate)); }
+
 std::string fingerprint_of(const X509* certificate) {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
@@ -57,12 +61,10 @@ std::string fingerprint_of(const X509* certificate) {
     return to_hex({digest, size});
 }
 
-} // namespace
-
 Certificate::Certificate(X509Ptr leaf, std::vector<X509Ptr> issuers, PkeyPtr key)
     : leaf_(std::move(leaf)), issuers_(std::move(issuers)),
       key_(std::move(key)), facts_{names_of(leaf_.get()),
-                                   text_of(X509_get_subject_name(leaf_.get())),
+                                   subject_of(leaf_.get()),
                                    text_of(X509_get_issuer_name(leaf_.get())),
                                    fingerprint_of(leaf_.get()),
                                    time_of(X509_get0_notBefore(leaf_.get())),

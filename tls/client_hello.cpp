@@ -12,6 +12,14 @@ constexpr unsigned char host_name = 0;
 
 std::size_t read_size(const unsigned char* at) { return static_cast<std::size_t>(at[0] << 8 | at[1]); }
 
+int name_index() {
+    const auto free_it = [](void*, void* name, CRYPTO_EX_DATA*, int, long, void*) {
+        delete static_cast<std::string*>(name);
+    };
+    static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_it);
+    return index;
+}
+
 } // namespace
 
 std::string server_name(SSL* session) {
@@ -24,6 +32,16 @@ std::string server_name(SSL* session) {
     auto name = lower_case({reinterpret_cast<const char*>(bytes) + prefix_size, length});
     if (name.ends_with('.')) name.pop_back();
     return name;
+}
+
+void keep_server_name(SSL* session, const std::string& name) {
+    delete static_cast<std::string*>(SSL_get_ex_data(session, name_index()));
+    SSL_set_ex_data(session, name_index(), new std::string(name));
+}
+
+std::string kept_server_name(const SSL* session) {
+    const auto* const name = static_cast<std::string*>(SSL_get_ex_data(session, name_index()));
+    return name ? *name : std::string();
 }
 
 } // namespace weir::tls

@@ -14,4 +14,9 @@ namespace weir::tls {
 // Returns an empty text if there is none or it is malformed. Must be called from a client_hello callback.
 std::string server_name(SSL* session);
 
+// Keeps the requested name with the session. OpenSSL itself forgets it when a TLS 1.2 session is resumed.
+void keep_server_name(SSL* session, const std::string& name);
+// Returns the name that keep_server_name() has kept; empty if none was kept.
+std::string kept_server_name(const SSL* session);
+
 } // namespace weir::tls

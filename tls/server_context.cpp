@@ -13,11 +13,16 @@
 namespace weir::tls {
 namespace {
 
+std::string client_policy_of(const ServerOptions& options) {
+    if (options.client_auth == ClientAuth::none) return {};
+    return (options.client_auth == ClientAuth::require ? "requires " : "requests ") + options.client_roots->id();
+}
+
 Error openssl_error(const std::string& what) { return Error(what + ": " + take_openssl_reason()); }
 
 } // namespace
 
-ServerContext::ServerContext(ServerOptions options) : options_(std::move(options)) {
+ServerContext::ServerContext(ServerOptions options) : options_(std::move(options)), client_policy_(client_policy_of(options_)) {
     for (const auto& name : options_.alpn) protocols_ += static_cast<char>(name.size()) + name;
 }
 
@@ -81,13 +86,22 @@ Result<SslCtxPtr> ServerContext::make_context() {
     SSL_CTX_set_min_proto_version(context, modern ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); // sessions are kept in tickets only
     SSL_CTX_set_num_tickets(context, 1);
+    if (options_.client_auth != ClientAuth::none) request_client_certificates(context);
+    const auto text = options_.id + "\n" + client_policy_;
     std::array<unsigned char, SHA256_DIGEST_LENGTH> id;
-    SHA256(reinterpret_cast<const unsigned char*>(options_.id.data()), options_.id.size(), id.data());
+    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), id.data());
     SSL_CTX_set_session_id_context(context, id.data(), id.size());
     options_.tickets->install(context);
     SSL_CTX_set_client_hello_cb(context, choose_certificate, this);
     if (!protocols_.empty()) SSL_CTX_set_alpn_select_cb(context, choose_protocol, this);
     return made;
+}
+
+void ServerContext::request_client_certificates(SSL_CTX* context) const {
+    options_.client_roots->install(context);
+    for (const auto& root : options_.client_roots->certificates()) SSL_CTX_add_client_CA(context, root.get());
+    const bool required = options_.client_auth == ClientAuth::require;
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
 }
 
 SslPtr ServerContext::new_session() const {
@@ -108,7 +122,9 @@ SSL_CTX* ServerContext::find(std::string_view name) const {
 // Runs before the rest of the ClientHello is processed, so that no session of another context is resumed by mistake.
 int ServerContext::choose_certificate(SSL* session, int*, void* self) {
     const auto& own = *static_cast<const ServerContext*>(self);
-    auto* const chosen = own.find(server_name(session));
+    const auto name = server_name(session);
+    if (own.options_.client_auth != ClientAuth::none) keep_server_name(session, name);
+    auto* const chosen = own.find(name);
     if (chosen == SSL_get_SSL_CTX(session)) return SSL_CLIENT_HELLO_SUCCESS;
     SSL_set_SSL_CTX(session, chosen); // sets certificates and callbacks, but none of these:
     SSL_set_options(session, SSL_CTX_get_options(chosen));

@@ -8,6 +8,7 @@
 #include "tls/certificate.h"
 #include "tls/openssl_ptr.h"
 #include "tls/ticket_keys.h"
+#include "tls/trusted_roots.h"
 
 #include <map>
 #include <memory>
@@ -18,13 +19,16 @@
 namespace weir::tls {
 
 enum class MinVersion { tls1_2, tls1_3 };
+enum class ClientAuth { none, request, require };
 
 struct ServerOptions {
     std::vector<std::shared_ptr<const Certificate>> certificates; // the first is the default
     MinVersion min_version = MinVersion::tls1_2;
     std::string ciphers;           // an OpenSSL cipher list for TLS 1.2; empty: AEAD ciphers, AES-128 first
     std::vector<std::string> alpn; // protocols in order of preference; empty: ALPN is not used
-    std::string id;                // session ID context: sessions of one id are never resumed under another
+    std::string id; // sessions of one ID are never resumed under another, nor under another client policy
+    ClientAuth client_auth = ClientAuth::none;
+    std::shared_ptr<const TrustedRoots> client_roots; // unless `none`: the authorities of client certificates
     std::shared_ptr<TicketKeys> tickets;
 };
 
@@ -38,6 +42,8 @@ public:
     // Returns a session in accept state; null if there is no memory.
     SslPtr new_session() const;
     const std::vector<std::shared_ptr<const Certificate>>& certificates() const { return options_.certificates; }
+    // Returns a text that identifies the rules for client certificates; empty if none are requested.
+    const std::string& client_policy() const { return client_policy_; }
 
 private:
     // The certificates that serve a name: their indexes, at most one for each key type.
@@ -48,12 +54,14 @@ private:
     Choice choose_for(const std::string& name) const;
     Result<SSL_CTX*> context_for(const Choice& choice);
     Result<SslCtxPtr> make_context();
+    void request_client_certificates(SSL_CTX* context) const;
     SSL_CTX* find(std::string_view name) const;
     static int choose_certificate(SSL* session, int* alert, void* self);
     static int choose_protocol(SSL* session, const unsigned char** chosen, unsigned char* chosen_size,
                                const unsigned char* offered, unsigned offered_size, void* self);
 
     ServerOptions options_;
+    std::string client_policy_;
     std::string protocols_; // options_.alpn in the wire format of ALPN (RFC 7301 section 3.1)
     std::map<Choice, SslCtxPtr> contexts_;
     SSL_CTX* default_ = nullptr;

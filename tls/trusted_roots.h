@@ -22,7 +22,7 @@ public:
 
     // Makes a context verify the certificates of its peers with these authorities.
     void install(SSL_CTX* context) const;
-    // Returns the names of the authorities, as a server sends them when it requests a certificate.
+    // Returns the certificates of the file; none for those of the system.
     const std::vector<X509Ptr>& certificates() const { return certificates_; }
     // Returns a text that differs for different authorities.
     const std::string& id() const { return id_; }

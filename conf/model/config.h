@@ -30,6 +30,7 @@ enum class ConfigSource { file, fleet };
 enum class OnUnavailable { refuse, proceed };
 
 enum class TlsVersion { tls1_2, tls1_3 };
+enum class ClientAuth { request, require };
 
 // A certificate chain and its private key.
 struct CertificateFiles {
@@ -41,6 +42,8 @@ struct ListenerTls {
     std::vector<CertificateFiles> certificates; // selected by SNI; the first is the default
     TlsVersion min_version = TlsVersion::tls1_2;
     std::string ciphers = "intermediate"; // intermediate | modern | an OpenSSL cipher list
+    std::string client_ca;                // the authorities of client certificates; empty: none are requested
+    std::optional<ClientAuth> client_auth; // unset: require, with client_ca
     bool operator==(const ListenerTls&) const = default;
 };
 
@@ -62,6 +65,7 @@ struct Listener {
     // Whether every connection must begin with a PROXY header, which is accepted only from trusted_proxies.
     bool accept_proxy_protocol = false;
     std::optional<ListenerTls> tls;
+    bool redirect_https = false; // answer with a redirect to https, except ACME challenges
     bool operator==(const Listener&) const = default;
 };
 

@@ -36,8 +36,9 @@ template <class V> void visit(V& v, Of<ListenerTls> auto& t) {
     v.list("certificates", t.certificates, "selected by SNI; the first is the default");
     v.field("min_version", t.min_version, "oldest TLS version accepted");
     v.field("ciphers", t.ciphers, "intermediate, modern (TLS 1.3 only), or an OpenSSL cipher list for TLS 1.2");
-    v.unsupported("client_ca");
-    v.unsupported("client_auth");
+    v.field("client_ca", t.client_ca, "PEM file with the authorities of client certificates; default: none are requested");
+    v.field("client_auth", t.client_auth,
+            "require: every client needs a valid certificate; request: clients without one are served, too");
     v.unsupported("session_ticket_keys");
 }
 
@@ -58,6 +59,8 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
     v.field("accept_proxy_protocol", l.accept_proxy_protocol,
             "require a PROXY header from one of trusted_proxies on every connection; close other connections");
     v.optional("tls", l.tls, "terminates TLS; without it, the listener is plain text");
+    v.field("redirect_https", l.redirect_https,
+            "on a plain listener: redirect every request to https, except ACME challenges");
 }
 
 template <class V> void visit(V& v, Of<Match> auto& m) {

@@ -27,6 +27,9 @@ template <> struct Words<Protocol> {
 template <> struct Words<TlsVersion> {
     static constexpr Word<TlsVersion> all[] = {{"1.2", TlsVersion::tls1_2}, {"1.3", TlsVersion::tls1_3}};
 };
+template <> struct Words<ClientAuth> {
+    static constexpr Word<ClientAuth> all[] = {{"request", ClientAuth::request}, {"require", ClientAuth::require}};
+};
 template <> struct Words<Algorithm> {
     static constexpr Word<Algorithm> all[] = {{"round_robin", Algorithm::round_robin},
                                               {"least_connections", Algorithm::least_connections},

@@ -1,4 +1,5 @@
 #include "conf/model/header_name.h"
+#include "conf/model/header_value.h"
 #include "conf/read/checks.h"
 
 #include <algorithm>
@@ -20,6 +21,17 @@ void check_header(const std::string& path, std::string_view name, Checks& checks
     if (folded == "host") checks.fail(path, "weir sets this header itself, to the client's Host: remove it");
 }
 
+// Checks the variables in the value of a header that a route sets.
+void check_variables(const std::string& path, std::string_view value, Checks& checks) {
+    while (!value.empty()) {
+        const auto name = take_header_piece(value).name;
+        if (name.empty() || find_header_variable(name)) continue;
+        std::vector<std::string_view> known;
+        for (const auto& variable : header_variables) known.push_back(variable.first);
+        checks.known(path, "variable", std::string(name), known);
+    }
+}
+
 void check_header_edit(const std::string& path, const HeaderEdit& edit, Checks& checks) {
     std::map<std::string, std::string_view> set;
     for (const auto& [name, value] : edit.set) {
@@ -33,6 +45,7 @@ void check_header_edit(const std::string& path, const HeaderEdit& edit, Checks& 
                                 "\": set one of them");
         if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
             checks.fail(at, "a header's value is one line without control characters");
+        check_variables(at, value, checks);
     }
     for (std::size_t i = 0; i < edit.remove.size(); ++i)
         check_header(path + ".remove[" + std::to_string(i) + "]", edit.remove[i], checks);

@@ -10,6 +10,10 @@ void check_path(const std::string& at, const std::string& path, Checks& checks) 
 } // namespace
 
 void check_tls(const Listener& listener, const std::string& path, Checks& checks) {
+    if (listener.redirect_https && listener.protocol == Protocol::tcp)
+        checks.fail(path + ".redirect_https", "has no effect with protocol: tcp");
+    else if (listener.redirect_https && listener.tls)
+        checks.fail(path + ".redirect_https", "has no effect with tls: the requests come over https already");
     if (!listener.tls) return;
     const auto& tls = *listener.tls;
     if (tls.certificates.empty())
@@ -19,6 +23,9 @@ void check_tls(const Listener& listener, const std::string& path, Checks& checks
         check_path(at + ".cert", tls.certificates[i].cert, checks);
         check_path(at + ".key", tls.certificates[i].key, checks);
     }
+    if (!tls.client_ca.empty()) check_path(path + ".tls.client_ca", tls.client_ca, checks);
+    else if (tls.client_auth)
+        checks.fail(path + ".tls", "\"client_ca\" is missing: the authorities of the client certificates");
     if (tls.ciphers.empty()) checks.fail(path + ".tls.ciphers", "write intermediate, modern, or an OpenSSL list");
 }
 

@@ -35,6 +35,21 @@ tls::ServerOptions options_of(const Listener& listener, Certificates certificate
             .tickets = nullptr};
 }
 
+// Sets the rules for client certificates. Returns false after a problem.
+bool read_client_policy(const ListenerTls& tls, const std::string& path, tls::ServerOptions& options,
+                        std::vector<Problem>& problems) {
+    if (tls.client_ca.empty()) return true;
+    auto roots = tls::TrustedRoots::load(tls.client_ca);
+    if (!roots) {
+        problems.push_back({path + ".client_ca", roots.error().message()});
+        return false;
+    }
+    options.client_roots = *std::move(roots);
+    const bool required = tls.client_auth != ClientAuth::request;
+    options.client_auth = required ? tls::ClientAuth::require : tls::ClientAuth::request;
+    return true;
+}
+
 std::shared_ptr<const tls::ServerContext> make_server_context(const Listener& listener,
                                                               const std::shared_ptr<tls::TicketKeys>& tickets,
                                                               std::chrono::system_clock::time_point now,
@@ -44,6 +59,7 @@ std::shared_ptr<const tls::ServerContext> make_server_context(const Listener& li
     if (certificates.size() != listener.tls->certificates.size()) return nullptr;
     auto options = options_of(listener, std::move(certificates));
     options.tickets = tickets;
+    if (!read_client_policy(*listener.tls, path, options, problems)) return nullptr;
     auto context = tls::ServerContext::make(std::move(options));
     if (context) return *std::move(context);
     problems.push_back({path, context.error().message()});
@@ -115,6 +131,7 @@ std::vector<std::string> tls_files(const Config& config) {
     for (const auto& listener : config.listeners) {
         if (!listener.tls) continue;
         for (const auto& pair : listener.tls->certificates) files.insert(files.end(), {pair.cert, pair.key});
+        files.push_back(listener.tls->client_ca);
     }
     for (const auto& pool : config.pools)
         if (pool.tls) files.insert(files.end(), {pool.tls->ca, pool.tls->cert, pool.tls->key});

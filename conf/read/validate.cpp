@@ -30,7 +30,7 @@ void check_listeners(const Config& config, Checks& checks) {
             checks.fail(path + ".address",
                         "duplicate address " + listener.address.text() + ": another listener has it");
         if (!listener.pool.empty()) checks.known(path + ".pool", "pool", listener.pool, pools);
-        else if (listener.protocol == Protocol::tcp || !has_route(config, listener.name))
+        else if (listener.protocol == Protocol::tcp || (!listener.redirect_https && !has_route(config, listener.name)))
             checks.fail(path, "\"pool\" is missing: no route of this listener leads to a pool");
         check_tls(listener, path, checks);
         if (listener.accept_proxy_protocol && listener.trusted_proxies.empty())

@@ -27,7 +27,7 @@ Exchange::Exchange(Client& client, const RequestHead& head)
       connection_(client.is_draining() ? Connection::close : incoming_.plan.connection) {
     record_.bytes.received = head.length;
     const auto& plan = incoming_.plan;
-    if (plan.refusal) return;
+    if (plan.refusal || !plan.redirect.host.empty()) return;
     selection_.begin(incoming_.view, *incoming_.view->pools[plan.route.pool]);
     if (incoming_.route()) record_.path.route = incoming_.route()->config.name;
     record_.path.pool = pool().config.name;
@@ -46,6 +46,7 @@ bool Exchange::uses_path(const TrafficPath& path) const {
 
 Task<Connection> Exchange::run() {
     if (incoming_.plan.refusal) co_return co_await answer(incoming_.plan.refusal);
+    if (!incoming_.plan.redirect.host.empty()) co_return co_await redirect();
     client_.context.budget.count_request(client_.context.loop.now());
     failure_ = {FailureReason::no_backend};
     for (;;) {
@@ -194,10 +195,25 @@ Task<Connection> Exchange::answer(const Failure& failure) {
         client_.stream.close(begun ? HowToClose::reset : HowToClose::gracefully);
         co_return Connection::close;
     }
+    co_return co_await respond({});
+}
+
+// Sends the redirect of a listener whose requests should come over https.
+Task<Connection> Exchange::redirect() {
+    constexpr int permanent_redirect = 308; // unlike 301, it keeps the method (RFC 9110 section 15.4.9)
+    record_.status = permanent_redirect;
+    const auto& [host, path] = incoming_.plan.redirect;
+    auto location = "https://" + std::string(host);
+    if (path.empty() || path.front() != '/') location += '/';
+    co_return co_await respond(location.append(path));
+}
+
+// Sends a page with the status of the record. `location` may be empty.
+Task<Connection> Exchange::respond(std::string location) {
     const auto& plan = incoming_.plan;
     if (plan.framing.has_body() || record_.status == 408) connection_ = Connection::close; // the body is not read
     const auto body = plan.answer_to == AnswerTo::head ? PageBody::left_out : PageBody::sent;
-    const Page page{record_.status, connection_, body, record_.request.minor_version, retry_after_};
+    const Page page{record_.status, connection_, body, record_.request.minor_version, retry_after_, {}, location};
     co_return co_await send_page(client_, page, incoming_.config().timeouts.client_idle, record_.bytes);
 }
 

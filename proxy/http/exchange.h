@@ -18,6 +18,8 @@
 #include "proxy/http/prepared_request.h"
 #include "proxy/worker/backend_connector.h"
 
+#include <string>
+
 namespace weir::proxy::http {
 
 class Exchange final : private PoolUser, private AttemptEvents {
@@ -58,6 +60,8 @@ private:
     void count_retry();
     void record_try(const log::AccessRecord& record, std::size_t member);
     Task<Connection> answer(const Failure& failure);
+    Task<Connection> redirect();
+    Task<Connection> respond(std::string location);
     const PoolSpec& pool() const { return *selection_.pool().spec; }
     // Returns the connections to the backend that is being tried.
     BackendLink& link() const { return selection_.pool().link(selection_.last()); }

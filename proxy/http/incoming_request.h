@@ -32,7 +32,7 @@ inline IncomingRequest receive_request(const Client& client, const RequestHead& 
     const auto& listener = *client.listener;
     return {listener.view, listener.spec, client.context.loop.now(),
             find_origin(peer_of(client), head, listener.spec->trusted),
-            plan_request(head, *listener.view->snapshot, *listener.spec)};
+            plan_request(head, *listener.view->snapshot, *listener.spec, client.identity.get())};
 }
 
 } // namespace weir::proxy::http

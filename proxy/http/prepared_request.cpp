@@ -53,9 +53,14 @@ void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, 
         head_.fill(client_.source.write_proxy_header(head_.space().data(), version, origin.address, client_.stream));
     // The side that closes first keeps the port in TIME_WAIT: better each backend than the proxy in front of them.
     const auto to_backend = may_share_connections(pool) ? Connection::keep : Connection::close;
-    write_request(head_, head, incoming_.plan.framing,
-                  {origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), backend_host},
-                  incoming_.plan.upgrade, route ? route->config.request_headers : no_edit);
+    ClientFacts facts{origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), backend_host};
+    if (const auto* tls = client_.stream.tls(); tls && route && !route->config.request_headers.set.empty()) {
+        const auto agreed = tls->facts();
+        facts.tls_version = agreed.version, facts.tls_cipher = agreed.cipher;
+    }
+    if (client_.identity) facts.subject = client_.identity->subject, facts.fingerprint = client_.identity->fingerprint;
+    write_request(head_, head, incoming_.plan.framing, facts, incoming_.plan.upgrade,
+                  route ? route->config.request_headers : no_edit);
 }
 
 } // namespace weir::proxy::http

@@ -1,5 +1,7 @@
 #include "proxy/http/request_plan.h"
 
+#include "proxy/http1/chars.h"
+
 namespace weir::proxy::http {
 namespace {
 
@@ -13,6 +15,20 @@ Failure find_refusal(const FramingResult& framed, Expectation expectation, const
     return {};
 }
 
+// Returns why a request does not belong on its connection, whose client was verified for another site or under other
+// rules (RFC 9110 section 15.5.20).
+Failure find_misdirection(const RequestHead& head, const ListenerSpec& listener, const tls::ClientIdentity* identity) {
+    if (!listener.tls || listener.tls->client_policy().empty()) return {};
+    if (!identity || identity->policy != listener.tls->client_policy())
+        return {FailureReason::misdirected_request, "the rules for client certificates have changed"};
+    const auto& requested = identity->requested_name;
+    if (requested.empty() || same_word(without_root(host_of(head.authority)), requested)) return {};
+    return {FailureReason::misdirected_request, "Host is not the name that the TLS connection was made for"};
+}
+
+// Challenges that prove the control of a domain come over plain HTTP (RFC 8555 section 8.3).
+bool is_acme_challenge(std::string_view path) { return path.starts_with("/.well-known/acme-challenge/"); }
+
 } // namespace
 
 bool is_idempotent(std::string_view method) {
@@ -21,7 +37,8 @@ bool is_idempotent(std::string_view method) {
     return false;
 }
 
-RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener) {
+RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener,
+                         const tls::ClientIdentity* identity) {
     RequestPlan plan;
     const auto framed = request_framing(head);
     const auto options = connection_options(head.fields);
@@ -31,7 +48,14 @@ RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, cons
     plan.answer_to = head.method == "HEAD" ? AnswerTo::head : AnswerTo::other;
     plan.connection = keeps && !framed.error ? Connection::keep : Connection::close;
     plan.refusal = find_refusal(framed, expectation, snapshot.config.limits);
+    if (!plan.refusal) plan.refusal = find_misdirection(head, listener, identity);
+    if (plan.refusal.reason == FailureReason::misdirected_request) plan.connection = Connection::close;
     if (plan.refusal) return plan;
+    if (listener.config.redirect_https && !is_acme_challenge(head.path)) {
+        plan.redirect = {host_of(head.authority), head.path};
+        if (plan.redirect.host.empty()) plan.refusal = {FailureReason::bad_request, "no Host to redirect to"};
+        return plan;
+    }
     plan.route = choose_route(snapshot, listener, head.authority, head.path);
     if (plan.route.pool == no_pool) plan.refusal = {FailureReason::no_route};
     if (plan.refusal) return plan;

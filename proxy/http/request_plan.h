@@ -9,6 +9,7 @@
 #include "proxy/http/router.h"
 #include "proxy/http1/framing.h"
 #include "proxy/log/failure_reason.h"
+#include "tls/client_identity.h"
 
 #include <string_view>
 
@@ -17,8 +18,15 @@ namespace weir::proxy::http {
 enum class ContinueWish { none, may_wait }; // may_wait: the client may wait for 100 before it sends the body
 enum class Idempotence { none, idempotent };
 
+// Where a request is redirected to: "https://" + host + path.
+struct HttpsRedirect {
+    std::string_view host; // empty: the request is not redirected
+    std::string_view path;
+};
+
 struct RequestPlan {
-    Failure refusal; // why weir responds itself; empty if the request is forwarded
+    Failure refusal;        // why weir responds itself; empty if the request is forwarded or redirected
+    HttpsRedirect redirect; // the listener redirects to https
     Framing framing;
     AnswerTo answer_to = AnswerTo::other;
     Connection connection = Connection::keep; // what the client asks for; close if its bytes cannot be read further
@@ -32,7 +40,9 @@ struct RequestPlan {
 // Returns true if a method may be executed twice (RFC 9110 section 9.2.2).
 bool is_idempotent(std::string_view method);
 
-// Returns the plan for a request that was received through `listener` of `snapshot`.
-RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener);
+// Returns the plan for a request that was received through `listener` of `snapshot`. `identity` is that of the client's
+// connection; it may be null if the listener requests no client certificates.
+RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener,
+                         const tls::ClientIdentity* identity);
 
 } // namespace weir::proxy::http

@@ -1,10 +1,12 @@
 #include "proxy/http/rewrite.h"
 
+#include "conf/model/header_value.h"
 #include "proxy/http1/chars.h"
 #include "proxy/http1/dropped_fields.h"
 #include "proxy/http1/head_writer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::proxy::http {
 namespace {
@@ -85,6 +87,40 @@ void write_origin(HeadWriter& writer, const RequestHead& head, const ClientFacts
         writer.field("X-Forwarded-Proto", first_of(told(FieldId::x_forwarded_proto), client.protocol));
     const auto host = first_of(told(FieldId::x_forwarded_host), head.authority);
     if (!host.empty() && !edited.contains(FieldId::x_forwarded_host)) writer.field("X-Forwarded-Host", host);
+}
+
+std::string_view value_of(conf::HeaderVariable variable, const RequestHead& head, const ClientFacts& client) {
+    switch (variable) {
+    case conf::HeaderVariable::client_ip: return client.client.empty() ? client.ip : client.client;
+    case conf::HeaderVariable::host: return host_of(head.authority);
+    case conf::HeaderVariable::scheme: return client.protocol;
+    case conf::HeaderVariable::tls_version: return client.tls_version;
+    case conf::HeaderVariable::tls_cipher: return client.tls_cipher;
+    case conf::HeaderVariable::client_cert_subject: return client.subject;
+    case conf::HeaderVariable::client_cert_fingerprint: return client.fingerprint;
+    }
+    return {};
+}
+
+// Writes a field that a route sets, with its variables filled in. A value that is empty then is not sent at all.
+void write_set_field(HeadWriter& writer, const std::string& name, std::string_view value, const RequestHead& head,
+                     const ClientFacts& client) {
+    if (value.find('{') == std::string_view::npos) {
+        writer.field(name, value);
+        return;
+    }
+    bool begun = false;
+    const auto put = [&](std::string_view text) {
+        if (text.empty()) return;
+        if (!std::exchange(begun, true)) writer.put(name).put(": ");
+        writer.put(text);
+    };
+    while (!value.empty()) {
+        const auto piece = conf::take_header_piece(value);
+        put(piece.text);
+        if (const auto variable = conf::find_header_variable(piece.name)) put(value_of(*variable, head, client));
+    }
+    if (begun) writer.put("\r\n");
 }
 
 void write_framing(HeadWriter& writer, const Framing& framing) {
@@ -197,7 +233,7 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
         if (passes(field, client.trust) && !dropped.contains(i)) writer.field(field);
     }
     write_origin(writer, head, client, edited_fields(edit));
-    for (const auto& [name, value] : edit.set) writer.field(name, value);
+    for (const auto& [name, value] : edit.set) write_set_field(writer, name, value, head, client);
     // An HTTP/1.0 client cannot receive the interim response (RFC 9110 section 10.1.1).
     if (head.minor_version == 1 && expectation_of(head.fields) == Expectation::go_ahead)
         writer.field("Expect", "100-continue");

@@ -33,6 +33,8 @@ struct ClientFacts {
     Connection to_backend = Connection::keep;
     std::string_view client{};       // address of the client; empty if the peer is the client
     std::string_view backend_host{}; // the Host field for an HTTP/1.0 request without one
+    std::string_view tls_version{}, tls_cipher{}; // of the client's connection; empty without TLS
+    std::string_view subject{}, fingerprint{};    // of the client's verified certificate; empty without one
 };
 
 // What a client expects before it sends its body (RFC 9110 section 10.1.1), from all Expect fields.

@@ -83,7 +83,8 @@ Task<> Session::report_begin_failure() {
         co_return;
     }
     client_.stream.abandon_tls();
-    co_await refuse({HeadStatus::refused, status_of(failure.reason), failure.detail}, failure.reason);
+    co_await refuse({HeadStatus::refused, status_of(failure.reason), failure.detail}, failure.reason,
+                    "This port expects HTTPS: use https:// in the URL.");
 }
 
 // Some clients send an empty line after a body. It does not start a new request.
@@ -148,9 +149,10 @@ Task<bool> Session::wait_for_bytes() {
 }
 
 // Responds to a head that is not a legal request.
-Task<> Session::refuse(const HeadResult& result, FailureReason reason) {
+Task<> Session::refuse(const HeadResult& result, FailureReason reason, std::string_view hint) {
     Buffer page(client_.context.buffers.heads);
-    const auto body = write_page(page, {.status = result.code, .date = client_.context.scratch.date_now()});
+    const auto body =
+        write_page(page, {.status = result.code, .date = client_.context.scratch.date_now(), .hint = hint});
     const iovec part{page.data(), page.size()};
     // A page fits any socket buffer that is not full, and a full one belongs to a client that reads nothing.
     const auto sent = client_.stream.send({&part, 1});

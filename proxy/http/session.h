@@ -29,7 +29,7 @@ private:
     Task<bool> wait_for_bytes();
     bool says_nothing() const;
     Task<> report_begin_failure();
-    Task<> refuse(const HeadResult& result, FailureReason reason);
+    Task<> refuse(const HeadResult& result, FailureReason reason, std::string_view hint = {});
     Task<> linger();
     void record_left();
     void record_refused(const Failure& failure, int status, std::string offending = {},

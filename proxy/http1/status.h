@@ -25,9 +25,11 @@ struct Page {
     int client_minor = 1;                // an HTTP/1.0 client is told explicitly that its connection is kept
     std::chrono::seconds retry_after{0}; // 0: no Retry-After
     std::string_view date{};             // empty: no Date
+    std::string_view location{};         // empty: no Location
+    std::string_view hint{};             // a second line of text; empty: none
 };
 
-// Writes a whole response to `out`: a head and one line of text. Returns the length of the body in bytes.
+// Writes a whole response to `out`: a head and a short text. Returns the length of the body in bytes.
 std::size_t write_page(Buffer& out, const Page& page);
 
 } // namespace weir::proxy::http

@@ -12,11 +12,14 @@
 
 #include "proxy/io/buffer.h"
 #include "proxy/io/socket.h"
+#include "tls/client_identity.h"
 #include "tls/openssl_ptr.h"
 
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace weir::proxy {
 
@@ -48,6 +51,10 @@ public:
     bool has_received() const { return received_; }
     bool is_resumed() const { return SSL_session_reused(session_.get()) == 1; }
     TlsFacts facts() const;
+    // Returns what is known about the client. The handshake must be complete.
+    tls::ClientIdentity client(std::string policy) const {
+        return tls::identify_client(session_.get(), std::move(policy));
+    }
 
     // Stays true once the peer has ended the connection or it has failed, as with a socket.
     bool readable() const {

@@ -27,6 +27,7 @@ constexpr std::array<Row, failure_reason_count> rows{{
     {bad_request_body, "bad_request_body", 400, FailureCause::client},
     {body_too_large, "body_too_large", 413, FailureCause::client},
     {bad_proxy_header, "bad_proxy_header", 400, FailureCause::client},
+    {misdirected_request, "misdirected_request", 421, FailureCause::client},
     {tls_handshake_failed, "tls_handshake_failed", 400, FailureCause::client},
     {no_route, "no_route", 404, FailureCause::proxy},
     {no_backend, "no_backend", 503, FailureCause::proxy},

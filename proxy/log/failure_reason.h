@@ -24,6 +24,7 @@ enum class FailureReason : std::uint8_t {
     bad_request_body,
     body_too_large,
     bad_proxy_header,
+    misdirected_request,
     tls_handshake_failed,
     // Caused by this proxy.
     no_route,

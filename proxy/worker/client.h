@@ -6,6 +6,9 @@
 
 #include "proxy/worker/client_source.h"
 #include "proxy/worker/worker_context.h"
+#include "tls/client_identity.h"
+
+#include <memory>
 
 namespace weir::proxy {
 
@@ -23,6 +26,7 @@ struct Client {
     WheelTimer timer;
     Stream stream;
     Buffer in; // read but not used yet; the current request's head is held at its front
+    std::unique_ptr<const tls::ClientIdentity> identity; // null unless the listener requests client certificates
     bool aborted = false;
 
     std::string_view scheme() const { return stream.tls() ? "https" : "http"; }

@@ -91,6 +91,9 @@ Task<bool> ClientSession::start_tls(const tls::ServerContext& context) {
     if (agreed) counters.tls_handshakes.add();
     else if (failure_) counters.tls_failures.add();
     if (agreed && client_.stream.tls()->is_resumed()) counters.tls_resumed.add();
+    if (agreed && !context.client_policy().empty())
+        client_.identity =
+            std::make_unique<const tls::ClientIdentity>(client_.stream.tls()->client(context.client_policy()));
     co_return agreed;
 }
 

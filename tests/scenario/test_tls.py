@@ -11,6 +11,7 @@ import threading
 
 from support.certificates import Authority
 from support.scenario import WEIR, Scenario, eventually, free_port, main, web
+from support.tls_clients import TlsClient
 
 STREAM = 3_000_000
 
@@ -29,37 +30,20 @@ class Tls(Scenario):
         config = web(self.port, [self.seen], listener=listener, more=more, **keys)
         self.proxy = self.weir(config, workers=1, watch=watch)
 
+    def client_tls(self):
+        return TlsClient(self, self.authority, self.port)
+
     def context(self, **settings):
-        context = ssl.create_default_context(cafile=self.authority.root)
-        for name, value in settings.items():
-            setattr(context, name, value)
-        return context
+        return self.client_tls().context(**settings)
 
     def connect(self, name="a.example", context=None, **settings):
-        """Returns a connection after its handshake."""
-        plain = socket.create_connection(("127.0.0.1", self.port), 10)
-        self.addCleanup(plain.close)
-        secure = (context or self.context(**settings)).wrap_socket(plain, server_hostname=name)
-        self.addCleanup(secure.close)
-        return secure
+        return self.client_tls().connect(name, context, **settings)
 
     def get(self, secure, path="/", fields=""):
-        secure.sendall(f"GET {path} HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n".encode())
-        return self.read_response(secure)
+        return self.client_tls().get(secure, path, fields=fields)
 
     def read_response(self, secure):
-        got = b""
-        while b"\r\n\r\n" not in got:
-            piece = secure.recv(65536)
-            self.assertTrue(piece, "the connection has ended")
-            got += piece
-        head, _, body = got.partition(b"\r\n\r\n")
-        length = int(re.search(rb"content-length: (\d+)", head, re.I)[1])
-        while len(body) < length:
-            piece = secure.recv(65536)
-            self.assertTrue(piece, "the connection has ended")
-            body += piece
-        return head.decode(), body
+        return self.client_tls().read_response(secure)
 
     def names_of(self, secure):
         return [value for _, value in secure.getpeercert()["subjectAltName"]]
@@ -189,7 +173,9 @@ class Failing(Tls):
         self.serve()
         with socket.create_connection(("127.0.0.1", self.port), 10) as plain:
             plain.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
-            self.assertTrue(plain.recv(65536).startswith(b"HTTP/1.1 400 "))
+            answer = plain.makefile("rb").read()
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "))
+            self.assertIn(b"This port expects HTTPS", answer)
         eventually(lambda: "tls_handshake_failed" in self.proxy.access_log(), "the access log has it")
 
     def test_garbage_is_refused_and_others_are_served(self):

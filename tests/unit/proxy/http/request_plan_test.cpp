@@ -1,5 +1,6 @@
 #include "proxy/http/request_plan.h"
 #include "tests/catch.h"
+#include "tests/unit/support/test_certificates.h"
 
 #include <string>
 
@@ -24,7 +25,13 @@ public:
     RequestPlan plan(const std::string& bytes) {
         bytes_ = bytes;
         REQUIRE(parse_request(bytes_, {}, head_).status == HeadStatus::complete);
-        return plan_request(head_, snapshot, listener);
+        return plan_request(head_, snapshot, listener, nullptr);
+    }
+    // Plans a request for this host on a connection with this identity, through a listener that requires certificates.
+    RequestPlan plan_as(const weir::tls::ClientIdentity* identity, const std::string& host) {
+        bytes_ = "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
+        REQUIRE(parse_request(bytes_, {}, head_).status == HeadStatus::complete);
+        return plan_request(head_, snapshot, listener, identity);
     }
     RequestPlan get(const std::string& fields) { return plan("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
     RequestPlan post(const std::string& fields) { return plan("POST / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
@@ -100,4 +107,44 @@ TEST_CASE("idempotent methods") {
     CHECK_FALSE(is_idempotent("POST"));
     CHECK_FALSE(is_idempotent("PATCH"));
     CHECK_FALSE(is_idempotent("get"));
+}
+
+TEST_CASE("with client certificates, a request must belong to the connection that it arrives on") {
+    Bench bench;
+    weir::tests::TestAuthority authority;
+    const auto pair = authority.issue({{"a"}});
+    weir::tls::ServerOptions options;
+    options.certificates = {
+        weir::tls::Certificate::load(pair.cert, pair.key, std::chrono::system_clock::now()).certificate};
+    options.tickets = std::make_shared<weir::tls::TicketKeys>();
+    options.client_auth = weir::tls::ClientAuth::require;
+    options.client_roots = *weir::tls::TrustedRoots::load(pair.cert);
+    bench.listener.tls = *weir::tls::ServerContext::make(options);
+    const auto& policy = bench.listener.tls->client_policy();
+    const auto reason = [&](const weir::tls::ClientIdentity* identity, const char* host) {
+        const auto plan = bench.plan_as(identity, host);
+        CHECK((plan.connection == Connection::close) == bool(plan.refusal));
+        return plan.refusal.reason;
+    };
+    const weir::tls::ClientIdentity named{policy, "a", "CN=c", "00"}, nameless{policy, "", "CN=c", "00"},
+        earlier{"requests others", "a", "", ""};
+    CHECK(reason(&named, "a") == FailureReason::none);
+    CHECK(reason(&named, "A.:443") == FailureReason::none);
+    CHECK(reason(&nameless, "b") == FailureReason::none);
+    CHECK(reason(&named, "b") == FailureReason::misdirected_request);
+    CHECK(reason(&earlier, "a") == FailureReason::misdirected_request);
+    CHECK(reason(nullptr, "a") == FailureReason::misdirected_request);
+    bench.listener.tls = nullptr;
+    CHECK(reason(&earlier, "b") == FailureReason::none);
+}
+
+TEST_CASE("a listener that redirects to https serves only the challenges of certificate authorities") {
+    Bench bench;
+    bench.listener.config.redirect_https = true;
+    const auto plan = bench.plan("POST /api/x?y HTTP/1.1\r\nHost: a:80\r\n\r\n");
+    CHECK(plan.redirect.host == "a");
+    CHECK(plan.redirect.path == "/api/x?y");
+    CHECK(plan.route.pool == no_pool);
+    CHECK(bench.plan("GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: a\r\n\r\n").route.pool == 0);
+    CHECK(bench.plan("GET / HTTP/1.0\r\n\r\n").refusal.reason == FailureReason::bad_request);
 }

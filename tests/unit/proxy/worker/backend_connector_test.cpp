@@ -33,14 +33,14 @@ public:
         connection->stream.open(worker.loop, UniqueFd(memory_io::make_wire()), client.fiber);
         link().release(std::move(connection), 10, worker.loop.now() + 1h);
     }
-    BackendConnectionPtr acquire(ConnectionUse use) { return BackendConnector(client, 1s, use).acquire(link()); }
+    BackendConnectionPtr acquire(ConnectionUse use) { return connector(use).acquire(link()); }
     void connect(ConnectionUse use) {
         use_ = use;
         spawn(this);
     }
     Task<> run() {
-        const BackendConnector connector(client, 1s, use_);
-        connected = co_await connector.connect(link());
+        const auto own = connector(use_);
+        connected = co_await own.connect(link());
     }
 
     memory_io::MemoryWorker worker{web()};
@@ -48,6 +48,10 @@ public:
     std::optional<Connected> connected;
 
 private:
+    BackendConnector connector(ConnectionUse use) {
+        return {client, 1s, use, tls_to(*worker.view->pools[0]->spec, 0, client.source.address)};
+    }
+
     ConnectionUse use_ = ConnectionUse::request;
 };
 
