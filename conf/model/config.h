@@ -65,6 +65,8 @@ struct Listener {
     // Whether every connection must begin with a PROXY header, which is accepted only from trusted_proxies.
     bool accept_proxy_protocol = false;
     std::optional<ListenerTls> tls;
+    // With protocol: tcp and without tls: pools by the name in the ClientHello, which is passed on unopened.
+    std::vector<std::pair<std::string, std::string>> routes_by_sni;
     bool redirect_https = false; // answer with a redirect to https, except ACME challenges
     bool operator==(const Listener&) const = default;
 };

@@ -59,6 +59,8 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
     v.field("accept_proxy_protocol", l.accept_proxy_protocol,
             "require a PROXY header from one of trusted_proxies on every connection; close other connections");
     v.optional("tls", l.tls, "terminates TLS; without it, the listener is plain text");
+    v.pairs("routes_by_sni", l.routes_by_sni,
+            "with protocol: tcp: pools by the name that TLS clients request; TLS is passed through unopened");
     v.field("redirect_https", l.redirect_https,
             "on a plain listener: redirect every request to https, except ACME challenges");
 }

@@ -87,15 +87,18 @@ void check_sockets(const Pool& pool, const std::string& path, Checks& checks) {
     }
 }
 
-// Rejects settings that require HTTP in pools of TCP listeners.
-void check_tcp_use(const Config& config, const Listener& listener, Checks& checks) {
-    const auto pool =
-        std::find_if(config.pools.begin(), config.pools.end(), [&](const Pool& p) { return p.name == listener.pool; });
-    if (listener.protocol != Protocol::tcp || pool == config.pools.end()) return;
-    const auto reason = ": listener " + listener.name + " uses this pool with protocol: tcp";
-    if (pool->sticky) checks.fail("pools." + pool->name + ".sticky", "cookies need HTTP" + reason);
-    if (pool->algorithm == Algorithm::hash && pool->hash.on != HashOn::source_ip)
-        checks.fail("pools." + pool->name + ".hash.on", "a TCP connection has only a source_ip" + reason);
+// Rejects settings that require HTTP in a pool of a TCP listener.
+void check_tcp_use(const Pool& pool, const std::string& listener, Checks& checks) {
+    const auto reason = ": listener " + listener + " uses this pool with protocol: tcp";
+    if (pool.sticky) checks.fail("pools." + pool.name + ".sticky", "cookies need HTTP" + reason);
+    if (pool.algorithm == Algorithm::hash && pool.hash.on != HashOn::source_ip)
+        checks.fail("pools." + pool.name + ".hash.on", "a TCP connection has only a source_ip" + reason);
+}
+
+bool uses(const Listener& listener, const std::string& pool) {
+    const auto& by_name = listener.routes_by_sni;
+    return listener.pool == pool ||
+           std::any_of(by_name.begin(), by_name.end(), [&](const auto& route) { return route.second == pool; });
 }
 
 } // namespace
@@ -111,7 +114,10 @@ void check_pools(const Config& config, Checks& checks) {
         check_health(pool, path, checks);
         check_balancing(pool, path, checks);
     }
-    for (const auto& listener : config.listeners) check_tcp_use(config, listener, checks);
+    for (const auto& listener : config.listeners)
+        for (const auto& pool : config.pools)
+            if (listener.protocol == Protocol::tcp && uses(listener, pool.name))
+                check_tcp_use(pool, listener.name, checks);
 }
 
 } // namespace weir::conf

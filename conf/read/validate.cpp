@@ -15,6 +15,25 @@ bool has_route(const Config& config, const std::string& listener) {
     });
 }
 
+// Returns true if a listener without a pool has something to do.
+bool needs_no_pool(const Config& config, const Listener& listener) {
+    if (listener.protocol == Protocol::tcp) return !listener.routes_by_sni.empty();
+    return listener.redirect_https || has_route(config, listener.name);
+}
+
+void check_sni_routes(const Listener& listener, const std::string& path, const std::vector<std::string_view>& pools,
+                      Checks& checks) {
+    if (listener.routes_by_sni.empty()) return;
+    const auto at = path + ".routes_by_sni";
+    if (listener.protocol != Protocol::tcp)
+        return checks.fail(at, "only protocol: tcp passes TLS through; with http, use routes with match.hosts");
+    if (listener.tls) return checks.fail(at, "has no effect with tls, which terminates TLS: remove one of them");
+    for (const auto& [name, pool] : listener.routes_by_sni) {
+        checks.host(at + "." + name, name);
+        checks.known(at + "." + name, "pool", pool, pools);
+    }
+}
+
 void check_listeners(const Config& config, Checks& checks) {
     std::vector<std::string_view> pools;
     pools.reserve(config.pools.size());
@@ -30,9 +49,10 @@ void check_listeners(const Config& config, Checks& checks) {
             checks.fail(path + ".address",
                         "duplicate address " + listener.address.text() + ": another listener has it");
         if (!listener.pool.empty()) checks.known(path + ".pool", "pool", listener.pool, pools);
-        else if (listener.protocol == Protocol::tcp || (!listener.redirect_https && !has_route(config, listener.name)))
+        else if (!needs_no_pool(config, listener))
             checks.fail(path, "\"pool\" is missing: no route of this listener leads to a pool");
         check_tls(listener, path, checks);
+        check_sni_routes(listener, path, pools, checks);
         if (listener.accept_proxy_protocol && listener.trusted_proxies.empty())
             checks.fail(path + ".accept_proxy_protocol",
                         "any client could claim any address: list the proxies that send the header in trusted_proxies");

@@ -56,6 +56,7 @@ Paths sum_up(const Snapshot& snapshot) {
     for (const auto& listener : snapshot.listeners) {
         for (const auto& stats : listener->traffic) all[stats->path] = stats.get();
         if (listener->own_traffic) all[listener->own_traffic->path] = listener->own_traffic.get();
+        for (const auto& [name, route] : listener->sni) all[route.traffic->path] = route.traffic.get();
         all[listener->unrouted->path] = listener->unrouted.get();
     }
     Paths paths;

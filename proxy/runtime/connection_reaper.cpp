@@ -15,7 +15,7 @@ std::map<TrafficPath, conf::Duration> limited_paths(const Snapshot& snapshot) {
         if (pool.config.close_after) paths[{listener, route, pool.config.name}] = *pool.config.close_after;
     };
     for (const auto& listener : snapshot.listeners) {
-        if (listener->pool != no_pool) add(listener->config.name, "", *snapshot.pools[listener->pool]);
+        for (const auto pool : listener->direct_pools()) add(listener->config.name, "", *snapshot.pools[pool]);
         for (const auto index : listener->routes) {
             const auto& route = snapshot.routes[index];
             add(listener->config.name, route.config.name, *snapshot.pools[route.pool]);
@@ -28,7 +28,8 @@ bool has_path(const Snapshot& snapshot, const TrafficPath& path) {
     const auto leads_to = [&](std::size_t pool) { return snapshot.pools[pool]->config.name == path.pool; };
     return std::any_of(snapshot.listeners.begin(), snapshot.listeners.end(), [&](const auto& listener) {
         if (listener->config.name != path.listener) return false;
-        if (path.route.empty()) return listener->pool != no_pool && leads_to(listener->pool);
+        const auto direct = listener->direct_pools();
+        if (path.route.empty()) return std::any_of(direct.begin(), direct.end(), leads_to);
         return std::any_of(listener->routes.begin(), listener->routes.end(), [&](std::size_t index) {
             const auto& route = snapshot.routes[index];
             return route.config.name == path.route && leads_to(route.pool);

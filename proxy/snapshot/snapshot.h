@@ -9,6 +9,7 @@
 #include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
 #include "proxy/snapshot/route_index.h"
+#include "proxy/snapshot/sni_routes.h"
 #include "proxy/snapshot/stats.h"
 #include "proxy/snapshot/traffic_stats.h"
 #include "tls/client_context.h"
@@ -59,6 +60,15 @@ struct ListenerSpec {
     std::shared_ptr<TrafficStats> own_traffic, unrouted; // of its own pool; of requests without a pool
     conf::AddressBlocks trusted;                         // config.trusted_proxies
     std::shared_ptr<const tls::ServerContext> tls;       // null: plain
+    SniRoutes sni;                                       // if it passes TLS through
+
+    // Returns the pools that connections get without a route: the listener's own, and those of `sni`.
+    std::vector<std::size_t> direct_pools() const {
+        std::vector<std::size_t> pools;
+        if (pool != no_pool) pools.push_back(pool);
+        for (const auto& [name, route] : sni) pools.push_back(route.pool);
+        return pools;
+    }
 };
 
 struct Snapshot {

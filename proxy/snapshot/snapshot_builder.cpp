@@ -105,6 +105,8 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
         spec->unrouted = traffic_on({listener.name, "", ""});
         if (!listener.pool.empty()) spec->pool = pool_index.at(listener.pool);
         if (!listener.pool.empty()) spec->own_traffic = traffic_on({listener.name, "", listener.pool});
+        for (const auto& [name, pool] : listener.routes_by_sni)
+            spec->sni.add(name, {pool_index.at(pool), traffic_on({listener.name, "", pool})});
         for (std::size_t i = 0; i < config.routes.size(); ++i) {
             const auto& route = config.routes[i];
             if (!leads_from(route, listener.name)) continue;

@@ -12,37 +12,90 @@ namespace weir::proxy::tcp {
 using std::chrono::duration_cast;
 
 Session::Session(WorkerContext& context, std::shared_ptr<WorkerListener> listener, const conf::Address& peer)
-    : ClientSession(context, std::move(listener), peer),
-      selection_(client_), path_{client_.listener->spec->config.name, "", client_.listener->spec->config.pool},
-      spec_(client_.listener->spec), began_(client_.context.loop.now()) {
-    const auto& view = client_.listener->view;
-    selection_.begin(view, *view->pools[client_.listener->spec->pool]);
-}
+    : ClientSession(context, std::move(listener), peer), selection_(client_), view_(client_.listener->view),
+      spec_(client_.listener->spec), traffic_(spec_->unrouted.get()), began_(client_.context.loop.now()) {}
 
 Task<> Session::run() {
     co_await serve();
     record_.durations.took = duration_cast<log::Microseconds>(LoopClock::now() - began_);
-    client_.context.recorder.record(record_, *spec_->own_traffic);
+    client_.context.recorder.record(record_, *traffic_);
     client_.counters().count_outcome(record_.failure.reason);
 }
 
 Task<> Session::serve() {
-    const bool welcome = co_await begin();
+    bool welcome = co_await begin();
     record_ = begin_record(client_, *spec_, client_.source.ip);
-    record_.path.pool = spec_->config.pool;
+    if (!welcome) fail(begin_failure());
+    if (welcome) welcome = co_await choose_pool();
     BackendConnectionPtr backend;
     balancer::ConnectionSlot seat;
     if (welcome) {
         client_.context.budget.count_request(client_.context.loop.now());
         backend = co_await connect_any(seat);
-    } else {
-        fail(begin_failure());
     }
-    if (!backend) {
-        client_.stream.close(HowToClose::reset);
-        co_return;
+    if (backend) co_await forward(*backend);
+    else client_.stream.close(HowToClose::reset);
+}
+
+// Begins the selection from a pool of spec_. If a reload has replaced it since, the selection moves on by itself.
+void Session::use(std::size_t pool, const std::shared_ptr<TrafficStats>& traffic) {
+    traffic_ = traffic.get();
+    record_.path.pool = traffic->path.pool;
+    selection_.begin(view_, *view_->pools[pool]);
+}
+
+// Finds the pool. Returns false if the connection has ended, or belongs to none.
+Task<bool> Session::choose_pool() {
+    tls::ClientHelloReader hello;
+    const SniRoute* route = nullptr;
+    if (!spec_->sni.empty()) {
+        const auto status = co_await read_client_hello(hello);
+        if (record_.failure || status == tls::HelloStatus::incomplete) co_return false;
+        if (status == tls::HelloStatus::complete) route = spec_->sni.find(hello.name());
     }
-    Tunnel tunnel(client_, *backend);
+    const auto pool = route ? route->pool : spec_->pool;
+    if (pool == no_pool) {
+        fail({FailureReason::no_route});
+        co_return false;
+    }
+    use(pool, route ? route->traffic : spec_->own_traffic);
+    co_return true;
+}
+
+// Reads until the ClientHello is complete; its bytes stay in the client's buffer. Returns `incomplete` if the client has
+// left, or sets a failure.
+Task<tls::HelloStatus> Session::read_client_hello(tls::ClientHelloReader& hello) {
+    client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
+    auto status = tls::HelloStatus::incomplete;
+    if (!client_.in.empty()) status = hello.read(client_.in.view());
+    while (status == tls::HelloStatus::incomplete) {
+        while (client_.stream.readable() && status == tls::HelloStatus::incomplete) {
+            if (!client_.in.has_memory()) client_.in = Buffer(client_.context.buffers.heads);
+            if (client_.in.space().empty()) {
+                status = tls::HelloStatus::too_large;
+                break;
+            }
+            const auto result = client_.stream.receive(client_.in.space());
+            if (result.status == IoStatus::would_block) break;
+            if (result.status != IoStatus::ok) {
+                if (!client_.in.empty()) fail({FailureReason::client_closed, "within the ClientHello"});
+                co_return status;
+            }
+            client_.in.fill(result.bytes);
+            status = hello.read(client_.in.view());
+        }
+        if (status != tls::HelloStatus::incomplete) break;
+        if (client_.is_draining()) client_.expire_in(newcomer_time);
+        co_await client_.fiber.wait();
+        if (client_.timer.expired()) fail({FailureReason::client_timeout, "the ClientHello did not arrive in time"});
+        if (client_.aborted || client_.timer.expired()) co_return status;
+    }
+    if (status == tls::HelloStatus::too_large) fail({FailureReason::request_header_too_large, "the ClientHello"});
+    co_return status;
+}
+
+Task<> Session::forward(BackendConnection& backend) {
+    Tunnel tunnel(client_, backend);
     Buffer head;
     std::uint64_t own_bytes = 0;
     if (const auto version = pool().config.send_proxy_protocol; version != conf::ProxyProtocol::none && !pool().tls) {

@@ -1,4 +1,4 @@
-// A client's TCP connection. It selects a backend, tries others while connecting fails, and then forwards bytes.
+// A client's TCP connection. It finds its pool, selects a backend, tries others while connecting fails, and then forwards bytes.
 //
 // Thread: one worker's thread.
 // Lifetime: owns itself through its coroutine (spawn); the worker's context outlives it.
@@ -7,6 +7,7 @@
 #include "proxy/io/task.h"
 #include "proxy/worker/backend_selection.h"
 #include "proxy/worker/client_session.h"
+#include "tls/client_hello_reader.h"
 
 namespace weir::proxy::tcp {
 
@@ -18,11 +19,15 @@ public:
     // Does not end an established connection: it ends when its peers end it, or at the drain timeout. A client that has
     // not sent its PROXY header yet has little time left for it.
     void drain() override { client_.fiber.wake(); }
-    bool uses_path(const TrafficPath& path) const override { return path == path_; }
+    bool uses_path(const TrafficPath& path) const override { return path == traffic_->path; }
     Activity activity() const override { return Activity::tcp; }
 
 private:
     Task<> serve();
+    Task<bool> choose_pool();
+    Task<tls::HelloStatus> read_client_hello(tls::ClientHelloReader& hello);
+    void use(std::size_t pool, const std::shared_ptr<TrafficStats>& traffic);
+    Task<> forward(BackendConnection& backend);
     Task<BackendConnectionPtr> connect_any(balancer::ConnectionSlot& seat); // the seat is the backend's
     Failure reason_of(Selection::Outcome outcome) const;
     void begin_try();
@@ -33,8 +38,9 @@ private:
     BackendLink& link() const { return selection_.pool().link(selection_.last()); }
 
     BackendSelection selection_;
-    const TrafficPath path_;
+    const WorkerViewPtr view_;                       // that spec_ belongs to
     const std::shared_ptr<const ListenerSpec> spec_; // from the beginning, even if the listener was renamed since
+    TrafficStats* traffic_;                          // of spec_
     const TimePoint began_;
     log::AccessRecord record_;
 };

@@ -162,7 +162,7 @@ class Policies(ClientCertificates):
         self.assertEqual(self.proxy.reload(self.config(auth="require"))["verdict"], "applied")
         self.assert_refused(context=context, session=first.session)
 
-    def test_an_open_connection_does_not_outlive_the_rules_that_it_was_accepted_under(self):
+    def test_an_open_connection_does_not_outlive_its_rules(self):
         self.serve(auth="request")
         secure = self.tls.connect()
         self.assertIn(" 200 ", self.tls.get(secure)[0])

@@ -36,6 +36,7 @@ ROOMS = {
     "proxy/worker": ["tls", "balancer", "proxy/io", "proxy/log", "proxy/http1", "proxy/proxy_protocol", "proxy/snapshot"],
     "proxy/transfer": ["proxy/io", "proxy/http1", "proxy/worker"],
     "proxy/http": [
+        "tls",
         "conf/model",
         "balancer/algorithms",
         "balancer",
@@ -46,7 +47,7 @@ ROOMS = {
         "proxy/worker",
         "proxy/transfer",
     ],
-    "proxy/tcp": ["balancer/algorithms", "proxy/io", "proxy/worker", "proxy/transfer"],
+    "proxy/tcp": ["tls", "balancer/algorithms", "proxy/io", "proxy/worker", "proxy/transfer"],
     "proxy/runtime": [
         "tls",
         "conf/base",

@@ -327,7 +327,8 @@ def can_connect(port):
 def flow(value):
     """Returns the value as YAML in flow style; quotes only what could be misread."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
+        named = ((key if re.fullmatch(r"[\w.-]+", key) else json.dumps(key), item) for key, item in value.items())
+        return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in named) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str) and re.fullmatch(r"[a-z][\w/-]*|/[\w./-]+|\d+(ms|[smh%]|[KMG]?B)", value):

@@ -81,7 +81,7 @@ timeouts: {connect: 3, response: 010s}
 }
 
 TEST_CASE("a key that is not implemented yet is refused, not ignored") {
-    CHECK(has(errors_in_pool("tls: {verify: true}"), "not supported yet"));
+    CHECK(has(errors_with("admin: {address: \"127.0.0.1:1\", dashboard: true}"), "not supported yet"));
 }
 
 TEST_CASE("what only a fleet can do is refused without one") {

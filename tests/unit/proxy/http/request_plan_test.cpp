@@ -109,7 +109,7 @@ TEST_CASE("idempotent methods") {
     CHECK_FALSE(is_idempotent("get"));
 }
 
-TEST_CASE("with client certificates, a request must belong to the connection that it arrives on") {
+TEST_CASE("with client certificates, a request must belong to its connection") {
     Bench bench;
     weir::tests::TestAuthority authority;
     const auto pair = authority.issue({{"a"}});
@@ -138,7 +138,7 @@ TEST_CASE("with client certificates, a request must belong to the connection tha
     CHECK(reason(&earlier, "b") == FailureReason::none);
 }
 
-TEST_CASE("a listener that redirects to https serves only the challenges of certificate authorities") {
+TEST_CASE("a listener that redirects to https serves only ACME challenges") {
     Bench bench;
     bench.listener.config.redirect_https = true;
     const auto plan = bench.plan("POST /api/x?y HTTP/1.1\r\nHost: a:80\r\n\r\n");
