@@ -93,6 +93,9 @@ Result<SslCtxPtr> ServerContext::make_context() {
     SSL_CTX_set_session_id_context(context, id.data(), id.size());
     options_.tickets->install(context);
     SSL_CTX_set_client_hello_cb(context, choose_certificate, this);
+    // Like the macros SSL_CTX_set_tlsext_status_cb and SSL_CTX_set_tlsext_status_arg, but without their C-style casts.
+    SSL_CTX_callback_ctrl(context, SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB, reinterpret_cast<void (*)()>(staple));
+    SSL_CTX_ctrl(context, SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB_ARG, 0, this);
     if (!protocols_.empty()) SSL_CTX_set_alpn_select_cb(context, choose_protocol, this);
     return made;
 }
@@ -131,6 +134,22 @@ int ServerContext::choose_certificate(SSL* session, int*, void* self) {
     SSL_set_verify(session, SSL_CTX_get_verify_mode(chosen), SSL_CTX_get_verify_callback(chosen));
     SSL_set_num_tickets(session, SSL_CTX_get_num_tickets(chosen));
     return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+// Runs when a client asks for the status of the certificate that was chosen for it.
+int ServerContext::staple(SSL* session, void* self) {
+    const auto& own = static_cast<const ServerContext*>(self)->options_;
+    const auto* const chosen = SSL_get_certificate(session);
+    for (std::size_t i = 0; i < own.staples.size(); ++i) {
+        const auto& found = own.staples[i];
+        if (own.certificates[i]->leaf() != chosen || !found) continue;
+        if (!found->is_current(std::chrono::system_clock::now())) break;
+        auto* const copy = OPENSSL_memdup(found->bytes().data(), found->bytes().size()); // the session frees it
+        if (!copy) break;
+        SSL_ctrl(session, SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP, static_cast<long>(found->bytes().size()), copy);
+        return SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_NOACK;
 }
 
 int ServerContext::choose_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size,

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "tls/certificate.h"
+#include "tls/ocsp_staple.h"
 #include "tls/openssl_ptr.h"
 #include "tls/ticket_keys.h"
 #include "tls/trusted_roots.h"
@@ -23,6 +24,7 @@ enum class ClientAuth { none, request, require };
 
 struct ServerOptions {
     std::vector<std::shared_ptr<const Certificate>> certificates; // the first is the default
+    std::vector<std::shared_ptr<const OcspStaple>> staples;       // of the certificates in this order; null: none
     MinVersion min_version = MinVersion::tls1_2;
     std::string ciphers;           // an OpenSSL cipher list for TLS 1.2; empty: AEAD ciphers, AES-128 first
     std::vector<std::string> alpn; // protocols in order of preference; empty: ALPN is not used
@@ -42,6 +44,8 @@ public:
     // Returns a session in accept state; null if there is no memory.
     SslPtr new_session() const;
     const std::vector<std::shared_ptr<const Certificate>>& certificates() const { return options_.certificates; }
+    // Returns the OCSP responses of the certificates, in their order; null: none. There may be fewer than certificates.
+    const std::vector<std::shared_ptr<const OcspStaple>>& staples() const { return options_.staples; }
     // Returns a text that identifies the rules for client certificates; empty if none are requested.
     const std::string& client_policy() const { return client_policy_; }
 
@@ -57,6 +61,7 @@ private:
     void request_client_certificates(SSL_CTX* context) const;
     SSL_CTX* find(std::string_view name) const;
     static int choose_certificate(SSL* session, int* alert, void* self);
+    static int staple(SSL* session, void* self);
     static int choose_protocol(SSL* session, const unsigned char** chosen, unsigned char* chosen_size,
                                const unsigned char* offered, unsigned offered_size, void* self);
 

@@ -1,8 +1,12 @@
 #include "tls/ticket_keys.h"
 
+#include "base/named_file.h"
+
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include <openssl/core_names.h>
@@ -20,40 +24,97 @@ int keys_index() {
     return index;
 }
 
-template <std::size_t size> bool fill(std::array<unsigned char, size>& bytes) {
-    return RAND_priv_bytes(bytes.data(), static_cast<int>(size)) == 1;
-}
+constexpr std::size_t max_keys_in_file = 16, max_file_bytes = 64 * 1024;
 
 } // namespace
 
+// The bytes of a key are in the order of nginx's files: name, MAC key, cipher key.
 struct TicketKeys::Key {
-    std::array<unsigned char, name_size> name{};
-    std::array<unsigned char, 32> cipher{}, mac{};
+    static constexpr std::size_t mac_size = 32, cipher_size = 32, size = name_size + mac_size + cipher_size;
 
-    Key() {
-        const bool made = fill(name) && fill(cipher) && fill(mac);
-        if (!made) throw std::runtime_error("cannot generate session ticket keys: no random numbers");
-    }
+    std::array<unsigned char, size> bytes{};
+
+    const unsigned char* name() const { return bytes.data(); }
+    const unsigned char* mac() const { return bytes.data() + name_size; }
+    const unsigned char* cipher() const { return mac() + mac_size; }
+
+    Key() = default;
     Key(const Key&) = delete;
     Key& operator=(const Key&) = delete;
-    ~Key() {
-        OPENSSL_cleanse(cipher.data(), cipher.size());
-        OPENSSL_cleanse(mac.data(), mac.size());
+    ~Key() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+
+    static std::shared_ptr<const Key> make_random() {
+        auto key = std::make_shared<Key>();
+        if (RAND_priv_bytes(key->bytes.data(), static_cast<int>(size)) != 1)
+            throw std::runtime_error("cannot generate session ticket keys: no random numbers");
+        return key;
+    }
+    // Returns null if the line is not the base64 of a key.
+    static std::shared_ptr<const Key> decode(const std::string& line) {
+        constexpr std::size_t encoded_size = (size + 2) / 3 * 4;
+        static_assert(encoded_size == 108);
+        std::array<unsigned char, encoded_size / 4 * 3> decoded{};
+        if (line.size() != encoded_size || !line.ends_with('=') || line.ends_with("==")) return nullptr;
+        const int length = EVP_DecodeBlock(decoded.data(), reinterpret_cast<const unsigned char*>(line.data()),
+                                           static_cast<int>(line.size()));
+        if (length != static_cast<int>(decoded.size())) return nullptr; // the padding counts as zeros
+        auto key = std::make_shared<Key>();
+        std::memcpy(key->bytes.data(), decoded.data(), size);
+        OPENSSL_cleanse(decoded.data(), decoded.size());
+        return key;
+    }
+    std::string encode() const {
+        std::array<unsigned char, (size + 2) / 3 * 4 + 1> encoded{};
+        const int length = EVP_EncodeBlock(encoded.data(), bytes.data(), static_cast<int>(size));
+        return {reinterpret_cast<const char*>(encoded.data()), static_cast<std::size_t>(length)};
     }
 };
 
 struct TicketKeys::Ring {
-    std::vector<std::shared_ptr<const Key>> keys; // the current one first
+    std::vector<std::shared_ptr<const Key>> keys; // the first one encrypts
 };
 
 TicketKeys::TicketKeys() { rotate(); }
 
 void TicketKeys::rotate() {
     auto next = std::make_shared<Ring>();
-    next->keys.push_back(std::make_shared<const Key>());
+    next->keys.push_back(Key::make_random());
     if (const auto before = ring_.load()) next->keys.insert(next->keys.end(), before->keys.begin(), before->keys.end());
     next->keys.resize(std::min(next->keys.size(), kept_keys));
     ring_.store(std::move(next));
+}
+
+std::vector<std::string> TicketKeys::encode() const {
+    std::vector<std::string> lines;
+    for (const auto& key : ring_.load()->keys) lines.push_back(key->encode());
+    return lines;
+}
+
+bool TicketKeys::adopt(const std::vector<std::string>& lines) {
+    auto next = std::make_shared<Ring>();
+    for (const auto& line : lines) next->keys.push_back(Key::decode(line));
+    if (lines.empty() || std::count(next->keys.begin(), next->keys.end(), nullptr) > 0) return false;
+    ring_.store(std::move(next));
+    return true;
+}
+
+Result<std::shared_ptr<TicketKeys>> TicketKeys::load(const std::string& path) {
+    constexpr const char* needed = "session ticket keys, each a line with the base64 of 80 random bytes "
+                                   "(openssl rand -base64 80 | tr -d '\\n')";
+    const auto text = read_named_file(path, needed, max_file_bytes);
+    if (!text) return text.error();
+    std::vector<std::string> lines;
+    std::istringstream in(*text);
+    for (std::string line; std::getline(in, line);) {
+        if (line.ends_with('\r')) line.pop_back();
+        if (line.empty()) continue;
+        lines.push_back(line);
+        if (!Key::decode(line)) return Error("key " + std::to_string(lines.size()) + " in " + path + " is not " + needed);
+    }
+    if (lines.size() > max_keys_in_file) return Error(path + " holds more than 16 keys: remove the oldest, at its end");
+    auto keys = std::make_shared<TicketKeys>();
+    if (!keys->adopt(lines)) return Error(path + " holds no key; write " + needed);
+    return keys;
 }
 
 void TicketKeys::install(SSL_CTX* context) {
@@ -70,20 +131,20 @@ int TicketKeys::handle(SSL* session, unsigned char* name, unsigned char* iv, EVP
     const auto ring = own->ring_.load();
     const auto& keys = ring->keys;
     const auto key = encrypts ? keys.begin() : std::find_if(keys.begin(), keys.end(), [&](const auto& known) {
-        return std::memcmp(known->name.data(), name, name_size) == 0;
+        return std::memcmp(known->name(), name, name_size) == 0;
     });
     if (key == keys.end()) return 0;
     if (encrypts) {
-        std::memcpy(name, (*key)->name.data(), name_size);
+        std::memcpy(name, (*key)->name(), name_size);
         if (RAND_bytes(iv, iv_size) != 1) return -1;
     }
     char digest[] = "SHA256";
     OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, const_cast<unsigned char*>((*key)->mac.data()),
-                                          (*key)->mac.size()),
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, const_cast<unsigned char*>((*key)->mac()),
+                                          Key::mac_size),
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
     const bool ready =
-        EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, (*key)->cipher.data(), iv, encrypts) == 1 &&
+        EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, (*key)->cipher(), iv, encrypts) == 1 &&
         EVP_MAC_CTX_set_params(mac, parameters) == 1;
     if (!ready) return -1;
     if (encrypts) return 1;

@@ -35,6 +35,7 @@ enum class ClientAuth { request, require };
 // A certificate chain and its private key.
 struct CertificateFiles {
     std::string cert, key;
+    std::string ocsp; // a response of the authority's OCSP responder; empty: none is sent
     bool operator==(const CertificateFiles&) const = default;
 };
 
@@ -44,6 +45,7 @@ struct ListenerTls {
     std::string ciphers = "intermediate"; // intermediate | modern | an OpenSSL cipher list
     std::string client_ca;                // the authorities of client certificates; empty: none are requested
     std::optional<ClientAuth> client_auth; // unset: require, with client_ca
+    std::string session_ticket_keys;       // a file that a fleet shares; empty: random keys
     bool operator==(const ListenerTls&) const = default;
 };
 

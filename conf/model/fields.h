@@ -30,6 +30,7 @@ template <class V> void visit(V& v, Of<TimeoutOverrides> auto& t) {
 template <class V> void visit(V& v, Of<CertificateFiles> auto& c) {
     v.required("cert", c.cert, "PEM file with the certificate, then the intermediate certificates");
     v.required("key", c.key, "PEM file with the private key; may be the same file");
+    v.field("ocsp", c.ocsp, "file with an OCSP response in DER format, which is sent with the certificate");
 }
 
 template <class V> void visit(V& v, Of<ListenerTls> auto& t) {
@@ -39,7 +40,8 @@ template <class V> void visit(V& v, Of<ListenerTls> auto& t) {
     v.field("client_ca", t.client_ca, "PEM file with the authorities of client certificates; default: none are requested");
     v.field("client_auth", t.client_auth,
             "require: every client needs a valid certificate; request: clients without one are served, too");
-    v.unsupported("session_ticket_keys");
+    v.field("session_ticket_keys", t.session_ticket_keys,
+            "file with the keys of session tickets, shared by a fleet; default: random keys, rotated every 12 hours");
 }
 
 template <class V> void visit(V& v, Of<BackendTls> auto& t) {

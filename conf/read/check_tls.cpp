@@ -22,10 +22,13 @@ void check_tls(const Listener& listener, const std::string& path, Checks& checks
         const auto at = path + ".tls.certificates[" + std::to_string(i) + "]";
         check_path(at + ".cert", tls.certificates[i].cert, checks);
         check_path(at + ".key", tls.certificates[i].key, checks);
+        if (!tls.certificates[i].ocsp.empty()) check_path(at + ".ocsp", tls.certificates[i].ocsp, checks);
     }
     if (!tls.client_ca.empty()) check_path(path + ".tls.client_ca", tls.client_ca, checks);
     else if (tls.client_auth)
         checks.fail(path + ".tls", "\"client_ca\" is missing: the authorities of the client certificates");
+    if (!tls.session_ticket_keys.empty())
+        check_path(path + ".tls.session_ticket_keys", tls.session_ticket_keys, checks);
     if (tls.ciphers.empty()) checks.fail(path + ".tls.ciphers", "write intermediate, modern, or an OpenSSL list");
 }
 

@@ -35,6 +35,30 @@ tls::ServerOptions options_of(const Listener& listener, Certificates certificate
             .tickets = nullptr};
 }
 
+// Reads the OCSP responses. Returns false after a problem.
+bool read_staples(const ListenerTls& tls, const std::string& path, tls::ServerOptions& options,
+                  std::vector<Problem>& problems) {
+    const auto before = problems.size();
+    for (std::size_t i = 0; i < tls.certificates.size(); ++i) {
+        options.staples.emplace_back();
+        if (tls.certificates[i].ocsp.empty()) continue;
+        auto staple = tls::OcspStaple::load(tls.certificates[i].ocsp, *options.certificates[i]);
+        if (staple) options.staples.back() = *std::move(staple);
+        else problems.push_back({path + ".certificates[" + std::to_string(i) + "].ocsp", staple.error().message()});
+    }
+    return problems.size() == before;
+}
+
+// Sets the keys of session tickets. Returns false after a problem.
+bool read_ticket_keys(const ListenerTls& tls, const std::string& path, tls::ServerOptions& options,
+                      std::vector<Problem>& problems) {
+    if (tls.session_ticket_keys.empty()) return true;
+    auto keys = tls::TicketKeys::load(tls.session_ticket_keys);
+    if (keys) options.tickets = *std::move(keys);
+    else problems.push_back({path + ".session_ticket_keys", keys.error().message()});
+    return static_cast<bool>(keys);
+}
+
 // Sets the rules for client certificates. Returns false after a problem.
 bool read_client_policy(const ListenerTls& tls, const std::string& path, tls::ServerOptions& options,
                         std::vector<Problem>& problems) {
@@ -59,7 +83,10 @@ std::shared_ptr<const tls::ServerContext> make_server_context(const Listener& li
     if (certificates.size() != listener.tls->certificates.size()) return nullptr;
     auto options = options_of(listener, std::move(certificates));
     options.tickets = tickets;
-    if (!read_client_policy(*listener.tls, path, options, problems)) return nullptr;
+    const bool read = read_staples(*listener.tls, path, options, problems) &&
+                      read_ticket_keys(*listener.tls, path, options, problems) &&
+                      read_client_policy(*listener.tls, path, options, problems);
+    if (!read) return nullptr;
     auto context = tls::ServerContext::make(std::move(options));
     if (context) return *std::move(context);
     problems.push_back({path, context.error().message()});
@@ -130,8 +157,9 @@ std::vector<std::string> tls_files(const Config& config) {
     std::vector<std::string> files;
     for (const auto& listener : config.listeners) {
         if (!listener.tls) continue;
-        for (const auto& pair : listener.tls->certificates) files.insert(files.end(), {pair.cert, pair.key});
-        files.push_back(listener.tls->client_ca);
+        const auto& tls = *listener.tls;
+        for (const auto& pair : tls.certificates) files.insert(files.end(), {pair.cert, pair.key, pair.ocsp});
+        files.insert(files.end(), {tls.client_ca, tls.session_ticket_keys});
     }
     for (const auto& pool : config.pools)
         if (pool.tls) files.insert(files.end(), {pool.tls->ca, pool.tls->cert, pool.tls->key});

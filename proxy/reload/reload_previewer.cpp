@@ -34,6 +34,15 @@ void check_for_fleet(const conf::Reload& ours, JudgedChange& change) {
              "it names another fleet than this machine's: the machines would lose contact with each other"}));
 }
 
+// A certificate is no part of the configuration, so it is added to the plan afterwards.
+conf::Change describe(const CertificateChange& change) {
+    return {conf::ChangeType::changed,
+            "certificate",
+            change.listener + "/" + change.name,
+            {{"fingerprint", change.old_fingerprint, change.fingerprint}},
+            "for new connections"};
+}
+
 } // namespace
 
 asio::awaitable<ReloadReport> ReloadPreviewer::examine(std::vector<conf::SourceFile> files) {
@@ -58,9 +67,11 @@ asio::awaitable<ReloadPreview> ReloadPreviewer::preview(std::vector<conf::Source
     // Both denylists are checked below.
     auto change = judge(std::move(loaded), *runtime_.snapshot(), nullptr, Force::yes);
     auto& refusal = change.refusal;
+    std::vector<CertificateChange> certificates;
     if (change.loaded.ok()) {
-        const auto obstacles = co_await runtime_.find_obstacles(change.loaded.config);
-        for (const auto& problem : obstacles) refusal.add_here(change.loaded.format(problem));
+        auto applied = co_await runtime_.preview(change.loaded.config);
+        certificates = std::move(applied.certificates);
+        for (const auto& problem : applied.obstacles) refusal.add_here(change.loaded.format(problem));
         auto denial = co_await find_denial(change.loaded.hash);
         preview.is_denylisted = denial.has_value();
         if (denial) refusal.add(*std::move(denial));
@@ -79,7 +90,9 @@ asio::awaitable<ReloadPreview> ReloadPreviewer::preview(std::vector<conf::Source
     if (state_.is_stopping) refusal.add_for_now(stopping);
     preview.report = report_of(change);
     preview.report.at = at;
-    if (!change.is_refused() && !change.plan.empty()) preview.report.verdict = ReloadVerdict::applied;
+    auto& changes = preview.report.plan.changes;
+    for (const auto& certificate : certificates) changes.push_back(describe(certificate));
+    if (!change.is_refused() && !changes.empty()) preview.report.verdict = ReloadVerdict::applied;
     co_return preview;
 }
 

@@ -24,9 +24,15 @@ bool has(const std::shared_ptr<const tls::ServerContext>& context, const tls::Ce
            });
 }
 
-bool is_open_to_others(const std::string& path) {
+std::string key_of(const conf::Listener& listener, std::size_t certificate) {
+    return listener.name + " " + listener.tls->certificates[certificate].cert;
+}
+
+// Logs a warning if others can read a secret file. `path` may be empty.
+void warn_if_open(const char* what, const std::string& path) {
     struct stat about {};
-    return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0;
+    if (::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0)
+        spdlog::warn("the {} {} can be read by other users: make it readable by weir's user alone", what, path);
 }
 
 } // namespace
@@ -37,21 +43,38 @@ conf::TlsContexts CertificateStore::load(const conf::Config& config, std::vector
     return conf::make_tls_contexts(config, tickets_, clock_.wall_now(), contexts_, problems);
 }
 
+std::vector<CertificateChange> CertificateStore::find_changes(const conf::Config& config,
+                                                              const conf::TlsContexts& next) const {
+    std::vector<CertificateChange> changes;
+    for (const auto& listener : config.listeners) {
+        const auto context = next.listeners.find(listener.name);
+        if (context == next.listeners.end()) continue;
+        const auto& certificates = context->second->certificates();
+        for (std::size_t i = 0; i < certificates.size(); ++i) {
+            const auto known = fingerprints_.find(key_of(listener, i));
+            const auto& fingerprint = certificates[i]->facts().fingerprint;
+            if (known == fingerprints_.end() || known->second == fingerprint) continue;
+            changes.push_back({listener.name, first_name(*certificates[i]), known->second, fingerprint});
+        }
+    }
+    return changes;
+}
+
 void CertificateStore::commit(const conf::Config& config, conf::TlsContexts contexts) {
     const auto before = std::exchange(contexts_, std::move(contexts));
+    fingerprints_.clear();
     for (const auto& listener : config.listeners) {
         if (!listener.tls) continue;
         const auto known = before.listeners.find(listener.name);
         const auto& certificates = contexts_.listeners.at(listener.name)->certificates();
         for (std::size_t i = 0; i < certificates.size(); ++i) {
+            fingerprints_[key_of(listener, i)] = certificates[i]->facts().fingerprint;
             if (known != before.listeners.end() && has(known->second, *certificates[i])) continue;
             spdlog::info("listener {} has a new certificate for {} (SHA-256 {})", listener.name,
                          first_name(*certificates[i]), certificates[i]->facts().fingerprint.substr(0, 16));
-            const auto& key = listener.tls->certificates[i].key;
-            if (is_open_to_others(key))
-                spdlog::warn("the private key {} can be read by other users: make it readable by weir's user alone",
-                             key);
+            warn_if_open("private key", listener.tls->certificates[i].key);
         }
+        if (known == before.listeners.end()) warn_if_open("file of ticket keys", listener.tls->session_ticket_keys);
     }
     warn_of_ends();
     if (before.listeners.empty() && !contexts_.listeners.empty()) rotate_later();
@@ -70,6 +93,10 @@ void CertificateStore::rotate_later() {
 void CertificateStore::warn_of_ends() const {
     const auto now = clock_.wall_now();
     for (const auto& [listener, context] : contexts_.listeners) {
+        for (std::size_t i = 0; i < context->staples().size(); ++i)
+            if (const auto& staple = context->staples()[i]; staple && !staple->is_current(now))
+                spdlog::warn("the OCSP response of listener {} for {} is out of date, so it is not sent: renew it",
+                             listener, first_name(*context->certificates()[i]));
         for (const auto& certificate : context->certificates()) {
             const auto left = certificate->facts().not_after - now;
             if (left > first_warning) continue;

@@ -12,10 +12,19 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <map>
 #include <memory>
+#include <string>
+#include <tuple>
 #include <vector>
 
 namespace weir::proxy {
+
+// A certificate in force whose file now holds another one.
+struct CertificateChange {
+    std::string listener, name;               // the first name of the new certificate
+    std::string old_fingerprint, fingerprint; // SHA-256 in hex
+};
 
 class CertificateStore {
 public:
@@ -23,9 +32,14 @@ public:
 
     // Returns the TLS contexts of a configuration's listeners. Adds a problem for each pair that cannot be used.
     conf::TlsContexts load(const conf::Config& config, std::vector<conf::Problem>& problems) const;
+    // Returns the changed certificates among `next`, which was loaded for `config`.
+    std::vector<CertificateChange> find_changes(const conf::Config& config, const conf::TlsContexts& next) const;
     // Replaces the contexts with those of the configuration that now takes effect, and logs new certificates.
     void commit(const conf::Config& config, conf::TlsContexts contexts);
     const conf::TlsContexts& contexts() const { return contexts_; }
+    // Returns the random ticket keys, and takes over those of another process. Malformed keys are ignored.
+    std::vector<std::string> ticket_keys() const { return tickets_->encode(); }
+    void inherit_ticket_keys(const std::vector<std::string>& keys) { std::ignore = tickets_->adopt(keys); }
     void stop() { timer_.cancel(); }
 
 private:
@@ -35,6 +49,7 @@ private:
     Clock& clock_;
     const std::shared_ptr<tls::TicketKeys> tickets_ = std::make_shared<tls::TicketKeys>();
     conf::TlsContexts contexts_;
+    std::map<std::string, std::string> fingerprints_; // of the certificates in force, by listener and file
     Timer timer_;
 };
 

@@ -43,6 +43,7 @@ struct HotRestartState {
     AdminSocket admin;
     std::vector<HealthRecord> health;
     std::vector<OverrideNote> operator_overrides, agent_overrides;
+    std::vector<std::string> ticket_keys; // of TLS sessions, so that clients can resume theirs
 };
 
 } // namespace weir::proxy

@@ -5,7 +5,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <spdlog/spdlog.h>
 
-#include <tuple>
 #include <utility>
 
 namespace weir::proxy {
@@ -42,13 +41,13 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::find_names(const conf::Conf
     co_return co_await names_.find(config, Unresolved::refused);
 }
 
-asio::awaitable<std::vector<conf::Problem>> Runtime::find_obstacles(const conf::Config& config) {
+asio::awaitable<ApplyPreview> Runtime::preview(const conf::Config& config) {
     auto problems = co_await names_.try_to_find(config);
     const auto prepared = data_plane_.bind(config, problems); // closed again when this function returns
     read_heartbeat_tokens(config, problems);
-    std::ignore = certificates_.load(config, problems);
+    const auto contexts = certificates_.load(config, problems);
     if (auto problem = data_plane_.check_access_log(config, *snapshot_)) problems.push_back(*std::move(problem));
-    co_return problems;
+    co_return ApplyPreview{std::move(problems), certificates_.find_changes(config, contexts)};
 }
 
 // Everything that can fail comes before `commit`; nothing after it can fail.
@@ -143,6 +142,7 @@ void Runtime::inherit(HotRestartState handover) {
     overrides_.inherit(handover);
     data_plane_.inherit(std::move(handover.listeners));
     health_.inherit(std::move(handover.health));
+    certificates_.inherit_ticket_keys(handover.ticket_keys);
 }
 
 HotRestartState Runtime::hand_over() const {
@@ -151,6 +151,7 @@ HotRestartState Runtime::hand_over() const {
     handover.listeners = data_plane_.sockets();
     handover.health = health_.notes(*snapshot_);
     overrides_.hand_over(handover);
+    handover.ticket_keys = certificates_.ticket_keys();
     return handover;
 }
 

@@ -25,6 +25,12 @@
 
 namespace weir::proxy {
 
+// What applying a configuration would meet and change, besides what the configuration itself says.
+struct ApplyPreview {
+    std::vector<conf::Problem> obstacles;        // they would prevent it
+    std::vector<CertificateChange> certificates; // whose files have changed
+};
+
 class Runtime final : private AddressListener, private AgentOverrideListener, private ErrorListener {
 public:
     // Process settings are fixed at construction.
@@ -42,9 +48,9 @@ public:
     // Returns the resolved hosts. `forget_names` drops the hosts that the configuration in force does not use.
     const AddressBook& addresses() const { return names_.addresses(); }
     void forget_names() { names_.watch({&snapshot_->config}); }
-    // Returns the problems that would prevent a valid configuration from being applied now. It resolves the host names
-    // and briefly binds the new addresses without listening; nothing else changes.
-    boost::asio::awaitable<std::vector<conf::Problem>> find_obstacles(const conf::Config& config);
+    // Returns what would happen if a valid configuration were applied now. It resolves the host names and briefly binds
+    // the new addresses without listening; nothing else changes.
+    boost::asio::awaitable<ApplyPreview> preview(const conf::Config& config);
     // Applies a valid configuration atomically. Returns the problems that prevented it; empty on success.
     boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
 

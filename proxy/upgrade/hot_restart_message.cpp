@@ -88,6 +88,7 @@ std::vector<HotRestartMessage> to_messages(const HotRestartState& state) {
     for (const auto& note : state.health) messages.push_back({health_line(note)});
     for (const auto& note : state.operator_overrides) messages.push_back({override_line("override", note)});
     for (const auto& note : state.agent_overrides) messages.push_back({override_line("wish", note)});
+    for (const auto& key : state.ticket_keys) messages.push_back({"ticket " + key});
     messages.push_back({"end"});
     return messages;
 }
@@ -140,6 +141,7 @@ Result<void> take_message(ReceivedMessage message, HotRestartState& state) {
     if (kind == "wish") return add(read_override(in), state.agent_overrides);
     std::getline(in >> std::ws, rest); // a path may contain spaces
     if (kind == "config") state.config_hash = rest;
+    if (kind == "ticket") state.ticket_keys.push_back(rest);
     if (kind != "admin" && kind != "listen") return {}; // an unknown kind may be of a newer version
     if (!message.descriptor) return Error("hot restart: a socket is missing");
     if (kind == "listen") return add_listener(rest, std::move(message.descriptor), state.listeners);

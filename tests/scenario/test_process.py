@@ -360,6 +360,10 @@ class Documents(Scenario):
                         example = example.replace(token, here)
                     for pair in set(re.findall(r"\{cert: [^}]+\}", example)):
                         example = example.replace(pair, flow(authority.issue("example.com")))
+                    for pair in set(re.findall(r"cert: /etc/[^}]+", example)):
+                        files = authority.issue("example.com")
+                        example = example.replace(pair, f"cert: {files['cert']}, key: {files['key']}")
+                    example = re.sub(r"\b((?:client_)?ca): /[^,}\s]+", rf"\1: {authority.root}", example)
                     with open(path, "w") as f:
                         f.write(example)
                     code, _, err = command("check", "-c", path, env=dict(os.environ, REDIS_PASSWORD="x"))

@@ -39,6 +39,24 @@ class Authority:
             subprocess.run(["mv", pair[name], to[name]], check=True)
         return to
 
+    def staple(self, pair, status="V", days=1, at=None):
+        """Makes an OCSP response for a certificate; status V: valid, R: revoked. Returns its path."""
+        self.made += 1
+        index, path = f"{self.folder}/index-{self.made}", f"{self.folder}/staple-{self.made}"
+        serial = subprocess.run(
+            ["openssl", "x509", "-in", pair["cert"], "-noout", "-serial"], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        revoked = "200101000000Z" if status == "R" else ""
+        with open(index, "w") as f:
+            f.write(f"{status}\t400101000000Z\t{revoked}\t{serial.removeprefix('serial=')}\tunknown\t/CN=x\n")
+        issuer = ["-issuer", self.intermediate, "-CA", self.intermediate, "-rsigner", self.intermediate]
+        run(
+            *("ocsp", "-index", index, *issuer, "-rkey", f"{self.folder}/{self.name}-intermediate.key"),
+            *("-cert", pair["cert"], "-ndays", str(days), "-noverify", "-resp_no_certs", "-respout", path),
+            at=at,
+        )
+        return path
+
     def _make_key(self, stem, key="ec"):
         kind = {
             "ec": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],

@@ -1,0 +1,223 @@
+"""Files beside a certificate: OCSP responses and ticket keys; and how a plan shows that a certificate has changed."""
+import base64
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+
+from support.certificates import Authority
+from support.scenario import WEIR, Scenario, eventually, free_port, main, web
+from support.tls_clients import TlsClient
+
+VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+
+
+class TlsFiles(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.authority = Authority(self.folder())
+        self.pair = self.authority.issue("a.example")
+        self.port = free_port()
+        self.tls = TlsClient(self, self.authority, self.port)
+        self.seen = self.backend()
+
+    def config(self, certificates=None, more="", **tls):
+        listener = {"tls": {"certificates": certificates or [self.pair], **tls}}
+        return web(self.port, [self.seen], listener=listener, more=more)
+
+    def serve(self, *args, watch=False, **keys):
+        self.proxy = self.weir(self.config(*args, **keys), workers=2, watch=watch)
+
+    def write(self, text, name="file"):
+        path = os.path.join(self.folder(), name)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, 0o600)
+        return path
+
+    def assert_refused(self, words, *args, **keys):
+        report = self.proxy.reload(self.config(*args, **keys))
+        self.assertEqual(report["verdict"], "refused")
+        self.assertIn(words, report["errors"][0])
+
+
+class Stapling(TlsFiles):
+    def stapled(self, *arguments):
+        """Returns what a client is told about the certificate's status."""
+        said = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{self.port}", "-servername", "a.example", "-status"]
+            + list(arguments),
+            input="",
+            capture_output=True,
+            text=True,
+            timeout=30,
+        ).stdout
+        if "OCSP response: no response sent" in said:
+            return None
+        return next(line.split(": ")[1] for line in said.splitlines() if "Cert Status" in line)
+
+    def with_staple(self, pair, **keys):
+        return {**pair, "ocsp": self.authority.staple(pair, **keys)}
+
+    def test_the_response_is_sent_to_clients_that_ask(self):
+        self.serve([self.with_staple(self.pair)])
+        for version in ("-tls1_2", "-tls1_3"):
+            self.assertEqual(self.stapled(version), "good")
+        self.assertIn(" 200 ", self.tls.get(self.tls.connect())[0])
+
+    def test_each_certificate_has_its_own(self):
+        rsa = self.authority.issue("a.example", key="rsa")
+        self.serve([self.with_staple(self.pair), rsa])
+        self.assertEqual(self.stapled("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"), "good")
+        self.assertIsNone(self.stapled("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"))
+
+    def test_a_response_out_of_date_is_not_sent(self):
+        self.serve([self.with_staple(self.pair, at="2020-01-01 00:00:00")])
+        self.assertIsNone(self.stapled())
+        self.proxy.wait_logged("OCSP response of listener web for a.example is out of date")
+        self.assertIn(" 200 ", self.tls.get(self.tls.connect())[0])
+
+    def test_a_response_that_cannot_be_right_is_refused(self):
+        self.serve()
+        stranger = Authority(self.folder(), "stranger")
+        other = self.authority.issue("a.example")
+        alone = self.authority.issue("a.example", chain=False)
+        staple = self.authority.staple(self.pair)
+        for words, pair, ocsp in (
+            ("was revoked: replace the certificate", self.pair, self.authority.staple(self.pair, status="R")),
+            ("is about another certificate", other, staple),
+            ("is about another certificate", self.pair, stranger.staple(stranger.issue("a.example"))),
+            ("lacks the certificate of its issuer", alone, staple),
+            ("holds no successful OCSP response", self.pair, self.pair["cert"]),
+            ("there is no file /none/staple", self.pair, "/none/staple"),
+        ):
+            with self.subTest(words):
+                self.assert_refused(words, [{**pair, "ocsp": ocsp}])
+        with open(staple, "rb") as f:
+            damaged = bytearray(f.read())
+        damaged[-5] ^= 1  # within the signature
+        with open(staple, "wb") as f:
+            f.write(damaged)
+        self.assertEqual(self.proxy.reload(self.config([{**self.pair, "ocsp": staple}]))["verdict"], "refused")
+        self.assertIsNone(self.stapled())
+
+    def test_a_renewed_response_is_used_without_a_reload(self):
+        entry = self.with_staple(self.pair, at="2020-01-01 00:00:00")
+        self.serve([entry], watch=True)
+        self.assertIsNone(self.stapled())
+        shutil.move(self.authority.staple(self.pair), entry["ocsp"])
+        eventually(lambda: self.stapled() == "good", "the new response is sent")
+
+
+class TicketKeys(TlsFiles):
+    def keys(self, *numbers):
+        return "".join(base64.b64encode(bytes([number] * 80)).decode() + "\n" for number in numbers)
+
+    def resumes(self, port, other=None, version=ssl.TLSVersion.TLSv1_3):
+        """Returns True if a session of one port is resumed on the other."""
+        context = self.tls.context(minimum_version=version, maximum_version=version)
+        first = TlsClient(self, self.authority, port).connect(context=context)
+        self.tls.get(first)
+        return TlsClient(self, self.authority, other or port).connect(context=context, session=first.session).session_reused
+
+    def another(self, path):
+        """Starts another machine of the fleet; returns its port."""
+        port, self.port = self.port, free_port()
+        self.weir(self.config(session_ticket_keys=path), workers=1)
+        port, self.port = self.port, port
+        return port
+
+    def test_machines_with_the_same_keys_resume_each_others_sessions(self):
+        self.serve(session_ticket_keys=self.write(self.keys(1, 2)))
+        moved, foreign = self.another(self.write(self.keys(2, 1))), self.another(self.write(self.keys(3)))
+        for version in VERSIONS:
+            self.assertTrue(self.resumes(self.port, version=version))
+            self.assertTrue(self.resumes(self.port, moved, version))
+            self.assertTrue(self.resumes(moved, self.port, version))
+            self.assertFalse(self.resumes(self.port, foreign, version))
+
+    def test_changed_keys_are_used_without_a_reload(self):
+        path = self.write(self.keys(1))
+        self.serve(session_ticket_keys=path, watch=True)
+        fleet = self.another(self.write(self.keys(2)))
+        self.assertFalse(self.resumes(self.port, fleet))
+        shutil.move(self.write(self.keys(2, 1)), path)
+        eventually(lambda: self.resumes(self.port, fleet), "the new keys are used")
+        self.assertNotIn("can be read by other users", self.proxy.log())
+
+    def test_files_without_usable_keys_are_refused(self):
+        self.serve()
+        for words, text in (
+            ("is empty; write session ticket keys", ""),
+            ("holds no key", "\n\n"),
+            ("key 2 in", self.keys(1) + "short\n"),
+            ("key 1 in", base64.b64encode(bytes(48)).decode()),
+            ("more than 16 keys", self.keys(*range(17))),
+        ):
+            with self.subTest(words):
+                self.assert_refused(words, session_ticket_keys=self.write(text))
+        self.assertTrue(self.resumes(self.port))
+
+    def test_keys_that_others_can_read_are_reported(self):
+        path = self.write(self.keys(1))
+        os.chmod(path, 0o644)
+        self.serve(session_ticket_keys=path)
+        self.proxy.wait_logged(f"the file of ticket keys {path} can be read by other users")
+
+    def test_sessions_outlive_an_upgrade(self):
+        self.serve()
+        for version in VERSIONS:
+            context = self.tls.context(minimum_version=version, maximum_version=version)
+            first = self.tls.connect(context=context)
+            self.tls.get(first)
+            pid = self.proxy.status()["pid"]
+            os.kill(pid, signal.SIGUSR2)
+            eventually(lambda: self.has_replaced(pid), "a new process serves")
+            again = self.tls.connect(context=context, session=first.session)
+            self.assertTrue(again.session_reused)
+            self.assertIn(" 200 ", self.tls.get(again)[0])
+
+    def has_replaced(self, old):
+        try:
+            return self.proxy.status()["pid"] != old
+        except OSError:
+            return False
+
+
+class Plans(TlsFiles):
+    def test_a_changed_certificate_is_shown_by_its_fingerprint(self):
+        self.serve()
+        old = self.fingerprint()
+        self.assertEqual(self.plan()["verdict"], "unchanged")
+        self.authority.issue("a.example", to=self.pair)
+        plan = self.plan()
+        self.assertEqual(plan["verdict"], "applied")
+        change = plan["changes"][0]
+        self.assertEqual((change["kind"], change["name"]), ("certificate", "web/a.example"))
+        self.assertEqual(change["fields"][0]["before"], old)
+        self.assertEqual(change["fields"][0]["after"], self.fingerprint())
+        code, text, _ = self.proxy.command("plan", "-c", self.proxy.path)
+        self.assertIn(f"~ certificate web/a.example: fingerprint {old} → {self.fingerprint()}", text)
+        self.proxy.reload()
+        self.assertEqual(self.plan()["verdict"], "unchanged")
+
+    def fingerprint(self):
+        said = subprocess.run(
+            ["openssl", "x509", "-in", self.pair["cert"], "-noout", "-fingerprint", "-sha256"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        return said.strip().split("=")[1].replace(":", "").lower()
+
+    def plan(self):
+        done = subprocess.run(
+            [WEIR, "plan", "-c", self.proxy.path, "--json"], capture_output=True, text=True, timeout=30
+        )
+        return json.loads(done.stdout)
+
+
+if __name__ == "__main__":
+    main()
