@@ -66,7 +66,8 @@ std::string find_problem(OCSP_BASICRESP* basic, const Certificate& certificate, 
     if (!find(basic, certificate, entry)) return "is about another certificate: request a new response";
     if (!is_signed(basic, certificate.issuers().front().get()))
         return "is not signed by the certificate's issuer, or by a responder of it";
-    if (entry.status == V_OCSP_CERTSTATUS_REVOKED) return "says that the certificate was revoked: replace the certificate";
+    if (entry.status == V_OCSP_CERTSTATUS_REVOKED)
+        return "says that the certificate was revoked: replace the certificate";
     if (entry.status != V_OCSP_CERTSTATUS_GOOD) return "says that the issuer does not know the certificate";
     return {};
 }

@@ -22,7 +22,8 @@ Error openssl_error(const std::string& what) { return Error(what + ": " + take_o
 
 } // namespace
 
-ServerContext::ServerContext(ServerOptions options) : options_(std::move(options)), client_policy_(client_policy_of(options_)) {
+ServerContext::ServerContext(ServerOptions options)
+    : options_(std::move(options)), client_policy_(client_policy_of(options_)) {
     for (const auto& name : options_.alpn) protocols_ += static_cast<char>(name.size()) + name;
 }
 

@@ -109,7 +109,8 @@ Result<std::shared_ptr<TicketKeys>> TicketKeys::load(const std::string& path) {
         if (line.ends_with('\r')) line.pop_back();
         if (line.empty()) continue;
         lines.push_back(line);
-        if (!Key::decode(line)) return Error("key " + std::to_string(lines.size()) + " in " + path + " is not " + needed);
+        if (!Key::decode(line))
+            return Error("key " + std::to_string(lines.size()) + " in " + path + " is not " + needed);
     }
     if (lines.size() > max_keys_in_file) return Error(path + " holds more than 16 keys: remove the oldest, at its end");
     auto keys = std::make_shared<TicketKeys>();
@@ -140,12 +141,10 @@ int TicketKeys::handle(SSL* session, unsigned char* name, unsigned char* iv, EVP
     }
     char digest[] = "SHA256";
     OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, const_cast<unsigned char*>((*key)->mac()),
-                                          Key::mac_size),
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, const_cast<unsigned char*>((*key)->mac()), Key::mac_size),
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
-    const bool ready =
-        EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, (*key)->cipher(), iv, encrypts) == 1 &&
-        EVP_MAC_CTX_set_params(mac, parameters) == 1;
+    const bool ready = EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, (*key)->cipher(), iv, encrypts) == 1 &&
+                       EVP_MAC_CTX_set_params(mac, parameters) == 1;
     if (!ready) return -1;
     if (encrypts) return 1;
     // TLS 1.3 clients use a ticket only once (RFC 8446 appendix C.4): without a new one, every second connection

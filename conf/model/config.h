@@ -42,8 +42,8 @@ struct CertificateFiles {
 struct ListenerTls {
     std::vector<CertificateFiles> certificates; // selected by SNI; the first is the default
     TlsVersion min_version = TlsVersion::tls1_2;
-    std::string ciphers = "intermediate"; // intermediate | modern | an OpenSSL cipher list
-    std::string client_ca;                // the authorities of client certificates; empty: none are requested
+    std::string ciphers = "intermediate";  // intermediate | modern | an OpenSSL cipher list
+    std::string client_ca;                 // the authorities of client certificates; empty: none are requested
     std::optional<ClientAuth> client_auth; // unset: require, with client_ca
     std::string session_ticket_keys;       // a file that a fleet shares; empty: random keys
     bool operator==(const ListenerTls&) const = default;

@@ -37,7 +37,8 @@ template <class V> void visit(V& v, Of<ListenerTls> auto& t) {
     v.list("certificates", t.certificates, "selected by SNI; the first is the default");
     v.field("min_version", t.min_version, "oldest TLS version accepted");
     v.field("ciphers", t.ciphers, "intermediate, modern (TLS 1.3 only), or an OpenSSL cipher list for TLS 1.2");
-    v.field("client_ca", t.client_ca, "PEM file with the authorities of client certificates; default: none are requested");
+    v.field("client_ca", t.client_ca,
+            "PEM file with the authorities of client certificates; default: none are requested");
     v.field("client_auth", t.client_auth,
             "require: every client needs a valid certificate; request: clients without one are served, too");
     v.field("session_ticket_keys", t.session_ticket_keys,

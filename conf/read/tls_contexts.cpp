@@ -115,9 +115,8 @@ std::shared_ptr<const tls::TrustedRoots> read_roots(const BackendTls& tls, const
     return nullptr;
 }
 
-std::shared_ptr<const tls::ClientContext> make_client_context(const Pool& pool,
-                                                              std::chrono::system_clock::time_point now,
-                                                              std::vector<Problem>& problems) {
+std::shared_ptr<const tls::ClientContext>
+make_client_context(const Pool& pool, std::chrono::system_clock::time_point now, std::vector<Problem>& problems) {
     const auto path = "pools." + pool.name + ".tls";
     const auto before = problems.size();
     tls::ClientOptions options{.verification = pool.tls->verify ? tls::Verification::required : tls::Verification::none,

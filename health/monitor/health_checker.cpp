@@ -12,8 +12,7 @@ struct HealthChecker::Watcher {
     CheckSessionPtr session; // null without a check
 
     bool does(const Target& other) const {
-        return target.check == other.check && target.proxy_protocol == other.proxy_protocol &&
-               target.tls == other.tls;
+        return target.check == other.check && target.proxy_protocol == other.proxy_protocol && target.tls == other.tls;
     }
 };
 
@@ -65,7 +64,8 @@ void HealthChecker::start(Watcher& watcher, Watcher* before) {
     const double phase = next_phase();
     const auto& target = watcher.target;
     if (!target.check) return watcher.record->assume_up();
-    const CheckInputs inputs{&context_, watcher.record, *target.check, target.proxy_protocol, target.tls, random_, phase};
+    const CheckInputs inputs{&context_,  watcher.record, *target.check, target.proxy_protocol,
+                             target.tls, random_,        phase};
     if (before && before->session && before->session->take_over(inputs)) {
         watcher.session = std::move(before->session);
         return;

@@ -181,7 +181,8 @@ namespace {
 // Returns the problems of the token, certificate and key files that a configuration names.
 std::vector<conf::Problem> find_file_problems(const conf::Config& config) {
     auto problems = conf::check_token_files(config);
-    conf::make_tls_contexts(config, std::make_shared<tls::TicketKeys>(), std::chrono::system_clock::now(), {}, problems);
+    conf::make_tls_contexts(config, std::make_shared<tls::TicketKeys>(), std::chrono::system_clock::now(), {},
+                            problems);
     return problems;
 }
 

@@ -31,8 +31,8 @@ struct ClientFacts {
     Trust trust;               // whether the peer's X-Forwarded-* fields are believed
     std::string_view protocol; // "http"
     Connection to_backend = Connection::keep;
-    std::string_view client{};       // address of the client; empty if the peer is the client
-    std::string_view backend_host{}; // the Host field for an HTTP/1.0 request without one
+    std::string_view client{};                    // address of the client; empty if the peer is the client
+    std::string_view backend_host{};              // the Host field for an HTTP/1.0 request without one
     std::string_view tls_version{}, tls_cipher{}; // of the client's connection; empty without TLS
     std::string_view subject{}, fingerprint{};    // of the client's verified certificate; empty without one
 };

@@ -22,8 +22,7 @@ std::vector<MemberSpec> SnapshotBuilder::find_members(const conf::Pool& pool, co
         const auto [state, weight] = now.adjustments.effective_state(pool.name, pool.backends[i], name);
         const auto& configured = pool.backends[i].address;
         auto host = configured.ip.is_set() ? configured.ip.ip_text() : configured.host;
-        members.push_back(
-            {backends_.find_or_make(pool.name, name, address), i, weight, state, std::move(host)});
+        members.push_back({backends_.find_or_make(pool.name, name, address), i, weight, state, std::move(host)});
     };
     for (std::size_t i = 0; i < pool.backends.size(); ++i) {
         const auto& backend = pool.backends[i];

@@ -25,7 +25,8 @@ public:
     // `name` is in lower case; "*.example.com" stands for every name below example.com.
     void add(const std::string& name, SniRoute route) { routes_.emplace(name, std::move(route)); }
 
-    // Returns the route of a name in lower case: the exact name first, then the longest wildcard; null if there is none.
+    // Returns the route of a name in lower case: the exact name first, then the longest wildcard; null if there is
+    // none.
     const SniRoute* find(std::string_view name) const {
         if (const auto exact = routes_.find(name); exact != routes_.end()) return &exact->second;
         for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {

@@ -62,8 +62,8 @@ Task<bool> Session::choose_pool() {
     co_return true;
 }
 
-// Reads until the ClientHello is complete; its bytes stay in the client's buffer. Returns `incomplete` if the client has
-// left, or sets a failure.
+// Reads until the ClientHello is complete; its bytes stay in the client's buffer. Returns `incomplete` if the client
+// has left, or sets a failure.
 Task<tls::HelloStatus> Session::read_client_hello(tls::ClientHelloReader& hello) {
     client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
     auto status = tls::HelloStatus::incomplete;

@@ -1,4 +1,5 @@
-// A client's TCP connection. It finds its pool, selects a backend, tries others while connecting fails, and then forwards bytes.
+// A client's TCP connection. It finds its pool, selects a backend, tries others while connecting fails, and then
+// forwards bytes.
 //
 // Thread: one worker's thread.
 // Lifetime: owns itself through its coroutine (spawn); the worker's context outlives it.

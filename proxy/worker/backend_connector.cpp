@@ -80,8 +80,8 @@ Failure BackendConnector::has_been_woken_to_end(const BackendConnection& connect
 Failure BackendConnector::start_tls(BackendConnection& connection) const {
     if (tls_.proxy_protocol != conf::ProxyProtocol::none) {
         Buffer header(client_.context.buffers.heads);
-        header.fill(client_.source.write_proxy_header(header.space().data(), tls_.proxy_protocol, tls_.client,
-                                                      client_.stream));
+        header.fill(
+            client_.source.write_proxy_header(header.space().data(), tls_.proxy_protocol, tls_.client, client_.stream));
         const iovec part{header.data(), header.size()};
         const auto sent = connection.stream.send({&part, 1}); // fits into the send buffer of a new connection
         if (sent.bytes != header.size()) return {FailureReason::connect_failed, "send the PROXY header", sent.error};

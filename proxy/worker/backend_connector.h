@@ -52,8 +52,9 @@ public:
         return connection;
     }
 
-    // Connects to the backend, with TLS if the pool has it: then, the PROXY header has been sent, too. If this machine is short of a resource, waits until other connections free it, and takes
-    // an idle connection that becomes free in the meantime.
+    // Connects to the backend, with TLS if the pool has it: then, the PROXY header has been sent, too. If this machine
+    // is short of a resource, waits until other connections free it, and takes an idle connection that becomes free in
+    // the meantime.
     Task<Connected> connect(BackendLink& link) const;
 
 private:

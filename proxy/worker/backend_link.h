@@ -30,7 +30,7 @@ public:
     ~BackendConnection();
 
     Stream stream;
-    Buffer in; // read but not used yet
+    Buffer in;                                     // read but not used yet
     std::shared_ptr<const tls::ClientContext> tls; // the settings that the connection was made with; null: plain
 
     BackendLink& link() { return *link_; }

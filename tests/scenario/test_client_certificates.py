@@ -206,7 +206,9 @@ class Files(ClientCertificates):
     def test_an_unknown_variable_is_refused(self):
         self.serve()
         report = self.proxy.reload(self.config(more=ROUTES.replace("{scheme}", "{client_cert_subjct}")))
-        self.assertIn('unknown variable "client_cert_subjct" (did you mean "client_cert_subject"?)', report["errors"][0])
+        self.assertIn(
+            'unknown variable "client_cert_subjct" (did you mean "client_cert_subject"?)', report["errors"][0]
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ class SniRoutes(Scenario):
         super().setUp()
         self.authority, self.port = Authority(self.folder()), free_port()
         self.tls = TlsClient(self, self.authority, self.port)
-        self.mail, self.wild, self.other = (self.secure(name) for name in ("mail.example", "*.w.example", "other.example"))
+        self.mail, self.wild, self.other = (
+            self.secure(name) for name in ("mail.example", "*.w.example", "other.example")
+        )
 
     def secure(self, name):
         backend = TlsBackend(self.authority.issue(name), name=name)

@@ -120,7 +120,11 @@ class TicketKeys(TlsFiles):
         context = self.tls.context(minimum_version=version, maximum_version=version)
         first = TlsClient(self, self.authority, port).connect(context=context)
         self.tls.get(first)
-        return TlsClient(self, self.authority, other or port).connect(context=context, session=first.session).session_reused
+        return (
+            TlsClient(self, self.authority, other or port)
+            .connect(context=context, session=first.session)
+            .session_reused
+        )
 
     def another(self, path):
         """Starts another machine of the fleet; returns its port."""

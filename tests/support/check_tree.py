@@ -33,7 +33,15 @@ ROOMS = {
     "proxy/http1": ["conf/model", "proxy/io"],
     "proxy/proxy_protocol": ["conf/model"],
     "proxy/snapshot": ["tls", "conf/model", "conf/read", "balancer/algorithms", "balancer", "proxy/log", "proxy/http1"],
-    "proxy/worker": ["tls", "balancer", "proxy/io", "proxy/log", "proxy/http1", "proxy/proxy_protocol", "proxy/snapshot"],
+    "proxy/worker": [
+        "tls",
+        "balancer",
+        "proxy/io",
+        "proxy/log",
+        "proxy/http1",
+        "proxy/proxy_protocol",
+        "proxy/snapshot",
+    ],
     "proxy/transfer": ["proxy/io", "proxy/http1", "proxy/worker"],
     "proxy/http": [
         "tls",

@@ -140,6 +140,6 @@ TEST_CASE("a file of authorities must hold at least one, and no damaged one") {
     CHECK_FALSE(tls::TrustedRoots::load("/none"));
     CHECK_FALSE(tls::TrustedRoots::load(authority.write("")));
     CHECK_FALSE(tls::TrustedRoots::load(authority.write("text")));
-    CHECK_FALSE(tls::TrustedRoots::load(
-        authority.write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")));
+    CHECK_FALSE(
+        tls::TrustedRoots::load(authority.write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")));
 }

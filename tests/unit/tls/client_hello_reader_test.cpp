@@ -78,10 +78,11 @@ TEST_CASE("a ClientHello may be split over records in any way") {
 }
 
 TEST_CASE("malformed names count as none") {
-    for (const auto& bad : {extension(0, ""), extension(0, sized("", 2)), extension(0, sized("\x01" + sized("a", 2), 2)),
-                            extension(0, sized(std::string(1, '\0') + sized("a", 2), 2) + "x"),
-                            extension(0, number(9, 2) + std::string(1, '\0') + sized("a", 2)),
-                            server_name(std::string(256, 'a')), server_name(std::string("a\0b", 3))})
+    for (const auto& bad :
+         {extension(0, ""), extension(0, sized("", 2)), extension(0, sized("\x01" + sized("a", 2), 2)),
+          extension(0, sized(std::string(1, '\0') + sized("a", 2), 2) + "x"),
+          extension(0, number(9, 2) + std::string(1, '\0') + sized("a", 2)), server_name(std::string(256, 'a')),
+          server_name(std::string("a\0b", 3))})
         CHECK(read(records(message(bad))).empty());
     CHECK(read(records(message(server_name("a") + server_name("b")))) == "a");
 }

@@ -140,19 +140,18 @@ TEST_CASE("a route sets and removes headers") {
 }
 
 TEST_CASE("variables are filled in, and an empty value is not sent") {
-    for (const auto& [value, written] :
-         {std::pair{"{client_ip}", "X: 10.9.8.7\r\n"},
-          {"<{client_ip}|{host}>", "X: <10.9.8.7|a>\r\n"},
-          {"{scheme}", "X: http\r\n"},
-          {"{tls_version}{client_cert_subject}", ""},
-          {"v{tls_version}", "X: v\r\n"},
-          {"{{host}}", "X: {a}\r\n"},
-          {R"({"a": {}, "b": "{host"})", "X: {\"a\": {}, \"b\": \"{host\"}\r\n"},
-          {"{Host} {host }", "X: {Host} {host }\r\n"},
-          {"{", "X: {\r\n"}}) {
+    for (const auto& [value, written] : {std::pair{"{client_ip}", "X: 10.9.8.7\r\n"},
+                                         {"<{client_ip}|{host}>", "X: <10.9.8.7|a>\r\n"},
+                                         {"{scheme}", "X: http\r\n"},
+                                         {"{tls_version}{client_cert_subject}", ""},
+                                         {"v{tls_version}", "X: v\r\n"},
+                                         {"{{host}}", "X: {a}\r\n"},
+                                         {R"({"a": {}, "b": "{host"})", "X: {\"a\": {}, \"b\": \"{host\"}\r\n"},
+                                         {"{Host} {host }", "X: {Host} {host }\r\n"},
+                                         {"{", "X: {\r\n"}}) {
         INFO(value);
-        const auto out = rewritten("GET / HTTP/1.1\r\nHost: a:80\r\nX: forged\r\n\r\n", Trust::untrusted,
-                                   {{{"X", value}}, {}});
+        const auto out =
+            rewritten("GET / HTTP/1.1\r\nHost: a:80\r\nX: forged\r\n\r\n", Trust::untrusted, {{{"X", value}}, {}});
         CHECK(count(out, "X:") == (std::string(written).empty() ? 0 : 1));
         CHECK(has(out, written));
     }

@@ -16,7 +16,7 @@ TEST_CASE("a failure that good requests can ask for counts for the canary only")
         CHECK(outcome_of_failure(reason) == BackendOutcome::server_error);
     for (const auto reason :
          {FailureReason::connect_refused, FailureReason::connect_timeout, FailureReason::connect_failed,
-          FailureReason::backend_tls_failed, FailureReason::backend_closed, FailureReason::backend_timeout, FailureReason::bad_response_head,
-          FailureReason::response_truncated, FailureReason::bad_response_body})
+          FailureReason::backend_tls_failed, FailureReason::backend_closed, FailureReason::backend_timeout,
+          FailureReason::bad_response_head, FailureReason::response_truncated, FailureReason::bad_response_body})
         CHECK(outcome_of_failure(reason) == BackendOutcome::failure);
 }
