@@ -2,7 +2,6 @@
 import contextlib
 import json
 import os
-import re
 import signal
 import socket
 import ssl

@@ -5,8 +5,9 @@ from support.peers import Backend
 
 
 class TlsBackend(Backend):
-    """`handshakes` has one entry for each successful handshake; `refused` one text for each that failed. `talk` replaces
-    HTTP after the handshake."""
+    """`handshakes` has one entry for each successful handshake, `refused` one text for each that failed. `talk` takes
+    the place of HTTP after the handshake.
+    """
 
     def __init__(self, pair, client_ca=None, versions=("TLSv1_2", "TLSv1_3"), proxy_header=False, talk=None, **kwargs):
         self.talk = talk or super().serve
