@@ -15,20 +15,21 @@ class Authority:
         self.folder, self.name, self.made = folder, name, 0
         self.root = f"{folder}/{name}-root.pem"
         self._make_key(f"{name}-root")
-        subject = ["-subj", f"/CN={name} root", "-days", "30", "-addext", "basicConstraints=critical,CA:TRUE"]
+        subject = ["-subj", f"/CN={name} root", "-days", "400", "-addext", "basicConstraints=critical,CA:TRUE"]
         run("req", "-x509", "-key", f"{folder}/{name}-root.key", *subject, "-out", self.root)
         self._make_key(f"{name}-intermediate")
         self.intermediate = self._sign(
-            f"{name}-intermediate", f"{name} intermediate", f"{name}-root", 30, "basicConstraints=critical,CA:TRUE"
+            f"{name}-intermediate", f"{name} intermediate", f"{name}-root", 400, "basicConstraints=critical,CA:TRUE"
         )
 
-    def issue(self, *names, key="ec", days=30, chain=True, to=None, at=None):
+    def issue(self, *names, key="ec", days=30, chain=True, to=None, at=None, more=()):
         """Returns the paths of a certificate with its chain, and of its key. If `to` is a pair, replaces its files."""
         self.made += 1
         stem = f"{self.name}-{self.made}"
         self._make_key(stem, key)
         alternatives = ",".join(f"{'IP' if name[0].isdigit() else 'DNS'}:{name}" for name in names)
-        cert = self._sign(stem, names[0], f"{self.name}-intermediate", days, f"subjectAltName={alternatives}", at)
+        extensions = "\n".join([f"subjectAltName={alternatives}", *more])
+        cert = self._sign(stem, names[0], f"{self.name}-intermediate", days, extensions, at)
         if chain:
             with open(cert, "a") as out, open(self.intermediate) as more:
                 out.write(more.read())
