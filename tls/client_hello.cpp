@@ -22,16 +22,22 @@ int name_index() {
 
 } // namespace
 
+std::string read_server_name(std::string_view extension) {
+    const auto* const bytes = reinterpret_cast<const unsigned char*>(extension.data());
+    const auto size = extension.size();
+    if (size < prefix_size || read_size(bytes) != size - 2 || bytes[2] != host_name) return {};
+    if (read_size(bytes + 3) != size - prefix_size || size - prefix_size > longest_name) return {};
+    if (extension.find('\0', prefix_size) != std::string_view::npos) return {};
+    auto name = lower_case(std::string(extension.substr(prefix_size)));
+    if (name.ends_with('.')) name.pop_back();
+    return name;
+}
+
 std::string server_name(SSL* session) {
     const unsigned char* bytes = nullptr;
     std::size_t size = 0;
     if (SSL_client_hello_get0_ext(session, TLSEXT_TYPE_server_name, &bytes, &size) != 1) return {};
-    if (size < prefix_size || read_size(bytes) != size - 2 || bytes[2] != host_name) return {};
-    const auto length = read_size(bytes + 3);
-    if (length != size - prefix_size || length > longest_name) return {};
-    auto name = lower_case({reinterpret_cast<const char*>(bytes) + prefix_size, length});
-    if (name.ends_with('.')) name.pop_back();
-    return name;
+    return read_server_name({reinterpret_cast<const char*>(bytes), size});
 }
 
 void keep_server_name(SSL* session, const std::string& name) {

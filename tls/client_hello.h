@@ -5,10 +5,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <openssl/ssl.h>
 
 namespace weir::tls {
+
+// Returns the name in a server_name extension (RFC 6066 section 3), in lower case and without a trailing dot. Returns an
+// empty text if it is malformed.
+std::string read_server_name(std::string_view extension);
 
 // Returns the server name that the client requests (SNI, RFC 6066 section 3), in lower case and without a trailing dot.
 // Returns an empty text if there is none or it is malformed. Must be called from a client_hello callback.

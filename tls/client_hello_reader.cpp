@@ -1,16 +1,14 @@
 #include "tls/client_hello_reader.h"
 
-#include "base/lower_case.h"
-
-#include <algorithm>
+#include "tls/client_hello.h"
 
 namespace weir::tls {
 namespace {
 
 constexpr std::size_t record_header_size = 5, message_header_size = 4;
 constexpr std::size_t max_record = 16 * 1024; // of plain text (RFC 8446 section 5.1)
-constexpr unsigned char handshake = 22, client_hello = 1, major_version = 3, host_name = 0;
-constexpr std::size_t server_name_extension = 0, longest_name = 255;
+constexpr unsigned char handshake = 22, client_hello = 1, major_version = 3;
+constexpr std::size_t server_name_extension = 0;
 
 // Takes fields from the front of a text. After a field that is not there, nothing can be taken.
 class Fields {
@@ -41,19 +39,6 @@ private:
     std::string_view rest_;
     bool failed_ = false;
 };
-
-// Returns the name in a server_name extension; empty if it is malformed.
-std::string name_in(std::string_view extension) {
-    Fields list(extension);
-    Fields entries(list.sized(2));
-    const auto type = entries.number(1);
-    const auto name = entries.sized(2);
-    if (list.failed() || !list.at_end() || entries.failed() || type != host_name) return {};
-    if (name.size() > longest_name || name.find('\0') != std::string_view::npos) return {};
-    auto lower = lower_case(std::string(name));
-    if (lower.ends_with('.')) lower.pop_back();
-    return lower;
-}
 
 unsigned char byte_at(std::string_view bytes, std::size_t at) { return static_cast<unsigned char>(bytes[at]); }
 
@@ -108,7 +93,7 @@ HelloStatus ClientHelloReader::check_message() {
         const auto type = extensions.number(2);
         const auto value = extensions.sized(2);
         if (extensions.failed()) return HelloStatus::not_tls;
-        if (type == server_name_extension && name_.empty()) name_ = name_in(value);
+        if (type == server_name_extension && name_.empty()) name_ = read_server_name(value);
     }
     return HelloStatus::complete;
 }
