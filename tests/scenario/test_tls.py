@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 from support.certificates import Authority
-from support.scenario import WEIR, Scenario, eventually, free_port, main, web
+from support.scenario import SANITIZED, WEIR, Scenario, eventually, free_port, main, web
 from support.tls_clients import TlsClient
 
 STREAM = 3_000_000
@@ -177,6 +177,19 @@ class Failing(Tls):
             self.assertIn(b"This port expects HTTPS", answer)
         eventually(lambda: "tls_handshake_failed" in self.proxy.access_log(), "the access log has it")
 
+    def test_tls_on_a_plain_port_gets_a_plain_400(self):
+        port = free_port()
+        self.serve()
+        self.proxy.reload(web(port, [self.seen]))
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = self.context().wrap_bio(incoming, outgoing, server_hostname="a.example")
+        with self.assertRaises(ssl.SSLWantReadError):
+            client.do_handshake()
+        with socket.create_connection(("127.0.0.1", port), 10) as plain:
+            plain.sendall(outgoing.read())
+            self.assertTrue(plain.recv(65536).startswith(b"HTTP/1.1 400 "))
+        self.assertEqual(self.seen.requests, [])
+
     def test_garbage_is_refused_and_others_are_served(self):
         self.serve()
         for garbage in (b"\x16\x03\x01\xff\xff" + b"x" * 500, b"\0" * 100, b"\x80\x2e\x01\x03\x01" + b"\0" * 50):
@@ -245,7 +258,7 @@ class Failing(Tls):
 
     def test_stalled_handshakes_time_out_and_do_not_delay_others(self):
         self.serve(more="timeouts: {client_header: 4s}")
-        stalled = [socket.create_connection(("127.0.0.1", self.port), 20) for _ in range(200)]
+        stalled = [socket.create_connection(("127.0.0.1", self.port), 20) for _ in range(1000)]
         for one in stalled[::2]:
             one.sendall(b"\x16\x03\x01\x02\x00\x01")
         self.assertIn(" 200 ", self.get(self.connect())[0])
@@ -293,11 +306,14 @@ class Changing(Tls):
     def test_no_handshake_fails_while_certificates_change(self):
         self.serve()
         with self.load() as done:
-            for _ in range(10):
+            for change in range(12 if SANITIZED else 100):
                 before = len(done)
                 self.authority.issue("a.example", to=self.pair)
                 self.proxy.reload()
                 eventually(lambda: len(done) > before + 2, "connections are made")
+                if change == 10:
+                    memory = self.proxy.memory()
+            self.assertLess(self.proxy.memory(), memory + 8 * 1024)
 
     def test_no_handshake_fails_while_a_new_process_takes_over(self):
         self.serve()
