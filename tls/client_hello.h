@@ -11,8 +11,8 @@
 
 namespace weir::tls {
 
-// Returns the name in a server_name extension (RFC 6066 section 3), in lower case and without a trailing dot. Returns an
-// empty text if it is malformed.
+// Returns the name in a server_name extension (RFC 6066 section 3), in lower case and without a trailing dot. Returns
+// an empty text if it is malformed.
 std::string read_server_name(std::string_view extension);
 
 // Returns the server name that the client requests (SNI, RFC 6066 section 3), in lower case and without a trailing dot.

@@ -3,7 +3,7 @@ import os
 import subprocess
 
 from support.certificates import Authority
-from support.scenario import WEIR, Scenario, eventually, free_port, main, web
+from support.scenario import WEIR, Scenario, can_connect, eventually, free_port, main, web
 from support.tls_peers import TlsBackend
 
 OLD = "2020-01-01 00:00:00"  # certificates made at this time have expired
@@ -147,6 +147,63 @@ class Requests(BackendTls):
         self.serve(backend, listener={"protocol": "tcp"})
         self.assertEqual(self.get()["status"], 200)
         self.assertIsNone(backend.handshakes[0]["alpn"])
+
+
+class Nginx(BackendTls):
+    """A real web server, which closes connections after 100 requests or a second of silence."""
+
+    CONFIG = """
+daemon off; master_process off; pid {d}/pid; error_log {d}/error.log; {user}
+events {{}}
+http {{
+  access_log off; client_max_body_size 0; client_body_temp_path {d}/b; proxy_temp_path {d}/p;
+  fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
+  keepalive_timeout 1s; keepalive_requests 100;
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {cert}; ssl_certificate_key {key};
+    ssl_client_certificate {ca}; ssl_verify_client on; ssl_verify_depth 3; ssl_protocols TLSv1.2 TLSv1.3;
+    root {d}/www;
+    location /upload/ {{ dav_methods PUT; create_full_put_path on; alias {d}/www/; }}
+    location /who {{ return 200 "$ssl_client_s_dn $ssl_server_name $ssl_protocol"; }}
+  }}
+}}
+"""
+
+    def setUp(self):
+        super().setUp()
+        folder, port = self.folder(), free_port()
+        os.chmod(folder, 0o755)
+        os.mkdir(f"{folder}/www")
+        self.www = f"{folder}/www"
+        pair = self.authority.issue("app.example")
+        user = "user root;" if os.getuid() == 0 else ""
+        with open(f"{folder}/nginx.conf", "w") as f:
+            f.write(self.CONFIG.format(d=folder, port=port, user=user, ca=self.authority.root, **pair))
+        self.start("nginx", "-c", f"{folder}/nginx.conf", "-p", folder)
+        eventually(lambda: can_connect(port), "nginx answers")
+        self.serve(f"127.0.0.1:{port}", tls=self.authority.issue("weir.example"))
+
+    def test_it_sees_the_client_certificate_and_the_name(self):
+        self.assertEqual(self.get("/who")["body"], b"CN=weir.example app.example TLSv1.3")
+
+    def test_no_request_is_lost_when_it_closes_idle_connections(self):
+        client = self.client(self.port)
+        for _ in range(350):
+            self.assertEqual(client.get("/who")["status"], 200)
+        eventually(lambda: self.proxy.backends()[self.name()]["idle"] == 0, "nginx has closed it")
+        self.assertEqual(client.get("/who")["status"], 200)
+        self.assertEqual(self.proxy.backends()[self.name()]["failures"], 0)
+
+    def name(self):
+        return next(iter(self.proxy.backends()))
+
+    def test_large_bodies_arrive_whole(self):
+        body = os.urandom(20_000_000)
+        head = f"PUT /upload/large HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        client = self.client(self.port)
+        self.assertEqual(client.send(head + body).reader.response()["status"], 201)
+        self.assertEqual(client.get("/large")["body"], body)
 
 
 class Checks(BackendTls):

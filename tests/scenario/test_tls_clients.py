@@ -42,9 +42,7 @@ class Clients(Scenario):
         self.proxy = self.weir(web(self.port, [self.seen], listener={"tls": {"certificates": pairs}}), workers=1)
 
     def run_client(self, *command, **environment):
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 
@@ -91,9 +89,7 @@ class Scanners(Clients):
             found.setdefault(version, set()).add(cipher)
         self.assertEqual(found, CIPHERS)
         preferred = {version: cipher for status, version, cipher in offered if status == "preferred"}
-        self.assertEqual(
-            preferred, {"TLSv1.2": "ECDHE-ECDSA-AES128-GCM-SHA256", "TLSv1.3": "TLS_AES_128_GCM_SHA256"}
-        )
+        self.assertEqual(preferred, {"TLSv1.2": "ECDHE-ECDSA-AES128-GCM-SHA256", "TLSv1.3": "TLS_AES_128_GCM_SHA256"})
         groups = set(re.findall(r'<group sslversion="TLSv1.3" bits="\d+" name="(\w+)', said))
         self.assertEqual(groups, GROUPS)
         for protocol in re.findall(r'<protocol type="\w+" version="([\d.]+)" enabled="1"', said):
