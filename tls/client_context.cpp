@@ -12,10 +12,14 @@ namespace weir::tls {
 namespace {
 
 std::string id_of(const ClientOptions& options) {
+    std::string certificate = "no certificate";
+    if (options.certificate) {
+        certificate = options.certificate->facts().fingerprint;
+        for (const auto& issuer : options.certificate->issuers()) certificate += " " + fingerprint_of(issuer.get());
+    }
     const bool verifies = options.verification == Verification::required;
     return std::string(verifies ? "verified by " + options.roots->id() : "not verified") + " as " +
-           (options.server_name.empty() ? "*" : options.server_name) + " with " +
-           (options.certificate ? options.certificate->facts().fingerprint : "no certificate");
+           (options.server_name.empty() ? "*" : options.server_name) + " with " + certificate;
 }
 
 // Makes the handshake fail unless the server's certificate is for `name`, a DNS name or an IP address. A DNS name is

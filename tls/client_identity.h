@@ -16,6 +16,8 @@ struct ClientIdentity {
     // Of the verified certificate; both are empty if the client has sent none.
     std::string subject;     // in the format of RFC 4514
     std::string fingerprint; // SHA-256 in hex
+    // A session may be resumed after its certificate has expired: OpenSSL does not look at the dates again.
+    bool has_expired = false;
 };
 
 // Reads the certificate of a session whose handshake is complete.

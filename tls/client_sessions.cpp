@@ -13,6 +13,11 @@ int owner_index() {
     return index;
 }
 
+int settings_index() {
+    static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    return index;
+}
+
 } // namespace
 
 void ClientSessions::install(SSL_CTX* context) {
@@ -20,12 +25,15 @@ void ClientSessions::install(SSL_CTX* context) {
     SSL_CTX_sess_set_new_cb(context, keep);
 }
 
-void ClientSessions::attach(SSL* connection, std::shared_ptr<const ClientContext> context) {
-    if (context_ != context) {
+void ClientSessions::attach(SSL* connection, std::shared_ptr<const ClientContext> context, const std::string& host) {
+    if (context_ != context || host_ != host) {
         for (auto& session : kept_) session.reset();
         context_ = std::move(context);
+        host_ = host;
+        ++settings_;
     }
     SSL_set_ex_data(connection, owner_index(), this);
+    SSL_set_ex_data(connection, settings_index(), reinterpret_cast<void*>(settings_));
     auto& newest = kept_.back();
     if (!newest) return;
     SSL_set_session(connection, newest.get());
@@ -35,10 +43,10 @@ void ClientSessions::attach(SSL* connection, std::shared_ptr<const ClientContext
     std::rotate(kept_.begin(), kept_.end() - 1, kept_.end());
 }
 
-// Returns 1: the session is kept.
+// Returns 1 if the session is kept.
 int ClientSessions::keep(SSL* connection, SSL_SESSION* session) {
     auto* const own = static_cast<ClientSessions*>(SSL_get_ex_data(connection, owner_index()));
-    if (!own) return 0;
+    if (!own || SSL_get_ex_data(connection, settings_index()) != reinterpret_cast<void*>(own->settings_)) return 0;
     std::rotate(own->kept_.begin(), own->kept_.begin() + 1, own->kept_.end());
     own->kept_.back().reset(session);
     return 1;

@@ -8,6 +8,7 @@
 #include "tls/openssl_ptr.h"
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -18,8 +19,9 @@ class ClientContext;
 class ClientSessions {
 public:
     // Lets a connection that has not begun its handshake yet resume a kept session, and keeps the sessions that the
-    // server offers on it. Sessions of other contexts are forgotten first: they were agreed on under other settings.
-    void attach(SSL* connection, std::shared_ptr<const ClientContext> context);
+    // server offers on it. Sessions of another context or host are forgotten first, and those that the server offers
+    // late, on connections that were attached earlier, are not kept: they were agreed on under other settings.
+    void attach(SSL* connection, std::shared_ptr<const ClientContext> context, const std::string& host);
 
     // Makes the connections of a context offer their sessions to the ClientSessions that they were attached to.
     static void install(SSL_CTX* context);
@@ -30,6 +32,8 @@ private:
     static int keep(SSL* connection, SSL_SESSION* session);
 
     std::shared_ptr<const ClientContext> context_;
+    std::string host_;
+    std::uintptr_t settings_ = 0;    // number of the current context and host
     std::array<SessionPtr, 4> kept_; // the newest last; the first ones may be null
 };
 

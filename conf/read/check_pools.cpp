@@ -115,9 +115,14 @@ void check_pools(const Config& config, Checks& checks) {
         check_balancing(pool, path, checks);
     }
     for (const auto& listener : config.listeners)
-        for (const auto& pool : config.pools)
-            if (listener.protocol == Protocol::tcp && uses(listener, pool.name))
-                check_tcp_use(pool, listener.name, checks);
+        for (const auto& pool : config.pools) {
+            if (listener.protocol != Protocol::tcp || !uses(listener, pool.name)) continue;
+            check_tcp_use(pool, listener.name, checks);
+            if (!listener.routes_by_sni.empty() && pool.tls)
+                checks.fail("pools." + pool.name + ".tls", "listener " + listener.name +
+                                                               " passes TLS through to this pool: it would be "
+                                                               "encrypted twice");
+        }
 }
 
 } // namespace weir::conf

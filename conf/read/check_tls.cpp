@@ -42,8 +42,9 @@ void check_tls(const Pool& pool, const std::string& path, Checks& checks) {
     if (!tls.cert.empty() && tls.key.empty()) checks.fail(at, "\"key\" is missing: the private key of \"cert\"");
     if (!tls.key.empty() && tls.cert.empty()) checks.fail(at, "\"cert\" is missing: the certificate of \"key\"");
     if (!tls.verify && !tls.ca.empty()) checks.fail(at + ".ca", "has no effect with verify: false");
-    if (!tls.server_name.empty()) checks.host(at + ".server_name", tls.server_name);
+    const bool is_ip = Address::parse(tls.server_name + ":1") || Address::parse("[" + tls.server_name + "]:1");
     if (tls.server_name.starts_with("*.")) checks.fail(at + ".server_name", "write a name without a wildcard");
+    else if (!tls.server_name.empty() && !is_ip) checks.dns_name(at + ".server_name", tls.server_name);
     for (const auto& backend : pool.backends)
         if (backend.address.is_unix() && tls.verify && tls.server_name.empty())
             checks.fail(at, "\"server_name\" is missing: backend " + backend.name +

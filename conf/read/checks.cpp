@@ -36,6 +36,22 @@ void Checks::host(const std::string& path, std::string_view host) {
                        "\" is not a host: write a name in lower case without a port, or *.example.com");
 }
 
+void Checks::dns_name(const std::string& path, std::string_view name) {
+    const auto legal = [](unsigned char c) {
+        return std::islower(c) || std::isdigit(c) || c == '-' || c == '_' || c == '.';
+    };
+    bool valid = !name.empty() && name.size() <= 253 && std::all_of(name.begin(), name.end(), legal);
+    for (std::size_t from = 0; valid && from <= name.size();) {
+        const auto end = std::min(name.find('.', from), name.size());
+        valid = end > from && end - from <= 63;
+        from = end + 1;
+    }
+    if (!valid)
+        fail(path,
+             "\"" + std::string(name.substr(0, 60)) +
+                 "\" is not a DNS name: write labels of letters, digits and hyphens in lower case, without a port");
+}
+
 void Checks::known(const std::string& path, const char* what, const std::string& name,
                    const std::vector<std::string_view>& known) {
     if (std::find(known.begin(), known.end(), name) == known.end())

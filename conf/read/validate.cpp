@@ -29,7 +29,7 @@ void check_sni_routes(const Listener& listener, const std::string& path, const s
         return checks.fail(at, "only protocol: tcp passes TLS through; with http, use routes with match.hosts");
     if (listener.tls) return checks.fail(at, "has no effect with tls, which terminates TLS: remove one of them");
     for (const auto& [name, pool] : listener.routes_by_sni) {
-        checks.host(at + "." + name, name);
+        checks.dns_name(at + "." + name, name.starts_with("*.") ? std::string_view(name).substr(2) : name);
         checks.known(at + "." + name, "pool", pool, pools);
     }
 }

@@ -2,8 +2,6 @@
 
 #include "base/use_nothrow_awaitable.h"
 
-#include <boost/asio/awaitable.hpp>
-
 namespace weir::health {
 
 namespace asio = boost::asio;

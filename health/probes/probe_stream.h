@@ -7,6 +7,7 @@
 
 #include "health/probes/probe_tls.h"
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ssl/stream.hpp>
 

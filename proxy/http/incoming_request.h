@@ -30,9 +30,9 @@ inline RequestPeer peer_of(const Client& client) {
 
 inline IncomingRequest receive_request(const Client& client, const RequestHead& head) {
     const auto& listener = *client.listener;
-    return {listener.view, listener.spec, client.context.loop.now(),
-            find_origin(peer_of(client), head, listener.spec->trusted),
-            plan_request(head, *listener.view->snapshot, *listener.spec, client.identity.get())};
+    const auto peer = peer_of(client);
+    return {listener.view, listener.spec, client.context.loop.now(), find_origin(peer, head, listener.spec->trusted),
+            plan_request(head, *listener.view->snapshot, *listener.spec, client.identity.get(), peer.trust)};
 }
 
 } // namespace weir::proxy::http

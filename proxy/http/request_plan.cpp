@@ -2,6 +2,8 @@
 
 #include "proxy/http1/chars.h"
 
+#include <algorithm>
+
 namespace weir::proxy::http {
 namespace {
 
@@ -18,16 +20,25 @@ Failure find_refusal(const FramingResult& framed, Expectation expectation, const
 // Returns why a request does not belong on its connection, whose client was verified for another site or under other
 // rules (RFC 9110 section 15.5.20).
 Failure find_misdirection(const RequestHead& head, const ListenerSpec& listener, const tls::ClientIdentity* identity) {
-    if (!listener.tls || listener.tls->client_policy().empty()) return {};
-    if (!identity || identity->policy != listener.tls->client_policy())
+    const std::string_view wanted = listener.tls ? listener.tls->client_policy() : std::string_view();
+    if ((identity ? identity->policy : std::string_view()) != wanted)
         return {FailureReason::misdirected_request, "the rules for client certificates have changed"};
+    if (!identity) return {};
     const auto& requested = identity->requested_name;
     if (requested.empty() || same_word(without_root(host_of(head.authority)), requested)) return {};
     return {FailureReason::misdirected_request, "Host is not the name that the TLS connection was made for"};
 }
 
-// Challenges that prove the control of a domain come over plain HTTP (RFC 8555 section 8.3).
-bool is_acme_challenge(std::string_view path) { return path.starts_with("/.well-known/acme-challenge/"); }
+// Challenges that prove the control of a domain come over plain HTTP (RFC 8555 section 8.3). A token is in base64url.
+bool is_acme_challenge(std::string_view path) {
+    constexpr std::string_view folder = "/.well-known/acme-challenge/";
+    const auto is_token_char = [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    };
+    if (!path.starts_with(folder) || path.size() == folder.size()) return false;
+    path.remove_prefix(folder.size());
+    return std::all_of(path.begin(), path.end(), is_token_char);
+}
 
 } // namespace
 
@@ -38,7 +49,7 @@ bool is_idempotent(std::string_view method) {
 }
 
 RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener,
-                         const tls::ClientIdentity* identity) {
+                         const tls::ClientIdentity* identity, Trust trust) {
     RequestPlan plan;
     const auto framed = request_framing(head);
     const auto options = connection_options(head.fields);
@@ -51,8 +62,10 @@ RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, cons
     if (!plan.refusal) plan.refusal = find_misdirection(head, listener, identity);
     if (plan.refusal.reason == FailureReason::misdirected_request) plan.connection = Connection::close;
     if (plan.refusal) return plan;
-    if (listener.config.redirect_https && !is_acme_challenge(head.path)) {
-        plan.redirect = {host_of(head.authority), head.path};
+    // A trusted proxy in front may have terminated TLS: a redirect would only come back.
+    const bool is_https = trust == Trust::trusted && same_word(head.find(FieldId::x_forwarded_proto), "https");
+    if (listener.config.redirect_https && !is_https && !is_acme_challenge(head.path)) {
+        plan.redirect = {host_of(head.authority), head.path == "*" ? "/" : head.path};
         if (plan.redirect.host.empty()) plan.refusal = {FailureReason::bad_request, "no Host to redirect to"};
         return plan;
     }

@@ -41,8 +41,9 @@ struct RequestPlan {
 bool is_idempotent(std::string_view method);
 
 // Returns the plan for a request that was received through `listener` of `snapshot`. `identity` is that of the client's
-// connection; it may be null if the listener requests no client certificates.
+// connection; it is null if its client was not asked for a certificate. `trust` says whether the peer's X-Forwarded-*
+// fields are believed.
 RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener,
-                         const tls::ClientIdentity* identity);
+                         const tls::ClientIdentity* identity, Trust trust);
 
 } // namespace weir::proxy::http

@@ -25,6 +25,8 @@ health::Target target_of(const PoolSpec& pool, const MemberSpec& member) {
     auto& check = *target.check;
     const auto& config = pool.config_of(member);
     if (config.health_check_port) check.port = config.health_check_port;
+    // A server that speaks TLS expects the name in its certificate.
+    if (check.host.empty() && check.tls && pool.config.tls) check.host = pool.config.tls->server_name;
     if (check.host.empty() && config.address.is_name())
         check.host = config.address.host + ":" + std::to_string(check.port ? check.port : config.address.port);
     return target;

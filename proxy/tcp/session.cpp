@@ -85,7 +85,7 @@ Task<tls::HelloStatus> Session::read_client_hello(tls::ClientHelloReader& hello)
             status = hello.read(client_.in.view());
         }
         if (status != tls::HelloStatus::incomplete) break;
-        if (client_.is_draining()) client_.expire_in(newcomer_time);
+        hurry();
         co_await client_.fiber.wait();
         if (client_.timer.expired()) fail({FailureReason::client_timeout, "the ClientHello did not arrive in time"});
         if (client_.aborted || client_.timer.expired()) co_return status;

@@ -89,9 +89,10 @@ Failure BackendConnector::start_tls(BackendConnection& connection) const {
     const bool http = client_.protocol == conf::Protocol::http;
     auto session = tls_.context->new_session(tls_.host, http ? "http/1.1" : "");
     if (!session) return {FailureReason::resource_exhausted, "no memory for a TLS connection"};
-    connection.link().sessions().attach(session.get(), tls_.context);
+    connection.link().sessions().attach(session.get(), tls_.context, tls_.host);
     connection.stream.start_tls(std::move(session), client_.context.buffers.bodies, {}, client_.fiber);
     connection.tls = tls_.context;
+    connection.tls_host = tls_.host;
     return {};
 }
 

@@ -47,7 +47,7 @@ public:
     // connection is needed.
     BackendConnectionPtr acquire(BackendLink& link) const {
         if (use_ != ConnectionUse::any_request) return nullptr;
-        auto connection = link.acquire(tls_.context.get());
+        auto connection = link.acquire(tls_.context.get(), tls_.host);
         if (connection) connection->stream.set_waker(client_.fiber);
         return connection;
     }

@@ -31,13 +31,13 @@ void BackendConnection::wake() {
     if (timer_.expired() || stream.hung_up() || (stream.readable() && !stream.is_idle())) link_->drop(*this);
 }
 
-BackendConnectionPtr BackendLink::acquire(const tls::ClientContext* tls) {
+BackendConnectionPtr BackendLink::acquire(const tls::ClientContext* tls, const std::string& host) {
     while (auto connection = idle_.take_newest()) {
         connection->is_idle_ = false;
         connection->timer_.cancel();
         counters_.idle.subtract();
         if (connection->keep_until_ <= loop_.now()) continue; // a busy worker may see its timer late
-        if (connection->tls.get() != tls) continue;
+        if (connection->tls.get() != tls || (tls && connection->tls_host != host)) continue;
         // An unread event may be a FIN, or bytes that would be taken for the next response. Events from before this
         // round have been handled; another look costs a system call, which pays only after a while.
         const bool seen = loop_.now() - connection->idle_since_ < fresh && !connection->stream.has_pending_event(loop_);

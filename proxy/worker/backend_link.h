@@ -18,6 +18,7 @@
 #include "tls/client_sessions.h"
 
 #include <memory>
+#include <string>
 
 namespace weir::proxy {
 
@@ -32,6 +33,7 @@ public:
     Stream stream;
     Buffer in;                                     // read but not used yet
     std::shared_ptr<const tls::ClientContext> tls; // the settings that the connection was made with; null: plain
+    std::string tls_host;                          // the backend's host name or IP address at that time
 
     BackendLink& link() { return *link_; }
     // Returns true if the connection must be closed now, whatever it carries: its user must stop.
@@ -64,9 +66,9 @@ public:
 
     tls::ClientSessions& sessions() { return sessions_; } // of the connections with TLS
 
-    // Returns the most recently used idle connection that was made with the settings `tls` (null: plain); null if there
-    // is none. Closes connections that were made with other settings.
-    BackendConnectionPtr acquire(const tls::ClientContext* tls);
+    // Returns the most recently used idle connection that was made with the settings `tls` for `host` (null: plain);
+    // null if there is none. Closes connections that were made with other settings.
+    BackendConnectionPtr acquire(const tls::ClientContext* tls, const std::string& host);
     BackendConnectionPtr make() { return std::make_unique<BackendConnection>(loop_, shared_from_this()); }
 
     // Keeps a connection until `until` for another request. Closes the oldest idle connections if there are more than

@@ -43,7 +43,6 @@ Task<bool> ClientSession::receive_proxy_header() {
     co_return accepted;
 }
 
-// A client that has just connected gets less time once weir or the listener is draining.
 void ClientSession::hurry() {
     if (client_.is_draining() && !std::exchange(hurried_, true)) client_.expire_in(newcomer_time);
 }
@@ -86,15 +85,22 @@ Task<bool> ClientSession::start_tls(const tls::ServerContext& context) {
     }
     client_.stream.start_tls(std::move(session), client_.context.buffers.bodies, client_.in.view(), client_.fiber);
     client_.in.release();
-    const bool agreed = co_await shake_hands();
+    bool agreed = co_await shake_hands();
+    if (agreed && !context.client_policy().empty()) agreed = identify(context);
     auto& counters = client_.counters();
     if (agreed) counters.tls_handshakes.add();
     else if (failure_) counters.tls_failures.add();
     if (agreed && client_.stream.tls()->is_resumed()) counters.tls_resumed.add();
-    if (agreed && !context.client_policy().empty())
-        client_.identity =
-            std::make_unique<const tls::ClientIdentity>(client_.stream.tls()->client(context.client_policy()));
     co_return agreed;
+}
+
+// Keeps who the client is. Returns false if its certificate has expired since its session began.
+bool ClientSession::identify(const tls::ServerContext& context) {
+    client_.identity =
+        std::make_unique<const tls::ClientIdentity>(client_.stream.tls()->client(context.client_policy()));
+    if (client_.identity->has_expired)
+        failure_ = {FailureReason::tls_handshake_failed, "the client certificate of the session has expired"};
+    return !client_.identity->has_expired;
 }
 
 Task<bool> ClientSession::shake_hands() {

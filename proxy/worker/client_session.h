@@ -36,6 +36,8 @@ protected:
     const Failure& begin_failure() const { return failure_; }
     // Returns true once the client's address is known: the PROXY header has been accepted, or none is required.
     bool is_source_known() const { return source_known_; }
+    // Gives a client that has just connected less time once weir or the listener is draining.
+    void hurry();
 
     Client client_;
 
@@ -44,7 +46,7 @@ private:
     Task<bool> read_proxy_header();
     Task<bool> start_tls(const tls::ServerContext& context);
     Task<bool> shake_hands();
-    void hurry();
+    bool identify(const tls::ServerContext& context);
 
     Failure failure_;
     bool source_known_ = false;

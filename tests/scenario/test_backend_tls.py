@@ -293,6 +293,9 @@ class Files(BackendTls):
             ("write an absolute path", {"ca": "ca.pem"}),
             ("has no effect with verify: false", {"verify": False}),
             ("without a wildcard", {"server_name": "*.example"}),
+            ("is not a DNS name", {"server_name": "app.example:8443"}),
+            ("is not a DNS name", {"server_name": "a..b"}),
+            ("is not a DNS name", {"server_name": "x" * 300}),
         ):
             with self.subTest(words):
                 code, text = self.check(**tls)

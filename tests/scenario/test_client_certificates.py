@@ -172,6 +172,15 @@ class Policies(ClientCertificates):
         self.assertEqual(self.proxy.reload(self.config(auth="require"))["verdict"], "applied")
         self.assertIn(" 421 ", self.tls.get(secure)[0])
 
+    def test_an_identity_does_not_outlive_its_rules(self):
+        self.serve(auth="request")
+        secure = self.tls.connect(pair=self.own)
+        self.assertIn(" 200 ", self.tls.get(secure)[0])
+        free = web(self.port, [self.seen], listener={"tls": {"certificates": [self.pair]}}, more=ROUTES)
+        self.assertEqual(self.proxy.reload(free)["verdict"], "applied")
+        self.assertIn(" 421 ", self.tls.get(secure)[0])
+        self.assertEqual(len(self.seen.requests), 1)
+
     def test_a_changed_authority_takes_effect_by_itself(self):
         ca = os.path.join(self.folder(), "ca.pem")
         subprocess.run(["cp", self.stranger.root, ca], check=True)

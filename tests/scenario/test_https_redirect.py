@@ -39,9 +39,9 @@ class Redirect(Scenario):
     def test_challenges_are_served(self):
         self.serve()
         client = self.client(self.port)
-        for target in ("/.well-known/acme-challenge/token", "/.well-known/acme-challenge/"):
-            self.assertEqual(client.get(target)["status"], 200)
-        for target in ("/.well-known/acme-challenge", "/x/.well-known/acme-challenge/token"):
+        self.assertEqual(client.get("/.well-known/acme-challenge/token")["status"], 200)
+        folder = "/.well-known/acme-challenge/"
+        for target in (folder, folder[:-1], f"/x{folder}token", f"{folder}../../admin", f"{folder}x/y"):
             self.assertEqual(client.get(target)["status"], 308)
 
     def test_neither_a_pool_nor_a_route_is_needed(self):

@@ -24,11 +24,12 @@ class SniRoutes(Scenario):
         self.addCleanup(backend.close)
         return backend
 
-    def config(self, routes=None, pool="web", more="", **listener):
+    def config(self, routes=None, pool="web", more="", tls_to_backends=False, **listener):
         routes = routes or {"mail.example": "mail", "*.w.example": "wild"}
         pools = f"  mail: {{backends: [{self.mail.address}]}}\n  wild: {{backends: [{self.wild.address}]}}\n"
         listener = {"protocol": "tcp", "routes_by_sni": routes, "pool": pool, **listener}
-        return web(self.port, [self.other], listener=listener, more=pools + more)
+        own = {"tls": {}} if tls_to_backends else {}
+        return web(self.port, [self.other], listener=listener, more=pools + more, pool=own)
 
     def serve(self, **keys):
         self.proxy = self.weir(self.config(**keys), workers=1)
@@ -169,7 +170,10 @@ class Refused(SniRoutes):
             ("only protocol: tcp passes TLS through", {"protocol": "http"}),
             ("has no effect with tls", {"tls": {"certificates": [pair]}}),
             ('unknown pool "mails" (did you mean "mail"?)', {"routes": {"a.example": "mails"}}),
-            ("is not a host", {"routes": {"A.example": "mail"}}),
+            ("is not a DNS name", {"routes": {"A.example": "mail"}}),
+            ("is not a DNS name", {"routes": {"a.example.": "mail"}}),
+            ("is not a DNS name", {"routes": {"a.example:443": "mail"}}),
+            ("it would be encrypted twice", {"tls_to_backends": True}),
         ):
             with self.subTest(words):
                 report = self.proxy.reload(self.config(**keys))

@@ -20,7 +20,8 @@ NODE = """
 const https = require("https"), fs = require("fs");
 const [url, ca, version] = process.argv.slice(1);
 const agent = new https.Agent({keepAlive: true, maxSockets: 1});
-const fetch = left => https.get(url, {ca: fs.readFileSync(ca), agent, minVersion: version, maxVersion: version}, res => {
+const options = {ca: fs.readFileSync(ca), agent, minVersion: version, maxVersion: version};
+const fetch = left => https.get(url, options, res => {
   let body = "";
   res.on("data", piece => body += piece);
   res.on("end", () => { console.log(res.statusCode, body); if (left > 1) fetch(left - 1); });

@@ -79,7 +79,7 @@ bool resumes(const Server& server, ClientSessions& sessions, const std::shared_p
              int version = TLS1_3_VERSION) {
     auto client = context->new_session("app.example", "");
     SSL_set_max_proto_version(client.get(), version);
-    sessions.attach(client.get(), context);
+    sessions.attach(client.get(), context, "app.example");
     REQUIRE(server.meet(client.get()));
     SSL_set_shutdown(client.get(), SSL_SENT_SHUTDOWN);
     return SSL_session_reused(client.get()) == 1;
@@ -125,6 +125,21 @@ TEST_CASE("a session is not resumed under other settings") {
     CHECK_FALSE(resumes(server, sessions, unverified));
     CHECK_FALSE(resumes(server, sessions, verified));
     CHECK(resumes(server, sessions, verified));
+}
+
+TEST_CASE("a session that is offered after the settings have changed is not kept") {
+    Server server;
+    const auto unverified = server.client({}, Verification::none), verified = server.client();
+    ClientSessions sessions;
+    const auto slow = unverified->new_session("app.example", "");
+    sessions.attach(slow.get(), unverified, "app.example"); // its handshake ends later
+    const auto newer = verified->new_session("app.example", "");
+    sessions.attach(newer.get(), verified, "app.example");
+    REQUIRE(server.meet(slow.get()));
+    CHECK_FALSE(resumes(server, sessions, verified));
+    const auto renamed = verified->new_session("other.example", "");
+    sessions.attach(renamed.get(), verified, "other.example");
+    CHECK_FALSE(resumes(server, sessions, verified)); // the sessions of app.example are gone
 }
 
 TEST_CASE("contexts with the same settings and files have the same ID") {

@@ -25,19 +25,20 @@ public:
     RequestPlan plan(const std::string& bytes) {
         bytes_ = bytes;
         REQUIRE(parse_request(bytes_, {}, head_).status == HeadStatus::complete);
-        return plan_request(head_, snapshot, listener, nullptr);
+        return plan_request(head_, snapshot, listener, nullptr, trust);
     }
     // Plans a request for this host on a connection with this identity, through a listener that requires certificates.
     RequestPlan plan_as(const weir::tls::ClientIdentity* identity, const std::string& host) {
         bytes_ = "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
         REQUIRE(parse_request(bytes_, {}, head_).status == HeadStatus::complete);
-        return plan_request(head_, snapshot, listener, identity);
+        return plan_request(head_, snapshot, listener, identity, trust);
     }
     RequestPlan get(const std::string& fields) { return plan("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
     RequestPlan post(const std::string& fields) { return plan("POST / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
 
     Snapshot snapshot;
     ListenerSpec listener;
+    Trust trust = Trust::untrusted;
 
 private:
     std::string bytes_;
@@ -135,7 +136,8 @@ TEST_CASE("with client certificates, a request must belong to its connection") {
     CHECK(reason(&earlier, "a") == FailureReason::misdirected_request);
     CHECK(reason(nullptr, "a") == FailureReason::misdirected_request);
     bench.listener.tls = nullptr;
-    CHECK(reason(&earlier, "b") == FailureReason::none);
+    CHECK(reason(&earlier, "b") == FailureReason::misdirected_request);
+    CHECK(reason(nullptr, "b") == FailureReason::none);
 }
 
 TEST_CASE("a listener that redirects to https serves only ACME challenges") {
@@ -145,6 +147,14 @@ TEST_CASE("a listener that redirects to https serves only ACME challenges") {
     CHECK(plan.redirect.host == "a");
     CHECK(plan.redirect.path == "/api/x?y");
     CHECK(plan.route.pool == no_pool);
-    CHECK(bench.plan("GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: a\r\n\r\n").route.pool == 0);
+    CHECK(bench.plan("GET /.well-known/acme-challenge/x-Y_9 HTTP/1.1\r\nHost: a\r\n\r\n").route.pool == 0);
+    for (const char* path : {"", "x/../../admin", "..", "%2e%2e", "x?y"})
+        CHECK(bench.plan("GET /.well-known/acme-challenge/" + std::string(path) + " HTTP/1.1\r\nHost: a\r\n\r\n")
+                  .redirect.host == "a");
+    CHECK(bench.plan("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").redirect.path == "/");
+    CHECK(bench.get("X-Forwarded-Proto: https\r\n").redirect.host == "a");
+    bench.trust = Trust::trusted;
+    CHECK(bench.get("X-Forwarded-Proto: https\r\n").route.pool == 0);
+    CHECK(bench.get("X-Forwarded-Proto: http\r\n").redirect.host == "a");
     CHECK(bench.plan("GET / HTTP/1.0\r\n\r\n").refusal.reason == FailureReason::bad_request);
 }

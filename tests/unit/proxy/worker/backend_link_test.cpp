@@ -64,10 +64,10 @@ TEST_CASE("the connection that was used last is used again first") {
     bench.keep(std::move(connections[0]));
     bench.keep(std::move(connections[1]));
     CHECK(bench.idle() == 2);
-    const auto again = bench.link->acquire(nullptr);
+    const auto again = bench.link->acquire(nullptr, "");
     CHECK(again.get() == second);
-    CHECK(bench.link->acquire(nullptr).get() == first);
-    CHECK(bench.link->acquire(nullptr) == nullptr);
+    CHECK(bench.link->acquire(nullptr, "").get() == first);
+    CHECK(bench.link->acquire(nullptr, "") == nullptr);
     CHECK(bench.idle() == 0);
 }
 
@@ -139,11 +139,11 @@ TEST_CASE("after a burst, surplus connections are closed two at a time") {
     for (auto& connection : connections) bench.keep(std::move(connection));
     CHECK(bench.idle() == 10);
     bench.pass(25s);
-    bench.keep(bench.link->acquire(nullptr));
+    bench.keep(bench.link->acquire(nullptr, ""));
     CHECK(bench.idle() == 10); // the burst is recent
     bench.pass(75s);
     for (const std::size_t left : {8u, 6u, 4u, 2u, 1u, 1u}) {
-        bench.keep(bench.link->acquire(nullptr));
+        bench.keep(bench.link->acquire(nullptr, ""));
         CHECK(bench.idle() == left);
     }
 }
