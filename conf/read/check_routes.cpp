@@ -27,6 +27,7 @@ void check_variables(const std::string& path, std::string_view value, Checks& ch
         const auto name = take_header_piece(value).name;
         if (name.empty() || find_header_variable(name)) continue;
         std::vector<std::string_view> known;
+        known.reserve(header_variables.size());
         for (const auto& variable : header_variables) known.push_back(variable.first);
         checks.known(path, "variable", std::string(name), known);
     }

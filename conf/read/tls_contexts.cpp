@@ -54,9 +54,12 @@ bool read_ticket_keys(const ListenerTls& tls, const std::string& path, tls::Serv
                       std::vector<Problem>& problems) {
     if (tls.session_ticket_keys.empty()) return true;
     auto keys = tls::TicketKeys::load(tls.session_ticket_keys);
-    if (keys) options.tickets = *std::move(keys);
-    else problems.push_back({path + ".session_ticket_keys", keys.error().message()});
-    return static_cast<bool>(keys);
+    if (!keys) {
+        problems.push_back({path + ".session_ticket_keys", keys.error().message()});
+        return false;
+    }
+    options.tickets = *std::move(keys);
+    return true;
 }
 
 // Sets the rules for client certificates. Returns false after a problem.
@@ -147,7 +150,7 @@ TlsContexts make_tls_contexts(const Config& config, const std::shared_ptr<tls::T
         if (!context) continue;
         const auto before = known.pools.find(pool.name);
         const bool same = before != known.pools.end() && before->second->id() == context->id();
-        contexts.pools[pool.name] = same ? before->second : std::move(context);
+        contexts.pools[pool.name] = same ? before->second : context;
     }
     return contexts;
 }
