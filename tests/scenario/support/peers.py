@@ -247,12 +247,15 @@ class Client:
         self.sock.settimeout(TIMEOUT)
         if receive_buffer:  # limits what the kernel accepts while the client does not read
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.was_reset = False
         try:
             self.sock.connect((host, port))
+        except ConnectionResetError:  # weir accepted and reset the connection before connect() returned
+            self.was_reset = True
         except OSError:
             self.sock.close()
             raise
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = Reader(self.sock)
 
     def send(self, data):
@@ -266,6 +269,8 @@ class Client:
     def rest(self):
         """Reads everything up to the end of the connection."""
         data = self.reader.buffer
+        if self.was_reset:
+            return data
         with contextlib.suppress(ConnectionResetError):
             while piece := self.sock.recv(65536):
                 data += piece
