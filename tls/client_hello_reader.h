@@ -25,8 +25,8 @@ class ClientHelloReader {
 public:
     static constexpr std::size_t max_message = 16 * 1024;
 
-    // Continues with all bytes of the connection so far, of which the earlier ones have not changed. Must not be called
-    // again once the status is no longer `incomplete`.
+    // `bytes` are all bytes that the client has sent so far; those of earlier calls must not have changed. Must not be
+    // called again once the status is no longer `incomplete`.
     HelloStatus read(std::string_view bytes);
     // Returns the requested name, in lower case and without a trailing dot. It is empty if there is none, or before the
     // message is complete.

@@ -19,8 +19,9 @@ class ClientContext;
 class ClientSessions {
 public:
     // Lets a connection that has not begun its handshake yet resume a kept session, and keeps the sessions that the
-    // server offers on it. Sessions of another context or host are forgotten first, and those that the server offers
-    // late, on connections that were attached earlier, are not kept: they were agreed on under other settings.
+    // server offers on it. If the context or the host has changed since the last call, the kept sessions are dropped:
+    // they belong to other settings. So do sessions that the server still offers on older connections, which are not
+    // kept.
     void attach(SSL* connection, std::shared_ptr<const ClientContext> context, const std::string& host);
 
     // Makes the connections of a context offer their sessions to the ClientSessions that they were attached to.

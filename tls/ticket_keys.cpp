@@ -18,13 +18,12 @@ namespace weir::tls {
 namespace {
 
 constexpr std::size_t name_size = 16, iv_size = 16, kept_keys = 3;
+constexpr std::size_t max_keys_in_file = 16, max_file_bytes = 64 * 1024;
 
 int keys_index() {
     static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
     return index;
 }
-
-constexpr std::size_t max_keys_in_file = 16, max_file_bytes = 64 * 1024;
 
 } // namespace
 
@@ -103,18 +102,20 @@ Result<std::shared_ptr<TicketKeys>> TicketKeys::load(const std::string& path) {
                                    "(openssl rand -base64 80 | tr -d '\\n')";
     const auto text = read_named_file(path, needed, max_file_bytes);
     if (!text) return text.error();
-    std::vector<std::string> lines;
+    auto ring = std::make_shared<Ring>();
     std::istringstream in(*text);
     for (std::string line; std::getline(in, line);) {
         if (line.ends_with('\r')) line.pop_back();
         if (line.empty()) continue;
-        lines.push_back(line);
-        if (!Key::decode(line))
-            return Error("key " + std::to_string(lines.size()) + " in " + path + " is not " + needed);
+        ring->keys.push_back(Key::decode(line));
+        if (!ring->keys.back())
+            return Error("key " + std::to_string(ring->keys.size()) + " in " + path + " is not " + needed);
     }
-    if (lines.size() > max_keys_in_file) return Error(path + " holds more than 16 keys: remove the oldest, at its end");
+    if (ring->keys.empty()) return Error(path + " holds no key; write " + needed);
+    if (ring->keys.size() > max_keys_in_file)
+        return Error(path + " holds more than 16 keys: remove the oldest, at its end");
     auto keys = std::make_shared<TicketKeys>();
-    if (!keys->adopt(lines)) return Error(path + " holds no key; write " + needed);
+    keys->ring_.store(std::move(ring));
     return keys;
 }
 

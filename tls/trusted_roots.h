@@ -17,7 +17,7 @@ class TrustedRoots {
 public:
     // Reads a file of one or more certificates in PEM format. Fails if it is missing, unreadable, empty or damaged.
     static Result<std::shared_ptr<const TrustedRoots>> load(const std::string& path);
-    // Returns the authorities that this system trusts. Reads only those that are needed, when they are needed.
+    // Returns the authorities that the system trusts. OpenSSL reads a certificate only when it needs it.
     static std::shared_ptr<const TrustedRoots> of_system();
 
     // Makes a context verify the certificates of its peers with these authorities.

@@ -6,14 +6,11 @@
 // Lifetime: the results point into the value.
 #pragma once
 
-#include <algorithm>
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace weir::conf {
 

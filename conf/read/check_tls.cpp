@@ -7,6 +7,11 @@ void check_path(const std::string& at, const std::string& path, Checks& checks) 
     if (!path.starts_with('/')) checks.fail(at, "write an absolute path");
 }
 
+// Checks the path of a file that may be left out.
+void check_optional_path(const std::string& at, const std::string& path, Checks& checks) {
+    if (!path.empty()) check_path(at, path, checks);
+}
+
 } // namespace
 
 void check_tls(const Listener& listener, const std::string& path, Checks& checks) {
@@ -22,13 +27,12 @@ void check_tls(const Listener& listener, const std::string& path, Checks& checks
         const auto at = path + ".tls.certificates[" + std::to_string(i) + "]";
         check_path(at + ".cert", tls.certificates[i].cert, checks);
         check_path(at + ".key", tls.certificates[i].key, checks);
-        if (!tls.certificates[i].ocsp.empty()) check_path(at + ".ocsp", tls.certificates[i].ocsp, checks);
+        check_optional_path(at + ".ocsp", tls.certificates[i].ocsp, checks);
     }
-    if (!tls.client_ca.empty()) check_path(path + ".tls.client_ca", tls.client_ca, checks);
-    else if (tls.client_auth)
+    check_optional_path(path + ".tls.client_ca", tls.client_ca, checks);
+    if (tls.client_ca.empty() && tls.client_auth)
         checks.fail(path + ".tls", "\"client_ca\" is missing: the authorities of the client certificates");
-    if (!tls.session_ticket_keys.empty())
-        check_path(path + ".tls.session_ticket_keys", tls.session_ticket_keys, checks);
+    check_optional_path(path + ".tls.session_ticket_keys", tls.session_ticket_keys, checks);
     if (tls.ciphers.empty()) checks.fail(path + ".tls.ciphers", "write intermediate, modern, or an OpenSSL list");
 }
 
@@ -36,9 +40,9 @@ void check_tls(const Pool& pool, const std::string& path, Checks& checks) {
     if (!pool.tls) return;
     const auto& tls = *pool.tls;
     const auto at = path + ".tls";
-    if (!tls.ca.empty()) check_path(at + ".ca", tls.ca, checks);
-    if (!tls.cert.empty()) check_path(at + ".cert", tls.cert, checks);
-    if (!tls.key.empty()) check_path(at + ".key", tls.key, checks);
+    check_optional_path(at + ".ca", tls.ca, checks);
+    check_optional_path(at + ".cert", tls.cert, checks);
+    check_optional_path(at + ".key", tls.key, checks);
     if (!tls.cert.empty() && tls.key.empty()) checks.fail(at, "\"key\" is missing: the private key of \"cert\"");
     if (!tls.key.empty() && tls.cert.empty()) checks.fail(at, "\"cert\" is missing: the certificate of \"key\"");
     if (!tls.verify && !tls.ca.empty()) checks.fail(at + ".ca", "has no effect with verify: false");

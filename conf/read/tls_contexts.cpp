@@ -7,18 +7,33 @@ namespace {
 
 using Certificates = std::vector<std::shared_ptr<const tls::Certificate>>;
 
+// Returns what was read or made. After a failure, adds a problem at `path` and returns null.
+template <class T>
+std::shared_ptr<T> take_or_report(Result<std::shared_ptr<T>> made, const std::string& path,
+                                  std::vector<Problem>& problems) {
+    if (made) return *std::move(made);
+    problems.push_back({path, made.error().message()});
+    return nullptr;
+}
+
+// Reads a pair of files that are named by the keys `cert` and `key` at `path`. Returns null after a problem.
+std::shared_ptr<const tls::Certificate> read_pair(const std::string& cert, const std::string& key,
+                                                  const std::string& path, std::chrono::system_clock::time_point now,
+                                                  std::vector<Problem>& problems) {
+    auto loaded = tls::Certificate::load(cert, key, now);
+    if (loaded.certificate) return loaded.certificate;
+    const bool of_cert = loaded.problem.file == tls::CertificateProblem::File::cert;
+    problems.push_back({path + (of_cert ? ".cert" : ".key"), loaded.problem.reason});
+    return nullptr;
+}
+
 Certificates read_certificates(const ListenerTls& tls, const std::string& path,
                                std::chrono::system_clock::time_point now, std::vector<Problem>& problems) {
     Certificates certificates;
     for (std::size_t i = 0; i < tls.certificates.size(); ++i) {
-        const auto& files = tls.certificates[i];
-        auto loaded = tls::Certificate::load(files.cert, files.key, now);
-        if (loaded.certificate) {
-            certificates.push_back(std::move(loaded.certificate));
-            continue;
-        }
-        const auto* key = loaded.problem.file == tls::CertificateProblem::File::cert ? ".cert" : ".key";
-        problems.push_back({path + ".certificates[" + std::to_string(i) + "]" + key, loaded.problem.reason});
+        const auto& [cert, key, ocsp] = tls.certificates[i];
+        auto certificate = read_pair(cert, key, path + ".certificates[" + std::to_string(i) + "]", now, problems);
+        if (certificate) certificates.push_back(std::move(certificate));
     }
     return certificates;
 }
@@ -41,10 +56,10 @@ bool read_staples(const ListenerTls& tls, const std::string& path, tls::ServerOp
     const auto before = problems.size();
     for (std::size_t i = 0; i < tls.certificates.size(); ++i) {
         options.staples.emplace_back();
-        if (tls.certificates[i].ocsp.empty()) continue;
-        auto staple = tls::OcspStaple::load(tls.certificates[i].ocsp, *options.certificates[i]);
-        if (staple) options.staples.back() = *std::move(staple);
-        else problems.push_back({path + ".certificates[" + std::to_string(i) + "].ocsp", staple.error().message()});
+        const auto& ocsp = tls.certificates[i].ocsp;
+        if (ocsp.empty()) continue;
+        options.staples.back() = take_or_report(tls::OcspStaple::load(ocsp, *options.certificates[i]),
+                                                path + ".certificates[" + std::to_string(i) + "].ocsp", problems);
     }
     return problems.size() == before;
 }
@@ -53,28 +68,19 @@ bool read_staples(const ListenerTls& tls, const std::string& path, tls::ServerOp
 bool read_ticket_keys(const ListenerTls& tls, const std::string& path, tls::ServerOptions& options,
                       std::vector<Problem>& problems) {
     if (tls.session_ticket_keys.empty()) return true;
-    auto keys = tls::TicketKeys::load(tls.session_ticket_keys);
-    if (!keys) {
-        problems.push_back({path + ".session_ticket_keys", keys.error().message()});
-        return false;
-    }
-    options.tickets = *std::move(keys);
-    return true;
+    options.tickets =
+        take_or_report(tls::TicketKeys::load(tls.session_ticket_keys), path + ".session_ticket_keys", problems);
+    return options.tickets != nullptr;
 }
 
 // Sets the rules for client certificates. Returns false after a problem.
 bool read_client_policy(const ListenerTls& tls, const std::string& path, tls::ServerOptions& options,
                         std::vector<Problem>& problems) {
     if (tls.client_ca.empty()) return true;
-    auto roots = tls::TrustedRoots::load(tls.client_ca);
-    if (!roots) {
-        problems.push_back({path + ".client_ca", roots.error().message()});
-        return false;
-    }
-    options.client_roots = *std::move(roots);
+    options.client_roots = take_or_report(tls::TrustedRoots::load(tls.client_ca), path + ".client_ca", problems);
     const bool required = tls.client_auth != ClientAuth::request;
     options.client_auth = required ? tls::ClientAuth::require : tls::ClientAuth::request;
-    return true;
+    return options.client_roots != nullptr;
 }
 
 std::shared_ptr<const tls::ServerContext> make_server_context(const Listener& listener,
@@ -89,48 +95,28 @@ std::shared_ptr<const tls::ServerContext> make_server_context(const Listener& li
     const bool read = read_staples(*listener.tls, path, options, problems) &&
                       read_ticket_keys(*listener.tls, path, options, problems) &&
                       read_client_policy(*listener.tls, path, options, problems);
-    if (!read) return nullptr;
-    auto context = tls::ServerContext::make(std::move(options));
-    if (context) return *std::move(context);
-    problems.push_back({path, context.error().message()});
-    return nullptr;
-}
-
-// Reads the certificate that weir presents to the backends of a pool. Null without one, or after a problem.
-std::shared_ptr<const tls::Certificate> read_client_certificate(const BackendTls& tls, const std::string& path,
-                                                                std::chrono::system_clock::time_point now,
-                                                                std::vector<Problem>& problems) {
-    if (tls.cert.empty()) return nullptr;
-    auto loaded = tls::Certificate::load(tls.cert, tls.key, now);
-    if (loaded.certificate) return loaded.certificate;
-    const bool of_cert = loaded.problem.file == tls::CertificateProblem::File::cert;
-    problems.push_back({path + (of_cert ? ".cert" : ".key"), loaded.problem.reason});
-    return nullptr;
+    return read ? take_or_report(tls::ServerContext::make(std::move(options)), path, problems) : nullptr;
 }
 
 std::shared_ptr<const tls::TrustedRoots> read_roots(const BackendTls& tls, const std::string& path,
                                                     std::vector<Problem>& problems) {
     if (!tls.verify) return nullptr;
     if (tls.ca.empty()) return tls::TrustedRoots::of_system();
-    auto roots = tls::TrustedRoots::load(tls.ca);
-    if (roots) return *std::move(roots);
-    problems.push_back({path + ".ca", roots.error().message()});
-    return nullptr;
+    return take_or_report(tls::TrustedRoots::load(tls.ca), path + ".ca", problems);
 }
 
 std::shared_ptr<const tls::ClientContext>
 make_client_context(const Pool& pool, std::chrono::system_clock::time_point now, std::vector<Problem>& problems) {
+    const auto& tls = *pool.tls;
     const auto path = "pools." + pool.name + ".tls";
     const auto before = problems.size();
-    tls::ClientOptions options{.verification = pool.tls->verify ? tls::Verification::required : tls::Verification::none,
-                               .roots = read_roots(*pool.tls, path, problems),
-                               .certificate = read_client_certificate(*pool.tls, path, now, problems),
-                               .server_name = pool.tls->server_name};
+    tls::ClientOptions options{.verification = tls.verify ? tls::Verification::required : tls::Verification::none,
+                               .roots = read_roots(tls, path, problems),
+                               .certificate = nullptr,
+                               .server_name = tls.server_name};
+    if (!tls.cert.empty()) options.certificate = read_pair(tls.cert, tls.key, path, now, problems);
     if (problems.size() > before) return nullptr;
-    auto context = tls::ClientContext::make(std::move(options));
-    if (context) return *std::move(context);
-    problems.push_back({path, context.error().message()});
-    return nullptr;
+    return take_or_report(tls::ClientContext::make(std::move(options)), path, problems);
 }
 
 } // namespace

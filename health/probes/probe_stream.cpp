@@ -14,7 +14,8 @@ asio::awaitable<std::string> ProbeStream::start_tls(const ProbeTls& tls, std::st
     if (!error) co_return std::string();
     const auto verdict = SSL_get_verify_result(tls_->native_handle());
     const bool verifies = SSL_get_verify_mode(tls_->native_handle()) != SSL_VERIFY_NONE;
-    co_return verifies&& verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : error.message();
+    if (verifies && verdict != X509_V_OK) co_return X509_verify_cert_error_string(verdict);
+    co_return error.message();
 }
 
 } // namespace weir::health

@@ -32,12 +32,17 @@ Failure find_misdirection(const RequestHead& head, const ListenerSpec& listener,
 // Challenges that prove the control of a domain come over plain HTTP (RFC 8555 section 8.3). A token is in base64url.
 bool is_acme_challenge(std::string_view path) {
     constexpr std::string_view folder = "/.well-known/acme-challenge/";
-    const auto is_token_char = [](char c) {
-        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    };
+    const auto is_token_char = [](char c) { return is_plain(c) || c == '_'; };
     if (!path.starts_with(folder) || path.size() == folder.size()) return false;
     path.remove_prefix(folder.size());
     return std::all_of(path.begin(), path.end(), is_token_char);
+}
+
+// Returns true if the listener redirects this request to https.
+bool must_redirect(const RequestHead& head, const ListenerSpec& listener, Trust trust) {
+    if (!listener.config.redirect_https || is_acme_challenge(head.path)) return false;
+    // A trusted proxy in front may have terminated TLS: a redirect would only come back.
+    return trust != Trust::trusted || !same_word(head.find(FieldId::x_forwarded_proto), "https");
 }
 
 } // namespace
@@ -62,9 +67,7 @@ RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, cons
     if (!plan.refusal) plan.refusal = find_misdirection(head, listener, identity);
     if (plan.refusal.reason == FailureReason::misdirected_request) plan.connection = Connection::close;
     if (plan.refusal) return plan;
-    // A trusted proxy in front may have terminated TLS: a redirect would only come back.
-    const bool is_https = trust == Trust::trusted && same_word(head.find(FieldId::x_forwarded_proto), "https");
-    if (listener.config.redirect_https && !is_https && !is_acme_challenge(head.path)) {
+    if (must_redirect(head, listener, trust)) {
         plan.redirect = {host_of(head.authority), head.path == "*" ? "/" : head.path};
         if (plan.redirect.host.empty()) plan.refusal = {FailureReason::bad_request, "no Host to redirect to"};
         return plan;

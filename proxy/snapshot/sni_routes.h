@@ -30,8 +30,9 @@ public:
     const SniRoute* find(std::string_view name) const {
         if (const auto exact = routes_.find(name); exact != routes_.end()) return &exact->second;
         for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
+            if (dot == 0) continue; // a wildcard stands for at least one label
             const auto found = routes_.find("*" + std::string(name.substr(dot)));
-            if (found != routes_.end() && dot > 0) return &found->second;
+            if (found != routes_.end()) return &found->second;
         }
         return nullptr;
     }

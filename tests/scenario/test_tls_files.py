@@ -45,7 +45,7 @@ class TlsFiles(Scenario):
 
 class Stapling(TlsFiles):
     def stapled(self, *arguments):
-        """Returns what a client is told about the certificate's status."""
+        """Returns the certificate status that a client receives; None if none is stapled."""
         said = subprocess.run(
             ["openssl", "s_client", "-connect", f"127.0.0.1:{self.port}", "-servername", "a.example", "-status"]
             + list(arguments),
