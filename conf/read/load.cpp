@@ -1,6 +1,5 @@
 #include "conf/read/load.h"
 
-#include "base/durable_file.h"
 #include "conf/base/glob_paths.h"
 #include "conf/base/hash.h"
 #include "conf/read/merged_file.h"
@@ -12,8 +11,6 @@
 
 namespace weir::conf {
 namespace {
-
-constexpr std::size_t max_certificate_bytes = 1024 * 1024;
 
 // Checks reload.lock.member. The fleet identifies configurations by the hash of their files, so every machine must have
 // the same text, but a different name.
@@ -78,14 +75,17 @@ template <class Read> Loaded load_with(const SourceReader& reader, const Lookup&
     return loaded;
 }
 
-// Hashes the certificate and key files, so that changes are noticed. They are parsed when the configuration is applied.
-std::string hash_files(const std::vector<std::string>& files) {
+// Hashes the files of the TLS settings, so that changes are noticed. They are parsed when the configuration is applied.
+std::string hash_files(const Config& config) {
     std::string seen;
-    for (const auto& path : files) {
-        const auto text = read_whole_file(path, max_certificate_bytes);
-        seen += path + (text ? "\n" + sha256_hex(*text) : " " + text.error().message()) + "\n";
-    }
+    for (const auto& [path, hash] : hash_tls_files(config)) seen += path + "\n" + hash + "\n";
     return seen.empty() ? seen : sha256_hex(seen);
+}
+
+void watch_tls_files(Loaded& loaded) {
+    const auto files = tls_files(loaded.config);
+    loaded.watched.insert(loaded.watched.end(), files.begin(), files.end());
+    loaded.certificates_hash = hash_files(loaded.config);
 }
 
 } // namespace
@@ -97,9 +97,7 @@ ConfigError Loaded::place(const Problem& problem) const {
 
 Loaded load(const std::string& path, const Lookup& lookup) {
     auto loaded = load_with(SourceReader(), lookup, [&](MergedFile& file) { file.read_main(path); });
-    const auto certificates = tls_files(loaded.config);
-    loaded.watched.insert(loaded.watched.end(), certificates.begin(), certificates.end());
-    loaded.certificates_hash = hash_files(certificates);
+    watch_tls_files(loaded);
     return loaded;
 }
 
@@ -118,13 +116,14 @@ Loaded load_again(Loaded known, const Lookup& lookup) {
         same = same && text && *text == source.text;
     }
     for (const auto& file : files) same = same && std::count(known.files.begin(), known.files.end(), file) == 1;
-    same = same && hash_files(tls_files(known.config)) == known.certificates_hash;
+    same = same && hash_files(known.config) == known.certificates_hash;
     return same ? known : load(known.files[0], lookup);
 }
 
 Loaded load_sources(const std::vector<SourceFile>& files, const Lookup& lookup) {
     auto loaded = load_with(SourceReader(&files), lookup, [&](MergedFile& file) { file.read_main(files.at(0).path); });
-    loaded.watched.clear(); // a change of a file cannot affect it
+    loaded.watched.clear(); // the texts are in memory; only the files that they name can change
+    watch_tls_files(loaded);
     return loaded;
 }
 

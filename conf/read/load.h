@@ -17,9 +17,9 @@ struct Loaded {
     std::string hash;               // SHA-256 of the files' bytes in hex; without includes, the output of sha256sum
     std::string seen_hash;          // hash of the files on disk if another configuration was loaded (last_good.h)
     std::vector<std::string> files; // the main file first, then its includes
-    // Paths whose change calls for a reload: the files, the include patterns, and the certificate and key files.
+    // Paths whose change calls for a reload: the files, the include patterns, and the files of the TLS settings.
     std::vector<std::string> watched;
-    std::string certificates_hash;   // hash of the paths and bytes of all certificate and key files; empty: none
+    std::string certificates_hash;   // hash of the paths and bytes of all files of the TLS settings; empty: none
     Positions positions;             // position of each path
     std::vector<SourceFile> sources; // texts of `files`
     // Returns the text of a problem that was found while the configuration was applied, with its position:
@@ -38,7 +38,7 @@ Loaded load(const std::string& path, const Lookup& lookup = from_environment);
 // Returns `known` if its files are unchanged; otherwise loads them again.
 Loaded load_again(Loaded known, const Lookup& lookup = from_environment);
 
-// Works like `load`, but on files in memory, the main file first. Reads nothing from the disk.
+// Works like `load`, but on files in memory, the main file first. Reads no configuration from the disk.
 Loaded load_sources(const std::vector<SourceFile>& files, const Lookup& lookup = from_environment);
 
 // Works like `load`, but on one text in memory, which must not contain `include`.

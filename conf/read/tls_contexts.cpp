@@ -1,9 +1,14 @@
 #include "conf/read/tls_contexts.h"
 
+#include "base/durable_file.h"
+#include "conf/base/hash.h"
+
 #include <utility>
 
 namespace weir::conf {
 namespace {
+
+constexpr std::size_t max_hashed_bytes = 1024 * 1024; // of one file
 
 using Certificates = std::vector<std::shared_ptr<const tls::Certificate>>;
 
@@ -125,6 +130,7 @@ TlsContexts make_tls_contexts(const Config& config, const std::shared_ptr<tls::T
                               std::chrono::system_clock::time_point now, const TlsContexts& known,
                               std::vector<Problem>& problems) {
     TlsContexts contexts;
+    contexts.files = hash_tls_files(config);
     for (const auto& listener : config.listeners) {
         if (!listener.tls) continue;
         if (auto context = make_server_context(listener, tickets, now, problems))
@@ -153,6 +159,17 @@ std::vector<std::string> tls_files(const Config& config) {
         if (pool.tls) files.insert(files.end(), {pool.tls->ca, pool.tls->cert, pool.tls->key});
     std::erase(files, "");
     return files;
+}
+
+std::map<std::string, std::string> hash_tls_files(const Config& config) {
+    std::map<std::string, std::string> hashes;
+    for (const auto& path : tls_files(config)) {
+        const auto [known, is_new] = hashes.try_emplace(path);
+        if (!is_new) continue;
+        const auto text = read_whole_file(path, max_hashed_bytes);
+        known->second = text ? sha256_hex(*text) : text.error().message();
+    }
+    return hashes;
 }
 
 } // namespace weir::conf

@@ -21,6 +21,7 @@ namespace weir::conf {
 struct TlsContexts {
     std::map<std::string, std::shared_ptr<const tls::ServerContext>> listeners;
     std::map<std::string, std::shared_ptr<const tls::ClientContext>> pools;
+    std::map<std::string, std::string> files; // SHA-256 in hex of each of `tls_files`, or why it could not be read
 };
 
 // Reads the certificates and keys, and makes the contexts. Adds a problem for each file that cannot be used at the time
@@ -32,5 +33,7 @@ TlsContexts make_tls_contexts(const Config& config, const std::shared_ptr<tls::T
 
 // Returns the files that the TLS settings of a configuration name.
 std::vector<std::string> tls_files(const Config& config);
+// Returns the SHA-256 of each of them in hex, or why it could not be read.
+std::map<std::string, std::string> hash_tls_files(const Config& config);
 
 } // namespace weir::conf

@@ -109,7 +109,7 @@ asio::awaitable<ReloadReport> Canary::roll_back(ReloadReport report, SnapshotPtr
     report.cause = verdict.cause;
     if (!report.is_denylisted()) report.retry = RetryDecision::all; // the cause is not the configuration itself
     runtime_.restore_health();
-    const auto problems = co_await runtime_.apply(before->config, before->hash);
+    const auto problems = co_await runtime_.restore(before);
     if (problems.empty()) runtime_.uneject();
     report.errors.push_back(std::move(verdict.reason));
     for (const auto& problem : problems)

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <set>
 
 #include <sys/stat.h>
 
@@ -28,6 +29,20 @@ std::string key_of(const conf::Listener& listener, std::size_t certificate) {
     return listener.name + " " + listener.tls->certificates[certificate].cert;
 }
 
+// Returns the files of the TLS settings, without the listeners' certificates and without private keys.
+std::set<std::string> files_without_pairs(const conf::Config& config) {
+    std::set<std::string> files;
+    for (const auto& listener : config.listeners) {
+        if (!listener.tls) continue;
+        for (const auto& pair : listener.tls->certificates) files.insert(pair.ocsp);
+        files.insert({listener.tls->client_ca, listener.tls->session_ticket_keys});
+    }
+    for (const auto& pool : config.pools)
+        if (pool.tls) files.insert({pool.tls->ca, pool.tls->cert});
+    files.erase("");
+    return files;
+}
+
 // Logs a warning if others can read a secret file. `path` may be empty.
 void warn_if_open(const char* what, const std::string& path) {
     struct stat about {};
@@ -43,9 +58,9 @@ conf::TlsContexts CertificateStore::load(const conf::Config& config, std::vector
     return conf::make_tls_contexts(config, tickets_, clock_.wall_now(), contexts_, problems);
 }
 
-std::vector<CertificateChange> CertificateStore::find_changes(const conf::Config& config,
-                                                              const conf::TlsContexts& next) const {
-    std::vector<CertificateChange> changes;
+std::vector<TlsFileChange> CertificateStore::find_changes(const conf::Config& config,
+                                                          const conf::TlsContexts& next) const {
+    std::vector<TlsFileChange> changes;
     for (const auto& listener : config.listeners) {
         const auto context = next.listeners.find(listener.name);
         if (context == next.listeners.end()) continue;
@@ -54,8 +69,14 @@ std::vector<CertificateChange> CertificateStore::find_changes(const conf::Config
             const auto known = fingerprints_.find(key_of(listener, i));
             const auto& fingerprint = certificates[i]->facts().fingerprint;
             if (known == fingerprints_.end() || known->second == fingerprint) continue;
-            changes.push_back({listener.name, first_name(*certificates[i]), known->second, fingerprint});
+            const auto name = listener.name + "/" + first_name(*certificates[i]);
+            changes.push_back({TlsFileChange::Kind::certificate, name, known->second, fingerprint});
         }
+    }
+    for (const auto& path : files_without_pairs(config)) {
+        const auto before = contexts_.files.find(path), after = next.files.find(path);
+        if (before == contexts_.files.end() || after == next.files.end() || before->second == after->second) continue;
+        changes.push_back({TlsFileChange::Kind::other, path, before->second, after->second});
     }
     return changes;
 }

@@ -20,10 +20,12 @@
 
 namespace weir::proxy {
 
-// A certificate in force whose file now holds another one.
-struct CertificateChange {
-    std::string listener, name;               // the first name of the new certificate
-    std::string old_fingerprint, fingerprint; // SHA-256 in hex
+// A file of the TLS settings in force that now holds something else.
+struct TlsFileChange {
+    enum class Kind { certificate, other };
+    Kind kind;
+    std::string name;          // of a certificate: the listener and its first name; otherwise the path
+    std::string before, after; // SHA-256 in hex: of a certificate its fingerprint; otherwise of the file
 };
 
 class CertificateStore {
@@ -32,8 +34,9 @@ public:
 
     // Returns the TLS contexts of a configuration's listeners. Adds a problem for each pair that cannot be used.
     conf::TlsContexts load(const conf::Config& config, std::vector<conf::Problem>& problems) const;
-    // Returns the changed certificates among `next`, which was loaded for `config`.
-    std::vector<CertificateChange> find_changes(const conf::Config& config, const conf::TlsContexts& next) const;
+    // Returns the files that were in force and have changed in `next`, which was loaded for `config`. Leaves out
+    // private keys, which change with their certificates.
+    std::vector<TlsFileChange> find_changes(const conf::Config& config, const conf::TlsContexts& next) const;
     // Replaces the contexts with those of the configuration that now takes effect, and logs new certificates.
     void commit(const conf::Config& config, conf::TlsContexts contexts);
     const conf::TlsContexts& contexts() const { return contexts_; }

@@ -21,9 +21,6 @@
 
 namespace weir::proxy {
 
-// Tokens of the pools whose backends send heartbeats, keyed by pool name.
-using HeartbeatTokens = std::map<std::string, std::string>;
-
 // Reads the token files; adds a problem to `errors` for each file that cannot be read.
 HeartbeatTokens read_heartbeat_tokens(const conf::Config& config, std::vector<conf::Problem>& errors);
 

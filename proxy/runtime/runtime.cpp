@@ -44,13 +44,16 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::find_names(const conf::Conf
 asio::awaitable<ApplyPreview> Runtime::preview(const conf::Config& config) {
     auto problems = co_await names_.try_to_find(config);
     const auto prepared = data_plane_.bind(config, problems); // closed again when this function returns
-    read_heartbeat_tokens(config, problems);
-    const auto contexts = certificates_.load(config, problems);
+    const auto files = read_files(config, problems);
     if (auto problem = data_plane_.check_access_log(config, *snapshot_)) problems.push_back(*std::move(problem));
-    co_return ApplyPreview{std::move(problems), certificates_.find_changes(config, contexts)};
+    co_return ApplyPreview{std::move(problems), certificates_.find_changes(config, files.tls)};
 }
 
-// Everything that can fail comes before `commit`; nothing after it can fail.
+ReadFiles Runtime::read_files(const conf::Config& config, std::vector<conf::Problem>& problems) const {
+    auto tokens = read_heartbeat_tokens(config, problems);
+    return {certificates_.load(config, problems), std::move(tokens)};
+}
+
 asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config config, std::string hash) {
     // A new process that takes over must not lose backends that the old one still serves, so it refuses instead.
     const bool is_start = !snapshot_ && !data_plane_.has_unclaimed();
@@ -58,10 +61,21 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config config, 
     const auto unknown = co_await names_.find(config, unresolved); // outside the mutex, because it may take seconds
     const auto pass = co_await mutex_.enter();
     std::vector<conf::Problem> errors;
-    auto prepared = data_plane_.bind(config, errors);
-    auto tokens = read_heartbeat_tokens(config, errors);
-    auto certificates = certificates_.load(config, errors);
+    auto files = read_files(config, errors);
     errors.insert(errors.end(), unknown.begin(), unknown.end());
+    co_return co_await switch_to(std::move(config), std::move(hash), std::move(files), std::move(errors));
+}
+
+asio::awaitable<std::vector<conf::Problem>> Runtime::restore(SnapshotPtr earlier) {
+    auto errors = co_await names_.find(earlier->config, Unresolved::refused);
+    const auto pass = co_await mutex_.enter();
+    co_return co_await switch_to(earlier->config, earlier->hash, earlier->files, std::move(errors));
+}
+
+// The caller holds `mutex_`. Everything that can fail comes before `commit`; nothing after it can fail.
+asio::awaitable<std::vector<conf::Problem>> Runtime::switch_to(conf::Config config, std::string hash, ReadFiles files,
+                                                               std::vector<conf::Problem> errors) {
+    auto prepared = data_plane_.bind(config, errors);
     if (errors.empty()) DataPlane::open(prepared, config, snapshot_.get(), errors);
     if (!errors.empty()) {
         health_.forget_inherited();
@@ -72,17 +86,19 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config config, 
     data_plane_.commit(std::move(prepared));
     overrides_.follow(snapshot_ ? &snapshot_->config : nullptr, config);
     beats_.hold_agent_overrides();
-    certificates_.commit(config, std::move(certificates));
-    auto next = builder_.build(std::move(config), std::move(hash), build_inputs(), snapshot_);
+    certificates_.commit(config, files.tls);
+    auto next = builder_.build(std::move(config), std::move(hash), build_inputs(std::move(files)), snapshot_);
     health_.take_inherited(*next);
     co_await adopt(std::move(next));
-    beats_.update(*snapshot_, health_.standby(), std::move(tokens));
+    beats_.update(*snapshot_, health_.standby(), snapshot_->files.heartbeat_tokens);
     const auto* standby = health_.standby() ? &health_.standby()->config : nullptr;
     names_.watch({&snapshot_->config, standby});
     co_return errors;
 }
 
-BuildInputs Runtime::build_inputs() const { return {overrides_.all(), names_.addresses(), certificates_.contexts()}; }
+BuildInputs Runtime::build_inputs(ReadFiles files) const {
+    return {overrides_.all(), names_.addresses(), std::move(files)};
+}
 
 asio::awaitable<void> Runtime::adopt(SnapshotPtr next) {
     co_await data_plane_.adopt(next);
@@ -102,7 +118,7 @@ asio::awaitable<bool> Runtime::set_override(std::string pool, std::string backen
 
 // The caller holds `mutex_`.
 asio::awaitable<void> Runtime::rebuild() {
-    auto next = builder_.build(snapshot_->config, snapshot_->hash, build_inputs(), snapshot_);
+    auto next = builder_.build(snapshot_->config, snapshot_->hash, build_inputs(snapshot_->files), snapshot_);
     co_await adopt(std::move(next));
 }
 

@@ -8,12 +8,11 @@
 #include "balancer/backend.h"
 #include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
+#include "proxy/snapshot/read_files.h"
 #include "proxy/snapshot/route_index.h"
 #include "proxy/snapshot/sni_routes.h"
 #include "proxy/snapshot/stats.h"
 #include "proxy/snapshot/traffic_stats.h"
-#include "tls/client_context.h"
-#include "tls/server_context.h"
 
 #include <memory>
 #include <string>
@@ -75,6 +74,7 @@ struct Snapshot {
     std::uint64_t generation = 0;
     conf::Config config;
     std::string hash;
+    ReadFiles files;
     std::vector<std::shared_ptr<const ListenerSpec>> listeners;
     std::vector<RouteSpec> routes;
     std::vector<std::shared_ptr<const PoolSpec>> pools; // a pool that did not change is the same object as before

@@ -47,7 +47,7 @@ std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& po
                                                             const BuildInputs& now,
                                                             const std::shared_ptr<const PoolSpec>& known) {
     const auto timeouts = merge_timeouts(global, pool.timeouts);
-    const auto tls = pool.tls ? now.tls.pools.at(pool.name) : nullptr;
+    const auto tls = pool.tls ? now.files.tls.pools.at(pool.name) : nullptr;
     auto members = find_members(pool, now);
     if (known && known->config == pool && known->timeouts == timeouts && known->members == members && known->tls == tls)
         return known;
@@ -83,6 +83,7 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->generation = old ? old->generation + 1 : 1;
     snapshot->hash = std::move(hash);
+    snapshot->files = now.files;
     std::unordered_map<std::string, std::shared_ptr<const PoolSpec>> known;
     if (old)
         for (const auto& pool : old->pools) known[pool->config.name] = pool;
@@ -100,7 +101,7 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
         spec->config = listener;
         spec->trusted = conf::AddressBlocks(listener.trusted_proxies);
         spec->stats = stats_of(listener.name);
-        if (listener.tls) spec->tls = now.tls.listeners.at(listener.name);
+        if (listener.tls) spec->tls = now.files.tls.listeners.at(listener.name);
         spec->unrouted = traffic_on({listener.name, "", ""});
         if (!listener.pool.empty()) spec->pool = pool_index.at(listener.pool);
         if (!listener.pool.empty()) spec->own_traffic = traffic_on({listener.name, "", listener.pool});

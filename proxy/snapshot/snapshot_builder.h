@@ -5,7 +5,6 @@
 #pragma once
 
 #include "balancer/registry.h"
-#include "conf/read/tls_contexts.h"
 #include "proxy/snapshot/runtime_overrides.h"
 #include "proxy/snapshot/snapshot.h"
 
@@ -20,7 +19,7 @@ using AddressBook = std::map<std::string, std::vector<conf::Address>>;
 struct BuildInputs {
     RuntimeOverrides adjustments;
     AddressBook addresses;
-    conf::TlsContexts tls;
+    ReadFiles files;
 };
 
 class SnapshotBuilder {

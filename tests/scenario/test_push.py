@@ -4,9 +4,11 @@ import os
 import subprocess
 import tempfile
 
+from support.certificates import Authority
 from support.fleet import FleetScenario
 from support.redis_server import Redis, took_turns
 from support.scenario import WEIR, Client, eventually, free_port, main
+from support.tls_clients import TlsClient
 
 
 class Push(FleetScenario):
@@ -194,6 +196,18 @@ class Push(FleetScenario):
         done = self.run_fleet("push", path)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([self.answers(i) for i in range(2)], ["new"] * 2)
+
+    def test_certificates_of_a_pushed_configuration_are_watched(self):
+        self.members(1, Redis(self), source="fleet")
+        authority = Authority(self.folder())
+        pair = authority.issue("a.example")
+        self.listener = {"tls": {"certificates": [pair]}}
+        done = self.run_fleet("push", self.pushed([self.good]))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        client = TlsClient(self, authority, self.ports[0])
+        before = client.connect().getpeercert(binary_form=True)
+        authority.issue("a.example", to=pair)
+        eventually(lambda: client.connect().getpeercert(binary_form=True) != before, "the new one is served")
 
     def test_members_that_leave_without_it_are_named_and_the_exit_code_is_1(self):
         """One stops and signs off; the other one dies, and leaves the list when it has been silent for too long."""

@@ -6,9 +6,10 @@ import shutil
 import signal
 import ssl
 import subprocess
+import threading
 
 from support.certificates import Authority
-from support.scenario import WEIR, Scenario, eventually, free_port, main, web
+from support.scenario import WEIR, Scenario, can_connect, eventually, free_port, main, web
 from support.tls_clients import TlsClient
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
@@ -207,6 +208,21 @@ class Plans(TlsFiles):
         self.proxy.reload()
         self.assertEqual(self.plan()["verdict"], "unchanged")
 
+    def test_other_changed_files_are_shown_by_their_hash(self):
+        keys = self.write(base64.b64encode(bytes(80)).decode())
+        with open(self.authority.root) as f:
+            ca = self.write(f.read(), "ca.pem")
+        self.serve(client_ca=ca, client_auth="request", session_ticket_keys=keys)
+        self.assertEqual(self.plan()["verdict"], "unchanged")
+        for path in (keys, ca):
+            with open(path, "a") as f:
+                f.write("\n")
+        changes = self.plan()["changes"]
+        self.assertEqual([(c["kind"], c["name"]) for c in changes], sorted([("file", ca), ("file", keys)]))
+        self.assertEqual({c["fields"][0]["key"] for c in changes}, {"sha256"})
+        self.proxy.reload()
+        self.assertEqual(self.plan()["verdict"], "unchanged")
+
     def fingerprint(self):
         said = subprocess.run(
             ["openssl", "x509", "-in", self.pair["cert"], "-noout", "-fingerprint", "-sha256"],
@@ -221,6 +237,28 @@ class Plans(TlsFiles):
             [WEIR, "plan", "-c", self.proxy.path, "--json"], capture_output=True, text=True, timeout=30
         )
         return json.loads(done.stdout)
+
+
+class RollingBack(TlsFiles):
+    def test_a_rollback_needs_no_file(self):
+        """It restores the certificates of the old configuration even if they have vanished from the disk."""
+        rules = "reload: {watch: false, rollback: {window: 20s}}\n"
+        check = {"type": "http", "path": "/", "interval": "200ms", "timeout": "200ms", "fall": 9, "rise": 1}
+        listener = {"tls": {"certificates": [self.pair]}}
+        self.proxy = self.weir(web(self.port, [self.seen], check, rules, listener=listener), workers=2)
+        self.proxy.wait_up(1)
+        before, moved, reports = self.tls.connect().getpeercert(), free_port(), []
+        bad = web(moved, [f"127.0.0.1:{free_port()}"], check, rules)
+        thread = threading.Thread(target=lambda: reports.append(self.proxy.reload(bad)))
+        thread.start()
+        eventually(lambda: can_connect(moved) or reports, "the new configuration is in force")
+        os.remove(self.pair["cert"])
+        os.remove(self.pair["key"])
+        thread.join()
+        self.assertEqual(reports[0]["verdict"], "rolled_back")
+        secure = self.tls.connect()
+        self.assertEqual(secure.getpeercert(), before)
+        self.assertIn(" 200 ", self.tls.get(secure)[0])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ CHECK = {"type": "http", "path": "/healthz", "interval": "200ms", "timeout": "20
 
 class FleetScenario(Scenario):
     wait = "20s"
+    listener = None  # further keys of the listener
 
     def members(self, count, redis, window="2s", **kwargs):
         self.good = self.backend(name="good")
@@ -30,7 +31,7 @@ class FleetScenario(Scenario):
 
     def config(self, i, backends, more="", window=None, fall=9):
         """Returns the configuration, the same text for every machine: the port comes from the environment."""
-        lines = web(self.port_text(i), backends, {**CHECK, "fall": fall}, more)
+        lines = web(self.port_text(i), backends, {**CHECK, "fall": fall}, more, listener=self.listener)
         return lines + lock(
             self.lock_server(),
             ', member: "${NAME}"' + self.more,
