@@ -33,6 +33,8 @@ public:
     // unless the server's certificate is valid for the server's name. Offers the protocol `alpn` (RFC 7301), if it is
     // not empty. Returns null if there is no memory.
     SslPtr new_session(const std::string& host, std::string_view alpn) const;
+    // Returns the certificate that is sent to servers; may be null.
+    const std::shared_ptr<const Certificate>& certificate() const { return options_.certificate; }
     // Returns a text that is the same for contexts with the same settings and files.
     const std::string& id() const { return id_; }
 

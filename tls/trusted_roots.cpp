@@ -16,14 +16,16 @@ TrustedRoots::TrustedRoots(std::vector<X509Ptr> certificates, std::string id)
     if (certificates_.empty()) X509_STORE_set_default_paths(store_.get());
 }
 
-Result<std::shared_ptr<const TrustedRoots>> TrustedRoots::load(const std::string& path) {
+Result<std::shared_ptr<const TrustedRoots>> TrustedRoots::load(const std::string& path, Anchors anchors) {
     const auto text = read_named_file(path, "the certificates of the trusted authorities in PEM format", max_pem_bytes);
     if (!text) return text.error();
     auto certificates = parse_certificates(path, *text);
     if (!certificates) return certificates.error();
     unsigned char digest[SHA256_DIGEST_LENGTH];
     SHA256(reinterpret_cast<const unsigned char*>(text->data()), text->size(), digest);
-    return std::shared_ptr<const TrustedRoots>(new TrustedRoots(*std::move(certificates), to_hex(digest)));
+    std::shared_ptr<const TrustedRoots> roots(new TrustedRoots(*std::move(certificates), to_hex(digest)));
+    if (anchors == Anchors::all) X509_STORE_set_flags(roots->store_.get(), X509_V_FLAG_PARTIAL_CHAIN);
+    return roots;
 }
 
 std::shared_ptr<const TrustedRoots> TrustedRoots::of_system() {

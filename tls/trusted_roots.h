@@ -13,10 +13,14 @@
 
 namespace weir::tls {
 
+// Which certificates may end a chain: only self-signed ones, as for authorities, or all that are trusted.
+enum class Anchors { self_signed, all };
+
 class TrustedRoots {
 public:
     // Reads a file of one or more certificates in PEM format. Fails if it is missing, unreadable, empty or damaged.
-    static Result<std::shared_ptr<const TrustedRoots>> load(const std::string& path);
+    static Result<std::shared_ptr<const TrustedRoots>> load(const std::string& path,
+                                                            Anchors anchors = Anchors::self_signed);
     // Returns the authorities that the system trusts. OpenSSL reads a certificate only when it needs it.
     static std::shared_ptr<const TrustedRoots> of_system();
 

@@ -219,11 +219,17 @@ struct Process {
     bool operator==(const Process&) const = default;
 };
 
+struct AdminTls {
+    std::string cert, key;
+    bool operator==(const AdminTls&) const = default;
+};
+
 struct Admin {
     std::optional<AdminAddress> address;
     std::string token_file;
     std::string read_token_file;    // the token in it permits only requests that change nothing
     std::vector<std::string> hosts; // accepted host names of requests
+    std::optional<AdminTls> tls;    // unset: plain
     bool operator==(const Admin&) const = default;
 };
 

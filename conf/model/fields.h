@@ -197,11 +197,17 @@ template <class V> void visit(V& v, Of<Process> auto& p) {
     v.field("state_dir", p.state_dir, "directory for weir's own state");
 }
 
+template <class V> void visit(V& v, Of<AdminTls> auto& t) {
+    v.required("cert", t.cert, "PEM file with the certificate, then the intermediate certificates");
+    v.required("key", t.key, "PEM file with the private key; may be the same file");
+}
+
 template <class V> void visit(V& v, Of<Admin> auto& a) {
     v.field("address", a.address, "IP:port or unix:/path of the admin API");
     v.field("token_file", a.token_file, "file with the token that the admin API requires");
     v.field("read_token_file", a.read_token_file, "file with a token for read-only access to status and metrics");
     v.list("hosts", a.hosts, "host names that the admin API accepts in requests, besides its addresses");
+    v.optional("tls", a.tls, "serves the admin API over TLS");
     v.unsupported("dashboard");
 }
 

@@ -26,6 +26,7 @@ void check_admin(const Config& config, Checks& checks) {
             checks.fail("pools." + pool.name + ".health_check.mode",
                         "heartbeats arrive through the admin API: add admin: {address: …}");
     check_address(config, checks);
+    check_tls(admin, "admin", checks);
     if (!admin.read_token_file.empty() && admin.token_file.empty())
         checks.fail("admin.read_token_file",
                     "has no effect without token_file: without it, full access needs no token");

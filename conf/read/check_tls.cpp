@@ -55,4 +55,12 @@ void check_tls(const Pool& pool, const std::string& path, Checks& checks) {
                                 " is a unix socket, which has no name to verify");
 }
 
+void check_tls(const Admin& admin, const std::string& path, Checks& checks) {
+    if (!admin.tls) return;
+    check_path(path + ".tls.cert", admin.tls->cert, checks);
+    check_path(path + ".tls.key", admin.tls->key, checks);
+    if (admin.address && admin.address->is_unix())
+        checks.fail(path + ".tls", "a unix socket needs no TLS: leave it out, or listen on IP:port");
+}
+
 } // namespace weir::conf

@@ -124,6 +124,22 @@ make_client_context(const Pool& pool, std::chrono::system_clock::time_point now,
     return take_or_report(tls::ClientContext::make(std::move(options)), path, problems);
 }
 
+std::shared_ptr<const tls::ServerContext> make_admin_context(const AdminTls& tls,
+                                                             const std::shared_ptr<tls::TicketKeys>& tickets,
+                                                             std::chrono::system_clock::time_point now,
+                                                             std::vector<Problem>& problems) {
+    auto certificate = read_pair(tls.cert, tls.key, "admin.tls", now, problems);
+    if (!certificate) return nullptr;
+    tls::ServerOptions options{.certificates = {std::move(certificate)},
+                               .staples = {},
+                               .ciphers = "",
+                               .alpn = {"http/1.1"},
+                               .id = "admin",
+                               .client_roots = nullptr,
+                               .tickets = tickets};
+    return take_or_report(tls::ServerContext::make(std::move(options)), "admin.tls", problems);
+}
+
 } // namespace
 
 TlsContexts make_tls_contexts(const Config& config, const std::shared_ptr<tls::TicketKeys>& tickets,
@@ -136,6 +152,7 @@ TlsContexts make_tls_contexts(const Config& config, const std::shared_ptr<tls::T
         if (auto context = make_server_context(listener, tickets, now, problems))
             contexts.listeners[listener.name] = std::move(context);
     }
+    if (config.admin.tls) contexts.admin = make_admin_context(*config.admin.tls, tickets, now, problems);
     for (const auto& pool : config.pools) {
         if (!pool.tls) continue;
         auto context = make_client_context(pool, now, problems);
@@ -157,6 +174,7 @@ std::vector<std::string> tls_files(const Config& config) {
     }
     for (const auto& pool : config.pools)
         if (pool.tls) files.insert(files.end(), {pool.tls->ca, pool.tls->cert, pool.tls->key});
+    if (config.admin.tls) files.insert(files.end(), {config.admin.tls->cert, config.admin.tls->key});
     std::erase(files, "");
     return files;
 }

@@ -1,4 +1,4 @@
-// Makes the TLS contexts of listeners and pools from the files that a configuration names.
+// Makes the TLS contexts of listeners, pools and the admin API from the files that a configuration names.
 //
 // Thread: any; blocks on the disk.
 // Lifetime: the contexts own what they need.
@@ -17,10 +17,11 @@
 
 namespace weir::conf {
 
-// The TLS contexts of the listeners and pools that have `tls`, by name.
+// The TLS contexts of the listeners and pools that have `tls`, by name, and of the admin API.
 struct TlsContexts {
     std::map<std::string, std::shared_ptr<const tls::ServerContext>> listeners;
     std::map<std::string, std::shared_ptr<const tls::ClientContext>> pools;
+    std::shared_ptr<const tls::ServerContext> admin; // null: the admin API is served without TLS
     std::map<std::string, std::string> files; // SHA-256 in hex of each of `tls_files`, or why it could not be read
 };
 

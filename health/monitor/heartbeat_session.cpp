@@ -59,7 +59,7 @@ asio::awaitable<void> HeartbeatSession::run(std::shared_ptr<HeartbeatSession> se
 // Sends one heartbeat. The timeout limits only the connection attempt; interval and fall determine how long the answer
 // may take.
 asio::awaitable<HeartbeatSession::Ended> HeartbeatSession::ask() {
-    ProbeStream stream(inputs_.context->get_executor());
+    net::AsyncStream stream(inputs_.context->get_executor());
     stream_ = &stream;
     auto connected = co_await connect_probe(stream, inputs_.target(), inputs_.check.timeout);
     if (connected.failure) {

@@ -43,7 +43,7 @@ private:
     Timer next_timer_, silence_timer_;
     Heartbeat heartbeat_;
     HeartbeatProbe probe_;
-    ProbeStream* stream_ = nullptr; // the connection of the outstanding heartbeat
+    net::AsyncStream* stream_ = nullptr; // the connection of the outstanding heartbeat
     bool watching_ = false, stopped_ = false;
 };
 

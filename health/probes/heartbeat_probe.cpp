@@ -11,7 +11,7 @@ namespace weir::health {
 
 namespace asio = boost::asio;
 
-asio::awaitable<ProbeResult> HeartbeatProbe::talk(ProbeStream& stream, const conf::Endpoint&) {
+asio::awaitable<ProbeResult> HeartbeatProbe::talk(net::AsyncStream& stream, const conf::Endpoint&) {
     constexpr std::string_view question = "heartbeat", answer = "OK";
     const auto [sent, _] = co_await asio::async_write(stream, asio::buffer(question), use_nothrow_awaitable);
     if (sent) co_return ProbeResult{ProbeOutcome::failed, "cannot send: " + sent.message()};

@@ -11,7 +11,7 @@ namespace weir::health {
 
 class HeartbeatProbe final : public Probe {
 public:
-    boost::asio::awaitable<ProbeResult> talk(ProbeStream& stream, const conf::Endpoint& address) override;
+    boost::asio::awaitable<ProbeResult> talk(net::AsyncStream& stream, const conf::Endpoint& address) override;
 };
 
 } // namespace weir::health

@@ -40,7 +40,7 @@ http::request<http::empty_body> make_request(const conf::HealthCheck& check, con
 // One response while it is being received.
 class HttpProbe::Response {
 public:
-    Response(ProbeStream& stream, std::string_view method) : stream_(stream), has_body_(method != "HEAD") {}
+    Response(net::AsyncStream& stream, std::string_view method) : stream_(stream), has_body_(method != "HEAD") {}
 
     // Reads the head of the final response, skipping interim ones.
     asio::awaitable<Result<void>> read_head() {
@@ -81,7 +81,7 @@ public:
     }
 
 private:
-    ProbeStream& stream_;
+    net::AsyncStream& stream_;
     const bool has_body_;
     boost::beast::flat_buffer buffer_{16 * 1024};
     std::optional<http::response_parser<http::buffer_body>> parser_;
@@ -92,7 +92,7 @@ bool HttpProbe::expects(unsigned status) const {
                        [&](const auto& range) { return range.first <= status && status <= range.last; });
 }
 
-asio::awaitable<ProbeResult> HttpProbe::talk(ProbeStream& stream, const conf::Endpoint& address) {
+asio::awaitable<ProbeResult> HttpProbe::talk(net::AsyncStream& stream, const conf::Endpoint& address) {
     const auto request = make_request(check_, address);
     const auto [unsent, _] = co_await http::async_write(stream, request, use_nothrow_awaitable);
     if (unsent) co_return ProbeResult{ProbeOutcome::failed, "cannot send: " + unsent.message()};

@@ -17,7 +17,7 @@ public:
 
     explicit HttpProbe(conf::HealthCheck check) : check_(std::move(check)) {}
 
-    boost::asio::awaitable<ProbeResult> talk(ProbeStream& stream, const conf::Endpoint& address) override;
+    boost::asio::awaitable<ProbeResult> talk(net::AsyncStream& stream, const conf::Endpoint& address) override;
 
 private:
     class Response;

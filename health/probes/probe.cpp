@@ -42,7 +42,7 @@ std::string_view own_proxy_header(conf::ProxyProtocol version) {
     return {};
 }
 
-asio::awaitable<ProbeConnection> connect_probe(ProbeStream& stream, ProbeTarget target, conf::Duration timeout) {
+asio::awaitable<ProbeConnection> connect_probe(net::AsyncStream& stream, ProbeTarget target, conf::Duration timeout) {
     const auto failed = [](std::string text) {
         return ProbeConnection{ProbeResult{ProbeOutcome::failed, std::move(text)}};
     };
@@ -64,16 +64,16 @@ asio::awaitable<ProbeConnection> connect_probe(ProbeStream& stream, ProbeTarget 
         socket.write_some(asio::buffer(target.header), error); // fits into the send buffer of a new connection
     if (error) co_return failed("cannot connect: " + error.message());
     if (!target.tls.context) co_return ProbeConnection{};
-    const auto reason = co_await stream.start_tls(target.tls, target.alpn);
+    const auto secured = co_await stream.start_tls(target.tls.context->new_session(target.tls.host, target.alpn));
     if (deadline.passed())
         co_return ProbeConnection{ProbeResult{ProbeOutcome::failed, "no TLS handshake within " + conf::format(timeout)},
                                   true};
-    if (!reason.empty()) co_return failed("the TLS handshake failed: " + reason);
+    if (!secured) co_return failed("the TLS handshake failed: " + secured.error().message());
     co_return ProbeConnection{};
 }
 
 asio::awaitable<ProbeResult> run_probe(Probe& probe, ProbeTarget target, conf::Duration timeout) {
-    ProbeStream stream(co_await asio::this_coro::executor);
+    net::AsyncStream stream(co_await asio::this_coro::executor);
     const auto& clock = clock_of(stream.get_executor());
     const auto end = clock.now() + timeout;
     const auto address = target.address;

@@ -7,8 +7,9 @@
 
 #include "conf/model/config.h"
 #include "conf/model/endpoint.h"
-#include "health/probes/probe_stream.h"
+#include "health/probes/probe_tls.h"
 #include "health/rules/thresholds.h"
+#include "net/async_stream.h"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -30,7 +31,7 @@ public:
 
     // Runs the probe over an established connection. Every failure is a result; no exception is thrown for it. When the
     // timeout expires, the caller closes the connection, which makes every operation fail.
-    virtual boost::asio::awaitable<ProbeResult> talk(ProbeStream& stream, const conf::Endpoint& address) = 0;
+    virtual boost::asio::awaitable<ProbeResult> talk(net::AsyncStream& stream, const conf::Endpoint& address) = 0;
 };
 
 // Returns a probe of the type that the check names.
@@ -55,7 +56,8 @@ struct ProbeTarget {
 };
 
 // Connects within `timeout`, sends the header and completes the TLS handshake. The stream must not be open yet.
-boost::asio::awaitable<ProbeConnection> connect_probe(ProbeStream& stream, ProbeTarget target, conf::Duration timeout);
+boost::asio::awaitable<ProbeConnection> connect_probe(net::AsyncStream& stream, ProbeTarget target,
+                                                      conf::Duration timeout);
 
 // Connects and runs the probe, within `timeout` in total. Closes the connection at the end.
 boost::asio::awaitable<ProbeResult> run_probe(Probe& probe, ProbeTarget target, conf::Duration timeout);

@@ -2,7 +2,7 @@
 
 namespace weir::health {
 
-boost::asio::awaitable<ProbeResult> TcpProbe::talk(ProbeStream&, const conf::Endpoint&) {
+boost::asio::awaitable<ProbeResult> TcpProbe::talk(net::AsyncStream&, const conf::Endpoint&) {
     co_return ProbeResult{ProbeOutcome::passed, "connected"};
 }
 

@@ -10,7 +10,7 @@ namespace weir::health {
 
 class TcpProbe final : public Probe {
 public:
-    boost::asio::awaitable<ProbeResult> talk(ProbeStream& stream, const conf::Endpoint& address) override;
+    boost::asio::awaitable<ProbeResult> talk(net::AsyncStream& stream, const conf::Endpoint& address) override;
 };
 
 } // namespace weir::health

@@ -33,6 +33,9 @@ public:
     // Returns true if the request is for the heartbeat resource.
     static bool is_heartbeat(const RequestHeader& request);
 
+    // Returns the TLS context for new connections; null: plain.
+    std::shared_ptr<const tls::ServerContext> tls() const { return runtime_.snapshot()->files.tls.admin; }
+
     // During a hot restart, changes of backends are refused, because they could be lost.
     void set_upgrading(bool upgrading) { upgrading_ = upgrading; }
     void set_draining() { draining_ = true; }

@@ -52,7 +52,7 @@ Verdict check_caller(const Caller& caller, const AccessRules& rules, Protection 
     if (!has_token && protection != Protection::signature && !is_own_host(caller.host, rules))
         return refuse(421, "the Host of the request is not an address of this admin API; add the name to admin.hosts, "
                            "or use the address");
-    if (!caller.origin.empty() && caller.origin != "http://" + std::string(caller.host))
+    if (!caller.origin.empty() && caller.origin != rules.scheme + std::string(caller.host))
         return refuse(403, "cross-origin requests are refused");
     const bool other_site =
         !caller.fetch_site.empty() && caller.fetch_site != "same-origin" && caller.fetch_site != "none";

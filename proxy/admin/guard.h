@@ -25,6 +25,7 @@ struct AccessRules {
     conf::AdminAddress own;
     std::vector<std::string> hosts; // accepted host names, besides its own addresses
     conf::AdminTokens tokens;       // `full` empty: no token is needed
+    const char* scheme = "http://"; // of its own URLs
 };
 
 // What protects a resource.

@@ -9,14 +9,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 namespace weir::proxy::admin {
 
@@ -61,15 +59,15 @@ struct HeartbeatConnections::State : std::enable_shared_from_this<State> {
     enum class After { keep, close, hand_back };
 
     struct Line {
-        UniqueFd connection;
+        net::DetachedStream connection;
         Clock::TimePoint used; // time of last use
     };
 
     void look_later();
     void answer_all(Clock::TimePoint now);
     void answer(Line& line, Clock::TimePoint now);
-    After answer_text(int descriptor, std::string_view text);
-    UniqueFd remove(int descriptor);
+    After answer_text(const net::DetachedStream& connection, std::string_view text);
+    net::DetachedStream remove(int descriptor);
     void close_idle(Clock::TimePoint since);
 
     OnHeartbeat on_heartbeat;
@@ -111,19 +109,19 @@ void HeartbeatConnections::State::answer_all(Clock::TimePoint now) {
 }
 
 void HeartbeatConnections::State::answer(Line& line, Clock::TimePoint now) {
-    const int descriptor = line.connection.get();
-    const auto got = ::recv(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    const auto got = line.connection.receive(bytes);
+    if (!got) return;
     line.used = now;
-    const std::string_view text(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-    const auto after = text.empty() ? After::close : answer_text(descriptor, text);
+    const std::string_view text(bytes.data(), *got);
+    const auto after = text.empty() ? After::close : answer_text(line.connection, text);
     if (after == After::keep) return;
-    auto connection = remove(descriptor);
+    auto connection = remove(line.connection.socket.get());
     if (after == After::hand_back) on_other(std::move(connection), std::string(text));
 }
 
 // Responds to exactly one complete request; hands everything else back.
-HeartbeatConnections::State::After HeartbeatConnections::State::answer_text(int descriptor, std::string_view text) {
+HeartbeatConnections::State::After HeartbeatConnections::State::answer_text(const net::DetachedStream& connection,
+                                                                            std::string_view text) {
     http::HeadScan scan;
     const auto read = http::parse_request(text, limits, head, scan);
     if (read.status != http::HeadStatus::complete) return After::hand_back;
@@ -135,12 +133,12 @@ HeartbeatConnections::State::After HeartbeatConnections::State::answer_text(int 
     if (!result) return After::hand_back;
     const auto response = result->status == 200 ? std::string() : to_response(*result, clock.wall_now());
     const std::string_view out = result->status == 200 ? well : response;
-    const auto sent = ::send(descriptor, out.data(), out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const bool sent = connection.send(out);
     const bool closes = !is_from_a_sender(*result) || http::connection_options(head.fields).close;
-    return sent == static_cast<ssize_t>(out.size()) && !closes ? After::keep : After::close;
+    return sent && !closes ? After::keep : After::close;
 }
 
-UniqueFd HeartbeatConnections::State::remove(int descriptor) {
+net::DetachedStream HeartbeatConnections::State::remove(int descriptor) {
     ::epoll_ctl(poll.get(), EPOLL_CTL_DEL, descriptor, nullptr);
     return std::move(lines.extract(descriptor).mapped().connection);
 }
@@ -161,8 +159,8 @@ HeartbeatConnections::~HeartbeatConnections() {
     state_->timer.cancel();
 }
 
-void HeartbeatConnections::add(UniqueFd connection) {
-    const int descriptor = connection.get();
+void HeartbeatConnections::add(net::DetachedStream connection) {
+    const int descriptor = connection.socket.get();
     auto& line = state_->lines[descriptor] = {std::move(connection), state_->timer.now()};
     epoll_event event{};
     event.events = EPOLLIN;

@@ -8,7 +8,7 @@
 // Lifetime: the io_context must outlive it; its timer ends soon after `close_all`.
 #pragma once
 
-#include "base/unique_fd.h"
+#include "net/detached_stream.h"
 #include "proxy/http1/head.h"
 #include "proxy/runtime/heartbeat_receiver.h"
 
@@ -28,7 +28,7 @@ public:
     using OnHeartbeat =
         std::function<std::optional<HeartbeatAnswer>(const http::RequestHead& head, std::string_view body)>;
     // Takes a connection back, together with the bytes read from it.
-    using OnOther = std::function<void(UniqueFd connection, std::string bytes)>;
+    using OnOther = std::function<void(net::DetachedStream connection, std::string bytes)>;
 
     HeartbeatConnections(boost::asio::io_context& control, OnHeartbeat on_heartbeat, OnOther on_other);
     ~HeartbeatConnections();
@@ -36,7 +36,7 @@ public:
     HeartbeatConnections& operator=(const HeartbeatConnections&) = delete;
 
     // Takes ownership of an idle, non-blocking connection. Closes it if it cannot be polled.
-    void add(UniqueFd connection);
+    void add(net::DetachedStream connection);
     // Returns the number of connections.
     std::size_t size() const;
 

@@ -59,13 +59,6 @@ std::pair<std::string, Origin> source_of(int descriptor) {
     return {std::string(bytes, address.family() == AF_INET6 ? 8 : 4), Origin::remote};
 }
 
-int socket_family(int descriptor) {
-    int family = AF_UNSPEC;
-    socklen_t length = sizeof family;
-    ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length);
-    return family;
-}
-
 } // namespace
 
 struct Server::State {
@@ -77,8 +70,9 @@ struct Server::State {
 
     static std::shared_ptr<State> make(asio::io_context& context, Api& answers);
     void close(std::optional<ConnectionTable::Id> displaced);
-    static asio::awaitable<void> serve(std::shared_ptr<State> state, Socket socket, std::string bytes, Peer peer);
-    static void take_back(const std::shared_ptr<State>& state, UniqueFd connection, std::string bytes);
+    static asio::awaitable<void> serve(std::shared_ptr<State> state, net::AsyncStream stream, std::string bytes,
+                                       Peer peer);
+    static void take_back(const std::shared_ptr<State>& state, net::DetachedStream connection, std::string bytes);
     template <class Acceptor> static asio::awaitable<void> accept(std::shared_ptr<State> state, Acceptor& acceptor);
 
     asio::io_context& control;
@@ -88,7 +82,7 @@ struct Server::State {
     std::string path;           // of the unix socket, removed at the end
     std::string inherited_path; // of the old process, which uses it until this process serves
     ConnectionTable table;      // all connections except those in the lane
-    std::unordered_map<ConnectionTable::Id, Socket*> sockets;
+    std::unordered_map<ConnectionTable::Id, net::AsyncStream*> streams;
     std::size_t large_bodies = 0; // being read
     std::optional<HeartbeatConnections> lane;
 };
@@ -116,7 +110,7 @@ std::shared_ptr<Server::State> Server::State::make(asio::io_context& context, Ap
     auto state = std::make_shared<State>(context, answers);
     state->lane.emplace(
         context, [&answers](const auto& head, auto body) { return answers.answer_heartbeat(head, body); },
-        [weak = std::weak_ptr(state)](UniqueFd connection, std::string bytes) {
+        [weak = std::weak_ptr(state)](net::DetachedStream connection, std::string bytes) {
             if (const auto self = weak.lock()) take_back(self, std::move(connection), std::move(bytes));
         });
     return state;
@@ -124,48 +118,49 @@ std::shared_ptr<Server::State> Server::State::make(asio::io_context& context, Ap
 
 // Closes a displaced connection, which ends its session.
 void Server::State::close(std::optional<ConnectionTable::Id> displaced) {
-    const auto it = displaced ? sockets.find(*displaced) : sockets.end();
-    if (it == sockets.end()) return;
+    const auto it = displaced ? streams.find(*displaced) : streams.end();
+    if (it == streams.end()) return;
     boost::system::error_code ignored;
     it->second->close(ignored);
 }
 
 // Serves one connection; `bytes` were already read from it.
-asio::awaitable<void> Server::State::serve(std::shared_ptr<State> state, Socket socket, std::string bytes, Peer peer) {
+asio::awaitable<void> Server::State::serve(std::shared_ptr<State> state, net::AsyncStream stream, std::string bytes,
+                                           Peer peer) {
     boost::system::error_code ignored; // out-of-band data is read as normal data; unix sockets have none
-    socket.set_option(asio::socket_base::out_of_band_inline(true), ignored);
-    const auto [source, origin] = source_of(socket.native_handle());
+    stream.socket().set_option(asio::socket_base::out_of_band_inline(true), ignored);
+    const auto [source, origin] = source_of(stream.socket().native_handle());
     const auto opened = state->table.open(source, origin);
     state->close(opened.displaced);
     if (!opened.id) co_return;
     const auto id = *opened.id;
-    state->sockets[id] = &socket;
+    state->streams[id] = &stream;
     if (peer == Peer::known) state->close(state->table.set_known(id));
     boost::beast::flat_buffer read(64 * 1024);
     read.commit(asio::buffer_copy(read.prepare(bytes.size()), asio::buffer(bytes)));
     auto end = SessionEnd::closed;
     try {
         Host host(*state, id);
-        end = co_await Session(state->api, socket, host).run(read);
+        Session session(state->api, stream, host);
+        const auto context = peer == Peer::unknown ? state->api.tls() : nullptr; // others have TLS already
+        bool secured = true;
+        if (context) secured = co_await session.start_tls(*context);
+        if (secured) end = co_await session.run(read);
     } catch (const std::exception& e) { // out of memory
         spdlog::error("admin API: a request failed: {}", e.what());
     }
-    state->sockets.erase(id);
+    state->streams.erase(id);
     state->table.close(id);
     const bool has_room = state->lane->size() < max_senders;
-    boost::system::error_code error;
-    if (end == SessionEnd::sends_heartbeats && has_room) state->lane->add(UniqueFd(socket.release(error)));
+    if (end == SessionEnd::sends_heartbeats && has_room) state->lane->add(stream.detach());
+    else if (stream.is_open()) stream.finish_sending();
 }
 
 // Connections in the lane are known, because they have sent a correctly signed heartbeat.
-void Server::State::take_back(const std::shared_ptr<State>& state, UniqueFd connection, std::string bytes) {
-    Socket socket(state->control);
-    boost::system::error_code error;
-    const int descriptor = connection.get();
-    socket.assign(asio::generic::stream_protocol(socket_family(descriptor), 0), descriptor, error);
-    if (error) return;
-    static_cast<void>(connection.release()); // it is the socket's now
-    asio::co_spawn(state->control, serve(state, std::move(socket), std::move(bytes), Peer::known), asio::detached);
+void Server::State::take_back(const std::shared_ptr<State>& state, net::DetachedStream connection, std::string bytes) {
+    net::AsyncStream stream(state->control.get_executor(), std::move(connection));
+    if (!stream.is_open()) return;
+    asio::co_spawn(state->control, serve(state, std::move(stream), std::move(bytes), Peer::known), asio::detached);
 }
 
 // Accepts without limit; the connection table decides which connections to keep.
@@ -178,7 +173,8 @@ asio::awaitable<void> Server::State::accept(std::shared_ptr<State> state, Accept
             co_await sleep_for(std::chrono::milliseconds(100));
             continue;
         }
-        asio::co_spawn(state->control, serve(state, Socket(std::move(socket)), "", Peer::unknown), asio::detached);
+        asio::co_spawn(state->control, serve(state, net::AsyncStream(std::move(socket)), "", Peer::unknown),
+                       asio::detached);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
+#include <spdlog/spdlog.h>
 
 #include <array>
 
@@ -25,15 +26,31 @@ constexpr std::size_t small_body = 64 * 1024; // in bytes; larger bodies share a
 
 } // namespace
 
-Session::Session(Api& api, Socket& socket, Host& host)
-    : api_(api), socket_(socket), host_(host), deadline_(socket, unknown_time) {}
+Session::Session(Api& api, net::AsyncStream& stream, Host& host)
+    : api_(api), stream_(stream), host_(host), deadline_(stream, unknown_time) {}
+
+asio::awaitable<bool> Session::start_tls(const tls::ServerContext& context) {
+    deadline_.extend(unknown_time);
+    const auto done = co_await stream_.start_tls(context.new_session());
+    if (done) co_return true;
+    spdlog::debug("admin API: the TLS handshake failed: {}", done.error().message());
+    if (!stream_.got_plain_http()) co_return false;
+    Response response;
+    response.result(400);
+    response.version(11);
+    response.set(beast_http::field::content_type, "application/json");
+    response.body() = "{\"error\": \"this port expects HTTPS: write https://\"}\n";
+    response.prepare_payload();
+    co_await refuse_and_close(std::move(response));
+    co_return false;
+}
 
 asio::awaitable<SessionEnd> Session::run(boost::beast::flat_buffer& read) {
     for (;;) {
         Parser parser;
         parser.body_limit(boost::none); // set below, because it depends on the request
         if (const auto [error, _] =
-                co_await beast_http::async_read_header(socket_, read, parser, use_nothrow_awaitable);
+                co_await beast_http::async_read_header(stream_, read, parser, use_nothrow_awaitable);
             error)
             break;
         const auto verdict = api_.check(parser.get());
@@ -73,10 +90,10 @@ asio::awaitable<Session::BodyResult> Session::read_body(Parser& parser, boost::b
     boost::system::error_code error;
     if (proxy::http::same_name(parser.get()[beast_http::field::expect], "100-continue")) {
         constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-        std::tie(error, std::ignore) = co_await asio::async_write(socket_, asio::buffer(go_on), use_nothrow_awaitable);
+        std::tie(error, std::ignore) = co_await asio::async_write(stream_, asio::buffer(go_on), use_nothrow_awaitable);
     }
     if (!error)
-        std::tie(error, std::ignore) = co_await beast_http::async_read(socket_, read, parser, use_nothrow_awaitable);
+        std::tie(error, std::ignore) = co_await beast_http::async_read(stream_, read, parser, use_nothrow_awaitable);
     if (is_large) host_.end_large_body();
     if (error == beast_http::error::body_limit) co_return BodyResult::too_large;
     co_return error ? BodyResult::failed : BodyResult::complete;
@@ -97,9 +114,9 @@ asio::awaitable<Response> Session::answer(const Request& request, Access access)
 }
 
 asio::awaitable<bool> Session::write(Response& response) {
-    response.set(beast_http::field::date, format_date(clock_of(socket_.get_executor()).wall_now()));
+    response.set(beast_http::field::date, format_date(clock_of(stream_.get_executor()).wall_now()));
     deadline_.extend(known_ ? known_time : unknown_time);
-    const auto [error, _] = co_await beast_http::async_write(socket_, response, use_nothrow_awaitable);
+    const auto [error, _] = co_await beast_http::async_write(stream_, response, use_nothrow_awaitable);
     deadline_.extend(known_ ? known_time : unknown_time);
     co_return !error;
 }
@@ -109,12 +126,12 @@ asio::awaitable<void> Session::refuse_and_close(Response response) {
     response.keep_alive(false);
     if (!co_await write(response)) co_return;
     boost::system::error_code error;
-    socket_.shutdown(Socket::shutdown_send, error);
+    stream_.finish_sending();
     deadline_.extend(linger_time);
     std::array<char, 4096> bytes;
     for (std::size_t read = 0; !error && read < linger_bytes;) {
         std::size_t count = 0;
-        std::tie(error, count) = co_await socket_.async_read_some(asio::buffer(bytes), use_nothrow_awaitable);
+        std::tie(error, count) = co_await stream_.async_read_some(asio::buffer(bytes), use_nothrow_awaitable);
         read += count;
     }
 }

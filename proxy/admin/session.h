@@ -4,20 +4,18 @@
 // request is accepted, each step has a short timeout.
 //
 // Thread: the control thread.
-// Lifetime: the API, the socket and the host must outlive it.
+// Lifetime: the API, the stream and the host must outlive it.
 #pragma once
 
 #include "base/deadline.h"
+#include "net/async_stream.h"
 #include "proxy/admin/api.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 
 namespace weir::proxy::admin {
-
-using Socket = boost::asio::generic::stream_protocol::socket; // TCP or unix
 
 // How a session ends. `sends_heartbeats` leaves the connection open for heartbeats.
 enum class SessionEnd { closed, sends_heartbeats };
@@ -34,10 +32,12 @@ public:
         virtual void end_large_body() noexcept = 0; // after each successful begin_large_body
     };
 
-    Session(Api& api, Socket& socket, Host& host);
+    Session(Api& api, net::AsyncStream& stream, Host& host);
 
     // Serves the connection until the session ends. `read` holds the bytes already read from it.
     boost::asio::awaitable<SessionEnd> run(boost::beast::flat_buffer& read);
+    // The first step of a new connection: completes the TLS handshake. Returns false if it fails.
+    boost::asio::awaitable<bool> start_tls(const tls::ServerContext& context);
 
 private:
     using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
@@ -49,9 +49,9 @@ private:
     boost::asio::awaitable<void> refuse_and_close(Response response);
 
     Api& api_;
-    Socket& socket_;
+    net::AsyncStream& stream_;
     Host& host_;
-    Deadline<Socket> deadline_;
+    Deadline<net::AsyncStream> deadline_;
     bool known_ = false;
 };
 

@@ -24,7 +24,6 @@ namespace {
 
 constexpr std::size_t max_response = 64u << 20;
 
-using Socket = asio::generic::stream_protocol::socket;
 using Message = http::request<http::string_body>;
 using Time = std::chrono::steady_clock::time_point;
 
@@ -39,25 +38,16 @@ Message make_message(const Endpoint& endpoint, const AdminRequest& request) {
     return message;
 }
 
-asio::awaitable<boost::system::error_code> connect(Socket& socket, const Endpoint::Sockets& endpoints) {
+asio::awaitable<Result<AdminResponse>> exchange(net::AsyncStream& stream, const Endpoint::Sockets& endpoints,
+                                                const AdminTls& tls, Message& message) {
+    if (const auto connected = co_await connect(stream, endpoints, tls); !connected) co_return connected.error();
     boost::system::error_code error;
-    for (const auto& endpoint : endpoints) {
-        boost::system::error_code ignored;
-        socket.close(ignored);
-        std::tie(error) = co_await socket.async_connect(endpoint, use_nothrow_awaitable);
-        if (!error) break;
-    }
-    co_return error;
-}
-
-asio::awaitable<Result<AdminResponse>> exchange(Socket& socket, const Endpoint::Sockets& endpoints, Message& message) {
-    auto error = co_await connect(socket, endpoints);
     // Even if the write fails, read the response: a server may refuse a request before it has read all of it.
-    if (!error) co_await http::async_write(socket, message, use_nothrow_awaitable);
+    co_await http::async_write(stream, message, use_nothrow_awaitable);
     boost::beast::flat_buffer buffer;
     http::response_parser<http::string_body> parser;
     parser.body_limit(max_response);
-    if (!error) std::tie(error, std::ignore) = co_await http::async_read(socket, buffer, parser, use_nothrow_awaitable);
+    std::tie(error, std::ignore) = co_await http::async_read(stream, buffer, parser, use_nothrow_awaitable);
     if (error) co_return error;
     co_return AdminResponse{static_cast<int>(parser.get().result_int()), std::move(parser.get().body())};
 }
@@ -84,6 +74,23 @@ Result<void> run(asio::io_context& context, const AdminRequest& request, Time en
 
 } // namespace
 
+asio::awaitable<Result<void>> connect(net::AsyncStream& stream, const Endpoint::Sockets& endpoints,
+                                      const AdminTls& tls) {
+    boost::system::error_code error;
+    for (const auto& endpoint : endpoints) {
+        boost::system::error_code ignored;
+        stream.close(ignored);
+        std::tie(error) = co_await stream.socket().async_connect(endpoint, use_nothrow_awaitable);
+        if (!error) break;
+    }
+    if (error) co_return error;
+    if (!tls.context) co_return Result<void>();
+    const auto secured = co_await stream.start_tls(tls.context->new_session(tls.host, "http/1.1"));
+    if (secured) co_return Result<void>();
+    co_return Error("the TLS handshake failed: " + secured.error().message() +
+                    " (--ca FILE names the authorities to trust)");
+}
+
 bool is_nothing_there(const Error& error) {
     return error.code() == asio::error::connection_refused ||
            error.code() == boost::system::errc::no_such_file_or_directory;
@@ -95,10 +102,10 @@ Result<AdminResponse> call_admin(const Endpoint& endpoint, const AdminRequest& r
     const auto endpoints = endpoint.resolve(request.timeout);
     if (!endpoints) return Error(none + endpoints.error().message());
     asio::io_context context;
-    Socket socket(context);
+    net::AsyncStream stream(context.get_executor());
     auto message = make_message(endpoint, request);
     Outcome outcome;
-    asio::co_spawn(context, exchange(socket, *endpoints, message),
+    asio::co_spawn(context, exchange(stream, *endpoints, request.tls, message),
                    [&outcome](std::exception_ptr failure, Result<AdminResponse> response) {
                        if (failure) std::rethrow_exception(failure);
                        outcome = std::move(response);

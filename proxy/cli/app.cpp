@@ -108,8 +108,9 @@ void add_agents(CLI::App& app, CommandOptions& o) {
     auto& beat_command = *app.add_subcommand("beat", "send heartbeats to weir for a backend");
     beat_command
         .add_option("--to", beats.to,
-                    "admin address of a weir: http://IP:PORT, http://NAME:PORT or unix:/PATH; may be repeated")
+                    "admin address of a weir: http://IP:PORT, https://NAME:PORT or unix:/PATH; may be repeated")
         ->required();
+    beat_command.add_option("--ca", beats.ca, "PEM file with the authorities to trust, for https [the system's]");
     beat_command.add_option("--pool", beats.pool, "name of the pool")->required();
     beat_command.add_option("--backend", beats.backend, "name of the backend in the pool")->required();
     beat_command.add_option("--token-file", beats.token_file, "file with the token of the pool")->required();

@@ -18,7 +18,7 @@ inline constexpr const char* default_config = "/etc/weir/weir.yaml";
 
 // How a command finds the running process: by --admin, or by the admin section of a configuration file.
 struct Target {
-    std::string config, admin, token_file;            // empty config: default_config
+    std::string config, admin, token_file, ca;        // empty config: default_config
     std::optional<std::chrono::milliseconds> timeout; // per request; unset: the command's default
 };
 
@@ -60,7 +60,7 @@ ExitCode heartbeat(const std::string& listen);
 // The options of `beat`.
 struct BeatOptions {
     std::vector<std::string> to;
-    std::string pool, backend, token_file, check;
+    std::string pool, backend, token_file, check, ca;
     std::chrono::milliseconds interval{1000};
     std::uint32_t weight = 0;
     bool drain = false, once = false;

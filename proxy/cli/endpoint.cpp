@@ -51,7 +51,7 @@ asio::generic::stream_protocol::endpoint to_endpoint(const conf::Address& addres
 
 } // namespace
 
-Endpoint::Endpoint(const conf::AdminAddress& address) {
+Endpoint::Endpoint(const conf::AdminAddress& address, Scheme scheme) : scheme_(scheme) {
     if (address.is_unix()) unix_path_ = std::get<std::string>(address.where);
     else address_ = std::get<conf::Address>(address.where);
 }
@@ -62,15 +62,18 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
         if (!path) return path.error();
         return Endpoint(*path);
     }
-    if (text.starts_with("https://"))
-        return Error("the admin API does not support TLS: write http://, or only the address");
-    if (text.starts_with("http://")) text.remove_prefix(7);
+    Endpoint endpoint;
+    if (text.starts_with("https://")) {
+        endpoint.scheme_ = Scheme::https;
+        text.remove_prefix(8);
+    } else if (text.starts_with("http://")) {
+        text.remove_prefix(7);
+    }
     if (text.ends_with('/')) text.remove_suffix(1);
     auto address = conf::BackendAddress::parse(text);
     if (!address)
         return Error("write IP:PORT, NAME:PORT or unix:/PATH, such as 127.0.0.1:9901 (" + address.error().message() +
                      ")");
-    Endpoint endpoint;
     endpoint.address_ = *std::move(address);
     return endpoint;
 }
@@ -98,6 +101,9 @@ Result<Endpoint::Sockets> Endpoint::resolve(std::chrono::milliseconds timeout) c
 
 std::string Endpoint::host_field() const { return unix_path_.empty() ? address_.text() : "localhost"; }
 
-std::string Endpoint::text() const { return unix_path_.empty() ? address_.text() : "unix:" + unix_path_; }
+std::string Endpoint::text() const {
+    if (!unix_path_.empty()) return "unix:" + unix_path_;
+    return (scheme_ == Scheme::https ? "https://" : "") + address_.text();
+}
 
 } // namespace weir::proxy::cli

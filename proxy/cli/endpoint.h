@@ -17,17 +17,21 @@ namespace weir::proxy::cli {
 
 class Endpoint {
 public:
+    enum class Scheme { http, https };
     using Sockets = std::vector<boost::asio::generic::stream_protocol::endpoint>;
 
     Endpoint() = default;
-    Endpoint(const conf::AdminAddress& address);
+    Endpoint(const conf::AdminAddress& address, Scheme scheme = Scheme::http);
 
-    // Parses "10.0.0.5:9901", "weir.internal:9901", either of them after "http://", or "unix:/path".
+    // Parses "10.0.0.5:9901", "weir.internal:9901", either of them after "http://" or "https://", or "unix:/path".
     static Result<Endpoint> parse(std::string_view text);
 
     // Returns the addresses to connect to, at least one, in order. Blocks for at most `timeout`.
     Result<Sockets> resolve(std::chrono::milliseconds timeout) const;
 
+    Scheme scheme() const { return scheme_; }
+    // Returns the host name or IP address, for which a server's certificate must be valid.
+    std::string host() const { return address_.is_name() ? address_.host : address_.ip.ip_text(); }
     // Returns the value of a request's Host field.
     std::string host_field() const;
     std::string text() const;
@@ -35,6 +39,7 @@ public:
 private:
     std::string unix_path_; // empty: `address_` is used
     conf::BackendAddress address_;
+    Scheme scheme_ = Scheme::http;
 };
 
 } // namespace weir::proxy::cli

@@ -59,7 +59,9 @@ void add_changes(CLI::App& fleet, Target& target, ExitCode& code, const std::sha
 void add_target(CLI::App& command, Target& target) {
     command.add_option("-c,--config", target.config,
                        "configuration file, whose admin section names the process [/etc/weir/weir.yaml]");
-    command.add_option("--admin", target.admin, "admin address of the process: IP:PORT, NAME:PORT or unix:/PATH");
+    command.add_option("--admin", target.admin,
+                       "admin address of the process: IP:PORT, NAME:PORT, https://NAME:PORT or unix:/PATH");
+    command.add_option("--ca", target.ca, "PEM file with the authorities to trust, for https [the system's]");
     command.add_option("--token-file", target.token_file, "file with the admin token");
     command.add_option_function<std::string>(
         "--timeout", [&target](const std::string& text) { target.timeout = parse_time_option("--timeout", text); },

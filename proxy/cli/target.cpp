@@ -37,7 +37,7 @@ std::optional<conf::Admin> read_admin_section(const Target& target) {
 } // namespace
 
 Result<AdminResponse> Admin::call(AdminMethod method, const std::string& target, const std::string& body) const {
-    return call_admin(endpoint, {method, target, body, token, timeout, check_process});
+    return call_admin(endpoint, {method, target, body, token, tls, timeout, check_process});
 }
 
 const std::string& config_path(const Target& target) {
@@ -47,6 +47,7 @@ const std::string& config_path(const Target& target) {
 
 std::optional<Admin> find_admin(const Target& target) {
     Admin admin;
+    std::string own_certificate; // the one that the configuration names
     admin.timeout = target.timeout.value_or(default_timeout);
     auto token_file = target.token_file;
     std::string key = "--token-file";
@@ -61,11 +62,22 @@ std::optional<Admin> find_admin(const Target& target) {
     } else {
         const auto section = read_admin_section(target);
         if (!section) return std::nullopt;
-        admin.endpoint = *section->address;
+        admin.endpoint = Endpoint(*section->address, section->tls ? Endpoint::Scheme::https : Endpoint::Scheme::http);
+        if (section->tls) own_certificate = section->tls->cert;
         if (token_file.empty()) {
             token_file = section->token_file;
             key = config_path(target) + ": admin.token_file";
         }
+    }
+    if (admin.endpoint.scheme() == Endpoint::Scheme::https) {
+        const bool uses_own = target.ca.empty() && !own_certificate.empty();
+        auto tls = uses_own ? trust_certificate(own_certificate) : trust_authorities(target.ca, admin.endpoint.host());
+        if (!tls) {
+            std::cerr << "weir: " << (uses_own ? config_path(target) + ": admin.tls.cert" : "--ca") << ": "
+                      << tls.error().message() << "\n";
+            return std::nullopt;
+        }
+        admin.tls = *std::move(tls);
     }
     if (token_file.empty()) return admin;
     auto token = conf::read_token(token_file);

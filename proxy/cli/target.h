@@ -16,6 +16,7 @@ namespace weir::proxy::cli {
 struct Admin {
     Endpoint endpoint;
     std::string token;
+    AdminTls tls = {};
     std::chrono::milliseconds timeout = default_timeout;
     std::function<Result<void>()> check_process = {}; // see AdminRequest
 

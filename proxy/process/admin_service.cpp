@@ -7,8 +7,9 @@ namespace weir::proxy {
 
 Result<void> AdminService::open(const conf::Admin& admin, AdminSocket inherited, conf::AdminTokens tokens) {
     if (!admin.address) return {};
-    api_ = std::make_unique<admin::Api>(clock_of(control_), runtime_, reloader_,
-                                        admin::AccessRules{*admin.address, admin.hosts, std::move(tokens)});
+    api_ = std::make_unique<admin::Api>(
+        clock_of(control_), runtime_, reloader_,
+        admin::AccessRules{*admin.address, admin.hosts, std::move(tokens), admin.tls ? "https://" : "http://"});
     server_ = std::make_unique<admin::Server>(control_, *api_);
     if (inherited.socket && inherited.address == admin.address->text())
         return server_->take_over(*admin.address, std::move(inherited.socket));

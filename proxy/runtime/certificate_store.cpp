@@ -11,26 +11,29 @@ namespace weir::proxy {
 namespace {
 
 using std::chrono::days;
+using Presented = std::vector<PresentedCertificate>;
 
 constexpr auto first_warning = days(14), last_warning = days(3);
 
-std::string first_name(const tls::Certificate& certificate) {
-    const auto& names = certificate.facts().names;
-    return names.empty() ? certificate.facts().subject : names[0];
+const std::string& fingerprint_of(const PresentedCertificate& presented) {
+    return presented.certificate->facts().fingerprint;
 }
 
-bool has(const std::shared_ptr<const tls::ServerContext>& context, const tls::Certificate& certificate) {
-    return context && std::ranges::any_of(context->certificates(), [&](const auto& known) {
-               return known->facts().fingerprint == certificate.facts().fingerprint;
-           });
+// Returns the certificate that was read for the same owner from the same file; null if there is none.
+const PresentedCertificate* find_earlier(const Presented& earlier, const PresentedCertificate& presented) {
+    const auto found = std::ranges::find_if(
+        earlier, [&](const auto& known) { return known.owner == presented.owner && known.cert == presented.cert; });
+    return found == earlier.end() ? nullptr : &*found;
 }
 
-std::string key_of(const conf::Listener& listener, std::size_t certificate) {
-    return listener.name + " " + listener.tls->certificates[certificate].cert;
+bool has(const Presented& all, const PresentedCertificate& wanted) {
+    return std::ranges::any_of(all, [&](const auto& known) {
+        return known.owner == wanted.owner && fingerprint_of(known) == fingerprint_of(wanted);
+    });
 }
 
-// Returns the files of the TLS settings, without the listeners' certificates and without private keys.
-std::set<std::string> files_without_pairs(const conf::Config& config) {
+// Returns the files of the TLS settings that hold neither a presented certificate nor its key.
+std::set<std::string> other_files(const conf::Config& config) {
     std::set<std::string> files;
     for (const auto& listener : config.listeners) {
         if (!listener.tls) continue;
@@ -38,16 +41,27 @@ std::set<std::string> files_without_pairs(const conf::Config& config) {
         files.insert({listener.tls->client_ca, listener.tls->session_ticket_keys});
     }
     for (const auto& pool : config.pools)
-        if (pool.tls) files.insert({pool.tls->ca, pool.tls->cert});
+        if (pool.tls) files.insert(pool.tls->ca);
     files.erase("");
     return files;
 }
 
-// Logs a warning if others can read a secret file. `path` may be empty.
+// Logs a warning if others can read a secret file.
 void warn_if_open(const char* what, const std::string& path) {
     struct stat about {};
     if (::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0)
         spdlog::warn("the {} {} can be read by other users: make it readable by weir's user alone", what, path);
+}
+
+void warn_of_end(const PresentedCertificate& presented, std::chrono::system_clock::time_point now) {
+    const auto left = presented.certificate->facts().not_after - now;
+    if (left > first_warning) return;
+    const auto name = first_name(*presented.certificate);
+    if (left.count() <= 0)
+        return spdlog::error("the certificate of {} for {} has expired: renew it", presented.owner, name);
+    spdlog::log(left > last_warning ? spdlog::level::warn : spdlog::level::err,
+                "the certificate of {} for {} expires in {} days: renew it", presented.owner, name,
+                std::chrono::duration_cast<days>(left).count());
 }
 
 } // namespace
@@ -58,47 +72,42 @@ conf::TlsContexts CertificateStore::load(const conf::Config& config, std::vector
     return conf::make_tls_contexts(config, tickets_, clock_.wall_now(), contexts_, problems);
 }
 
+bool CertificateStore::has_changed(const std::string& path, const conf::TlsContexts& before,
+                                   const conf::TlsContexts& after) {
+    const auto known = before.files.find(path), now = after.files.find(path);
+    return now != after.files.end() && (known == before.files.end() || known->second != now->second);
+}
+
 std::vector<TlsFileChange> CertificateStore::find_changes(const conf::Config& config,
                                                           const conf::TlsContexts& next) const {
     std::vector<TlsFileChange> changes;
-    for (const auto& listener : config.listeners) {
-        const auto context = next.listeners.find(listener.name);
-        if (context == next.listeners.end()) continue;
-        const auto& certificates = context->second->certificates();
-        for (std::size_t i = 0; i < certificates.size(); ++i) {
-            const auto known = fingerprints_.find(key_of(listener, i));
-            const auto& fingerprint = certificates[i]->facts().fingerprint;
-            if (known == fingerprints_.end() || known->second == fingerprint) continue;
-            const auto name = listener.name + "/" + first_name(*certificates[i]);
-            changes.push_back({TlsFileChange::Kind::certificate, name, known->second, fingerprint});
-        }
+    for (const auto& presented : presented_certificates(config, next)) {
+        const auto* earlier = find_earlier(presented_, presented);
+        if (!earlier || fingerprint_of(*earlier) == fingerprint_of(presented)) continue;
+        changes.push_back({TlsFileChange::Kind::certificate, presented.owner + "/" + first_name(*presented.certificate),
+                           fingerprint_of(*earlier), fingerprint_of(presented)});
     }
-    for (const auto& path : files_without_pairs(config)) {
-        const auto before = contexts_.files.find(path), after = next.files.find(path);
-        if (before == contexts_.files.end() || after == next.files.end() || before->second == after->second) continue;
-        changes.push_back({TlsFileChange::Kind::other, path, before->second, after->second});
-    }
+    for (const auto& path : other_files(config))
+        if (contexts_.files.contains(path) && has_changed(path, contexts_, next))
+            changes.push_back({TlsFileChange::Kind::other, path, contexts_.files.at(path), next.files.at(path)});
     return changes;
 }
 
 void CertificateStore::commit(const conf::Config& config, conf::TlsContexts contexts) {
     const auto before = std::exchange(contexts_, std::move(contexts));
-    fingerprints_.clear();
-    for (const auto& listener : config.listeners) {
-        if (!listener.tls) continue;
-        const auto known = before.listeners.find(listener.name);
-        const auto& certificates = contexts_.listeners.at(listener.name)->certificates();
-        for (std::size_t i = 0; i < certificates.size(); ++i) {
-            fingerprints_[key_of(listener, i)] = certificates[i]->facts().fingerprint;
-            if (known != before.listeners.end() && has(known->second, *certificates[i])) continue;
-            spdlog::info("listener {} has a new certificate for {} (SHA-256 {})", listener.name,
-                         first_name(*certificates[i]), certificates[i]->facts().fingerprint.substr(0, 16));
-            warn_if_open("private key", listener.tls->certificates[i].key);
-        }
-        if (known == before.listeners.end()) warn_if_open("file of ticket keys", listener.tls->session_ticket_keys);
+    const auto earlier = std::exchange(presented_, presented_certificates(config, contexts_));
+    for (const auto& presented : presented_) {
+        if (!has(earlier, presented))
+            spdlog::info("{} has a new certificate for {} (SHA-256 {})", presented.owner,
+                         first_name(*presented.certificate), fingerprint_of(presented).substr(0, 16));
+        if (has_changed(presented.key, before, contexts_)) warn_if_open("private key", presented.key);
     }
+    for (const auto& listener : config.listeners)
+        if (listener.tls && has_changed(listener.tls->session_ticket_keys, before, contexts_))
+            warn_if_open("file of ticket keys", listener.tls->session_ticket_keys);
     warn_of_ends();
-    if (before.listeners.empty() && !contexts_.listeners.empty()) rotate_later();
+    const bool uses_tls = !contexts_.listeners.empty() || !contexts_.pools.empty() || contexts_.admin;
+    if (uses_tls && !std::exchange(rotates_, true)) rotate_later();
 }
 
 void CertificateStore::rotate_later() {
@@ -113,24 +122,12 @@ void CertificateStore::rotate_later() {
 
 void CertificateStore::warn_of_ends() const {
     const auto now = clock_.wall_now();
-    for (const auto& [listener, context] : contexts_.listeners) {
+    for (const auto& [listener, context] : contexts_.listeners)
         for (std::size_t i = 0; i < context->staples().size(); ++i)
             if (const auto& staple = context->staples()[i]; staple && !staple->is_current(now))
                 spdlog::warn("the OCSP response of listener {} for {} is out of date, so it is not sent: renew it",
                              listener, first_name(*context->certificates()[i]));
-        for (const auto& certificate : context->certificates()) {
-            const auto left = certificate->facts().not_after - now;
-            if (left > first_warning) continue;
-            const auto whole_days = std::chrono::duration_cast<days>(left).count();
-            const auto level = left > last_warning ? spdlog::level::warn : spdlog::level::err;
-            if (left.count() > 0)
-                spdlog::log(level, "the certificate of listener {} for {} expires in {} days: renew it", listener,
-                            first_name(*certificate), whole_days);
-            else
-                spdlog::error("the certificate of listener {} for {} has expired: renew it", listener,
-                              first_name(*certificate));
-        }
-    }
+    for (const auto& presented : presented_) warn_of_end(presented, now);
 }
 
 } // namespace weir::proxy

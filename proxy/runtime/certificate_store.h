@@ -1,5 +1,5 @@
-// The certificates of the listeners: reads them when a configuration is applied, makes the TLS contexts, and rotates
-// the session ticket keys. Logs certificates that expire soon.
+// The certificates in force: reads them when a configuration is applied, makes the TLS contexts, and rotates the
+// session ticket keys. Logs certificates that expire soon.
 //
 // Thread: the control thread; reading blocks on the disk.
 // Lifetime: the io_context must outlive it. Contexts are shared with the snapshots.
@@ -8,11 +8,11 @@
 #include "base/timer.h"
 #include "conf/base/config_error.h"
 #include "conf/read/tls_contexts.h"
+#include "proxy/runtime/presented_certificates.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <map>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -24,7 +24,7 @@ namespace weir::proxy {
 struct TlsFileChange {
     enum class Kind { certificate, other };
     Kind kind;
-    std::string name;          // of a certificate: the listener and its first name; otherwise the path
+    std::string name;          // of a certificate: its owner and its first name; otherwise the path
     std::string before, after; // SHA-256 in hex: of a certificate its fingerprint; otherwise of the file
 };
 
@@ -32,7 +32,7 @@ class CertificateStore {
 public:
     explicit CertificateStore(boost::asio::io_context& control);
 
-    // Returns the TLS contexts of a configuration's listeners. Adds a problem for each pair that cannot be used.
+    // Returns the TLS contexts of a configuration. Adds a problem for each pair that cannot be used.
     conf::TlsContexts load(const conf::Config& config, std::vector<conf::Problem>& problems) const;
     // Returns the files that were in force and have changed in `next`, which was loaded for `config`. Leaves out
     // private keys, which change with their certificates.
@@ -46,14 +46,16 @@ public:
     void stop() { timer_.cancel(); }
 
 private:
+    static bool has_changed(const std::string& path, const conf::TlsContexts& before, const conf::TlsContexts& after);
     void rotate_later();
     void warn_of_ends() const;
 
     Clock& clock_;
     const std::shared_ptr<tls::TicketKeys> tickets_ = std::make_shared<tls::TicketKeys>();
     conf::TlsContexts contexts_;
-    std::map<std::string, std::string> fingerprints_; // of the certificates in force, by listener and file
+    std::vector<PresentedCertificate> presented_;
     Timer timer_;
+    bool rotates_ = false;
 };
 
 } // namespace weir::proxy

@@ -25,7 +25,7 @@ class BeatScenario(Scenario):
             f.write(TOKEN + "\n")
         self.check = {"type": "heartbeat", "mode": "push", "interval": interval, "fall": fall, "rise": rise}
         self.check["token_file"] = self.token_file
-        self.config = web(self.port, [b.entry() for b in self.behind], self.check)
+        self.config = web(self.port, [b.entry() for b in self.behind], self.check, kwargs.pop("more", ""))
         self.proxy = self.weir(self.config, **kwargs)
 
     def beat(self, sequence, at=None, token=TOKEN, backend="b0", pool="web", weight=0, drain=False, forged=None):
@@ -42,6 +42,13 @@ class BeatScenario(Scenario):
         }
         return self.post(json.dumps({**body, **(forged or {})}))
 
+    def beat_body(self, sequence):
+        post, self.post = self.post, lambda body: body
+        try:
+            return self.beat(sequence)
+        finally:
+            self.post = post
+
     def post(self, body):
         connection = http.client.HTTPConnection("127.0.0.1", self.proxy.admin_port, timeout=30)
         try:
@@ -51,12 +58,12 @@ class BeatScenario(Scenario):
         finally:
             connection.close()
 
-    def agent(self, *arguments, backend="b0"):
+    def agent(self, *arguments, backend="b0", scheme="http"):
         return self.start(
             WEIR,
             "beat",
             "--to",
-            f"http://127.0.0.1:{self.proxy.admin_port}/",
+            f"{scheme}://127.0.0.1:{self.proxy.admin_port}/",
             "--pool",
             "web",
             "--backend",
@@ -270,13 +277,6 @@ class Beats(BeatScenario):
         connection.request("POST", "/api/v1/beat", self.beat_body(11), headers={"Origin": "http://elsewhere"})
         self.assertEqual(connection.getresponse().status, 403)
         self.assertEqual(len(sockets), 1)  # the connection was kept all the time
-
-    def beat_body(self, sequence):
-        post, self.post = self.post, lambda body: body
-        try:
-            return self.beat(sequence)
-        finally:
-            self.post = post
 
     def test_an_agents_override_leaves_with_its_backend(self):
         self.serve(interval="1h")

@@ -47,7 +47,7 @@ class Usage(Scenario):
             ("fleet",),
             ("status", "--timeout", "5"),
             ("weight", "web/a", "0"),
-            ("beat", "--to", "https://a:1", "--pool", "p", "--backend", "b", "--token-file", __file__),
+            ("beat", "--to", "ftp://a:1", "--pool", "p", "--backend", "b", "--token-file", __file__),
         ):
             self.assertEqual(command(*args)[0], 2, args)
 

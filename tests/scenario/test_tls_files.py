@@ -200,11 +200,11 @@ class Plans(TlsFiles):
         plan = self.plan()
         self.assertEqual(plan["verdict"], "applied")
         change = plan["changes"][0]
-        self.assertEqual((change["kind"], change["name"]), ("certificate", "web/a.example"))
+        self.assertEqual((change["kind"], change["name"]), ("certificate", "listener web/a.example"))
         self.assertEqual(change["fields"][0]["before"], old)
         self.assertEqual(change["fields"][0]["after"], self.fingerprint())
         code, text, _ = self.proxy.command("plan", "-c", self.proxy.path)
-        self.assertIn(f"~ certificate web/a.example: fingerprint {old} → {self.fingerprint()}", text)
+        self.assertIn(f"~ certificate listener web/a.example: fingerprint {old} → {self.fingerprint()}", text)
         self.proxy.reload()
         self.assertEqual(self.plan()["verdict"], "unchanged")
 

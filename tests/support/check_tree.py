@@ -13,6 +13,7 @@ EVERYWHERE = "base"
 ROOMS = {
     EVERYWHERE: [],
     "tls": [],
+    "net": ["tls"],
     "conf/base": [],
     "conf/model": ["conf/base"],
     "conf/read": ["tls", "conf/base", "conf/model"],
@@ -26,8 +27,8 @@ ROOMS = {
     "balancer": ["conf/model", "balancer/algorithms"],
     "health/rules": ["conf/model", "balancer"],
     "health/beats": ["conf/base", "conf/model"],
-    "health/probes": ["tls", "conf/model", "health/rules"],
-    "health/monitor": ["conf/model", "balancer", "health/rules", "health/probes"],
+    "health/probes": ["tls", "net", "conf/model", "health/rules"],
+    "health/monitor": ["net", "conf/model", "balancer", "health/rules", "health/probes"],
     "proxy/io": ["tls", "conf/model", "balancer"],
     "proxy/log": ["conf/model"],
     "proxy/http1": ["conf/model", "proxy/io"],
@@ -86,6 +87,8 @@ ROOMS = {
     ],
     "proxy/upgrade": ["health/probes", "proxy/runtime"],
     "proxy/admin": [
+        "tls",
+        "net",
         "conf/model",
         "conf/read",
         "conf/plan",
@@ -102,6 +105,8 @@ ROOMS = {
     ],
     "proxy/process": ["conf/read", "proxy/log", "proxy/runtime", "proxy/reload", "proxy/upgrade", "proxy/admin"],
     "proxy/cli": [
+        "tls",
+        "net",
         "conf/model",
         "conf/read",
         "conf/plan",
@@ -114,6 +119,7 @@ ROOMS = {
         "proxy/process",
     ],
     "proxy/cli/agents": [
+        "net",
         "conf/model",
         "conf/read",
         "health/beats",

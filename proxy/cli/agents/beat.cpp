@@ -57,7 +57,17 @@ ExitCode beat(const BeatOptions& options) {
             std::cerr << "weir: --to " << conf::redact(to, {}) << ": " << endpoint.error().message() << "\n";
             return ExitCode::usage;
         }
-        senders.push_back(std::make_unique<BeatSender>(context, *std::move(endpoint), options, *secret));
+        AdminTls tls;
+        if (endpoint->scheme() == Endpoint::Scheme::https) {
+            auto trusted = trust_authorities(options.ca, endpoint->host());
+            if (!trusted) {
+                std::cerr << "weir: --ca: " << trusted.error().message() << "\n";
+                return ExitCode::usage;
+            }
+            tls = *std::move(trusted);
+        }
+        senders.push_back(
+            std::make_unique<BeatSender>(context, *std::move(endpoint), std::move(tls), options, *secret));
         checks.push_back(std::make_unique<BeatCheck>(context, options.check));
         asio::co_spawn(context, beat_for_ever(context, *senders.back(), *checks.back(), options, code),
                        log::log_exception);

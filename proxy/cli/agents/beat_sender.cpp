@@ -24,12 +24,13 @@ asio::awaitable<Result<Endpoint::Sockets>> resolve(Endpoint endpoint) { co_retur
 
 } // namespace
 
-BeatSender::BeatSender(asio::io_context& context, Endpoint endpoint, const BeatOptions& options,
+BeatSender::BeatSender(asio::io_context& context, Endpoint endpoint, AdminTls tls, const BeatOptions& options,
                        const std::string& secret)
-    : socket_(context), endpoint_(std::move(endpoint)), options_(options), key_(secret) {}
+    : stream_(context.get_executor()), endpoint_(std::move(endpoint)), tls_(std::move(tls)), options_(options),
+      key_(secret) {}
 
 asio::awaitable<Result<void>> BeatSender::send(std::chrono::milliseconds time) {
-    Deadline<Socket> deadline(socket_, time);
+    Deadline deadline(stream_, time);
     auto taken = co_await send_once();
     if (!taken && retry_ && !deadline.passed())
         taken = co_await send_once(); // the connection was stale, or the sequence number was lost
@@ -37,8 +38,8 @@ asio::awaitable<Result<void>> BeatSender::send(std::chrono::milliseconds time) {
 }
 
 asio::awaitable<Result<void>> BeatSender::send_once() {
-    retry_ = socket_.is_open();
-    if (!socket_.is_open()) {
+    retry_ = stream_.is_open();
+    if (!stream_.is_open()) {
         buffer_.clear();
         if (const auto done = co_await connect(); !done) co_return fail("cannot connect: " + done.error().message());
     }
@@ -46,13 +47,13 @@ asio::awaitable<Result<void>> BeatSender::send_once() {
     request.set(http::field::host, endpoint_.host_field());
     request.body() = make_body();
     request.prepare_payload();
-    const auto [unsent, _] = co_await http::async_write(socket_, request, use_nothrow_awaitable);
+    const auto [unsent, _] = co_await http::async_write(stream_, request, use_nothrow_awaitable);
     if (unsent) co_return fail("cannot send: " + unsent.message());
     http::response<http::string_body> response;
-    const auto [unread, read] = co_await http::async_read(socket_, buffer_, response, use_nothrow_awaitable);
+    const auto [unread, read] = co_await http::async_read(stream_, buffer_, response, use_nothrow_awaitable);
     if (unread) co_return fail("no answer: " + unread.message());
     boost::system::error_code ignored;
-    if (!response.keep_alive()) socket_.close(ignored);
+    if (!response.keep_alive()) stream_.close(ignored);
     if (response.result_int() == 200) co_return Result<void>();
     co_return take_refusal(response.result_int(), response.body());
 }
@@ -60,13 +61,7 @@ asio::awaitable<Result<void>> BeatSender::send_once() {
 asio::awaitable<Result<void>> BeatSender::connect() {
     const auto endpoints = co_await asio::co_spawn(lookups_, resolve(endpoint_), asio::use_awaitable);
     if (!endpoints) co_return endpoints.error();
-    boost::system::error_code error, ignored;
-    for (const auto& endpoint : *endpoints) {
-        std::tie(error) = co_await socket_.async_connect(endpoint, use_nothrow_awaitable);
-        if (!error) co_return Result<void>();
-        socket_.close(ignored);
-    }
-    co_return error;
+    co_return co_await cli::connect(stream_, *endpoints, tls_);
 }
 
 std::string BeatSender::make_body() {
@@ -103,7 +98,7 @@ std::int64_t BeatSender::now_ms() const {
 
 Error BeatSender::fail(std::string reason) {
     boost::system::error_code ignored;
-    socket_.close(ignored);
+    stream_.close(ignored);
     return Error(std::move(reason));
 }
 

@@ -7,11 +7,10 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "health/beats/beat.h"
+#include "proxy/cli/admin_client.h"
 #include "proxy/cli/commands.h"
-#include "proxy/cli/endpoint.h"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -23,7 +22,7 @@ namespace weir::proxy::cli {
 
 class BeatSender {
 public:
-    BeatSender(boost::asio::io_context& context, Endpoint endpoint, const BeatOptions& options,
+    BeatSender(boost::asio::io_context& context, Endpoint endpoint, AdminTls tls, const BeatOptions& options,
                const std::string& token);
 
     // Sends one heartbeat. Fails if weir does not accept it within `time`.
@@ -32,8 +31,6 @@ public:
     std::string to() const { return endpoint_.text(); }
 
 private:
-    using Socket = boost::asio::generic::stream_protocol::socket;
-
     boost::asio::awaitable<Result<void>> send_once();
     boost::asio::awaitable<Result<void>> connect();
     std::string make_body();
@@ -42,12 +39,13 @@ private:
     Error fail(std::string reason); // closes the connection
 
     boost::asio::thread_pool lookups_{1}; // resolves names without blocking other senders
-    Socket socket_;
+    net::AsyncStream stream_;
     const Endpoint endpoint_;
+    const AdminTls tls_;
     const BeatOptions& options_;
     const health::BeatKey key_;
     boost::beast::flat_buffer buffer_;
-    const Clock& clock_ = clock_of(socket_.get_executor());
+    const Clock& clock_ = clock_of(stream_.get_executor());
     std::int64_t clock_ms_ = health::wall_ms(clock_); // at `began_`
     Clock::TimePoint began_ = clock_.now();
     std::uint64_t sequence_ = static_cast<std::uint64_t>(clock_ms_); // above the numbers of earlier runs

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,7 @@ class Weir:
         folder="",
         arguments=(),
         admin_port=None,
+        admin_ca=None,
         path=None,
         wrapper=(),
     ):
@@ -53,6 +55,7 @@ class Weir:
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self.admin_port, self.workers, self.watch = admin_port or free_port(), workers, watch
         self.admin_path = admin_path  # of a unix socket, if the configuration names one
+        self.admin_ca = admin_ca  # the authorities to trust, if the configuration serves the API over TLS
         self.state_dir = state_dir or os.path.join(self.directory, "state")
         self.environment = dict(os.environ, **(environment or {}))
         self.write(config)
@@ -97,6 +100,9 @@ class Weir:
 
     def admin(self, method, target, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=TIMEOUT)
+        if self.admin_ca:
+            context = ssl.create_default_context(cafile=self.admin_ca)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.admin_port, timeout=TIMEOUT, context=context)
         try:
             if self.admin_path:
                 connection.sock = socket.socket(socket.AF_UNIX)

@@ -1,0 +1,28 @@
+// A connection that is not driven by an executor: its owner polls the socket. It moves between an AsyncStream and
+// owners of many connections.
+//
+// Thread: one at a time.
+// Lifetime: owns the socket and the TLS session.
+#pragma once
+
+#include "base/unique_fd.h"
+#include "tls/openssl_ptr.h"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace weir::net {
+
+struct DetachedStream {
+    UniqueFd socket; // non-blocking
+    tls::SslPtr tls; // null: plain
+
+    // Returns the number of bytes received, 0 at the end of the connection, or nothing if no bytes are there yet.
+    std::optional<std::size_t> receive(std::span<char> into) const;
+    // Returns true if the kernel has taken all bytes.
+    bool send(std::string_view bytes) const;
+};
+
+} // namespace weir::net
