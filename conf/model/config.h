@@ -200,6 +200,7 @@ struct Limits {
     Size header_size{16 * 1024};
     std::uint32_t header_count = 100;
     Size body_size{0}; // 0: no limit
+    std::uint32_t handshakes = 1000;
     bool operator==(const Limits&) const = default;
 };
 

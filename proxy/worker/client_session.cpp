@@ -77,7 +77,19 @@ Task<bool> ClientSession::read_proxy_header() {
     }
 }
 
+// Returns this worker's share of limits.handshakes.
+std::size_t ClientSession::most_handshakes() const {
+    const std::size_t all = client_.listener->view->snapshot->config.limits.handshakes;
+    const auto workers = client_.stats->workers.size();
+    return (all + workers - 1) / workers;
+}
+
 Task<bool> ClientSession::start_tls(const tls::ServerContext& context) {
+    if (!client_.context.open_handshakes.make_room(most_handshakes(), client_.context.loop)) {
+        failure_ = {FailureReason::tls_handshake_failed, "limits.handshakes are open, and none waits for its client"};
+        client_.counters().tls_failures.add();
+        co_return false;
+    }
     auto session = context.new_session();
     if (!session) {
         failure_ = {FailureReason::resource_exhausted, "no memory for a TLS connection"};
@@ -105,11 +117,14 @@ bool ClientSession::identify(const tls::ServerContext& context) {
 
 Task<bool> ClientSession::shake_hands() {
     auto& tls = *client_.stream.tls();
+    OpenHandshakes::Handshake place(client_.context.open_handshakes, client_.fiber);
     HandshakeLimit::Turn turn(client_.context.handshakes);
+    bool waits_for_turn = false;
     for (;;) {
         while (client_.stream.readable()) {
             // A step of a handshake takes up to a millisecond: other connections are served before the next step.
             if (!turn.try_begin(client_.context.loop.now())) {
+                waits_for_turn = true;
                 client_.fiber.yield(client_.context.loop);
                 break;
             }
@@ -122,7 +137,13 @@ Task<bool> ClientSession::shake_hands() {
             }
         }
         hurry();
+        if (!std::exchange(waits_for_turn, false)) place.begin_wait();
         co_await client_.fiber.wait();
+        place.end_wait();
+        if (place.is_displaced()) {
+            failure_ = {FailureReason::tls_handshake_failed, "displaced: limits.handshakes were open"};
+            co_return false;
+        }
         if (client_.timer.expired() && tls.has_received())
             failure_ = {FailureReason::client_timeout, "the TLS handshake did not complete in time"};
         if (client_.aborted || client_.timer.expired()) co_return false;

@@ -45,6 +45,7 @@ private:
     Task<bool> receive_proxy_header();
     Task<bool> read_proxy_header();
     Task<bool> start_tls(const tls::ServerContext& context);
+    std::size_t most_handshakes() const;
     Task<bool> shake_hands();
     bool identify(const tls::ServerContext& context);
 

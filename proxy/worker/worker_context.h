@@ -7,6 +7,7 @@
 #include "proxy/worker/client_list.h"
 #include "proxy/worker/handshake_limit.h"
 #include "proxy/worker/http_scratch.h"
+#include "proxy/worker/open_handshakes.h"
 #include "proxy/worker/outcome_counter.h"
 #include "proxy/worker/retry_budget.h"
 #include "proxy/worker/traffic_recorder.h"
@@ -40,6 +41,7 @@ struct WorkerContext {
     OutcomeCounter outcomes;
     RetryBudget budget;
     HandshakeLimit handshakes;
+    OpenHandshakes open_handshakes;
     HttpScratch scratch;
 };
 

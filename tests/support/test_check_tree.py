@@ -16,7 +16,7 @@ HEADER = "// A type.\n//\n// Thread: any.\n// Lifetime: a value.\n#pragma once\n
 class Misplaced(unittest.TestCase):
     def setUp(self):
         self.tree = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        for name in ("base", "tls", "conf", "lock", "balancer", "health", "proxy", "tests/unit", "tests/work"):
+        for name in ("base", "tls", "net", "conf", "lock", "balancer", "health", "proxy", "tests/unit", "tests/work"):
             shutil.copytree(SOURCE / name, self.tree / name)
         for name in ("CONTRIBUTING.md", "tests/CMakeLists.txt"):
             shutil.copy(SOURCE / name, self.tree / name)
