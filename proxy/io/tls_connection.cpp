@@ -124,6 +124,19 @@ HandshakeStatus TlsConnection::handshake() {
     return status == SSL_ERROR_WANT_READ ? HandshakeStatus::pending : HandshakeStatus::failed;
 }
 
+bool TlsConnection::is_next_step_heavy() const {
+    auto* const session = session_.get();
+    // OpenSSL is in this state after its own Finished, but also after a HelloRetryRequest, when no key is agreed on
+    // yet.
+    const bool waits_for_finished =
+        SSL_get_state(session) == TLS_ST_EARLY_DATA && SSL_version(session) == TLS1_3_VERSION;
+    if (!waits_for_finished || SSL_get_verify_mode(session) != SSL_VERIFY_NONE) return true;
+    EVP_PKEY* key = nullptr;
+    const bool has_key = SSL_get_peer_tmp_key(session, &key) == 1;
+    EVP_PKEY_free(key);
+    return !has_key;
+}
+
 TlsFacts TlsConnection::facts() const {
     if (!SSL_is_init_finished(session_.get())) return {};
     return {SSL_get_version(session_.get()), SSL_CIPHER_get_name(SSL_get_current_cipher(session_.get()))};

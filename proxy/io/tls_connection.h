@@ -43,6 +43,9 @@ public:
     // Continues the handshake with the bytes that have arrived. After `failed`, error() has the reason, and the alert
     // has been sent to the peer if the kernel took it.
     HandshakeStatus handshake();
+    // Returns false if the next step of a server's handshake only checks the client's Finished message, which takes
+    // some microseconds. Other steps compute signatures and shared secrets, or verify certificates.
+    bool is_next_step_heavy() const;
     // Returns the reason for which the handshake or the connection failed; empty if it has not. The text is static.
     const char* error() const { return error_; }
     // Returns true if the peer sent a plain HTTP request (GET, HEAD, POST or PUT) instead of a ClientHello.

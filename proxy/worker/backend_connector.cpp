@@ -98,13 +98,10 @@ Failure BackendConnector::start_tls(BackendConnection& connection) const {
 
 Task<Failure> BackendConnector::shake_hands(BackendConnection& connection) const {
     auto& tls = *connection.stream.tls();
-    HandshakeLimit::Turn turn(client_.context.handshakes);
+    HandshakeLimit::Turn turn(client_.context.handshakes, client_.fiber, client_.context.loop);
     for (bool begun = false;;) {
         while (!begun || connection.stream.readable()) {
-            if (!turn.try_begin(client_.context.loop.now())) {
-                client_.fiber.yield(client_.context.loop);
-                break;
-            }
+            if (!turn.try_begin(client_.context.loop.now())) break;
             begun = true;
             const auto status = tls.handshake();
             if (status == HandshakeStatus::done) co_return Failure{};

@@ -118,14 +118,13 @@ bool ClientSession::identify(const tls::ServerContext& context) {
 Task<bool> ClientSession::shake_hands() {
     auto& tls = *client_.stream.tls();
     OpenHandshakes::Handshake place(client_.context.open_handshakes, client_.fiber);
-    HandshakeLimit::Turn turn(client_.context.handshakes);
+    HandshakeLimit::Turn turn(client_.context.handshakes, client_.fiber, client_.context.loop);
     bool waits_for_turn = false;
     for (;;) {
         while (client_.stream.readable()) {
-            // A step of a handshake takes up to a millisecond: other connections are served before the next step.
-            if (!turn.try_begin(client_.context.loop.now())) {
+            // A heavy step takes up to a millisecond: other connections are served before the next one.
+            if (tls.is_next_step_heavy() && !turn.try_begin(client_.context.loop.now())) {
                 waits_for_turn = true;
-                client_.fiber.yield(client_.context.loop);
                 break;
             }
             const auto status = tls.handshake();
