@@ -132,7 +132,7 @@ bool TlsConnection::is_next_step_heavy() const {
         SSL_get_state(session) == TLS_ST_EARLY_DATA && SSL_version(session) == TLS1_3_VERSION;
     if (!waits_for_finished || SSL_get_verify_mode(session) != SSL_VERIFY_NONE) return true;
     EVP_PKEY* key = nullptr;
-    const bool has_key = SSL_get_peer_tmp_key(session, &key) == 1;
+    const bool has_key = SSL_ctrl(session, SSL_CTRL_GET_PEER_TMP_KEY, 0, static_cast<void*>(&key)) == 1;
     EVP_PKEY_free(key);
     return !has_key;
 }
