@@ -1,5 +1,7 @@
 #include "proxy/io/socket.h"
 
+#include "proxy/io/socket_options.h"
+
 #include <cassert>
 #include <cerrno>
 #include <utility>
@@ -12,14 +14,8 @@
 namespace weir::proxy {
 namespace {
 
-// Limits the unsent bytes that the kernel holds for a peer; bytes in flight are not limited. By default the kernel
-// holds up to several megabytes (tcp_wmem). Once the limit reaches `no_limit`, that default applies.
-constexpr std::size_t first_credit = 64 * 1024, no_limit = 4 * 1024 * 1024, credit_factor = 4;
-
-void limit_unsent(int fd, std::size_t bytes) {
-    const int value = bytes < no_limit ? static_cast<int>(bytes) : 0; // 0: the system's default
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
-}
+// The limit on unsent bytes grows by the factor as the peer takes bytes, until there is none.
+constexpr std::size_t no_limit = 4 * 1024 * 1024, credit_factor = 4;
 
 } // namespace
 
@@ -31,11 +27,6 @@ bool Socket::open(EventLoop& loop, UniqueFd connection, Waker& waker) {
     sent_ = 0;
     credit_ = first_credit;
     writable_ = true;
-    const int on = 1;
-    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_OOBINLINE, &on,
-                 sizeof on); // urgent data is read in order (RFC 6093 section 6)
-    limit_unsent(fd_.get(), credit_);
     if (loop.add(fd_.get(), *this, Trigger::edge)) return true;
     const int error = errno;
     close();
@@ -46,6 +37,7 @@ bool Socket::open(EventLoop& loop, UniqueFd connection, Waker& waker) {
 int Socket::connect(EventLoop& loop, const conf::Endpoint& address, Waker& waker) {
     UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return errno;
+    set_connection_options(fd.get());
     sockaddr_storage to;
     const auto length = address.to_sockaddr(to);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), length) != 0 && errno != EINPROGRESS) return errno;
@@ -137,8 +129,11 @@ std::size_t Socket::unacked_bytes() const {
 }
 
 void Socket::raise_unsent_low_water_mark() {
-    while (credit_ < no_limit && sent_ >= credit_factor * credit_ && sent_ - unacked_bytes() >= credit_factor * credit_)
-        limit_unsent(fd_.get(), credit_ *= credit_factor);
+    while (credit_ < no_limit && sent_ >= credit_factor * credit_ &&
+           sent_ - unacked_bytes() >= credit_factor * credit_) {
+        credit_ *= credit_factor;
+        limit_unsent(fd_.get(), credit_ < no_limit ? credit_ : 0);
+    }
 }
 
 void Socket::finish_sending() { ::shutdown(fd_.get(), SHUT_WR); }

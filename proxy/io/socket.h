@@ -35,7 +35,8 @@ public:
     Socket(const Socket&) = delete;
     Socket& operator=(const Socket&) = delete;
 
-    // Takes ownership of a connected socket. If the loop cannot watch it, closes it, sets errno and returns false.
+    // Takes ownership of a connected socket, whose options are set (socket_options.h). If the loop cannot watch it,
+    // closes it, sets errno and returns false.
     bool open(EventLoop& loop, UniqueFd connection, Waker& waker);
     // Begins to connect. Once the socket is writable(), connect_error() returns the result. Returns 0, or the errno
     // value if connecting failed at once.

@@ -260,6 +260,7 @@ IoResult TlsConnection::send(std::span<const iovec> parts) {
 
 void TlsConnection::finish_sending() {
     if (std::exchange(finished_, true) || !SSL_is_init_finished(session_.get())) return;
+    if (broken_.status != IoStatus::ok) return; // the peer has gone
     ERR_clear_error();
     SSL_shutdown(session_.get());
     ERR_clear_error();

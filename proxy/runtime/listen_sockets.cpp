@@ -1,5 +1,7 @@
 #include "proxy/runtime/listen_sockets.h"
 
+#include "proxy/io/socket_options.h"
+
 #include <algorithm>
 
 #include <sys/socket.h>
@@ -59,11 +61,12 @@ Result<void> ListenSockets::bind_for(const conf::Address& address, Prepared& pre
 
 void ListenSockets::listen(Prepared& prepared) {
     for (const auto& [address, sockets] : prepared.bound_)
-        for (const auto& socket : sockets)
-            if (::listen(socket->get(), backlog) != 0) {
-                prepared.failures.push_back({address, last_system_error()});
-                break;
-            }
+        for (const auto& socket : sockets) {
+            set_connection_options(socket->get());
+            if (::listen(socket->get(), backlog) == 0) continue;
+            prepared.failures.push_back({address, last_system_error()});
+            break;
+        }
 }
 
 std::vector<conf::Address> ListenSockets::unused() const {

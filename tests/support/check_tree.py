@@ -66,6 +66,7 @@ ROOMS = {
         "health/rules",
         "health/beats",
         "health/monitor",
+        "proxy/io",
         "proxy/log",
         "proxy/snapshot",
         "proxy/worker",

@@ -4,6 +4,8 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 using namespace weir;
@@ -94,4 +96,25 @@ TEST_CASE("inherited sockets are used before new ones, and closed if unused") {
     CHECK(sockets.all().at(used) == first);
     CHECK(sockets.of_worker(used, 0) == std::vector{first[0], first[2]}); // the old process had more workers
     CHECK_FALSE(is_open(left));
+}
+
+TEST_CASE("accepted connections inherit their options") {
+    ListenSockets sockets(1);
+    const auto address = free_address();
+    apply(sockets, {address});
+    const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage raw;
+    const auto length = address.to_sockaddr(raw);
+    REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&raw), length) == 0);
+    const UniqueFd accepted(::accept(sockets.of_worker(address, 0).front()->get(), nullptr, nullptr));
+    REQUIRE(accepted);
+    const auto option = [&](int level, int name) {
+        int value = 0;
+        socklen_t size = sizeof value;
+        REQUIRE(::getsockopt(accepted.get(), level, name, &value, &size) == 0);
+        return value;
+    };
+    CHECK(option(IPPROTO_TCP, TCP_NODELAY) == 1);
+    CHECK(option(SOL_SOCKET, SO_OOBINLINE) == 1);
+    CHECK(option(IPPROTO_TCP, TCP_NOTSENT_LOWAT) == 64 * 1024);
 }
