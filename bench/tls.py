@@ -5,7 +5,7 @@ in bench.py, each has one worker on one core, the load generator has the other c
 usage: ./dev bench tls [--rounds N] [--seconds S] [--connections C] [--case WORD]…
 
 CPU is the user and system time of a proxy's processes, divided by the number of requests that it answered. With
-"handshakes", each request makes a new connection with a full handshake; with "resumed", one that resumes a session.
+"full handshakes" and "resumed handshakes", each request has its own connection.
 "bystander" is the response time over one kept connection while others make 500 full RSA handshakes a second; "idle" is
 the memory of a connection that waits; "two workers" compares the CPU of weir with two workers and with one, both beside
 the load on all cores. A case runs if its name contains one of the WORDs."""
@@ -47,8 +47,6 @@ CASES = {
     "128 B over kept connections": ("ec", "/small", []),
     "1 MiB over kept connections": ("ec", "/large", []),
     "uploads of 1 MiB over kept connections": ("ec", "/small", ["-s", "{d}/upload.lua"]),
-    "handshakes": ("ec", "/small", ["-H", "Connection: close"]),
-    "handshakes with RSA-2048": ("rsa", "/small", ["-H", "Connection: close"]),
 }
 UPLOAD = 'wrk.method = "POST"\nwrk.body = string.rep("x", 1048576)\n'
 KEYS = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}
@@ -137,10 +135,14 @@ def report_one(case, results, key, unit):
     print(f"weir: {better(results, key):.2f} × the better of nginx and HAProxy", flush=True)
 
 
-def measure_resumed(pid, port, options):
+def measure_full(pid, port, options, mode="full"):
     before = cpu_seconds(pid)
-    count = int(load("resumed", port, options.seconds).communicate()[0])
+    count = int(load(mode, port, options.seconds).communicate()[0])
     return {"us": (sum(cpu_seconds(pid)) - sum(before)) / count * 1e6}
+
+
+def measure_resumed(pid, port, options):
+    return measure_full(pid, port, options, "resumed")
 
 
 def measure_bystander(pid, port, options):
@@ -170,6 +172,8 @@ def measure_idle(pid, port, count=1000):
 
 # What tls_load.py takes part in: the key of the certificate, the function, the figure and its unit.
 OTHERS = {
+    "full handshakes with P-256": ("ec", measure_full, "us", "CPU µs"),
+    "full handshakes with RSA-2048": ("rsa", measure_full, "us", "CPU µs"),
     "resumed handshakes": ("ec", measure_resumed, "us", "CPU µs"),
     "bystander of 500 RSA handshakes a second": ("rsa", measure_bystander, "p99", "ms (p99)"),
 }

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Loads a TLS proxy with what wrk cannot do; bench/tls.py runs it on the load generator's core.
 
-usage: tls_load.py resumed PORT SECONDS     connections that resume a session, one after the other, with a request each
+usage: tls_load.py full PORT SECONDS        connections with a full handshake and a request each, eight at a time
+       tls_load.py resumed PORT SECONDS     the same with sessions that are resumed
        tls_load.py paced PORT SECONDS RATE  full handshakes at a rate per second
        tls_load.py idle PORT COUNT          connections with one request each, kept open until standard input ends
+
+wrk resumes sessions without saying so, so it cannot measure full handshakes.
 
 Prints the number of connections that did as they should."""
 import socket
@@ -32,46 +35,68 @@ def ask(secure):
     return secure.recv(4096).startswith(b"HTTP/1.1 200")
 
 
-def resumed(port, seconds):
-    context, count, end = make_context(), 0, time.monotonic() + seconds
-    with connect(context, port) as first:
-        ask(first)
-        session = first.session
-    while time.monotonic() < end:
-        with connect(context, port, session) as secure:
-            count += ask(secure) and secure.session_reused
-            session = secure.session
-    return count
+def in_threads(count, run):
+    """Runs a function with each number below `count` and returns the sum of the results."""
+    results = [0] * count
 
+    def keep(number):
+        results[number] = run(number)
 
-def paced(port, seconds, rate):
-    """Four threads, because each waits for the proxy. A handshake that is late is not made up for."""
-    context, counts = make_context(), [0] * 4
-
-    def run(number):
-        start = time.monotonic() + number / rate
-        for i in range(int(seconds * rate / len(counts))):
-            time.sleep(max(0, start + i * len(counts) / rate - time.monotonic()))
-            connect(context, port).close()
-            counts[number] += 1
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(counts))]
+    threads = [threading.Thread(target=keep, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(counts)
+    return sum(results)
+
+
+def connections(port, seconds, resumes):
+    context, end = make_context(), time.monotonic() + seconds
+
+    def run(_):
+        count, session = 0, None
+        while time.monotonic() < end:
+            with connect(context, port, session) as secure:
+                count += ask(secure) and secure.session_reused == (session is not None)
+                session = secure.session if resumes else None
+        return count
+
+    return in_threads(8, run)
+
+
+def full(port, seconds):
+    return connections(port, seconds, resumes=False)
+
+
+def resumed(port, seconds):
+    return connections(port, seconds, resumes=True)
+
+
+def paced(port, seconds, rate):
+    """A handshake that is late is not made up for."""
+    context, threads = make_context(), 4
+
+    def run(number):
+        count, start = int(seconds * rate / threads), time.monotonic() + number / rate
+        for i in range(count):
+            time.sleep(max(0, start + i * threads / rate - time.monotonic()))
+            connect(context, port).close()
+        return count
+
+    return in_threads(threads, run)
 
 
 def idle(port, count):
     context = make_context()
-    connections = [connect(context, port) for _ in range(count)]
-    print(sum(ask(secure) for secure in connections), flush=True)
+    clients = [connect(context, port) for _ in range(count)]
+    print(sum(ask(client) for client in clients), flush=True)
     sys.stdin.read()
 
 
 if __name__ == "__main__":
     mode, *numbers = sys.argv[1:]
-    result = {"resumed": resumed, "paced": paced, "idle": idle}[mode](*(int(number) for number in numbers))
+    result = {"full": full, "resumed": resumed, "paced": paced, "idle": idle}[mode](
+        *(int(number) for number in numbers)
+    )
     if result is not None:
         print(result)
