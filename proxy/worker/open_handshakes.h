@@ -1,9 +1,9 @@
 // Limits the number of TLS handshakes that a worker has open, so that clients that begin handshakes and leave them do
 // not take its memory.
 //
-// At the limit, a new handshake displaces the one that has waited for its client for longest: a client that responds is
-// served however many others stall. A handshake that waits for its turn to compute (handshake_limit.h) is not
-// displaced.
+// At the limit, a new handshake displaces the oldest one that waits for its client: a client that responds is served
+// however many others stall or send a byte now and then. A handshake that waits for its turn to compute
+// (handshake_limit.h) is not displaced.
 //
 // Thread: one worker's thread.
 // Lifetime: must outlive its handshakes.
@@ -12,6 +12,7 @@
 #include "proxy/io/waiter.h"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace weir::proxy {
 
@@ -20,7 +21,9 @@ public:
     class Handshake {
     public:
         // `fiber` is woken if the handshake is displaced.
-        Handshake(OpenHandshakes& all, Waiter& fiber) : all_(all), fiber_(fiber) { ++all_.open_; }
+        Handshake(OpenHandshakes& all, Waiter& fiber) : all_(all), fiber_(fiber), number_(++all_.begun_) {
+            ++all_.open_;
+        }
         ~Handshake() {
             if (displaced_) return;
             end_wait();
@@ -32,9 +35,10 @@ public:
         // Called before and after each wait for the client.
         void begin_wait() {
             waits_ = true;
-            previous_ = all_.last_;
+            for (previous_ = all_.last_; previous_ && previous_->number_ > number_;) previous_ = previous_->previous_;
+            next_ = previous_ ? previous_->next_ : all_.first_;
             (previous_ ? previous_->next_ : all_.first_) = this;
-            all_.last_ = this;
+            (next_ ? next_->previous_ : all_.last_) = this;
         }
         void end_wait() {
             if (!waits_) return;
@@ -50,7 +54,8 @@ public:
         friend class OpenHandshakes;
         OpenHandshakes& all_;
         Waiter& fiber_;
-        Handshake *previous_ = nullptr, *next_ = nullptr; // in the order of the waits
+        const std::uint64_t number_;
+        Handshake *previous_ = nullptr, *next_ = nullptr; // while it waits
         bool waits_ = false, displaced_ = false;
     };
 
@@ -68,8 +73,9 @@ public:
     }
 
 private:
-    Handshake *first_ = nullptr, *last_ = nullptr;
+    Handshake *first_ = nullptr, *last_ = nullptr; // that wait, the oldest first
     std::size_t open_ = 0;
+    std::uint64_t begun_ = 0;
 };
 
 } // namespace weir::proxy

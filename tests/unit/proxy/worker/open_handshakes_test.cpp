@@ -10,7 +10,7 @@ using weir::proxy::OpenHandshakes;
 using weir::proxy::Waiter;
 using Handshake = OpenHandshakes::Handshake;
 
-TEST_CASE("the handshake that has waited longest makes room for another") {
+TEST_CASE("the oldest handshake that waits makes room for another") {
     EventLoop loop;
     Waiter fiber;
     OpenHandshakes all;
@@ -18,14 +18,14 @@ TEST_CASE("the handshake that has waited longest makes room for another") {
     two.begin_wait();
     one.begin_wait();
     CHECK(all.make_room(3, loop));
-    CHECK_FALSE(two.is_displaced());
-    CHECK(all.make_room(2, loop));
-    CHECK(two.is_displaced());
     CHECK_FALSE(one.is_displaced());
+    CHECK(all.make_room(2, loop));
+    CHECK(one.is_displaced());
+    CHECK_FALSE(two.is_displaced());
     CHECK(all.size() == 1);
 }
 
-TEST_CASE("a handshake that goes on counts as a newcomer in its next wait") {
+TEST_CASE("a handshake does not grow younger by what its client sends") {
     EventLoop loop;
     Waiter fiber;
     OpenHandshakes all;
@@ -35,7 +35,8 @@ TEST_CASE("a handshake that goes on counts as a newcomer in its next wait") {
     one.end_wait();
     one.begin_wait();
     CHECK(all.make_room(2, loop));
-    CHECK(two.is_displaced());
+    CHECK(one.is_displaced());
+    CHECK_FALSE(two.is_displaced());
 }
 
 TEST_CASE("handshakes that do not wait for their clients stay") {
