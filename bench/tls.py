@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures TLS in weir, nginx and HAProxy side by side, with the same certificate (P-256), TLS 1.3 and AES-128-GCM. As
+"""Measures TLS in weir, nginx and HAProxy side by side, with the same certificates, TLS 1.3 and AES-128-GCM. As
 in bench.py, each has one worker on one core, the load generator has the other core, and rounds are interleaved.
 
 usage: ./dev bench tls [--rounds N] [--seconds S] [--connections C] [--case WORD]…

@@ -6,9 +6,9 @@ usage: tls_load.py full PORT SECONDS        connections with a full handshake an
        tls_load.py paced PORT SECONDS RATE  full handshakes at a rate per second
        tls_load.py idle PORT COUNT          connections with one request each, kept open until standard input ends
 
-wrk resumes sessions without saying so, so it cannot measure full handshakes.
+wrk silently resumes sessions, so it cannot measure full handshakes.
 
-Prints the number of connections that did as they should."""
+Prints the number of connections that succeeded: with a 200 and, in full and resumed, the expected kind of handshake."""
 import socket
 import ssl
 import sys
@@ -73,7 +73,7 @@ def resumed(port, seconds):
 
 
 def paced(port, seconds, rate):
-    """A handshake that is late is not made up for."""
+    """Starts handshakes on a fixed schedule; if it falls behind, it catches up without pauses."""
     context, threads = make_context(), 4
 
     def run(number):
