@@ -46,24 +46,27 @@ void AsyncStream::close(boost::system::error_code& error) {
 }
 
 asio::awaitable<Result<void>> AsyncStream::start_tls(tls::SslPtr session) {
-    if (!session) co_return Error("no memory for a TLS connection");
+    if (!session) co_return Error(asio::error::no_memory, "no memory for a TLS connection");
     boost::system::error_code error;
     socket_.native_non_blocking(true, error);
     if (error) co_return error;
     socket_.set_option(asio::ip::tcp::no_delay(true), error); // unix sockets need none
     SSL_set_mode(session.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    // A peer that sends records without data, such as KeyUpdate, must not keep OpenSSL from returning.
+    SSL_clear_mode(session.get(), SSL_MODE_AUTO_RETRY);
     use_socket(session.get(), socket_.native_handle());
     tls_ = std::move(session);
     for (;;) {
         const auto step = try_handshake(tls_.get());
         if (step.error) {
             got_plain_http_ = is_plain_http(step.error);
-            Error reason(handshake_reason(tls_.get(), step.error));
+            auto failure = handshake_error(tls_.get(), step.error);
             tls_.reset();
-            co_return reason;
+            co_return failure;
         }
         if (step.next == TlsStep::Next::complete) co_return Result<void>();
         std::tie(error) = co_await socket_.async_wait(wait_type(step), use_nothrow_awaitable);
+        if (!error && !tls_) error = asio::error::operation_aborted; // it was closed just now
         if (error) co_return error;
     }
 }

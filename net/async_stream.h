@@ -1,4 +1,5 @@
-// A connection over TCP or a unix socket, and over TLS on it after `start_tls`. It is an AsyncStream of Asio and Beast.
+// A connection over TCP or a unix socket, and over TLS on it after `start_tls`. It meets the AsyncStream requirements
+// of Asio and Beast.
 //
 // Thread: the executor's; one operation in each direction at a time.
 // Lifetime: must outlive its operations.
@@ -10,6 +11,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/compose.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 
@@ -26,21 +28,22 @@ public:
 
     explicit AsyncStream(const executor_type& executor) : socket_(executor) {}
     explicit AsyncStream(Socket socket) : socket_(std::move(socket)) {}
-    // Attaches a connection to an executor. Afterwards, is_open() is false if this failed.
+    // Attaches a connection to an executor. If this fails, is_open() returns false.
     AsyncStream(const executor_type& executor, DetachedStream connection);
 
     executor_type get_executor() { return socket_.get_executor(); }
     Socket& socket() { return socket_; }
     bool is_open() const { return socket_.is_open(); }
-    bool is_secure() const { return tls_ != nullptr; }
     // Closes the socket without close_notify. Operations end with an error.
     void close(boost::system::error_code& error);
 
-    // Switches to TLS with a session that has not begun yet, and completes the handshake. On failure, the error is the
-    // reason for a log. Null means that there was no memory for a session.
+    // Starts TLS with a session whose handshake has not begun, and completes the handshake. On failure, the error's
+    // message says what failed. A null session (out of memory) is an error.
     boost::asio::awaitable<Result<void>> start_tls(tls::SslPtr session);
     // Returns true if the TLS handshake failed because the client sent a plain HTTP request.
     bool got_plain_http() const { return got_plain_http_; }
+    // Returns true if there are decrypted bytes that have not been read, so that the socket need not become readable.
+    bool has_pending() const { return tls_ && SSL_pending(tls_.get()) > 0; }
     // Tells the peer that nothing more will be sent. With TLS, it sends close_notify, as far as the kernel takes it.
     void finish_sending();
     // Takes the connection off its executor. No operation may be under way.
@@ -49,12 +52,12 @@ public:
     template <class Buffers, class Token> auto async_read_some(const Buffers& buffers, Token&& token) {
         if (!tls_) return socket_.async_read_some(buffers, std::forward<Token>(token));
         const auto into = first_of<boost::asio::mutable_buffer>(buffers);
-        return run(token, [this, into] { return try_read(tls_.get(), into); });
+        return run(token, [this, into] { return tls_ ? try_read(tls_.get(), into) : closed(); });
     }
     template <class Buffers, class Token> auto async_write_some(const Buffers& buffers, Token&& token) {
         if (!tls_) return socket_.async_write_some(buffers, std::forward<Token>(token));
         const auto bytes = join(buffers);
-        return run(token, [this, bytes] { return try_write(tls_.get(), bytes); });
+        return run(token, [this, bytes] { return tls_ ? try_write(tls_.get(), bytes) : closed(); });
     }
 
 private:
@@ -84,6 +87,8 @@ private:
         return boost::asio::async_compose<Token, void(boost::system::error_code, std::size_t)>(
             Operation<Step>{*this, std::move(step)}, token, socket_);
     }
+    // The step of an operation whose stream was closed just now.
+    static TlsStep closed() { return {.error = boost::asio::error::operation_aborted}; }
     static Socket::wait_type wait_type(const TlsStep& step) {
         return step.next == TlsStep::Next::wait_for_write ? Socket::wait_write : Socket::wait_read;
     }

@@ -12,9 +12,12 @@ namespace asio = boost::asio;
 
 std::optional<std::size_t> DetachedStream::receive(std::span<char> into) const {
     if (tls) {
-        const auto step = try_read(tls.get(), asio::buffer(into.data(), into.size()));
-        if (step.next != TlsStep::Next::complete) return std::nullopt;
-        return step.bytes;
+        std::size_t received = 0; // a head and a body may come in two records
+        for (TlsStep step{.bytes = 1}; step.bytes > 0 && received < into.size(); received += step.bytes) {
+            step = try_read(tls.get(), asio::buffer(into.data() + received, into.size() - received));
+            if (step.next != TlsStep::Next::complete && received == 0) return std::nullopt;
+        }
+        return received;
     }
     const auto got = ::recv(socket.get(), into.data(), into.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;

@@ -19,9 +19,10 @@ struct DetachedStream {
     UniqueFd socket; // non-blocking
     tls::SslPtr tls; // null: plain
 
-    // Returns the number of bytes received, 0 at the end of the connection, or nothing if no bytes are there yet.
+    // Returns the number of bytes received, 0 if the peer closed the connection or it failed, or nothing if no data is
+    // available yet.
     std::optional<std::size_t> receive(std::span<char> into) const;
-    // Returns true if the kernel has taken all bytes.
+    // Sends without waiting. Returns false if not all bytes were sent; the connection must then be closed.
     bool send(std::string_view bytes) const;
 };
 

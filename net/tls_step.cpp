@@ -60,12 +60,11 @@ TlsStep try_handshake(SSL* session) {
     return step_of(session, result, 0);
 }
 
-std::string handshake_reason(SSL* session, const boost::system::error_code& error) {
+Error handshake_error(SSL* session, const boost::system::error_code& code) {
     const auto verdict = SSL_get_verify_result(session);
     if (SSL_get_verify_mode(session) != SSL_VERIFY_NONE && verdict != X509_V_OK)
-        return X509_verify_cert_error_string(verdict);
-    if (error == asio::ssl::error::stream_truncated) return "the connection was closed";
-    return error.message();
+        return Error(X509_verify_cert_error_string(verdict));
+    return {code, code == asio::ssl::error::stream_truncated ? "the connection was closed" : code.message()};
 }
 
 } // namespace weir::net

@@ -1,16 +1,16 @@
-// One attempt of OpenSSL to make progress on a non-blocking socket.
+// The result of one OpenSSL call on a non-blocking socket.
 //
 // Thread: the session's.
 // Lifetime: values.
 #pragma once
 
+#include "base/result.h"
 #include "tls/openssl_ptr.h"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <cstddef>
-#include <string>
 
 namespace weir::net {
 
@@ -26,7 +26,8 @@ TlsStep try_read(SSL* session, boost::asio::mutable_buffer into);
 TlsStep try_write(SSL* session, boost::asio::const_buffer bytes);
 TlsStep try_handshake(SSL* session);
 
-// Returns why a handshake failed with `error`: the verdict on the peer's certificate if this was the reason.
-std::string handshake_reason(SSL* session, const boost::system::error_code& error);
+// Returns the error for a handshake that failed with `code`. If the peer's certificate was not accepted, the message is
+// the verdict on it and the error has no code.
+Error handshake_error(SSL* session, const boost::system::error_code& code);
 
 } // namespace weir::net

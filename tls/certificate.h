@@ -23,6 +23,8 @@ struct CertificateFacts {
     int key_type = 0; // EVP_PKEY_RSA, EVP_PKEY_EC, …
 };
 
+// Returns the DNS names that a certificate is for, as in CertificateFacts.
+std::vector<std::string> names_of(const X509* certificate);
 // Returns the subject of a certificate in the format of RFC 4514.
 std::string subject_of(const X509* certificate);
 // Returns the SHA-256 of a certificate in hex.

@@ -36,6 +36,8 @@ std::string common_name(const X509* certificate) {
     return at < 0 ? "" : text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
 }
 
+} // namespace
+
 std::vector<std::string> names_of(const X509* certificate) {
     std::vector<std::string> names;
     using Names = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
@@ -49,8 +51,6 @@ std::vector<std::string> names_of(const X509* certificate) {
     std::sort(names.begin(), names.end());
     return names;
 }
-
-} // namespace
 
 std::string subject_of(const X509* certificate) { return text_of(X509_get_subject_name(certificate)); }
 

@@ -21,7 +21,7 @@ struct ClientOptions {
     Verification verification = Verification::required;
     std::shared_ptr<const TrustedRoots> roots;      // may be null without verification
     std::shared_ptr<const Certificate> certificate; // sent to servers that request one; may be null
-    std::string server_name;                        // of all servers; empty: each has its own
+    std::string server_name;                        // expected of all servers; empty: the `host` of each session
 };
 
 class ClientContext {
@@ -29,9 +29,10 @@ public:
     // Fails if OpenSSL refuses the certificate.
     static Result<std::shared_ptr<const ClientContext>> make(ClientOptions options);
 
-    // Returns a session in connect state, for a server whose own name or IP address is `host`. The handshake fails
-    // unless the server's certificate is valid for the server's name. Offers the protocol `alpn` (RFC 7301), if it is
-    // not empty. Returns null if there is no memory.
+    // Returns a session in connect state. With verification, the handshake fails unless the server's certificate is
+    // valid for `server_name`, or for `host` (a DNS name or an IP address) if `server_name` is empty. If both are
+    // empty, any name is accepted. Offers the protocol `alpn` (RFC 7301), if it is not empty. Returns null if there is
+    // no memory.
     SslPtr new_session(const std::string& host, std::string_view alpn) const;
     // Returns the certificate that is sent to servers; may be null.
     const std::shared_ptr<const Certificate>& certificate() const { return options_.certificate; }

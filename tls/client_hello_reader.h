@@ -1,5 +1,5 @@
-// Reads the server name from a ClientHello that is passed on unopened, as its bytes arrive (RFC 8446 sections 4.1.2 and
-// 5.1, RFC 6066 section 3).
+// Reads the server name from a ClientHello of a connection that is forwarded without decryption, as its bytes arrive
+// (RFC 8446 sections 4.1.2 and 5.1, RFC 6066 section 3).
 //
 // The message may be split over several records, and a record over any number of reads. Every byte is looked at a
 // constant number of times.

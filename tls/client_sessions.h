@@ -19,9 +19,9 @@ class ClientContext;
 class ClientSessions {
 public:
     // Lets a connection that has not begun its handshake yet resume a kept session, and keeps the sessions that the
-    // server offers on it. If the context or the host has changed since the last call, the kept sessions are dropped:
-    // they belong to other settings. So do sessions that the server still offers on older connections, which are not
-    // kept.
+    // server offers on it. If the context or the host has changed since the last call, the kept sessions are dropped,
+    // because they belong to other settings. For the same reason, sessions that the server issues later on connections
+    // attached before the change are discarded.
     void attach(SSL* connection, std::shared_ptr<const ClientContext> context, const std::string& host);
 
     // Makes the connections of a context offer their sessions to the ClientSessions that they were attached to.

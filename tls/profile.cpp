@@ -1,5 +1,9 @@
 #include "tls/profile.h"
 
+#include <algorithm>
+
+#include <openssl/err.h>
+
 namespace weir::tls {
 namespace {
 
@@ -21,6 +25,21 @@ bool set_profile(SSL_CTX* context, const std::string& ciphers) {
     SSL_CTX_set_options(context, options);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     return true;
+}
+
+std::string find_unknown_cipher(const std::string& ciphers) {
+    const SslCtxPtr context(SSL_CTX_new(TLS_method()));
+    for (std::size_t begin = 0; context && begin < ciphers.size();) {
+        const auto end = std::min(ciphers.find_first_of(": ,;", begin), ciphers.size());
+        const auto word = ciphers.substr(begin, end - begin);
+        begin = end + 1;
+        // Commands such as @STRENGTH and !RC4 add nothing, even if they name what this OpenSSL has never had.
+        if (word.empty() || word.find_first_of("@!+-") == 0) continue;
+        const bool known = SSL_CTX_set_cipher_list(context.get(), word.c_str()) == 1;
+        ERR_clear_error();
+        if (!known) return word;
+    }
+    return {};
 }
 
 bool use_certificate(SSL_CTX* context, const Certificate& certificate) {

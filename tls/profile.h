@@ -14,6 +14,10 @@ namespace weir::tls {
 // ciphers with ephemeral keys are used, AES-128 first. Returns false if OpenSSL does not accept the list.
 bool set_profile(SSL_CTX* context, const std::string& ciphers);
 
+// Returns the first word of an OpenSSL cipher list that should add ciphers but names none; empty: there is no such
+// word. OpenSSL itself ignores it.
+std::string find_unknown_cipher(const std::string& ciphers);
+
 // Makes a context present a certificate with its chain. Returns false if OpenSSL refuses it.
 bool use_certificate(SSL_CTX* context, const Certificate& certificate);
 

@@ -81,6 +81,10 @@ Result<SslCtxPtr> ServerContext::make_context() {
     SslCtxPtr made(SSL_CTX_new(TLS_server_method()));
     if (!made) return openssl_error("a TLS context cannot be made");
     auto* const context = made.get();
+    const auto unknown = find_unknown_cipher(options_.ciphers);
+    if (unknown.starts_with("TLS_"))
+        return Error("\"" + unknown + "\" is a cipher suite of TLS 1.3: leave it out, they are always on");
+    if (!unknown.empty()) return Error("\"" + unknown + "\" names no cipher (openssl ciphers -v shows the names)");
     if (!set_profile(context, options_.ciphers))
         return openssl_error("\"" + options_.ciphers + "\" is not a cipher list that OpenSSL accepts");
     const bool modern = options_.min_version == MinVersion::tls1_3;

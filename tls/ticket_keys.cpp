@@ -109,9 +109,10 @@ Result<std::shared_ptr<TicketKeys>> TicketKeys::load(const std::string& path) {
         if (line.empty()) continue;
         ring->keys.push_back(Key::decode(line));
         if (!ring->keys.back())
-            return Error("key " + std::to_string(ring->keys.size()) + " in " + path + " is not " + needed);
+            return Error("session ticket key " + std::to_string(ring->keys.size()) + " in " + path +
+                         " is malformed: write " + needed);
     }
-    if (ring->keys.empty()) return Error(path + " holds no key; write " + needed);
+    if (ring->keys.empty()) return Error(path + " contains no session ticket key: write " + needed);
     if (ring->keys.size() > max_keys_in_file)
         return Error(path + " holds more than 16 keys: remove the oldest, at its end");
     auto keys = std::make_shared<TicketKeys>();

@@ -183,7 +183,7 @@ template <class V> void visit(V& v, Of<Limits> auto& l) {
     v.field("header_size", l.header_size, "maximum size of a head, from 1KiB to 256KiB");
     v.whole("header_count", l.header_count, 1, 1000, "maximum number of header fields");
     v.field("body_size", l.body_size, "maximum size of a request body; 0: no limit");
-    v.whole("handshakes", l.handshakes, 1, 1'000'000, "maximum number of TLS handshakes of clients at the same time");
+    v.whole("handshakes", l.handshakes, 1, 1'000'000, "maximum number of concurrent TLS handshakes with clients");
 }
 
 template <class V> void visit(V& v, Of<Retries> auto& r) {

@@ -49,6 +49,9 @@ std::string effect_of_restart(const Change& change) {
                          "after the restart");
         say({"token_file", "read_token_file", "hosts"},
             "tokens and host names of the admin API are read once, at startup");
+        say({"tls.cert", "tls.key"},
+            "weir decides at startup whether the admin API is served over TLS; a new certificate "
+            "in the same files takes effect without a restart");
     }
     return out;
 }

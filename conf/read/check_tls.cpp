@@ -31,9 +31,11 @@ void check_tls(const Listener& listener, const std::string& path, Checks& checks
     }
     check_optional_path(path + ".tls.client_ca", tls.client_ca, checks);
     if (tls.client_ca.empty() && tls.client_auth)
-        checks.fail(path + ".tls", "\"client_ca\" is missing: the authorities of the client certificates");
+        checks.fail(path + ".tls", "\"client_ca\" is missing: client_auth needs a PEM file with the authorities that "
+                                   "issue client certificates");
     check_optional_path(path + ".tls.session_ticket_keys", tls.session_ticket_keys, checks);
-    if (tls.ciphers.empty()) checks.fail(path + ".tls.ciphers", "write intermediate, modern, or an OpenSSL list");
+    if (tls.ciphers.empty())
+        checks.fail(path + ".tls.ciphers", "write intermediate, modern, or an OpenSSL cipher list");
 }
 
 void check_tls(const Pool& pool, const std::string& path, Checks& checks) {
@@ -60,7 +62,7 @@ void check_tls(const Admin& admin, const std::string& path, Checks& checks) {
     check_path(path + ".tls.cert", admin.tls->cert, checks);
     check_path(path + ".tls.key", admin.tls->key, checks);
     if (admin.address && admin.address->is_unix())
-        checks.fail(path + ".tls", "a unix socket needs no TLS: leave it out, or listen on IP:port");
+        checks.fail(path + ".tls", "is not supported on a unix socket: remove tls, or set admin.address to IP:port");
 }
 
 } // namespace weir::conf

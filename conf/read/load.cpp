@@ -104,9 +104,10 @@ Loaded load(const std::string& path, const Lookup& lookup) {
 Loaded load_again(Loaded known, const Lookup& lookup) {
     const SourceReader reader;
     std::vector<std::string> files{known.files.at(0)};
+    const auto tls = tls_files(known.config);
     bool same = known.ok() && known.is_read_whole();
     for (std::size_t i = 1; i < known.watched.size(); ++i) { // the include patterns and the files that they matched
-        if (!is_pattern(known.watched[i])) continue;
+        if (!is_pattern(known.watched[i]) || std::count(tls.begin(), tls.end(), known.watched[i]) > 0) continue;
         const auto found = reader.find(known.watched[i]);
         same = same && found;
         if (found) files.insert(files.end(), found->begin(), found->end());

@@ -39,7 +39,7 @@ asio::awaitable<bool> Session::start_tls(const tls::ServerContext& context) {
     response.result(400);
     response.version(11);
     response.set(beast_http::field::content_type, "application/json");
-    response.body() = "{\"error\": \"this port expects HTTPS: write https://\"}\n";
+    response.body() = "{\"error\": \"the admin API is served over TLS: use https://\"}\n";
     response.prepare_payload();
     co_await refuse_and_close(std::move(response));
     co_return false;
@@ -72,7 +72,8 @@ asio::awaitable<SessionEnd> Session::run(boost::beast::flat_buffer& read) {
         auto response = co_await answer(parser.get(), verdict.access);
         const bool keeps = response.keep_alive();
         if (!co_await write(response) || !keeps) break;
-        const bool is_idle_sender = response.result_int() == 200 && Api::is_heartbeat(parser.get()) && read.size() == 0;
+        const bool is_idle_sender = response.result_int() == 200 && Api::is_heartbeat(parser.get()) &&
+                                    read.size() == 0 && !stream_.has_pending();
         if (is_idle_sender) co_return SessionEnd::sends_heartbeats;
     }
     co_return SessionEnd::closed;

@@ -36,7 +36,7 @@ public:
 
     // Serves the connection until the session ends. `read` holds the bytes already read from it.
     boost::asio::awaitable<SessionEnd> run(boost::beast::flat_buffer& read);
-    // The first step of a new connection: completes the TLS handshake. Returns false if it fails.
+    // Completes the TLS handshake of a new connection, before `run`. Returns false if it fails.
     boost::asio::awaitable<bool> start_tls(const tls::ServerContext& context);
 
 private:

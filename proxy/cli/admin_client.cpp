@@ -81,14 +81,16 @@ asio::awaitable<Result<void>> connect(net::AsyncStream& stream, const Endpoint::
         boost::system::error_code ignored;
         stream.close(ignored);
         std::tie(error) = co_await stream.socket().async_connect(endpoint, use_nothrow_awaitable);
-        if (!error) break;
+        if (!error || error == asio::error::operation_aborted) break; // the latter: the time is over
     }
     if (error) co_return error;
     if (!tls.context) co_return Result<void>();
     const auto secured = co_await stream.start_tls(tls.context->new_session(tls.host, "http/1.1"));
     if (secured) co_return Result<void>();
+    const bool is_untrusted = !secured.error().code();
     co_return Error("the TLS handshake failed: " + secured.error().message() +
-                    " (--ca FILE names the authorities to trust)");
+                    (is_untrusted ? " (--ca FILE names the authorities to trust)"
+                                  : " (does weir serve TLS there? admin.tls takes effect after a restart)"));
 }
 
 bool is_nothing_there(const Error& error) {

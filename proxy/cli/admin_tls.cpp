@@ -20,8 +20,13 @@ Result<AdminTls> trust_authorities(const std::string& ca, const std::string& hos
     return trust(ca.empty() ? tls::TrustedRoots::of_system() : tls::TrustedRoots::load(ca), host);
 }
 
-Result<AdminTls> trust_certificate(const std::string& cert) {
-    return trust(tls::TrustedRoots::load(cert, tls::Anchors::all), "");
+Result<AdminTls> trust_certificate(const std::string& cert, const std::string& host) {
+    auto roots = tls::TrustedRoots::load(cert, tls::Anchors::all);
+    if (!roots) return roots.error();
+    const auto names = tls::names_of((*roots)->certificates().front().get());
+    auto name = names.empty() ? host : names.front();       // a certificate for IP addresses alone has no names
+    if (name.starts_with("*.")) name.replace(0, 1, "weir"); // a wildcard stands for any label
+    return trust(std::move(roots), std::move(name));
 }
 
 } // namespace weir::proxy::cli

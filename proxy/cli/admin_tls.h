@@ -14,15 +14,15 @@ namespace weir::proxy::cli {
 
 struct AdminTls {
     std::shared_ptr<const tls::ClientContext> context; // null: plain
-    std::string host; // the name or IP address that the server's certificate must be valid for; empty: any
+    std::string host; // the name or IP address that the server's certificate must be valid for
 };
 
 // Trusts the authorities in a PEM file, or those of the system if `ca` is empty.
 Result<AdminTls> trust_authorities(const std::string& ca, const std::string& host);
 
-// Trusts the certificates in the file that a configuration names for its admin API: the server's own one and those of
-// its issuers, for any name. So the certificate in force is also trusted while the file already holds its successor.
-// The address is one of this machine's own, where nobody else can listen in weir's place.
-Result<AdminTls> trust_certificate(const std::string& cert);
+// Trusts the certificates in the file of admin.tls.cert, and those that one of them has issued for the name of the
+// first one (for `host` if it has no name). The certificate in force is therefore trusted even if the file already
+// holds its successor.
+Result<AdminTls> trust_certificate(const std::string& cert, const std::string& host);
 
 } // namespace weir::proxy::cli

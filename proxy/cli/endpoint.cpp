@@ -41,12 +41,15 @@ Result<std::vector<conf::Address>> look_up(const std::string& host, std::uint16_
     return addresses;
 }
 
-asio::generic::stream_protocol::endpoint to_endpoint(const conf::Address& address) {
+// A weir that listens on all addresses is reached through the loopback address.
+asio::ip::address reachable_ip(const conf::Address& address) {
     auto ip = asio::ip::make_address(address.ip_text());
-    // A weir that listens on all addresses is reached through the loopback address.
-    if (ip.is_unspecified())
-        ip = ip.is_v4() ? asio::ip::address(asio::ip::address_v4::loopback()) : asio::ip::address_v6::loopback();
-    return asio::ip::tcp::endpoint(ip, address.port());
+    if (!ip.is_unspecified()) return ip;
+    return ip.is_v4() ? asio::ip::address(asio::ip::address_v4::loopback()) : asio::ip::address_v6::loopback();
+}
+
+asio::generic::stream_protocol::endpoint to_endpoint(const conf::Address& address) {
+    return asio::ip::tcp::endpoint(reachable_ip(address), address.port());
 }
 
 } // namespace
@@ -72,8 +75,8 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
     if (text.ends_with('/')) text.remove_suffix(1);
     auto address = conf::BackendAddress::parse(text);
     if (!address)
-        return Error("write IP:PORT, NAME:PORT or unix:/PATH, such as 127.0.0.1:9901 (" + address.error().message() +
-                     ")");
+        return Error("write IP:PORT, NAME:PORT, https://NAME:PORT or unix:/PATH, such as 127.0.0.1:9901 (" +
+                     address.error().message() + ")");
     endpoint.address_ = *std::move(address);
     return endpoint;
 }
@@ -97,6 +100,10 @@ Result<Endpoint::Sockets> Endpoint::resolve(std::chrono::milliseconds timeout) c
     Sockets endpoints;
     for (const auto& address : *result) endpoints.push_back(to_endpoint(address));
     return endpoints;
+}
+
+std::string Endpoint::host() const {
+    return address_.is_name() ? address_.host : reachable_ip(address_.ip).to_string();
 }
 
 std::string Endpoint::host_field() const { return unix_path_.empty() ? address_.text() : "localhost"; }

@@ -30,8 +30,8 @@ public:
     Result<Sockets> resolve(std::chrono::milliseconds timeout) const;
 
     Scheme scheme() const { return scheme_; }
-    // Returns the host name or IP address, for which a server's certificate must be valid.
-    std::string host() const { return address_.is_name() ? address_.host : address_.ip.ip_text(); }
+    // Returns the host name or IP address that the server's certificate must be valid for. Not for unix sockets.
+    std::string host() const;
     // Returns the value of a request's Host field.
     std::string host_field() const;
     std::string text() const;

@@ -71,7 +71,8 @@ std::optional<Admin> find_admin(const Target& target) {
     }
     if (admin.endpoint.scheme() == Endpoint::Scheme::https) {
         const bool uses_own = target.ca.empty() && !own_certificate.empty();
-        auto tls = uses_own ? trust_certificate(own_certificate) : trust_authorities(target.ca, admin.endpoint.host());
+        auto tls = uses_own ? trust_certificate(own_certificate, admin.endpoint.host())
+                            : trust_authorities(target.ca, admin.endpoint.host());
         if (!tls) {
             std::cerr << "weir: " << (uses_own ? config_path(target) + ": admin.tls.cert" : "--ca") << ": "
                       << tls.error().message() << "\n";

@@ -123,6 +123,15 @@ bool ForwardAttempt::give_up_request() {
     return true;
 }
 
+// Returns the failure of a connection that ended before a response head was complete. With TLS 1.3, a backend refuses
+// a client certificate only after the handshake.
+Failure ForwardAttempt::closed(const IoResult& result) const {
+    const auto* tls = backend_.stream.tls();
+    if (tls && tls->got_alert()) return {FailureReason::backend_tls_failed, tls->error()};
+    return {FailureReason::backend_closed,
+            backend_.in.empty() ? "before a response" : "within the head of the response", result.error};
+}
+
 ForwardAttempt::Step ForwardAttempt::read_answer() {
     if (download_.has_queued_interim() && flush_interim() == Step::over) return Step::over;
     for (;;) {
@@ -135,11 +144,7 @@ ForwardAttempt::Step ForwardAttempt::read_answer() {
         if (!backend_.stream.readable()) return Step::blocked;
         const auto result = download_.receive();
         if (result.status == IoStatus::would_block) return Step::blocked;
-        if (result.status != IoStatus::ok)
-            return end(AttemptResult::no_answer,
-                       {FailureReason::backend_closed,
-                        backend_.in.empty() ? "before a response" : "within the head of the response", result.error},
-                       backend_.in.view());
+        if (result.status != IoStatus::ok) return end(AttemptResult::no_answer, closed(result), backend_.in.view());
         ++progress_;
         // A response cannot belong to this request if it arrives before the request's head is sent.
         if (!upload_.is_head_sent())

@@ -91,6 +91,7 @@ private:
 
     Step step();
     Step push_request();
+    Failure closed(const IoResult& result) const;
     Step read_answer();
     Step take_head();
     Step begin_answer(const ResponseHead& head);

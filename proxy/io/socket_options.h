@@ -8,12 +8,12 @@
 
 namespace weir::proxy {
 
-// The unsent bytes that the kernel holds for a peer at first; bytes in flight are not limited. By default the kernel
-// holds up to several megabytes (tcp_wmem).
+// The initial limit on bytes that the kernel buffers for a peer but has not sent (TCP_NOTSENT_LOWAT); bytes in flight
+// are not limited. By default the kernel buffers up to several megabytes (tcp_wmem).
 inline constexpr std::size_t first_credit = 64 * 1024;
 
-// Sends small pieces at once, delivers urgent data in order (RFC 6093 section 6), and limits unsent bytes to
-// `first_credit`. Connections inherit the options of the listening socket that they are accepted from.
+// Sets TCP_NODELAY and SO_OOBINLINE (urgent data is read in order, RFC 6093 section 6), and limits unsent bytes to
+// `first_credit`. Accepted connections inherit these options from the listening socket.
 void set_connection_options(int descriptor);
 
 // Changes the limit on unsent bytes; 0: the system's default.

@@ -157,8 +157,9 @@ const char* TlsConnection::text_of(unsigned long code) const {
 IoResult TlsConnection::fail() {
     const auto code = ERR_peek_last_error();
     got_plain_http_ = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST;
-    if (broken_.status == IoStatus::failed) error_ = "the connection was reset";
-    else if (broken_.status == IoStatus::end) error_ = "the connection was closed without close_notify";
+    got_alert_ = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) > SSL_AD_REASON_OFFSET;
+    if (!got_alert_ && broken_.status == IoStatus::failed) error_ = "the connection was reset";
+    else if (!got_alert_ && broken_.status == IoStatus::end) error_ = "the connection was closed without close_notify";
     else error_ = text_of(code);
     ERR_clear_error();
     // A connection that closes without close_notify counts as reset.

@@ -50,6 +50,8 @@ public:
     const char* error() const { return error_; }
     // Returns true if the peer sent a plain HTTP request (GET, HEAD, POST or PUT) instead of a ClientHello.
     bool got_plain_http() const { return got_plain_http_; }
+    // Returns true if the peer has ended the connection with a fatal alert, which error() names.
+    bool got_alert() const { return got_alert_; }
     // Returns true once the peer has sent something, whatever it was.
     bool has_received() const { return received_; }
     bool is_resumed() const { return SSL_session_reused(session_.get()) == 1; }
@@ -104,7 +106,7 @@ private:
     std::optional<IoResult> outcome_; // how the connection has ended: nothing more can be read
     std::size_t taken_ = 0;           // bytes that OpenSSL has taken since the last data
     int fills_ = 0;                   // reads from the socket in this call
-    bool received_ = false, got_plain_http_ = false, finished_ = false;
+    bool received_ = false, got_plain_http_ = false, got_alert_ = false, finished_ = false;
 };
 
 } // namespace weir::proxy

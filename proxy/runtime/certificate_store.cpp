@@ -50,7 +50,9 @@ std::set<std::string> other_files(const conf::Config& config) {
 void warn_if_open(const char* what, const std::string& path) {
     struct stat about {};
     if (::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0)
-        spdlog::warn("the {} {} can be read by other users: make it readable by weir's user alone", what, path);
+        spdlog::warn(
+            "the {} {} can be read by its group or other users: make it readable by weir's user alone (chmod 600)",
+            what, path);
 }
 
 void warn_of_end(const PresentedCertificate& presented, std::chrono::system_clock::time_point now) {
@@ -59,9 +61,12 @@ void warn_of_end(const PresentedCertificate& presented, std::chrono::system_cloc
     const auto name = first_name(*presented.certificate);
     if (left.count() <= 0)
         return spdlog::error("the certificate of {} for {} has expired: renew it", presented.owner, name);
+    const auto whole_days = std::chrono::duration_cast<days>(left).count();
+    const auto time = whole_days == 0   ? "less than a day"
+                      : whole_days == 1 ? "1 day"
+                                        : std::to_string(whole_days) + " days";
     spdlog::log(left > last_warning ? spdlog::level::warn : spdlog::level::err,
-                "the certificate of {} for {} expires in {} days: renew it", presented.owner, name,
-                std::chrono::duration_cast<days>(left).count());
+                "the certificate of {} for {} expires in {}: renew it", presented.owner, name, time);
 }
 
 } // namespace
@@ -104,7 +109,7 @@ void CertificateStore::commit(const conf::Config& config, conf::TlsContexts cont
     }
     for (const auto& listener : config.listeners)
         if (listener.tls && has_changed(listener.tls->session_ticket_keys, before, contexts_))
-            warn_if_open("file of ticket keys", listener.tls->session_ticket_keys);
+            warn_if_open("session ticket key file", listener.tls->session_ticket_keys);
     warn_of_ends();
     const bool uses_tls = !contexts_.listeners.empty() || !contexts_.pools.empty() || contexts_.admin;
     if (uses_tls && !std::exchange(rotates_, true)) rotate_later();

@@ -49,7 +49,7 @@ asio::awaitable<ApplyPreview> Runtime::preview(const conf::Config& config) {
     co_return ApplyPreview{std::move(problems), certificates_.find_changes(config, files.tls)};
 }
 
-ReadFiles Runtime::read_files(const conf::Config& config, std::vector<conf::Problem>& problems) const {
+LoadedFiles Runtime::read_files(const conf::Config& config, std::vector<conf::Problem>& problems) const {
     auto tokens = read_heartbeat_tokens(config, problems);
     return {certificates_.load(config, problems), std::move(tokens)};
 }
@@ -73,7 +73,7 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::restore(SnapshotPtr earlier
 }
 
 // The caller holds `mutex_`. Everything that can fail comes before `commit`; nothing after it can fail.
-asio::awaitable<std::vector<conf::Problem>> Runtime::switch_to(conf::Config config, std::string hash, ReadFiles files,
+asio::awaitable<std::vector<conf::Problem>> Runtime::switch_to(conf::Config config, std::string hash, LoadedFiles files,
                                                                std::vector<conf::Problem> errors) {
     auto prepared = data_plane_.bind(config, errors);
     if (errors.empty()) DataPlane::open(prepared, config, snapshot_.get(), errors);
@@ -96,7 +96,7 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::switch_to(conf::Config conf
     co_return errors;
 }
 
-BuildInputs Runtime::build_inputs(ReadFiles files) const {
+BuildInputs Runtime::build_inputs(LoadedFiles files) const {
     return {overrides_.all(), names_.addresses(), std::move(files)};
 }
 

@@ -53,8 +53,8 @@ public:
     boost::asio::awaitable<ApplyPreview> preview(const conf::Config& config);
     // Applies a valid configuration atomically. Returns the problems that prevented it; empty on success.
     boost::asio::awaitable<std::vector<conf::Problem>> apply(conf::Config config, std::string hash);
-    // Puts an earlier configuration in force again, with the certificates and tokens that it had then, whatever its
-    // files hold now. Returns the problems that prevented it; empty on success.
+    // Restores the configuration of an earlier snapshot, with the TLS contexts and heartbeat tokens that were loaded at
+    // that time. Does not read its files again. Returns the problems that prevented it; empty on success.
     boost::asio::awaitable<std::vector<conf::Problem>> restore(SnapshotPtr earlier);
 
     // Sets a runtime override for a backend, or for all addresses of its host name; it persists across reloads until it
@@ -84,13 +84,13 @@ public:
     void stop();
 
 private:
-    ReadFiles read_files(const conf::Config& config, std::vector<conf::Problem>& problems) const;
-    boost::asio::awaitable<std::vector<conf::Problem>> switch_to(conf::Config config, std::string hash, ReadFiles files,
-                                                                 std::vector<conf::Problem> errors);
+    LoadedFiles read_files(const conf::Config& config, std::vector<conf::Problem>& problems) const;
+    boost::asio::awaitable<std::vector<conf::Problem>> switch_to(conf::Config config, std::string hash,
+                                                                 LoadedFiles files, std::vector<conf::Problem> errors);
     boost::asio::awaitable<void> adopt(SnapshotPtr next);
     boost::asio::awaitable<void> rebuild();
     void rebuild_soon();
-    BuildInputs build_inputs(ReadFiles files) const;
+    BuildInputs build_inputs(LoadedFiles files) const;
     void on_addresses_changed() override;
     void on_agent_override(const balancer::BackendPtr& backend, const Override& agent_override) override;
     void on_consecutive_errors(const balancer::BackendPtr& backend) override;

@@ -8,7 +8,7 @@
 #include "balancer/backend.h"
 #include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
-#include "proxy/snapshot/read_files.h"
+#include "proxy/snapshot/loaded_files.h"
 #include "proxy/snapshot/route_index.h"
 #include "proxy/snapshot/sni_routes.h"
 #include "proxy/snapshot/stats.h"
@@ -74,7 +74,7 @@ struct Snapshot {
     std::uint64_t generation = 0;
     conf::Config config;
     std::string hash;
-    ReadFiles files;
+    LoadedFiles files;
     std::vector<std::shared_ptr<const ListenerSpec>> listeners;
     std::vector<RouteSpec> routes;
     std::vector<std::shared_ptr<const PoolSpec>> pools; // a pool that did not change is the same object as before

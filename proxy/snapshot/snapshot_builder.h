@@ -19,7 +19,7 @@ using AddressBook = std::map<std::string, std::vector<conf::Address>>;
 struct BuildInputs {
     RuntimeOverrides adjustments;
     AddressBook addresses;
-    ReadFiles files;
+    LoadedFiles files;
 };
 
 class SnapshotBuilder {

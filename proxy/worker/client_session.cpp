@@ -84,12 +84,19 @@ std::size_t ClientSession::most_handshakes() const {
     return (all + workers - 1) / workers;
 }
 
-Task<bool> ClientSession::start_tls(const tls::ServerContext& context) {
-    if (!client_.context.open_handshakes.make_room(most_handshakes(), client_.context.loop)) {
-        failure_ = {FailureReason::tls_handshake_failed, "limits.handshakes are open, and none waits for its client"};
-        client_.counters().tls_failures.add();
-        co_return false;
+// A client that has said nothing takes no memory for TLS, and does not count as a handshake.
+Task<bool> ClientSession::wait_for_hello() {
+    while (client_.in.empty() && !client_.stream.readable()) {
+        hurry();
+        co_await client_.fiber.wait();
+        if (client_.aborted || client_.timer.expired()) co_return false;
     }
+    co_return true;
+}
+
+Task<bool> ClientSession::start_tls(const tls::ServerContext& context) {
+    if (!co_await wait_for_hello()) co_return false;
+    client_.context.open_handshakes.make_room(most_handshakes(), client_.context.loop);
     auto session = context.new_session();
     if (!session) {
         failure_ = {FailureReason::resource_exhausted, "no memory for a TLS connection"};
@@ -140,7 +147,8 @@ Task<bool> ClientSession::shake_hands() {
         co_await client_.fiber.wait();
         place.end_wait();
         if (place.is_displaced()) {
-            failure_ = {FailureReason::tls_handshake_failed, "displaced: limits.handshakes were open"};
+            failure_ = {FailureReason::tls_handshake_failed,
+                        "displaced by a newer handshake: limits.handshakes reached"};
             co_return false;
         }
         if (client_.timer.expired() && tls.has_received())

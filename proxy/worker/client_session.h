@@ -44,6 +44,7 @@ protected:
 private:
     Task<bool> receive_proxy_header();
     Task<bool> read_proxy_header();
+    Task<bool> wait_for_hello();
     Task<bool> start_tls(const tls::ServerContext& context);
     std::size_t most_handshakes() const;
     Task<bool> shake_hands();

@@ -3,9 +3,9 @@
 //
 //   idle ─→ queued ─→ called ─→ idle
 //
-// A handshake that finds no step left in this round joins a queue. As many handshakes as a round has steps are called
-// from its front: only these are woken, in the next round, and all others sleep. A newcomer does not overtake the
-// queue.
+// A handshake computes its step at once if the queue is empty and this round has a step left; it stays idle. Otherwise
+// it joins the queue. As many handshakes as a round has steps are called from its front: only these are woken, in the
+// next round, and all others sleep. A new handshake does not overtake the queue.
 //
 // Thread: one worker's thread.
 // Lifetime: a limit must outlive its turns.

@@ -1,9 +1,9 @@
 // Limits the number of TLS handshakes that a worker has open, so that clients that begin handshakes and leave them do
-// not take its memory.
+// not take its memory. A handshake begins with the first bytes of the client.
 //
-// At the limit, a new handshake displaces the oldest one that waits for its client: a client that responds is served
-// however many others stall or send a byte now and then. A handshake that waits for its turn to compute
-// (handshake_limit.h) is not displaced.
+// At the limit, a new handshake displaces the oldest one that waits for its client: clients that stall, or that trickle
+// bytes, cannot keep out clients that respond. Handshakes that wait for their turn to compute (handshake_limit.h) are
+// not displaced. If the oldest ones all wait for that, the new one is admitted: no client is at fault.
 //
 // Thread: one worker's thread.
 // Lifetime: must outlive its handshakes.
@@ -12,7 +12,6 @@
 #include "proxy/io/waiter.h"
 
 #include <cstddef>
-#include <cstdint>
 
 namespace weir::proxy {
 
@@ -21,61 +20,61 @@ public:
     class Handshake {
     public:
         // `fiber` is woken if the handshake is displaced.
-        Handshake(OpenHandshakes& all, Waiter& fiber) : all_(all), fiber_(fiber), number_(++all_.begun_) {
+        Handshake(OpenHandshakes& all, Waiter& fiber) : all_(all), fiber_(fiber), previous_(all.last_) {
+            (previous_ ? previous_->next_ : all_.first_) = this;
+            all_.last_ = this;
             ++all_.open_;
         }
-        ~Handshake() {
-            if (displaced_) return;
-            end_wait();
-            --all_.open_;
-        }
+        ~Handshake() { leave(); }
         Handshake(const Handshake&) = delete;
         Handshake& operator=(const Handshake&) = delete;
 
         // Called before and after each wait for the client.
-        void begin_wait() {
-            waits_ = true;
-            for (previous_ = all_.last_; previous_ && previous_->number_ > number_;) previous_ = previous_->previous_;
-            next_ = previous_ ? previous_->next_ : all_.first_;
-            (previous_ ? previous_->next_ : all_.first_) = this;
-            (next_ ? next_->previous_ : all_.last_) = this;
-        }
-        void end_wait() {
-            if (!waits_) return;
-            waits_ = false;
-            (previous_ ? previous_->next_ : all_.first_) = next_;
-            (next_ ? next_->previous_ : all_.last_) = previous_;
-            previous_ = next_ = nullptr;
-        }
-        // Returns true if another handshake has taken its place: it must end.
+        void begin_wait() { waits_ = true; }
+        void end_wait() { waits_ = false; }
+        // Returns true if another handshake has taken its place: the handshake must be aborted.
         bool is_displaced() const { return displaced_; }
 
     private:
         friend class OpenHandshakes;
+
+        void leave() {
+            if (displaced_) return;
+            (previous_ ? previous_->next_ : all_.first_) = next_;
+            (next_ ? next_->previous_ : all_.last_) = previous_;
+            --all_.open_;
+        }
+
         OpenHandshakes& all_;
         Waiter& fiber_;
-        const std::uint64_t number_;
-        Handshake *previous_ = nullptr, *next_ = nullptr; // while it waits
+        Handshake *previous_, *next_ = nullptr;
         bool waits_ = false, displaced_ = false;
     };
 
     std::size_t size() const { return open_; }
-    // Makes room for one more handshake if `most` are open. Returns false if none of them waits for its client.
-    bool make_room(std::size_t most, EventLoop& loop) {
-        if (open_ < most) return true;
-        auto* oldest = first_;
-        if (!oldest) return false;
-        oldest->end_wait();
-        oldest->displaced_ = true;
-        --open_;
-        oldest->fiber_.yield(loop);
-        return true;
+
+    // Makes room for one more handshake below `most`, among the oldest ones. Displaces at most two, so that fewer are
+    // open after the limit has been lowered.
+    void make_room(std::size_t most, EventLoop& loop) {
+        int displaced = 0;
+        auto* handshake = first_;
+        for (int i = 0; i < examined && handshake && open_ >= most && displaced < 2; ++i) {
+            auto* const next = handshake->next_;
+            if (handshake->waits_) {
+                handshake->leave();
+                handshake->displaced_ = true;
+                handshake->fiber_.yield(loop);
+                ++displaced;
+            }
+            handshake = next;
+        }
     }
 
 private:
-    Handshake *first_ = nullptr, *last_ = nullptr; // that wait, the oldest first
+    static constexpr int examined = 16; // handshakes, which bounds the cost of a newcomer
+
+    Handshake *first_ = nullptr, *last_ = nullptr; // the oldest first
     std::size_t open_ = 0;
-    std::uint64_t begun_ = 0;
 };
 
 } // namespace weir::proxy

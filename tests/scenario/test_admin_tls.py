@@ -85,7 +85,8 @@ class Calling(AdminTls):
         self.assertIn(f"cannot reach weir at {at}: the TLS handshake failed: ", errors)
         self.assertIn("(--ca FILE names the authorities to trust)", errors)
         self.authority.issue("other.example", to=self.pair)
-        self.proxy.command("reload", "-c", self.proxy.path)
+        self.proxy.signal(signal.SIGHUP)
+        self.proxy.wait_logged("the admin API has a new certificate for other.example")
         code, _, errors = self.run_weir("status", "--admin", at, "--ca", self.authority.root)
         self.assertEqual(code, 1)
         self.assertIn("hostname mismatch", errors)
@@ -180,7 +181,13 @@ class Failing(AdminTls):
         self.serve()
         code, _, errors = self.run_weir("status", "--admin", f"127.0.0.1:{self.admin_port}")
         self.assertEqual(code, 1)
-        self.assertIn("this port expects HTTPS: write https://", errors)
+        self.assertIn("the admin API is served over TLS: use https://", errors)
+
+    def test_https_to_a_plain_port_is_told_so(self):
+        plain = self.weir(web(free_port(), [self.backend()]))
+        code, _, errors = self.run_weir("status", "--admin", f"https://127.0.0.1:{plain.admin_port}")
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r"the TLS handshake failed: .* \(does weir serve TLS there\?")
 
     def test_handshakes_that_stall_or_fail_do_not_delay_others(self):
         self.serve()
@@ -233,7 +240,7 @@ class Certificates(AdminTls):
         for tls, words in cases.items():
             self.assertIn(words, self.check_file(f'{{address: "127.0.0.1:1", tls: {tls}}}'))
         on_socket = self.check_file(f'{{address: "unix:/tmp/weir.sock", tls: {json.dumps(self.pair)}}}')
-        self.assertIn("admin.tls: a unix socket needs no TLS", on_socket)
+        self.assertIn("admin.tls: is not supported on a unix socket", on_socket)
 
     def check_file(self, admin):
         path = os.path.join(self.folder(), "weir.yaml")

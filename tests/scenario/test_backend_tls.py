@@ -118,6 +118,16 @@ class Requests(BackendTls):
         self.assertEqual(self.get()["status"], 200)
         self.assertIn((("commonName", "weir.example"),), backend.handshakes[0]["client"]["subject"])
 
+    def test_a_backend_that_refuses_the_client_certificate_is_named_as_such(self):
+        """With TLS 1.3 it says so only after the handshake, when the request may have been sent."""
+        for version, alert in (("TLSv1_2", "handshake failure"), ("TLSv1_3", "certificate required")):
+            with self.subTest(version):
+                backend = self.secure(client_ca=self.authority.root, versions=(version, version))
+                self.serve(backend)
+                self.assertEqual(self.get()["status"], 502)
+                self.proxy.wait_logged(f"backend_tls_failed: .*alert {alert}")
+                self.proxy.stop()
+
     def test_the_proxy_header_comes_before_the_handshake(self):
         backend = self.secure(proxy_header=True)
         self.serve(backend, pool={"send_proxy_protocol": "v1"})

@@ -278,10 +278,10 @@ class Changing(Tls):
 
     def test_a_key_that_others_can_read_is_reported(self):
         self.serve()
-        self.assertNotIn("can be read by other users", self.proxy.log())
+        self.assertNotIn("can be read by its group or other users", self.proxy.log())
         os.chmod(self.authority.issue("a.example", to=self.pair)["key"], 0o640)
         self.proxy.reload()
-        self.proxy.wait_logged(f"the private key {self.pair['key']} can be read by other users")
+        self.proxy.wait_logged(f"the private key {self.pair['key']} can be read by its group or other users")
 
     def test_a_bad_pair_is_refused_and_the_old_one_stays(self):
         self.serve(watch=True)
@@ -365,7 +365,11 @@ class Checking(Tls):
             self.assertEqual(code, 1)
             self.assertIn(f"listeners.web.tls.certificates[0].{place}", said)
             self.assertIn(reason, said)
-        self.assertIn('"NONSENSE" is not a cipher list', self.check(good, ciphers="NONSENSE")[1])
+        for ciphers in ("NONSENSE", "ECDHE-ECDSA-AES128-GCM-SHA256:NONSENSE"):
+            self.assertIn('listeners.web.tls: "NONSENSE" names no cipher', self.check(good, ciphers=ciphers)[1])
+        recent = self.check(good, ciphers="TLS_AES_128_GCM_SHA256:ECDHE+AESGCM")[1]
+        self.assertIn('"TLS_AES_128_GCM_SHA256" is a cipher suite of TLS 1.3: leave it out', recent)
+        self.assertEqual(self.check(good, ciphers="ECDHE+AESGCM:CHACHA20:!aNULL:!RC4:-AES256:@STRENGTH")[0], 0)
         self.assertIn('"certificates" is missing', self.check()[1])
 
 

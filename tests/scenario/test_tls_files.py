@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import threading
 
 from support.certificates import Authority
-from support.scenario import WEIR, Scenario, can_connect, eventually, free_port, main, web
+from support.scenario import SANITIZED, WEIR, Scenario, can_connect, eventually, free_port, main, web
 from support.tls_clients import TlsClient
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
@@ -150,13 +151,13 @@ class TicketKeys(TlsFiles):
         self.assertFalse(self.resumes(self.port, fleet))
         shutil.move(self.write(self.keys(2, 1)), path)
         eventually(lambda: self.resumes(self.port, fleet), "the new keys are used")
-        self.assertNotIn("can be read by other users", self.proxy.log())
+        self.assertNotIn("can be read by its group or other users", self.proxy.log())
 
     def test_files_without_usable_keys_are_refused(self):
         self.serve()
         for words, text in (
             ("is empty; write session ticket keys", ""),
-            ("holds no key", "\n\n"),
+            ("contains no session ticket key", "\n\n"),
             ("key 2 in", self.keys(1) + "short\n"),
             ("key 1 in", base64.b64encode(bytes(48)).decode()),
             ("more than 16 keys", self.keys(*range(17))),
@@ -165,11 +166,39 @@ class TicketKeys(TlsFiles):
                 self.assert_refused(words, session_ticket_keys=self.write(text))
         self.assertTrue(self.resumes(self.port))
 
+    def test_ten_thousand_tickets_of_an_old_key_get_full_handshakes(self):
+        path, count = self.write(self.keys(1)), 400 if SANITIZED else 10_000
+        self.serve(session_ticket_keys=path)
+        context = self.tls.context(minimum_version=ssl.TLSVersion.TLSv1_3)
+        first = self.tls.connect(context=context)
+        self.tls.get(first)
+        with open(path, "w") as f:
+            f.write(self.keys(2))
+        self.proxy.reload()
+        resumed = []
+
+        def connect():
+            for _ in range(count // 4):
+                with socket.create_connection(("127.0.0.1", self.port), 30) as plain:
+                    with context.wrap_socket(plain, server_hostname="a.example", session=first.session) as secure:
+                        resumed.append(secure.session_reused)
+
+        threads = [threading.Thread(target=connect) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        self.assertIn(" 200 ", self.tls.get(self.tls.connect())[0])
+        for thread in threads:
+            thread.join()
+        self.assertEqual((len(resumed), any(resumed)), (count, False))
+        metrics = self.proxy.metrics()
+        self.assertEqual(metrics['weir_tls_handshake_failures_total{listener="web"}'], 0)
+        self.assertEqual(metrics['weir_tls_resumed_total{listener="web"}'], 0)
+
     def test_keys_that_others_can_read_are_reported(self):
         path = self.write(self.keys(1))
         os.chmod(path, 0o644)
         self.serve(session_ticket_keys=path)
-        self.proxy.wait_logged(f"the file of ticket keys {path} can be read by other users")
+        self.proxy.wait_logged(f"the session ticket key file {path} can be read by its group or other users")
 
     def test_sessions_outlive_an_upgrade(self):
         self.serve()

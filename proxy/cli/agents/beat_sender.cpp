@@ -1,6 +1,5 @@
 #include "proxy/cli/agents/beat_sender.h"
 
-#include "base/deadline.h"
 #include "base/use_nothrow_awaitable.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -31,17 +30,18 @@ BeatSender::BeatSender(asio::io_context& context, Endpoint endpoint, AdminTls tl
 
 asio::awaitable<Result<void>> BeatSender::send(std::chrono::milliseconds time) {
     Deadline deadline(stream_, time);
-    auto taken = co_await send_once();
+    auto taken = co_await send_once(deadline);
     if (!taken && retry_ && !deadline.passed())
-        taken = co_await send_once(); // the connection was stale, or the sequence number was lost
+        taken = co_await send_once(deadline); // the connection was stale, or the sequence number was lost
     co_return taken;
 }
 
-asio::awaitable<Result<void>> BeatSender::send_once() {
+asio::awaitable<Result<void>> BeatSender::send_once(const Deadline<net::AsyncStream>& deadline) {
     retry_ = stream_.is_open();
     if (!stream_.is_open()) {
         buffer_.clear();
-        if (const auto done = co_await connect(); !done) co_return fail("cannot connect: " + done.error().message());
+        if (const auto done = co_await connect(deadline); !done)
+            co_return fail("cannot connect: " + done.error().message());
     }
     http::request<http::string_body> request(http::verb::post, "/api/v1/beat", 11);
     request.set(http::field::host, endpoint_.host_field());
@@ -58,9 +58,10 @@ asio::awaitable<Result<void>> BeatSender::send_once() {
     co_return take_refusal(response.result_int(), response.body());
 }
 
-asio::awaitable<Result<void>> BeatSender::connect() {
+asio::awaitable<Result<void>> BeatSender::connect(const Deadline<net::AsyncStream>& deadline) {
     const auto endpoints = co_await asio::co_spawn(lookups_, resolve(endpoint_), asio::use_awaitable);
     if (!endpoints) co_return endpoints.error();
+    if (deadline.passed()) co_return asio::error::timed_out;
     co_return co_await cli::connect(stream_, *endpoints, tls_);
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/result.h"
 #include "health/beats/beat.h"
 #include "proxy/cli/admin_client.h"
@@ -31,8 +32,8 @@ public:
     std::string to() const { return endpoint_.text(); }
 
 private:
-    boost::asio::awaitable<Result<void>> send_once();
-    boost::asio::awaitable<Result<void>> connect();
+    boost::asio::awaitable<Result<void>> send_once(const Deadline<net::AsyncStream>& deadline);
+    boost::asio::awaitable<Result<void>> connect(const Deadline<net::AsyncStream>& deadline);
     std::string make_body();
     Error take_refusal(unsigned status, const std::string& body);
     std::int64_t now_ms() const;

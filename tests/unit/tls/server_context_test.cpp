@@ -196,7 +196,7 @@ TEST_CASE("a cipher list that OpenSSL does not accept is refused") {
                                            .ciphers = "NONSENSE",
                                            .tickets = std::make_shared<tls::TicketKeys>()});
     REQUIRE_FALSE(made);
-    CHECK(made.error().message().find("\"NONSENSE\"") != std::string::npos);
+    CHECK(made.error().message() == "\"NONSENSE\" names no cipher (openssl ciphers -v shows the names)");
 }
 
 TEST_CASE("a session is resumed while its ticket's key is kept") {

@@ -16,7 +16,7 @@ namespace weir::proxy {
 // Tokens of the pools whose backends send heartbeats, keyed by pool name.
 using HeartbeatTokens = std::map<std::string, std::string>;
 
-struct ReadFiles {
+struct LoadedFiles {
     conf::TlsContexts tls;
     HeartbeatTokens heartbeat_tokens;
 };
