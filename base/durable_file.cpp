@@ -56,7 +56,7 @@ Result<void> replace_file(const std::string& path, std::string_view content) {
 }
 
 Result<std::string> read_whole_file(const std::string& path, std::size_t most) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not block
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return last_error();
     error_code error;
     std::string text;
