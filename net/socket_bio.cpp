@@ -1,5 +1,7 @@
 #include "net/socket_bio.h"
 
+#include "tls/bio.h"
+
 #include <cerrno>
 #include <cstdint>
 
@@ -38,24 +40,11 @@ long control(BIO* bio, int command, long, void*) {
     return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-const BIO_METHOD* socket_method() {
-    static const BIO_METHOD* const made = [] {
-        auto* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "weir socket");
-        BIO_meth_set_read_ex(method, read);
-        BIO_meth_set_write_ex(method, write);
-        BIO_meth_set_ctrl(method, control);
-        return method;
-    }();
-    return made;
-}
-
 } // namespace
 
 void use_socket(SSL* session, int descriptor) {
-    auto* bio = BIO_new(socket_method());
-    BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(descriptor)));
-    BIO_set_init(bio, 1);
-    SSL_set_bio(session, bio, bio);
+    static const BIO_METHOD* const method = tls::make_bio_method("weir socket", read, write, control);
+    tls::use_bio(session, method, reinterpret_cast<void*>(static_cast<std::intptr_t>(descriptor)));
 }
 
 } // namespace weir::net

@@ -18,6 +18,14 @@ std::string client_policy_of(const ServerOptions& options) {
     return (options.client_auth == ClientAuth::require ? "requires " : "requests ") + options.client_roots->id();
 }
 
+Result<void> check_ciphers(const std::string& ciphers) {
+    const auto unknown = find_unknown_cipher(ciphers);
+    if (unknown.empty()) return {};
+    if (unknown.starts_with("TLS_"))
+        return Error("\"" + unknown + "\" is a cipher suite of TLS 1.3: leave it out, they are always on");
+    return Error("\"" + unknown + "\" names no cipher (openssl ciphers -v shows the names)");
+}
+
 Error openssl_error(const std::string& what) { return Error(what + ": " + take_openssl_reason()); }
 
 } // namespace
@@ -34,6 +42,7 @@ Result<std::shared_ptr<const ServerContext>> ServerContext::make(ServerOptions o
 }
 
 Result<void> ServerContext::prepare() {
+    if (const auto known = check_ciphers(options_.ciphers); !known) return known;
     for (const auto& certificate : options_.certificates) {
         for (const auto& name : certificate->facts().names) {
             const auto context = context_for(choose_for(name));
@@ -81,10 +90,6 @@ Result<SslCtxPtr> ServerContext::make_context() {
     SslCtxPtr made(SSL_CTX_new(TLS_server_method()));
     if (!made) return openssl_error("a TLS context cannot be made");
     auto* const context = made.get();
-    const auto unknown = find_unknown_cipher(options_.ciphers);
-    if (unknown.starts_with("TLS_"))
-        return Error("\"" + unknown + "\" is a cipher suite of TLS 1.3: leave it out, they are always on");
-    if (!unknown.empty()) return Error("\"" + unknown + "\" names no cipher (openssl ciphers -v shows the names)");
     if (!set_profile(context, options_.ciphers))
         return openssl_error("\"" + options_.ciphers + "\" is not a cipher list that OpenSSL accepts");
     const bool modern = options_.min_version == MinVersion::tls1_3;

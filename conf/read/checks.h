@@ -41,6 +41,7 @@ void check_routes(const Config& config, Checks& checks);
 void check_tls(const Listener& listener, const std::string& path, Checks& checks);
 // Checks the TLS settings of a pool, likewise.
 void check_tls(const Pool& pool, const std::string& path, Checks& checks);
+// Checks the TLS settings of the admin API, likewise.
 void check_tls(const Admin& admin, const std::string& path, Checks& checks);
 // Checks the pools, and whether the listeners that refer to them can use them.
 void check_pools(const Config& config, Checks& checks);

@@ -85,7 +85,7 @@ std::string hash_files(const Config& config) {
 void watch_tls_files(Loaded& loaded) {
     const auto files = tls_files(loaded.config);
     loaded.watched.insert(loaded.watched.end(), files.begin(), files.end());
-    loaded.certificates_hash = hash_files(loaded.config);
+    loaded.tls_files_hash = hash_files(loaded.config);
 }
 
 } // namespace
@@ -117,7 +117,7 @@ Loaded load_again(Loaded known, const Lookup& lookup) {
         same = same && text && *text == source.text;
     }
     for (const auto& file : files) same = same && std::count(known.files.begin(), known.files.end(), file) == 1;
-    same = same && hash_files(known.config) == known.certificates_hash;
+    same = same && hash_files(known.config) == known.tls_files_hash;
     return same ? known : load(known.files[0], lookup);
 }
 

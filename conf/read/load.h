@@ -19,7 +19,7 @@ struct Loaded {
     std::vector<std::string> files; // the main file first, then its includes
     // Paths whose change calls for a reload: the files, the include patterns, and the files of the TLS settings.
     std::vector<std::string> watched;
-    std::string certificates_hash;   // hash of the paths and bytes of all files of the TLS settings; empty: none
+    std::string tls_files_hash;      // hash of the paths and bytes of all files of the TLS settings; empty: none
     Positions positions;             // position of each path
     std::vector<SourceFile> sources; // texts of `files`
     // Returns the text of a problem that was found while the configuration was applied, with its position:

@@ -2,13 +2,12 @@
 
 #include "base/durable_file.h"
 #include "conf/base/hash.h"
+#include "tls/pem.h"
 
 #include <utility>
 
 namespace weir::conf {
 namespace {
-
-constexpr std::size_t max_hashed_bytes = 1024 * 1024; // of one file
 
 using Certificates = std::vector<std::shared_ptr<const tls::Certificate>>;
 
@@ -184,7 +183,7 @@ std::map<std::string, std::string> hash_tls_files(const Config& config) {
     for (const auto& path : tls_files(config)) {
         const auto [known, is_new] = hashes.try_emplace(path);
         if (!is_new) continue;
-        const auto text = read_whole_file(path, max_hashed_bytes);
+        const auto text = read_whole_file(path, tls::max_pem_bytes);
         known->second = text ? sha256_hex(*text) : text.error().message();
     }
     return hashes;

@@ -35,13 +35,7 @@ asio::awaitable<bool> Session::start_tls(const tls::ServerContext& context) {
     if (done) co_return true;
     spdlog::debug("admin API: the TLS handshake failed: {}", done.error().message());
     if (!stream_.got_plain_http()) co_return false;
-    Response response;
-    response.result(400);
-    response.version(11);
-    response.set(beast_http::field::content_type, "application/json");
-    response.body() = "{\"error\": \"the admin API is served over TLS: use https://\"}\n";
-    response.prepare_payload();
-    co_await refuse_and_close(std::move(response));
+    co_await refuse_and_close(refuse(Request(), 400, "the admin API is served over TLS: use https://"));
     co_return false;
 }
 

@@ -16,8 +16,9 @@ Result<AdminTls> trust(Result<std::shared_ptr<const tls::TrustedRoots>> roots, s
 
 } // namespace
 
-Result<AdminTls> trust_authorities(const std::string& ca, const std::string& host) {
-    return trust(ca.empty() ? tls::TrustedRoots::of_system() : tls::TrustedRoots::load(ca), host);
+Result<AdminTls> trust_authorities(const std::string& ca, const Endpoint& endpoint) {
+    if (endpoint.scheme() != Endpoint::Scheme::https) return AdminTls();
+    return trust(ca.empty() ? tls::TrustedRoots::of_system() : tls::TrustedRoots::load(ca), endpoint.host());
 }
 
 Result<AdminTls> trust_certificate(const std::string& cert, const std::string& host) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "proxy/cli/endpoint.h"
 #include "tls/client_context.h"
 
 #include <memory>
@@ -17,12 +18,13 @@ struct AdminTls {
     std::string host; // the name or IP address that the server's certificate must be valid for
 };
 
-// Trusts the authorities in a PEM file, or those of the system if `ca` is empty.
-Result<AdminTls> trust_authorities(const std::string& ca, const std::string& host);
+// Trusts the authorities in a PEM file, or those of the system if `ca` is empty. Trusts nobody, and reads nothing, if
+// `endpoint` is not served over TLS.
+Result<AdminTls> trust_authorities(const std::string& ca, const Endpoint& endpoint);
 
-// Trusts the certificates in the file of admin.tls.cert, and those that one of them has issued for the name of the
-// first one (for `host` if it has no name). The certificate in force is therefore trusted even if the file already
-// holds its successor.
+// Trusts the certificates in the file of admin.tls.cert, and every certificate for the name of the first one (for
+// `host` if it has no name) that one of them has signed. A process that has not yet read the file is therefore trusted,
+// too: its certificate usually has the same issuer.
 Result<AdminTls> trust_certificate(const std::string& cert, const std::string& host);
 
 } // namespace weir::proxy::cli

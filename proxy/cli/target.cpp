@@ -69,17 +69,15 @@ std::optional<Admin> find_admin(const Target& target) {
             key = config_path(target) + ": admin.token_file";
         }
     }
-    if (admin.endpoint.scheme() == Endpoint::Scheme::https) {
-        const bool uses_own = target.ca.empty() && !own_certificate.empty();
-        auto tls = uses_own ? trust_certificate(own_certificate, admin.endpoint.host())
-                            : trust_authorities(target.ca, admin.endpoint.host());
-        if (!tls) {
-            std::cerr << "weir: " << (uses_own ? config_path(target) + ": admin.tls.cert" : "--ca") << ": "
-                      << tls.error().message() << "\n";
-            return std::nullopt;
-        }
-        admin.tls = *std::move(tls);
+    const bool uses_own = target.ca.empty() && !own_certificate.empty();
+    auto tls = uses_own ? trust_certificate(own_certificate, admin.endpoint.host())
+                        : trust_authorities(target.ca, admin.endpoint);
+    if (!tls) {
+        std::cerr << "weir: " << (uses_own ? config_path(target) + ": admin.tls.cert" : "--ca") << ": "
+                  << tls.error().message() << "\n";
+        return std::nullopt;
     }
+    admin.tls = *std::move(tls);
     if (token_file.empty()) return admin;
     auto token = conf::read_token(token_file);
     if (!token) {

@@ -1,5 +1,7 @@
 #include "proxy/io/tls_connection.h"
 
+#include "tls/bio.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -30,23 +32,14 @@ struct TlsTransport {
     static long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 
     static const BIO_METHOD* method() {
-        static const BIO_METHOD* const made = [] {
-            auto* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "weir");
-            BIO_meth_set_read_ex(method, read);
-            BIO_meth_set_write_ex(method, write);
-            BIO_meth_set_ctrl(method, control);
-            return method;
-        }();
+        static const BIO_METHOD* const made = tls::make_bio_method("weir", read, write, control);
         return made;
     }
 };
 
 TlsConnection::TlsConnection(tls::SslPtr session, Socket& socket, BufferPool& pool, std::string_view first)
     : socket_(socket), pool_(pool), session_(std::move(session)) {
-    auto* bio = BIO_new(TlsTransport::method());
-    BIO_set_data(bio, this);
-    BIO_set_init(bio, 1);
-    SSL_set_bio(session_.get(), bio, bio);
+    tls::use_bio(session_.get(), TlsTransport::method(), this);
     if (first.empty()) return;
     received_ = true;
     input_ = Buffer(pool_);

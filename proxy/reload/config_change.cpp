@@ -2,6 +2,8 @@
 
 #include "proxy/reload/denial.h"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 namespace weir::proxy {
@@ -49,6 +51,8 @@ asio::awaitable<ReloadReport> ConfigChange::run(conf::Loaded loaded, ReloadTrigg
         else if (change.plan.empty()) report = co_await apply_equivalent(std::move(change));
         else report = co_await try_until_decided(std::move(change), trigger, force);
         runtime_.forget_names(); // names that a refused configuration had resolved
+        next_.watch_in_force();
+        co_await renew_certificates(report.hash);
         co_await membership_.settle(report);
     }
     report.trigger = trigger;
@@ -86,6 +90,12 @@ asio::awaitable<ReloadReport> ConfigChange::apply_equivalent(JudgedChange change
     const auto problems = co_await runtime_.apply(std::move(change.loaded.config), change.loaded.hash);
     for (const auto& problem : problems) change.refusal.add_here(change.loaded.format(problem)); // perhaps a token file
     co_return report_of(change);
+}
+
+asio::awaitable<void> ConfigChange::renew_certificates(std::string loaded) {
+    if (loaded == runtime_.snapshot()->hash || !co_await next_.have_certificates_changed()) co_return;
+    for (const auto& problem : co_await runtime_.renew_certificates())
+        spdlog::warn("{}: {}; the earlier files of the TLS settings stay in force", problem.path, problem.reason);
 }
 
 asio::awaitable<void> ConfigChange::end_window_if_newer(Force force) {

@@ -45,8 +45,13 @@ public:
 
     // Loads the next configuration: the first step.
     boost::asio::awaitable<conf::Loaded> load(Force force);
-    // Runs all further steps and returns the report of the change.
+    // Runs all further steps and returns the report of the change. If it is refused, the certificates in force are
+    // renewed all the same.
     boost::asio::awaitable<ReloadReport> run(conf::Loaded loaded, ReloadTrigger trigger, Force force);
+
+    // Uses the certificates in force that have changed on disk, unless they come with `loaded`. Logs those that cannot be
+    // used.
+    boost::asio::awaitable<void> renew_certificates(std::string loaded);
 
     // Ends the open canary window if a newer valid configuration is available.
     boost::asio::awaitable<void> end_window_if_newer(Force force);

@@ -19,7 +19,7 @@ asio::awaitable<conf::Loaded> read_there(std::vector<conf::SourceFile> files) { 
 
 } // namespace
 
-ConfigReader::ConfigReader(FleetAgent& fleet, std::string path, ConfigFiles& files)
+ConfigReader::ConfigReader(FleetAgent& fleet, std::string path, const ConfigFiles& files)
     : fleet_(fleet), path_(std::move(path)), files_(files) {}
 
 asio::awaitable<conf::Loaded> ConfigReader::load_from(conf::ConfigSource from, lock::FleetVersion& version) {
@@ -33,17 +33,13 @@ asio::awaitable<conf::Loaded> ConfigReader::peek(conf::ConfigSource from) {
 }
 
 asio::awaitable<conf::Loaded> ConfigReader::load(conf::ConfigSource from) {
-    auto loaded = co_await load_from(from, pushed_);
-    if (!loaded.hash.empty()) watch(loaded);
-    co_return loaded;
+    co_return co_await load_from(from, pushed_);
 }
 
 asio::awaitable<conf::Loaded> ConfigReader::load_again(conf::ConfigSource from, conf::Loaded known) {
     if (from == conf::ConfigSource::fleet) co_return co_await load(from);
     if (files_.are_being_written()) co_return known;
-    auto loaded = co_await asio::co_spawn(disk_.executor(), load_again_there(std::move(known)), asio::use_awaitable);
-    watch(loaded);
-    co_return loaded;
+    co_return co_await asio::co_spawn(disk_.executor(), load_again_there(std::move(known)), asio::use_awaitable);
 }
 
 asio::awaitable<conf::Loaded> ConfigReader::read(std::vector<conf::SourceFile> files) {

@@ -18,12 +18,11 @@ namespace weir::proxy {
 
 class ConfigReader {
 public:
-    // Passes the files to watch to `files` after each load.
-    ConfigReader(FleetAgent& fleet, std::string path, ConfigFiles& files);
+    ConfigReader(FleetAgent& fleet, std::string path, const ConfigFiles& files);
 
     // Loads the configuration from this source. The result contains the errors.
     boost::asio::awaitable<conf::Loaded> load(conf::ConfigSource from);
-    // Like `load`, but changes neither the watched files nor `pushed`.
+    // Like `load`, but does not change `pushed`.
     boost::asio::awaitable<conf::Loaded> peek(conf::ConfigSource from);
     // Returns `known` if nothing has changed since it was read, or while a program is writing the files.
     boost::asio::awaitable<conf::Loaded> load_again(conf::ConfigSource from, conf::Loaded known);
@@ -33,8 +32,6 @@ public:
     // Returns the pushed version that was read last; its number is 0 if there is none.
     const lock::FleetVersion& pushed() const { return pushed_; }
 
-    // Watches the files of a configuration that was read elsewhere.
-    void watch(const conf::Loaded& loaded) const { files_.set_files(loaded.watched); }
     const std::string& path() const { return path_; }
     BlockingThread& disk() { return disk_; }
 
@@ -45,7 +42,7 @@ private:
 
     FleetAgent& fleet_;
     const std::string path_;
-    ConfigFiles& files_;
+    const ConfigFiles& files_;
     lock::FleetVersion pushed_;
     BlockingThread disk_;
 };

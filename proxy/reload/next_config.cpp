@@ -1,8 +1,13 @@
 #include "proxy/reload/next_config.h"
 
+#include "conf/read/tls_contexts.h"
 #include "proxy/reload/lock_move.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <filesystem>
+#include <map>
 #include <utility>
 
 namespace weir::proxy {
@@ -13,10 +18,14 @@ namespace {
 
 // Identifies one reading of the files. The hash alone does not, because an unreadable file adds nothing to it.
 std::string mark_of(const conf::Loaded& loaded) {
-    auto mark = loaded.hash + "\n" + loaded.certificates_hash;
+    auto mark = loaded.hash + "\n" + loaded.tls_files_hash;
     for (const auto& file : loaded.sources) mark += "\n" + file.path + ":" + std::to_string(file.text.size());
     for (const auto& error : loaded.errors) mark += "\n" + error.text();
     return mark;
+}
+
+asio::awaitable<std::map<std::string, std::string>> hash_there(SnapshotPtr in_force) {
+    co_return conf::hash_tls_files(in_force->config);
 }
 
 // Whether two paths name the same file, compared as text only.
@@ -33,6 +42,26 @@ bool is_same_path(const std::string& a, const std::string& b) {
 NextConfig::NextConfig(const Runtime& runtime, FleetAgent& fleet, std::string path, ConfigFiles& files)
     : runtime_(runtime), fleet_(fleet), files_(files), reader_(fleet, std::move(path), files) {}
 
+void NextConfig::watch(const conf::Loaded& loaded) {
+    if (!loaded.hash.empty()) watched_ = loaded.watched;
+    watch_in_force();
+}
+
+void NextConfig::watch_in_force() const {
+    auto all = watched_;
+    if (runtime_.snapshot()) {
+        const auto in_force = conf::tls_files(runtime_.snapshot()->config);
+        all.insert(all.end(), in_force.begin(), in_force.end());
+    }
+    files_.set_files(all);
+}
+
+asio::awaitable<bool> NextConfig::have_certificates_changed() {
+    const auto in_force = runtime_.snapshot();
+    const auto now = co_await asio::co_spawn(reader_.disk().executor(), hash_there(in_force), asio::use_awaitable);
+    co_return now != in_force->files.tls.files;
+}
+
 conf::ConfigSource NextConfig::source() const {
     return runtime_.snapshot() ? runtime_.snapshot()->config.reload.source : conf::ConfigSource::file;
 }
@@ -44,15 +73,19 @@ bool NextConfig::has_seen(const conf::Loaded& loaded) const { return mark_of(loa
 asio::awaitable<conf::Loaded> NextConfig::load(Force force) {
     read_from_ = source();
     auto loaded = co_await reader_.load(read_from_);
+    watch(loaded);
     if (force == Force::no || read_from_ == conf::ConfigSource::file || !loaded.hash.empty()) co_return loaded;
     auto own = co_await reader_.load(conf::ConfigSource::file);
     if (!moves_lock(runtime_.snapshot()->config, own)) co_return loaded;
     read_from_ = conf::ConfigSource::file;
+    watch(own);
     co_return own;
 }
 
 asio::awaitable<conf::Loaded> NextConfig::load_again(conf::Loaded known) {
-    return reader_.load_again(read_from_, std::move(known));
+    auto loaded = co_await reader_.load_again(read_from_, std::move(known));
+    watch(loaded);
+    co_return loaded;
 }
 
 asio::awaitable<conf::Loaded> NextConfig::read(std::vector<conf::SourceFile> files) {

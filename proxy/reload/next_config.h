@@ -38,7 +38,12 @@ public:
     boost::asio::awaitable<conf::Loaded> read_for_preview(std::vector<conf::SourceFile> files);
 
     // Watches the files of a configuration that was read elsewhere.
-    void watch(const conf::Loaded& loaded) const { reader_.watch(loaded); }
+    void watch(const conf::Loaded& loaded);
+    // Also watches the files of the TLS settings in force, whatever was loaded since: a certificate may be renewed while
+    // the configuration on disk is refused.
+    void watch_in_force() const;
+    // Returns whether the files of the TLS settings in force have changed since they were read.
+    boost::asio::awaitable<bool> have_certificates_changed();
     // Records that these files, with all their errors, were judged.
     void mark_seen(const conf::Loaded& loaded);
     // Returns true if these files, with all their errors, are the ones that were judged last.
@@ -66,6 +71,7 @@ private:
     ConfigReader reader_;
     conf::ConfigSource read_from_ = conf::ConfigSource::file; // source of the last load
     std::string seen_;                                        // identifies the files that were judged last
+    std::vector<std::string> watched_;                        // files of the configuration that was loaded last
 };
 
 } // namespace weir::proxy

@@ -154,7 +154,10 @@ asio::awaitable<std::optional<ReloadReport>> Reloader::reload(ReloadRequest requ
     const auto began = clock_.now();
     auto loaded = co_await parts_.change.load(request.force);
     // The watch reports only that the files may have changed.
-    if (request.kind == ReloadRequest::Kind::if_changed && parts_.next.has_seen(loaded)) co_return report;
+    if (request.kind == ReloadRequest::Kind::if_changed && parts_.next.has_seen(loaded)) {
+        co_await parts_.change.renew_certificates(loaded.hash);
+        co_return report;
+    }
     // Without reload.watch only the known configuration is retried, because the file may be in the middle of an edit.
     const bool is_other = pending() && pending()->hash != loaded.hash;
     if (request.kind == ReloadRequest::Kind::retry && !parts_.next.watches_files() && is_other) {

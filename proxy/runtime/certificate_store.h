@@ -39,7 +39,6 @@ public:
     std::vector<TlsFileChange> find_changes(const conf::Config& config, const conf::TlsContexts& next) const;
     // Replaces the contexts with those of the configuration that now takes effect, and logs new certificates.
     void commit(const conf::Config& config, conf::TlsContexts contexts);
-    const conf::TlsContexts& contexts() const { return contexts_; }
     // Returns the random ticket keys, and takes over those of another process. Malformed keys are ignored.
     std::vector<std::string> ticket_keys() const { return tickets_->encode(); }
     void inherit_ticket_keys(const std::vector<std::string>& keys) { std::ignore = tickets_->adopt(keys); }

@@ -72,6 +72,17 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::restore(SnapshotPtr earlier
     co_return co_await switch_to(earlier->config, earlier->hash, earlier->files, std::move(errors));
 }
 
+asio::awaitable<std::vector<conf::Problem>> Runtime::renew_certificates() {
+    const auto pass = co_await mutex_.enter();
+    std::vector<conf::Problem> errors;
+    auto files = snapshot_->files;
+    files.tls = certificates_.load(snapshot_->config, errors);
+    if (!errors.empty()) co_return errors;
+    certificates_.commit(snapshot_->config, files.tls);
+    co_await rebuild(std::move(files));
+    co_return errors;
+}
+
 // The caller holds `mutex_`. Everything that can fail comes before `commit`; nothing after it can fail.
 asio::awaitable<std::vector<conf::Problem>> Runtime::switch_to(conf::Config config, std::string hash, LoadedFiles files,
                                                                std::vector<conf::Problem> errors) {
@@ -112,13 +123,13 @@ asio::awaitable<bool> Runtime::set_override(std::string pool, std::string backen
                                             std::function<void(Override&)> edit) {
     const auto pass = co_await mutex_.enter();
     if (!overrides_.edit(*snapshot_, pool, backend, edit)) co_return false;
-    co_await rebuild();
+    co_await rebuild(snapshot_->files);
     co_return true;
 }
 
 // The caller holds `mutex_`.
-asio::awaitable<void> Runtime::rebuild() {
-    auto next = builder_.build(snapshot_->config, snapshot_->hash, build_inputs(snapshot_->files), snapshot_);
+asio::awaitable<void> Runtime::rebuild(LoadedFiles files) {
+    auto next = builder_.build(snapshot_->config, snapshot_->hash, build_inputs(std::move(files)), snapshot_);
     co_await adopt(std::move(next));
 }
 
@@ -129,7 +140,7 @@ void Runtime::rebuild_soon() {
                    run_later(mutex_,
                              [this] {
                                  rebuild_asked_ = false;
-                                 return rebuild();
+                                 return rebuild(snapshot_->files);
                              }),
                    log::log_exception);
 }

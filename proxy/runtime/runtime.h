@@ -57,6 +57,10 @@ public:
     // that time. Does not read its files again. Returns the problems that prevented it; empty on success.
     boost::asio::awaitable<std::vector<conf::Problem>> restore(SnapshotPtr earlier);
 
+    // Reads the files of the TLS settings in force again, and uses them at once. Returns the problems that prevented it;
+    // empty on success.
+    boost::asio::awaitable<std::vector<conf::Problem>> renew_certificates();
+
     // Sets a runtime override for a backend, or for all addresses of its host name; it persists across reloads until it
     // is cleared. Returns false if there is no such backend. Completes when every worker uses it.
     boost::asio::awaitable<bool> set_override(std::string pool, std::string backend,
@@ -88,7 +92,7 @@ private:
     boost::asio::awaitable<std::vector<conf::Problem>> switch_to(conf::Config config, std::string hash,
                                                                  LoadedFiles files, std::vector<conf::Problem> errors);
     boost::asio::awaitable<void> adopt(SnapshotPtr next);
-    boost::asio::awaitable<void> rebuild();
+    boost::asio::awaitable<void> rebuild(LoadedFiles files);
     void rebuild_soon();
     BuildInputs build_inputs(LoadedFiles files) const;
     void on_addresses_changed() override;

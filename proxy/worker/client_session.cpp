@@ -78,7 +78,7 @@ Task<bool> ClientSession::read_proxy_header() {
 }
 
 // Returns this worker's share of limits.handshakes.
-std::size_t ClientSession::most_handshakes() const {
+std::size_t ClientSession::max_handshakes() const {
     const std::size_t all = client_.listener->view->snapshot->config.limits.handshakes;
     const auto workers = client_.stats->workers.size();
     return (all + workers - 1) / workers;
@@ -96,7 +96,7 @@ Task<bool> ClientSession::wait_for_hello() {
 
 Task<bool> ClientSession::start_tls(const tls::ServerContext& context) {
     if (!co_await wait_for_hello()) co_return false;
-    client_.context.open_handshakes.make_room(most_handshakes(), client_.context.loop);
+    client_.context.open_handshakes.make_room(max_handshakes(), client_.context.loop);
     auto session = context.new_session();
     if (!session) {
         failure_ = {FailureReason::resource_exhausted, "no memory for a TLS connection"};

@@ -46,7 +46,7 @@ private:
     Task<bool> read_proxy_header();
     Task<bool> wait_for_hello();
     Task<bool> start_tls(const tls::ServerContext& context);
-    std::size_t most_handshakes() const;
+    std::size_t max_handshakes() const;
     Task<bool> shake_hands();
     bool identify(const tls::ServerContext& context);
 

@@ -51,14 +51,12 @@ public:
         bool waits_ = false, displaced_ = false;
     };
 
-    std::size_t size() const { return open_; }
-
-    // Makes room for one more handshake below `most`, among the oldest ones. Displaces at most two, so that fewer are
+    // Makes room for one more handshake below `max`, among the oldest ones. Displaces at most two, so that fewer are
     // open after the limit has been lowered.
-    void make_room(std::size_t most, EventLoop& loop) {
+    void make_room(std::size_t max, EventLoop& loop) {
         int displaced = 0;
         auto* handshake = first_;
-        for (int i = 0; i < examined && handshake && open_ >= most && displaced < 2; ++i) {
+        for (int i = 0; i < examined && handshake && open_ >= max && displaced < 2; ++i) {
             auto* const next = handshake->next_;
             if (handshake->waits_) {
                 handshake->leave();

@@ -3,11 +3,11 @@ import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 
 from support.certificates import Authority
 from support.scenario import WEIR, eventually, free_port, main, web
+from support.tls_clients import TlsClient
 from test_beats import BeatScenario
 
 GET = "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -19,6 +19,7 @@ class AdminTls(BeatScenario):
         self.authority = Authority(self.folder())
         self.pair = self.authority.issue("localhost", "127.0.0.1")
         self.admin_port = free_port()
+        self.tls = TlsClient(self, self.authority, self.admin_port)
 
     def admin(self, **keys):
         return f"admin: {json.dumps({'address': f'127.0.0.1:{self.admin_port}', 'tls': self.pair, **keys})}\n"
@@ -32,22 +33,13 @@ class AdminTls(BeatScenario):
         return done.returncode, done.stdout, done.stderr
 
     def connect(self, **settings):
-        context = ssl.create_default_context(cafile=self.authority.root)
-        for name, value in settings.items():
-            setattr(context, name, value)
-        plain = socket.create_connection(("127.0.0.1", self.admin_port), 10)
-        self.addCleanup(plain.close)
-        secure = context.wrap_socket(plain, server_hostname="localhost")
-        self.addCleanup(secure.close)
-        return secure
+        return self.tls.connect("localhost", **settings)
 
     def ask(self, secure, text):
         """Sends a request and returns the status and the body of the response."""
         secure.sendall(text.encode())
-        with secure.makefile("rb") as lines:
-            status = int(lines.readline().split()[1])
-            fields = dict(line.lower().split(b": ", 1) for line in iter(lines.readline, b"\r\n"))
-            return status, lines.read(int(fields[b"content-length"]))
+        head, body = self.tls.read_response(secure)
+        return int(head.split()[1]), body
 
 
 class Calling(AdminTls):
@@ -165,15 +157,9 @@ class Beating(AdminTls):
         self.proxy.wait_up(1)
         old = self.proxy.status()["pid"]
         os.kill(old, signal.SIGUSR2)
-        eventually(lambda: self.has_replaced(old), "a new process serves")
+        self.proxy.wait_replaced(old)
         self.proxy.wait_up(1)
         self.assertEqual(self.run_weir("status", "-c", self.proxy.path)[0], 0)
-
-    def has_replaced(self, old):
-        try:
-            return self.proxy.status()["pid"] != old
-        except OSError:
-            return False
 
 
 class Failing(AdminTls):

@@ -311,7 +311,7 @@ class Changing(Tls):
         pid = self.proxy.status()["pid"]
         with self.load() as done:
             self.proxy.signal(signal.SIGUSR2)
-            eventually(lambda: self.proxy.status()["pid"] != pid, "the new process serves")
+            self.proxy.wait_replaced(pid)
             before = len(done)
             eventually(lambda: len(done) > before + 5, "connections are made")
         self.assertIn(" 200 ", self.get(self.connect())[0])

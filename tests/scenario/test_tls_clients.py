@@ -101,6 +101,14 @@ class Scanners(Clients):
     def test_a_thorough_scan_finds_nothing_worth_mending(self):
         if SANITIZED:
             return  # it takes minutes, and looks at what is negotiated, not at how
+        findings = self.scan()
+        for _ in range(2):
+            if any(one["severity"] == "WARN" for one in findings):  # what the scanner could not look at, if it is slow
+                findings = self.scan()
+        self.assertEqual([f"{one['id']}: {one['finding']}" for one in findings], [])
+
+    def scan(self):
+        """Returns the findings about weir."""
         report = os.path.join(self.folder(), "report.json")
         subprocess.run(
             ["testssl", "--quiet", "--color", "0", "--add-ca", self.authority.root, "--jsonfile", report]
@@ -112,13 +120,14 @@ class Scanners(Clients):
             findings = json.load(f)
         self.assertTrue([one for one in findings if one["id"] == "HSTS"], "the scan is complete")
         of_the_site = ("HSTS", "security_headers", "DNS_CAArecord")  # its backend and its zone
-        found = [
-            f"{one['id']}: {one['finding']}"
+        # The scanner may leave before the ticket has come, which TLS 1.3 sends after the handshake.
+        of_the_scanner = ("sessionresumption_ticket",)
+        return [
+            one
             for one in findings
             if one["severity"] in ("LOW", "MEDIUM", "HIGH", "CRITICAL", "FATAL", "WARN")
-            and not one["id"].startswith(of_the_site)
+            and not one["id"].startswith(of_the_site + of_the_scanner)
         ]
-        self.assertEqual(found, [])
 
 
 if __name__ == "__main__":

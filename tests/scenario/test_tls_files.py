@@ -1,5 +1,6 @@
 """Files beside a certificate: OCSP responses and ticket keys; and how a plan shows that a certificate has changed."""
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -38,6 +39,15 @@ class TlsFiles(Scenario):
             f.write(text)
         os.chmod(path, 0o600)
         return path
+
+    def fingerprint(self):
+        said = subprocess.run(
+            ["openssl", "x509", "-in", self.pair["cert"], "-noout", "-fingerprint", "-sha256"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        return said.strip().split("=")[1].replace(":", "").lower()
 
     def assert_refused(self, words, *args, **keys):
         report = self.proxy.reload(self.config(*args, **keys))
@@ -208,16 +218,10 @@ class TicketKeys(TlsFiles):
             self.tls.get(first)
             pid = self.proxy.status()["pid"]
             os.kill(pid, signal.SIGUSR2)
-            eventually(lambda: self.has_replaced(pid), "a new process serves")
+            self.proxy.wait_replaced(pid)
             again = self.tls.connect(context=context, session=first.session)
             self.assertTrue(again.session_reused)
             self.assertIn(" 200 ", self.tls.get(again)[0])
-
-    def has_replaced(self, old):
-        try:
-            return self.proxy.status()["pid"] != old
-        except OSError:
-            return False
 
 
 class Plans(TlsFiles):
@@ -252,15 +256,6 @@ class Plans(TlsFiles):
         self.proxy.reload()
         self.assertEqual(self.plan()["verdict"], "unchanged")
 
-    def fingerprint(self):
-        said = subprocess.run(
-            ["openssl", "x509", "-in", self.pair["cert"], "-noout", "-fingerprint", "-sha256"],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        return said.strip().split("=")[1].replace(":", "").lower()
-
     def plan(self):
         done = subprocess.run(
             [WEIR, "plan", "-c", self.proxy.path, "--json"], capture_output=True, text=True, timeout=30
@@ -288,6 +283,49 @@ class RollingBack(TlsFiles):
         secure = self.tls.connect()
         self.assertEqual(secure.getpeercert(), before)
         self.assertIn(" 200 ", self.tls.get(secure)[0])
+
+    def has_certificate(self, fingerprint):
+        return hashlib.sha256(self.tls.connect().getpeercert(binary_form=True)).hexdigest() == fingerprint
+
+    def assert_renewed(self):
+        """Renews the certificate and waits until clients see it."""
+        self.authority.issue("a.example", to=self.pair)
+        eventually(lambda: self.has_certificate(self.fingerprint()), "the certificate is renewed")
+
+    def test_a_certificate_is_renewed_while_the_file_on_disk_is_refused(self):
+        self.serve(watch=True)
+        self.proxy.write("listeners: {}\n")
+        self.proxy.wait_logged("reload refused")
+        self.assert_renewed()
+        self.assert_renewed()  # its files are still watched
+
+    def test_a_certificate_is_renewed_on_HUP_without_watch(self):
+        self.serve(watch=False)
+        self.proxy.write("listeners: {}\n")
+        self.authority.issue("a.example", to=self.pair)
+        self.assertFalse(self.has_certificate(self.fingerprint()))
+        self.proxy.signal(signal.SIGHUP)
+        eventually(lambda: self.has_certificate(self.fingerprint()), "the certificate is renewed")
+
+    def test_a_certificate_is_renewed_after_a_rollback(self):
+        rules = "reload: {rollback: {window: 20s}}\n"
+        check = {"type": "http", "path": "/", "interval": "200ms", "timeout": "200ms", "fall": 9, "rise": 1}
+        listener = {"tls": {"certificates": [self.pair]}}
+        self.proxy = self.weir(web(self.port, [self.seen], check, rules, listener=listener), watch=True)
+        self.proxy.wait_up(1)
+        bad = web(free_port(), [f"127.0.0.1:{free_port()}"], check, rules)
+        self.assertEqual(self.proxy.reload(bad)["verdict"], "rolled_back")
+        self.assert_renewed()
+
+    def test_a_bad_pair_replaces_nothing_while_the_file_is_refused(self):
+        self.serve(watch=True)
+        self.proxy.write("listeners: {}\n")
+        self.proxy.wait_logged("reload refused")
+        before = self.fingerprint()
+        shutil.copy(self.authority.issue("a.example")["key"], self.pair["key"])
+        self.proxy.wait_logged("the earlier files of the TLS settings stay in force")
+        self.assertTrue(self.has_certificate(before))
+        self.assert_renewed()
 
 
 if __name__ == "__main__":

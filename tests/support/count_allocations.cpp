@@ -1,5 +1,5 @@
 // A library that is preloaded into weir. It counts the allocations of weir's worker threads in a file that the test
-// maps as well, except for those that OpenSSL makes for itself.
+// maps as well, except for those that OpenSSL makes.
 //
 // Thread: any; all workers share one counter.
 // Lifetime: that of the process.

@@ -57,17 +57,13 @@ ExitCode beat(const BeatOptions& options) {
             std::cerr << "weir: --to " << conf::redact(to, {}) << ": " << endpoint.error().message() << "\n";
             return ExitCode::usage;
         }
-        AdminTls tls;
-        if (endpoint->scheme() == Endpoint::Scheme::https) {
-            auto trusted = trust_authorities(options.ca, endpoint->host());
-            if (!trusted) {
-                std::cerr << "weir: --ca: " << trusted.error().message() << "\n";
-                return ExitCode::usage;
-            }
-            tls = *std::move(trusted);
+        auto tls = trust_authorities(options.ca, *endpoint);
+        if (!tls) {
+            std::cerr << "weir: --ca: " << tls.error().message() << "\n";
+            return ExitCode::usage;
         }
         senders.push_back(
-            std::make_unique<BeatSender>(context, *std::move(endpoint), std::move(tls), options, *secret));
+            std::make_unique<BeatSender>(context, *std::move(endpoint), *std::move(tls), options, *secret));
         checks.push_back(std::make_unique<BeatCheck>(context, options.check));
         asio::co_spawn(context, beat_for_ever(context, *senders.back(), *checks.back(), options, code),
                        log::log_exception);

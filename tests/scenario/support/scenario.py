@@ -136,6 +136,17 @@ class Weir:
     def wait_up(self, count, pool="web"):
         eventually(lambda: self.states(pool).count("up") == count, f"{count} backends are up")
 
+    def wait_replaced(self, old):
+        """Waits until another process than `old` answers the admin API."""
+
+        def has_replaced():
+            try:
+                return self.status()["pid"] != old
+            except OSError:
+                return False
+
+        eventually(has_replaced, "a new process serves")
+
     def reload(self, config=None):
         """Reloads and waits for the verdict."""
         if config is not None:
