@@ -31,6 +31,7 @@ enum class OnUnavailable { refuse, proceed };
 
 enum class TlsVersion { tls1_2, tls1_3 };
 enum class ClientAuth { request, require };
+enum class PathNormalization { strict, keep_encoded_slashes, none };
 
 // A certificate chain and its private key.
 struct CertificateFiles {
@@ -70,12 +71,19 @@ struct Listener {
     // With protocol: tcp and without tls: pools by the name in the ClientHello, which is passed on unopened.
     std::vector<std::pair<std::string, std::string>> routes_by_sni;
     bool redirect_https = false; // answer with a redirect to https, except ACME challenges
+    PathNormalization path_normalization = PathNormalization::strict;
     bool operator==(const Listener&) const = default;
 };
 
+// The conditions of a route; all of them must hold.
 struct Match {
     std::vector<std::string> hosts;
-    std::string path_prefix;
+    std::string path;        // the whole path; empty: any
+    std::string path_prefix; // of whole segments; empty: any
+    std::string path_regex;  // RE2, searched in the path; empty: any
+    std::vector<std::string> methods;
+    std::vector<std::pair<std::string, std::string>> headers, query; // name to value, or to "*" for any value
+    std::vector<Cidr> clients;
     std::vector<std::string> listeners;
     bool operator==(const Match&) const = default;
 };

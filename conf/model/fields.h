@@ -66,11 +66,19 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
             "with protocol: tcp: pools by the name that TLS clients request; TLS is passed through unopened");
     v.field("redirect_https", l.redirect_https,
             "on a plain listener: redirect every request to https, except ACME challenges");
+    v.field("path_normalization", l.path_normalization,
+            "strict: one spelling of each path, encoded slashes refused; none: paths are matched and sent as received");
 }
 
 template <class V> void visit(V& v, Of<Match> auto& m) {
     v.list("hosts", m.hosts, "exact host names, or *.example.com for every name below it");
-    v.field("path_prefix", m.path_prefix, "prefix of the path");
+    v.field("path", m.path, "the whole path");
+    v.field("path_prefix", m.path_prefix, "first segments of the path: /v1 matches /v1 and /v1/x, not /v10");
+    v.field("path_regex", m.path_regex, "regular expression (RE2) that is found in the path");
+    v.list("methods", m.methods, "methods of the request");
+    v.pairs("headers", m.headers, "request headers with these values; \"*\": with any value");
+    v.pairs("query", m.query, "parameters of the query with these values; \"*\": with any value");
+    v.list("clients", m.clients, "address blocks of the client");
     v.list("listeners", m.listeners, "names of the listeners that use this route; all if empty");
 }
 

@@ -1,8 +1,12 @@
 #include "conf/model/header_name.h"
 #include "conf/model/header_value.h"
+#include "conf/model/url_path.h"
 #include "conf/read/checks.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <set>
 
@@ -52,14 +56,56 @@ void check_header_edit(const std::string& path, const HeaderEdit& edit, Checks& 
         check_header(path + ".remove[" + std::to_string(i) + "]", edit.remove[i], checks);
 }
 
+// Checks a path that routes match: it is compared with paths in their normal form (url_path.h).
+void check_path(const std::string& path, const std::string& value, Checks& checks) {
+    if (value.empty()) return;
+    if (value[0] != '/') return checks.fail(path, "a path begins with \"/\"");
+    if (value.find_first_of("?#") != std::string::npos)
+        return checks.fail(path, "a path has no query and no fragment: match.query matches parameters");
+    const auto normal = normalize_path(value, EncodedSlashes::kept);
+    if (normal.problem) return checks.fail(path, std::string(normal.problem) + ": no request matches it");
+    if (normal.matched != value)
+        checks.fail(path, "paths are normalized before they are matched: write \"" + normal.matched + "\"");
+}
+
+void check_regex(const std::string& path, const std::string& pattern, Checks& checks) {
+    if (pattern.empty()) return;
+    const re2::RE2 regex(pattern, re2::RE2::Quiet);
+    if (!regex.ok()) checks.fail(path, "not a regular expression that RE2 accepts: " + regex.error());
+}
+
+void check_method(const std::string& path, const std::string& method, Checks& checks) {
+    const auto legal = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; };
+    const auto is_lower = [](unsigned char c) { return std::islower(c) != 0; };
+    if (method.empty() || !std::all_of(method.begin(), method.end(), legal))
+        checks.fail(path, "\"" + method + "\" is not a method");
+    else if (std::any_of(method.begin(), method.end(), is_lower))
+        checks.fail(path, "methods are in upper case, such as GET");
+}
+
+void check_matched_header(const std::string& path, std::string_view name, std::string_view value, Checks& checks) {
+    if (!checks.header_name(path, name)) return;
+    if (fold_header_name(name) == "host") checks.fail(path, "match.hosts matches the host");
+    if (value.empty()) checks.fail(path, "the value is empty: write \"*\" for any value");
+}
+
 void check_match(const std::string& path, const Match& match, const std::vector<std::string_view>& listeners,
                  Checks& checks) {
     for (std::size_t k = 0; k < match.listeners.size(); ++k)
         checks.known(path + ".listeners[" + std::to_string(k) + "]", "listener", match.listeners[k], listeners);
     for (std::size_t k = 0; k < match.hosts.size(); ++k)
         checks.host(path + ".hosts[" + std::to_string(k) + "]", match.hosts[k]);
-    if (!match.path_prefix.empty() && match.path_prefix[0] != '/')
-        checks.fail(path + ".path_prefix", "a path begins with \"/\"");
+    check_path(path + ".path", match.path, checks);
+    check_path(path + ".path_prefix", match.path_prefix, checks);
+    if (!match.path.empty() && !match.path_prefix.empty())
+        checks.fail(path + ".path_prefix", "the whole path is given by path: remove one of them");
+    check_regex(path + ".path_regex", match.path_regex, checks);
+    for (std::size_t k = 0; k < match.methods.size(); ++k)
+        check_method(path + ".methods[" + std::to_string(k) + "]", match.methods[k], checks);
+    for (const auto& [name, value] : match.headers)
+        check_matched_header(path + ".headers." + name, name, value, checks);
+    for (const auto& [name, value] : match.query)
+        if (name.empty()) checks.fail(path + ".query", "a parameter without a name");
 }
 
 } // namespace

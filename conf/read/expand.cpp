@@ -27,6 +27,8 @@ std::size_t find_close(std::string_view text, std::size_t open) {
     return std::string_view::npos;
 }
 
+bool begins_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+
 class Expander {
 public:
     explicit Expander(const Lookup& lookup) : lookup_(lookup) {}
@@ -45,9 +47,13 @@ public:
             } else if (end != std::string_view::npos) {
                 expand_variable(text.substr(i + 2, end - i - 2), depth);
                 i = end + 1;
-            } else {
-                return fail(next == '{' ? "\"${\" is not closed"
-                                        : "a lone \"$\": write $$ for a dollar sign, ${NAME} for a variable");
+            } else if (next == '{') {
+                return fail("\"${\" is not closed");
+            } else if (begins_name(next)) {
+                return fail("a lone \"$\": write $$ for a dollar sign, ${NAME} for a variable");
+            } else { // the end of a regular expression, or a price
+                out_.text += '$';
+                ++i;
             }
         }
     }

@@ -52,6 +52,8 @@ void check_listeners(const Config& config, Checks& checks) {
         else if (!needs_no_pool(config, listener))
             checks.fail(path, "\"pool\" is missing: no route of this listener leads to a pool");
         check_tls(listener, path, checks);
+        if (listener.path_normalization != PathNormalization::strict && listener.protocol == Protocol::tcp)
+            checks.fail(path + ".path_normalization", "has no effect with protocol: tcp");
         check_sni_routes(listener, path, pools, checks);
         if (listener.accept_proxy_protocol && listener.trusted_proxies.empty())
             checks.fail(path + ".accept_proxy_protocol",

@@ -20,7 +20,7 @@ log::RequestTexts texts_of(const RequestHead& head) {
 
 } // namespace
 
-Exchange::Exchange(Client& client, const RequestHead& head)
+Exchange::Exchange(Client& client, RequestHead& head)
     : client_(client), incoming_(receive_request(client, head)),
       record_(begin_record(client, *incoming_.listener, incoming_.origin.client_ip(), texts_of(head))),
       selection_(client, this), prepared_(client, incoming_),
@@ -31,6 +31,7 @@ Exchange::Exchange(Client& client, const RequestHead& head)
     selection_.begin(incoming_.view, *incoming_.view->pools[plan.route.pool]);
     if (incoming_.route()) record_.path.route = incoming_.route()->config.name;
     record_.path.pool = pool().config.name;
+    if (!plan.path.empty()) head.path = plan.path;
     prepared_.prepare(head, selection_);
 }
 

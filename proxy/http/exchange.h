@@ -25,7 +25,8 @@ namespace weir::proxy::http {
 class Exchange final : private PoolUser, private AttemptEvents {
 public:
     // `head` is the request, at the front of the client's buffer.
-    Exchange(Client& client, const RequestHead& head);
+    // Changes the path of the head to the one that is forwarded.
+    Exchange(Client& client, RequestHead& head);
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
 

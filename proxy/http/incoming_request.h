@@ -31,8 +31,11 @@ inline RequestPeer peer_of(const Client& client) {
 inline IncomingRequest receive_request(const Client& client, const RequestHead& head) {
     const auto& listener = *client.listener;
     const auto peer = peer_of(client);
-    return {listener.view, listener.spec, client.context.loop.now(), find_origin(peer, head, listener.spec->trusted),
-            plan_request(head, *listener.view->snapshot, *listener.spec, client.identity.get(), peer.trust)};
+    IncomingRequest request{
+        listener.view, listener.spec, client.context.loop.now(), find_origin(peer, head, listener.spec->trusted), {}};
+    request.plan = plan_request(head, *listener.view->snapshot, *listener.spec,
+                                {client.identity.get(), peer.trust, request.origin.address, client.context.index});
+    return request;
 }
 
 } // namespace weir::proxy::http

@@ -41,7 +41,9 @@ void PreparedRequest::choose(std::size_t member, const BackendSelection& selecti
 const RequestHead* PreparedRequest::read_head_again() {
     auto& head = client_.context.scratch.request;
     const HeadLimits passed_before{bytes_.size(), bytes_.size()};
-    return parse_request(bytes_, passed_before, head).status == HeadStatus::complete ? &head : nullptr;
+    if (parse_request(bytes_, passed_before, head).status != HeadStatus::complete) return nullptr;
+    if (const auto& path = incoming_.plan.path; !path.empty()) head.path = path;
+    return &head;
 }
 
 void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backend_host) {

@@ -1,5 +1,6 @@
 #include "proxy/http/request_plan.h"
 
+#include "conf/model/url_path.h"
 #include "proxy/http1/chars.h"
 
 #include <algorithm>
@@ -45,6 +46,29 @@ bool must_redirect(const RequestHead& head, const ListenerSpec& listener, Trust 
     return trust != Trust::trusted || !same_word(head.find(FieldId::x_forwarded_proto), "https");
 }
 
+conf::NormalPath normalize(std::string_view path, conf::PathNormalization rules) {
+    if (rules == conf::PathNormalization::none || path == "*" || conf::is_normal_path(path)) return {};
+    const bool keeps = rules == conf::PathNormalization::keep_encoded_slashes;
+    return normalize_path(path, keeps ? conf::EncodedSlashes::kept : conf::EncodedSlashes::refused);
+}
+
+// Sets the path, and the route or why there is none.
+void find_route(RequestPlan& plan, const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener,
+                const RequestClient& client) {
+    const auto end = std::min(head.path.find('?'), head.path.size());
+    const auto path = end == 0 ? "/" : head.path.substr(0, end);
+    const auto normal = normalize(path, listener.config.path_normalization);
+    if (normal.problem) {
+        plan.refusal = {FailureReason::bad_request, normal.problem};
+        return;
+    }
+    const bool is_known = normal.matched.empty(); // it is in its normal form already
+    if (!is_known && normal.forwarded != path) plan.path.append(normal.forwarded).append(head.path.substr(end));
+    plan.route = choose_route(
+        snapshot, listener, {head, is_known ? path : std::string_view(normal.matched), client.address, client.worker});
+    if (plan.route.pool == no_pool) plan.refusal = {FailureReason::no_route};
+}
+
 } // namespace
 
 bool is_idempotent(std::string_view method) {
@@ -54,7 +78,7 @@ bool is_idempotent(std::string_view method) {
 }
 
 RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener,
-                         const tls::ClientIdentity* identity, Trust trust) {
+                         const RequestClient& client) {
     RequestPlan plan;
     const auto framed = request_framing(head);
     const auto options = connection_options(head.fields);
@@ -64,16 +88,15 @@ RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, cons
     plan.answer_to = head.method == "HEAD" ? AnswerTo::head : AnswerTo::other;
     plan.connection = keeps && !framed.error ? Connection::keep : Connection::close;
     plan.refusal = find_refusal(framed, expectation, snapshot.config.limits);
-    if (!plan.refusal) plan.refusal = find_misdirection(head, listener, identity);
+    if (!plan.refusal) plan.refusal = find_misdirection(head, listener, client.identity);
     if (plan.refusal.reason == FailureReason::misdirected_request) plan.connection = Connection::close;
     if (plan.refusal) return plan;
-    if (must_redirect(head, listener, trust)) {
+    if (must_redirect(head, listener, client.trust)) {
         plan.redirect = {host_of(head.authority), head.path == "*" ? "/" : head.path};
         if (plan.redirect.host.empty()) plan.refusal = {FailureReason::bad_request, "no Host to redirect to"};
         return plan;
     }
-    plan.route = choose_route(snapshot, listener, head.authority, head.path);
-    if (plan.route.pool == no_pool) plan.refusal = {FailureReason::no_route};
+    find_route(plan, head, snapshot, listener, client);
     if (plan.refusal) return plan;
     if (is_idempotent(head.method)) plan.idempotence = Idempotence::idempotent;
     if (expectation == Expectation::go_ahead && head.minor_version == 1 && plan.framing.has_body())

@@ -11,6 +11,7 @@
 #include "proxy/log/failure_reason.h"
 #include "tls/client_identity.h"
 
+#include <string>
 #include <string_view>
 
 namespace weir::proxy::http {
@@ -35,15 +36,22 @@ struct RequestPlan {
     Idempotence idempotence = Idempotence::none;
     ContinueWish continue_wish = ContinueWish::none;
     std::string_view upgrade{}; // the protocol that the client asks for; empty if there is none
+    std::string path{};         // with the query, as it is forwarded; empty: as it was received
 };
 
 // Returns true if a method may be executed twice (RFC 9110 section 9.2.2).
 bool is_idempotent(std::string_view method);
 
-// Returns the plan for a request that was received through `listener` of `snapshot`. `identity` is that of the client's
-// connection; it is null if its client was not asked for a certificate. `trust` says whether the peer's X-Forwarded-*
-// fields are believed.
+// The client of a request.
+struct RequestClient {
+    const tls::ClientIdentity* identity; // of its connection; null: the client was not asked for a certificate
+    Trust trust;                         // whether the peer's X-Forwarded-* fields are believed
+    const conf::Address& address;
+    std::size_t worker; // index of the worker that serves it
+};
+
+// Returns the plan for a request that was received through `listener` of `snapshot`.
 RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener,
-                         const tls::ClientIdentity* identity, Trust trust);
+                         const RequestClient& client);
 
 } // namespace weir::proxy::http

@@ -6,11 +6,10 @@
 
 namespace weir::proxy::http {
 
-RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, std::string_view authority,
-                         std::string_view path) {
-    const auto host = without_root(host_of(authority));
-    if (path.empty() || path.front() == '?') path = "/"; // as it is forwarded
-    const auto index = listener.route_index.find(host, path);
+RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, const RoutedRequest& request) {
+    const auto host = without_root(host_of(request.head.authority));
+    const auto holds = [&](std::size_t position) { return snapshot.routes[position].conditions.hold(request); };
+    const auto index = listener.route_index.find(host, request.path, holds);
     if (index == RouteIndex::none) return {listener.pool, nullptr, 0};
     const auto at = std::lower_bound(listener.routes.begin(), listener.routes.end(), index); // in file order
     return {snapshot.routes[index].pool, &snapshot.routes[index],

@@ -16,9 +16,8 @@ struct RouteChoice {
     std::size_t place = 0;            // index of the route in the listener
 };
 
-// Returns the pool for a request. `authority` may be in upper or lower case, and with or without a port.
-RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, std::string_view authority,
-                         std::string_view path);
+// Returns the pool for a request.
+RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, const RoutedRequest& request);
 
 // Returns the counters of the traffic path that a request takes. If no route matches, these are the counters of
 // requests without a pool.

@@ -9,6 +9,7 @@
 #include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
 #include "proxy/snapshot/loaded_files.h"
+#include "proxy/snapshot/route_conditions.h"
 #include "proxy/snapshot/route_index.h"
 #include "proxy/snapshot/sni_routes.h"
 #include "proxy/snapshot/stats.h"
@@ -45,6 +46,7 @@ struct RouteSpec {
     conf::Route config;
     std::size_t pool; // index into Snapshot::pools
     conf::Timeouts timeouts;
+    http::RouteConditions conditions{}; // besides host and path
 };
 
 inline constexpr std::size_t no_pool = ~std::size_t{0};

@@ -94,7 +94,8 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
     }
     for (const auto& route : config.routes) {
         const auto pool = pool_index.at(route.pool);
-        snapshot->routes.push_back({route, pool, merge_timeouts(snapshot->pools[pool]->timeouts, route.timeouts)});
+        snapshot->routes.push_back({route, pool, merge_timeouts(snapshot->pools[pool]->timeouts, route.timeouts),
+                                    http::RouteConditions(route.match, workers_)});
     }
     for (const auto& listener : config.listeners) {
         auto spec = std::make_shared<ListenerSpec>();

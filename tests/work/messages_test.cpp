@@ -134,7 +134,9 @@ TEST_CASE("the work for a request is linear in the bytes of its target") {
     const NamedShape targets[] = {
         {"dots", [](std::size_t n) { return repeat("/..", 100 * n); }},
         {"slashes", [](std::size_t n) { return repeat("/", 300 * n); }},
-        {"escapes", [](std::size_t n) { return "/" + repeat("%2e%2f", 50 * n); }},
+        {"escapes", [](std::size_t n) { return "/" + repeat("%2e%20", 50 * n); }},
+        {"encoded dots", [](std::size_t n) { return repeat("/a/%2e%2e", 33 * n); }},
+        {"parameters", [](std::size_t n) { return repeat("/;a=b", 60 * n); }},
         {"a query", [](std::size_t n) { return "/?" + repeat("a=b&", 75 * n); }},
         {"a URL", [](std::size_t n) { return "http://a/" + repeat("://", 100 * n); }},
     };

@@ -226,13 +226,15 @@ TEST_CASE("environment values are put in, with defaults and escapes") {
     const Lookup lookup = [](const std::string& name) {
         return name == "PORT" ? std::optional<std::string>("8080") : std::nullopt;
     };
-    const auto loaded = load_text("listeners: {web: {address: \"127.0.0.1:${PORT}\", pool: \"${POOL:-web}\"}}\n"
-                                  "pools: {web: {backends: [\"127.0.0.1:9\"]}}\n"
-                                  "routes: [{pool: web, request_headers: {set: {X-Price: \"5$$\"}}}]\n",
-                                  "weir.yaml", lookup);
+    const auto loaded = load_text(
+        "listeners: {web: {address: \"127.0.0.1:${PORT}\", pool: \"${POOL:-web}\"}}\n"
+        "pools: {web: {backends: [\"127.0.0.1:9\"]}}\n"
+        "routes: [{pool: web, match: {path_regex: \"^/([0-9]+|a$)$\"}, request_headers: {set: {X-Price: \"5$$\"}}}]\n",
+        "weir.yaml", lookup);
     REQUIRE(loaded.ok());
     CHECK(loaded.config.listeners[0].address.port() == 8080);
     CHECK(loaded.config.routes[0].request_headers.set[0].second == "5$");
+    CHECK(loaded.config.routes[0].match.path_regex == "^/([0-9]+|a$)$");
     CHECK(has(errors_with("admin: {token_file: \"${NOT_SET}\"}"), "NOT_SET is not set"));
     CHECK(has(errors_with("admin: {token_file: \"$x\"}"), "write $$"));
     CHECK(has(errors_with("admin: {token_file: \"${x\"}"), "not closed"));

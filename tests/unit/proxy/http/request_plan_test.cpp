@@ -16,7 +16,7 @@ public:
         weir::conf::Route route;
         route.name = "api";
         route.match.path_prefix = "/api/";
-        snapshot.routes.push_back({route, 1, {}});
+        snapshot.routes.push_back({route, 1, {}, RouteConditions(route.match, 1)});
         listener.routes = {0};
         listener.pool = 0;
         listener.route_index = RouteIndex({route}, listener.routes);
@@ -25,13 +25,13 @@ public:
     RequestPlan plan(const std::string& bytes) {
         bytes_ = bytes;
         REQUIRE(parse_request(bytes_, {}, head_).status == HeadStatus::complete);
-        return plan_request(head_, snapshot, listener, nullptr, trust);
+        return plan_request(head_, snapshot, listener, {nullptr, trust, address, 0});
     }
     // Plans a request for this host on a connection with this identity, through a listener that requires certificates.
     RequestPlan plan_as(const weir::tls::ClientIdentity* identity, const std::string& host) {
         bytes_ = "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
         REQUIRE(parse_request(bytes_, {}, head_).status == HeadStatus::complete);
-        return plan_request(head_, snapshot, listener, identity, trust);
+        return plan_request(head_, snapshot, listener, {identity, trust, address, 0});
     }
     RequestPlan get(const std::string& fields) { return plan("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
     RequestPlan post(const std::string& fields) { return plan("POST / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
@@ -39,6 +39,7 @@ public:
     Snapshot snapshot;
     ListenerSpec listener;
     Trust trust = Trust::untrusted;
+    weir::conf::Address address = *weir::conf::Address::parse("192.0.2.7:1");
 
 private:
     std::string bytes_;
@@ -157,4 +158,44 @@ TEST_CASE("a listener that redirects to https serves only ACME challenges") {
     CHECK(bench.get("X-Forwarded-Proto: https\r\n").route.pool == 0);
     CHECK(bench.get("X-Forwarded-Proto: http\r\n").redirect.host == "a");
     CHECK(bench.plan("GET / HTTP/1.0\r\n\r\n").refusal.reason == FailureReason::bad_request);
+}
+
+TEST_CASE("a request is forwarded with the path that its route has matched") {
+    Bench bench;
+    const auto plan = [&](const std::string& path) {
+        auto made = bench.plan("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n");
+        return std::pair(made.route.pool, made.path);
+    };
+    CHECK(plan("/api/x") == std::pair<std::size_t, std::string>(1, "")); // as it was received
+    CHECK(plan("/x/../%61pi//x?q=//..") == std::pair<std::size_t, std::string>(1, "/api/x?q=//.."));
+    CHECK(plan("/api;v=1/x") == std::pair<std::size_t, std::string>(1, ""));
+    CHECK(plan("http://a?q") == std::pair<std::size_t, std::string>(0, ""));
+    CHECK(plan("/api/../") == std::pair<std::size_t, std::string>(0, "/"));
+}
+
+TEST_CASE("an ambiguous path is refused unless the listener allows it") {
+    Bench bench;
+    const auto get = [&](const std::string& path) {
+        return bench.plan("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n");
+    };
+    const auto refused = get("/x/..%2fapi/");
+    CHECK(refused.refusal.reason == FailureReason::bad_request);
+    CHECK(refused.refusal.detail == std::string("an encoded slash or a backslash in the path"));
+    CHECK(refused.connection == Connection::keep);
+    bench.listener.config.path_normalization = weir::conf::PathNormalization::keep_encoded_slashes;
+    CHECK_FALSE(get("/api/a%2fb").refusal);
+    CHECK(get("/x/..%2fapi/").refusal);
+    bench.listener.config.path_normalization = weir::conf::PathNormalization::none;
+    const auto raw = get("/x/..%2fapi/");
+    CHECK_FALSE(raw.refusal);
+    CHECK(raw.path.empty());
+    CHECK(raw.route.pool == 0);
+    CHECK(get("//api/").route.pool == 0);
+}
+
+TEST_CASE("OPTIONS * has no path to normalize") {
+    Bench bench;
+    const auto plan = bench.plan("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK_FALSE(plan.refusal);
+    CHECK(plan.path.empty());
 }

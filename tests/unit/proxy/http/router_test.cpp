@@ -9,11 +9,15 @@ TEST_CASE("the first route that matches wins, by host and path") {
         weir::conf::Route config;
         config.match.hosts = std::move(hosts);
         config.match.path_prefix = std::move(prefix);
-        snapshot.routes.push_back({config, pool, {}});
+        snapshot.routes.push_back({config, pool, {}, {}});
     };
     route({"api.example.com", "*.api.example.com"}, "/v1/", 1);
     route({"*.example.com"}, "", 2);
     route({}, "/static/", 3);
+    route({}, "/v1", 4);
+    weir::conf::Route exact;
+    exact.match.path = "/exact";
+    snapshot.routes.push_back({exact, 5, {}, {}});
     ListenerSpec listener;
     listener.pool = 9;
     const auto serve = [&](std::vector<std::size_t> routes) {
@@ -21,7 +25,7 @@ TEST_CASE("the first route that matches wins, by host and path") {
         for (const auto& spec : snapshot.routes) configs.push_back(spec.config);
         listener.route_index = http::RouteIndex(configs, routes);
     };
-    serve({0, 1, 2});
+    serve({0, 1, 2, 3, 4});
     struct Row {
         const char *authority, *path;
         std::size_t pool;
@@ -37,15 +41,27 @@ TEST_CASE("the first route that matches wins, by host and path") {
         {".example.com", "/", 9},
         {"other", "/static/a", 3},
         {"other", "/static", 9},
+        {"other", "/v1", 4},
+        {"other", "/v1/", 4},
+        {"other", "/v1/x", 4},
+        {"other", "/v10", 9},
+        {"other", "/exact", 5},
+        {"other", "/exact/", 9},
+        {"other", "/exactly", 9},
         {"", "/", 9},
         {"[::1]:80", "/", 9},
-        {"other", "?q", 9},
+    };
+    const auto client = *weir::conf::Address::parse("192.0.2.1:1");
+    const auto choose = [&](std::string_view authority, std::string_view path) {
+        http::RequestHead head;
+        head.authority = authority;
+        return http::choose_route(snapshot, listener, {head, path, client, 0}).pool;
     };
     for (const auto& row : rows) {
         INFO(row.authority << row.path);
-        CHECK(http::choose_route(snapshot, listener, row.authority, row.path).pool == row.pool);
+        CHECK(choose(row.authority, row.path) == row.pool);
     }
     serve({2}); // the other routes belong to other listeners
     listener.pool = no_pool;
-    CHECK(http::choose_route(snapshot, listener, "api.example.com", "/v1/").pool == no_pool);
+    CHECK(choose("api.example.com", "/v1/") == no_pool);
 }

@@ -16,6 +16,8 @@ std::vector<std::size_t> all_of(const std::vector<weir::conf::Route>& routes) {
     return positions;
 }
 
+constexpr auto always = [](std::size_t) { return true; };
+
 weir::conf::Route make_route(std::vector<std::string> hosts, std::string prefix) {
     weir::conf::Route route;
     route.match.hosts = std::move(hosts);
@@ -23,8 +25,17 @@ weir::conf::Route make_route(std::vector<std::string> hosts, std::string prefix)
     return route;
 }
 
-// The reference that the index must agree with. It checks one route after the other.
-std::size_t scan(const std::vector<weir::conf::Route>& routes, std::string_view host, std::string_view path) {
+bool path_matches(const weir::conf::Match& match, std::string_view path) {
+    if (!match.path.empty()) return path == match.path;
+    const std::string_view prefix = match.path_prefix;
+    if (!path.starts_with(prefix)) return false;
+    return prefix.empty() || prefix.back() == '/' || path.size() == prefix.size() || path[prefix.size()] == '/';
+}
+
+// The reference that the index must agree with. It checks one route after the other. Routes with conditions hold if
+// their bit is set.
+std::size_t scan(const std::vector<weir::conf::Route>& routes, std::string_view host, std::string_view path,
+                 unsigned held) {
     const auto host_matches = [&](std::string_view pattern) {
         if (!pattern.starts_with("*.")) return same_name(host, pattern);
         const auto tail = pattern.substr(1);
@@ -32,7 +43,7 @@ std::size_t scan(const std::vector<weir::conf::Route>& routes, std::string_view 
     };
     for (std::size_t i = 0; i < routes.size(); ++i) {
         const auto& match = routes[i].match;
-        if (path.starts_with(match.path_prefix) &&
+        if (path_matches(match, path) && (match.methods.empty() || (held >> i & 1) != 0) &&
             (match.hosts.empty() || std::any_of(match.hosts.begin(), match.hosts.end(), host_matches)))
             return i;
     }
@@ -66,14 +77,17 @@ TEST_CASE("an index of routes finds what a scan in file order finds") {
         for (auto count = pick(12); count > 0; --count) {
             std::vector<std::string> hosts;
             for (auto left = pick(3); left > 0; --left) hosts.push_back(pick(2) ? "*." + word(3, "ab.") : host());
-            routes.push_back(make_route(std::move(hosts), pick(4) ? "/" + word(3, "ab/\xff") : ""));
+            auto& match = routes.emplace_back(make_route(std::move(hosts), "")).match;
+            if (pick(4)) (pick(3) ? match.path_prefix : match.path) = "/" + word(3, "ab/\xff");
+            if (pick(2)) match.methods = {"GET"};
         }
         const RouteIndex index(routes, all_of(routes));
         for (int i = 0; i < 40; ++i) {
             const auto asked = host(), path = "/" + word(5, "ab/\xff");
             INFO(asked << " " << path);
-            const auto expected = scan(routes, asked, path);
-            REQUIRE(index.find(asked, path) == expected);
+            const auto held = static_cast<unsigned>(pick(1 << 12));
+            const auto expected = scan(routes, asked, path, held);
+            REQUIRE(index.find(asked, path, [&](std::size_t at) { return (held >> at & 1) != 0; }) == expected);
             found += expected != RouteIndex::none;
         }
     }
@@ -87,7 +101,7 @@ TEST_CASE("a look-up among 10,000 routes reads hardly more than one among 10") {
         const RouteIndex index(routes, all_of(routes));
         const auto path = "/service/" + std::to_string(count - 1) + "/users/17";
         std::size_t reads = 0;
-        CHECK(index.find("any", CountedPath{path, &reads}) == count - 1);
+        CHECK(index.find("any", CountedPath{path, &reads}, always) == count - 1);
         return reads;
     };
     CHECK(reads_among(10'000) <= 6 * reads_among(10)); // the logarithm is four times as large
@@ -104,6 +118,19 @@ TEST_CASE("a host of many labels costs no more than its length") {
     std::string host = "example.com";
     for (int i = 0; i < 8000; ++i) host = "a." + host;
     std::size_t reads = 0;
-    CHECK(index.find(host, CountedPath{"/only/7", &reads}) == 7);
+    CHECK(index.find(host, CountedPath{"/only/7", &reads}, always) == 7);
     CHECK(reads <= 20 * 4 * 7); // each nested pattern reads the path once, and none reads the host again
+}
+
+TEST_CASE("conditions are checked only for routes whose host and path match") {
+    std::vector<weir::conf::Route> routes;
+    for (std::size_t i = 0; i < 1000; ++i) {
+        routes.push_back(make_route({}, "/service/" + std::to_string(i)));
+        routes.back().match.methods = {"POST"};
+    }
+    const RouteIndex index(routes, all_of(routes));
+    std::size_t checks = 0;
+    const auto holds = [&](std::size_t) { return ++checks, true; };
+    CHECK(index.find("any", std::string_view("/service/17/x"), holds) == 17);
+    CHECK(checks == 1);
 }

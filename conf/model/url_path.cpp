@@ -1,0 +1,169 @@
+#include "conf/model/url_path.h"
+
+#include <algorithm>
+#include <array>
+
+namespace weir::conf {
+namespace {
+
+enum class CharClass : unsigned char {
+    other,
+    unreserved,
+    delimiter
+}; // delimiter: plain and encoded mean the same here
+
+// RFC 3986 sections 2.3 and 3.3. The semicolon begins the parameters of a segment: encoded, it is a part of its name.
+constexpr auto char_classes = [] {
+    std::array<CharClass, 256> table{};
+    for (int c = 0; c < 256; ++c) {
+        const auto at = static_cast<std::size_t>(c);
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+            table[at] = CharClass::unreserved;
+    }
+    for (const char c : std::string_view("-._~")) table[static_cast<unsigned char>(c)] = CharClass::unreserved;
+    for (const char c : std::string_view("!$&'()*+,=:@")) table[static_cast<unsigned char>(c)] = CharClass::delimiter;
+    return table;
+}();
+
+CharClass class_of(char c) { return char_classes[static_cast<unsigned char>(c)]; }
+
+int hex_value(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+void put_encoded(std::string& out, char c) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += digits[byte >> 4];
+    out += digits[byte & 15];
+}
+
+// Takes the percent-encoded character at the front of `text`. Returns -1 if it is malformed.
+int take_encoded(std::string_view& text) {
+    if (text.size() < 3) return -1;
+    const int high = hex_value(text[1]), low = hex_value(text[2]);
+    if (high < 0 || low < 0) return -1;
+    text.remove_prefix(3);
+    return high * 16 + low;
+}
+
+constexpr const char* encoded_slash = "an encoded slash or a backslash in the path";
+
+// Appends a segment as it is forwarded. Returns why it is refused, or null.
+const char* append_segment(std::string& out, std::string_view segment, EncodedSlashes slashes) {
+    while (!segment.empty()) {
+        const char c = segment.front();
+        if (c == '\\' && slashes == EncodedSlashes::refused) return encoded_slash;
+        if (c != '%') {
+            out += c;
+            segment.remove_prefix(1);
+            continue;
+        }
+        const int decoded = take_encoded(segment);
+        if (decoded < 0) return "an invalid percent-encoding in the path";
+        if (decoded == 0) return "an encoded NUL in the path";
+        const auto byte = static_cast<char>(decoded);
+        if ((byte == '/' || byte == '\\') && slashes == EncodedSlashes::refused) return encoded_slash;
+        if (class_of(byte) == CharClass::unreserved) out += byte;
+        else put_encoded(out, byte);
+    }
+    return nullptr;
+}
+
+bool is_dots(std::string_view name) { return name == "." || name == ".."; }
+
+// Returns true if a backend that decodes slashes, or removes parameters, would find a dot segment in this one.
+bool hides_dots(std::string_view segment) {
+    while (true) {
+        const auto end = std::min({segment.find('\\'), segment.find("%2F"), segment.find("%5C"), segment.size()});
+        const auto part = segment.substr(0, end);
+        if (is_dots(part.substr(0, part.find(';')))) return true;
+        if (end == segment.size()) return false;
+        segment.remove_prefix(end + (segment[end] == '%' ? 3 : 1));
+    }
+}
+
+// Applies a dot segment: ".." removes the segment before it.
+void resolve(std::string& out, std::string_view dots) {
+    if (dots == ".." && !out.empty()) out.resize(out.rfind('/'));
+}
+
+// Appends the name of a segment as routes see it.
+void append_matched(std::string& out, std::string_view name) {
+    while (!name.empty()) {
+        const char c = name.front();
+        if (c == '%') {
+            const auto byte = static_cast<char>(take_encoded(name));
+            if (class_of(byte) == CharClass::delimiter) out += byte;
+            else put_encoded(out, byte);
+            continue;
+        }
+        if (class_of(c) == CharClass::other) put_encoded(out, c);
+        else out += c;
+        name.remove_prefix(1);
+    }
+}
+
+std::string matched_form(std::string_view forwarded) {
+    std::string matched;
+    matched.reserve(forwarded.size());
+    while (!forwarded.empty()) {
+        forwarded.remove_prefix(1);
+        const auto end = std::min(forwarded.find('/'), forwarded.size());
+        const auto segment = forwarded.substr(0, end);
+        forwarded.remove_prefix(end);
+        const auto name = segment.substr(0, segment.find(';'));
+        if (name.empty() && !forwarded.empty()) continue; // nothing but parameters
+        append_matched(matched += '/', name);
+    }
+    return matched;
+}
+
+} // namespace
+
+bool is_normal_path(std::string_view path) {
+    if (path.empty() || path.front() != '/') return false;
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        if (class_of(path[i]) != CharClass::other) continue;
+        if (path[i] != '/') return false;
+        if (i + 1 == path.size() || (path[i + 1] != '/' && path[i + 1] != '.')) continue;
+        const char after = i + 2 < path.size() ? path[i + 2] : '/';
+        if (path[i + 1] == '/' || after == '/' || after == '.') return false;
+    }
+    return true;
+}
+
+NormalPath normalize_path(std::string_view path, EncodedSlashes slashes) {
+    NormalPath normal;
+    auto& out = normal.forwarded;
+    out.reserve(path.size());
+    while (!path.empty()) {
+        path.remove_prefix(1); // the slash before the segment
+        const auto end = std::min(path.find('/'), path.size());
+        const auto begin = out.size();
+        out += '/';
+        normal.problem = append_segment(out, path.substr(0, end), slashes);
+        if (normal.problem) return normal;
+        path.remove_prefix(end);
+        const bool is_last = path.empty();
+        const auto segment = std::string_view(out).substr(begin + 1);
+        if (is_dots(segment)) {
+            const auto dots = std::string(segment);
+            out.resize(begin);
+            resolve(out, dots);
+            if (is_last) out += '/';
+        } else if (hides_dots(segment)) {
+            normal.problem = "a hidden dot segment in the path";
+            return normal;
+        } else if (segment.empty() && !is_last) {
+            out.resize(begin);
+        }
+    }
+    normal.matched = matched_form(out);
+    return normal;
+}
+
+} // namespace weir::conf

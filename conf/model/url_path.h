@@ -1,0 +1,35 @@
+// The path of a URL in the form in which routes match it, so that no spelling of a path gets around a route.
+//
+// Paths are normalized by RFC 3986 section 6.2.2: percent-encoded unreserved characters are decoded, the other
+// encodings are written in upper case, dot segments are resolved, and empty segments are removed. Some spellings mean
+// one thing to weir and another to a backend. They are refused: encoded slashes, backslashes, NUL, and dot segments
+// with parameters ("/..;x/").
+//
+// Thread: pure functions.
+// Lifetime: results own their texts.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace weir::conf {
+
+// What happens to a slash or backslash that is percent-encoded, or to a plain backslash.
+enum class EncodedSlashes { refused, kept };
+
+struct NormalPath {
+    std::string forwarded; // as it is sent to a backend
+    // As routes see it: sub-delimiters, ':' and '@' are decoded as well, other characters that a path must not hold are
+    // percent-encoded, and the parameters of segments (";v=1") are left out.
+    std::string matched;
+    const char* problem = nullptr; // why the path is refused; null: it is not
+};
+
+// Returns true if a path, which has no query, is in its normal form both as it is forwarded and as it is matched. May
+// return false for an unusual path that is. Reads each byte once.
+bool is_normal_path(std::string_view path);
+
+// Returns the normal form of a path, which begins with '/' and has no query.
+NormalPath normalize_path(std::string_view path, EncodedSlashes slashes);
+
+} // namespace weir::conf

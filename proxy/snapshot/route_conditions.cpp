@@ -1,0 +1,93 @@
+#include "proxy/snapshot/route_conditions.h"
+
+#include "proxy/http1/chars.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+
+namespace weir::proxy::http {
+namespace {
+
+int hex_digit(char c) {
+    if (is_digit(c)) return c - '0';
+    const char lower = to_lower(c);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// Takes the next character of a name or value of a query. A malformed encoding stands for itself.
+char take_decoded(std::string_view& text) {
+    const char c = text.front();
+    if (c == '%' && text.size() >= 3 && hex_digit(text[1]) >= 0 && hex_digit(text[2]) >= 0) {
+        const int byte = hex_digit(text[1]) * 16 + hex_digit(text[2]);
+        text.remove_prefix(3);
+        return static_cast<char>(byte);
+    }
+    text.remove_prefix(1);
+    return c == '+' ? ' ' : c;
+}
+
+bool decodes_to(std::string_view encoded, std::string_view text) {
+    for (const char c : text)
+        if (encoded.empty() || take_decoded(encoded) != c) return false;
+    return encoded.empty();
+}
+
+bool has_field(const RequestHead& head, std::string_view name, std::string_view value) {
+    return std::any_of(head.fields.begin(), head.fields.end(), [&](const Field& field) {
+        return same_name(field.name, name) && (value == "*" || field.value == value);
+    });
+}
+
+std::string_view query_of(std::string_view path) {
+    const auto mark = path.find('?');
+    return mark == std::string_view::npos ? std::string_view() : path.substr(mark + 1);
+}
+
+} // namespace
+
+RouteConditions::RouteConditions() = default;
+RouteConditions::RouteConditions(RouteConditions&&) noexcept = default;
+RouteConditions::~RouteConditions() = default;
+
+RouteConditions::RouteConditions(const conf::Match& match, std::size_t workers)
+    : methods_(match.methods), headers_(match.headers), query_(match.query), clients_(match.clients),
+      any_client_(match.clients.empty()) {
+    for (std::size_t i = 0; !match.path_regex.empty() && i < workers; ++i)
+        regexes_.push_back(std::make_unique<const re2::RE2>(match.path_regex, re2::RE2::Quiet));
+}
+
+bool RouteConditions::has_any(const conf::Match& match) {
+    return !match.path_regex.empty() || !match.methods.empty() || !match.headers.empty() || !match.query.empty() ||
+           !match.clients.empty();
+}
+
+bool RouteConditions::allows_method(std::string_view method) const {
+    return methods_.empty() || std::find(methods_.begin(), methods_.end(), method) != methods_.end();
+}
+
+bool RouteConditions::hold(const RoutedRequest& request) const {
+    const auto& head = request.head;
+    if (!allows_method(head.method)) return false;
+    if (!any_client_ && !clients_.contains(request.client)) return false;
+    for (const auto& [name, value] : headers_)
+        if (!has_field(head, name, value)) return false;
+    for (const auto& [name, value] : query_)
+        if (!has_parameter(query_of(head.path), name, value)) return false;
+    return regexes_.empty() ||
+           re2::RE2::PartialMatch({request.path.data(), request.path.size()}, *regexes_[request.worker]);
+}
+
+bool has_parameter(std::string_view query, std::string_view name, std::string_view value) {
+    while (!query.empty()) {
+        const auto end = std::min(query.find('&'), query.size());
+        const auto parameter = query.substr(0, end);
+        query.remove_prefix(std::min(end + 1, query.size()));
+        const auto equals = std::min(parameter.find('='), parameter.size());
+        if (!decodes_to(parameter.substr(0, equals), name)) continue;
+        if (value == "*" || decodes_to(parameter.substr(std::min(equals + 1, parameter.size())), value)) return true;
+    }
+    return false;
+}
+
+} // namespace weir::proxy::http

@@ -1,0 +1,60 @@
+// What a route asks of a request besides its host and its path: method, header fields, query, client, and a regular
+// expression. RouteIndex finds the routes that it is checked for.
+//
+// Thread: immutable. RE2 takes a lock in each search, so each worker searches with an expression of its own.
+// Lifetime: owns what it holds.
+#pragma once
+
+#include "conf/model/address_blocks.h"
+#include "conf/model/config.h"
+#include "proxy/http1/head.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace re2 {
+class RE2;
+}
+
+namespace weir::proxy::http {
+
+// A request as routes see it.
+struct RoutedRequest {
+    const RequestHead& head;
+    std::string_view path; // in its normal form (url_path.h), without the query
+    const conf::Address& client;
+    std::size_t worker; // index of the worker that asks
+};
+
+class RouteConditions {
+public:
+    RouteConditions();
+    RouteConditions(const conf::Match& match, std::size_t workers);
+    RouteConditions(RouteConditions&&) noexcept;
+    ~RouteConditions();
+
+    // Returns true if `match` has conditions of this kind.
+    static bool has_any(const conf::Match& match);
+    // Returns true if a request meets all of them. Its cost is linear in the bytes of the head.
+    bool hold(const RoutedRequest& request) const;
+
+private:
+    using Pairs = std::vector<std::pair<std::string, std::string>>; // a name, and a value or "*"
+
+    bool allows_method(std::string_view method) const;
+
+    std::vector<std::string> methods_;
+    Pairs headers_, query_;
+    conf::AddressBlocks clients_;
+    bool any_client_ = true;
+    std::vector<std::unique_ptr<const re2::RE2>> regexes_; // one for each worker; empty: any path
+};
+
+// Returns true if a query has a parameter of this name with this value, or with any value if it is "*". Both are
+// compared after percent-decoding, where '+' is a space (the format of HTML forms).
+bool has_parameter(std::string_view query, std::string_view name, std::string_view value);
+
+} // namespace weir::proxy::http
