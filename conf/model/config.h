@@ -88,9 +88,12 @@ struct Match {
     bool operator==(const Match&) const = default;
 };
 
+// Changes to the headers of a message. Values may use variables (header_value.h).
 struct HeaderEdit {
-    std::vector<std::pair<std::string, std::string>> set;
+    std::vector<std::pair<std::string, std::string>> set; // in place of those with the same name
+    std::vector<std::pair<std::string, std::string>> add; // besides those
     std::vector<std::string> remove;
+    bool empty() const { return set.empty() && add.empty() && remove.empty(); }
     bool operator==(const HeaderEdit&) const = default;
 };
 
@@ -100,11 +103,38 @@ struct TimeoutOverrides {
     bool operator==(const TimeoutOverrides&) const = default;
 };
 
+struct Redirect {
+    std::string to; // a URL or a path, with variables
+    std::uint32_t status = 302;
+    bool operator==(const Redirect&) const = default;
+};
+
+// A response that weir gives itself.
+struct FixedResponse {
+    std::uint32_t status = 200;
+    std::string body;
+    std::vector<std::pair<std::string, std::string>> headers; // values may use variables
+    bool operator==(const FixedResponse&) const = default;
+};
+
+// Changes of the path before it is forwarded, in this order.
+struct PathRewrite {
+    std::string strip_prefix;   // of whole segments; empty: none
+    std::string regex, replace; // RE2, and the text for the first match; empty: none
+    std::string add_prefix;     // empty: none
+    bool operator==(const PathRewrite&) const = default;
+};
+
+// Exactly one of pool, redirect and respond says what happens to the requests.
 struct Route {
     std::string name;
     Match match;
     std::string pool;
-    HeaderEdit request_headers;
+    std::optional<Redirect> redirect;
+    std::optional<FixedResponse> respond;
+    std::optional<PathRewrite> rewrite;
+    std::string host = "keep"; // the Host that the backend gets: keep | backend | a host
+    HeaderEdit request_headers, response_headers;
     TimeoutOverrides timeouts;
     bool operator==(const Route&) const = default;
 };

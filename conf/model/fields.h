@@ -83,15 +83,39 @@ template <class V> void visit(V& v, Of<Match> auto& m) {
 }
 
 template <class V> void visit(V& v, Of<HeaderEdit> auto& h) {
-    v.pairs("set", h.set, "headers to set; they replace those of the client");
+    v.pairs("set", h.set, "headers to set; they replace those with the same name");
+    v.pairs("add", h.add, "headers to add, besides those with the same name");
     v.list("remove", h.remove, "headers to remove");
+}
+
+template <class V> void visit(V& v, Of<Redirect> auto& r) {
+    v.required("to", r.to, "URL or path, such as \"https://{host}{path_and_query}\"");
+    v.whole("status", r.status, 301, 308, "301, 302, 303, 307 or 308");
+}
+
+template <class V> void visit(V& v, Of<FixedResponse> auto& r) {
+    v.whole("status", r.status, 200, 599, "status of the response");
+    v.field("body", r.body, "body of the response");
+    v.pairs("headers", r.headers, "headers of the response; Content-Type is text/plain unless it is set here");
+}
+
+template <class V> void visit(V& v, Of<PathRewrite> auto& r) {
+    v.field("strip_prefix", r.strip_prefix, "first segments of the path to remove");
+    v.field("regex", r.regex, "regular expression (RE2) whose first match in the path is replaced by `replace`");
+    v.field("replace", r.replace, "replacement for the match of `regex`; $1 to $9 are its groups");
+    v.field("add_prefix", r.add_prefix, "text to put before the path");
 }
 
 template <class V> void visit(V& v, Of<Route> auto& r) {
     v.field("name", r.name, "shown in plans; default: the route's position");
     v.object("match", r.match, "conditions; all of them must match");
-    v.required("pool", r.pool, "pool for requests that match");
-    v.object("request_headers", r.request_headers, "changes to the request headers");
+    v.field("pool", r.pool, "pool for requests that match; or use redirect or respond");
+    v.optional("redirect", r.redirect, "redirects the client");
+    v.optional("respond", r.respond, "responds without a backend");
+    v.optional("rewrite", r.rewrite, "changes the path before it is forwarded");
+    v.field("host", r.host, "Host that the backend gets: keep (the client's), backend (its own), or a host");
+    v.object("request_headers", r.request_headers, "changes to the headers of the request");
+    v.object("response_headers", r.response_headers, "changes to the headers of the response");
     v.object("timeouts", r.timeouts, "override the timeouts of the pool and the global ones");
 }
 

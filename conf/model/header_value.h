@@ -1,4 +1,4 @@
-// The values of headers that a route sets: text with variables, such as "{client_ip}".
+// The values of headers that a route sets, and the targets of redirects: text with variables, such as "{client_ip}".
 //
 // A variable is one of the known names in braces; any other text in braces that looks like a name is an error.
 //
@@ -22,9 +22,14 @@ enum class HeaderVariable : std::uint8_t {
     tls_cipher,
     client_cert_subject,
     client_cert_fingerprint,
+    method,
+    path,
+    query,
+    path_and_query,
+    backend,
 };
 
-inline constexpr std::array<std::pair<std::string_view, HeaderVariable>, 7> header_variables{{
+inline constexpr std::array<std::pair<std::string_view, HeaderVariable>, 12> header_variables{{
     {"client_ip", HeaderVariable::client_ip},
     {"host", HeaderVariable::host},
     {"scheme", HeaderVariable::scheme},
@@ -32,6 +37,11 @@ inline constexpr std::array<std::pair<std::string_view, HeaderVariable>, 7> head
     {"tls_cipher", HeaderVariable::tls_cipher},
     {"client_cert_subject", HeaderVariable::client_cert_subject},
     {"client_cert_fingerprint", HeaderVariable::client_cert_fingerprint},
+    {"method", HeaderVariable::method},
+    {"path", HeaderVariable::path},
+    {"query", HeaderVariable::query},
+    {"path_and_query", HeaderVariable::path_and_query},
+    {"backend", HeaderVariable::backend},
 }};
 
 // A piece of a value: text, then perhaps a name in braces.

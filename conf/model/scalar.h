@@ -31,10 +31,9 @@ template <> struct Words<ClientAuth> {
     static constexpr Word<ClientAuth> all[] = {{"request", ClientAuth::request}, {"require", ClientAuth::require}};
 };
 template <> struct Words<PathNormalization> {
-    static constexpr Word<PathNormalization> all[] = {
-        {"strict", PathNormalization::strict},
-        {"keep_encoded_slashes", PathNormalization::keep_encoded_slashes},
-        {"none", PathNormalization::none}};
+    static constexpr Word<PathNormalization> all[] = {{"strict", PathNormalization::strict},
+                                                      {"keep_encoded_slashes", PathNormalization::keep_encoded_slashes},
+                                                      {"none", PathNormalization::none}};
 };
 template <> struct Words<Algorithm> {
     static constexpr Word<Algorithm> all[] = {{"round_robin", Algorithm::round_robin},

@@ -36,6 +36,14 @@ void Checks::host(const std::string& path, std::string_view host) {
                        "\" is not a host: write a name in lower case without a port, or *.example.com");
 }
 
+void Checks::authority(const std::string& path, std::string_view authority) {
+    const auto legal = [](unsigned char c) {
+        return std::isalnum(c) || std::string_view("-._:[]").find(static_cast<char>(c)) != std::string_view::npos;
+    };
+    if (authority.empty() || authority.front() == ':' || !std::all_of(authority.begin(), authority.end(), legal))
+        fail(path, "\"" + std::string(authority) + "\" is not a host: write a name or an IP address, or HOST:PORT");
+}
+
 void Checks::dns_name(const std::string& path, std::string_view name) {
     const auto legal = [](unsigned char c) {
         return std::islower(c) || std::isdigit(c) || c == '-' || c == '_' || c == '.';

@@ -25,6 +25,8 @@ public:
     bool header_name(const std::string& path, std::string_view name);
     // Checks a host name, which may begin with "*.".
     void host(const std::string& path, std::string_view host);
+    // Checks the value of a Host field: a name or an IP address, and perhaps a port.
+    void authority(const std::string& path, std::string_view authority);
     // Checks a DNS name in lower case (RFC 1035 section 2.3.4), without a wildcard, a port and a trailing dot.
     void dns_name(const std::string& path, std::string_view name);
     // Checks that `name` is one of `known`. `what` is the kind of object that it names, for the error.

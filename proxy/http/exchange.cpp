@@ -1,6 +1,7 @@
 #include "proxy/http/exchange.h"
 
 #include "proxy/http/error_page.h"
+#include "proxy/http/page_fields.h"
 #include "proxy/http1/keep_alive.h"
 #include "proxy/worker/begin_record.h"
 
@@ -28,10 +29,11 @@ Exchange::Exchange(Client& client, RequestHead& head)
     record_.bytes.received = head.length;
     const auto& plan = incoming_.plan;
     if (plan.refusal || !plan.redirect.host.empty()) return;
-    selection_.begin(incoming_.view, *incoming_.view->pools[plan.route.pool]);
     if (incoming_.route()) record_.path.route = incoming_.route()->config.name;
+    if (plan.route.pool == no_pool) return;
+    selection_.begin(incoming_.view, *incoming_.view->pools[plan.route.pool]);
     record_.path.pool = pool().config.name;
-    if (!plan.path.empty()) head.path = plan.path;
+    head.path = plan.forwarded_path();
     prepared_.prepare(head, selection_);
 }
 
@@ -47,7 +49,8 @@ bool Exchange::uses_path(const TrafficPath& path) const {
 
 Task<Connection> Exchange::run() {
     if (incoming_.plan.refusal) co_return co_await answer(incoming_.plan.refusal);
-    if (!incoming_.plan.redirect.host.empty()) co_return co_await redirect();
+    if (!incoming_.plan.redirect.host.empty()) co_return co_await redirect_to_https();
+    if (incoming_.plan.route.pool == no_pool) co_return co_await respond_by_route(incoming_.route()->config);
     client_.context.budget.count_request(client_.context.loop.now());
     failure_ = {FailureReason::no_backend};
     for (;;) {
@@ -103,8 +106,10 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
         if (connected.took) record_.durations.connect = duration_cast<log::Microseconds>(*connected.took);
         if (failure_) co_return is_hopeless(failure_.reason) ? Try::stopped : fail_to_connect();
     }
+    std::optional<ResponseEdit> edit;
+    if (const auto* headers = response_headers()) edit.emplace(ResponseEdit{*headers, variables()});
     ForwardAttempt attempt({client_, incoming_.plan, incoming_.config().limits, prepared_.timeouts(), prepared_.head(),
-                            prepared_.cookie(), record_, connection_, *this},
+                            prepared_.cookie(), edit ? &*edit : nullptr, record_, connection_, *this},
                            *connected.connection);
     const auto result = co_await attempt.run();
     const auto age = connected.took ? ConnectionAge::fresh : ConnectionAge::kept;
@@ -200,7 +205,7 @@ Task<Connection> Exchange::answer(const Failure& failure) {
 }
 
 // Sends the redirect of a listener whose requests should come over https.
-Task<Connection> Exchange::redirect() {
+Task<Connection> Exchange::redirect_to_https() {
     constexpr int permanent_redirect = 308; // unlike 301, it keeps the method (RFC 9110 section 15.4.9)
     record_.status = permanent_redirect;
     const auto& [host, path] = incoming_.plan.redirect;
@@ -209,13 +214,48 @@ Task<Connection> Exchange::redirect() {
     co_return co_await respond(location.append(path));
 }
 
-// Sends a page with the status of the record. `location` may be empty.
-Task<Connection> Exchange::respond(std::string location) {
+// Sends the redirect or the response of a route that needs no backend.
+Task<Connection> Exchange::respond_by_route(const conf::Route& route) {
+    record_.status = static_cast<int>(route.redirect ? route.redirect->status : route.respond->status);
+    if (route.redirect) co_return co_await respond(fill_in(route.redirect->to, variables()));
+    co_return co_await respond({}, &*route.respond);
+}
+
+// Sends a page with the status of the record. `location` may be empty, and `fixed` is null unless the page is
+// configured.
+Task<Connection> Exchange::respond(std::string location, const conf::FixedResponse* fixed) {
     const auto& plan = incoming_.plan;
     if (plan.framing.has_body() || record_.status == 408) connection_ = Connection::close; // the body is not read
     const auto body = plan.answer_to == AnswerTo::head ? PageBody::left_out : PageBody::sent;
-    const Page page{record_.status, connection_, body, record_.request.minor_version, retry_after_, {}, location};
+    Page page{record_.status, connection_, body, record_.request.minor_version, retry_after_, {}, location};
+    Buffer fields;
+    if (const auto* edit = response_headers(); edit || fixed) {
+        fields = Buffer(client_.context.buffers.heads);
+        PageFields own(page, fields, variables());
+        if (fixed) own.use(*fixed);
+        if (edit) own.change(*edit);
+    }
     co_return co_await send_page(client_, page, incoming_.config().timeouts.client_idle, record_.bytes);
+}
+
+// Returns the changes to the headers of the response; null if there are none.
+const conf::HeaderEdit* Exchange::response_headers() const {
+    const auto* route = incoming_.route();
+    return route && !route->config.response_headers.empty() ? &route->config.response_headers : nullptr;
+}
+
+RequestVariables Exchange::variables() const {
+    const auto* identity = client_.identity.get();
+    return {incoming_.origin.client_ip(),
+            host_of(record_.request.host),
+            client_.scheme(),
+            record_.request.method,
+            incoming_.plan.normal_path(),
+            record_.tls.version,
+            record_.tls.cipher,
+            identity ? std::string_view(identity->subject) : std::string_view(),
+            identity ? std::string_view(identity->fingerprint) : std::string_view(),
+            record_.path.backend};
 }
 
 } // namespace weir::proxy::http

@@ -24,8 +24,7 @@ namespace weir::proxy::http {
 
 class Exchange final : private PoolUser, private AttemptEvents {
 public:
-    // `head` is the request, at the front of the client's buffer.
-    // Changes the path of the head to the one that is forwarded.
+    // `head` is the request, at the front of the client's buffer. Its path becomes the one that is forwarded.
     Exchange(Client& client, RequestHead& head);
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
@@ -61,8 +60,11 @@ private:
     void count_retry();
     void record_try(const log::AccessRecord& record, std::size_t member);
     Task<Connection> answer(const Failure& failure);
-    Task<Connection> redirect();
-    Task<Connection> respond(std::string location);
+    Task<Connection> redirect_to_https();
+    Task<Connection> respond_by_route(const conf::Route& route);
+    Task<Connection> respond(std::string location, const conf::FixedResponse* fixed = nullptr);
+    const conf::HeaderEdit* response_headers() const;
+    RequestVariables variables() const;
     const PoolSpec& pool() const { return *selection_.pool().spec; }
     // Returns the connections to the backend that is being tried.
     BackendLink& link() const { return selection_.pool().link(selection_.last()); }

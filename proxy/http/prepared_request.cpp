@@ -6,12 +6,15 @@ namespace weir::proxy::http {
 namespace {
 
 const conf::HeaderEdit no_edit;
+constexpr std::string_view keep = "keep"; // `host` of a route
 
 } // namespace
 
 void PreparedRequest::prepare(const RequestHead& head, BackendSelection& selection) {
     bytes_ = {head.method.data(), static_cast<std::size_t>(client_.in.data() - head.method.data())};
-    lacks_host_ = head.authority.empty();
+    const auto* route = incoming_.route();
+    const auto host = route ? std::string_view(route->config.host) : keep;
+    gets_backends_host_ = host == "backend" || (host == keep && head.authority.empty());
     prepare_for_pool(head, selection);
 }
 
@@ -29,8 +32,7 @@ void PreparedRequest::prepare_for_pool(const RequestHead& head, BackendSelection
 
 void PreparedRequest::choose(std::size_t member, const BackendSelection& selection) {
     affinity_.choose(member, selection, client_.context.loop.now());
-    if (!lacks_host_) return;
-    // The backend's own host is used then.
+    if (!gets_backends_host_) return;
     const auto& pool = *selection.pool().spec;
     const auto& address = pool.config_of(pool.members[member]).address;
     const auto host = address.is_unix() ? "localhost" : address.text();
@@ -42,11 +44,11 @@ const RequestHead* PreparedRequest::read_head_again() {
     auto& head = client_.context.scratch.request;
     const HeadLimits passed_before{bytes_.size(), bytes_.size()};
     if (parse_request(bytes_, passed_before, head).status != HeadStatus::complete) return nullptr;
-    if (const auto& path = incoming_.plan.path; !path.empty()) head.path = path;
+    head.path = incoming_.plan.forwarded_path();
     return &head;
 }
 
-void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backend_host) {
+void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backends_host) {
     const auto& origin = incoming_.origin;
     const auto* route = incoming_.route();
     head_ = Buffer(client_.context.buffers.heads);
@@ -55,8 +57,11 @@ void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, 
         head_.fill(client_.source.write_proxy_header(head_.space().data(), version, origin.address, client_.stream));
     // The side that closes first keeps the port in TIME_WAIT: better each backend than the proxy in front of them.
     const auto to_backend = may_share_connections(pool) ? Connection::keep : Connection::close;
-    ClientFacts facts{origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), backend_host};
-    if (const auto* tls = client_.stream.tls(); tls && route && !route->config.request_headers.set.empty()) {
+    auto host = backends_host;
+    if (route && route->config.host != keep && !gets_backends_host_) host = route->config.host;
+    ClientFacts facts{origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), host};
+    facts.path = incoming_.plan.normal_path();
+    if (const auto* tls = client_.stream.tls(); tls && route && !route->config.request_headers.empty()) {
         const auto agreed = tls->facts();
         facts.tls_version = agreed.version, facts.tls_cipher = agreed.cipher;
     }

@@ -34,7 +34,7 @@ public:
 
 private:
     void prepare_for_pool(const RequestHead& head, BackendSelection& selection);
-    void write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backend_host = {});
+    void write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backends_host = {});
     const RequestHead* read_head_again();
 
     Client& client_;
@@ -42,8 +42,8 @@ private:
     std::string_view bytes_; // of the client's head, which stays at the front of its buffer
     conf::Timeouts timeouts_;
     ClientAffinity affinity_;
-    Buffer head_;             // as it is sent to the backend
-    bool lacks_host_ = false; // an HTTP/1.0 request may come without a Host
+    Buffer head_;                     // as it is sent to the backend
+    bool gets_backends_host_ = false; // a route asks for it, or an HTTP/1.0 request has come without a Host
 };
 
 } // namespace weir::proxy::http

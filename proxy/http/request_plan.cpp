@@ -63,10 +63,17 @@ void find_route(RequestPlan& plan, const RequestHead& head, const Snapshot& snap
         return;
     }
     const bool is_known = normal.matched.empty(); // it is in its normal form already
-    if (!is_known && normal.forwarded != path) plan.path.append(normal.forwarded).append(head.path.substr(end));
-    plan.route = choose_route(
-        snapshot, listener, {head, is_known ? path : std::string_view(normal.matched), client.address, client.worker});
-    if (plan.route.pool == no_pool) plan.refusal = {FailureReason::no_route};
+    const auto query = head.path.substr(end);
+    if (end == 0) plan.path.append(path).append(query);
+    else if (!is_known && normal.forwarded != path) plan.path.append(normal.forwarded).append(query);
+    const auto matched = is_known ? path : std::string_view(normal.matched);
+    plan.route = choose_route(snapshot, listener, {head, matched, client.address, client.worker});
+    const auto* route = plan.route.route;
+    if (plan.route.pool == no_pool && !route) plan.refusal = {FailureReason::no_route};
+    if (!route || !route->config.rewrite || path == "*") return;
+    const auto normal_path = plan.normal_path();
+    const auto forwarded = normal_path.substr(0, normal_path.size() - query.size());
+    plan.rewritten_path = route->rewriter.rewrite(forwarded, matched, client.worker).append(query);
 }
 
 } // namespace
@@ -84,6 +91,7 @@ RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, cons
     const auto options = connection_options(head.fields);
     const auto expectation = expectation_of(head.fields);
     const bool keeps = !options.close && (head.minor_version == 1 || options.keep_alive);
+    plan.received_path = head.path;
     plan.framing = framed.framing;
     plan.answer_to = head.method == "HEAD" ? AnswerTo::head : AnswerTo::other;
     plan.connection = keeps && !framed.error ? Connection::keep : Connection::close;

@@ -36,7 +36,13 @@ struct RequestPlan {
     Idempotence idempotence = Idempotence::none;
     ContinueWish continue_wish = ContinueWish::none;
     std::string_view upgrade{}; // the protocol that the client asks for; empty if there is none
-    std::string path{};         // with the query, as it is forwarded; empty: as it was received
+    // Paths with their queries.
+    std::string_view received_path{};
+    std::string path{};           // in its normal form; empty: as it was received
+    std::string rewritten_path{}; // as the route rewrites it; empty: it does not
+
+    std::string_view normal_path() const { return path.empty() ? received_path : path; }
+    std::string_view forwarded_path() const { return rewritten_path.empty() ? normal_path() : rewritten_path; }
 };
 
 // Returns true if a method may be executed twice (RFC 9110 section 9.2.2).

@@ -1,12 +1,10 @@
 #include "proxy/http/rewrite.h"
 
-#include "conf/model/header_value.h"
 #include "proxy/http1/chars.h"
 #include "proxy/http1/dropped_fields.h"
 #include "proxy/http1/head_writer.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace weir::proxy::http {
 namespace {
@@ -89,38 +87,17 @@ void write_origin(HeadWriter& writer, const RequestHead& head, const ClientFacts
     if (!host.empty() && !edited.contains(FieldId::x_forwarded_host)) writer.field("X-Forwarded-Host", host);
 }
 
-std::string_view value_of(conf::HeaderVariable variable, const RequestHead& head, const ClientFacts& client) {
-    switch (variable) {
-    case conf::HeaderVariable::client_ip: return client.client.empty() ? client.ip : client.client;
-    case conf::HeaderVariable::host: return host_of(head.authority);
-    case conf::HeaderVariable::scheme: return client.protocol;
-    case conf::HeaderVariable::tls_version: return client.tls_version;
-    case conf::HeaderVariable::tls_cipher: return client.tls_cipher;
-    case conf::HeaderVariable::client_cert_subject: return client.subject;
-    case conf::HeaderVariable::client_cert_fingerprint: return client.fingerprint;
-    }
-    return {};
-}
-
-// Writes a field that a route sets, with its variables filled in. A value that is empty then is not sent at all.
-void write_set_field(HeadWriter& writer, const std::string& name, std::string_view value, const RequestHead& head,
-                     const ClientFacts& client) {
-    if (value.find('{') == std::string_view::npos) {
-        writer.field(name, value);
-        return;
-    }
-    bool begun = false;
-    const auto put = [&](std::string_view text) {
-        if (text.empty()) return;
-        if (!std::exchange(begun, true)) writer.put(name).put(": ");
-        writer.put(text);
-    };
-    while (!value.empty()) {
-        const auto piece = conf::take_header_piece(value);
-        put(piece.text);
-        if (const auto variable = conf::find_header_variable(piece.name)) put(value_of(*variable, head, client));
-    }
-    if (begun) writer.put("\r\n");
+RequestVariables variables_of(const RequestHead& head, const ClientFacts& client) {
+    const auto path = client.path.empty() ? head.path : client.path;
+    return {client.client.empty() ? client.ip : client.client,
+            host_of(head.authority),
+            client.protocol,
+            head.method,
+            path,
+            client.tls_version,
+            client.tls_cipher,
+            client.subject,
+            client.fingerprint};
 }
 
 void write_framing(HeadWriter& writer, const Framing& framing) {
@@ -224,7 +201,7 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
     writer.put(head.method).put(" ");
     if (head.path.empty() || head.path.front() == '?') writer.put("/"); // "http://host?query"
     writer.put(head.path).put(" HTTP/1.1\r\n");
-    writer.field("Host", head.authority.empty() ? client.backend_host : head.authority);
+    writer.field("Host", client.host.empty() ? head.authority : client.host);
     DroppedFields dropped(head.fields);
     if (connection_options(head.fields).names_fields) drop_named_by_connection(head.fields, dropped);
     drop_edited(edit, dropped);
@@ -233,7 +210,7 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
         if (passes(field, client.trust) && !dropped.contains(i)) writer.field(field);
     }
     write_origin(writer, head, client, edited_fields(edit));
-    for (const auto& [name, value] : edit.set) write_set_field(writer, name, value, head, client);
+    if (!edit.empty()) write_edited(writer, edit, variables_of(head, client));
     // An HTTP/1.0 client cannot receive the interim response (RFC 9110 section 10.1.1).
     if (head.minor_version == 1 && expectation_of(head.fields) == Expectation::go_ahead)
         writer.field("Expect", "100-continue");
@@ -248,6 +225,8 @@ void write_response(Buffer& out, const ResponseHead& head, const ResponsePlan& p
     write_status_line(writer, head);
     DroppedFields dropped(head.fields);
     if (connection_options(head.fields).names_fields) drop_named_by_connection(head.fields, dropped);
+    const auto* edit = head.status >= 200 ? plan.edit : nullptr;
+    if (edit) drop_edited(edit->headers, dropped);
     // A response to HEAD and a 304 may state how long the body would be.
     const bool tells_length = plan.framing.kind == BodyKind::none && head.status >= 200 && head.status != 204;
     auto length = tells_length ? Length::forwarded : Length::left_out;
@@ -266,6 +245,7 @@ void write_response(Buffer& out, const ResponseHead& head, const ResponsePlan& p
         write_answer_field(writer, head, field);
     }
     if (!has_date && head.status >= 200 && !plan.date.empty()) writer.field("Date", plan.date);
+    if (edit) write_edited(writer, edit->headers, edit->variables);
     if (!plan.cookie.empty()) writer.field("Set-Cookie", plan.cookie);
     write_framing(writer, plan.framing);
     const bool switches = !plan.upgrade.empty();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "conf/model/config.h"
+#include "proxy/http/variables.h"
 #include "proxy/http1/framing.h"
 #include "proxy/http1/status.h"
 #include "proxy/io/buffer.h"
@@ -32,7 +33,8 @@ struct ClientFacts {
     std::string_view protocol; // "http"
     Connection to_backend = Connection::keep;
     std::string_view client{};                    // address of the client; empty if the peer is the client
-    std::string_view backend_host{};              // the Host field for an HTTP/1.0 request without one
+    std::string_view host{};                      // the Host field to send; empty: the client's
+    std::string_view path{};                      // for variables, if it was rewritten; otherwise empty
     std::string_view tls_version{}, tls_cipher{}; // of the client's connection; empty without TLS
     std::string_view subject{}, fingerprint{};    // of the client's verified certificate; empty without one
 };
@@ -50,14 +52,21 @@ std::string_view requested_upgrade(const RequestHead& head, const ConnectionOpti
 void write_request(Buffer& out, const RequestHead& head, const Framing& framing, const ClientFacts& client,
                    std::string_view upgrade, const conf::HeaderEdit& edit);
 
+// The changes that a route makes to the headers of a response.
+struct ResponseEdit {
+    const conf::HeaderEdit& headers;
+    RequestVariables variables;
+};
+
 // How a response is forwarded to the client.
 struct ResponsePlan {
     Framing framing; // what the response says to the client; until_close writes no field
     int client_minor = 1;
     Connection connection = Connection::keep;
-    std::string_view upgrade{}; // set with 101 only
-    std::string_view cookie{};  // value of Set-Cookie; empty if none is to be set
-    std::string_view date{};    // added to a final response that has no Date
+    std::string_view upgrade{};         // set with 101 only
+    std::string_view cookie{};          // value of Set-Cookie; empty if none is to be set
+    std::string_view date{};            // added to a final response that has no Date
+    const ResponseEdit* edit = nullptr; // changes to the headers of a final response; null: none
 };
 
 // Appends to `out` the head of a response as it is sent to the client. `out` grows if necessary.

@@ -17,8 +17,8 @@ RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener,
 }
 
 TrafficStats& traffic_of(const ListenerSpec& listener, const RouteChoice& choice) {
-    if (choice.pool == no_pool) return *listener.unrouted;
-    return choice.route ? *listener.traffic[choice.place] : *listener.own_traffic;
+    if (choice.route) return *listener.traffic[choice.place];
+    return choice.pool == no_pool ? *listener.unrouted : *listener.own_traffic;
 }
 
 } // namespace weir::proxy::http

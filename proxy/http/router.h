@@ -1,4 +1,4 @@
-// Decides which pool serves a request: the pool of the first matching route in file order, or the listener's own pool.
+// Decides what serves a request: the first matching route in file order, or the listener's own pool.
 //
 // Thread: pure function.
 // Lifetime: the result points into the snapshot.
@@ -11,12 +11,12 @@
 namespace weir::proxy::http {
 
 struct RouteChoice {
-    std::size_t pool = no_pool;       // no_pool: nothing matches
+    std::size_t pool = no_pool;       // no_pool: nothing matches, or the route responds itself
     const RouteSpec* route = nullptr; // null: the listener's own pool
     std::size_t place = 0;            // index of the route in the listener
 };
 
-// Returns the pool for a request.
+// Returns the route and the pool for a request.
 RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, const RoutedRequest& request);
 
 // Returns the counters of the traffic path that a request takes. If no route matches, these are the counters of

@@ -7,11 +7,12 @@
 #include "proxy/io/buffer.h"
 
 #include <chrono>
+#include <optional>
 #include <string_view>
 
 namespace weir::proxy::http {
 
-// Returns the reason phrase of a status, such as "Bad Gateway"; "Unknown" for a status that weir never sends.
+// Returns the reason phrase of a status, such as "Bad Gateway"; "Unknown" for one that is not registered.
 std::string_view reason_of(int status);
 
 enum class Connection { keep, close };
@@ -27,9 +28,12 @@ struct Page {
     std::string_view date{};             // empty: no Date
     std::string_view location{};         // empty: no Location
     std::string_view hint{};             // a second line of text; empty: none
+    std::string_view content_type = "text/plain; charset=utf-8"; // empty: no Content-Type
+    std::optional<std::string_view> text{};                      // the body, in place of the status as text
+    std::string_view fields{};                                   // lines of further header fields
 };
 
-// Writes a whole response to `out`: a head and a short text. Returns the length of the body in bytes.
+// Writes a whole response to `out`: a head and a text. Returns the length of the body in bytes.
 std::size_t write_page(Buffer& out, const Page& page);
 
 } // namespace weir::proxy::http

@@ -9,6 +9,7 @@
 #include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
 #include "proxy/snapshot/loaded_files.h"
+#include "proxy/snapshot/path_rewriter.h"
 #include "proxy/snapshot/route_conditions.h"
 #include "proxy/snapshot/route_index.h"
 #include "proxy/snapshot/sni_routes.h"
@@ -42,14 +43,15 @@ struct PoolSpec {
     const conf::Backend& config_of(const MemberSpec& member) const { return config.backends[member.config]; }
 };
 
+inline constexpr std::size_t no_pool = ~std::size_t{0};
+
 struct RouteSpec {
     conf::Route config;
-    std::size_t pool; // index into Snapshot::pools
+    std::size_t pool; // index into Snapshot::pools; no_pool: weir responds itself
     conf::Timeouts timeouts;
     http::RouteConditions conditions{}; // besides host and path
+    http::PathRewriter rewriter{};      // used if config.rewrite is set
 };
-
-inline constexpr std::size_t no_pool = ~std::size_t{0};
 
 struct ListenerSpec {
     conf::Listener config;

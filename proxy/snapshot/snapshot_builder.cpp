@@ -93,9 +93,11 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
         snapshot->pools.push_back(build_pool(pool, config.timeouts, now, known[pool.name]));
     }
     for (const auto& route : config.routes) {
-        const auto pool = pool_index.at(route.pool);
-        snapshot->routes.push_back({route, pool, merge_timeouts(snapshot->pools[pool]->timeouts, route.timeouts),
-                                    http::RouteConditions(route.match, workers_)});
+        const auto pool = route.pool.empty() ? no_pool : pool_index.at(route.pool);
+        const auto& timeouts = pool == no_pool ? config.timeouts : snapshot->pools[pool]->timeouts;
+        snapshot->routes.push_back({route, pool, merge_timeouts(timeouts, route.timeouts),
+                                    http::RouteConditions(route.match, workers_),
+                                    http::PathRewriter(route.rewrite.value_or(conf::PathRewrite()), workers_)});
     }
     for (const auto& listener : config.listeners) {
         auto spec = std::make_shared<ListenerSpec>();

@@ -14,9 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (framed.error) return 0;
     weir::proxy::BufferPool pool(1024, 1);
     weir::proxy::Buffer out(pool);
-    write_request(out, head, framed.framing,
-                  {"10.0.0.1", Trust::untrusted, "http", Connection::keep, {}, "10.0.0.2:80"},
-                  requested_upgrade(head, connection_options(head.fields), framed.framing), {});
+    write_request(
+        out, head, framed.framing,
+        {"10.0.0.1", Trust::untrusted, "http", Connection::keep, {}, head.authority.empty() ? "10.0.0.2:80" : ""},
+        requested_upgrade(head, connection_options(head.fields), framed.framing), {});
     RequestHead again;
     const HeadLimits wide{1u << 20, 1000};
     if (parse_request(out.view(), wide, again).status != HeadStatus::complete) std::abort();

@@ -108,7 +108,14 @@ conf::Config busy_config() {
     route.match.path_prefix = "/";
     route.request_headers.set = {{"X-Set", "1"}, {"X-Other", "2"}};
     route.request_headers.remove = {"X-Remove", "Via"};
-    config.routes.push_back(route);
+    route.request_headers.add = {{"X-Query", "{path} {query}"}};
+    route.response_headers = {{{"X-Host", "{host}"}}, {{"Vary", "{path}"}}, {"Server"}};
+    route.match.headers = {{"Host", "*"}};
+    route.rewrite = conf::PathRewrite{"/a", "", "", "/b"};
+    auto never = route;
+    never.name = "never";
+    never.match.query = {{"never", "*"}};
+    config.routes = {never, route};
     return config;
 }
 

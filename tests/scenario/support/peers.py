@@ -200,13 +200,13 @@ class Reader:
             ), line
             fields.setdefault(name.lower(), value)
         assert not ("content-length" in fields and "transfer-encoding" in fields), "two framings"
-        return first, fields
+        return first, fields, lines
 
     def request(self):
         found = self.head()
         if found is None:
             return None
-        first, fields = found
+        first, fields, lines = found
         method, target, version = first.split(" ")
         assert version == "HTTP/1.1" and "host" in fields, first
         body = b""
@@ -217,13 +217,13 @@ class Reader:
             if fields.get("expect"):
                 self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             body = self.exactly(int(fields["content-length"]))
-        return {"method": method, "target": target, "fields": fields, "body": body}
+        return {"method": method, "target": target, "fields": fields, "lines": lines, "body": body}
 
     def response(self, method="GET"):
         found = self.head()
         if found is None:
             return None
-        first, fields = found
+        first, fields, lines = found
         status = int(first.split(" ")[1])
         body = b""
         if method == "HEAD" or status in (204, 304) or status < 200:
@@ -236,7 +236,7 @@ class Reader:
             while self.more():
                 pass
             body, self.buffer = self.buffer, b""
-        return {"status": status, "fields": fields, "body": body}
+        return {"status": status, "first": first, "fields": fields, "lines": lines, "body": body}
 
 
 class Client:

@@ -133,7 +133,7 @@ TEST_CASE("underscored aliases of framing and trust headers are dropped") {
 
 TEST_CASE("a route sets and removes headers") {
     const auto text = rewritten("GET / HTTP/1.1\r\nHost: a\r\nX-Api: client\r\nX-Debug: 1\r\n\r\n", Trust::untrusted,
-                                {{{"X-Api", "v1"}}, {"x-debug"}});
+                                {{{"X-Api", "v1"}}, {}, {"x-debug"}});
     CHECK(has(text, "X-Api: v1\r\n"));
     CHECK_FALSE(has(text, "client"));
     CHECK_FALSE(has(text, "X-Debug"));
@@ -151,7 +151,7 @@ TEST_CASE("variables are filled in, and an empty value is not sent") {
                                          {"{", "X: {\r\n"}}) {
         INFO(value);
         const auto out =
-            rewritten("GET / HTTP/1.1\r\nHost: a:80\r\nX: forged\r\n\r\n", Trust::untrusted, {{{"X", value}}, {}});
+            rewritten("GET / HTTP/1.1\r\nHost: a:80\r\nX: forged\r\n\r\n", Trust::untrusted, {{{"X", value}}, {}, {}});
         CHECK(count(out, "X:") == (std::string(written).empty() ? 0 : 1));
         CHECK(has(out, written));
     }
@@ -195,9 +195,9 @@ TEST_CASE("a field that a route sets arrives once, under every CGI alias") {
         CHECK(count(text, "X-Api: v1\r\n") == 1);
         CHECK(has(text, "X-Apis: 1\r\n"));
         CHECK(has(text, "XApi: 2\r\n"));
-        CHECK_FALSE(has(
-            rewritten("GET / HTTP/1.1\r\nHost: a\r\n" + alias + ": client\r\n\r\n", Trust::untrusted, {{}, {"x_Api"}}),
-            "client"));
+        CHECK_FALSE(has(rewritten("GET / HTTP/1.1\r\nHost: a\r\n" + alias + ": client\r\n\r\n", Trust::untrusted,
+                                  {{}, {}, {"x_Api"}}),
+                        "client"));
     }
 }
 
@@ -213,7 +213,7 @@ TEST_CASE("a route's value takes the place of the one that weir sets itself") {
             const auto wanted = lower_dashed(name);
             CHECK(count(lower_dashed(text), "\r\n" + wanted + ": ") == 1);
             CHECK(has(text, std::string(name) + ": mine\r\n"));
-            const auto without = rewritten("GET / HTTP/1.1\r\nHost: a\r\n\r\n", trust, {{}, {name}});
+            const auto without = rewritten("GET / HTTP/1.1\r\nHost: a\r\n\r\n", trust, {{}, {}, {name}});
             CHECK_FALSE(has(lower_dashed(without), "\r\n" + wanted + ": "));
             CHECK(count(without, "X-Forwarded-") == (wanted.starts_with("x-forwarded-") ? 2 : 3));
         }
@@ -294,4 +294,15 @@ TEST_CASE("control bytes of a backend become spaces, a repeated length is one") 
     CHECK(text == "HTTP/1.1 200 O K\r\nA: b  [2Jc\r\nB: d\r\nC: \r\nContent-Length: 5\r\n\r\n");
     CHECK(answered("HTTP/1.1 304 Not\r\nContent-Length: 5, 5\r\nContent-Length: 5\r\n\r\n", {{BodyKind::none, 5}}) ==
           "HTTP/1.1 304 Not\r\nContent-Length: 5\r\n\r\n");
+}
+
+TEST_CASE("a route edits the headers of a response") {
+    const weir::conf::HeaderEdit edit{{{"X-Frame-Options", "DENY"}}, {{"Vary", "{host}"}}, {"server"}};
+    const ResponseEdit changes{edit, {.host = "a.example"}};
+    ResponsePlan plan{{BodyKind::length, 0}};
+    plan.edit = &changes;
+    const std::string fields = "Server: x\r\nx-frame-options: ALLOW\r\nVary: Accept\r\nContent-Length: 0\r\n\r\n";
+    CHECK(answered("HTTP/1.1 200 OK\r\n" + fields, plan) ==
+          "HTTP/1.1 200 OK\r\nVary: Accept\r\nX-Frame-Options: DENY\r\nVary: a.example\r\nContent-Length: 0\r\n\r\n");
+    CHECK(has(answered("HTTP/1.1 103 Early Hints\r\nServer: x\r\n\r\n", plan), "Server: x")); // only the final response
 }

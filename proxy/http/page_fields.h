@@ -1,0 +1,31 @@
+// Gives a page of weir's own the body and the headers that a route configures.
+//
+// Thread: one worker's thread.
+// Lifetime: the page points into the configuration and into `fields` afterwards; both must outlive it.
+#pragma once
+
+#include "proxy/http/variables.h"
+#include "proxy/http1/status.h"
+
+namespace weir::proxy::http {
+
+class PageFields {
+public:
+    // Writes the headers into `fields`.
+    PageFields(Page& page, Buffer& fields, const RequestVariables& variables)
+        : page_(page), fields_(fields), variables_(variables) {}
+
+    // Uses the body and the headers of a configured response.
+    void use(const conf::FixedResponse& fixed);
+    // Sets and adds headers. Those that `edit` sets replace weir's own.
+    void change(const conf::HeaderEdit& edit);
+
+private:
+    void write(const std::string& name, const std::string& value);
+
+    Page& page_;
+    Buffer& fields_;
+    const RequestVariables variables_;
+};
+
+} // namespace weir::proxy::http

@@ -1,0 +1,34 @@
+// The variables in values that a route sets, such as "{client_ip}" (conf/model/header_value.h).
+//
+// Thread: pure functions and values.
+// Lifetime: RequestVariables points into the request and the configuration.
+#pragma once
+
+#include "conf/model/config.h"
+#include "conf/model/header_value.h"
+#include "proxy/http1/head_writer.h"
+
+#include <string>
+#include <string_view>
+
+namespace weir::proxy::http {
+
+// What the variables stand for in one request; empty if there is no such thing.
+struct RequestVariables {
+    std::string_view client_ip, host, scheme;
+    std::string_view method, path_and_query;  // the path is in its normal form, before it is rewritten
+    std::string_view tls_version, tls_cipher; // of the client's connection
+    std::string_view subject, fingerprint;    // of the client's verified certificate
+    std::string_view backend{};               // the name of the backend that has responded
+};
+
+// Returns the value with its variables filled in.
+std::string fill_in(std::string_view value, const RequestVariables& variables);
+
+// Writes a header with its variables filled in. A value that is empty then is not sent at all.
+void write_filled(HeadWriter& writer, std::string_view name, std::string_view value, const RequestVariables& variables);
+
+// Writes the headers that `edit` sets and adds.
+void write_edited(HeadWriter& writer, const conf::HeaderEdit& edit, const RequestVariables& variables);
+
+} // namespace weir::proxy::http
