@@ -1,4 +1,4 @@
-// Gives OpenSSL a transport of weir's own.
+// Lets OpenSSL sessions use weir's own transports.
 //
 // Thread: any.
 // Lifetime: a method lives as long as the process.
@@ -15,7 +15,7 @@ using BioRead = int (*)(BIO*, char*, std::size_t, std::size_t*);
 using BioWrite = int (*)(BIO*, const char*, std::size_t, std::size_t*);
 using BioControl = long (*)(BIO*, int, long, void*);
 
-// Makes a source and sink of bytes from its callbacks (BIO_meth_new(3)). It is never freed: make each method once.
+// Makes a BIO method from its callbacks (BIO_meth_new(3)). The method is never freed, so make each one only once.
 const BIO_METHOD* make_bio_method(const char* name, BioRead read, BioWrite write, BioControl control);
 
 // Lets a session read and write through `method`, whose callbacks find `data` with BIO_get_data.

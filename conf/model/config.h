@@ -78,7 +78,7 @@ struct Listener {
 // The conditions of a route; all of them must hold.
 struct Match {
     std::vector<std::string> hosts;
-    std::string path;        // the whole path; empty: any
+    std::string path;        // the exact path; empty: any
     std::string path_prefix; // of whole segments; empty: any
     std::string path_regex;  // RE2, searched in the path; empty: any
     std::vector<std::string> methods;
@@ -125,6 +125,12 @@ struct PathRewrite {
     bool operator==(const PathRewrite&) const = default;
 };
 
+// Which clients a route serves: those in `allow` (empty: all), except those in `deny`.
+struct Access {
+    std::vector<Cidr> allow, deny;
+    bool operator==(const Access&) const = default;
+};
+
 // Exactly one of pool, redirect and respond says what happens to the requests.
 struct Route {
     std::string name;
@@ -135,6 +141,8 @@ struct Route {
     std::optional<PathRewrite> rewrite;
     std::string host = "keep"; // the Host that the backend gets: keep | backend | a host
     HeaderEdit request_headers, response_headers;
+    std::optional<Access> access;
+    std::optional<Size> body_size; // in place of limits.body_size
     TimeoutOverrides timeouts;
     bool operator==(const Route&) const = default;
 };

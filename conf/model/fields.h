@@ -66,19 +66,20 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
             "with protocol: tcp: pools by the name that TLS clients request; TLS is passed through unopened");
     v.field("redirect_https", l.redirect_https,
             "on a plain listener: redirect every request to https, except ACME challenges");
-    v.field("path_normalization", l.path_normalization,
-            "strict: one spelling of each path, encoded slashes refused; none: paths are matched and sent as received");
+    v.field(
+        "path_normalization", l.path_normalization,
+        "strict; keep_encoded_slashes: accept encoded slashes and backslashes; none: match and forward as received");
 }
 
 template <class V> void visit(V& v, Of<Match> auto& m) {
     v.list("hosts", m.hosts, "exact host names, or *.example.com for every name below it");
-    v.field("path", m.path, "the whole path");
+    v.field("path", m.path, "exact path, without the query");
     v.field("path_prefix", m.path_prefix, "first segments of the path: /v1 matches /v1 and /v1/x, not /v10");
-    v.field("path_regex", m.path_regex, "regular expression (RE2) that is found in the path");
-    v.list("methods", m.methods, "methods of the request");
-    v.pairs("headers", m.headers, "request headers with these values; \"*\": with any value");
-    v.pairs("query", m.query, "parameters of the query with these values; \"*\": with any value");
-    v.list("clients", m.clients, "address blocks of the client");
+    v.field("path_regex", m.path_regex, "regular expression (RE2) to search for in the path");
+    v.list("methods", m.methods, "methods, such as GET; the request must have one of them");
+    v.pairs("headers", m.headers, "headers that the request must have, with their values; \"*\" matches any value");
+    v.pairs("query", m.query, "parameters that the query must have, with their values; \"*\" matches any value");
+    v.list("clients", m.clients, "address blocks; one must contain the client's address");
     v.list("listeners", m.listeners, "names of the listeners that use this route; all if empty");
 }
 
@@ -90,7 +91,7 @@ template <class V> void visit(V& v, Of<HeaderEdit> auto& h) {
 
 template <class V> void visit(V& v, Of<Redirect> auto& r) {
     v.required("to", r.to, "URL or path, such as \"https://{host}{path_and_query}\"");
-    v.whole("status", r.status, 301, 308, "301, 302, 303, 307 or 308");
+    v.whole("status", r.status, 301, 308, "status of the redirect: 301, 302, 303, 307 or 308");
 }
 
 template <class V> void visit(V& v, Of<FixedResponse> auto& r) {
@@ -102,20 +103,28 @@ template <class V> void visit(V& v, Of<FixedResponse> auto& r) {
 template <class V> void visit(V& v, Of<PathRewrite> auto& r) {
     v.field("strip_prefix", r.strip_prefix, "first segments of the path to remove");
     v.field("regex", r.regex, "regular expression (RE2) whose first match in the path is replaced by `replace`");
-    v.field("replace", r.replace, "replacement for the match of `regex`; $1 to $9 are its groups");
-    v.field("add_prefix", r.add_prefix, "text to put before the path");
+    v.field("replace", r.replace,
+            "replacement for the match of `regex`; $1 to $9 are its groups, $0 is the whole match");
+    v.field("add_prefix", r.add_prefix, "segments to put before the path");
+}
+
+template <class V> void visit(V& v, Of<Access> auto& a) {
+    v.list("allow", a.allow, "address blocks of the clients that are served; default: all");
+    v.list("deny", a.deny, "address blocks of clients that get a 403, even if they are in allow");
 }
 
 template <class V> void visit(V& v, Of<Route> auto& r) {
     v.field("name", r.name, "shown in plans; default: the route's position");
     v.object("match", r.match, "conditions; all of them must match");
-    v.field("pool", r.pool, "pool for requests that match; or use redirect or respond");
+    v.field("pool", r.pool, "pool that serves matching requests; required unless redirect or respond is set");
     v.optional("redirect", r.redirect, "redirects the client");
     v.optional("respond", r.respond, "responds without a backend");
     v.optional("rewrite", r.rewrite, "changes the path before it is forwarded");
-    v.field("host", r.host, "Host that the backend gets: keep (the client's), backend (its own), or a host");
+    v.field("host", r.host, "Host that the backend gets: keep (the client's), backend (the backend's own), or a host");
     v.object("request_headers", r.request_headers, "changes to the headers of the request");
     v.object("response_headers", r.response_headers, "changes to the headers of the response");
+    v.optional("access", r.access, "which clients are served; other clients get a 403");
+    v.field("body_size", r.body_size, "maximum size of a request body, in place of limits.body_size; 0: no limit");
     v.object("timeouts", r.timeouts, "override the timeouts of the pool and the global ones");
 }
 

@@ -52,7 +52,7 @@ int take_encoded(std::string_view& text) {
 
 constexpr const char* encoded_slash = "an encoded slash or a backslash in the path";
 
-// Appends a segment as it is forwarded. Returns why it is refused, or null.
+// Appends a segment as it is forwarded. Returns the reason for refusing it, or null.
 const char* append_segment(std::string& out, std::string_view segment, EncodedSlashes slashes) {
     while (!segment.empty()) {
         const char c = segment.front();

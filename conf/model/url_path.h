@@ -1,4 +1,4 @@
-// The path of a URL in the form in which routes match it, so that no spelling of a path gets around a route.
+// The path of a URL in the form in which routes match it, so that no spelling of a path bypasses a route.
 //
 // Paths are normalized by RFC 3986 section 6.2.2: percent-encoded unreserved characters are decoded, the other
 // encodings are written in upper case, dot segments are resolved, and empty segments are removed. Some spellings mean
@@ -22,11 +22,12 @@ struct NormalPath {
     // As routes see it: sub-delimiters, ':' and '@' are decoded as well, other characters that a path must not hold are
     // percent-encoded, and the parameters of segments (";v=1") are left out.
     std::string matched;
-    const char* problem = nullptr; // why the path is refused; null: it is not
+    const char* problem = nullptr; // the reason for refusing the path; null: it is accepted
 };
 
-// Returns true if a path, which has no query, is in its normal form both as it is forwarded and as it is matched. May
-// return false for an unusual path that is. Reads each byte once.
+// Returns true if a path, which has no query, is in its normal form both as it is forwarded and as it is matched. Also
+// returns false for some normal paths, such as those with percent-encoded characters; normalize_path() decides then.
+// Reads each byte once.
 bool is_normal_path(std::string_view path);
 
 // Returns the normal form of a path, which begins with '/' and has no query.

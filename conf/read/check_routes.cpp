@@ -13,22 +13,22 @@
 namespace weir::conf {
 namespace {
 
-enum class Message { request, response };
+enum class Message { request, response, own_response };
 
 // Checks a header that a route changes.
 void check_header(const std::string& path, std::string_view name, Message message, Checks& checks) {
     if (!checks.header_name(path, name)) return;
     const auto folded = fold_header_name(name);
     for (const auto* framing : {"content-length", "transfer-encoding"})
-        if (folded == framing) checks.fail(path, "weir sets this header itself, from the forwarded body: remove it");
+        if (folded == framing) checks.fail(path, "weir sets this header itself, from the body: remove it");
     for (const auto* hop :
          {"connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "http2-settings", "expect"})
         if (folded == hop) checks.fail(path, "weir sets this header itself, for each connection: remove it");
     if (message == Message::request && folded == "host")
-        checks.fail(path, "weir sets this header itself: `host` of the route says what it is");
+        checks.fail(path, "weir sets this header itself: use the route's `host` instead");
     if (message == Message::request && folded == "proxy")
         checks.fail(path, "CGI programs read this header as HTTP_PROXY: choose another name");
-    if (message == Message::response && folded == "date")
+    if (message != Message::request && folded == "date")
         checks.fail(path, "weir sets this header itself, if the backend does not: remove it");
 }
 
@@ -37,8 +37,8 @@ void check_variables(const std::string& path, std::string_view value, Message me
     while (!value.empty()) {
         const auto name = take_header_piece(value).name;
         const auto variable = find_header_variable(name);
-        if (variable == HeaderVariable::backend && message == Message::request)
-            checks.fail(path, "{backend} is known in response_headers only");
+        if (variable == HeaderVariable::backend && message != Message::response)
+            checks.fail(path, "{backend} is available only in response_headers");
         if (name.empty() || variable) continue;
         std::vector<std::string_view> known;
         known.reserve(header_variables.size());
@@ -52,7 +52,7 @@ void check_header_value(const std::string& path, const std::string& name, const 
                         Checks& checks) {
     check_header(path, name, message, checks);
     if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
-        checks.fail(path, "a header's value is one line without control characters");
+        checks.fail(path, "a header value must not contain line breaks or control characters");
     check_variables(path, value, message, checks);
 }
 
@@ -79,7 +79,8 @@ void check_redirect(const std::string& path, const Redirect& redirect, Checks& c
     if (!to.starts_with('/') && !to.starts_with("http://") && !to.starts_with("https://") && !to.starts_with('{'))
         checks.fail(path + ".to", "write a URL (\"https://{host}{path_and_query}\") or a path (\"/login\")");
     if (std::any_of(to.begin(), to.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
-        checks.fail(path + ".to", "a URL has no spaces, control characters or letters beyond ASCII: encode them");
+        checks.fail(path + ".to",
+                    "a URL must not contain spaces, control characters or non-ASCII characters: percent-encode them");
     check_variables(path + ".to", to, Message::request, checks);
 }
 
@@ -87,11 +88,12 @@ void check_response(const std::string& path, const FixedResponse& response, Chec
     const bool has_no_body = response.status == 204 || response.status == 205 || response.status == 304;
     if (has_no_body && !response.body.empty())
         checks.fail(path + ".body", "a response with status " + std::to_string(response.status) + " has no body");
-    std::set<std::string> names;
+    std::map<std::string, std::string_view> names;
     for (const auto& [name, value] : response.headers) {
         const auto at = path + ".headers." + name;
-        check_header_value(at, name, value, Message::response, checks);
-        if (!names.insert(fold_header_name(name)).second) checks.fail(at, "this header is set twice");
+        check_header_value(at, name, value, Message::own_response, checks);
+        const auto [other, is_new] = names.emplace(fold_header_name(name), name);
+        if (!is_new) checks.fail(at, "the same header as \"" + std::string(other->second) + "\": set one of them");
     }
 }
 
@@ -102,11 +104,11 @@ bool is_path_text(const std::string& text) {
 }
 
 // Checks a path that routes match: it is compared with paths in their normal form (url_path.h).
-void check_path(const std::string& path, const std::string& value, Checks& checks) {
+void check_url_path(const std::string& path, const std::string& value, Checks& checks) {
     if (value.empty()) return;
     if (value[0] != '/') return checks.fail(path, "a path begins with \"/\"");
     if (value.find_first_of("?#") != std::string::npos)
-        return checks.fail(path, "a path has no query and no fragment: match.query matches parameters");
+        return checks.fail(path, "a path has no query and no fragment; use match.query to match parameters");
     const auto normal = normalize_path(value, EncodedSlashes::kept);
     if (normal.problem) return checks.fail(path, std::string(normal.problem) + ": no request matches it");
     if (normal.matched != value)
@@ -120,10 +122,12 @@ void check_regex(const std::string& path, const std::string& pattern, Checks& ch
 }
 
 void check_rewrite(const std::string& path, const PathRewrite& rewrite, Checks& checks) {
-    check_path(path + ".strip_prefix", rewrite.strip_prefix, checks);
+    check_url_path(path + ".strip_prefix", rewrite.strip_prefix, checks);
     const auto& prefix = rewrite.add_prefix;
     if (!prefix.empty() && (!prefix.starts_with('/') || prefix.ends_with('/') || !is_path_text(prefix)))
-        checks.fail(path + ".add_prefix", "write the segments to put before the path, such as \"/api\"");
+        checks.fail(
+            path + ".add_prefix",
+            "must begin with \"/\" and not end with one: write the segments to put before the path, such as \"/api\"");
     check_regex(path + ".regex", rewrite.regex, checks);
     if (rewrite.regex.empty() && !rewrite.replace.empty())
         checks.fail(path + ".replace", "has no effect without regex");
@@ -144,7 +148,7 @@ void check_rewrite(const std::string& path, const PathRewrite& rewrite, Checks& 
 void check_action(const std::string& path, const Route& route, const std::vector<std::string_view>& pools,
                   Checks& checks) {
     const int actions = (route.pool.empty() ? 0 : 1) + (route.redirect ? 1 : 0) + (route.respond ? 1 : 0);
-    if (actions == 0) checks.fail(path, "\"pool\" is missing: a route has a pool, redirect or respond");
+    if (actions == 0) checks.fail(path, "the route does nothing: write one of pool, redirect and respond");
     if (actions > 1) checks.fail(path, "a route has one of pool, redirect and respond: remove the others");
     if (!route.pool.empty()) checks.known(path + ".pool", "pool", route.pool, pools);
     if (route.redirect) check_redirect(path + ".redirect", *route.redirect, checks);
@@ -156,6 +160,8 @@ void check_action(const std::string& path, const Route& route, const std::vector
     if (route.request_headers != HeaderEdit() && !forwards)
         checks.fail(path + ".request_headers", "has no effect without a pool");
     if (route.host != "keep" && route.host != "backend") checks.authority(path + ".host", route.host);
+    if (route.access && route.access->allow.empty() && route.access->deny.empty())
+        checks.fail(path + ".access", "names no clients: write allow: [10.0.0.0/8] or deny: [192.0.2.0/24]");
 }
 
 void check_method(const std::string& path, const std::string& method, Checks& checks) {
@@ -164,12 +170,12 @@ void check_method(const std::string& path, const std::string& method, Checks& ch
     if (method.empty() || !std::all_of(method.begin(), method.end(), legal))
         checks.fail(path, "\"" + method + "\" is not a method");
     else if (std::any_of(method.begin(), method.end(), is_lower))
-        checks.fail(path, "methods are in upper case, such as GET");
+        checks.fail(path, "methods are case-sensitive: write them in upper case, such as GET");
 }
 
 void check_matched_header(const std::string& path, std::string_view name, std::string_view value, Checks& checks) {
     if (!checks.header_name(path, name)) return;
-    if (fold_header_name(name) == "host") checks.fail(path, "match.hosts matches the host");
+    if (fold_header_name(name) == "host") checks.fail(path, "use match.hosts to match the host");
     if (value.empty()) checks.fail(path, "the value is empty: write \"*\" for any value");
 }
 
@@ -179,17 +185,17 @@ void check_match(const std::string& path, const Match& match, const std::vector<
         checks.known(path + ".listeners[" + std::to_string(k) + "]", "listener", match.listeners[k], listeners);
     for (std::size_t k = 0; k < match.hosts.size(); ++k)
         checks.host(path + ".hosts[" + std::to_string(k) + "]", match.hosts[k]);
-    check_path(path + ".path", match.path, checks);
-    check_path(path + ".path_prefix", match.path_prefix, checks);
+    check_url_path(path + ".path", match.path, checks);
+    check_url_path(path + ".path_prefix", match.path_prefix, checks);
     if (!match.path.empty() && !match.path_prefix.empty())
-        checks.fail(path + ".path_prefix", "the whole path is given by path: remove one of them");
+        checks.fail(path + ".path_prefix", "`path` already gives the exact path: remove path or path_prefix");
     check_regex(path + ".path_regex", match.path_regex, checks);
     for (std::size_t k = 0; k < match.methods.size(); ++k)
         check_method(path + ".methods[" + std::to_string(k) + "]", match.methods[k], checks);
     for (const auto& [name, value] : match.headers)
         check_matched_header(path + ".headers." + name, name, value, checks);
     for (const auto& [name, value] : match.query)
-        if (name.empty()) checks.fail(path + ".query", "a parameter without a name");
+        if (name.empty()) checks.fail(path + ".query", "a query parameter needs a name");
 }
 
 } // namespace

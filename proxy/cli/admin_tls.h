@@ -18,13 +18,13 @@ struct AdminTls {
     std::string host; // the name or IP address that the server's certificate must be valid for
 };
 
-// Trusts the authorities in a PEM file, or those of the system if `ca` is empty. Trusts nobody, and reads nothing, if
-// `endpoint` is not served over TLS.
+// Trusts the authorities in a PEM file, or those of the system if `ca` is empty. If `endpoint` does not use https,
+// reads no file and returns an AdminTls without a context.
 Result<AdminTls> trust_authorities(const std::string& ca, const Endpoint& endpoint);
 
 // Trusts the certificates in the file of admin.tls.cert, and every certificate for the name of the first one (for
-// `host` if it has no name) that one of them has signed. A process that has not yet read the file is therefore trusted,
-// too: its certificate usually has the same issuer.
+// `host` if it has no name) that one of them has signed. A process that still serves the previous certificate is
+// therefore usually trusted, too, because both certificates have the same issuer.
 Result<AdminTls> trust_certificate(const std::string& cert, const std::string& host);
 
 } // namespace weir::proxy::cli

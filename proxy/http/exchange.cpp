@@ -22,15 +22,14 @@ log::RequestTexts texts_of(const RequestHead& head) {
 } // namespace
 
 Exchange::Exchange(Client& client, RequestHead& head)
-    : client_(client), incoming_(receive_request(client, head)),
+    : client_(client), incoming_(client, head),
       record_(begin_record(client, *incoming_.listener, incoming_.origin.client_ip(), texts_of(head))),
       selection_(client, this), prepared_(client, incoming_),
       connection_(client.is_draining() ? Connection::close : incoming_.plan.connection) {
     record_.bytes.received = head.length;
     const auto& plan = incoming_.plan;
-    if (plan.refusal || !plan.redirect.host.empty()) return;
     if (incoming_.route()) record_.path.route = incoming_.route()->config.name;
-    if (plan.route.pool == no_pool) return;
+    if (plan.refusal || plan.route.pool == no_pool) return;
     selection_.begin(incoming_.view, *incoming_.view->pools[plan.route.pool]);
     record_.path.pool = pool().config.name;
     head.path = plan.forwarded_path();

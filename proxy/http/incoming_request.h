@@ -13,6 +13,9 @@
 namespace weir::proxy::http {
 
 struct IncomingRequest {
+    // `head` is the request that the client has sent.
+    IncomingRequest(const Client& client, const RequestHead& head);
+
     WorkerViewPtr view;                           // the view that the request was planned with
     std::shared_ptr<const ListenerSpec> listener; // as it was at that time
     TimePoint began;
@@ -28,14 +31,10 @@ inline RequestPeer peer_of(const Client& client) {
     return {client.source.address, client.source.ip, trusted ? Trust::trusted : Trust::untrusted};
 }
 
-inline IncomingRequest receive_request(const Client& client, const RequestHead& head) {
-    const auto& listener = *client.listener;
-    const auto peer = peer_of(client);
-    IncomingRequest request{
-        listener.view, listener.spec, client.context.loop.now(), find_origin(peer, head, listener.spec->trusted), {}};
-    request.plan = plan_request(head, *listener.view->snapshot, *listener.spec,
-                                {client.identity.get(), peer.trust, request.origin.address, client.context.index});
-    return request;
-}
+inline IncomingRequest::IncomingRequest(const Client& client, const RequestHead& head)
+    : view(client.listener->view), listener(client.listener->spec), began(client.context.loop.now()),
+      origin(find_origin(peer_of(client), head, listener->trusted)),
+      plan(plan_request(head, *view->snapshot, *listener,
+                        {client.identity.get(), origin.trust, origin.address, client.context.index})) {}
 
 } // namespace weir::proxy::http

@@ -9,11 +9,18 @@ namespace weir::proxy::http {
 namespace {
 
 // Returns why a request with this framing is not forwarded, whatever its route.
-Failure find_refusal(const FramingResult& framed, Expectation expectation, const conf::Limits& limits) {
+Failure find_refusal(const FramingResult& framed, Expectation expectation) {
     if (framed.error) return {FailureReason::bad_request, framed.error};
     if (expectation == Expectation::unsupported) return {FailureReason::unsupported_expectation};
-    const auto limit = limits.body_size.bytes;
-    if (limit && framed.framing.kind == BodyKind::length && framed.framing.length > limit)
+    return {};
+}
+
+// Returns why the route or the listener's pool does not serve a request.
+Failure find_refusal(const RequestPlan& plan, const conf::Address& client) {
+    const auto* route = plan.route.route;
+    if (!route && plan.route.pool == no_pool) return {FailureReason::no_route};
+    if (route && !route->access.allow(client)) return {FailureReason::access_denied};
+    if (plan.body_limit && plan.framing.kind == BodyKind::length && plan.framing.length > plan.body_limit)
         return {FailureReason::body_too_large, "Content-Length is over the limit"};
     return {};
 }
@@ -46,34 +53,40 @@ bool must_redirect(const RequestHead& head, const ListenerSpec& listener, Trust 
     return trust != Trust::trusted || !same_word(head.find(FieldId::x_forwarded_proto), "https");
 }
 
-conf::NormalPath normalize(std::string_view path, conf::PathNormalization rules) {
-    if (rules == conf::PathNormalization::none || path == "*" || conf::is_normal_path(path)) return {};
-    const bool keeps = rules == conf::PathNormalization::keep_encoded_slashes;
-    return normalize_path(path, keeps ? conf::EncodedSlashes::kept : conf::EncodedSlashes::refused);
+// Chooses the route of a request. `path` is its normalized path as it is forwarded, `matched` as routes see it, and
+// `query` is the rest of its target.
+void find_route(RequestPlan& plan, std::string_view path, std::string_view query, const Snapshot& snapshot,
+                const ListenerSpec& listener, const RoutedRequest& request) {
+    plan.route = choose_route(snapshot, listener, request);
+    const auto* route = plan.route.route;
+    const auto& limit = snapshot.config.limits.body_size;
+    plan.body_limit = (route ? route->config.body_size.value_or(limit) : limit).bytes;
+    plan.refusal = find_refusal(plan, request.client);
+    const bool rewrites = route && route->config.rewrite && path != "*";
+    if (!rewrites && path.data() == plan.received_path.data()) return;
+    auto changed = std::make_unique<ChangedPath>();
+    changed->normal.append(path).append(query);
+    if (rewrites) changed->rewritten = route->rewriter.rewrite(path, request.path, request.worker).append(query);
+    plan.changed_path = std::move(changed);
 }
 
-// Sets the path, and the route or why there is none.
-void find_route(RequestPlan& plan, const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener,
-                const RequestClient& client) {
+// Normalizes the path, and sets the route or the reason for a refusal.
+void route_request(RequestPlan& plan, const RequestHead& head, const Snapshot& snapshot, const ListenerSpec& listener,
+                   const RequestClient& client) {
     const auto end = std::min(head.path.find('?'), head.path.size());
-    const auto path = end == 0 ? "/" : head.path.substr(0, end);
-    const auto normal = normalize(path, listener.config.path_normalization);
+    const auto path = end == 0 ? "/" : head.path.substr(0, end); // a target in absolute form may have no path
+    const auto query = head.path.substr(end);
+    const auto rules = listener.config.path_normalization;
+    if (rules == conf::PathNormalization::none || conf::is_normal_path(path) || path == "*")
+        return find_route(plan, path, query, snapshot, listener, {head, path, client.address, client.worker});
+    const bool keeps = rules == conf::PathNormalization::keep_encoded_slashes;
+    const auto normal = normalize_path(path, keeps ? conf::EncodedSlashes::kept : conf::EncodedSlashes::refused);
     if (normal.problem) {
         plan.refusal = {FailureReason::bad_request, normal.problem};
         return;
     }
-    const bool is_known = normal.matched.empty(); // it is in its normal form already
-    const auto query = head.path.substr(end);
-    if (end == 0) plan.path.append(path).append(query);
-    else if (!is_known && normal.forwarded != path) plan.path.append(normal.forwarded).append(query);
-    const auto matched = is_known ? path : std::string_view(normal.matched);
-    plan.route = choose_route(snapshot, listener, {head, matched, client.address, client.worker});
-    const auto* route = plan.route.route;
-    if (plan.route.pool == no_pool && !route) plan.refusal = {FailureReason::no_route};
-    if (!route || !route->config.rewrite || path == "*") return;
-    const auto normal_path = plan.normal_path();
-    const auto forwarded = normal_path.substr(0, normal_path.size() - query.size());
-    plan.rewritten_path = route->rewriter.rewrite(forwarded, matched, client.worker).append(query);
+    const auto forwarded = normal.forwarded == path ? path : std::string_view(normal.forwarded);
+    find_route(plan, forwarded, query, snapshot, listener, {head, normal.matched, client.address, client.worker});
 }
 
 } // namespace
@@ -95,7 +108,7 @@ RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, cons
     plan.framing = framed.framing;
     plan.answer_to = head.method == "HEAD" ? AnswerTo::head : AnswerTo::other;
     plan.connection = keeps && !framed.error ? Connection::keep : Connection::close;
-    plan.refusal = find_refusal(framed, expectation, snapshot.config.limits);
+    plan.refusal = find_refusal(framed, expectation);
     if (!plan.refusal) plan.refusal = find_misdirection(head, listener, client.identity);
     if (plan.refusal.reason == FailureReason::misdirected_request) plan.connection = Connection::close;
     if (plan.refusal) return plan;
@@ -104,7 +117,7 @@ RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, cons
         if (plan.redirect.host.empty()) plan.refusal = {FailureReason::bad_request, "no Host to redirect to"};
         return plan;
     }
-    find_route(plan, head, snapshot, listener, client);
+    route_request(plan, head, snapshot, listener, client);
     if (plan.refusal) return plan;
     if (is_idempotent(head.method)) plan.idempotence = Idempotence::idempotent;
     if (expectation == Expectation::go_ahead && head.minor_version == 1 && plan.framing.has_body())

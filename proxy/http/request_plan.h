@@ -11,6 +11,8 @@
 #include "proxy/log/failure_reason.h"
 #include "tls/client_identity.h"
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -25,24 +27,31 @@ struct HttpsRedirect {
     std::string_view path;
 };
 
+// The path of a request with its query, if it is not forwarded as it was received.
+struct ChangedPath {
+    std::string normal;
+    std::string rewritten; // after the route's rewrite; empty: not rewritten
+    std::string_view forwarded() const { return rewritten.empty() ? normal : rewritten; }
+};
+
 struct RequestPlan {
-    Failure refusal;        // why weir responds itself; empty if the request is forwarded or redirected
+    Failure refusal;        // the reason for an error response; empty: there is none
     HttpsRedirect redirect; // the listener redirects to https
     Framing framing;
     AnswerTo answer_to = AnswerTo::other;
     Connection connection = Connection::keep; // what the client asks for; close if its bytes cannot be read further
-    // The rest is set only if the request is forwarded.
+    // The rest is set only if there is neither a refusal nor a redirect to https.
     RouteChoice route;
+    std::uint64_t body_limit = 0; // bytes; 0: no limit
     Idempotence idempotence = Idempotence::none;
     ContinueWish continue_wish = ContinueWish::none;
-    std::string_view upgrade{}; // the protocol that the client asks for; empty if there is none
-    // Paths with their queries.
-    std::string_view received_path{};
-    std::string path{};           // in its normal form; empty: as it was received
-    std::string rewritten_path{}; // as the route rewrites it; empty: it does not
+    std::string_view upgrade{};                        // the protocol that the client asks for; empty if there is none
+    std::string_view received_path{};                  // with the query
+    std::unique_ptr<const ChangedPath> changed_path{}; // null: it is forwarded as it was received
 
-    std::string_view normal_path() const { return path.empty() ? received_path : path; }
-    std::string_view forwarded_path() const { return rewritten_path.empty() ? normal_path() : rewritten_path; }
+    // Return the path with its query in its normal form, and as it is forwarded.
+    std::string_view normal_path() const { return changed_path ? changed_path->normal : received_path; }
+    std::string_view forwarded_path() const { return changed_path ? changed_path->forwarded() : received_path; }
 };
 
 // Returns true if a method may be executed twice (RFC 9110 section 9.2.2).

@@ -5,16 +5,13 @@ namespace {
 
 constexpr int max_discards = 8; // before other connections get their turn
 
-std::uint64_t body_limit(const conf::Limits& limits) {
-    return limits.body_size.bytes ? limits.body_size.bytes : BodyDecoder::unlimited;
-}
+std::uint64_t body_limit(const RequestPlan& plan) { return plan.body_limit ? plan.body_limit : BodyDecoder::unlimited; }
 
 } // namespace
 
-Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, const conf::Limits& limits,
-               Buffer& head)
+Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head)
     : body_({client.stream, backend.stream, client.in, client.context.buffers.bodies}, plan.framing,
-            encoding_of(plan.framing), Following::messages, body_limit(limits)),
+            encoding_of(plan.framing), Following::messages, body_limit(plan)),
       head_size_(head.size()), awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {
     body_.send_first(head);
 }

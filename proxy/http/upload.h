@@ -14,8 +14,7 @@ namespace weir::proxy::http {
 class Upload {
 public:
     // `head` is the request's head as the backend gets it.
-    Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, const conf::Limits& limits,
-           Buffer& head);
+    Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head);
 
     // Forwards as much as can be forwarded now. After `done`, the upload is complete. After `sink_failed`, it is
     // broken: the backend takes no more, but may still respond.

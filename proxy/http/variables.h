@@ -13,7 +13,7 @@
 
 namespace weir::proxy::http {
 
-// What the variables stand for in one request; empty if there is no such thing.
+// The values of the variables for one request; empty if a variable has no value.
 struct RequestVariables {
     std::string_view client_ip, host, scheme;
     std::string_view method, path_and_query;  // the path is in its normal form, before it is rewritten
@@ -25,7 +25,7 @@ struct RequestVariables {
 // Returns the value with its variables filled in.
 std::string fill_in(std::string_view value, const RequestVariables& variables);
 
-// Writes a header with its variables filled in. A value that is empty then is not sent at all.
+// Writes a header with its variables filled in. If the resulting value is empty, writes nothing.
 void write_filled(HeadWriter& writer, std::string_view name, std::string_view value, const RequestVariables& variables);
 
 // Writes the headers that `edit` sets and adds.

@@ -100,6 +100,7 @@ void FailureLog::write(const AccessRecord& r, std::chrono::steady_clock::time_po
     add(line, "method", r.request.method);
     add(line, "host", r.request.host);
     add(line, "target", r.request.target);
+    add(line, "route", r.path.route);
     add(line, "pool", r.path.pool);
     add(line, "backend", r.path.backend);
     if (!r.offending.empty()) line.append(" bytes=\"").append(r.offending).append("\""); // escaped already

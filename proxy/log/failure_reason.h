@@ -25,6 +25,7 @@ enum class FailureReason : std::uint8_t {
     body_too_large,
     bad_proxy_header,
     misdirected_request,
+    access_denied,
     tls_handshake_failed,
     // Caused by this proxy.
     no_route,

@@ -45,12 +45,12 @@ public:
 
     // Loads the next configuration: the first step.
     boost::asio::awaitable<conf::Loaded> load(Force force);
-    // Runs all further steps and returns the report of the change. If it is refused, the certificates in force are
-    // renewed all the same.
+    // Runs all further steps and returns the report of the change. If it is refused, certificates in force
+    // are still renewed if their files have changed.
     boost::asio::awaitable<ReloadReport> run(conf::Loaded loaded, ReloadTrigger trigger, Force force);
 
-    // Uses the certificates in force that have changed on disk, unless they come with `loaded`. Logs those that cannot be
-    // used.
+    // Reads the TLS files in force again if they have changed on disk, and uses them. Does nothing if `loaded` is the
+    // hash of the configuration in force, whose files have just been read. Logs files that cannot be used.
     boost::asio::awaitable<void> renew_certificates(std::string loaded);
 
     // Ends the open canary window if a newer valid configuration is available.

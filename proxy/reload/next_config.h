@@ -1,6 +1,6 @@
 // Reads the next configuration, from the source that the configuration in force names: the files or the fleet.
 //
-// Remembers which files were judged last, so that a trigger without a change can be recognised.
+// Remembers which files were judged last, so that a trigger without a change can be recognized.
 //
 // Thread: the control thread; one other thread reads files.
 // Lifetime: the constructor's arguments must outlive it.
@@ -39,10 +39,10 @@ public:
 
     // Watches the files of a configuration that was read elsewhere.
     void watch(const conf::Loaded& loaded);
-    // Also watches the files of the TLS settings in force, whatever was loaded since: a certificate may be renewed while
-    // the configuration on disk is refused.
+    // Watches the TLS files of the configuration in force in addition to the files that were loaded last: a certificate
+    // may be renewed while the configuration on disk is refused.
     void watch_in_force() const;
-    // Returns whether the files of the TLS settings in force have changed since they were read.
+    // Returns true if the files of the TLS settings in force have changed since they were read.
     boost::asio::awaitable<bool> have_certificates_changed();
     // Records that these files, with all their errors, were judged.
     void mark_seen(const conf::Loaded& loaded);

@@ -57,8 +57,8 @@ public:
     // that time. Does not read its files again. Returns the problems that prevented it; empty on success.
     boost::asio::awaitable<std::vector<conf::Problem>> restore(SnapshotPtr earlier);
 
-    // Reads the files of the TLS settings in force again, and uses them at once. Returns the problems that prevented it;
-    // empty on success.
+    // Reads the files of the TLS settings in force again, and uses them at once. Returns the problems that prevented
+    // it; empty on success.
     boost::asio::awaitable<std::vector<conf::Problem>> renew_certificates();
 
     // Sets a runtime override for a backend, or for all addresses of its host name; it persists across reloads until it

@@ -24,7 +24,7 @@ public:
     PathRewriter(PathRewriter&&) noexcept;
     ~PathRewriter();
 
-    // Returns the path to forward: it begins with a slash, and may not be in its normal form any more. `forwarded` and
+    // Returns the path to forward. It begins with a slash, but is not necessarily in normal form. `forwarded` and
     // `matched` are the forms of the request's path (url_path.h). Its cost is linear in the length of the path.
     std::string rewrite(std::string_view forwarded, std::string_view matched, std::size_t worker) const;
 

@@ -1,5 +1,5 @@
-// What a route asks of a request besides its host and its path: method, header fields, query, client, and a regular
-// expression. RouteIndex finds the routes that it is checked for.
+// The conditions of a route besides `hosts`, `path` and `path_prefix`: method, header fields, query parameters, client
+// address, and a regular expression for the path. RouteIndex finds the routes whose conditions are to be checked.
 //
 // Thread: immutable. RE2 takes a lock in each search, so each worker searches with an expression of its own.
 // Lifetime: owns what it holds.
@@ -26,7 +26,7 @@ struct RoutedRequest {
     const RequestHead& head;
     std::string_view path; // in its normal form (url_path.h), without the query
     const conf::Address& client;
-    std::size_t worker; // index of the worker that asks
+    std::size_t worker; // index of the worker that serves the request
 };
 
 class RouteConditions {

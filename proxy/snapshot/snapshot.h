@@ -8,6 +8,7 @@
 #include "balancer/backend.h"
 #include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
+#include "proxy/snapshot/access_rules.h"
 #include "proxy/snapshot/loaded_files.h"
 #include "proxy/snapshot/path_rewriter.h"
 #include "proxy/snapshot/route_conditions.h"
@@ -47,10 +48,11 @@ inline constexpr std::size_t no_pool = ~std::size_t{0};
 
 struct RouteSpec {
     conf::Route config;
-    std::size_t pool; // index into Snapshot::pools; no_pool: weir responds itself
+    std::size_t pool; // index into Snapshot::pools; no_pool: the route needs no backend
     conf::Timeouts timeouts;
     http::RouteConditions conditions{}; // besides host and path
     http::PathRewriter rewriter{};      // used if config.rewrite is set
+    http::AccessRules access{};
 };
 
 struct ListenerSpec {

@@ -97,7 +97,8 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
         const auto& timeouts = pool == no_pool ? config.timeouts : snapshot->pools[pool]->timeouts;
         snapshot->routes.push_back({route, pool, merge_timeouts(timeouts, route.timeouts),
                                     http::RouteConditions(route.match, workers_),
-                                    http::PathRewriter(route.rewrite.value_or(conf::PathRewrite()), workers_)});
+                                    http::PathRewriter(route.rewrite.value_or(conf::PathRewrite()), workers_),
+                                    http::AccessRules(route.access.value_or(conf::Access()))});
     }
     for (const auto& listener : config.listeners) {
         auto spec = std::make_shared<ListenerSpec>();

@@ -63,7 +63,7 @@ class Redirects(Actions):
 
 
 class Responses(Actions):
-    def test_a_route_responds_by_itself(self):
+    def test_a_route_responds_without_a_backend(self):
         html = {"Content-Type": "text/html", "X-Host": "{host}", "X-Query": "{query}"}
         self.serve(
             {"match": {"path": "/healthz"}, "respond": {"body": "ok\n"}},
@@ -211,6 +211,59 @@ class Headers(Actions):
         self.assertIn("X-Tls: TLSv1.3 TLS_AES_128_GCM_SHA256", head)
 
 
+class Limits(Actions):
+    def test_clients_that_a_route_does_not_allow_get_a_403(self):
+        self.serve(
+            {"name": "in", "match": {"path": "/in"}, "pool": "web", "access": {"allow": ["10.0.0.0/8"]}},
+            {"match": {"path": "/out"}, "respond": {"body": "x"}, "access": {"deny": ["10.0.0.0/8", "::/0"]}},
+            {
+                "match": {"path": "/both"},
+                "redirect": {"to": "/"},
+                "access": {"allow": ["10.0.0.0/8"], "deny": ["10.9.0.0/16"]},
+            },
+            listener={"trusted_proxies": ["127.0.0.1"]},
+        )
+        for target, client, status in (
+            ("/in", "10.1.1.1", 200),
+            ("/in", "192.0.2.1", 403),
+            ("//in", "192.0.2.1", 403),
+            ("/out", "192.0.2.1", 200),
+            ("/out", "10.1.1.1", 403),
+            ("/out", "2001:db8::1", 403),
+            ("/both", "10.1.1.1", 302),
+            ("/both", "10.9.1.1", 403),
+            ("/both", "192.0.2.1", 403),
+            ("/other", "192.0.2.1", 200),
+        ):
+            self.assertEqual(self.ask(target, extra=f"X-Forwarded-For: {client}\r\n")["status"], status, target)
+        name = 'weir_failures_total{listener="web",pool="web",route="in",reason="access_denied"}'
+        eventually(lambda: self.proxy.metrics().get(name) == 2, "the refusals are counted")
+        self.proxy.wait_logged('request failed: access_denied.*client="192.0.2.1".*route="in"')
+
+    def test_a_route_has_a_limit_of_its_own_for_bodies(self):
+        self.port, self.seen = free_port(), self.backend()
+        routes = [
+            {"match": {"path": "/small"}, "pool": "web", "body_size": "10B"},
+            {"match": {"path": "/any"}, "pool": "web", "body_size": 0},
+        ]
+        more = f"routes: {json.dumps(routes)}\nlimits: {{body_size: 1KiB}}\n"
+        self.proxy = self.weir(web(self.port, [self.seen], more=more))
+        for target, size, status in (
+            ("/small", 10, 200),
+            ("/small", 11, 413),
+            ("/any", 100_000, 200),
+            ("/other", 1024, 200),
+            ("/other", 1025, 413),
+        ):
+            body = "x" * size
+            for framing in (
+                f"Content-Length: {size}\r\n\r\n{body}",
+                f"Transfer-Encoding: chunked\r\n\r\n{size:x}\r\n{body}\r\n0\r\n\r\n",
+            ):
+                client = self.client(self.port).send(f"POST {target} HTTP/1.1\r\nHost: a\r\n{framing}")
+                self.assertEqual(client.reader.response()["status"], status, (target, size))
+
+
 class Mistakes(Actions):
     def errors(self, route):
         text = web(free_port(), ["127.0.0.1:1"], more=f"routes: [{json.dumps(route)}]\n")
@@ -224,18 +277,19 @@ class Mistakes(Actions):
     def test_actions_that_make_no_sense_are_refused_with_a_remedy(self):
         own = {"respond": {"body": "x"}}
         for route, words in (
-            ({}, '"pool" is missing: a route has a pool, redirect or respond'),
+            ({}, "the route does nothing: write one of pool, redirect and respond"),
             ({"pool": "web", **own}, "a route has one of pool, redirect and respond"),
             ({"redirect": {}}, '"to" is missing'),
             ({"redirect": {"to": "new"}}, "write a URL"),
-            ({"redirect": {"to": "/a b"}}, "encode them"),
+            ({"redirect": {"to": "/a b"}}, "percent-encode them"),
             ({"redirect": {"to": "/{pth}"}}, 'unknown variable "pth" (did you mean "path"?)'),
-            ({"redirect": {"to": "/{backend}"}}, "{backend} is known in response_headers only"),
+            ({"redirect": {"to": "/{backend}"}}, "{backend} is available only in response_headers"),
             ({"redirect": {"to": "/", "status": 304}}, "a redirect has the status 301, 302, 303, 307 or 308"),
             ({"respond": {"status": 204, "body": "x"}}, "a response with status 204 has no body"),
             ({"respond": {"status": 100}}, "respond.status"),
+            ({"respond": {"headers": {"X-A": "{backend}"}}}, "{backend} is available only in response_headers"),
             ({"respond": {"headers": {"Content-Length": "1"}}}, "weir sets this header itself"),
-            ({"respond": {"headers": {"X-A": "1", "x_a": "2"}}}, "this header is set twice"),
+            ({"respond": {"headers": {"X-A": "1", "x_a": "2"}}}, 'the same header as "X-A": set one of them'),
             ({**own, "rewrite": {"add_prefix": "/a"}}, "rewrite: has no effect without a pool"),
             ({**own, "host": "backend"}, "host: has no effect without a pool"),
             ({**own, "request_headers": {"remove": ["A"]}}, "request_headers: has no effect without a pool"),
@@ -246,10 +300,12 @@ class Mistakes(Actions):
             ({"pool": "web", "rewrite": {"regex": "a", "replace": "$1"}}, "regex has no group $1"),
             ({"pool": "web", "rewrite": {"replace": "/a"}}, "has no effect without regex"),
             ({"pool": "web", "rewrite": {"regex": "a", "replace": "/a?b"}}, "no spaces, control characters, query"),
+            ({"pool": "web", "access": {}}, "access: names no clients"),
+            ({"pool": "web", "body_size": "1"}, "body_size"),
             ({"pool": "web", "host": "a b"}, '"a b" is not a host'),
             ({"pool": "web", "response_headers": {"set": {"Date": "x"}}}, "weir sets this header itself"),
             ({"pool": "web", "response_headers": {"add": {"X": "{x}"}}}, 'unknown variable "x"'),
-            ({"pool": "web", "request_headers": {"set": {"Host": "x"}}}, "`host` of the route says what it is"),
+            ({"pool": "web", "request_headers": {"set": {"Host": "x"}}}, "use the route's `host` instead"),
         ):
             self.assertIn(words, self.errors(route), route)
 

@@ -38,7 +38,7 @@ class Paths(Routes):
         ):
             self.assertEqual(self.ask(target), expected, target)
 
-    def test_a_whole_path_matches_nothing_below_it(self):
+    def test_an_exact_path_matches_nothing_below_it(self):
         self.serve([{"match": {"path": "/health"}, "pool": "a"}, {"match": {"path": "/"}, "pool": "b"}])
         for target, expected in (
             ("/health", "a"),
@@ -65,7 +65,7 @@ class Paths(Routes):
         ):
             self.assertEqual(self.ask(target), expected, target)
 
-    def test_no_spelling_gets_around_a_route(self):
+    def test_no_spelling_bypasses_a_route(self):
         self.serve([{"match": {"path_prefix": "/admin"}, "pool": "a"}])
         for target in (
             "/admin",
@@ -90,7 +90,7 @@ class Paths(Routes):
         for target in ("/x/..%2fadmin", "/x/..%5cadmin", "/x\\..\\admin", "/admin%00", "/%zz/admin", "/x/..;/admin"):
             self.assertEqual(self.ask(target), 400, target)
 
-    def test_what_is_forwarded_is_what_was_matched(self):
+    def test_the_backend_gets_the_normalized_path(self):
         self.serve([{"match": {"path_prefix": "/admin"}, "pool": "a"}])
         for sent, forwarded in (
             ("/x/..//%61dmin/./y?q=//../%zz", "/admin/y?q=//../%zz"),
@@ -102,7 +102,7 @@ class Paths(Routes):
             self.ask(sent)
             self.assertEqual(self.pools["a"].requests[-1]["target"], forwarded)
 
-    def test_a_refused_path_says_why_in_the_log(self):
+    def test_the_log_has_the_reason_for_a_refused_path(self):
         self.serve([])
         self.ask("/a%2fb")
         self.proxy.wait_logged("bad_request: an encoded slash or a backslash in the path")
@@ -180,13 +180,13 @@ class Mistakes(Routes):
             ({"path": "a"}, 'match.path: a path begins with "/"'),
             ({"path_prefix": "//a/"}, 'paths are normalized before they are matched: write "/a/"'),
             ({"path": "/%61/ b"}, 'write "/a/%20b"'),
-            ({"path": "/a?b"}, "match.query matches parameters"),
+            ({"path": "/a?b"}, "use match.query to match parameters"),
             ({"path": "/a%zz"}, "an invalid percent-encoding in the path: no request matches it"),
-            ({"path": "/a", "path_prefix": "/a"}, "the whole path is given by path: remove one of them"),
+            ({"path": "/a", "path_prefix": "/a"}, "`path` already gives the exact path: remove path or path_prefix"),
             ({"path_regex": "("}, "not a regular expression that RE2 accepts: missing )"),
-            ({"methods": ["get"]}, "methods[0]: methods are in upper case, such as GET"),
+            ({"methods": ["get"]}, "methods[0]: methods are case-sensitive: write them in upper case, such as GET"),
             ({"methods": ["GE T"]}, '"GE T" is not a method'),
-            ({"headers": {"Host": "a"}}, "match.hosts matches the host"),
+            ({"headers": {"Host": "a"}}, "use match.hosts to match the host"),
             ({"headers": {"X-A": ""}}, 'write "*" for any value'),
             ({"headers": {"a b": "c"}}, '"a b" is not a header name'),
             ({"clients": ["10.0.0.1/33"]}, "clients[0]"),

@@ -137,7 +137,7 @@ class Weir:
         eventually(lambda: self.states(pool).count("up") == count, f"{count} backends are up")
 
     def wait_replaced(self, old):
-        """Waits until another process than `old` answers the admin API."""
+        """Waits until a process other than `old` answers the admin API."""
 
         def has_replaced():
             try:

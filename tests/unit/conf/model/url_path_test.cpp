@@ -39,7 +39,7 @@ TEST_CASE("every spelling of a path has the same normal form") {
         {"/a%20b", "/a%20b", "/a%20b"},
         {"/caf%c3%a9", "/caf%C3%A9", "/caf%C3%A9"},
         {"/a%252fb", "/a%252fb", "/a%252fb"},
-        {"/ADMIN", "/ADMIN", "/ADMIN"}, // paths have a case
+        {"/ADMIN", "/ADMIN", "/ADMIN"}, // paths are case-sensitive
         {"/%40me", "/%40me", "/@me"},   // a backend may sign or compare what it gets
         {"/@me", "/@me", "/@me"},
         {"/a|b", "/a|b", "/a%7Cb"},
@@ -89,7 +89,7 @@ TEST_CASE("encoded slashes can be kept, but not to hide dot segments") {
     CHECK(refusal("/a%00", EncodedSlashes::kept) == "an encoded NUL in the path");
 }
 
-TEST_CASE("a path in its normal form is recognised at a glance") {
+TEST_CASE("a path in normal form is recognized without normalizing it") {
     for (const char* path : {"/", "/a", "/a/", "/.well-known/a", "/a.b/c-d_e~", "/@me/a:b,c=d!$&'()*+"}) {
         INFO(path);
         CHECK(is_normal_path(path));

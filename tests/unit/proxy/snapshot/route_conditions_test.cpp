@@ -23,17 +23,17 @@ bool holds_get(const conf::Match& match, const std::string& path, const std::str
 
 } // namespace
 
-TEST_CASE("a route can ask for methods") {
+TEST_CASE("a route can match methods") {
     conf::Match match;
     CHECK_FALSE(RouteConditions::has_any(match));
     match.methods = {"GET", "HEAD"};
     CHECK(RouteConditions::has_any(match));
     CHECK(holds_get(match, "/"));
     CHECK_FALSE(holds(match, "POST / HTTP/1.1\r\nHost: a\r\n\r\n"));
-    CHECK_FALSE(holds(match, "get / HTTP/1.1\r\nHost: a\r\n\r\n")); // methods have a case
+    CHECK_FALSE(holds(match, "get / HTTP/1.1\r\nHost: a\r\n\r\n")); // methods are case-sensitive
 }
 
-TEST_CASE("a route can ask for header fields") {
+TEST_CASE("a route can match header fields") {
     conf::Match match;
     match.headers = {{"X-Beta", "1"}, {"Cookie", "*"}};
     CHECK(holds_get(match, "/", "x-beta: 1\r\nCookie: a=b\r\n"));
@@ -43,7 +43,7 @@ TEST_CASE("a route can ask for header fields") {
     CHECK_FALSE(holds_get(match, "/", "X_Beta: 1\r\nCookie: a\r\n"));
 }
 
-TEST_CASE("a route can ask for parameters of the query") {
+TEST_CASE("a route can match query parameters") {
     conf::Match match;
     match.query = {{"v", "2"}, {"debug", "*"}};
     CHECK(holds_get(match, "/?v=2&debug"));
@@ -66,7 +66,7 @@ TEST_CASE("parameters are compared after decoding") {
     CHECK_FALSE(has_parameter("ab=1", "a", "*"));
 }
 
-TEST_CASE("a route can ask for clients") {
+TEST_CASE("a route can match client addresses") {
     conf::Match match;
     match.clients = {*conf::Cidr::parse("10.0.0.0/8"), *conf::Cidr::parse("2001:db8::/32")};
     const std::string text = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
