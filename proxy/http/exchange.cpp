@@ -19,6 +19,16 @@ log::RequestTexts texts_of(const RequestHead& head) {
             head.minor_version};
 }
 
+// Returns the target of a redirect. If it begins with the client's path, browsers must not take that for another host:
+// "//host" and "/\host" would lead there.
+std::string location_of(const conf::Redirect& redirect, const RequestVariables& variables) {
+    auto location = fill_in(redirect.to, variables);
+    const bool begins_with_path = location.starts_with('/') && !redirect.to.starts_with("//");
+    const auto second = location.find_first_not_of("/\\");
+    if (begins_with_path) location.erase(1, std::min(second, location.size()) - 1);
+    return location;
+}
+
 } // namespace
 
 Exchange::Exchange(Client& client, RequestHead& head)
@@ -216,7 +226,7 @@ Task<Connection> Exchange::redirect_to_https() {
 // Sends the redirect or the response of a route that needs no backend.
 Task<Connection> Exchange::respond_by_route(const conf::Route& route) {
     record_.status = static_cast<int>(route.redirect ? route.redirect->status : route.respond->status);
-    if (route.redirect) co_return co_await respond(fill_in(route.redirect->to, variables()));
+    if (route.redirect) co_return co_await respond(location_of(*route.redirect, variables()));
     co_return co_await respond({}, &*route.respond);
 }
 

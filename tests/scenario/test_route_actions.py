@@ -45,6 +45,18 @@ class Redirects(Actions):
         for target in ("//evil.example", "/.//evil.example", "/x/..//evil.example", "/%2e//evil.example"):
             self.assertEqual(self.ask(target)["fields"]["location"], "/evil.example/", target)
 
+    def test_no_path_redirects_to_another_site_even_if_it_is_not_normalized(self):
+        for rules in ("keep_encoded_slashes", "none"):
+            self.serve(
+                {"match": {"path": "/up"}, "redirect": {"to": "//cdn.example{path}"}},
+                {"redirect": {"to": "{path_and_query}"}},
+                listener={"path_normalization": rules},
+            )
+            for target in ("//evil.example/x?//y", "/\\evil.example/x?//y", "/\\/evil.example/x?//y"):
+                self.assertEqual(self.ask(target)["fields"]["location"], "/evil.example/x?//y", (rules, target))
+            self.assertEqual(self.ask("/")["fields"]["location"], "/")
+            self.assertEqual(self.ask("/up")["fields"]["location"], "//cdn.example/up")
+
     def test_a_redirect_keeps_the_connection_unless_a_body_follows(self):
         self.serve({"match": {"path": "/old"}, "redirect": {"to": "/new"}})
         client = self.client(self.port)
