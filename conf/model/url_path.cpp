@@ -75,13 +75,23 @@ const char* append_segment(std::string& out, std::string_view segment, EncodedSl
 
 bool is_dots(std::string_view name) { return name == "." || name == ".."; }
 
-// Returns true if a backend that decodes slashes, or removes parameters, would find a dot segment in this one.
-bool hides_dots(std::string_view segment) {
+// Returns the position of the first slash or backslash that is a part of a segment; its size if there is none.
+std::size_t find_kept_slash(std::string_view segment) {
+    return std::min({segment.find('\\'), segment.find("%2F"), segment.find("%5C"), segment.size()});
+}
+
+// Returns the problem of a segment in which a backend that decodes slashes or semicolons, or removes parameters, would
+// find something else than routes do; null if there is none.
+const char* find_hidden(std::string_view segment) {
+    const auto parameters = std::min(segment.find(';'), segment.size());
+    if (find_kept_slash(segment.substr(parameters)) < segment.size() - parameters)
+        return "an encoded slash or a backslash in the parameters of the path";
     while (true) {
-        const auto end = std::min({segment.find('\\'), segment.find("%2F"), segment.find("%5C"), segment.size()});
+        const auto end = find_kept_slash(segment);
         const auto part = segment.substr(0, end);
-        if (is_dots(part.substr(0, part.find(';')))) return true;
-        if (end == segment.size()) return false;
+        if (is_dots(part.substr(0, std::min(part.find(';'), part.find("%3B")))))
+            return "a hidden dot segment in the path";
+        if (end == segment.size()) return nullptr;
         segment.remove_prefix(end + (segment[end] == '%' ? 3 : 1));
     }
 }
@@ -91,19 +101,26 @@ void resolve(std::string& out, std::string_view dots) {
     if (dots == ".." && !out.empty()) out.resize(out.rfind('/'));
 }
 
+// Appends a character of a segment's name, which was percent-encoded or not, as routes see it.
+void put_matched(std::string& out, char c, bool encoded) {
+    const bool is_plain =
+        class_of(c) == (encoded ? CharClass::delimiter : class_of(c)) && class_of(c) != CharClass::other;
+    if (c == '/' || c == '\\') {
+        if (!out.ends_with('/')) out += '/'; // a slash that is kept separates segments for routes
+    } else if (is_plain) {
+        out += c;
+    } else {
+        put_encoded(out, c);
+    }
+}
+
 // Appends the name of a segment as routes see it.
 void append_matched(std::string& out, std::string_view name) {
     while (!name.empty()) {
-        const char c = name.front();
-        if (c == '%') {
-            const auto byte = static_cast<char>(take_encoded(name));
-            if (class_of(byte) == CharClass::delimiter) out += byte;
-            else put_encoded(out, byte);
-            continue;
-        }
-        if (class_of(c) == CharClass::other) put_encoded(out, c);
-        else out += c;
-        name.remove_prefix(1);
+        const bool encoded = name.front() == '%';
+        const char c = encoded ? static_cast<char>(take_encoded(name)) : name.front();
+        if (!encoded) name.remove_prefix(1);
+        put_matched(out, c, encoded);
     }
 }
 
@@ -117,12 +134,23 @@ std::string matched_form(std::string_view forwarded) {
         forwarded.remove_prefix(end);
         const auto name = segment.substr(0, segment.find(';'));
         if (name.empty() && !forwarded.empty()) continue; // nothing but parameters
-        append_matched(matched += '/', name);
+        if (!matched.ends_with('/')) matched += '/';
+        append_matched(matched, name);
     }
     return matched;
 }
 
 } // namespace
+
+bool has_dot_segment(std::string_view path) {
+    while (!path.empty()) {
+        path.remove_prefix(1);
+        const auto segment = path.substr(0, path.find('/'));
+        if (is_dots(segment.substr(0, segment.find(';')))) return true;
+        path.remove_prefix(segment.size());
+    }
+    return false;
+}
 
 bool is_normal_path(std::string_view path) {
     if (path.empty() || path.front() != '/') return false;
@@ -155,11 +183,10 @@ NormalPath normalize_path(std::string_view path, EncodedSlashes slashes) {
             out.resize(begin);
             resolve(out, dots);
             if (is_last) out += '/';
-        } else if (hides_dots(segment)) {
-            normal.problem = "a hidden dot segment in the path";
-            return normal;
         } else if (segment.empty() && !is_last) {
             out.resize(begin);
+        } else if (normal.problem = find_hidden(segment); normal.problem) {
+            return normal;
         }
     }
     normal.matched = matched_form(out);

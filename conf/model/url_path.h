@@ -20,7 +20,8 @@ enum class EncodedSlashes { refused, kept };
 struct NormalPath {
     std::string forwarded; // as it is sent to a backend
     // As routes see it: sub-delimiters, ':' and '@' are decoded as well, other characters that a path must not hold are
-    // percent-encoded, and the parameters of segments (";v=1") are left out.
+    // percent-encoded, slashes and backslashes that are kept separate segments, and the parameters of segments (";v=1")
+    // are left out.
     std::string matched;
     const char* problem = nullptr; // the reason for refusing the path; null: it is accepted
 };
@@ -29,6 +30,9 @@ struct NormalPath {
 // returns false for some normal paths, such as those with percent-encoded characters; normalize_path() decides then.
 // Reads each byte once.
 bool is_normal_path(std::string_view path);
+
+// Returns true if a segment of a path, which begins with '/', is "." or "..", perhaps with parameters.
+bool has_dot_segment(std::string_view path);
 
 // Returns the normal form of a path, which begins with '/' and has no query.
 NormalPath normalize_path(std::string_view path, EncodedSlashes slashes);

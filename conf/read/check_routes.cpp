@@ -84,10 +84,14 @@ void check_redirect(const std::string& path, const Redirect& redirect, Checks& c
     check_variables(path + ".to", to, Message::request, checks);
 }
 
+constexpr std::size_t max_body = 64 * 1024; // bytes of a response that weir gives itself
+
 void check_response(const std::string& path, const FixedResponse& response, Checks& checks) {
     const bool has_no_body = response.status == 204 || response.status == 205 || response.status == 304;
     if (has_no_body && !response.body.empty())
         checks.fail(path + ".body", "a response with status " + std::to_string(response.status) + " has no body");
+    if (response.body.size() > max_body)
+        checks.fail(path + ".body", "at most 64KiB, because each response holds a copy: serve it from a backend");
     std::map<std::string, std::string_view> names;
     for (const auto& [name, value] : response.headers) {
         const auto at = path + ".headers." + name;
@@ -123,6 +127,7 @@ void check_regex(const std::string& path, const std::string& pattern, Checks& ch
 
 void check_rewrite(const std::string& path, const PathRewrite& rewrite, Checks& checks) {
     check_url_path(path + ".strip_prefix", rewrite.strip_prefix, checks);
+    check_url_path(path + ".add_prefix", rewrite.add_prefix, checks);
     const auto& prefix = rewrite.add_prefix;
     if (!prefix.empty() && (!prefix.starts_with('/') || prefix.ends_with('/') || !is_path_text(prefix)))
         checks.fail(

@@ -42,7 +42,7 @@ Exchange::Exchange(Client& client, RequestHead& head)
     if (plan.refusal || plan.route.pool == no_pool) return;
     selection_.begin(incoming_.view, *incoming_.view->pools[plan.route.pool]);
     record_.path.pool = pool().config.name;
-    head.path = plan.forwarded_path();
+    head.path = plan.normal_path();
     prepared_.prepare(head, selection_);
 }
 
@@ -225,6 +225,9 @@ Task<Connection> Exchange::redirect_to_https() {
 
 // Sends the redirect or the response of a route that needs no backend.
 Task<Connection> Exchange::respond_by_route(const conf::Route& route) {
+    const bool lacks_host =
+        route.redirect && record_.request.host.empty() && route.redirect->to.find("{host}") != std::string::npos;
+    if (lacks_host) co_return co_await answer({FailureReason::bad_request, "no Host to redirect to"});
     record_.status = static_cast<int>(route.redirect ? route.redirect->status : route.respond->status);
     if (route.redirect) co_return co_await respond(location_of(*route.redirect, variables()));
     co_return co_await respond({}, &*route.respond);
@@ -259,7 +262,7 @@ RequestVariables Exchange::variables() const {
             host_of(record_.request.host),
             client_.scheme(),
             record_.request.method,
-            incoming_.plan.normal_path(),
+            incoming_.plan.normal_path() == "*" ? "/" : incoming_.plan.normal_path(),
             record_.tls.version,
             record_.tls.cipher,
             identity ? std::string_view(identity->subject) : std::string_view(),

@@ -24,7 +24,7 @@ namespace weir::proxy::http {
 
 class Exchange final : private PoolUser, private AttemptEvents {
 public:
-    // `head` is the request, at the front of the client's buffer. Its path becomes the one that is forwarded.
+    // `head` is the request, at the front of the client's buffer. Its path becomes the normalized one.
     Exchange(Client& client, RequestHead& head);
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;

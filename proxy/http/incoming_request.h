@@ -31,10 +31,16 @@ inline RequestPeer peer_of(const Client& client) {
     return {client.source.address, client.source.ip, trusted ? Trust::trusted : Trust::untrusted};
 }
 
+// Returns the address that rules about clients see; unset if a proxy does not tell it.
+inline const conf::Address& known_address(const Client& client, const RequestOrigin& origin) {
+    static const conf::Address unknown;
+    return origin.is_known && client.source.origin != tcp::ProxyOrigin::unknown ? origin.address : unknown;
+}
+
 inline IncomingRequest::IncomingRequest(const Client& client, const RequestHead& head)
     : view(client.listener->view), listener(client.listener->spec), began(client.context.loop.now()),
       origin(find_origin(peer_of(client), head, listener->trusted)),
       plan(plan_request(head, *view->snapshot, *listener,
-                        {client.identity.get(), origin.trust, origin.address, client.context.index})) {}
+                        {client.identity.get(), origin.trust, known_address(client, origin), client.context.index})) {}
 
 } // namespace weir::proxy::http

@@ -44,7 +44,7 @@ const RequestHead* PreparedRequest::read_head_again() {
     auto& head = client_.context.scratch.request;
     const HeadLimits passed_before{bytes_.size(), bytes_.size()};
     if (parse_request(bytes_, passed_before, head).status != HeadStatus::complete) return nullptr;
-    head.path = incoming_.plan.forwarded_path();
+    head.path = incoming_.plan.normal_path();
     return &head;
 }
 
@@ -60,7 +60,7 @@ void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, 
     auto host = backends_host;
     if (route && route->config.host != keep && !gets_backends_host_) host = route->config.host;
     ClientFacts facts{origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), host};
-    facts.path = incoming_.plan.normal_path();
+    facts.path = incoming_.plan.forwarded_path();
     if (const auto* tls = client_.stream.tls(); tls && route && !route->config.request_headers.empty()) {
         const auto agreed = tls->facts();
         facts.tls_version = agreed.version, facts.tls_cipher = agreed.cipher;

@@ -25,6 +25,7 @@ struct RequestOrigin {
     conf::Address address; // of the client: a proxy's connection carries requests of many clients
     std::string_view peer_ip;
     conf::IpText named_ip{}; // of the client, if a trusted proxy names it; otherwise empty
+    bool is_known = true;    // false: a trusted proxy forwards for a client that it does not name
 
     std::string_view client_ip() const { return named_ip.view().empty() ? peer_ip : named_ip.view(); }
 };

@@ -66,7 +66,12 @@ void find_route(RequestPlan& plan, std::string_view path, std::string_view query
     if (!rewrites && path.data() == plan.received_path.data()) return;
     auto changed = std::make_unique<ChangedPath>();
     changed->normal.append(path).append(query);
-    if (rewrites) changed->rewritten = route->rewriter.rewrite(path, request.path, request.worker).append(query);
+    if (rewrites) changed->rewritten = route->rewriter.rewrite(path, request.path, request.worker);
+    // An expression may have put "." or ".." together.
+    const bool escapes = listener.config.path_normalization != conf::PathNormalization::none && !plan.refusal &&
+                         conf::has_dot_segment(changed->rewritten);
+    if (escapes) plan.refusal = {FailureReason::bad_request, "the rewritten path has a dot segment"};
+    if (rewrites) changed->rewritten.append(query);
     plan.changed_path = std::move(changed);
 }
 
@@ -78,7 +83,8 @@ void route_request(RequestPlan& plan, const RequestHead& head, const Snapshot& s
     const auto query = head.path.substr(end);
     const auto rules = listener.config.path_normalization;
     if (rules == conf::PathNormalization::none || conf::is_normal_path(path) || path == "*")
-        return find_route(plan, path, query, snapshot, listener, {head, path, client.address, client.worker});
+        return find_route(plan, path, query, snapshot, listener,
+                          {head, path, client.address, client.trust, client.worker});
     const bool keeps = rules == conf::PathNormalization::keep_encoded_slashes;
     const auto normal = normalize_path(path, keeps ? conf::EncodedSlashes::kept : conf::EncodedSlashes::refused);
     if (normal.problem) {
@@ -86,7 +92,8 @@ void route_request(RequestPlan& plan, const RequestHead& head, const Snapshot& s
         return;
     }
     const auto forwarded = normal.forwarded == path ? path : std::string_view(normal.forwarded);
-    find_route(plan, forwarded, query, snapshot, listener, {head, normal.matched, client.address, client.worker});
+    find_route(plan, forwarded, query, snapshot, listener,
+               {head, normal.matched, client.address, client.trust, client.worker});
 }
 
 } // namespace

@@ -61,8 +61,8 @@ bool is_idempotent(std::string_view method);
 struct RequestClient {
     const tls::ClientIdentity* identity; // of its connection; null: the client was not asked for a certificate
     Trust trust;                         // whether the peer's X-Forwarded-* fields are believed
-    const conf::Address& address;
-    std::size_t worker; // index of the worker that serves it
+    const conf::Address& address;        // unset: not known
+    std::size_t worker;                  // index of the worker that serves it
 };
 
 // Returns the plan for a request that was received through `listener` of `snapshot`.

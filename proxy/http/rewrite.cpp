@@ -36,15 +36,12 @@ bool is_origin_field(FieldId id) {
            id == FieldId::x_real_ip;
 }
 
-// Fields that only a trusted proxy may send.
-bool is_trust_field(FieldId id) { return id == FieldId::x_forwarded_other || id == FieldId::forwarded; }
-
 bool is_plain_name(std::string_view name) { return std::all_of(name.begin(), name.end(), is_plain); }
 
 bool passes(const Field& field, Trust trust) {
     if (field.id == FieldId::other) return is_plain_name(field.name) || identify_alias(field.name) == FieldId::other;
-    if (is_trust_field(field.id)) return trust == Trust::trusted;
-    return !is_own(field.id) && !is_origin_field(field.id);
+    if (is_own(field.id) || is_origin_field(field.id)) return false;
+    return trust == Trust::trusted || !is_forwarding_field(field.id);
 }
 
 void drop_named_by_connection(const std::vector<Field>& fields, DroppedFields& dropped) {
@@ -88,12 +85,11 @@ void write_origin(HeadWriter& writer, const RequestHead& head, const ClientFacts
 }
 
 RequestVariables variables_of(const RequestHead& head, const ClientFacts& client) {
-    const auto path = client.path.empty() ? head.path : client.path;
     return {client.client.empty() ? client.ip : client.client,
             host_of(head.authority),
             client.protocol,
             head.method,
-            path,
+            head.path,
             client.tls_version,
             client.tls_cipher,
             client.subject,
@@ -199,8 +195,9 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
                    std::string_view upgrade, const conf::HeaderEdit& edit) {
     HeadWriter writer(out);
     writer.put(head.method).put(" ");
-    if (head.path.empty() || head.path.front() == '?') writer.put("/"); // "http://host?query"
-    writer.put(head.path).put(" HTTP/1.1\r\n");
+    const auto path = client.path.empty() ? head.path : client.path;
+    if (path.empty() || path.front() == '?') writer.put("/"); // "http://host?query"
+    writer.put(path).put(" HTTP/1.1\r\n");
     writer.field("Host", client.host.empty() ? head.authority : client.host);
     DroppedFields dropped(head.fields);
     if (connection_options(head.fields).names_fields) drop_named_by_connection(head.fields, dropped);

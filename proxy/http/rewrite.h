@@ -9,13 +9,12 @@
 #include "proxy/http/variables.h"
 #include "proxy/http1/framing.h"
 #include "proxy/http1/status.h"
+#include "proxy/http1/trust.h"
 #include "proxy/io/buffer.h"
 
 #include <string_view>
 
 namespace weir::proxy::http {
-
-enum class Trust { untrusted, trusted };
 
 // The options of all Connection fields of a message (RFC 9110 section 7.6.1).
 struct ConnectionOptions {
@@ -34,7 +33,7 @@ struct ClientFacts {
     Connection to_backend = Connection::keep;
     std::string_view client{};                    // address of the client; empty if the peer is the client
     std::string_view host{};                      // the Host field to send; empty: the client's
-    std::string_view path{};                      // for variables, if it was rewritten; otherwise empty
+    std::string_view path{};                      // to send, with the query; empty: that of the head
     std::string_view tls_version{}, tls_cipher{}; // of the client's connection; empty without TLS
     std::string_view subject{}, fingerprint{};    // of the client's verified certificate; empty without one
 };

@@ -69,7 +69,7 @@ std::size_t write_page(Buffer& out, const Page& page) {
     if (has_body) writer.put("Content-Length: ").put_number(body_size).put("\r\n");
     if (!page.date.empty()) writer.field("Date", page.date);
     if (!page.location.empty()) writer.field("Location", page.location);
-    if (page.status == 405) writer.field("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+    if (page.status == 405 && !page.text) writer.field("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
     if (page.retry_after.count() > 0)
         writer.put("Retry-After: ").put_number(static_cast<std::uint64_t>(page.retry_after.count())).put("\r\n");
     if (page.connection == Connection::close) writer.field("Connection", "close");

@@ -52,7 +52,8 @@ asio::awaitable<ReloadReport> ConfigChange::run(conf::Loaded loaded, ReloadTrigg
         else report = co_await try_until_decided(std::move(change), trigger, force);
         runtime_.forget_names(); // names that a refused configuration had resolved
         next_.watch_in_force();
-        co_await renew_certificates(report.hash);
+        if (report.verdict == ReloadVerdict::rolled_back) co_await next_.reject_tls_files();
+        else co_await renew_certificates();
         co_await membership_.settle(report);
     }
     report.trigger = trigger;
@@ -92,8 +93,13 @@ asio::awaitable<ReloadReport> ConfigChange::apply_equivalent(JudgedChange change
     co_return report_of(change);
 }
 
-asio::awaitable<void> ConfigChange::renew_certificates(std::string loaded) {
-    if (loaded == runtime_.snapshot()->hash || !co_await next_.have_certificates_changed()) co_return;
+asio::awaitable<void> ConfigChange::renew_certificates() {
+    const auto state = co_await next_.compare_tls_files();
+    if (state == NextConfig::TlsFiles::rejected)
+        spdlog::warn(
+            "certificates are not renewed: a TLS file still has what it had when a change was rolled back; apply a "
+            "configuration (weir reload) or restore the file");
+    if (state != NextConfig::TlsFiles::changed) co_return;
     for (const auto& problem : co_await runtime_.renew_certificates())
         spdlog::warn("{}: {}; the earlier files of the TLS settings stay in force", problem.path, problem.reason);
 }

@@ -49,9 +49,9 @@ public:
     // are still renewed if their files have changed.
     boost::asio::awaitable<ReloadReport> run(conf::Loaded loaded, ReloadTrigger trigger, Force force);
 
-    // Reads the TLS files in force again if they have changed on disk, and uses them. Does nothing if `loaded` is the
-    // hash of the configuration in force, whose files have just been read. Logs files that cannot be used.
-    boost::asio::awaitable<void> renew_certificates(std::string loaded);
+    // Reads the TLS files of the configuration in force again if they have changed on disk, and uses them, unless they
+    // are those of a change that was rolled back. Logs files that cannot be used.
+    boost::asio::awaitable<void> renew_certificates();
 
     // Ends the open canary window if a newer valid configuration is available.
     boost::asio::awaitable<void> end_window_if_newer(Force force);

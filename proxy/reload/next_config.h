@@ -14,6 +14,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -42,8 +43,12 @@ public:
     // Watches the TLS files of the configuration in force in addition to the files that were loaded last: a certificate
     // may be renewed while the configuration on disk is refused.
     void watch_in_force() const;
-    // Returns true if the files of the TLS settings in force have changed since they were read.
-    boost::asio::awaitable<bool> have_certificates_changed();
+    // How the TLS files of the configuration in force differ from those that were read for it.
+    enum class TlsFiles { unchanged, changed, rejected };
+    // Compares them. `rejected`: a file still has what it had when a change was rolled back.
+    boost::asio::awaitable<TlsFiles> compare_tls_files();
+    // Called after a rollback: rejects what the TLS files now have, because it may be the cause.
+    boost::asio::awaitable<void> reject_tls_files();
     // Records that these files, with all their errors, were judged.
     void mark_seen(const conf::Loaded& loaded);
     // Returns true if these files, with all their errors, are the ones that were judged last.
@@ -64,6 +69,7 @@ public:
 
 private:
     conf::ConfigSource source() const;
+    boost::asio::awaitable<std::map<std::string, std::string>> hash_tls_files(SnapshotPtr in_force);
 
     const Runtime& runtime_;
     FleetAgent& fleet_;
@@ -71,6 +77,7 @@ private:
     ConfigReader reader_;
     conf::ConfigSource read_from_ = conf::ConfigSource::file; // source of the last load
     std::string seen_;                                        // identifies the files that were judged last
+    std::map<std::string, std::string> rejected_;             // TLS files of a rolled back change: their hashes
     std::vector<std::string> watched_;                        // files of the configuration that was loaded last
 };
 

@@ -2,6 +2,9 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace weir::proxy::http {
 namespace {
 
@@ -21,29 +24,46 @@ bool has_prefix(std::string_view path, std::string_view prefix) {
     return prefix.ends_with('/') || path.size() == prefix.size() || path[prefix.size()] == '/';
 }
 
+// Returns the path without its first `count` segments that have a name; empty if one of them holds a slash that is
+// kept.
+std::string_view drop_segments(std::string_view path, std::ptrdiff_t count) {
+    while (count > 0 && !path.empty()) {
+        const auto segment = path.substr(1, path.find('/', 1) - 1);
+        if (segment.find_first_of("\\") != segment.npos || segment.find("%2F") != segment.npos ||
+            segment.find("%5C") != segment.npos)
+            return {};
+        if (!segment.empty() && segment.front() != ';') --count;
+        path.remove_prefix(segment.size() + 1);
+    }
+    return path;
+}
+
 std::string strip(std::string_view forwarded, std::string_view matched, std::string_view prefix) {
-    auto path = forwarded;
-    if (!has_prefix(path, prefix)) path = matched; // its prefix is spelled differently
-    if (!has_prefix(path, prefix)) return std::string(forwarded);
-    path.remove_prefix(prefix.size());
-    return path.starts_with('/') ? std::string(path) : "/" + std::string(path);
+    if (!has_prefix(matched, prefix)) return std::string(forwarded);
+    auto rest = forwarded;
+    if (has_prefix(forwarded, prefix)) rest.remove_prefix(prefix.size());
+    else
+        rest =
+            drop_segments(forwarded, std::count(prefix.begin(), prefix.end(), '/') - (prefix.ends_with('/') ? 1 : 0));
+    if (rest.empty()) rest = matched.substr(prefix.size());
+    return rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
 }
 
 } // namespace
 
-PathRewriter::PathRewriter() = default;
-PathRewriter::PathRewriter(PathRewriter&&) noexcept = default;
-PathRewriter::~PathRewriter() = default;
-
 PathRewriter::PathRewriter(const conf::PathRewrite& rules, std::size_t workers) : rules_(rules) {
     rules_.replace = re2_syntax(rules.replace);
     for (std::size_t i = 0; !rules_.regex.empty() && i < workers; ++i)
-        regexes_.push_back(std::make_unique<const re2::RE2>(rules_.regex, re2::RE2::Quiet));
+        regexes_.push_back(std::make_shared<const re2::RE2>(rules_.regex, re2::RE2::Quiet));
 }
 
 std::string PathRewriter::rewrite(std::string_view forwarded, std::string_view matched, std::size_t worker) const {
-    auto path = rules_.strip_prefix.empty() ? std::string(forwarded) : strip(forwarded, matched, rules_.strip_prefix);
-    if (!regexes_.empty()) re2::RE2::Replace(&path, *regexes_[worker], rules_.replace);
+    const auto& prefix = rules_.strip_prefix;
+    auto path = prefix.empty() ? std::string(forwarded) : strip(forwarded, matched, prefix);
+    if (!regexes_.empty() && !re2::RE2::Replace(&path, *regexes_[worker], rules_.replace)) {
+        auto other = prefix.empty() ? std::string(matched) : strip(matched, matched, prefix);
+        if (re2::RE2::Replace(&other, *regexes_[worker], rules_.replace)) path = std::move(other);
+    }
     if (!path.starts_with('/')) path.insert(path.begin(), '/');
     return rules_.add_prefix + path;
 }

@@ -19,18 +19,17 @@ namespace weir::proxy::http {
 
 class PathRewriter {
 public:
-    PathRewriter();
+    PathRewriter() = default;
     PathRewriter(const conf::PathRewrite& rules, std::size_t workers);
-    PathRewriter(PathRewriter&&) noexcept;
-    ~PathRewriter();
 
     // Returns the path to forward. It begins with a slash, but is not necessarily in normal form. `forwarded` and
-    // `matched` are the forms of the request's path (url_path.h). Its cost is linear in the length of the path.
+    // `matched` are the forms of the request's path (url_path.h). If only `matched` matches an expression, the result
+    // has that form, so that no spelling is left as it was. Its cost is linear in the length of the path.
     std::string rewrite(std::string_view forwarded, std::string_view matched, std::size_t worker) const;
 
 private:
     conf::PathRewrite rules_;                              // `replace` in the syntax of RE2: \1 for $1
-    std::vector<std::unique_ptr<const re2::RE2>> regexes_; // one for each worker; empty: none
+    std::vector<std::shared_ptr<const re2::RE2>> regexes_; // one for each worker; empty: none
 };
 
 } // namespace weir::proxy::http

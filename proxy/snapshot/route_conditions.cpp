@@ -33,9 +33,12 @@ bool decodes_to(std::string_view encoded, std::string_view text) {
     return encoded.empty();
 }
 
-bool has_field(const RequestHead& head, std::string_view name, std::string_view value) {
-    return std::any_of(head.fields.begin(), head.fields.end(), [&](const Field& field) {
-        return same_name(field.name, name) && (value == "*" || field.value == value);
+// Sees what a backend would see: every spelling of the name, but no field that only a trusted proxy may send.
+bool has_field(const RoutedRequest& request, std::string_view name, std::string_view value) {
+    const auto& fields = request.head.fields;
+    if (request.trust == Trust::untrusted && is_forwarding_field(identify_alias(name))) return false;
+    return std::any_of(fields.begin(), fields.end(), [&](const Field& field) {
+        return is_alias(field.name, name) && (value == "*" || field.value == value);
     });
 }
 
@@ -46,15 +49,11 @@ std::string_view query_of(std::string_view path) {
 
 } // namespace
 
-RouteConditions::RouteConditions() = default;
-RouteConditions::RouteConditions(RouteConditions&&) noexcept = default;
-RouteConditions::~RouteConditions() = default;
-
 RouteConditions::RouteConditions(const conf::Match& match, std::size_t workers)
     : methods_(match.methods), headers_(match.headers), query_(match.query), clients_(match.clients),
       any_client_(match.clients.empty()) {
     for (std::size_t i = 0; !match.path_regex.empty() && i < workers; ++i)
-        regexes_.push_back(std::make_unique<const re2::RE2>(match.path_regex, re2::RE2::Quiet));
+        regexes_.push_back(std::make_shared<const re2::RE2>(match.path_regex, re2::RE2::Quiet));
 }
 
 bool RouteConditions::has_any(const conf::Match& match) {
@@ -71,7 +70,7 @@ bool RouteConditions::hold(const RoutedRequest& request) const {
     if (!allows_method(head.method)) return false;
     if (!any_client_ && !clients_.contains(request.client)) return false;
     for (const auto& [name, value] : headers_)
-        if (!has_field(head, name, value)) return false;
+        if (!has_field(request, name, value)) return false;
     for (const auto& [name, value] : query_)
         if (!has_parameter(query_of(head.path), name, value)) return false;
     return regexes_.empty() ||

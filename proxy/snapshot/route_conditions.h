@@ -8,6 +8,7 @@
 #include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
 #include "proxy/http1/head.h"
+#include "proxy/http1/trust.h"
 
 #include <memory>
 #include <string>
@@ -24,17 +25,16 @@ namespace weir::proxy::http {
 // A request as routes see it.
 struct RoutedRequest {
     const RequestHead& head;
-    std::string_view path; // in its normal form (url_path.h), without the query
-    const conf::Address& client;
-    std::size_t worker; // index of the worker that serves the request
+    std::string_view path;       // in its normal form (url_path.h), without the query
+    const conf::Address& client; // unset: not known
+    Trust trust;                 // whether the peer's X-Forwarded-* fields are believed
+    std::size_t worker;          // index of the worker that serves the request
 };
 
 class RouteConditions {
 public:
-    RouteConditions();
+    RouteConditions() = default;
     RouteConditions(const conf::Match& match, std::size_t workers);
-    RouteConditions(RouteConditions&&) noexcept;
-    ~RouteConditions();
 
     // Returns true if `match` has conditions of this kind.
     static bool has_any(const conf::Match& match);
@@ -50,7 +50,7 @@ private:
     Pairs headers_, query_;
     conf::AddressBlocks clients_;
     bool any_client_ = true;
-    std::vector<std::unique_ptr<const re2::RE2>> regexes_; // one for each worker; empty: any path
+    std::vector<std::shared_ptr<const re2::RE2>> regexes_; // one for each worker; empty: any path
 };
 
 // Returns true if a query has a parameter of this name with this value, or with any value if it is "*". Both are

@@ -14,6 +14,13 @@ bool leads_from(const conf::Route& route, const std::string& listener) {
     return only.empty() || std::find(only.begin(), only.end(), listener) != only.end();
 }
 
+// Returns the route of this name in the snapshot before; null if there is none.
+const RouteSpec* known_route(const std::unordered_map<std::string_view, const RouteSpec*>& known,
+                             const std::string& name) {
+    const auto found = known.find(name);
+    return found == known.end() ? nullptr : found->second;
+}
+
 } // namespace
 
 std::vector<MemberSpec> SnapshotBuilder::find_members(const conf::Pool& pool, const BuildInputs& now) {
@@ -62,6 +69,19 @@ std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& po
     return spec;
 }
 
+// Expressions are compiled again only if they have changed, because a snapshot is also built when an address changes.
+RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t pool, const conf::Timeouts& timeouts,
+                                       const RouteSpec* known) const {
+    const bool same_match = known && known->config.match == route.match;
+    const bool same_rewrite = known && known->config.rewrite == route.rewrite;
+    return {route,
+            pool,
+            timeouts,
+            same_match ? known->conditions : http::RouteConditions(route.match, workers_),
+            same_rewrite ? known->rewriter : http::PathRewriter(route.rewrite.value_or(conf::PathRewrite()), workers_),
+            http::AccessRules(route.access.value_or(conf::Access()))};
+}
+
 std::shared_ptr<ListenerStats> SnapshotBuilder::stats_of(const std::string& listener) {
     auto& known = stats_[listener];
     if (auto stats = known.lock()) return stats;
@@ -92,13 +112,14 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
         pool_index[pool.name] = snapshot->pools.size();
         snapshot->pools.push_back(build_pool(pool, config.timeouts, now, known[pool.name]));
     }
+    std::unordered_map<std::string_view, const RouteSpec*> known_routes;
+    if (old)
+        for (const auto& route : old->routes) known_routes[route.config.name] = &route;
     for (const auto& route : config.routes) {
         const auto pool = route.pool.empty() ? no_pool : pool_index.at(route.pool);
         const auto& timeouts = pool == no_pool ? config.timeouts : snapshot->pools[pool]->timeouts;
-        snapshot->routes.push_back({route, pool, merge_timeouts(timeouts, route.timeouts),
-                                    http::RouteConditions(route.match, workers_),
-                                    http::PathRewriter(route.rewrite.value_or(conf::PathRewrite()), workers_),
-                                    http::AccessRules(route.access.value_or(conf::Access()))});
+        snapshot->routes.push_back(
+            build_route(route, pool, merge_timeouts(timeouts, route.timeouts), known_route(known_routes, route.name)));
     }
     for (const auto& listener : config.listeners) {
         auto spec = std::make_shared<ListenerSpec>();

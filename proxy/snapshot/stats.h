@@ -22,7 +22,6 @@ inline bool is_refusal(FailureReason reason) {
     case FailureReason::request_header_too_large:
     case FailureReason::body_too_large:
     case FailureReason::bad_proxy_header:
-    case FailureReason::access_denied:
     case FailureReason::no_route:
     case FailureReason::no_backend:
     case FailureReason::queue_full:

@@ -29,8 +29,17 @@ std::string decode(std::string_view text) {
     return out;
 }
 
-// Leaves out the parameters of segments, empty segments, and dot segments, in this order.
-std::string read_as_backend(std::string_view path) {
+// Leaves out the parameters of segments, empty segments, and dot segments, in this order. Takes encoded slashes and
+// backslashes for slashes.
+std::string read_as_backend(std::string_view raw) {
+    std::string slashed;
+    for (; !raw.empty(); raw.remove_prefix(1)) {
+        const auto encoded = raw.substr(0, 3);
+        const bool is_slash = raw.front() == '\\' || encoded == "%2F" || encoded == "%5C";
+        slashed += is_slash ? '/' : raw.front();
+        if (is_slash && raw.front() == '%') raw.remove_prefix(2);
+    }
+    std::string_view path = slashed;
     std::string out;
     while (!path.empty()) {
         path.remove_prefix(1);
@@ -87,7 +96,8 @@ void check(std::string_view path, std::string_view choices, EncodedSlashes slash
     require(!again.problem && again.forwarded == normal.forwarded && again.matched == normal.matched);
     require(is_normal_path(normal.matched) || normal.matched.find('%') != std::string::npos ||
             normal.matched.find("/..") != std::string::npos);
-    if (slashes == EncodedSlashes::refused) require(read_as_backend(normal.forwarded) == decode(normal.matched));
+    require(read_as_backend(normal.forwarded) == decode(normal.matched));
+    require(!has_dot_segment(normal.forwarded) && !has_dot_segment(normal.matched));
     const auto other = normalize_path(spell(path, choices), slashes);
     require(!other.problem && other.matched == normal.matched);
 }

@@ -66,6 +66,13 @@ class Redirects(Actions):
         client.send("POST /old HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
         self.assertEqual(client.reader.response()["fields"]["connection"], "close")
 
+    def test_a_redirect_to_the_host_needs_one(self):
+        self.serve({"redirect": {"to": "https://{host}{path_and_query}"}})
+        client = self.client(self.port).send("GET /evil.example/x HTTP/1.0\r\n\r\n")
+        self.assertEqual(client.reader.response()["status"], 400)
+        client = self.client(self.port).send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertEqual(client.reader.response()["fields"]["location"], "https://a/")
+
     def test_redirects_are_logged_and_counted_under_their_route(self):
         self.serve({"name": "old", "match": {"path": "/old"}, "redirect": {"to": "/new"}})
         self.ask("/old")
@@ -109,7 +116,7 @@ class Responses(Actions):
         self.assertEqual(self.ask()["body"], b"only")
 
     def test_a_large_response_arrives_whole(self):
-        body = "0123456789" * 30_000
+        body = "0123456789" * 6_000
         self.serve({"respond": {"body": body}})
         self.assertEqual(self.ask()["body"], body.encode())
 
@@ -156,6 +163,31 @@ class Paths(Actions):
         for _ in range(4):
             self.assertEqual(self.ask("/v1/x")["status"], 200)
         self.assertEqual({request["target"] for request in self.seen.requests}, {"/x"})
+        self.assertGreater(self.proxy.metrics()["weir_retries_total"], 0)
+
+    def test_a_rewritten_path_does_not_climb(self):
+        self.serve(
+            {"match": {"path_prefix": "/img"}, "pool": "web", "rewrite": {"regex": "^/img/v[0-9]", "replace": "/img/"}},
+            {
+                "match": {"path_prefix": "/files"},
+                "pool": "web",
+                "rewrite": {"regex": "^/files/(.*)", "replace": "/public/$1"},
+            },
+        )
+        self.assertEqual(self.ask("/img/v1../secret")["status"], 400)
+        self.proxy.wait_logged("bad_request: the rewritten path has a dot segment")
+        for target in ("/files/secret", "/files;x/secret", "/%66iles/secret"):
+            self.assertEqual(self.ask(target)["status"], 200)
+            self.assertEqual(self.seen.requests[-1]["target"], "/public/secret", target)
+
+    def test_the_path_that_a_pool_hashes_is_not_rewritten(self):
+        self.port = free_port()
+        pair = [self.backend(name=name) for name in ("one", "two")]
+        route = {"match": {"path_prefix": "/tenant"}, "pool": "web", "rewrite": {"regex": "^/tenant/[^/]+"}}
+        pool = {"algorithm": "hash", "hash": {"on": "path"}}
+        self.proxy = self.weir(web(self.port, pair, pool=pool, more=f"routes: {json.dumps([route])}\n"), workers=1)
+        served = {self.ask(f"/tenant/{i}/same")["fields"]["x-backend"] for i in range(40)}
+        self.assertEqual(served, {"one", "two"})
 
 
 class Headers(Actions):
@@ -252,6 +284,12 @@ class Limits(Actions):
         eventually(lambda: self.proxy.metrics().get(name) == 2, "the refusals are counted")
         self.proxy.wait_logged('request failed: access_denied.*client="192.0.2.1".*route="in"')
 
+    def test_a_client_that_its_proxy_does_not_name_is_not_allowed(self):
+        self.serve({"pool": "web", "access": {"allow": ["127.0.0.0/8"]}}, listener={"trusted_proxies": ["127.0.0.1"]})
+        self.assertEqual(self.ask()["status"], 200)  # the proxy itself
+        for fields in ('Forwarded: for="x, for=203.0.113.5\r\n', "X-Forwarded-For: 127.0.0.9, unknown\r\n"):
+            self.assertEqual(self.ask(extra=fields)["status"], 403, fields)
+
     def test_a_route_has_a_limit_of_its_own_for_bodies(self):
         self.port, self.seen = free_port(), self.backend()
         routes = [
@@ -298,6 +336,7 @@ class Mistakes(Actions):
             ({"redirect": {"to": "/{backend}"}}, "{backend} is available only in response_headers"),
             ({"redirect": {"to": "/", "status": 304}}, "a redirect has the status 301, 302, 303, 307 or 308"),
             ({"respond": {"status": 204, "body": "x"}}, "a response with status 204 has no body"),
+            ({"respond": {"body": "x" * 70_000}}, "respond.body: at most 64KiB"),
             ({"respond": {"status": 100}}, "respond.status"),
             ({"respond": {"headers": {"X-A": "{backend}"}}}, "{backend} is available only in response_headers"),
             ({"respond": {"headers": {"Content-Length": "1"}}}, "weir sets this header itself"),
@@ -308,6 +347,7 @@ class Mistakes(Actions):
             ({"pool": "web", "rewrite": {}}, "nothing to rewrite"),
             ({"pool": "web", "rewrite": {"strip_prefix": "a"}}, 'a path begins with "/"'),
             ({"pool": "web", "rewrite": {"add_prefix": "/a/"}}, "write the segments to put before the path"),
+            ({"pool": "web", "rewrite": {"add_prefix": "/a/../b"}}, 'write "/b"'),
             ({"pool": "web", "rewrite": {"regex": "(", "replace": "/"}}, "RE2 accepts: missing )"),
             ({"pool": "web", "rewrite": {"regex": "a", "replace": "$1"}}, "regex has no group $1"),
             ({"pool": "web", "rewrite": {"replace": "/a"}}, "has no effect without regex"),

@@ -111,6 +111,8 @@ class Paths(Routes):
         self.serve([{"match": {"path_prefix": "/a"}, "pool": "a"}], {"path_normalization": "keep_encoded_slashes"})
         self.assertEqual(self.ask("/a/group%2fproject"), "a")
         self.assertEqual(self.pools["a"].requests[-1]["target"], "/a/group%2Fproject")
+        for target in ("/a%2Fx", "/a%5cx", "/a\\x", "/%2fa", "/%2Fa%2f"):
+            self.assertEqual(self.ask(target), "a", target)
         for target in ("/x/..%2fa", "/x%2f../a", "/x\\..\\a", "/x%00"):
             self.assertEqual(self.ask(target), 400, target)
 

@@ -317,6 +317,25 @@ class RollingBack(TlsFiles):
         self.assertEqual(self.proxy.reload(bad)["verdict"], "rolled_back")
         self.assert_renewed()
 
+    def test_certificates_that_were_rolled_back_stay_out(self):
+        rules = "reload: {watch: false, rollback: {window: 20s}}\n"
+        check = {"type": "http", "path": "/", "interval": "200ms", "timeout": "200ms", "fall": 9, "rise": 1}
+        listener = {"tls": {"certificates": [self.pair]}}
+        self.proxy = self.weir(web(self.port, [self.seen], check, rules, listener=listener))
+        self.proxy.wait_up(1)
+        before = self.fingerprint()
+        self.authority.issue("a.example", to=self.pair)
+        bad = web(self.port, [f"127.0.0.1:{free_port()}"], check, rules, listener=listener)
+        self.assertEqual(self.proxy.reload(bad)["verdict"], "rolled_back")
+        self.proxy.signal(signal.SIGHUP)
+        self.proxy.wait_logged(
+            "certificates are not renewed: a TLS file still has what it had when a change was rolled"
+        )
+        self.assertTrue(self.has_certificate(before))
+        self.authority.issue("a.example", to=self.pair)
+        self.proxy.signal(signal.SIGHUP)
+        eventually(lambda: self.has_certificate(self.fingerprint()), "another certificate is renewed")
+
     def test_a_bad_pair_replaces_nothing_while_the_file_is_refused(self):
         self.serve(watch=True)
         self.proxy.write("listeners: {}\n")

@@ -66,16 +66,19 @@ TEST_CASE("a path that a backend may read differently is refused") {
     for (const char* path : {"/a%00", "/%00/../b"}) CHECK(refusal(path) == "an encoded NUL in the path");
     for (const char* path : {"/a%", "/a%2", "/a%zz", "/a%2/", "/100%/x"})
         CHECK(refusal(path) == "an invalid percent-encoding in the path");
-    for (const char* path : {"/a/..;/b", "/a/..;x=1/b", "/.;", "/%2e%2e;x"})
+    for (const char* path : {"/a/..;/b", "/a/..;x=1/b", "/.;", "/%2e%2e;x", "/x/..%3b/admin", "/.%3Bx"})
         CHECK(refusal(path) == "a hidden dot segment in the path");
 }
 
 TEST_CASE("encoded slashes can be kept, but not to hide dot segments") {
     const Row rows[] = {
-        {"/projects/group%2fname", "/projects/group%2Fname", "/projects/group%2Fname"},
-        {"/a%5cb", "/a%5Cb", "/a%5Cb"},
-        {"/a\\b", "/a\\b", "/a%5Cb"},
+        {"/projects/group%2fname", "/projects/group%2Fname", "/projects/group/name"},
+        {"/a%5cb", "/a%5Cb", "/a/b"},
+        {"/a\\b", "/a\\b", "/a/b"},
         {"/a%2F%2Fb/../c", "/c", "/c"},
+        {"/a%2F%2Fb", "/a%2F%2Fb", "/a/b"},
+        {"/a%2F/b%2F", "/a%2F/b%2F", "/a/b/"},
+        {"/%2Fa", "/%2Fa", "/a"},
     };
     for (const auto& row : rows) {
         INFO(row.path);
@@ -87,6 +90,8 @@ TEST_CASE("encoded slashes can be kept, but not to hide dot segments") {
     for (const char* path : {"/a/..%2fadmin", "/a%2f..", "/a%2F.%2Fb", "/a%5c..%5cb", "/..\\b", "/a%2f..;x%2fb"})
         CHECK(refusal(path, EncodedSlashes::kept) == "a hidden dot segment in the path");
     CHECK(refusal("/a%00", EncodedSlashes::kept) == "an encoded NUL in the path");
+    for (const char* path : {"/a;b%2Fc", "/a;\\b"})
+        CHECK(refusal(path, EncodedSlashes::kept) == "an encoded slash or a backslash in the parameters of the path");
 }
 
 TEST_CASE("a path in normal form is recognized without normalizing it") {
@@ -101,4 +106,9 @@ TEST_CASE("a path in normal form is recognized without normalizing it") {
         INFO(path);
         CHECK_FALSE(is_normal_path(path));
     }
+}
+
+TEST_CASE("dot segments are found in a path that was put together") {
+    for (const char* path : {"/..", "/a/../b", "/.", "/a/.", "/a/..;x/b"}) CHECK(has_dot_segment(path));
+    for (const char* path : {"/", "/a", "/...", "/a../b", "/.a/b", "/a;..", "//"}) CHECK_FALSE(has_dot_segment(path));
 }

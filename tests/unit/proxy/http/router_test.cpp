@@ -55,7 +55,7 @@ TEST_CASE("the first route that matches wins, by host and path") {
     const auto choose = [&](std::string_view authority, std::string_view path) {
         http::RequestHead head;
         head.authority = authority;
-        return http::choose_route(snapshot, listener, {head, path, client, 0}).pool;
+        return http::choose_route(snapshot, listener, {head, path, client, http::Trust::untrusted, 0}).pool;
     };
     for (const auto& row : rows) {
         INFO(row.authority << row.path);

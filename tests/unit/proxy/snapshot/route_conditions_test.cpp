@@ -9,12 +9,13 @@ using namespace weir::proxy::http;
 
 namespace {
 
-bool holds(const conf::Match& match, const std::string& text, const std::string& client = "10.1.2.3:4") {
+bool holds(const conf::Match& match, const std::string& text, const std::string& client = "10.1.2.3:4",
+           Trust trust = Trust::untrusted) {
     RequestHead head;
     REQUIRE(parse_request(text, {}, head).status == HeadStatus::complete);
     const auto address = *conf::Address::parse(client);
     const auto path = head.path.substr(0, head.path.find('?'));
-    return RouteConditions(match, 2).hold({head, path, address, 1});
+    return RouteConditions(match, 2).hold({head, path, address, trust, 1});
 }
 
 bool holds_get(const conf::Match& match, const std::string& path, const std::string& fields = "") {
@@ -40,7 +41,22 @@ TEST_CASE("a route can match header fields") {
     CHECK(holds_get(match, "/", "X-Beta: 2\r\nX-Beta: 1\r\ncookie: \r\n"));
     CHECK_FALSE(holds_get(match, "/", "X-Beta: 1\r\n"));
     CHECK_FALSE(holds_get(match, "/", "X-Beta: 11\r\nCookie: a\r\n"));
-    CHECK_FALSE(holds_get(match, "/", "X_Beta: 1\r\nCookie: a\r\n"));
+    CHECK(holds_get(match, "/", "X_Beta: 1\r\nCookie: a\r\n")); // a CGI backend sees the same name
+}
+
+TEST_CASE("a route does not believe what only a trusted proxy may say") {
+    conf::Match match;
+    match.headers = {{"X-Forwarded-Proto", "https"}};
+    const std::string text = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\n\r\n";
+    CHECK_FALSE(holds(match, text));
+    CHECK(holds(match, text, "10.1.2.3:4", Trust::trusted));
+}
+
+TEST_CASE("a client that is not known is in no block") {
+    conf::Match match;
+    match.clients = {*conf::Cidr::parse("0.0.0.0/0"), *conf::Cidr::parse("::/0")};
+    const RequestHead head;
+    CHECK_FALSE(RouteConditions(match, 1).hold({head, "/", conf::Address(), Trust::untrusted, 0}));
 }
 
 TEST_CASE("a route can match query parameters") {
