@@ -101,26 +101,19 @@ void resolve(std::string& out, std::string_view dots) {
     if (dots == ".." && !out.empty()) out.resize(out.rfind('/'));
 }
 
-// Appends a character of a segment's name, which was percent-encoded or not, as routes see it.
-void put_matched(std::string& out, char c, bool encoded) {
-    const bool is_plain =
-        class_of(c) == (encoded ? CharClass::delimiter : class_of(c)) && class_of(c) != CharClass::other;
-    if (c == '/' || c == '\\') {
-        if (!out.ends_with('/')) out += '/'; // a slash that is kept separates segments for routes
-    } else if (is_plain) {
-        out += c;
-    } else {
-        put_encoded(out, c);
-    }
-}
-
 // Appends the name of a segment as routes see it.
 void append_matched(std::string& out, std::string_view name) {
     while (!name.empty()) {
         const bool encoded = name.front() == '%';
         const char c = encoded ? static_cast<char>(take_encoded(name)) : name.front();
         if (!encoded) name.remove_prefix(1);
-        put_matched(out, c, encoded);
+        if (c == '/' || c == '\\') {
+            if (!out.ends_with('/')) out += '/'; // a slash that is kept separates segments for routes
+        } else if (class_of(c) != CharClass::other) {
+            out += c;
+        } else {
+            put_encoded(out, c);
+        }
     }
 }
 

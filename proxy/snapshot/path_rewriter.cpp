@@ -29,7 +29,7 @@ bool has_prefix(std::string_view path, std::string_view prefix) {
 std::string_view drop_segments(std::string_view path, std::ptrdiff_t count) {
     while (count > 0 && !path.empty()) {
         const auto segment = path.substr(1, path.find('/', 1) - 1);
-        if (segment.find_first_of("\\") != segment.npos || segment.find("%2F") != segment.npos ||
+        if (segment.find('\\') != segment.npos || segment.find("%2F") != segment.npos ||
             segment.find("%5C") != segment.npos)
             return {};
         if (!segment.empty() && segment.front() != ';') --count;

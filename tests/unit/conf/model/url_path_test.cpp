@@ -87,10 +87,10 @@ TEST_CASE("encoded slashes can be kept, but not to hide dot segments") {
         CHECK(normal.forwarded == row.forwarded);
         CHECK(normal.matched == row.matched);
     }
-    for (const char* path : {"/a/..%2fadmin", "/a%2f..", "/a%2F.%2Fb", "/a%5c..%5cb", "/..\\b", "/a%2f..;x%2fb"})
+    for (const char* path : {"/a/..%2fadmin", "/a%2f..", "/a%2F.%2Fb", "/a%5c..%5cb", "/..\\b"})
         CHECK(refusal(path, EncodedSlashes::kept) == "a hidden dot segment in the path");
     CHECK(refusal("/a%00", EncodedSlashes::kept) == "an encoded NUL in the path");
-    for (const char* path : {"/a;b%2Fc", "/a;\\b"})
+    for (const char* path : {"/a;b%2Fc", "/a;\\b", "/a%2f..;x%2fb"})
         CHECK(refusal(path, EncodedSlashes::kept) == "an encoded slash or a backslash in the parameters of the path");
 }
 

@@ -26,7 +26,9 @@ TEST_CASE("a prefix of whole segments is stripped") {
 
 TEST_CASE("a prefix that is spelled differently is stripped, too") {
     const PathRewriter rewriter(conf::PathRewrite{"/@me", "", "", ""}, 1);
-    CHECK(rewriter.rewrite("/%40me/x;y", "/@me/x", 0) == "/x");
+    CHECK(rewriter.rewrite("/%40me/x;y", "/@me/x", 0) == "/x;y");
+    CHECK(rewriter.rewrite("/;p/@me;q/x/%40y", "/@me/x/@y", 0) == "/x/%40y");
+    CHECK(rewriter.rewrite("/@me%2Fx;y", "/@me/x", 0) == "/x"); // the slash is a part of the segment
     CHECK(rewriter.rewrite("/@me/x;y", "/@me/x", 0) == "/x;y");
 }
 
