@@ -139,7 +139,7 @@ bool has_dot_segment(std::string_view path) {
     while (!path.empty()) {
         path.remove_prefix(1);
         const auto segment = path.substr(0, path.find('/'));
-        if (is_dots(segment.substr(0, segment.find(';')))) return true;
+        if (find_hidden(segment)) return true;
         path.remove_prefix(segment.size());
     }
     return false;

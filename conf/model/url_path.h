@@ -31,7 +31,8 @@ struct NormalPath {
 // Reads each byte once.
 bool is_normal_path(std::string_view path);
 
-// Returns true if a segment of a path, which begins with '/', is "." or "..", perhaps with parameters.
+// Returns true if a segment of a path, which begins with '/', is "." or "..", or a backend may find one in it: before
+// parameters, or beside a slash or semicolon that is encoded.
 bool has_dot_segment(std::string_view path);
 
 // Returns the normal form of a path, which begins with '/' and has no query.

@@ -125,7 +125,9 @@ void ClientChain::add(const conf::Address& address) {
         add_unknown();
         return;
     }
-    if (!client_ || !trusted_.contains(address)) client_ = address;
+    const bool is_client = !trusted_.contains(address);
+    if (is_client) is_known_ = true;
+    if (is_client || !client_) client_ = address;
 }
 
 void ClientChain::add_forwarded_for(std::string_view value) {
@@ -167,7 +169,7 @@ bool ClientChain::add_element(std::string_view& rest) {
     return true;
 }
 
-std::optional<conf::Address> find_client(const RequestHead& head, const conf::AddressBlocks& trusted) {
+ClientChain read_client_chain(const RequestHead& head, const conf::AddressBlocks& trusted) {
     ClientChain chain(trusted);
     bool told = false;
     for (const auto& field : head.fields) {
@@ -175,10 +177,14 @@ std::optional<conf::Address> find_client(const RequestHead& head, const conf::Ad
         told = true;
         chain.add_forwarded_for(field.value);
     }
-    if (told) return chain.client();
+    if (told) return chain;
     for (const auto& field : head.fields)
         if (field.id == FieldId::forwarded) chain.add_forwarded(field.value);
-    return chain.client();
+    return chain;
+}
+
+std::optional<conf::Address> find_client(const RequestHead& head, const conf::AddressBlocks& trusted) {
+    return read_client_chain(head, trusted).client();
 }
 
 } // namespace weir::proxy::http

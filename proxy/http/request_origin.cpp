@@ -17,9 +17,9 @@ void name_client(RequestOrigin& origin, const std::optional<conf::Address>& name
 RequestOrigin find_origin(const RequestPeer& peer, const RequestHead& head, const conf::AddressBlocks& trusted) {
     RequestOrigin origin{peer.trust, peer.address, peer.ip};
     if (peer.trust == Trust::untrusted) return origin;
-    name_client(origin, find_client(head, trusted));
-    const bool forwards = !head.find(FieldId::x_forwarded_for).empty() || !head.find(FieldId::forwarded).empty();
-    origin.is_known = !forwards || !origin.named_ip.view().empty();
+    const auto chain = read_client_chain(head, trusted);
+    name_client(origin, chain.client());
+    origin.is_known = chain.is_known();
     return origin;
 }
 

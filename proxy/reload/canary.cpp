@@ -108,6 +108,11 @@ asio::awaitable<WindowVerdict> Canary::conclude(const ReloadReport& report) {
 asio::awaitable<ReloadReport> Canary::roll_back(ReloadReport report, SnapshotPtr before, WindowVerdict verdict) {
     report.cause = verdict.cause;
     if (!report.is_denylisted()) report.retry = RetryDecision::all; // the cause is not the configuration itself
+    if (report.is_denylisted())
+        for (const auto& [path, hash] : runtime_.snapshot()->files.tls.files) {
+            const auto known = before->files.tls.files.find(path);
+            if (known == before->files.tls.files.end() || known->second != hash) rejected_[path] = hash;
+        }
     runtime_.restore_health();
     const auto problems = co_await runtime_.restore(before);
     if (problems.empty()) runtime_.uneject();

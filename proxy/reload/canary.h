@@ -24,9 +24,13 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <map>
 #include <string>
 
 namespace weir::proxy {
+
+// SHA-256 of files in hex, by path.
+using TlsFileHashes = std::map<std::string, std::string>;
 
 class Canary {
 public:
@@ -45,6 +49,11 @@ public:
     // Ends the open canary window, so that its change is rolled back at once. Returns false if no window is open.
     bool end_window(RollbackCause cause) { return window_.end(cause); }
     const CanaryWindow& window() const { return window_; }
+    // Returns the TLS files that changes have brought which were rolled back, because they may be the cause: their
+    // paths and hashes.
+    const TlsFileHashes& rejected_tls_files() const { return rejected_; }
+    // Called when a configuration has been applied: its files are good.
+    void forget_rejected_tls_files() { rejected_.clear(); }
 
 private:
     boost::asio::awaitable<WindowVerdict> watch(const ReloadReport& report, const lock::LeaseRenewer* lease);
@@ -62,6 +71,7 @@ private:
     ErrorRateBaseline history_;
     CanaryWindow window_;
     StartWatch start_;
+    TlsFileHashes rejected_;
 };
 
 } // namespace weir::proxy

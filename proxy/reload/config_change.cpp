@@ -52,8 +52,8 @@ asio::awaitable<ReloadReport> ConfigChange::run(conf::Loaded loaded, ReloadTrigg
         else report = co_await try_until_decided(std::move(change), trigger, force);
         runtime_.forget_names(); // names that a refused configuration had resolved
         next_.watch_in_force();
-        if (report.verdict == ReloadVerdict::rolled_back) co_await next_.reject_tls_files();
-        else co_await renew_certificates();
+        if (report.is_success()) canary_.forget_rejected_tls_files();
+        co_await renew_certificates();
         co_await membership_.settle(report);
     }
     report.trigger = trigger;
@@ -94,11 +94,11 @@ asio::awaitable<ReloadReport> ConfigChange::apply_equivalent(JudgedChange change
 }
 
 asio::awaitable<void> ConfigChange::renew_certificates() {
-    const auto state = co_await next_.compare_tls_files();
+    const auto state = co_await next_.compare_tls_files(canary_.rejected_tls_files());
     if (state == NextConfig::TlsFiles::rejected)
-        spdlog::warn(
-            "certificates are not renewed: a TLS file still has what it had when a change was rolled back; apply a "
-            "configuration (weir reload) or restore the file");
+        spdlog::warn("certificates are not renewed: a TLS file still has what a change brought that was rolled back; "
+                     "restore it, "
+                     "or apply a configuration (weir reload)");
     if (state != NextConfig::TlsFiles::changed) co_return;
     for (const auto& problem : co_await runtime_.renew_certificates())
         spdlog::warn("{}: {}; the earlier files of the TLS settings stay in force", problem.path, problem.reason);

@@ -57,24 +57,18 @@ void NextConfig::watch_in_force() const {
     files_.set_files(all);
 }
 
-asio::awaitable<std::map<std::string, std::string>> NextConfig::hash_tls_files(SnapshotPtr in_force) {
-    return asio::co_spawn(reader_.disk().executor(), hash_there(std::move(in_force)), asio::use_awaitable);
-}
-
-asio::awaitable<NextConfig::TlsFiles> NextConfig::compare_tls_files() {
+asio::awaitable<NextConfig::TlsFiles> NextConfig::compare_tls_files(std::map<std::string, std::string> rejected) {
     const auto in_force = runtime_.snapshot();
-    const auto now = co_await hash_tls_files(in_force);
+    const auto now = co_await asio::co_spawn(reader_.disk().executor(), hash_there(in_force), asio::use_awaitable);
     const auto& read = in_force->files.tls.files;
     if (now == read) co_return TlsFiles::unchanged;
-    const bool rejected = std::any_of(now.begin(), now.end(), [&](const auto& file) {
-        const auto before = read.find(file.first), bad = rejected_.find(file.first);
-        return bad != rejected_.end() && bad->second == file.second && before != read.end() &&
-               before->second != file.second;
-    });
-    co_return rejected ? TlsFiles::rejected : TlsFiles::changed;
+    const auto is_rejected = [&](const auto& file) {
+        const auto before = read.find(file.first), bad = rejected.find(file.first);
+        const bool has_changed = before == read.end() || before->second != file.second;
+        return has_changed && bad != rejected.end() && bad->second == file.second;
+    };
+    co_return std::any_of(now.begin(), now.end(), is_rejected) ? TlsFiles::rejected : TlsFiles::changed;
 }
-
-asio::awaitable<void> NextConfig::reject_tls_files() { rejected_ = co_await hash_tls_files(runtime_.snapshot()); }
 
 conf::ConfigSource NextConfig::source() const {
     return runtime_.snapshot() ? runtime_.snapshot()->config.reload.source : conf::ConfigSource::file;

@@ -45,10 +45,8 @@ public:
     void watch_in_force() const;
     // How the TLS files of the configuration in force differ from those that were read for it.
     enum class TlsFiles { unchanged, changed, rejected };
-    // Compares them. `rejected`: a file still has what it had when a change was rolled back.
-    boost::asio::awaitable<TlsFiles> compare_tls_files();
-    // Called after a rollback: rejects what the TLS files now have, because it may be the cause.
-    boost::asio::awaitable<void> reject_tls_files();
+    // Compares them. `rejected`: a file that has changed has one of the `rejected` hashes.
+    boost::asio::awaitable<TlsFiles> compare_tls_files(std::map<std::string, std::string> rejected);
     // Records that these files, with all their errors, were judged.
     void mark_seen(const conf::Loaded& loaded);
     // Returns true if these files, with all their errors, are the ones that were judged last.
@@ -69,7 +67,6 @@ public:
 
 private:
     conf::ConfigSource source() const;
-    boost::asio::awaitable<std::map<std::string, std::string>> hash_tls_files(SnapshotPtr in_force);
 
     const Runtime& runtime_;
     FleetAgent& fleet_;
@@ -77,7 +74,6 @@ private:
     ConfigReader reader_;
     conf::ConfigSource read_from_ = conf::ConfigSource::file; // source of the last load
     std::string seen_;                                        // identifies the files that were judged last
-    std::map<std::string, std::string> rejected_;             // TLS files of a rolled back change: their hashes
     std::vector<std::string> watched_;                        // files of the configuration that was loaded last
 };
 

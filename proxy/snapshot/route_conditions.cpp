@@ -33,12 +33,15 @@ bool decodes_to(std::string_view encoded, std::string_view text) {
     return encoded.empty();
 }
 
-// Sees what a backend would see: every spelling of the name, but no field that only a trusted proxy may send.
+// Sees what a backend would see: every spelling of the name, except of names that weir knows, whose other spellings are
+// not forwarded; and no field that only a trusted proxy may send.
 bool has_field(const RoutedRequest& request, std::string_view name, std::string_view value) {
     const auto& fields = request.head.fields;
-    if (request.trust == Trust::untrusted && is_forwarding_field(identify_alias(name))) return false;
+    const auto id = identify_alias(name);
+    if (request.trust == Trust::untrusted && is_forwarding_field(id)) return false;
     return std::any_of(fields.begin(), fields.end(), [&](const Field& field) {
-        return is_alias(field.name, name) && (value == "*" || field.value == value);
+        const bool same = id == FieldId::other ? is_alias(field.name, name) : same_name(field.name, name);
+        return same && (value == "*" || field.value == value);
     });
 }
 

@@ -328,9 +328,7 @@ class RollingBack(TlsFiles):
         bad = web(self.port, [f"127.0.0.1:{free_port()}"], check, rules, listener=listener)
         self.assertEqual(self.proxy.reload(bad)["verdict"], "rolled_back")
         self.proxy.signal(signal.SIGHUP)
-        self.proxy.wait_logged(
-            "certificates are not renewed: a TLS file still has what it had when a change was rolled"
-        )
+        self.proxy.wait_logged("certificates are not renewed: a TLS file still has what a change brought")
         self.assertTrue(self.has_certificate(before))
         self.authority.issue("a.example", to=self.pair)
         self.proxy.signal(signal.SIGHUP)

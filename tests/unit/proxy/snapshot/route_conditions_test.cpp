@@ -50,6 +50,8 @@ TEST_CASE("a route does not believe what only a trusted proxy may say") {
     const std::string text = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\n\r\n";
     CHECK_FALSE(holds(match, text));
     CHECK(holds(match, text, "10.1.2.3:4", Trust::trusted));
+    const std::string alias = "GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_Proto: https\r\n\r\n";
+    CHECK_FALSE(holds(match, alias, "10.1.2.3:4", Trust::trusted)); // it is not forwarded
 }
 
 TEST_CASE("a client that is not known is in no block") {
