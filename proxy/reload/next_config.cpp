@@ -63,7 +63,8 @@ asio::awaitable<NextConfig::TlsFiles> NextConfig::compare_tls_files(std::map<std
     const auto& read = in_force->files.tls.files;
     if (now == read) co_return TlsFiles::unchanged;
     const auto is_rejected = [&](const auto& file) {
-        const auto before = read.find(file.first), bad = rejected.find(file.first);
+        const auto before = read.find(file.first);
+        const auto bad = rejected.find(file.first);
         const bool has_changed = before == read.end() || before->second != file.second;
         return has_changed && bad != rejected.end() && bad->second == file.second;
     };
