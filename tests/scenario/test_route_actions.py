@@ -1,11 +1,10 @@
 """What routes do with requests: redirects, fixed responses, changed paths, and changed headers."""
 import json
-import os
 import re
-import subprocess
 
 from support.certificates import Authority
-from support.scenario import WEIR, Scenario, eventually, free_port, main, web
+from support.route_errors import route_errors
+from support.scenario import Scenario, eventually, free_port, main, web
 from support.tls_clients import TlsClient
 
 
@@ -322,15 +321,6 @@ class Limits(Actions):
 
 
 class Mistakes(Actions):
-    def errors(self, route):
-        text = web(free_port(), ["127.0.0.1:1"], more=f"routes: [{json.dumps(route)}]\n")
-        path = os.path.join(self.folder(), "weir.yaml")
-        with open(path, "w") as f:
-            f.write(text)
-        done = subprocess.run([WEIR, "check", "-c", path], capture_output=True, text=True, timeout=30)
-        self.assertEqual(done.returncode, 1, done.stdout)
-        return done.stdout + done.stderr
-
     def test_actions_that_make_no_sense_are_refused_with_a_remedy(self):
         own = {"respond": {"body": "x"}}
         for route, words in (
@@ -366,7 +356,7 @@ class Mistakes(Actions):
             ({"pool": "web", "response_headers": {"add": {"X": "{x}"}}}, 'unknown variable "x"'),
             ({"pool": "web", "request_headers": {"set": {"Host": "x"}}}, "use the route's `host` instead"),
         ):
-            self.assertIn(words, self.errors(route), route)
+            self.assertIn(words, route_errors(self, route), route)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Routes: what they match, and the spellings of a path that must not get around them."""
 import json
-import subprocess
 
-from support.scenario import WEIR, Scenario, free_port, main, web
+from support.route_errors import route_errors
+from support.scenario import Scenario, free_port, main, web
 
 
 class Routes(Scenario):
@@ -167,16 +167,6 @@ class Conditions(Routes):
 
 
 class Mistakes(Routes):
-    def errors(self, match):
-        """Returns what weir check says about a route."""
-        text = web(free_port(), ["127.0.0.1:1"], more=f"routes: [{{pool: web, match: {json.dumps(match)}}}]\n")
-        path = f"{self.folder()}/weir.yaml"
-        with open(path, "w") as f:
-            f.write(text)
-        done = subprocess.run([WEIR, "check", "-c", path], capture_output=True, text=True, timeout=30)
-        self.assertEqual(done.returncode, 1, done.stdout)
-        return done.stdout + done.stderr
-
     def test_what_no_request_can_match_is_refused_with_a_remedy(self):
         for match, words in (
             ({"path": "a"}, 'match.path: a path begins with "/"'),
@@ -194,7 +184,7 @@ class Mistakes(Routes):
             ({"clients": ["10.0.0.1/33"]}, "clients[0]"),
             ({"path_prefx": "/a"}, 'unknown key "path_prefx" (did you mean "path_prefix"?)'),
         ):
-            self.assertIn(words, self.errors(match), match)
+            self.assertIn(words, route_errors(self, {"pool": "web", "match": match}), match)
 
 
 if __name__ == "__main__":

@@ -140,10 +140,8 @@ class Weir:
         """Waits until a process other than `old` answers the admin API."""
 
         def has_replaced():
-            try:
+            with contextlib.suppress(OSError):
                 return self.status()["pid"] != old
-            except OSError:
-                return False
 
         eventually(has_replaced, "a new process serves")
 
