@@ -1,5 +1,7 @@
 #include "conf/model/url_path.h"
 
+#include "conf/model/percent_encoding.h"
+
 #include <algorithm>
 #include <array>
 
@@ -26,29 +28,6 @@ constexpr auto char_classes = [] {
 }();
 
 CharClass class_of(char c) { return char_classes[static_cast<unsigned char>(c)]; }
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-void put_encoded(std::string& out, char c) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += digits[byte >> 4];
-    out += digits[byte & 15];
-}
-
-// Takes the percent-encoded character at the front of `text`. Returns -1 if it is malformed.
-int take_encoded(std::string_view& text) {
-    if (text.size() < 3) return -1;
-    const int high = hex_value(text[1]), low = hex_value(text[2]);
-    if (high < 0 || low < 0) return -1;
-    text.remove_prefix(3);
-    return high * 16 + low;
-}
 
 constexpr const char* encoded_slash = "an encoded slash or a backslash in the path";
 

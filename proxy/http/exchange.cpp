@@ -19,22 +19,12 @@ log::RequestTexts texts_of(const RequestHead& head) {
             head.minor_version};
 }
 
-// Returns the target of a redirect. If it begins with the client's path, browsers must not take that for another host:
-// "//host" and "/\host" would lead there.
-std::string location_of(const conf::Redirect& redirect, const RequestVariables& variables) {
-    auto location = fill_in(redirect.to, variables);
-    const bool begins_with_path = location.starts_with('/') && !redirect.to.starts_with("//");
-    const auto second = location.find_first_not_of("/\\");
-    if (begins_with_path) location.erase(1, std::min(second, location.size()) - 1);
-    return location;
-}
-
 } // namespace
 
 Exchange::Exchange(Client& client, RequestHead& head)
     : client_(client), incoming_(client, head),
       record_(begin_record(client, *incoming_.listener, incoming_.origin.client_ip(), texts_of(head))),
-      selection_(client, this), prepared_(client, incoming_),
+      selection_(client, this), prepared_(client, incoming_, record_),
       connection_(client.is_draining() ? Connection::close : incoming_.plan.connection) {
     record_.bytes.received = head.length;
     const auto& plan = incoming_.plan;
@@ -115,8 +105,8 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
         if (connected.took) record_.durations.connect = duration_cast<log::Microseconds>(*connected.took);
         if (failure_) co_return is_hopeless(failure_.reason) ? Try::stopped : fail_to_connect();
     }
-    std::optional<ResponseEdit> edit;
-    if (const auto* headers = response_headers()) edit.emplace(ResponseEdit{*headers, variables()});
+    std::optional<HeadEdit> edit;
+    if (const auto* headers = response_headers()) edit.emplace(HeadEdit{*headers, variables()});
     ForwardAttempt attempt({client_, incoming_.plan, incoming_.config().limits, prepared_.timeouts(), prepared_.head(),
                             prepared_.cookie(), edit ? &*edit : nullptr, record_, connection_, *this},
                            *connected.connection);
@@ -229,7 +219,7 @@ Task<Connection> Exchange::respond_by_route(const conf::Route& route) {
         route.redirect && record_.request.host.empty() && route.redirect->to.find("{host}") != std::string::npos;
     if (lacks_host) co_return co_await answer({FailureReason::bad_request, "no Host to redirect to"});
     record_.status = static_cast<int>(route.redirect ? route.redirect->status : route.respond->status);
-    if (route.redirect) co_return co_await respond(location_of(*route.redirect, variables()));
+    if (route.redirect) co_return co_await respond(fill_in_location(route.redirect->to, variables()));
     co_return co_await respond({}, &*route.respond);
 }
 
@@ -254,20 +244,6 @@ Task<Connection> Exchange::respond(std::string location, const conf::FixedRespon
 const conf::HeaderEdit* Exchange::response_headers() const {
     const auto* route = incoming_.route();
     return route && !route->config.response_headers.empty() ? &route->config.response_headers : nullptr;
-}
-
-RequestVariables Exchange::variables() const {
-    const auto* identity = client_.identity.get();
-    return {incoming_.origin.client_ip(),
-            host_of(record_.request.host),
-            client_.scheme(),
-            record_.request.method,
-            incoming_.plan.normal_path() == "*" ? "/" : incoming_.plan.normal_path(),
-            record_.tls.version,
-            record_.tls.cipher,
-            identity ? std::string_view(identity->subject) : std::string_view(),
-            identity ? std::string_view(identity->fingerprint) : std::string_view(),
-            record_.path.backend};
 }
 
 } // namespace weir::proxy::http

@@ -16,6 +16,7 @@
 
 #include "proxy/http/forward_attempt.h"
 #include "proxy/http/prepared_request.h"
+#include "proxy/http/request_variables.h"
 #include "proxy/worker/backend_connector.h"
 
 #include <string>
@@ -64,7 +65,7 @@ private:
     Task<Connection> respond_by_route(const conf::Route& route);
     Task<Connection> respond(std::string location, const conf::FixedResponse* fixed = nullptr);
     const conf::HeaderEdit* response_headers() const;
-    RequestVariables variables() const;
+    RequestVariables variables() const { return variables_of(client_, incoming_, record_); }
     const PoolSpec& pool() const { return *selection_.pool().spec; }
     // Returns the connections to the backend that is being tried.
     BackendLink& link() const { return selection_.pool().link(selection_.last()); }

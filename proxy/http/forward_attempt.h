@@ -55,7 +55,7 @@ struct AttemptJob {
     const conf::Timeouts& timeouts;
     Buffer& request_head;      // as the backend gets it; freed as soon as no other attempt can need it
     std::string_view cookie;   // value of Set-Cookie; empty if none is to be set
-    const ResponseEdit* edit;  // changes to the headers of the response; null: none
+    const HeadEdit* edit;      // changes to the headers of the response; null: none
     log::AccessRecord& record; // receives the status and the byte counts
     Connection& connection;    // what the response says about the client's connection; set to close if it must end
     AttemptEvents& events;

@@ -17,7 +17,7 @@ public:
 
     // Uses the body and the headers of a configured response.
     void use(const conf::FixedResponse& fixed);
-    // Sets and adds headers. Those that `edit` sets replace weir's own; those that it removes are left out.
+    // Sets and adds headers. A header that `edit` sets replaces weir's own; one that it removes is left out.
     void change(const conf::HeaderEdit& edit);
 
 private:

@@ -1,20 +1,17 @@
 #include "proxy/http/prepared_request.h"
 
+#include "proxy/http/request_variables.h"
 #include "proxy/snapshot/timeouts.h"
 
+#include <optional>
+
 namespace weir::proxy::http {
-namespace {
-
-const conf::HeaderEdit no_edit;
-constexpr std::string_view keep = "keep"; // `host` of a route
-
-} // namespace
-
 void PreparedRequest::prepare(const RequestHead& head, BackendSelection& selection) {
     bytes_ = {head.method.data(), static_cast<std::size_t>(client_.in.data() - head.method.data())};
     const auto* route = incoming_.route();
-    const auto host = route ? std::string_view(route->config.host) : keep;
-    gets_backends_host_ = host == "backend" || (host == keep && head.authority.empty());
+    const auto host = route ? route->host : HostToSend::the_clients;
+    gets_backends_host_ =
+        host == HostToSend::the_backends || (host == HostToSend::the_clients && head.authority.empty());
     prepare_for_pool(head, selection);
 }
 
@@ -57,17 +54,13 @@ void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, 
         head_.fill(client_.source.write_proxy_header(head_.space().data(), version, origin.address, client_.stream));
     // The side that closes first keeps the port in TIME_WAIT: better each backend than the proxy in front of them.
     const auto to_backend = may_share_connections(pool) ? Connection::keep : Connection::close;
-    auto host = backends_host;
-    if (route && route->config.host != keep && !gets_backends_host_) host = route->config.host;
+    const auto host = route && route->host == HostToSend::configured ? route->config.host : backends_host;
     ClientFacts facts{origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), host};
     facts.path = incoming_.plan.forwarded_path();
-    if (const auto* tls = client_.stream.tls(); tls && route && !route->config.request_headers.empty()) {
-        const auto agreed = tls->facts();
-        facts.tls_version = agreed.version, facts.tls_cipher = agreed.cipher;
-    }
-    if (client_.identity) facts.subject = client_.identity->subject, facts.fingerprint = client_.identity->fingerprint;
-    write_request(head_, head, incoming_.plan.framing, facts, incoming_.plan.upgrade,
-                  route ? route->config.request_headers : no_edit);
+    std::optional<HeadEdit> edit;
+    if (route && !route->config.request_headers.empty())
+        edit.emplace(HeadEdit{route->config.request_headers, variables_of(client_, incoming_, record_)});
+    write_request(head_, head, incoming_.plan.framing, facts, incoming_.plan.upgrade, edit ? &*edit : nullptr);
 }
 
 } // namespace weir::proxy::http

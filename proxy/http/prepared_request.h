@@ -3,11 +3,12 @@
 // A reload may replace the pool while the request is queued. All of this is then prepared again.
 //
 // Thread: one worker's thread.
-// Lifetime: lives in its exchange; the client and the incoming request must outlive it.
+// Lifetime: lives in its exchange; the constructor's arguments must outlive it.
 #pragma once
 
 #include "proxy/http/client_affinity.h"
 #include "proxy/http/incoming_request.h"
+#include "proxy/log/access_line.h"
 
 namespace weir::proxy::http {
 
@@ -19,7 +20,9 @@ inline bool may_share_connections(const PoolSpec& pool) {
 
 class PreparedRequest {
 public:
-    PreparedRequest(Client& client, const IncomingRequest& incoming) : client_(client), incoming_(incoming) {}
+    // `record` is the log record of the request.
+    PreparedRequest(Client& client, const IncomingRequest& incoming, const log::AccessRecord& record)
+        : client_(client), incoming_(incoming), record_(record) {}
 
     // Prepares the request for the selection's pool. `head` is at the front of the client's buffer.
     void prepare(const RequestHead& head, BackendSelection& selection);
@@ -39,6 +42,7 @@ private:
 
     Client& client_;
     const IncomingRequest& incoming_;
+    const log::AccessRecord& record_;
     std::string_view bytes_; // of the client's head, which stays at the front of its buffer
     conf::Timeouts timeouts_;
     ClientAffinity affinity_;

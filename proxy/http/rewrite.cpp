@@ -30,12 +30,6 @@ bool is_own(FieldId id) {
     }
 }
 
-// Fields that say where a request came from; weir writes them itself.
-bool is_origin_field(FieldId id) {
-    return id == FieldId::x_forwarded_for || id == FieldId::x_forwarded_proto || id == FieldId::x_forwarded_host ||
-           id == FieldId::x_real_ip;
-}
-
 bool is_plain_name(std::string_view name) { return std::all_of(name.begin(), name.end(), is_plain); }
 
 bool passes(const Field& field, Trust trust) {
@@ -82,18 +76,6 @@ void write_origin(HeadWriter& writer, const RequestHead& head, const ClientFacts
         writer.field("X-Forwarded-Proto", first_of(told(FieldId::x_forwarded_proto), client.protocol));
     const auto host = first_of(told(FieldId::x_forwarded_host), head.authority);
     if (!host.empty() && !edited.contains(FieldId::x_forwarded_host)) writer.field("X-Forwarded-Host", host);
-}
-
-RequestVariables variables_of(const RequestHead& head, const ClientFacts& client) {
-    return {client.client.empty() ? client.ip : client.client,
-            host_of(head.authority),
-            client.protocol,
-            head.method,
-            head.path,
-            client.tls_version,
-            client.tls_cipher,
-            client.subject,
-            client.fingerprint};
 }
 
 void write_framing(HeadWriter& writer, const Framing& framing) {
@@ -192,7 +174,7 @@ std::string_view requested_upgrade(const RequestHead& head, const ConnectionOpti
 }
 
 void write_request(Buffer& out, const RequestHead& head, const Framing& framing, const ClientFacts& client,
-                   std::string_view upgrade, const conf::HeaderEdit& edit) {
+                   std::string_view upgrade, const HeadEdit* edit) {
     HeadWriter writer(out);
     writer.put(head.method).put(" ");
     const auto path = client.path.empty() ? head.path : client.path;
@@ -201,13 +183,13 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
     writer.field("Host", client.host.empty() ? head.authority : client.host);
     DroppedFields dropped(head.fields);
     if (connection_options(head.fields).names_fields) drop_named_by_connection(head.fields, dropped);
-    drop_edited(edit, dropped);
+    if (edit) drop_edited(edit->headers, dropped);
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
         const auto& field = head.fields[i];
         if (passes(field, client.trust) && !dropped.contains(i)) writer.field(field);
     }
-    write_origin(writer, head, client, edited_fields(edit));
-    if (!edit.empty()) write_edited(writer, edit, variables_of(head, client));
+    write_origin(writer, head, client, edit ? edited_fields(edit->headers) : FieldIds());
+    if (edit) write_edited(writer, edit->headers, edit->variables);
     // An HTTP/1.0 client cannot receive the interim response (RFC 9110 section 10.1.1).
     if (head.minor_version == 1 && expectation_of(head.fields) == Expectation::go_ahead)
         writer.field("Expect", "100-continue");

@@ -31,11 +31,9 @@ struct ClientFacts {
     Trust trust;               // whether the peer's X-Forwarded-* fields are believed
     std::string_view protocol; // "http"
     Connection to_backend = Connection::keep;
-    std::string_view client{};                    // address of the client; empty if the peer is the client
-    std::string_view host{};                      // the Host field to send; empty: the client's
-    std::string_view path{};                      // to send, with the query; empty: that of the head
-    std::string_view tls_version{}, tls_cipher{}; // of the client's connection; empty without TLS
-    std::string_view subject{}, fingerprint{};    // of the client's verified certificate; empty without one
+    std::string_view client{}; // address of the client; empty if the peer is the client
+    std::string_view host{};   // the Host field to send; empty: the client's
+    std::string_view path{};   // to send, with the query; empty: that of the head
 };
 
 // What a client expects before it sends its body (RFC 9110 section 10.1.1), from all Expect fields.
@@ -47,25 +45,26 @@ Expectation expectation_of(const std::vector<Field>& fields);
 // Returns the protocol that a request asks to switch to; empty if weir would not tunnel it.
 std::string_view requested_upgrade(const RequestHead& head, const ConnectionOptions& options, const Framing& framing);
 
-// Appends to `out` the head of a request as it is sent to the backend. `out` grows if necessary.
-void write_request(Buffer& out, const RequestHead& head, const Framing& framing, const ClientFacts& client,
-                   std::string_view upgrade, const conf::HeaderEdit& edit);
-
-// The changes that a route makes to the headers of a response.
-struct ResponseEdit {
+// The changes that a route makes to the headers of a message.
+struct HeadEdit {
     const conf::HeaderEdit& headers;
     RequestVariables variables;
 };
+
+// Appends to `out` the head of a request as it is sent to the backend. `out` grows if necessary. `edit` is null if
+// there are no changes.
+void write_request(Buffer& out, const RequestHead& head, const Framing& framing, const ClientFacts& client,
+                   std::string_view upgrade, const HeadEdit* edit);
 
 // How a response is forwarded to the client.
 struct ResponsePlan {
     Framing framing; // what the response says to the client; until_close writes no field
     int client_minor = 1;
     Connection connection = Connection::keep;
-    std::string_view upgrade{};         // set with 101 only
-    std::string_view cookie{};          // value of Set-Cookie; empty if none is to be set
-    std::string_view date{};            // added to a final response that has no Date
-    const ResponseEdit* edit = nullptr; // changes to the headers of a final response; null: none
+    std::string_view upgrade{};     // set with 101 only
+    std::string_view cookie{};      // value of Set-Cookie; empty if none is to be set
+    std::string_view date{};        // added to a final response that has no Date
+    const HeadEdit* edit = nullptr; // changes to the headers of a final response; null: none
 };
 
 // Appends to `out` the head of a response as it is sent to the client. `out` grows if necessary.

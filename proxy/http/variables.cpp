@@ -1,5 +1,7 @@
 #include "proxy/http/variables.h"
 
+#include "proxy/http1/chars.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -39,16 +41,24 @@ template <class Put> void for_each_piece(std::string_view value, const RequestVa
 
 } // namespace
 
-std::string fill_in(std::string_view value, const RequestVariables& variables) {
-    std::string filled;
-    for_each_piece(value, variables, [&](std::string_view text) { filled += text; });
-    return filled;
+std::string fill_in_location(std::string_view value, const RequestVariables& variables) {
+    std::string location;
+    for_each_piece(value, variables, [&](std::string_view text) { location += text; });
+    const bool begins_with_path = location.starts_with('/') && !value.starts_with("//");
+    const auto second = location.find_first_not_of("/\\");
+    if (begins_with_path) location.erase(1, std::min(second, location.size()) - 1);
+    return location;
 }
 
 void write_filled(HeadWriter& writer, std::string_view name, std::string_view value,
                   const RequestVariables& variables) {
     if (value.find('{') == std::string_view::npos) {
         writer.field(name, value);
+        return;
+    }
+    if (same_name(name, "location")) {
+        const auto location = fill_in_location(value, variables);
+        if (!location.empty()) writer.field(name, location);
         return;
     }
     bool begun = false;

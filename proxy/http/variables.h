@@ -22,8 +22,9 @@ struct RequestVariables {
     std::string_view backend{};               // the name of the backend that has responded
 };
 
-// Returns the value with its variables filled in.
-std::string fill_in(std::string_view value, const RequestVariables& variables);
+// Returns the URL of a Location field with its variables filled in. If it begins with the client's path, browsers must
+// not take that for another host: "//host" and "/\host" would lead there.
+std::string fill_in_location(std::string_view value, const RequestVariables& variables);
 
 // Writes a header with its variables filled in. If the resulting value is empty, writes nothing.
 void write_filled(HeadWriter& writer, std::string_view name, std::string_view value, const RequestVariables& variables);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "conf/read/tls_contexts.h"
 #include "conf/store/last_good.h"
 #include "lock/lease/acquire.h"
 #include "proxy/fleet/fleet_agent.h"
@@ -24,13 +25,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <map>
 #include <string>
 
 namespace weir::proxy {
-
-// SHA-256 of files in hex, by path.
-using TlsFileHashes = std::map<std::string, std::string>;
 
 class Canary {
 public:
@@ -51,7 +48,7 @@ public:
     const CanaryWindow& window() const { return window_; }
     // Returns the TLS files that changes have brought which were rolled back, because they may be the cause: their
     // paths and hashes.
-    const TlsFileHashes& rejected_tls_files() const { return rejected_; }
+    const conf::TlsFileHashes& rejected_tls_files() const { return rejected_; }
     // Called when a configuration has been applied: its files are good.
     void forget_rejected_tls_files() { rejected_.clear(); }
 
@@ -71,7 +68,7 @@ private:
     ErrorRateBaseline history_;
     CanaryWindow window_;
     StartWatch start_;
-    TlsFileHashes rejected_;
+    conf::TlsFileHashes rejected_;
 };
 
 } // namespace weir::proxy

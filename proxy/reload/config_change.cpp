@@ -53,7 +53,7 @@ asio::awaitable<ReloadReport> ConfigChange::run(conf::Loaded loaded, ReloadTrigg
         runtime_.forget_names(); // names that a refused configuration had resolved
         next_.watch_in_force();
         if (report.is_success()) canary_.forget_rejected_tls_files();
-        co_await renew_certificates();
+        co_await renew_certificates(); // even after a success: a file may have changed within the canary window
         co_await membership_.settle(report);
     }
     report.trigger = trigger;
@@ -97,8 +97,7 @@ asio::awaitable<void> ConfigChange::renew_certificates() {
     const auto state = co_await next_.compare_tls_files(canary_.rejected_tls_files());
     if (state == NextConfig::TlsFiles::rejected)
         spdlog::warn("certificates are not renewed: a TLS file still has what a change brought that was rolled back; "
-                     "restore it, "
-                     "or apply a configuration (weir reload)");
+                     "restore it, or apply a configuration (weir reload)");
     if (state != NextConfig::TlsFiles::changed) co_return;
     for (const auto& problem : co_await runtime_.renew_certificates())
         spdlog::warn("{}: {}; the earlier files of the TLS settings stay in force", problem.path, problem.reason);

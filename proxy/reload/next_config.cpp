@@ -25,7 +25,7 @@ std::string mark_of(const conf::Loaded& loaded) {
     return mark;
 }
 
-asio::awaitable<std::map<std::string, std::string>> hash_there(SnapshotPtr in_force) {
+asio::awaitable<conf::TlsFileHashes> hash_there(SnapshotPtr in_force) {
     co_return conf::hash_tls_files(in_force->config);
 }
 
@@ -57,7 +57,7 @@ void NextConfig::watch_in_force() const {
     files_.set_files(all);
 }
 
-asio::awaitable<NextConfig::TlsFiles> NextConfig::compare_tls_files(std::map<std::string, std::string> rejected) {
+asio::awaitable<NextConfig::TlsFiles> NextConfig::compare_tls_files(conf::TlsFileHashes rejected) {
     const auto in_force = runtime_.snapshot();
     const auto now = co_await asio::co_spawn(reader_.disk().executor(), hash_there(in_force), asio::use_awaitable);
     const auto& read = in_force->files.tls.files;

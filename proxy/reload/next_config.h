@@ -43,10 +43,10 @@ public:
     // Watches the TLS files of the configuration in force in addition to the files that were loaded last: a certificate
     // may be renewed while the configuration on disk is refused.
     void watch_in_force() const;
-    // How the TLS files of the configuration in force differ from those that were read for it.
+    // How the TLS files of the configuration in force differ from what was read for it.
     enum class TlsFiles { unchanged, changed, rejected };
     // Compares them. `rejected`: a file that has changed has one of the `rejected` hashes.
-    boost::asio::awaitable<TlsFiles> compare_tls_files(std::map<std::string, std::string> rejected);
+    boost::asio::awaitable<TlsFiles> compare_tls_files(conf::TlsFileHashes rejected);
     // Records that these files, with all their errors, were judged.
     void mark_seen(const conf::Loaded& loaded);
     // Returns true if these files, with all their errors, are the ones that were judged last.

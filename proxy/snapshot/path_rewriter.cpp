@@ -1,7 +1,5 @@
 #include "proxy/snapshot/path_rewriter.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -51,21 +49,19 @@ std::string strip(std::string_view forwarded, std::string_view matched, std::str
 
 } // namespace
 
-PathRewriter::PathRewriter(const conf::PathRewrite& rules, std::size_t workers) : rules_(rules) {
-    rules_.replace = re2_syntax(rules.replace);
-    for (std::size_t i = 0; !rules_.regex.empty() && i < workers; ++i)
-        regexes_.push_back(std::make_shared<const re2::RE2>(rules_.regex, re2::RE2::Quiet));
-}
+PathRewriter::PathRewriter(const conf::PathRewrite& rules, std::size_t workers)
+    : strip_prefix_(rules.strip_prefix), regex_(rules.regex, workers), replacement_(re2_syntax(rules.replace)),
+      add_prefix_(rules.add_prefix) {}
 
 std::string PathRewriter::rewrite(std::string_view forwarded, std::string_view matched, std::size_t worker) const {
-    const auto& prefix = rules_.strip_prefix;
+    const auto& prefix = strip_prefix_;
     auto path = prefix.empty() ? std::string(forwarded) : strip(forwarded, matched, prefix);
-    if (!regexes_.empty() && !re2::RE2::Replace(&path, *regexes_[worker], rules_.replace)) {
+    if (!regex_.empty() && !regex_.replace_first(path, replacement_, worker)) {
         auto other = prefix.empty() ? std::string(matched) : strip(matched, matched, prefix);
-        if (re2::RE2::Replace(&other, *regexes_[worker], rules_.replace)) path = std::move(other);
+        if (regex_.replace_first(other, replacement_, worker)) path = std::move(other);
     }
     if (!path.starts_with('/')) path.insert(path.begin(), '/');
-    return rules_.add_prefix + path;
+    return add_prefix_ + path;
 }
 
 } // namespace weir::proxy::http

@@ -1,19 +1,14 @@
 // Changes the paths of a route's requests before they are forwarded.
 //
-// Thread: immutable. RE2 takes a lock in each search, so each worker searches with an expression of its own.
+// Thread: immutable.
 // Lifetime: owns what it holds.
 #pragma once
 
 #include "conf/model/config.h"
+#include "proxy/snapshot/worker_regex.h"
 
-#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
-
-namespace re2 {
-class RE2;
-}
 
 namespace weir::proxy::http {
 
@@ -28,8 +23,10 @@ public:
     std::string rewrite(std::string_view forwarded, std::string_view matched, std::size_t worker) const;
 
 private:
-    conf::PathRewrite rules_;                              // `replace` in the syntax of RE2: \1 for $1
-    std::vector<std::shared_ptr<const re2::RE2>> regexes_; // one for each worker; empty: none
+    std::string strip_prefix_; // empty: none
+    WorkerRegex regex_;        // empty: none
+    std::string replacement_;  // in the syntax of RE2: \1 for $1
+    std::string add_prefix_;   // empty: none
 };
 
 } // namespace weir::proxy::http

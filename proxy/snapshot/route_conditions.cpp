@@ -1,28 +1,18 @@
 #include "proxy/snapshot/route_conditions.h"
 
+#include "conf/model/percent_encoding.h"
 #include "proxy/http1/chars.h"
-
-#include <re2/re2.h>
 
 #include <algorithm>
 
 namespace weir::proxy::http {
 namespace {
 
-int hex_digit(char c) {
-    if (is_digit(c)) return c - '0';
-    const char lower = to_lower(c);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 // Takes the next character of a name or value of a query. A malformed encoding stands for itself.
 char take_decoded(std::string_view& text) {
     const char c = text.front();
-    if (c == '%' && text.size() >= 3 && hex_digit(text[1]) >= 0 && hex_digit(text[2]) >= 0) {
-        const int byte = hex_digit(text[1]) * 16 + hex_digit(text[2]);
-        text.remove_prefix(3);
-        return static_cast<char>(byte);
-    }
+    const int decoded = c == '%' ? conf::take_encoded(text) : -1;
+    if (decoded >= 0) return static_cast<char>(decoded);
     text.remove_prefix(1);
     return c == '+' ? ' ' : c;
 }
@@ -53,11 +43,8 @@ std::string_view query_of(std::string_view path) {
 } // namespace
 
 RouteConditions::RouteConditions(const conf::Match& match, std::size_t workers)
-    : methods_(match.methods), headers_(match.headers), query_(match.query), clients_(match.clients),
-      any_client_(match.clients.empty()) {
-    for (std::size_t i = 0; !match.path_regex.empty() && i < workers; ++i)
-        regexes_.push_back(std::make_shared<const re2::RE2>(match.path_regex, re2::RE2::Quiet));
-}
+    : methods_(match.methods), headers_(match.headers), query_(match.query), clients_({match.clients, {}}),
+      path_(match.path_regex, workers) {}
 
 bool RouteConditions::has_any(const conf::Match& match) {
     return !match.path_regex.empty() || !match.methods.empty() || !match.headers.empty() || !match.query.empty() ||
@@ -71,13 +58,12 @@ bool RouteConditions::allows_method(std::string_view method) const {
 bool RouteConditions::hold(const RoutedRequest& request) const {
     const auto& head = request.head;
     if (!allows_method(head.method)) return false;
-    if (!any_client_ && !clients_.contains(request.client)) return false;
+    if (!clients_.allow(request.client)) return false;
     for (const auto& [name, value] : headers_)
         if (!has_field(request, name, value)) return false;
     for (const auto& [name, value] : query_)
         if (!has_parameter(query_of(head.path), name, value)) return false;
-    return regexes_.empty() ||
-           re2::RE2::PartialMatch({request.path.data(), request.path.size()}, *regexes_[request.worker]);
+    return path_.empty() || path_.is_found_in(request.path, request.worker);
 }
 
 bool has_parameter(std::string_view query, std::string_view name, std::string_view value) {

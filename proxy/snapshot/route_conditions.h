@@ -1,24 +1,20 @@
 // The conditions of a route besides `hosts`, `path` and `path_prefix`: method, header fields, query parameters, client
 // address, and a regular expression for the path. RouteIndex finds the routes whose conditions are to be checked.
 //
-// Thread: immutable. RE2 takes a lock in each search, so each worker searches with an expression of its own.
+// Thread: immutable.
 // Lifetime: owns what it holds.
 #pragma once
 
-#include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
 #include "proxy/http1/head.h"
 #include "proxy/http1/trust.h"
+#include "proxy/snapshot/access_rules.h"
+#include "proxy/snapshot/worker_regex.h"
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-namespace re2 {
-class RE2;
-}
 
 namespace weir::proxy::http {
 
@@ -48,9 +44,8 @@ private:
 
     std::vector<std::string> methods_;
     Pairs headers_, query_;
-    conf::AddressBlocks clients_;
-    bool any_client_ = true;
-    std::vector<std::shared_ptr<const re2::RE2>> regexes_; // one for each worker; empty: any path
+    AccessRules clients_;
+    WorkerRegex path_; // empty: any path
 };
 
 // Returns true if a query has a parameter of this name with this value, or with any value if it is "*". Both are

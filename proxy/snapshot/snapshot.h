@@ -46,10 +46,14 @@ struct PoolSpec {
 
 inline constexpr std::size_t no_pool = ~std::size_t{0};
 
+// Which Host the backend gets.
+enum class HostToSend { the_clients, the_backends, configured };
+
 struct RouteSpec {
     conf::Route config;
     std::size_t pool; // index into Snapshot::pools; no_pool: the route needs no backend
     conf::Timeouts timeouts;
+    HostToSend host = HostToSend::the_clients;
     http::RouteConditions conditions{}; // besides host and path
     http::PathRewriter rewriter{};      // used if config.rewrite is set
     http::AccessRules access{};

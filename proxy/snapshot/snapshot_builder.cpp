@@ -14,6 +14,11 @@ bool leads_from(const conf::Route& route, const std::string& listener) {
     return only.empty() || std::find(only.begin(), only.end(), listener) != only.end();
 }
 
+HostToSend host_to_send(const conf::Route& route) {
+    if (route.host == "keep") return HostToSend::the_clients;
+    return route.host == "backend" ? HostToSend::the_backends : HostToSend::configured;
+}
+
 // Returns the route of this name in the snapshot before; null if there is none.
 const RouteSpec* known_route(const std::unordered_map<std::string_view, const RouteSpec*>& known,
                              const std::string& name) {
@@ -77,6 +82,7 @@ RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t poo
     return {route,
             pool,
             timeouts,
+            host_to_send(route),
             same_match ? known->conditions : http::RouteConditions(route.match, workers_),
             same_rewrite ? known->rewriter : http::PathRewriter(route.rewrite.value_or(conf::PathRewrite()), workers_),
             http::AccessRules(route.access.value_or(conf::Access()))};

@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     write_request(
         out, head, framed.framing,
         {"10.0.0.1", Trust::untrusted, "http", Connection::keep, {}, head.authority.empty() ? "10.0.0.2:80" : ""},
-        requested_upgrade(head, connection_options(head.fields), framed.framing), {});
+        requested_upgrade(head, connection_options(head.fields), framed.framing), nullptr);
     RequestHead again;
     const HeadLimits wide{1u << 20, 1000};
     if (parse_request(out.view(), wide, again).status != HeadStatus::complete) std::abort();

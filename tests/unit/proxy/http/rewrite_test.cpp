@@ -18,8 +18,9 @@ std::string rewritten(const std::string& bytes, Trust trust = Trust::untrusted,
     REQUIRE(framed.error == nullptr);
     BufferPool pool(64, 4); // smaller than any head: the buffer has to grow
     Buffer out(pool);
+    const HeadEdit changes{edit, {}};
     const auto upgrade = requested_upgrade(head, connection_options(head.fields), framed.framing);
-    write_request(out, head, framed.framing, {"10.9.8.7", trust, "http"}, upgrade, edit);
+    write_request(out, head, framed.framing, {"10.9.8.7", trust, "http"}, upgrade, edit.empty() ? nullptr : &changes);
     return std::string(out.view());
 }
 
@@ -298,7 +299,7 @@ TEST_CASE("control bytes of a backend become spaces, a repeated length is one") 
 
 TEST_CASE("a route edits the headers of a response") {
     const weir::conf::HeaderEdit edit{{{"X-Frame-Options", "DENY"}}, {{"Vary", "{host}"}}, {"server"}};
-    const ResponseEdit changes{edit, {.host = "a.example"}};
+    const HeadEdit changes{edit, {.host = "a.example"}};
     ResponsePlan plan{{BodyKind::length, 0}};
     plan.edit = &changes;
     const std::string fields = "Server: x\r\nx-frame-options: ALLOW\r\nVary: Accept\r\nContent-Length: 0\r\n\r\n";

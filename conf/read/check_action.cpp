@@ -1,0 +1,54 @@
+#include "conf/read/route_checks.h"
+
+#include <algorithm>
+
+namespace weir::conf {
+namespace {
+
+void check_redirect(const std::string& path, const Redirect& redirect, Checks& checks) {
+    const auto& to = redirect.to;
+    const auto status = redirect.status;
+    if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)
+        checks.fail(path + ".status", "a redirect has the status 301, 302, 303, 307 or 308");
+    if (!to.starts_with('/') && !to.starts_with("http://") && !to.starts_with("https://") && !to.starts_with('{'))
+        checks.fail(path + ".to", "write a URL (\"https://{host}{path_and_query}\") or a path (\"/login\")");
+    if (std::any_of(to.begin(), to.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
+        checks.fail(path + ".to",
+                    "a URL must not contain spaces, control characters or non-ASCII characters: percent-encode them");
+    check_variables(path + ".to", to, Message::request, checks);
+}
+
+constexpr std::size_t max_body = 64 * 1024; // bytes of a response that weir gives itself
+
+void check_response(const std::string& path, const FixedResponse& response, Checks& checks) {
+    const bool has_no_body = response.status == 204 || response.status == 205 || response.status == 304;
+    if (has_no_body && !response.body.empty())
+        checks.fail(path + ".body", "a response with status " + std::to_string(response.status) + " has no body");
+    if (response.body.size() > max_body)
+        checks.fail(path + ".body", "at most 64KiB, because each response holds a copy: serve it from a backend");
+    check_set_headers(path + ".headers", response.headers, Message::own_response, checks);
+}
+
+} // namespace
+
+// Checks what a route does with requests.
+void check_action(const std::string& path, const Route& route, const std::vector<std::string_view>& pools,
+                  Checks& checks) {
+    const int actions = (route.pool.empty() ? 0 : 1) + (route.redirect ? 1 : 0) + (route.respond ? 1 : 0);
+    if (actions == 0) checks.fail(path, "the route does nothing: write one of pool, redirect and respond");
+    if (actions > 1) checks.fail(path, "a route has one of pool, redirect and respond: remove the others");
+    if (!route.pool.empty()) checks.known(path + ".pool", "pool", route.pool, pools);
+    if (route.redirect) check_redirect(path + ".redirect", *route.redirect, checks);
+    if (route.respond) check_response(path + ".respond", *route.respond, checks);
+    if (route.rewrite) check_rewrite(path + ".rewrite", *route.rewrite, checks);
+    const bool forwards = !route.pool.empty() || actions == 0;
+    if (route.rewrite && !forwards) checks.fail(path + ".rewrite", "has no effect without a pool");
+    if (route.host != "keep" && !forwards) checks.fail(path + ".host", "has no effect without a pool");
+    if (route.request_headers != HeaderEdit() && !forwards)
+        checks.fail(path + ".request_headers", "has no effect without a pool");
+    if (route.host != "keep" && route.host != "backend") checks.authority(path + ".host", route.host);
+    if (route.access && route.access->allow.empty() && route.access->deny.empty())
+        checks.fail(path + ".access", "names no clients: write allow: [10.0.0.0/8] or deny: [192.0.2.0/24]");
+}
+
+} // namespace weir::conf
