@@ -112,10 +112,13 @@ struct Redirect {
 // A response that weir gives itself.
 struct FixedResponse {
     std::uint32_t status = 200;
-    std::string body;
+    std::string body, file; // the file's contents are the body; at most one of the two is set
     std::vector<std::pair<std::string, std::string>> headers; // values may use variables
     bool operator==(const FixedResponse&) const = default;
 };
+
+// The files of error pages, by status ("502") or class of statuses ("5xx").
+using ErrorPageFiles = std::vector<std::pair<std::string, std::string>>;
 
 // Changes of the path before it is forwarded, in this order.
 struct PathRewrite {
@@ -143,6 +146,7 @@ struct Route {
     HeaderEdit request_headers, response_headers;
     std::optional<Access> access;
     std::optional<Size> body_size; // in place of limits.body_size
+    ErrorPageFiles error_pages;
     TimeoutOverrides timeouts;
     bool operator==(const Route&) const = default;
 };
@@ -233,6 +237,7 @@ struct Pool {
     ProxyProtocol send_proxy_protocol = ProxyProtocol::none;
     std::optional<BackendTls> tls;
     OnDown on_down = OnDown::keep;
+    ErrorPageFiles error_pages; // where the route has none
     bool operator==(const Pool&) const = default;
 };
 

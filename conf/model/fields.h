@@ -97,6 +97,7 @@ template <class V> void visit(V& v, Of<Redirect> auto& r) {
 template <class V> void visit(V& v, Of<FixedResponse> auto& r) {
     v.whole("status", r.status, 200, 599, "status of the response");
     v.field("body", r.body, "body of the response");
+    v.field("file", r.file, "file whose contents are the body; its extension says the Content-Type");
     v.pairs("headers", r.headers, "headers of the response; Content-Type is text/plain unless it is set here");
 }
 
@@ -125,6 +126,7 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
     v.object("response_headers", r.response_headers, "changes to the headers of the response");
     v.optional("access", r.access, "which clients are served; other clients get a 403");
     v.field("body_size", r.body_size, "maximum size of a request body, in place of limits.body_size; 0: no limit");
+    v.pairs("error_pages", r.error_pages, "files to send in place of weir's own error pages, by status or class (5xx)");
     v.object("timeouts", r.timeouts, "override the timeouts of the pool and the global ones");
 }
 
@@ -209,6 +211,7 @@ template <class V> void visit(V& v, Of<Pool> auto& p) {
     v.field("on_down", p.on_down, "TCP connections to a backend that goes down: keep them, or close them at once");
     v.field("resolve_every", p.resolve_every, "how often the host names of backends are resolved; default: 30s");
     v.optional("tls", p.tls, "connects to the backends with TLS; {}: with the defaults");
+    v.pairs("error_pages", p.error_pages, "like those of a route, for the statuses that the route has no page for");
 }
 
 template <class V> void visit(V& v, Of<Timeouts> auto& t) {

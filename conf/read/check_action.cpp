@@ -1,3 +1,5 @@
+#include "conf/model/header_name.h"
+#include "conf/model/media_type.h"
 #include "conf/read/route_checks.h"
 
 #include <algorithm>
@@ -18,14 +20,28 @@ void check_redirect(const std::string& path, const Redirect& redirect, Checks& c
     check_variables(path + ".to", to, Message::request, checks);
 }
 
-constexpr std::size_t max_body = 64 * 1024; // bytes of a response that weir gives itself
+constexpr std::size_t max_body = 64 * 1024; // bytes in the configuration itself
+
+bool sets_content_type(const FixedResponse& response) {
+    return std::any_of(response.headers.begin(), response.headers.end(),
+                       [](const auto& header) { return fold_header_name(header.first) == "content-type"; });
+}
+
+void check_response_file(const std::string& path, const FixedResponse& response, Checks& checks) {
+    if (!response.body.empty()) checks.fail(path + ".file", "`body` already gives the body: remove body or file");
+    if (media_type_of(response.file).empty() && !sets_content_type(response))
+        checks.fail(path + ".file",
+                    "the extension of \"" + response.file + "\" does not say its Content-Type: set it in headers");
+}
 
 void check_response(const std::string& path, const FixedResponse& response, Checks& checks) {
     const bool has_no_body = response.status == 204 || response.status == 205 || response.status == 304;
-    if (has_no_body && !response.body.empty())
-        checks.fail(path + ".body", "a response with status " + std::to_string(response.status) + " has no body");
+    if (has_no_body && !(response.body.empty() && response.file.empty()))
+        checks.fail(path + (response.body.empty() ? ".file" : ".body"),
+                    "a response with status " + std::to_string(response.status) + " has no body");
     if (response.body.size() > max_body)
-        checks.fail(path + ".body", "at most 64KiB, because each response holds a copy: serve it from a backend");
+        checks.fail(path + ".body", "at most 64KiB in the configuration itself: write file: PATH instead");
+    if (!response.file.empty()) check_response_file(path, response, checks);
     check_set_headers(path + ".headers", response.headers, Message::own_response, checks);
 }
 

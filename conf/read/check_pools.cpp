@@ -91,6 +91,7 @@ void check_sockets(const Pool& pool, const std::string& path, Checks& checks) {
 void check_tcp_use(const Pool& pool, const std::string& listener, Checks& checks) {
     const auto reason = ": listener " + listener + " uses this pool with protocol: tcp";
     if (pool.sticky) checks.fail("pools." + pool.name + ".sticky", "cookies need HTTP" + reason);
+    if (!pool.error_pages.empty()) checks.fail("pools." + pool.name + ".error_pages", "pages need HTTP" + reason);
     if (pool.algorithm == Algorithm::hash && pool.hash.on != HashOn::source_ip)
         checks.fail("pools." + pool.name + ".hash.on", "a TCP connection has only a source_ip" + reason);
 }
@@ -113,6 +114,7 @@ void check_pools(const Config& config, Checks& checks) {
         check_tls(pool, path, checks);
         check_health(pool, path, checks);
         check_balancing(pool, path, checks);
+        check_error_pages(path + ".error_pages", pool.error_pages, checks);
     }
     for (const auto& listener : config.listeners)
         for (const auto& pool : config.pools) {

@@ -47,6 +47,8 @@ void check_tls(const Pool& pool, const std::string& path, Checks& checks);
 void check_tls(const Admin& admin, const std::string& path, Checks& checks);
 // Checks the pools, and whether the listeners that refer to them can use them.
 void check_pools(const Config& config, Checks& checks);
+// Checks the error pages of a route or a pool; `path` is that of its `error_pages`. Does not read the files.
+void check_error_pages(const std::string& path, const ErrorPageFiles& pages, Checks& checks);
 // Checks the health check of a pool; `path` is the pool's path.
 void check_health(const Pool& pool, const std::string& path, Checks& checks);
 // Checks the admin API: its address, tokens and host names.

@@ -3,7 +3,7 @@
 #include "conf/base/glob_paths.h"
 #include "conf/base/hash.h"
 #include "conf/read/merged_file.h"
-#include "conf/read/tls_contexts.h"
+#include "conf/read/named_files.h"
 #include "conf/read/validate.h"
 
 #include <algorithm>
@@ -75,17 +75,11 @@ template <class Read> Loaded load_with(const SourceReader& reader, const Lookup&
     return loaded;
 }
 
-// Hashes the files of the TLS settings, so that changes are noticed. They are parsed when the configuration is applied.
-std::string hash_files(const Config& config) {
-    std::string seen;
-    for (const auto& [path, hash] : hash_tls_files(config)) seen += path + "\n" + hash + "\n";
-    return seen.empty() ? seen : sha256_hex(seen);
-}
-
-void watch_tls_files(Loaded& loaded) {
-    const auto files = tls_files(loaded.config);
+// Changes of these files must be noticed. They are read again when the configuration is applied.
+void watch_named_files(Loaded& loaded) {
+    const auto files = named_files(loaded.config);
     loaded.watched.insert(loaded.watched.end(), files.begin(), files.end());
-    loaded.tls_files_hash = hash_files(loaded.config);
+    loaded.named_files_hash = hash_named_files(loaded.config);
 }
 
 } // namespace
@@ -97,17 +91,17 @@ ConfigError Loaded::place(const Problem& problem) const {
 
 Loaded load(const std::string& path, const Lookup& lookup) {
     auto loaded = load_with(SourceReader(), lookup, [&](MergedFile& file) { file.read_main(path); });
-    watch_tls_files(loaded);
+    watch_named_files(loaded);
     return loaded;
 }
 
 Loaded load_again(Loaded known, const Lookup& lookup) {
     const SourceReader reader;
     std::vector<std::string> files{known.files.at(0)};
-    const auto tls = tls_files(known.config);
+    const auto named = named_files(known.config);
     bool same = known.ok() && known.is_read_whole();
     for (std::size_t i = 1; i < known.watched.size(); ++i) { // the include patterns and the files that they matched
-        if (!is_pattern(known.watched[i]) || std::count(tls.begin(), tls.end(), known.watched[i]) > 0) continue;
+        if (!is_pattern(known.watched[i]) || std::count(named.begin(), named.end(), known.watched[i]) > 0) continue;
         const auto found = reader.find(known.watched[i]);
         same = same && found;
         if (found) files.insert(files.end(), found->begin(), found->end());
@@ -117,14 +111,14 @@ Loaded load_again(Loaded known, const Lookup& lookup) {
         same = same && text && *text == source.text;
     }
     for (const auto& file : files) same = same && std::count(known.files.begin(), known.files.end(), file) == 1;
-    same = same && hash_files(known.config) == known.tls_files_hash;
+    same = same && hash_named_files(known.config) == known.named_files_hash;
     return same ? known : load(known.files[0], lookup);
 }
 
 Loaded load_sources(const std::vector<SourceFile>& files, const Lookup& lookup) {
     auto loaded = load_with(SourceReader(&files), lookup, [&](MergedFile& file) { file.read_main(files.at(0).path); });
     loaded.watched.clear(); // the texts are in memory; only the files that they name can change
-    watch_tls_files(loaded);
+    watch_named_files(loaded);
     return loaded;
 }
 

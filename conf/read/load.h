@@ -17,9 +17,9 @@ struct Loaded {
     std::string hash;               // SHA-256 of the files' bytes in hex; without includes, the output of sha256sum
     std::string seen_hash;          // hash of the files on disk if another configuration was loaded (last_good.h)
     std::vector<std::string> files; // the main file first, then its includes
-    // Paths whose change calls for a reload: the files, the include patterns, and the files of the TLS settings.
+    // Paths whose change calls for a reload: the files, the include patterns, and the files that they name.
     std::vector<std::string> watched;
-    std::string tls_files_hash;      // hash of the paths and bytes of all files of the TLS settings; empty: none
+    std::string named_files_hash;    // hash_named_files
     Positions positions;             // position of each path
     std::vector<SourceFile> sources; // texts of `files`
     // Returns the text of a problem that was found while the configuration was applied, with its position:

@@ -1,5 +1,6 @@
 #include "base/signal_mask.h"
 #include "conf/read/load.h"
+#include "conf/read/page_files.h"
 #include "conf/read/schema.h"
 #include "conf/read/tls_contexts.h"
 #include "conf/read/token_file.h"
@@ -178,9 +179,10 @@ ExitCode run(const Start& start) {
 
 namespace {
 
-// Returns the problems of the token, certificate and key files that a configuration names.
+// Returns the problems of the files that a configuration names: tokens, certificates, keys and pages.
 std::vector<conf::Problem> find_file_problems(const conf::Config& config) {
     auto problems = conf::check_token_files(config);
+    conf::read_page_files(config, problems);
     conf::make_tls_contexts(config, std::make_shared<tls::TicketKeys>(), std::chrono::system_clock::now(), {},
                             problems);
     return problems;

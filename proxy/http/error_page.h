@@ -11,8 +11,9 @@
 
 namespace weir::proxy::http {
 
-// Sends the page, and waits at most `timeout` for the client to take it. Adds the bytes sent to `bytes`. Returns what
-// to do with the client's connection: what the page says, or `close` if the client did not take the whole page.
-Task<Connection> send_page(Client& client, Page page, conf::Duration timeout, log::ByteCounts& bytes);
+// Sends the page, and waits at most `timeout` for the client to take more of it. Adds the bytes sent to `record`, and
+// a failure if the client did not take the whole page in time. Returns what to do with the client's connection: what
+// the page says, or `close` if the client did not take it all.
+Task<Connection> send_page(Client& client, Page page, conf::Duration timeout, log::AccessRecord& record);
 
 } // namespace weir::proxy::http

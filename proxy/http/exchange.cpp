@@ -230,14 +230,25 @@ Task<Connection> Exchange::respond(std::string location, const conf::FixedRespon
     if (plan.framing.has_body() || record_.status == 408) connection_ = Connection::close; // the body is not read
     const auto body = plan.answer_to == AnswerTo::head ? PageBody::left_out : PageBody::sent;
     Page page{record_.status, connection_, body, record_.request.minor_version, retry_after_, {}, location};
+    if (const auto* own = fixed || !location.empty() ? nullptr : error_page())
+        page.text = *own->body, page.content_type = own->content_type;
     Buffer fields;
     if (const auto* edit = response_headers(); edit || fixed) {
         fields = Buffer(client_.context.buffers.heads);
         PageFields own(page, fields, variables());
-        if (fixed) own.use(*fixed);
+        if (fixed) own.use(*fixed, incoming_.route()->page);
         if (edit) own.change(*edit);
     }
-    co_return co_await send_page(client_, page, incoming_.config().timeouts.client_idle, record_.bytes);
+    co_return co_await send_page(client_, page, incoming_.config().timeouts.client_idle, record_);
+}
+
+// Returns the configured page for the status of the record: the route's, or else its pool's; null if there is none.
+const PageText* Exchange::error_page() const {
+    const auto* route = incoming_.route();
+    const auto* page = route ? route->error_pages.find(record_.status) : nullptr;
+    const auto pool = incoming_.plan.route.pool;
+    if (page || pool == no_pool) return page;
+    return incoming_.view->pools[pool]->spec->error_pages.find(record_.status);
 }
 
 // Returns the changes to the headers of the response; null if there are none.

@@ -64,6 +64,7 @@ private:
     Task<Connection> redirect_to_https();
     Task<Connection> respond_by_route(const conf::Route& route);
     Task<Connection> respond(std::string location, const conf::FixedResponse* fixed = nullptr);
+    const PageText* error_page() const;
     const conf::HeaderEdit* response_headers() const;
     RequestVariables variables() const { return variables_of(client_, incoming_, record_); }
     const PoolSpec& pool() const { return *selection_.pool().spec; }

@@ -15,9 +15,10 @@ bool replaces(const conf::HeaderEdit& edit, std::string_view name) {
 
 } // namespace
 
-void PageFields::use(const conf::FixedResponse& fixed) {
-    page_.text = fixed.body;
-    if (fixed.body.empty()) page_.content_type = {};
+void PageFields::use(const conf::FixedResponse& fixed, const PageText& file) {
+    page_.text = file.body ? std::string_view(*file.body) : fixed.body;
+    if (file.body) page_.content_type = file.content_type;
+    else if (fixed.body.empty()) page_.content_type = {};
     for (const auto& [name, value] : fixed.headers) write(name, value);
 }
 

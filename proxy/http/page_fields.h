@@ -6,6 +6,7 @@
 
 #include "proxy/http/variables.h"
 #include "proxy/http1/status.h"
+#include "proxy/snapshot/error_pages.h"
 
 namespace weir::proxy::http {
 
@@ -15,8 +16,8 @@ public:
     PageFields(Page& page, Buffer& fields, const RequestVariables& variables)
         : page_(page), fields_(fields), variables_(variables) {}
 
-    // Uses the body and the headers of a configured response.
-    void use(const conf::FixedResponse& fixed);
+    // Uses the body and the headers of a configured response. `file` is the body if the response has a file.
+    void use(const conf::FixedResponse& fixed, const PageText& file);
     // Sets and adds headers. A header that `edit` sets replaces weir's own; one that it removes is left out.
     void change(const conf::HeaderEdit& edit);
 

@@ -152,7 +152,7 @@ Task<bool> Session::wait_for_bytes() {
 Task<> Session::refuse(const HeadResult& result, FailureReason reason, std::string_view hint) {
     Buffer page(client_.context.buffers.heads);
     const auto body =
-        write_page(page, {.status = result.code, .date = client_.context.scratch.date_now(), .hint = hint});
+        write_page(page, {.status = result.code, .date = client_.context.scratch.date_now(), .hint = hint}).body_size;
     const iovec part{page.data(), page.size()};
     // A page fits any socket buffer that is not full, and a full one belongs to a client that reads nothing.
     const auto sent = client_.stream.send({&part, 1});

@@ -53,11 +53,22 @@ std::string_view reason_of(int status) {
     case 505: return "HTTP Version Not Supported";
     case 507: return "Insufficient Storage";
     case 511: return "Network Authentication Required";
+    case 207: return "Multi-Status";
+    case 208: return "Already Reported";
+    case 226: return "IM Used";
+    case 305: return "Use Proxy";
+    case 407: return "Proxy Authentication Required";
+    case 418: return "I'm a teapot";
+    case 423: return "Locked";
+    case 424: return "Failed Dependency";
+    case 506: return "Variant Also Negotiates";
+    case 508: return "Loop Detected";
+    case 510: return "Not Extended";
     default: return "Unknown";
     }
 }
 
-std::size_t write_page(Buffer& out, const Page& page) {
+WrittenPage write_page(Buffer& out, const Page& page) {
     const auto reason = reason_of(page.status);
     const auto status = static_cast<std::uint64_t>(page.status);
     HeadWriter writer(out);
@@ -75,14 +86,11 @@ std::size_t write_page(Buffer& out, const Page& page) {
     if (page.connection == Connection::close) writer.field("Connection", "close");
     else if (page.client_minor == 0) writer.field("Connection", "keep-alive");
     writer.put(page.fields).put("\r\n");
-    if (page.body == PageBody::left_out || !has_body) return 0;
-    if (page.text) {
-        writer.put(*page.text);
-        return body_size;
-    }
+    if (page.body == PageBody::left_out || !has_body) return {0};
+    if (page.text) return {body_size, *page.text};
     writer.put_number(status).put(" ").put(reason).put("\n");
     if (!page.hint.empty()) writer.put(page.hint).put("\n");
-    return body_size;
+    return {body_size};
 }
 
 } // namespace weir::proxy::http

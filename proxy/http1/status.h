@@ -33,7 +33,13 @@ struct Page {
     std::string_view fields{};                                   // lines of further header fields
 };
 
-// Writes a whole response to `out`: a head and a text. Returns the length of the body in bytes.
-std::size_t write_page(Buffer& out, const Page& page);
+// A page as it is sent.
+struct WrittenPage {
+    std::size_t body_size;   // bytes
+    std::string_view rest{}; // the part of the body that follows `out`: Page::text, which may be large
+};
+
+// Writes the head of a page to `out`, and the body if it is not Page::text.
+WrittenPage write_page(Buffer& out, const Page& page);
 
 } // namespace weir::proxy::http

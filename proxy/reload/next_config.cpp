@@ -19,7 +19,7 @@ namespace {
 
 // Identifies one reading of the files. The hash alone does not, because an unreadable file adds nothing to it.
 std::string mark_of(const conf::Loaded& loaded) {
-    auto mark = loaded.hash + "\n" + loaded.tls_files_hash;
+    auto mark = loaded.hash + "\n" + loaded.named_files_hash;
     for (const auto& file : loaded.sources) mark += "\n" + file.path + ":" + std::to_string(file.text.size());
     for (const auto& error : loaded.errors) mark += "\n" + error.text();
     return mark;

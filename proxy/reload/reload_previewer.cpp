@@ -35,13 +35,13 @@ void check_for_fleet(const conf::Reload& ours, JudgedChange& change) {
 }
 
 // The files that a configuration names are no part of it, so they are added to the plan afterwards.
-conf::Change describe(const TlsFileChange& change) {
-    const bool is_certificate = change.kind == TlsFileChange::Kind::certificate;
+conf::Change describe(const FileChange& change) {
+    const bool is_certificate = change.kind == FileChange::Kind::certificate;
     return {conf::ChangeType::changed,
             is_certificate ? "certificate" : "file",
             change.name,
             {{is_certificate ? "fingerprint" : "sha256", change.before, change.after}},
-            "for new connections"};
+            change.kind == FileChange::Kind::page ? "for new responses" : "for new connections"};
 }
 
 } // namespace
@@ -68,10 +68,10 @@ asio::awaitable<ReloadPreview> ReloadPreviewer::preview(std::vector<conf::Source
     // Both denylists are checked below.
     auto change = judge(std::move(loaded), *runtime_.snapshot(), nullptr, Force::yes);
     auto& refusal = change.refusal;
-    std::vector<TlsFileChange> tls_files;
+    std::vector<FileChange> changed_files;
     if (change.loaded.ok()) {
         auto applied = co_await runtime_.preview(change.loaded.config);
-        tls_files = std::move(applied.tls_files);
+        changed_files = std::move(applied.files);
         for (const auto& problem : applied.obstacles) refusal.add_here(change.loaded.format(problem));
         auto denial = co_await find_denial(change.loaded.hash);
         preview.is_denylisted = denial.has_value();
@@ -92,7 +92,7 @@ asio::awaitable<ReloadPreview> ReloadPreviewer::preview(std::vector<conf::Source
     preview.report = report_of(change);
     preview.report.at = at;
     auto& changes = preview.report.plan.changes;
-    for (const auto& file : tls_files) changes.push_back(describe(file));
+    for (const auto& file : changed_files) changes.push_back(describe(file));
     if (!change.is_refused() && !changes.empty()) preview.report.verdict = ReloadVerdict::applied;
     co_return preview;
 }

@@ -83,18 +83,18 @@ bool CertificateStore::has_changed(const std::string& path, const conf::TlsConte
     return now != after.files.end() && (known == before.files.end() || known->second != now->second);
 }
 
-std::vector<TlsFileChange> CertificateStore::find_changes(const conf::Config& config,
-                                                          const conf::TlsContexts& next) const {
-    std::vector<TlsFileChange> changes;
+std::vector<FileChange> CertificateStore::find_changes(const conf::Config& config,
+                                                       const conf::TlsContexts& next) const {
+    std::vector<FileChange> changes;
     for (const auto& presented : presented_certificates(config, next)) {
         const auto* earlier = find_earlier(presented_, presented);
         if (!earlier || fingerprint_of(*earlier) == fingerprint_of(presented)) continue;
-        changes.push_back({TlsFileChange::Kind::certificate, presented.owner + "/" + first_name(*presented.certificate),
+        changes.push_back({FileChange::Kind::certificate, presented.owner + "/" + first_name(*presented.certificate),
                            fingerprint_of(*earlier), fingerprint_of(presented)});
     }
     for (const auto& path : other_files(config))
         if (contexts_.files.contains(path) && has_changed(path, contexts_, next))
-            changes.push_back({TlsFileChange::Kind::other, path, contexts_.files.at(path), next.files.at(path)});
+            changes.push_back({FileChange::Kind::tls_setting, path, contexts_.files.at(path), next.files.at(path)});
     return changes;
 }
 

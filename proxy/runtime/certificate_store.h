@@ -8,6 +8,7 @@
 #include "base/timer.h"
 #include "conf/base/config_error.h"
 #include "conf/read/tls_contexts.h"
+#include "proxy/runtime/file_change.h"
 #include "proxy/runtime/presented_certificates.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -20,14 +21,6 @@
 
 namespace weir::proxy {
 
-// A file of the TLS settings in force that now holds something else.
-struct TlsFileChange {
-    enum class Kind { certificate, other };
-    Kind kind;
-    std::string name;          // of a certificate: its owner and its first name; otherwise the path
-    std::string before, after; // SHA-256 in hex: of a certificate its fingerprint; otherwise of the file
-};
-
 class CertificateStore {
 public:
     explicit CertificateStore(boost::asio::io_context& control);
@@ -36,7 +29,7 @@ public:
     conf::TlsContexts load(const conf::Config& config, std::vector<conf::Problem>& problems) const;
     // Returns the files that were in force and have changed in `next`, which was loaded for `config`. Leaves out
     // private keys, which change with their certificates.
-    std::vector<TlsFileChange> find_changes(const conf::Config& config, const conf::TlsContexts& next) const;
+    std::vector<FileChange> find_changes(const conf::Config& config, const conf::TlsContexts& next) const;
     // Replaces the contexts with those of the configuration that now takes effect, and logs new certificates.
     void commit(const conf::Config& config, conf::TlsContexts contexts);
     // Returns the random ticket keys, and takes over those of another process. Malformed keys are ignored.

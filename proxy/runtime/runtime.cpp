@@ -46,12 +46,15 @@ asio::awaitable<ApplyPreview> Runtime::preview(const conf::Config& config) {
     const auto prepared = data_plane_.bind(config, problems); // closed again when this function returns
     const auto files = read_files(config, problems);
     if (auto problem = data_plane_.check_access_log(config, *snapshot_)) problems.push_back(*std::move(problem));
-    co_return ApplyPreview{std::move(problems), certificates_.find_changes(config, files.tls)};
+    auto changes = certificates_.find_changes(config, files.tls);
+    for (auto& change : find_changed_pages(snapshot_->files.pages, files.pages)) changes.push_back(std::move(change));
+    co_return ApplyPreview{std::move(problems), std::move(changes)};
 }
 
 LoadedFiles Runtime::read_files(const conf::Config& config, std::vector<conf::Problem>& problems) const {
     auto tokens = read_heartbeat_tokens(config, problems);
-    return {certificates_.load(config, problems), std::move(tokens)};
+    auto pages = conf::read_page_files(config, problems);
+    return {certificates_.load(config, problems), std::move(tokens), std::move(pages)};
 }
 
 asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config config, std::string hash) {

@@ -28,7 +28,7 @@ namespace weir::proxy {
 // What applying a configuration would meet and change, besides what the configuration itself says.
 struct ApplyPreview {
     std::vector<conf::Problem> obstacles; // they would prevent it
-    std::vector<TlsFileChange> tls_files; // files of the TLS settings whose contents have changed
+    std::vector<FileChange> files; // certificates and other files that the configuration names, if they have changed
 };
 
 class Runtime final : private AddressListener, private AgentOverrideListener, private ErrorListener {

@@ -6,6 +6,7 @@
 // Lifetime: the contexts are shared with the connections that use them.
 #pragma once
 
+#include "conf/read/page_files.h"
 #include "conf/read/tls_contexts.h"
 
 #include <map>
@@ -19,6 +20,7 @@ using HeartbeatTokens = std::map<std::string, std::string>;
 struct LoadedFiles {
     conf::TlsContexts tls;
     HeartbeatTokens heartbeat_tokens;
+    conf::PageFiles pages;
 };
 
 } // namespace weir::proxy

@@ -9,6 +9,7 @@
 #include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
 #include "proxy/snapshot/access_rules.h"
+#include "proxy/snapshot/error_pages.h"
 #include "proxy/snapshot/loaded_files.h"
 #include "proxy/snapshot/path_rewriter.h"
 #include "proxy/snapshot/route_conditions.h"
@@ -40,6 +41,7 @@ struct PoolSpec {
     balancer::AlgorithmMaker algorithm;
     std::unordered_map<std::uint64_t, std::size_t> marks; // value in a sticky cookie → member
     std::shared_ptr<const tls::ClientContext> tls;        // for connections to the backends; null: plain
+    http::ErrorPages error_pages{};
 
     const conf::Backend& config_of(const MemberSpec& member) const { return config.backends[member.config]; }
 };
@@ -57,6 +59,8 @@ struct RouteSpec {
     http::RouteConditions conditions{}; // besides host and path
     http::PathRewriter rewriter{};      // used if config.rewrite is set
     http::AccessRules access{};
+    http::PageText page{}; // used if config.respond has a file
+    http::ErrorPages error_pages{};
 };
 
 struct ListenerSpec {

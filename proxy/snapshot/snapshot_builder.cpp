@@ -61,10 +61,13 @@ std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& po
     const auto timeouts = merge_timeouts(global, pool.timeouts);
     const auto tls = pool.tls ? now.files.tls.pools.at(pool.name) : nullptr;
     auto members = find_members(pool, now);
-    if (known && known->config == pool && known->timeouts == timeouts && known->members == members && known->tls == tls)
-        return known;
+    http::ErrorPages pages(pool.error_pages, now.files.pages);
+    const bool same = known && known->config == pool && known->timeouts == timeouts && known->members == members &&
+                      known->tls == tls && known->error_pages == pages;
+    if (same) return known;
     std::vector<balancer::Entry> entries;
-    auto spec = std::make_shared<PoolSpec>(PoolSpec{pool, timeouts, std::move(members), nullptr, {}, tls});
+    auto spec =
+        std::make_shared<PoolSpec>(PoolSpec{pool, timeouts, std::move(members), nullptr, {}, tls, std::move(pages)});
     for (std::size_t i = 0; i < spec->members.size(); ++i) {
         const auto& member = spec->members[i];
         entries.push_back({member.backend->name(), member.weight});
@@ -76,7 +79,7 @@ std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& po
 
 // Expressions are compiled again only if they have changed, because a snapshot is also built when an address changes.
 RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t pool, const conf::Timeouts& timeouts,
-                                       const RouteSpec* known) const {
+                                       const conf::PageFiles& pages, const RouteSpec* known) const {
     const bool same_match = known && known->config.match == route.match;
     const bool same_rewrite = known && known->config.rewrite == route.rewrite;
     return {route,
@@ -85,7 +88,10 @@ RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t poo
             host_to_send(route),
             same_match ? known->conditions : http::RouteConditions(route.match, workers_),
             same_rewrite ? known->rewriter : http::PathRewriter(route.rewrite.value_or(conf::PathRewrite()), workers_),
-            http::AccessRules(route.access.value_or(conf::Access()))};
+            http::AccessRules(route.access.value_or(conf::Access())),
+            route.respond && !route.respond->file.empty() ? http::page_in(route.respond->file, pages)
+                                                          : http::PageText(),
+            http::ErrorPages(route.error_pages, pages)};
 }
 
 std::shared_ptr<ListenerStats> SnapshotBuilder::stats_of(const std::string& listener) {
@@ -124,8 +130,8 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
     for (const auto& route : config.routes) {
         const auto pool = route.pool.empty() ? no_pool : pool_index.at(route.pool);
         const auto& timeouts = pool == no_pool ? config.timeouts : snapshot->pools[pool]->timeouts;
-        snapshot->routes.push_back(
-            build_route(route, pool, merge_timeouts(timeouts, route.timeouts), known_route(known_routes, route.name)));
+        snapshot->routes.push_back(build_route(route, pool, merge_timeouts(timeouts, route.timeouts), now.files.pages,
+                                               known_route(known_routes, route.name)));
     }
     for (const auto& listener : config.listeners) {
         auto spec = std::make_shared<ListenerSpec>();
