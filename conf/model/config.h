@@ -5,6 +5,7 @@
 #pragma once
 
 #include "conf/model/address.h"
+#include "conf/model/client_key.h"
 #include "conf/model/units.h"
 
 #include <cstdint>
@@ -72,6 +73,8 @@ struct Listener {
     std::vector<std::pair<std::string, std::string>> routes_by_sni;
     bool redirect_https = false; // answer with a redirect to https, except ACME challenges
     PathNormalization path_normalization = PathNormalization::strict;
+    bool request_id = false;  // give each request an X-Request-Id
+    bool traceparent = false; // begin a trace for a request that does not belong to one
     bool operator==(const Listener&) const = default;
 };
 
@@ -134,17 +137,28 @@ struct Access {
     bool operator==(const Access&) const = default;
 };
 
-// Exactly one of pool, redirect and respond says what happens to the requests.
+// A limit of the requests of each client.
+struct RateLimit {
+    Rate rate;
+    std::uint32_t burst = 0; // requests at once; 0: those of a second, at least 1
+    ClientKey by;
+    bool operator==(const RateLimit&) const = default;
+};
+
+// Exactly one of pool, split, redirect and respond says what happens to the requests.
 struct Route {
     std::string name;
     Match match;
     std::string pool;
+    std::vector<std::pair<std::string, std::string>> split; // pool to its share ("95%")
+    ClientKey split_by{ClientKey::Kind::request, ""};       // what is sent to the same pool
     std::optional<Redirect> redirect;
     std::optional<FixedResponse> respond;
     std::optional<PathRewrite> rewrite;
     std::string host = "keep"; // the Host that the backend gets: keep | backend | a host
     HeaderEdit request_headers, response_headers;
     std::optional<Access> access;
+    std::optional<RateLimit> rate_limit;
     std::optional<Size> body_size; // in place of limits.body_size
     ErrorPageFiles error_pages;
     TimeoutOverrides timeouts;

@@ -69,6 +69,9 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
     v.field(
         "path_normalization", l.path_normalization,
         "strict; keep_encoded_slashes: accept encoded slashes and backslashes; none: match and forward as received");
+    v.field("request_id", l.request_id, "gives each request an X-Request-Id, unless a trusted proxy has done so");
+    v.field("traceparent", l.traceparent,
+            "begins a trace (W3C Trace Context) for each request that has no traceparent");
 }
 
 template <class V> void visit(V& v, Of<Match> auto& m) {
@@ -114,10 +117,20 @@ template <class V> void visit(V& v, Of<Access> auto& a) {
     v.list("deny", a.deny, "address blocks of clients that get a 403, even if they are in allow");
 }
 
+template <class V> void visit(V& v, Of<RateLimit> auto& l) {
+    v.required("rate", l.rate, "requests of a client on average, such as 100/s");
+    v.whole("burst", l.burst, 0, 1'000'000, "requests that a client may send at once; 0: those of a second");
+    v.field("by", l.by, "what tells clients apart: client_ip, header:NAME or cookie:NAME");
+}
+
 template <class V> void visit(V& v, Of<Route> auto& r) {
     v.field("name", r.name, "shown in plans; default: the route's position");
     v.object("match", r.match, "conditions; all of them must match");
-    v.field("pool", r.pool, "pool that serves matching requests; required unless redirect or respond is set");
+    v.field("pool", r.pool, "pool that serves matching requests; required unless split, redirect or respond is set");
+    v.pairs("split", r.split,
+            "pools that share the requests, by name to a share such as 95%; the shares add up to 100%");
+    v.field("split_by", r.split_by,
+            "what stays with one pool: request (nothing), client_ip, header:NAME or cookie:NAME");
     v.optional("redirect", r.redirect, "redirects the client");
     v.optional("respond", r.respond, "responds without a backend");
     v.optional("rewrite", r.rewrite, "changes the path before it is forwarded");
@@ -125,6 +138,7 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
     v.object("request_headers", r.request_headers, "changes to the headers of the request");
     v.object("response_headers", r.response_headers, "changes to the headers of the response");
     v.optional("access", r.access, "which clients are served; other clients get a 403");
+    v.optional("rate_limit", r.rate_limit, "limits the requests of each client; those over the limit get a 429");
     v.field("body_size", r.body_size, "maximum size of a request body, in place of limits.body_size; 0: no limit");
     v.pairs("error_pages", r.error_pages, "files to send in place of weir's own error pages, by status or class (5xx)");
     v.object("timeouts", r.timeouts, "override the timeouts of the pool and the global ones");

@@ -27,9 +27,10 @@ enum class HeaderVariable : std::uint8_t {
     query,
     path_and_query,
     backend,
+    request_id,
 };
 
-inline constexpr std::array<std::pair<std::string_view, HeaderVariable>, 12> header_variables{{
+inline constexpr std::array<std::pair<std::string_view, HeaderVariable>, 13> header_variables{{
     {"client_ip", HeaderVariable::client_ip},
     {"host", HeaderVariable::host},
     {"scheme", HeaderVariable::scheme},
@@ -42,6 +43,7 @@ inline constexpr std::array<std::pair<std::string_view, HeaderVariable>, 12> hea
     {"query", HeaderVariable::query},
     {"path_and_query", HeaderVariable::path_and_query},
     {"backend", HeaderVariable::backend},
+    {"request_id", HeaderVariable::request_id},
 }};
 
 // A piece of a value: text, then perhaps a name in braces.
@@ -63,6 +65,16 @@ inline HeaderPiece take_header_piece(std::string_view& rest) {
         return piece;
     }
     return {std::exchange(rest, {}), {}};
+}
+
+// Returns true if a value contains a variable.
+inline bool has_variable(std::string_view value, HeaderVariable wanted) {
+    while (!value.empty()) {
+        const auto name = take_header_piece(value).name;
+        for (const auto& [known, variable] : header_variables)
+            if (known == name && variable == wanted) return true;
+    }
+    return false;
 }
 
 // Returns the variable of this name; unset if there is none.

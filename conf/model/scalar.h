@@ -154,6 +154,15 @@ template <> struct Scalar<Parallel> {
     static std::string format(Parallel value) { return conf::format(value); }
 };
 
+template <> struct Scalar<Rate> {
+    static Result<Rate> parse(std::string_view text) { return parse_rate(text); }
+    static std::string format(Rate value) { return conf::format(value); }
+};
+template <> struct Scalar<ClientKey> {
+    static Result<ClientKey> parse(std::string_view text) { return parse_client_key(text); }
+    static std::string format(const ClientKey& value) { return conf::format(value); }
+};
+
 template <> struct Scalar<Address> {
     static Result<Address> parse(std::string_view text) { return Address::parse(text); }
     static std::string format(const Address& value) { return value.text(); }

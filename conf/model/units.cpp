@@ -18,6 +18,7 @@ constexpr std::array<Unit, 5> duration_units{
 constexpr std::array<Unit, 4> size_units{{{"B", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}}};
 constexpr std::uint64_t longest_ms = 365ull * 86'400'000;
 constexpr std::uint64_t largest_size = 1ull << 50;
+constexpr std::uint64_t max_rate = 1'000'000;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -96,6 +97,17 @@ Result<Parallel> parse_parallel(std::string_view text) {
     return Parallel{1, *share};
 }
 
+Result<Rate> parse_rate(std::string_view text) {
+    const auto slash = text.find('/');
+    const auto unit = slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
+    const auto count = parse_whole(text.substr(0, slash), 1, max_rate);
+    for (const auto& known : duration_units)
+        if (count && known.name == unit && unit != "ms")
+            return Rate{static_cast<std::uint32_t>(*count), Duration(static_cast<Duration::rep>(known.factor))};
+    return Error(quoted(text) + " is not a rate: write a number of requests up to " + std::to_string(max_rate) +
+                 " and a time, such as 100/s or 20/m (also h, d)");
+}
+
 std::uint32_t Parallel::of(std::size_t all) const {
     if (share.value == 0) return count;
     return std::max(1u, static_cast<std::uint32_t>(all * share.value / 100));
@@ -128,6 +140,13 @@ std::string format(Percent percent) { return std::to_string(percent.value) + "%"
 
 std::string format(Parallel parallel) {
     return parallel.share.value ? format(parallel.share) : std::to_string(parallel.count);
+}
+
+std::string format(Rate rate) {
+    for (const auto& unit : duration_units)
+        if (Duration(static_cast<Duration::rep>(unit.factor)) == rate.per)
+            return std::to_string(rate.count) + "/" + std::string(unit.name);
+    return std::to_string(rate.count) + "/" + format(rate.per);
 }
 
 std::string format(Workers workers) { return workers.count == 0 ? "auto" : std::to_string(workers.count); }

@@ -41,6 +41,13 @@ struct Parallel {
     bool operator==(const Parallel&) const = default;
 };
 
+// A number of requests in a time.
+struct Rate {
+    std::uint32_t count = 0;
+    Duration per{1000};
+    bool operator==(const Rate&) const = default;
+};
+
 // A secret text. It is never shown in logs, status, plans or errors.
 struct Secret {
     std::string text;
@@ -54,6 +61,8 @@ Result<Size> parse_size(std::string_view text);
 Result<Percent> parse_percent(std::string_view text);
 Result<Workers> parse_workers(std::string_view text);
 Result<Parallel> parse_parallel(std::string_view text);
+// Parses a rate with the unit s, m, h or d, such as "100/s".
+Result<Rate> parse_rate(std::string_view text);
 // Parses a plain decimal number from `least` to `most`, without a sign, leading zeros or underscores.
 Result<std::uint64_t> parse_whole(std::string_view text, std::uint64_t least, std::uint64_t most);
 
@@ -63,5 +72,6 @@ std::string format(Size size);         // "16KiB", "1000B"
 std::string format(Percent percent);
 std::string format(Workers workers);
 std::string format(Parallel parallel);
+std::string format(Rate rate); // "100/s"
 
 } // namespace weir::conf

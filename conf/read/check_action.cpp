@@ -22,6 +22,38 @@ void check_redirect(const std::string& path, const Redirect& redirect, Checks& c
 
 constexpr std::size_t max_body = 64 * 1024; // bytes in the configuration itself
 
+void check_client_key(const std::string& path, const ClientKey& key, Checks& checks) {
+    if (key.kind == ClientKey::Kind::header) checks.header_name(path, key.name);
+    if (key.kind == ClientKey::Kind::cookie && key.name.find_first_of("=;, \t\"") != std::string::npos)
+        checks.fail(path, "\"" + key.name + "\" is not the name of a cookie");
+}
+
+void check_split(const std::string& path, const Route& route, const std::vector<std::string_view>& pools,
+                 Checks& checks) {
+    check_client_key(path + ".split_by", route.split_by, checks);
+    if (route.split.empty()) {
+        if (route.split_by.kind != ClientKey::Kind::request)
+            checks.fail(path + ".split_by", "has no effect without split");
+        return;
+    }
+    std::uint32_t sum = 0;
+    for (const auto& [pool, share] : route.split) {
+        const auto at = path + ".split." + pool;
+        checks.known(at, "pool", pool, pools);
+        const auto parsed = parse_percent(share);
+        if (!parsed) return checks.fail(at, parsed.error().message());
+        sum += parsed->value;
+    }
+    if (sum != 100) checks.fail(path + ".split", "the shares add up to " + std::to_string(sum) + "%: make them 100%");
+}
+
+void check_rate_limit(const std::string& path, const RateLimit& limit, Checks& checks) {
+    check_client_key(path + ".by", limit.by, checks);
+    if (limit.by.kind == ClientKey::Kind::request)
+        checks.fail(path + ".by",
+                    "requests alone do not tell clients apart: write client_ip, header:NAME or cookie:NAME");
+}
+
 bool sets_content_type(const FixedResponse& response) {
     return std::any_of(response.headers.begin(), response.headers.end(),
                        [](const auto& header) { return fold_header_name(header.first) == "content-type"; });
@@ -50,19 +82,22 @@ void check_response(const std::string& path, const FixedResponse& response, Chec
 // Checks what a route does with requests.
 void check_action(const std::string& path, const Route& route, const std::vector<std::string_view>& pools,
                   Checks& checks) {
-    const int actions = (route.pool.empty() ? 0 : 1) + (route.redirect ? 1 : 0) + (route.respond ? 1 : 0);
-    if (actions == 0) checks.fail(path, "the route does nothing: write one of pool, redirect and respond");
-    if (actions > 1) checks.fail(path, "a route has one of pool, redirect and respond: remove the others");
+    const int actions = (route.pool.empty() ? 0 : 1) + (route.split.empty() ? 0 : 1) + (route.redirect ? 1 : 0) +
+                        (route.respond ? 1 : 0);
+    if (actions == 0) checks.fail(path, "the route does nothing: write one of pool, split, redirect and respond");
+    if (actions > 1) checks.fail(path, "a route has one of pool, split, redirect and respond: remove the others");
+    check_split(path, route, pools, checks);
     if (!route.pool.empty()) checks.known(path + ".pool", "pool", route.pool, pools);
     if (route.redirect) check_redirect(path + ".redirect", *route.redirect, checks);
     if (route.respond) check_response(path + ".respond", *route.respond, checks);
     if (route.rewrite) check_rewrite(path + ".rewrite", *route.rewrite, checks);
-    const bool forwards = !route.pool.empty() || actions == 0;
+    const bool forwards = !route.pool.empty() || !route.split.empty() || actions == 0;
     if (route.rewrite && !forwards) checks.fail(path + ".rewrite", "has no effect without a pool");
     if (route.host != "keep" && !forwards) checks.fail(path + ".host", "has no effect without a pool");
     if (route.request_headers != HeaderEdit() && !forwards)
         checks.fail(path + ".request_headers", "has no effect without a pool");
     if (route.host != "keep" && route.host != "backend") checks.authority(path + ".host", route.host);
+    if (route.rate_limit) check_rate_limit(path + ".rate_limit", *route.rate_limit, checks);
     if (route.access && route.access->allow.empty() && route.access->deny.empty())
         checks.fail(path + ".access", "names no clients: write allow: [10.0.0.0/8] or deny: [192.0.2.0/24]");
 }

@@ -54,6 +54,10 @@ void check_listeners(const Config& config, Checks& checks) {
         check_tls(listener, path, checks);
         if (listener.path_normalization != PathNormalization::strict && listener.protocol == Protocol::tcp)
             checks.fail(path + ".path_normalization", "has no effect with protocol: tcp");
+        if (listener.request_id && listener.protocol == Protocol::tcp)
+            checks.fail(path + ".request_id", "has no effect with protocol: tcp");
+        if (listener.traceparent && listener.protocol == Protocol::tcp)
+            checks.fail(path + ".traceparent", "has no effect with protocol: tcp");
         check_sni_routes(listener, path, pools, checks);
         if (listener.accept_proxy_protocol && listener.trusted_proxies.empty())
             checks.fail(path + ".accept_proxy_protocol",

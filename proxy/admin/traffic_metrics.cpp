@@ -54,7 +54,8 @@ using Paths = std::vector<std::pair<TrafficPath, PathSum>>;
 Paths sum_up(const Snapshot& snapshot) {
     std::map<TrafficPath, const TrafficStats*> all; // routes with the same name are counted together
     for (const auto& listener : snapshot.listeners) {
-        for (const auto& stats : listener->traffic) all[stats->path] = stats.get();
+        for (const auto& of_route : listener->traffic)
+            for (const auto& stats : of_route) all[stats->path] = stats.get();
         if (listener->own_traffic) all[listener->own_traffic->path] = listener->own_traffic.get();
         for (const auto& [name, route] : listener->sni) all[route.traffic->path] = route.traffic.get();
         all[listener->unrouted->path] = listener->unrouted.get();

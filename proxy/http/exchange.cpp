@@ -24,9 +24,11 @@ log::RequestTexts texts_of(const RequestHead& head) {
 Exchange::Exchange(Client& client, RequestHead& head)
     : client_(client), incoming_(client, head),
       record_(begin_record(client, *incoming_.listener, incoming_.origin.client_ip(), texts_of(head))),
-      selection_(client, this), prepared_(client, incoming_, record_),
+      selection_(client, this), prepared_(client, incoming_, ids_, record_),
       connection_(client.is_draining() ? Connection::close : incoming_.plan.connection) {
     record_.bytes.received = head.length;
+    ids_.assign(incoming_, head, client.context.scratch.random);
+    record_.ids = ids_.texts();
     const auto& plan = incoming_.plan;
     if (incoming_.route()) record_.path.route = incoming_.route()->config.name;
     if (plan.refusal || plan.route.pool == no_pool) return;
@@ -196,6 +198,7 @@ Task<Connection> Exchange::answer(const Failure& failure) {
     const bool begun = record_.status != 0;
     record_.failure = failure;
     if (!begun) record_.status = status_of(failure.reason);
+    if (incoming_.plan.retry_after.count() > 0) retry_after_ = incoming_.plan.retry_after;
     if (begun || client_.aborted || failure.reason == FailureReason::client_closed) {
         client_.stream.close(begun ? HowToClose::reset : HowToClose::gracefully);
         co_return Connection::close;
@@ -233,9 +236,11 @@ Task<Connection> Exchange::respond(std::string location, const conf::FixedRespon
     if (const auto* own = fixed || !location.empty() ? nullptr : error_page())
         page.text = *own->body, page.content_type = own->content_type;
     Buffer fields;
-    if (const auto* edit = response_headers(); edit || fixed) {
+    const bool limited = record_.failure.reason == FailureReason::rate_limited;
+    if (const auto* edit = response_headers(); edit || fixed || limited) {
         fields = Buffer(client_.context.buffers.heads);
         PageFields own(page, fields, variables());
+        if (limited) own.explain(*incoming_.route()->limiter);
         if (fixed) own.use(*fixed, incoming_.route()->page);
         if (edit) own.change(*edit);
     }

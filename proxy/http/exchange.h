@@ -16,6 +16,7 @@
 
 #include "proxy/http/forward_attempt.h"
 #include "proxy/http/prepared_request.h"
+#include "proxy/http/request_ids.h"
 #include "proxy/http/request_variables.h"
 #include "proxy/worker/backend_connector.h"
 
@@ -73,6 +74,7 @@ private:
 
     Client& client_;
     const IncomingRequest incoming_;
+    RequestIds ids_;
     log::AccessRecord record_; // status 0: no response has begun
     BackendSelection selection_;
     PreparedRequest prepared_;

@@ -41,6 +41,7 @@ inline IncomingRequest::IncomingRequest(const Client& client, const RequestHead&
     : view(client.listener->view), listener(client.listener->spec), began(client.context.loop.now()),
       origin(find_origin(peer_of(client), head, listener->trusted)),
       plan(plan_request(head, *view->snapshot, *listener,
-                        {client.identity.get(), origin.trust, known_address(client, origin), client.context.index})) {}
+                        {client.identity.get(), origin.trust, known_address(client, origin), client.context.index,
+                         client.context.scratch.random, began})) {}
 
 } // namespace weir::proxy::http

@@ -2,24 +2,19 @@
 
 #include "proxy/http1/chars.h"
 
-#include <algorithm>
-
 namespace weir::proxy::http {
-namespace {
-
-bool replaces(const conf::HeaderEdit& edit, std::string_view name) {
-    const auto is_same = [&](const std::string& other) { return is_alias(other, name); };
-    return std::any_of(edit.set.begin(), edit.set.end(), [&](const auto& field) { return is_same(field.first); }) ||
-           std::any_of(edit.remove.begin(), edit.remove.end(), is_same);
-}
-
-} // namespace
-
 void PageFields::use(const conf::FixedResponse& fixed, const PageText& file) {
     page_.text = file.body ? std::string_view(*file.body) : fixed.body;
     if (file.body) page_.content_type = file.content_type;
     else if (fixed.body.empty()) page_.content_type = {};
     for (const auto& [name, value] : fixed.headers) write(name, value);
+}
+
+void PageFields::explain(const limits::RateLimiter& limiter) {
+    HeadWriter writer(fields_);
+    writer.field("RateLimit-Policy", limiter.policy_field());
+    writer.field("RateLimit", limiter.limit_field(page_.retry_after));
+    page_.fields = fields_.view();
 }
 
 void PageFields::change(const conf::HeaderEdit& edit) {

@@ -6,6 +6,7 @@
 
 #include "proxy/http/variables.h"
 #include "proxy/http1/status.h"
+#include "proxy/limits/rate_limiter.h"
 #include "proxy/snapshot/error_pages.h"
 
 namespace weir::proxy::http {
@@ -18,6 +19,8 @@ public:
 
     // Uses the body and the headers of a configured response. `file` is the body if the response has a file.
     void use(const conf::FixedResponse& fixed, const PageText& file);
+    // Tells the client the limit that it has exceeded, and when it may come again (Page::retry_after).
+    void explain(const limits::RateLimiter& limiter);
     // Sets and adds headers. A header that `edit` sets replaces weir's own; one that it removes is left out.
     void change(const conf::HeaderEdit& edit);
 

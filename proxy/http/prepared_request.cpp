@@ -57,6 +57,8 @@ void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, 
     const auto host = route && route->host == HostToSend::configured ? route->config.host : backends_host;
     ClientFacts facts{origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), host};
     facts.path = incoming_.plan.forwarded_path();
+    if (incoming_.listener->config.request_id) facts.request_id = ids_.texts().request;
+    facts.begun_trace = ids_.begun_trace();
     std::optional<HeadEdit> edit;
     if (route && !route->config.request_headers.empty())
         edit.emplace(HeadEdit{route->config.request_headers, variables_of(client_, incoming_, record_)});

@@ -8,6 +8,7 @@
 
 #include "proxy/http/client_affinity.h"
 #include "proxy/http/incoming_request.h"
+#include "proxy/http/request_ids.h"
 #include "proxy/log/access_line.h"
 
 namespace weir::proxy::http {
@@ -21,8 +22,9 @@ inline bool may_share_connections(const PoolSpec& pool) {
 class PreparedRequest {
 public:
     // `record` is the log record of the request.
-    PreparedRequest(Client& client, const IncomingRequest& incoming, const log::AccessRecord& record)
-        : client_(client), incoming_(incoming), record_(record) {}
+    PreparedRequest(Client& client, const IncomingRequest& incoming, const RequestIds& ids,
+                    const log::AccessRecord& record)
+        : client_(client), incoming_(incoming), ids_(ids), record_(record) {}
 
     // Prepares the request for the selection's pool. `head` is at the front of the client's buffer.
     void prepare(const RequestHead& head, BackendSelection& selection);
@@ -42,6 +44,7 @@ private:
 
     Client& client_;
     const IncomingRequest& incoming_;
+    const RequestIds& ids_;
     const log::AccessRecord& record_;
     std::string_view bytes_; // of the client's head, which stays at the front of its buffer
     conf::Timeouts timeouts_;

@@ -1,6 +1,7 @@
 #include "proxy/http/request_plan.h"
 
 #include "conf/model/url_path.h"
+#include "proxy/http/client_key.h"
 #include "proxy/http1/chars.h"
 
 #include <algorithm>
@@ -15,11 +16,22 @@ Failure find_refusal(const FramingResult& framed, Expectation expectation) {
     return {};
 }
 
+// Counts a request against the limit of its route. Returns how long the client has to wait; 0: not at all.
+std::chrono::nanoseconds count_request(limits::RateLimiter& limiter, const RoutedRequest& request, TimePoint now) {
+    const auto key = find_client_key(limiter.key(), request);
+    const auto verdict = key.empty() ? limiter.take(request.client, now) : limiter.take(key, now);
+    return verdict.wait;
+}
+
 // Returns why the route or the listener's pool does not serve a request.
-Failure find_refusal(const RequestPlan& plan, const conf::Address& client) {
+Failure find_refusal(RequestPlan& plan, const RoutedRequest& request, TimePoint now) {
     const auto* route = plan.route.route;
     if (!route && plan.route.pool == no_pool) return {FailureReason::no_route};
-    if (route && !route->access.allow(client)) return {FailureReason::access_denied};
+    if (route && !route->access.allow(request.client)) return {FailureReason::access_denied};
+    if (route && route->limiter) {
+        plan.retry_after = std::chrono::ceil<std::chrono::seconds>(count_request(*route->limiter, request, now));
+        if (plan.retry_after.count() > 0) return {FailureReason::rate_limited};
+    }
     if (plan.body_limit && plan.framing.kind == BodyKind::length && plan.framing.length > plan.body_limit)
         return {FailureReason::body_too_large, "Content-Length is over the limit"};
     return {};
@@ -56,12 +68,12 @@ bool must_redirect(const RequestHead& head, const ListenerSpec& listener, Trust 
 // Chooses the route of a request. `path` is its normalized path as it is forwarded, `matched` as routes see it, and
 // `query` is the rest of its target.
 void find_route(RequestPlan& plan, std::string_view path, std::string_view query, const Snapshot& snapshot,
-                const ListenerSpec& listener, const RoutedRequest& request) {
-    plan.route = choose_route(snapshot, listener, request);
+                const ListenerSpec& listener, const RoutedRequest& request, const RequestClient& client) {
+    plan.route = choose_route(snapshot, listener, request, client.random);
     const auto* route = plan.route.route;
     const auto& limit = snapshot.config.limits.body_size;
     plan.body_limit = (route ? route->config.body_size.value_or(limit) : limit).bytes;
-    plan.refusal = find_refusal(plan, request.client);
+    plan.refusal = find_refusal(plan, request, client.now);
     const bool rewrites = route && route->config.rewrite && path != "*";
     if (!rewrites && path.data() == plan.received_path.data()) return;
     auto changed = std::make_unique<ChangedPath>();
@@ -84,7 +96,7 @@ void route_request(RequestPlan& plan, const RequestHead& head, const Snapshot& s
     const auto rules = listener.config.path_normalization;
     if (rules == conf::PathNormalization::none || conf::is_normal_path(path) || path == "*")
         return find_route(plan, path, query, snapshot, listener,
-                          {head, path, client.address, client.trust, client.worker});
+                          {head, path, client.address, client.trust, client.worker}, client);
     const bool keeps = rules == conf::PathNormalization::keep_encoded_slashes;
     const auto normal = normalize_path(path, keeps ? conf::EncodedSlashes::kept : conf::EncodedSlashes::refused);
     if (normal.problem) {
@@ -93,7 +105,7 @@ void route_request(RequestPlan& plan, const RequestHead& head, const Snapshot& s
     }
     const auto forwarded = normal.forwarded == path ? path : std::string_view(normal.forwarded);
     find_route(plan, forwarded, query, snapshot, listener,
-               {head, normal.matched, client.address, client.trust, client.worker});
+               {head, normal.matched, client.address, client.trust, client.worker}, client);
 }
 
 } // namespace

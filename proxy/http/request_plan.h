@@ -1,16 +1,18 @@
 // What follows from the head of a request and the configuration alone: whether weir forwards the request, to which
 // pool, and how.
 //
-// Thread: pure function and values.
+// Thread: one worker's thread; apart from rate limits, a pure function and values.
 // Lifetime: a plan points into the head's bytes and into the snapshot.
 #pragma once
 
 #include "proxy/http/rewrite.h"
 #include "proxy/http/router.h"
 #include "proxy/http1/framing.h"
+#include "proxy/io/timer_wheel.h"
 #include "proxy/log/failure_reason.h"
 #include "tls/client_identity.h"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -42,7 +44,8 @@ struct RequestPlan {
     Connection connection = Connection::keep; // what the client asks for; close if its bytes cannot be read further
     // The rest is set only if there is neither a refusal nor a redirect to https.
     RouteChoice route;
-    std::uint64_t body_limit = 0; // bytes; 0: no limit
+    std::uint64_t body_limit = 0;        // bytes; 0: no limit
+    std::chrono::seconds retry_after{0}; // with a refusal: when the client may come again; 0: not known
     Idempotence idempotence = Idempotence::none;
     ContinueWish continue_wish = ContinueWish::none;
     std::string_view upgrade{};                        // the protocol that the client asks for; empty if there is none
@@ -63,6 +66,8 @@ struct RequestClient {
     Trust trust;                         // whether the peer's X-Forwarded-* fields are believed
     const conf::Address& address;        // unset: not known
     std::size_t worker;                  // index of the worker that serves it
+    Random& random;                      // the worker's
+    TimePoint now;
 };
 
 // Returns the plan for a request that was received through `listener` of `snapshot`.

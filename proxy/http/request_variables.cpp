@@ -14,6 +14,7 @@ RequestVariables variables_of(const Client& client, const IncomingRequest& incom
             .tls_cipher = record.tls.cipher,
             .subject = identity ? std::string_view(identity->subject) : std::string_view(),
             .fingerprint = identity ? std::string_view(identity->fingerprint) : std::string_view(),
+            .request_id = record.ids.request,
             .backend = record.path.backend};
 }
 

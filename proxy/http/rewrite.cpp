@@ -10,6 +10,7 @@ namespace weir::proxy::http {
 namespace {
 
 constexpr int upgrade_required = 426;
+constexpr std::string_view request_id = "X-Request-Id", traceparent = "traceparent";
 
 // Fields that end at this hop, or that weir writes itself.
 bool is_own(FieldId id) {
@@ -76,6 +77,22 @@ void write_origin(HeadWriter& writer, const RequestHead& head, const ClientFacts
         writer.field("X-Forwarded-Proto", first_of(told(FieldId::x_forwarded_proto), client.protocol));
     const auto host = first_of(told(FieldId::x_forwarded_host), head.authority);
     if (!host.empty() && !edited.contains(FieldId::x_forwarded_host)) writer.field("X-Forwarded-Host", host);
+}
+
+void drop_ids(const ClientFacts& client, DroppedFields& dropped) {
+    if (!client.request_id.empty()) dropped.drop(request_id);
+    if (client.begun_trace.empty()) return;
+    dropped.drop(traceparent);
+    dropped.drop("tracestate"); // it belongs to the trace that the client's traceparent does not name
+}
+
+// Writes the ids that the route does not change itself.
+void write_ids(HeadWriter& writer, const ClientFacts& client, const HeadEdit* edit) {
+    const auto write = [&](std::string_view name, std::string_view value) {
+        if (!value.empty() && !(edit && replaces(edit->headers, name))) writer.field(name, value);
+    };
+    write(request_id, client.request_id);
+    write(traceparent, client.begun_trace);
 }
 
 void write_framing(HeadWriter& writer, const Framing& framing) {
@@ -184,11 +201,13 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
     DroppedFields dropped(head.fields);
     if (connection_options(head.fields).names_fields) drop_named_by_connection(head.fields, dropped);
     if (edit) drop_edited(edit->headers, dropped);
+    drop_ids(client, dropped);
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
         const auto& field = head.fields[i];
         if (passes(field, client.trust) && !dropped.contains(i)) writer.field(field);
     }
     write_origin(writer, head, client, edit ? edited_fields(edit->headers) : FieldIds());
+    write_ids(writer, client, edit);
     if (edit) write_edited(writer, edit->headers, edit->variables);
     // An HTTP/1.0 client cannot receive the interim response (RFC 9110 section 10.1.1).
     if (head.minor_version == 1 && expectation_of(head.fields) == Expectation::go_ahead)

@@ -1,9 +1,10 @@
 // Decides what serves a request: the first matching route in file order, or the listener's own pool.
 //
-// Thread: pure function.
+// Thread: one worker's thread.
 // Lifetime: the result points into the snapshot.
 #pragma once
 
+#include "proxy/http1/random.h"
 #include "proxy/snapshot/snapshot.h"
 
 #include <string_view>
@@ -14,10 +15,12 @@ struct RouteChoice {
     std::size_t pool = no_pool;       // no_pool: nothing matches, or the route needs no backend
     const RouteSpec* route = nullptr; // null: the listener's own pool
     std::size_t place = 0;            // index of the route in the listener
+    std::size_t part = 0;             // index of the pool among those of the route
 };
 
-// Returns the route and the pool for a request.
-RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, const RoutedRequest& request);
+// Returns the route and the pool for a request. `random` is called if the pool is left to chance.
+RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener, const RoutedRequest& request,
+                         Random& random);
 
 // Returns the counters of the traffic path that a request takes. If no route matches, these are the counters of
 // requests without a pool.

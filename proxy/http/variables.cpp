@@ -24,6 +24,7 @@ std::string_view value_of(conf::HeaderVariable variable, const RequestVariables&
     case conf::HeaderVariable::query: return query == target.size() ? "" : target.substr(query + 1);
     case conf::HeaderVariable::path_and_query: return target;
     case conf::HeaderVariable::backend: return variables.backend;
+    case conf::HeaderVariable::request_id: return variables.request_id;
     }
     return {};
 }
@@ -67,6 +68,12 @@ void write_filled(HeadWriter& writer, std::string_view name, std::string_view va
         writer.put(text);
     });
     if (begun) writer.put("\r\n");
+}
+
+bool replaces(const conf::HeaderEdit& edit, std::string_view name) {
+    const auto is_same = [&](const std::string& other) { return is_alias(other, name); };
+    return std::any_of(edit.set.begin(), edit.set.end(), [&](const auto& field) { return is_same(field.first); }) ||
+           std::any_of(edit.remove.begin(), edit.remove.end(), is_same);
 }
 
 void write_edited(HeadWriter& writer, const conf::HeaderEdit& edit, const RequestVariables& variables) {

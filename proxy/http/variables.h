@@ -19,7 +19,8 @@ struct RequestVariables {
     std::string_view method, path_and_query;  // the path is in its normal form, before it is rewritten
     std::string_view tls_version, tls_cipher; // of the client's connection
     std::string_view subject, fingerprint;    // of the client's verified certificate
-    std::string_view backend{};               // the name of the backend that has responded
+    std::string_view request_id{};
+    std::string_view backend{}; // the name of the backend that has responded
 };
 
 // Returns the URL of a Location field with its variables filled in. If it begins with the client's path, browsers must
@@ -28,6 +29,9 @@ std::string fill_in_location(std::string_view value, const RequestVariables& var
 
 // Writes a header with its variables filled in. If the resulting value is empty, writes nothing.
 void write_filled(HeadWriter& writer, std::string_view name, std::string_view value, const RequestVariables& variables);
+
+// Returns true if `edit` sets or removes a header, in any spelling that backends read as the same name.
+bool replaces(const conf::HeaderEdit& edit, std::string_view name);
 
 // Writes the headers that `edit` sets and adds.
 void write_edited(HeadWriter& writer, const conf::HeaderEdit& edit, const RequestVariables& variables);

@@ -135,6 +135,8 @@ void write_json(Line& line, const AccessRecord& r, const LineClock& clock) {
     line.put("{\"time\":\"").put(clock.iso()).put("\"").json("client", r.client).json("peer", r.peer);
     line.json("protocol", http ? "http" : "tcp");
     if (!r.tls.version.empty()) line.json("tls_version", r.tls.version).json("tls_cipher", r.tls.cipher);
+    if (!r.ids.request.empty()) line.json("request_id", r.ids.request, longest_name);
+    if (!r.ids.trace.empty()) line.json("trace_id", r.ids.trace, longest_name);
     if (http) line.json("method", r.request.method).json("host", r.request.host).json("target", r.request.target);
     line.json("status", static_cast<std::uint64_t>(r.status));
     line.json("reason", r.failure ? word_of(r.failure.reason) : std::string_view());

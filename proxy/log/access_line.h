@@ -36,6 +36,11 @@ struct TlsTexts {
     std::string_view version, cipher;
 };
 
+// What finds a request in the logs of other programs; empty if the request has no such id.
+struct RequestIdTexts {
+    std::string_view request, trace; // X-Request-Id; the trace id of traceparent
+};
+
 struct ByteCounts {
     std::uint64_t received = 0; // from the client, heads included
     std::uint64_t sent = 0;     // to the client, heads included
@@ -53,6 +58,7 @@ struct AccessRecord {
     conf::Protocol protocol = conf::Protocol::http;
     TlsTexts tls;
     RequestTexts request;
+    RequestIdTexts ids;
     ServingPath path;
     int status = 0; // of a TCP connection: 200, or the status that a request would have received
     Failure failure;

@@ -96,6 +96,7 @@ void FailureLog::write(const AccessRecord& r, std::chrono::steady_clock::time_po
     line.append(" status=").append(std::to_string(r.status));
     add(line, "client", r.client);
     if (r.peer != r.client) add(line, "peer", r.peer);
+    add(line, "request_id", r.ids.request);
     add(line, "listener", r.path.listener);
     add(line, "method", r.request.method);
     add(line, "host", r.request.host);

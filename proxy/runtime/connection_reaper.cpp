@@ -18,23 +18,22 @@ std::map<TrafficPath, conf::Duration> limited_paths(const Snapshot& snapshot) {
         for (const auto pool : listener->direct_pools()) add(listener->config.name, "", *snapshot.pools[pool]);
         for (const auto index : listener->routes) {
             const auto& route = snapshot.routes[index];
-            if (route.pool != no_pool) add(listener->config.name, route.config.name, *snapshot.pools[route.pool]);
+            for (const auto pool : route.pools()) add(listener->config.name, route.config.name, *snapshot.pools[pool]);
         }
     }
     return paths;
 }
 
 bool has_path(const Snapshot& snapshot, const TrafficPath& path) {
-    const auto leads_to = [&](std::size_t pool) {
-        return pool != no_pool && snapshot.pools[pool]->config.name == path.pool;
-    };
+    const auto leads_to = [&](std::size_t pool) { return snapshot.pools[pool]->config.name == path.pool; };
     return std::any_of(snapshot.listeners.begin(), snapshot.listeners.end(), [&](const auto& listener) {
         if (listener->config.name != path.listener) return false;
         const auto direct = listener->direct_pools();
         if (path.route.empty()) return std::any_of(direct.begin(), direct.end(), leads_to);
         return std::any_of(listener->routes.begin(), listener->routes.end(), [&](std::size_t index) {
             const auto& route = snapshot.routes[index];
-            return route.config.name == path.route && leads_to(route.pool);
+            const auto pools = route.pools();
+            return route.config.name == path.route && std::any_of(pools.begin(), pools.end(), leads_to);
         });
     });
 }

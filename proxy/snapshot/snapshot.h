@@ -8,10 +8,12 @@
 #include "balancer/backend.h"
 #include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
+#include "proxy/limits/rate_limiter.h"
 #include "proxy/snapshot/access_rules.h"
 #include "proxy/snapshot/error_pages.h"
 #include "proxy/snapshot/loaded_files.h"
 #include "proxy/snapshot/path_rewriter.h"
+#include "proxy/snapshot/pool_split.h"
 #include "proxy/snapshot/route_conditions.h"
 #include "proxy/snapshot/route_index.h"
 #include "proxy/snapshot/sni_routes.h"
@@ -53,7 +55,7 @@ enum class HostToSend { the_clients, the_backends, configured };
 
 struct RouteSpec {
     conf::Route config;
-    std::size_t pool; // index into Snapshot::pools; no_pool: the route needs no backend
+    std::size_t pool; // index into Snapshot::pools; no_pool: the route needs no backend, or splits its requests
     conf::Timeouts timeouts;
     HostToSend host = HostToSend::the_clients;
     http::RouteConditions conditions{}; // besides host and path
@@ -61,6 +63,17 @@ struct RouteSpec {
     http::AccessRules access{};
     http::PageText page{}; // used if config.respond has a file
     http::ErrorPages error_pages{};
+    http::PoolSplit split{};
+    std::shared_ptr<limits::RateLimiter> limiter{}; // null: no limit
+    bool uses_request_id = false;                   // in its headers
+
+    // Returns the pools that serve the route's requests.
+    std::vector<std::size_t> pools() const {
+        std::vector<std::size_t> all;
+        if (pool != no_pool) all.push_back(pool);
+        for (const auto& part : split.parts()) all.push_back(part.pool);
+        return all;
+    }
 };
 
 struct ListenerSpec {
@@ -69,11 +82,11 @@ struct ListenerSpec {
     std::vector<std::size_t> routes; // indexes into Snapshot::routes, in file order
     http::RouteIndex route_index;    // finds the first of them that matches
     std::shared_ptr<ListenerStats> stats;
-    std::vector<std::shared_ptr<TrafficStats>> traffic;  // one for each of `routes`
-    std::shared_ptr<TrafficStats> own_traffic, unrouted; // of its own pool; of requests without a pool
-    conf::AddressBlocks trusted;                         // config.trusted_proxies
-    std::shared_ptr<const tls::ServerContext> tls;       // null: plain
-    SniRoutes sni;                                       // if it passes TLS through
+    std::vector<std::vector<std::shared_ptr<TrafficStats>>> traffic; // for each of `routes`: one for each of its pools
+    std::shared_ptr<TrafficStats> own_traffic, unrouted;             // of its own pool; of requests without a pool
+    conf::AddressBlocks trusted;                                     // config.trusted_proxies
+    std::shared_ptr<const tls::ServerContext> tls;                   // null: plain
+    SniRoutes sni;                                                   // if it passes TLS through
 
     // Returns the pools that connections get without a route: the listener's own, and those of `sni`.
     std::vector<std::size_t> direct_pools() const {

@@ -1,9 +1,11 @@
 #include "proxy/snapshot/snapshot_builder.h"
 
 #include "balancer/stickiness.h"
+#include "conf/model/header_value.h"
 #include "proxy/snapshot/timeouts.h"
 
 #include <algorithm>
+#include <random>
 #include <unordered_map>
 
 namespace weir::proxy {
@@ -12,6 +14,26 @@ namespace {
 bool leads_from(const conf::Route& route, const std::string& listener) {
     const auto& only = route.match.listeners;
     return only.empty() || std::find(only.begin(), only.end(), listener) != only.end();
+}
+
+using PoolIndex = std::unordered_map<std::string, std::size_t>;
+
+http::PoolSplit split_of(const conf::Route& route, const PoolIndex& index) {
+    if (route.split.empty()) return {};
+    std::vector<http::PoolSplit::Part> parts;
+    for (const auto& [pool, share] : route.split) parts.push_back({index.at(pool), conf::parse_percent(share)->value});
+    return {std::move(parts), route.split_by, route.name};
+}
+
+bool uses_request_id(const conf::Route& route) {
+    const auto uses = [](const auto& field) {
+        return conf::has_variable(field.second, conf::HeaderVariable::request_id);
+    };
+    const auto any = [&](const auto& fields) { return std::any_of(fields.begin(), fields.end(), uses); };
+    const auto edits = [&](const conf::HeaderEdit& edit) { return any(edit.set) || any(edit.add); };
+    return edits(route.request_headers) || edits(route.response_headers) ||
+           (route.respond && any(route.respond->headers)) ||
+           (route.redirect && conf::has_variable(route.redirect->to, conf::HeaderVariable::request_id));
 }
 
 HostToSend host_to_send(const conf::Route& route) {
@@ -79,7 +101,8 @@ std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& po
 
 // Expressions are compiled again only if they have changed, because a snapshot is also built when an address changes.
 RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t pool, const conf::Timeouts& timeouts,
-                                       const conf::PageFiles& pages, const RouteSpec* known) const {
+                                       http::PoolSplit split, const conf::PageFiles& pages,
+                                       const RouteSpec* known) const {
     const bool same_match = known && known->config.match == route.match;
     const bool same_rewrite = known && known->config.rewrite == route.rewrite;
     return {route,
@@ -91,7 +114,20 @@ RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t poo
             http::AccessRules(route.access.value_or(conf::Access())),
             route.respond && !route.respond->file.empty() ? http::page_in(route.respond->file, pages)
                                                           : http::PageText(),
-            http::ErrorPages(route.error_pages, pages)};
+            http::ErrorPages(route.error_pages, pages),
+            split,
+            limiter_of(route, known),
+            uses_request_id(route)};
+}
+
+// A limit that has not changed keeps its counts.
+std::shared_ptr<limits::RateLimiter> SnapshotBuilder::limiter_of(const conf::Route& route, const RouteSpec* known) {
+    if (!route.rate_limit) return nullptr;
+    if (known && known->config.rate_limit == route.rate_limit) return known->limiter;
+    std::random_device random;
+    const auto word = [&] { return std::uint64_t{random()} << 32 | random(); };
+    return std::make_shared<limits::RateLimiter>(*route.rate_limit, route.name, SipKey{word(), word()},
+                                                 limits::RateTable::Time::clock::now());
 }
 
 std::shared_ptr<ListenerStats> SnapshotBuilder::stats_of(const std::string& listener) {
@@ -119,7 +155,7 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
     std::unordered_map<std::string, std::shared_ptr<const PoolSpec>> known;
     if (old)
         for (const auto& pool : old->pools) known[pool->config.name] = pool;
-    std::unordered_map<std::string, std::size_t> pool_index;
+    PoolIndex pool_index;
     for (const auto& pool : config.pools) {
         pool_index[pool.name] = snapshot->pools.size();
         snapshot->pools.push_back(build_pool(pool, config.timeouts, now, known[pool.name]));
@@ -130,7 +166,8 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
     for (const auto& route : config.routes) {
         const auto pool = route.pool.empty() ? no_pool : pool_index.at(route.pool);
         const auto& timeouts = pool == no_pool ? config.timeouts : snapshot->pools[pool]->timeouts;
-        snapshot->routes.push_back(build_route(route, pool, merge_timeouts(timeouts, route.timeouts), now.files.pages,
+        snapshot->routes.push_back(build_route(route, pool, merge_timeouts(timeouts, route.timeouts),
+                                               split_of(route, pool_index), now.files.pages,
                                                known_route(known_routes, route.name)));
     }
     for (const auto& listener : config.listeners) {
@@ -148,7 +185,10 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
             const auto& route = config.routes[i];
             if (!leads_from(route, listener.name)) continue;
             spec->routes.push_back(i);
-            spec->traffic.push_back(traffic_on({listener.name, route.name, route.pool}));
+            auto& traffic = spec->traffic.emplace_back();
+            for (const auto pool : snapshot->routes[i].pools())
+                traffic.push_back(traffic_on({listener.name, route.name, config.pools[pool].name}));
+            if (traffic.empty()) traffic.push_back(traffic_on({listener.name, route.name, ""}));
         }
         spec->route_index = http::RouteIndex(config.routes, spec->routes);
         snapshot->listeners.push_back(std::move(spec));

@@ -1,4 +1,5 @@
-// Objects that the HTTP connections of one worker share by using them in turn: parsed heads and the date.
+// Objects that the HTTP connections of one worker share by using them in turn: parsed heads, the date, and random
+// numbers.
 //
 // Thread: one worker's thread.
 // Lifetime: a head is valid until another one is parsed into the same object.
@@ -6,6 +7,7 @@
 
 #include "proxy/http1/date.h"
 #include "proxy/http1/head.h"
+#include "proxy/http1/random.h"
 
 #include <chrono>
 #include <string_view>
@@ -16,6 +18,7 @@ struct HttpScratch {
     http::RequestHead request;
     http::ResponseHead response;
     http::DateClock date;
+    http::Random random{std::random_device{}()};
 
     // Returns the value of a Date field, valid until the next call.
     std::string_view date_now() { return date.text(std::chrono::system_clock::now()); }

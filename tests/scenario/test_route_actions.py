@@ -324,8 +324,8 @@ class Mistakes(Actions):
     def test_actions_that_make_no_sense_are_refused_with_a_remedy(self):
         own = {"respond": {"body": "x"}}
         for route, words in (
-            ({}, "the route does nothing: write one of pool, redirect and respond"),
-            ({"pool": "web", **own}, "a route has one of pool, redirect and respond"),
+            ({}, "the route does nothing: write one of pool, split, redirect and respond"),
+            ({"pool": "web", **own}, "a route has one of pool, split, redirect and respond"),
             ({"redirect": {}}, '"to" is missing'),
             ({"redirect": {"to": "new"}}, "write a URL"),
             ({"redirect": {"to": "/a b"}}, "percent-encode them"),

@@ -15,8 +15,8 @@ class Split(Scenario):
         pools = {"old": {"backends": [self.old.address]}, "new": {"backends": [self.new.address]}}
         listeners = {"web": {"address": f"127.0.0.1:{self.port}", **(listener or {})}}
         routes = [{"name": "canary", "split": shares, **route}]
-        return "\n".join(
-            f"{key}: {json.dumps(value)}"
+        return "".join(
+            f"{key}: {json.dumps(value)}\n"
             for key, value in (("listeners", listeners), ("routes", routes), ("pools", pools))
         )
 
@@ -73,7 +73,7 @@ class Split(Scenario):
         for route, expected in (
             ({"split": {"web": "90%"}}, "the shares add up to 90%: make them 100%"),
             ({"split": {"web": "100"}}, '"100" is not a share: write 0% to 100%'),
-            ({"split": {"wep": "100%"}}, 'split.wep: no pool named "wep"'),
+            ({"split": {"wep": "100%"}}, 'split.wep: unknown pool "wep" (did you mean "web"?)'),
             ({"split": {"web": "100%"}, "pool": "web"}, "a route has one of pool, split, redirect and respond"),
             ({"pool": "web", "split_by": "client_ip"}, "split_by: has no effect without split"),
             ({"split": {"web": "100%"}, "split_by": "ip"}, '"ip" does not say what tells clients apart'),

@@ -16,7 +16,8 @@ public:
         weir::conf::Route route;
         route.name = "api";
         route.match.path_prefix = "/api/";
-        snapshot.routes.push_back({route, 1, {}, RouteConditions(route.match, 1)});
+        snapshot.routes.push_back(
+            {.config = route, .pool = 1, .timeouts = {}, .conditions = RouteConditions(route.match, 1)});
         listener.routes = {0};
         listener.pool = 0;
         listener.route_index = RouteIndex({route}, listener.routes);
@@ -25,13 +26,13 @@ public:
     RequestPlan plan(const std::string& bytes) {
         bytes_ = bytes;
         REQUIRE(parse_request(bytes_, {}, head_).status == HeadStatus::complete);
-        return plan_request(head_, snapshot, listener, {nullptr, trust, address, 0});
+        return plan_request(head_, snapshot, listener, {nullptr, trust, address, 0, random_, now});
     }
     // Plans a request for this host on a connection with this identity, through a listener that requires certificates.
     RequestPlan plan_as(const weir::tls::ClientIdentity* identity, const std::string& host) {
         bytes_ = "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
         REQUIRE(parse_request(bytes_, {}, head_).status == HeadStatus::complete);
-        return plan_request(head_, snapshot, listener, {identity, trust, address, 0});
+        return plan_request(head_, snapshot, listener, {identity, trust, address, 0, random_, now});
     }
     RequestPlan get(const std::string& fields) { return plan("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
     RequestPlan post(const std::string& fields) { return plan("POST / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
@@ -40,10 +41,12 @@ public:
     ListenerSpec listener;
     Trust trust = Trust::untrusted;
     weir::conf::Address address = *weir::conf::Address::parse("192.0.2.7:1");
+    TimePoint now{std::chrono::hours(1)};
 
 private:
     std::string bytes_;
     RequestHead head_;
+    Random random_;
 };
 
 } // namespace
@@ -198,4 +201,25 @@ TEST_CASE("OPTIONS * has no path to normalize") {
     const auto plan = bench.plan("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
     CHECK_FALSE(plan.refusal);
     CHECK_FALSE(plan.changed_path);
+}
+
+TEST_CASE("a client that is over the limit of a route is told when to come again") {
+    Bench bench;
+    weir::conf::RateLimit limit;
+    limit.rate = {1, std::chrono::minutes(1)};
+    limit.burst = 2;
+    bench.snapshot.routes[0].limiter =
+        std::make_shared<limits::RateLimiter>(limit, "api", weir::SipKey{1, 2}, bench.now);
+    const auto ask = [&] { return bench.plan("GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n"); };
+    CHECK_FALSE(ask().refusal);
+    CHECK_FALSE(ask().refusal);
+    const auto refused = ask();
+    CHECK(refused.refusal.reason == FailureReason::rate_limited);
+    CHECK(refused.retry_after == std::chrono::minutes(1));
+    CHECK(refused.connection == Connection::keep);
+    CHECK_FALSE(bench.get("").refusal); // the route's limit only
+    bench.now += std::chrono::minutes(1);
+    CHECK_FALSE(ask().refusal);
+    bench.address = *weir::conf::Address::parse("192.0.2.8:1");
+    CHECK_FALSE(ask().refusal);
 }

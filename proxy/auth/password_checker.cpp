@@ -1,0 +1,55 @@
+#include "proxy/auth/password_checker.h"
+
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include <crypt.h>
+#include <openssl/crypto.h>
+
+namespace weir::proxy::auth {
+
+bool PasswordChecker::submit(Job job) {
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || jobs_.size() >= most_waiting_) return false;
+    jobs_.push_back(std::move(job));
+    if (threads_.size() < count_) threads_.emplace_back([this] { run(); });
+    wake_.notify_one();
+    return true;
+}
+
+void PasswordChecker::stop() {
+    std::vector<std::thread> threads;
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        jobs_.clear();
+        threads.swap(threads_);
+    }
+    wake_.notify_all();
+    for (auto& thread : threads) thread.join();
+}
+
+void PasswordChecker::run() {
+    for (;;) {
+        Job job;
+        {
+            std::unique_lock lock(mutex_);
+            wake_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
+            if (stopping_) return;
+            job = std::move(jobs_.front());
+            jobs_.pop_front();
+        }
+        job.done(check_password(job.password, job.hash));
+    }
+}
+
+PasswordVerdict check_password(const std::string& password, const std::string& hash) {
+    const auto data = std::make_unique<crypt_data>(); // 32 KiB
+    const char* const made = ::crypt_r(password.c_str(), hash.c_str(), data.get());
+    const bool same = made && std::strlen(made) == hash.size() && ::CRYPTO_memcmp(made, hash.data(), hash.size()) == 0;
+    ::OPENSSL_cleanse(data.get(), sizeof *data);
+    return same ? PasswordVerdict::right : PasswordVerdict::wrong;
+}
+
+} // namespace weir::proxy::auth

@@ -1,0 +1,55 @@
+// Checks passwords against their hashes, which takes long on purpose, on threads of its own: workers never wait.
+//
+//   submit ─→ queue (bounded) ─→ a thread hashes ─→ done(verdict)
+//      └ refused: the queue is full
+//
+// Thread: `submit` from any thread; the constructor, `stop` and the destructor on one.
+// Lifetime: no `done` is called after `stop` has returned.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace weir::proxy::auth {
+
+enum class PasswordVerdict { right, wrong };
+
+class PasswordChecker {
+public:
+    struct Job {
+        std::string password;
+        std::string hash;                          // as crypt(5) describes it
+        std::function<void(PasswordVerdict)> done; // called on a thread of the checker
+    };
+
+    // The threads start with the first job.
+    PasswordChecker(std::size_t threads, std::size_t most_waiting) : count_(threads), most_waiting_(most_waiting) {}
+    ~PasswordChecker() { stop(); }
+    PasswordChecker(const PasswordChecker&) = delete;
+    PasswordChecker& operator=(const PasswordChecker&) = delete;
+
+    // Checks a password later. Returns false, and does nothing, if too many wait already.
+    [[nodiscard]] bool submit(Job job);
+    // Ends the threads, after the checks that they are at. The other jobs are dropped.
+    void stop();
+
+private:
+    void run();
+
+    const std::size_t count_, most_waiting_;
+    std::mutex mutex_; // guards what follows
+    std::condition_variable wake_;
+    std::deque<Job> jobs_;
+    std::vector<std::thread> threads_;
+    bool stopping_ = false;
+};
+
+// Returns whether a password has this hash. Takes as long as the hash demands, and compares in constant time.
+PasswordVerdict check_password(const std::string& password, const std::string& hash);
+
+} // namespace weir::proxy::auth

@@ -1,0 +1,46 @@
+// How the requests of a route are split between pools.
+//
+// Thread: immutable.
+// Lifetime: values.
+#pragma once
+
+#include "base/sip_hash.h"
+#include "conf/model/client_key.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::proxy::http {
+
+class PoolSplit {
+public:
+    struct Part {
+        std::size_t pool;    // index into Snapshot::pools
+        std::uint32_t share; // percent
+    };
+
+    PoolSplit() = default; // no split
+    // The shares add up to 100. `route` is the name of the route: the same client has independent places in the splits
+    // of different routes.
+    PoolSplit(std::vector<Part> parts, const conf::ClientKey& by, std::string_view route);
+
+    bool empty() const { return parts_.empty(); }
+    const std::vector<Part>& parts() const { return parts_; }
+    const conf::ClientKey& by() const { return by_; }
+
+    // Returns the place of a client among all, the same on every machine and after every restart.
+    std::uint64_t place_of(std::string_view client) const { return sip_hash(key_, client); }
+    // Returns the index of the part that serves a place, which may also be random. If shares change, only as many
+    // clients move as the change is large: the parts divide the places in their order.
+    std::size_t part_at(std::uint64_t place) const;
+
+private:
+    std::vector<Part> parts_;
+    conf::ClientKey by_;
+    SipKey key_{};
+};
+
+} // namespace weir::proxy::http
