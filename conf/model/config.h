@@ -137,6 +137,13 @@ struct Access {
     bool operator==(const Access&) const = default;
 };
 
+// Users who may use a route with their passwords.
+struct BasicAuth {
+    std::string realm = "restricted"; // shown by browsers
+    std::string users_file;
+    bool operator==(const BasicAuth&) const = default;
+};
+
 // A limit of the requests of each client.
 struct RateLimit {
     Rate rate;
@@ -158,6 +165,7 @@ struct Route {
     std::string host = "keep"; // the Host that the backend gets: keep | backend | a host
     HeaderEdit request_headers, response_headers;
     std::optional<Access> access;
+    std::optional<BasicAuth> basic_auth;
     std::optional<RateLimit> rate_limit;
     std::optional<Size> body_size; // in place of limits.body_size
     ErrorPageFiles error_pages;

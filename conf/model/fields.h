@@ -117,6 +117,11 @@ template <class V> void visit(V& v, Of<Access> auto& a) {
     v.list("deny", a.deny, "address blocks of clients that get a 403, even if they are in allow");
 }
 
+template <class V> void visit(V& v, Of<BasicAuth> auto& a) {
+    v.field("realm", a.realm, "what the password is for, as browsers show it");
+    v.required("users_file", a.users_file, "file with a line user:hash for each user, as htpasswd -B writes it");
+}
+
 template <class V> void visit(V& v, Of<RateLimit> auto& l) {
     v.required("rate", l.rate, "requests of a client on average, such as 100/s");
     v.whole("burst", l.burst, 0, 1'000'000, "requests that a client may send at once; 0: those of a second");
@@ -138,6 +143,7 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
     v.object("request_headers", r.request_headers, "changes to the headers of the request");
     v.object("response_headers", r.response_headers, "changes to the headers of the response");
     v.optional("access", r.access, "which clients are served; other clients get a 403");
+    v.optional("basic_auth", r.basic_auth, "asks for a user name and a password");
     v.optional("rate_limit", r.rate_limit, "limits the requests of each client; those over the limit get a 429");
     v.field("body_size", r.body_size, "maximum size of a request body, in place of limits.body_size; 0: no limit");
     v.pairs("error_pages", r.error_pages, "files to send in place of weir's own error pages, by status or class (5xx)");

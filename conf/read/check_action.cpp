@@ -47,6 +47,12 @@ void check_split(const std::string& path, const Route& route, const std::vector<
     if (sum != 100) checks.fail(path + ".split", "the shares add up to " + std::to_string(sum) + "%: make them 100%");
 }
 
+void check_basic_auth(const std::string& path, const BasicAuth& auth, Checks& checks) {
+    const auto is_plain = [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
+    if (!std::all_of(auth.realm.begin(), auth.realm.end(), is_plain))
+        checks.fail(path + ".realm", "write ASCII characters without quotes and backslashes");
+}
+
 void check_rate_limit(const std::string& path, const RateLimit& limit, Checks& checks) {
     check_client_key(path + ".by", limit.by, checks);
     if (limit.by.kind == ClientKey::Kind::request)
@@ -97,6 +103,7 @@ void check_action(const std::string& path, const Route& route, const std::vector
     if (route.request_headers != HeaderEdit() && !forwards)
         checks.fail(path + ".request_headers", "has no effect without a pool");
     if (route.host != "keep" && route.host != "backend") checks.authority(path + ".host", route.host);
+    if (route.basic_auth) check_basic_auth(path + ".basic_auth", *route.basic_auth, checks);
     if (route.rate_limit) check_rate_limit(path + ".rate_limit", *route.rate_limit, checks);
     if (route.access && route.access->allow.empty() && route.access->deny.empty())
         checks.fail(path + ".access", "names no clients: write allow: [10.0.0.0/8] or deny: [192.0.2.0/24]");

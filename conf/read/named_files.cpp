@@ -4,24 +4,27 @@
 #include "conf/base/hash.h"
 #include "conf/read/page_files.h"
 #include "conf/read/tls_contexts.h"
+#include "conf/read/users_file.h"
 
-#include <set>
+#include <map>
 
 namespace weir::conf {
 
 std::vector<std::string> named_files(const Config& config) {
     auto files = tls_files(config);
-    const auto pages = page_files(config);
-    files.insert(files.end(), pages.begin(), pages.end());
+    for (const auto& more : {page_files(config), users_files(config)})
+        files.insert(files.end(), more.begin(), more.end());
     return files;
 }
 
 std::string hash_named_files(const Config& config) {
     std::string seen;
     for (const auto& [path, hash] : hash_tls_files(config)) seen += path + "\n" + hash + "\n";
-    const auto pages = page_files(config);
-    for (const auto& path : std::set<std::string>(pages.begin(), pages.end())) {
-        const auto text = read_whole_file(path, max_page_bytes + 1);
+    std::map<std::string, std::size_t> others; // by path: how much of it counts
+    for (const auto& path : page_files(config)) others[path] = max_page_bytes + 1;
+    for (const auto& path : users_files(config)) others[path] = max_users_bytes + 1;
+    for (const auto& [path, most] : others) {
+        const auto text = read_whole_file(path, most);
         seen += path + "\n" + (text ? sha256_hex(*text) : text.error().message()) + "\n";
     }
     return seen.empty() ? seen : sha256_hex(seen);

@@ -1,5 +1,5 @@
 // The files that a configuration names and that take effect without a change of the configuration: those of the TLS
-// settings, and pages.
+// settings, pages, and users.
 //
 // Thread: any; blocks on the disk.
 // Lifetime: values.

@@ -10,7 +10,6 @@
 namespace weir::conf {
 namespace {
 
-constexpr std::size_t max_users_bytes = 16 * 1024 * 1024;
 constexpr const char* needed = "a line \"user:hash\" for each user (htpasswd -B FILE USER)";
 
 // bcrypt, SHA-256, SHA-512 and yescrypt.

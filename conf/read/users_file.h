@@ -16,6 +16,8 @@
 
 namespace weir::conf {
 
+inline constexpr std::size_t max_users_bytes = 16 * 1024 * 1024;
+
 // The hash of each user's password, as crypt(5) describes it.
 using Users = std::map<std::string, std::string, std::less<>>;
 

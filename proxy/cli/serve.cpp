@@ -4,6 +4,7 @@
 #include "conf/read/schema.h"
 #include "conf/read/tls_contexts.h"
 #include "conf/read/token_file.h"
+#include "conf/read/users_file.h"
 #include "conf/store/denylist.h"
 #include "conf/store/last_good.h"
 #include "proxy/cli/commands.h"
@@ -179,10 +180,12 @@ ExitCode run(const Start& start) {
 
 namespace {
 
-// Returns the problems of the files that a configuration names: tokens, certificates, keys and pages.
+// Returns the problems of the files that a configuration names: tokens, certificates, keys, pages and
+// users.
 std::vector<conf::Problem> find_file_problems(const conf::Config& config) {
     auto problems = conf::check_token_files(config);
     conf::read_page_files(config, problems);
+    conf::read_users_files(config, problems);
     conf::make_tls_contexts(config, std::make_shared<tls::TicketKeys>(), std::chrono::system_clock::now(), {},
                             problems);
     return problems;

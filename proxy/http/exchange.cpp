@@ -1,5 +1,6 @@
 #include "proxy/http/exchange.h"
 
+#include "proxy/http/authentication.h"
 #include "proxy/http/error_page.h"
 #include "proxy/http/page_fields.h"
 #include "proxy/http1/keep_alive.h"
@@ -30,7 +31,10 @@ Exchange::Exchange(Client& client, RequestHead& head)
     ids_.assign(incoming_, head, client.context.scratch.random);
     record_.ids = ids_.texts();
     const auto& plan = incoming_.plan;
-    if (incoming_.route()) record_.path.route = incoming_.route()->config.name;
+    if (const auto* route = incoming_.route()) {
+        record_.path.route = route->config.name;
+        if (route->users) authorization_ = head.find_only("authorization");
+    }
     if (plan.refusal || plan.route.pool == no_pool) return;
     selection_.begin(incoming_.view, *incoming_.view->pools[plan.route.pool]);
     record_.path.pool = pool().config.name;
@@ -51,6 +55,10 @@ bool Exchange::uses_path(const TrafficPath& path) const {
 Task<Connection> Exchange::run() {
     if (incoming_.plan.refusal) co_return co_await answer(incoming_.plan.refusal);
     if (!incoming_.plan.redirect.host.empty()) co_return co_await redirect_to_https();
+    if (const auto* route = incoming_.route(); route && route->users) {
+        const auto failure = co_await let_in(*route->users);
+        if (failure) co_return co_await answer(failure);
+    }
     if (incoming_.plan.route.pool == no_pool) co_return co_await respond_by_route(incoming_.route()->config);
     client_.context.budget.count_request(client_.context.loop.now());
     failure_ = {FailureReason::no_backend};
@@ -71,6 +79,13 @@ Task<Connection> Exchange::run() {
         if (ended == Try::stopped) break;
     }
     co_return co_await answer(failure_);
+}
+
+// Lets in a client that knows a password of the route. Returns why it does not.
+Task<Failure> Exchange::let_in(const conf::Users& users) {
+    const auto authentication = co_await authenticate(client_, users, authorization_);
+    record_.user = authentication.user;
+    co_return authentication.failure;
 }
 
 // Waits in the pool's queue, if it has one. Sets `failure_` if no backend was selected.
@@ -236,11 +251,13 @@ Task<Connection> Exchange::respond(std::string location, const conf::FixedRespon
     if (const auto* own = fixed || !location.empty() ? nullptr : error_page())
         page.text = *own->body, page.content_type = own->content_type;
     Buffer fields;
-    const bool limited = record_.failure.reason == FailureReason::rate_limited;
-    if (const auto* edit = response_headers(); edit || fixed || limited) {
+    const auto reason = record_.failure.reason;
+    const bool limited = reason == FailureReason::rate_limited, unauthorized = reason == FailureReason::unauthorized;
+    if (const auto* edit = response_headers(); edit || fixed || limited || unauthorized) {
         fields = Buffer(client_.context.buffers.heads);
         PageFields own(page, fields, variables());
         if (limited) own.explain(*incoming_.route()->limiter);
+        if (unauthorized) own.ask_for_password(incoming_.route()->config.basic_auth->realm);
         if (fixed) own.use(*fixed, incoming_.route()->page);
         if (edit) own.change(*edit);
     }

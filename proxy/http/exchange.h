@@ -61,6 +61,7 @@ private:
     Try try_again_from(TryStage stage);
     void count_retry();
     void record_try(const log::AccessRecord& record, std::size_t member);
+    Task<Failure> let_in(const conf::Users& users);
     Task<Connection> answer(const Failure& failure);
     Task<Connection> redirect_to_https();
     Task<Connection> respond_by_route(const conf::Route& route);
@@ -79,6 +80,7 @@ private:
     BackendSelection selection_;
     PreparedRequest prepared_;
     Connection connection_;               // what the response says about the client's connection
+    std::string_view authorization_;      // the client's credentials, if the route asks for them
     Failure failure_;                     // of the last try, or the reason why there was no try
     std::chrono::seconds retry_after_{0}; // sent with the error page
     bool is_tunnel_ = false;              // the protocol has been switched

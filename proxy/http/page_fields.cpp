@@ -17,6 +17,12 @@ void PageFields::explain(const limits::RateLimiter& limiter) {
     page_.fields = fields_.view();
 }
 
+void PageFields::ask_for_password(const std::string& realm) {
+    HeadWriter writer(fields_);
+    writer.put("WWW-Authenticate: Basic realm=\"").put(realm).put("\", charset=\"UTF-8\"\r\n");
+    page_.fields = fields_.view();
+}
+
 void PageFields::change(const conf::HeaderEdit& edit) {
     if (replaces(edit, "content-type")) page_.content_type = {};
     if (replaces(edit, "location")) page_.location = {};

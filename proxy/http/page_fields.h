@@ -21,6 +21,8 @@ public:
     void use(const conf::FixedResponse& fixed, const PageText& file);
     // Tells the client the limit that it has exceeded, and when it may come again (Page::retry_after).
     void explain(const limits::RateLimiter& limiter);
+    // Asks the client for a user name and a password (RFC 7617 section 2).
+    void ask_for_password(const std::string& realm);
     // Sets and adds headers. A header that `edit` sets replaces weir's own; one that it removes is left out.
     void change(const conf::HeaderEdit& edit);
 

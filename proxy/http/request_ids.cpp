@@ -23,17 +23,6 @@ bool is_lower_hex(std::string_view text) {
 
 bool is_zero(std::string_view text) { return text.find_first_not_of('0') == std::string_view::npos; }
 
-// Returns the value of the only field of this name; empty if there is none or more than one.
-std::string_view find_only(const RequestHead& head, std::string_view name) {
-    std::string_view found;
-    for (const auto& field : head.fields) {
-        if (!same_name(field.name, name)) continue;
-        if (!found.empty()) return {};
-        found = field.value;
-    }
-    return found;
-}
-
 std::chrono::milliseconds unix_now() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
 }
@@ -83,8 +72,7 @@ void RequestIds::assign(const IncomingRequest& incoming, const RequestHead& head
     const auto& listener = incoming.listener->config;
     const auto* route = incoming.route();
     if (listener.request_id || (route && route->uses_request_id)) {
-        const auto told =
-            incoming.origin.trust == Trust::trusted ? find_only(head, "x-request-id") : std::string_view();
+        const auto told = incoming.origin.trust == Trust::trusted ? head.find_only("x-request-id") : std::string_view();
         request_ = told;
         if (!is_request_id(told)) {
             uuid_ = make_uuid_v7(unix_now(), random(), random());
@@ -92,7 +80,7 @@ void RequestIds::assign(const IncomingRequest& incoming, const RequestHead& head
         }
     }
     if (!listener.traceparent) return;
-    auto traceparent = find_only(head, "traceparent");
+    auto traceparent = head.find_only("traceparent");
     if (!is_traceparent(traceparent)) {
         traceparent_ = make_traceparent({random(), random()}, random());
         traceparent = begun_trace_ = {traceparent_.data(), traceparent_.size()};

@@ -229,6 +229,16 @@ std::string_view without_root(std::string_view host) {
 }
 
 std::string_view RequestHead::find(FieldId id) const { return find_in(fields, id); }
+std::string_view RequestHead::find_only(std::string_view name) const {
+    const Field* found = nullptr;
+    for (const auto& field : fields) {
+        if (!same_name(field.name, name)) continue;
+        if (found) return {};
+        found = &field;
+    }
+    return found ? found->value : std::string_view();
+}
+
 std::string_view ResponseHead::find(FieldId id) const { return find_in(fields, id); }
 
 std::string_view host_of(std::string_view authority) {

@@ -43,6 +43,8 @@ struct RequestHead {
 
     // Returns the value of the first field with this id; empty if there is none.
     std::string_view find(FieldId id) const;
+    // Returns the value of the only field of this name; empty if there is none or more than one.
+    std::string_view find_only(std::string_view name) const;
 };
 
 struct ResponseHead {

@@ -121,7 +121,7 @@ void write_request_line(Line& line, const AccessRecord& r) {
 }
 
 void write_combined(Line& line, const AccessRecord& r, const LineClock& clock) {
-    line.put(r.client).put(" - - [").put(clock.combined()).put("] \"");
+    line.put(r.client).put(" - ").or_dash(r.user).put(" [").put(clock.combined()).put("] \"");
     write_request_line(line, r);
     line.put("\" ").put(static_cast<std::uint64_t>(r.status)).put(" ");
     if (r.bytes.body) line.put(r.bytes.body);
@@ -133,6 +133,7 @@ void write_combined(Line& line, const AccessRecord& r, const LineClock& clock) {
 void write_json(Line& line, const AccessRecord& r, const LineClock& clock) {
     const bool http = r.protocol == conf::Protocol::http;
     line.put("{\"time\":\"").put(clock.iso()).put("\"").json("client", r.client).json("peer", r.peer);
+    if (!r.user.empty()) line.json("user", r.user, longest_name);
     line.json("protocol", http ? "http" : "tcp");
     if (!r.tls.version.empty()) line.json("tls_version", r.tls.version).json("tls_cipher", r.tls.cipher);
     if (!r.ids.request.empty()) line.json("request_id", r.ids.request, longest_name);

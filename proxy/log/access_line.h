@@ -55,6 +55,7 @@ struct Durations {
 // A request, or a whole TCP connection, as the access log and the error log describe it.
 struct AccessRecord {
     std::string_view client, peer; // addresses; they differ if a trusted proxy names the client
+    std::string_view user;         // who has authenticated; empty: nobody
     conf::Protocol protocol = conf::Protocol::http;
     TlsTexts tls;
     RequestTexts request;

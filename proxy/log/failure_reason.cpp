@@ -29,6 +29,7 @@ constexpr std::array<Row, failure_reason_count> rows{{
     {bad_proxy_header, "bad_proxy_header", 400, FailureCause::client},
     {misdirected_request, "misdirected_request", 421, FailureCause::client},
     {access_denied, "access_denied", 403, FailureCause::client},
+    {unauthorized, "unauthorized", 401, FailureCause::client},
     {rate_limited, "rate_limited", 429, FailureCause::client},
     {tls_handshake_failed, "tls_handshake_failed", 400, FailureCause::client},
     {no_route, "no_route", 404, FailureCause::proxy},

@@ -26,6 +26,7 @@ enum class FailureReason : std::uint8_t {
     bad_proxy_header,
     misdirected_request,
     access_denied,
+    unauthorized,
     rate_limited,
     tls_handshake_failed,
     // Caused by this proxy.

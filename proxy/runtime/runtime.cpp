@@ -54,7 +54,8 @@ asio::awaitable<ApplyPreview> Runtime::preview(const conf::Config& config) {
 LoadedFiles Runtime::read_files(const conf::Config& config, std::vector<conf::Problem>& problems) const {
     auto tokens = read_heartbeat_tokens(config, problems);
     auto pages = conf::read_page_files(config, problems);
-    return {certificates_.load(config, problems), std::move(tokens), std::move(pages)};
+    auto users = conf::read_users_files(config, problems);
+    return {certificates_.load(config, problems), std::move(tokens), std::move(pages), std::move(users)};
 }
 
 asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config config, std::string hash) {

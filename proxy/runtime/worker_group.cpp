@@ -8,6 +8,13 @@ namespace weir::proxy {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// A hash takes about 50 ms, so the last in the queue waits for some seconds.
+constexpr std::size_t password_threads = 2, most_waiting_passwords = 128;
+
+} // namespace
+
 // Calls `done` on the control thread after one arrival from each worker.
 struct WorkerGroup::Countdown {
     Countdown(asio::io_context& context, std::size_t count, std::function<void()> then)
@@ -28,11 +35,11 @@ struct WorkerGroup::Countdown {
 
 WorkerGroup::WorkerGroup(asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
                          std::vector<WorkerCounters>& counters, ErrorListener& listener)
-    : control_(control), listener_(listener) {
+    : control_(control), listener_(listener), passwords_(password_threads, most_waiting_passwords) {
     const auto share = (max_connections + count - 1) / count;
     ErrorListener& self = *this;
     for (std::size_t i = 0; i < count; ++i)
-        workers_.push_back(std::make_unique<Worker>(i, log, counters[i], share, self));
+        workers_.push_back(std::make_unique<Worker>(i, log, counters[i], share, self, passwords_));
     for (auto& worker : workers_) worker->start();
 }
 
@@ -97,6 +104,7 @@ void WorkerGroup::drain(const std::set<int>& kept_by_another, std::function<void
 }
 
 void WorkerGroup::stop() {
+    passwords_.stop();
     for (auto& worker : workers_) worker->stop();
     for (auto& worker : workers_) worker->join(); // workers post to each other until the last one has ended
     workers_.clear();

@@ -4,6 +4,7 @@
 // Lifetime: the io_context, the access log, the counters and the listener must outlive it.
 #pragma once
 
+#include "proxy/auth/password_checker.h"
 #include "proxy/runtime/connection_closer.h"
 #include "proxy/runtime/error_listener.h"
 #include "proxy/runtime/listen_sockets.h"
@@ -52,6 +53,7 @@ private:
 
     boost::asio::io_context& control_;
     ErrorListener& listener_;
+    auth::PasswordChecker passwords_; // stopped before the workers, to whose loops it posts
     std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "conf/read/page_files.h"
 #include "conf/read/tls_contexts.h"
+#include "conf/read/users_file.h"
 
 #include <map>
 #include <string>
@@ -21,6 +22,7 @@ struct LoadedFiles {
     conf::TlsContexts tls;
     HeartbeatTokens heartbeat_tokens;
     conf::PageFiles pages;
+    conf::UsersFiles users;
 };
 
 } // namespace weir::proxy

@@ -64,6 +64,7 @@ struct RouteSpec {
     http::PageText page{}; // used if config.respond has a file
     http::ErrorPages error_pages{};
     http::PoolSplit split{};
+    std::shared_ptr<const conf::Users> users{};     // who may use it with a password; null: everyone
     std::shared_ptr<limits::RateLimiter> limiter{}; // null: no limit
     bool uses_request_id = false;                   // in its headers
 

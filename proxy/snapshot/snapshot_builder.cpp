@@ -101,8 +101,7 @@ std::shared_ptr<const PoolSpec> SnapshotBuilder::build_pool(const conf::Pool& po
 
 // Expressions are compiled again only if they have changed, because a snapshot is also built when an address changes.
 RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t pool, const conf::Timeouts& timeouts,
-                                       http::PoolSplit split, const conf::PageFiles& pages,
-                                       const RouteSpec* known) const {
+                                       http::PoolSplit split, const LoadedFiles& files, const RouteSpec* known) const {
     const bool same_match = known && known->config.match == route.match;
     const bool same_rewrite = known && known->config.rewrite == route.rewrite;
     return {route,
@@ -112,10 +111,11 @@ RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t poo
             same_match ? known->conditions : http::RouteConditions(route.match, workers_),
             same_rewrite ? known->rewriter : http::PathRewriter(route.rewrite.value_or(conf::PathRewrite()), workers_),
             http::AccessRules(route.access.value_or(conf::Access())),
-            route.respond && !route.respond->file.empty() ? http::page_in(route.respond->file, pages)
+            route.respond && !route.respond->file.empty() ? http::page_in(route.respond->file, files.pages)
                                                           : http::PageText(),
-            http::ErrorPages(route.error_pages, pages),
-            split,
+            http::ErrorPages(route.error_pages, files.pages),
+            std::move(split),
+            route.basic_auth ? files.users.at(route.basic_auth->users_file) : nullptr,
             limiter_of(route, known),
             uses_request_id(route)};
 }
@@ -167,7 +167,7 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
         const auto pool = route.pool.empty() ? no_pool : pool_index.at(route.pool);
         const auto& timeouts = pool == no_pool ? config.timeouts : snapshot->pools[pool]->timeouts;
         snapshot->routes.push_back(build_route(route, pool, merge_timeouts(timeouts, route.timeouts),
-                                               split_of(route, pool_index), now.files.pages,
+                                               split_of(route, pool_index), now.files,
                                                known_route(known_routes, route.name)));
     }
     for (const auto& listener : config.listeners) {

@@ -38,7 +38,7 @@ private:
     std::shared_ptr<const PoolSpec> build_pool(const conf::Pool& pool, const conf::Timeouts& global,
                                                const BuildInputs& now, const std::shared_ptr<const PoolSpec>& known);
     RouteSpec build_route(const conf::Route& route, std::size_t pool, const conf::Timeouts& timeouts,
-                          http::PoolSplit split, const conf::PageFiles& pages, const RouteSpec* known) const;
+                          http::PoolSplit split, const LoadedFiles& files, const RouteSpec* known) const;
     static std::shared_ptr<limits::RateLimiter> limiter_of(const conf::Route& route, const RouteSpec* known);
     std::shared_ptr<ListenerStats> stats_of(const std::string& listener);
     std::shared_ptr<TrafficStats> traffic_on(TrafficPath path);

@@ -12,6 +12,7 @@
 #include "proxy/worker/retry_budget.h"
 #include "proxy/worker/traffic_recorder.h"
 #include "proxy/worker/worker_buffers.h"
+#include "proxy/worker/worker_passwords.h"
 
 namespace weir::proxy {
 
@@ -25,9 +26,10 @@ struct WorkerListener {
 };
 
 struct WorkerContext {
-    WorkerContext(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, WorkerEvents& events)
+    WorkerContext(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, WorkerEvents& events,
+                  auth::PasswordChecker& checker)
         : index(number), counters(own), clients(events), recorder(number, access_log, own, loop, view),
-          outcomes(number, events) {}
+          outcomes(number, events), passwords(checker) {}
 
     const std::size_t index;
     WorkerCounters& counters;
@@ -43,6 +45,7 @@ struct WorkerContext {
     HandshakeLimit handshakes;
     OpenHandshakes open_handshakes;
     HttpScratch scratch;
+    WorkerPasswords passwords;
 };
 
 } // namespace weir::proxy

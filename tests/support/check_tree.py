@@ -33,6 +33,7 @@ ROOMS = {
     "proxy/log": ["conf/model"],
     "proxy/http1": ["conf/model", "proxy/io"],
     "proxy/proxy_protocol": ["conf/model"],
+    "proxy/auth": [],
     "proxy/limits": ["conf/model"],
     "proxy/snapshot": [
         "tls",
@@ -47,6 +48,7 @@ ROOMS = {
     "proxy/worker": [
         "tls",
         "balancer",
+        "proxy/auth",
         "proxy/io",
         "proxy/log",
         "proxy/http1",
@@ -62,6 +64,7 @@ ROOMS = {
         "proxy/io",
         "proxy/log",
         "proxy/http1",
+        "proxy/auth",
         "proxy/limits",
         "proxy/snapshot",
         "proxy/worker",
@@ -79,6 +82,7 @@ ROOMS = {
         "health/monitor",
         "proxy/io",
         "proxy/log",
+        "proxy/auth",
         "proxy/snapshot",
         "proxy/worker",
         "proxy/http",

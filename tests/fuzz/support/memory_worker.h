@@ -19,12 +19,14 @@ struct MemoryWorkerParts { // what a WorkerContext needs for its construction
     proxy::log::AccessLog log_parts{1};
     proxy::WorkerCounters counters_parts;
     IgnoredEvents events_parts;
+    proxy::auth::PasswordChecker passwords_parts{1, 1};
 };
 
 class MemoryWorker final : private MemoryWorkerParts, public proxy::WorkerContext {
 public:
     // Clients connect to the first listener.
-    explicit MemoryWorker(conf::Config config) : WorkerContext(0, log_parts, counters_parts, events_parts) {
+    explicit MemoryWorker(conf::Config config)
+        : WorkerContext(0, log_parts, counters_parts, events_parts, passwords_parts) {
         reload(std::move(config));
     }
 

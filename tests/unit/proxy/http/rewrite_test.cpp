@@ -18,7 +18,7 @@ std::string rewritten(const std::string& bytes, Trust trust = Trust::untrusted,
     REQUIRE(framed.error == nullptr);
     BufferPool pool(64, 4); // smaller than any head: the buffer has to grow
     Buffer out(pool);
-    const HeadEdit changes{edit, {}};
+    const HeadEdit changes{edit, {.client_ip = "10.9.8.7", .host = host_of(head.authority), .scheme = "http"}};
     const auto upgrade = requested_upgrade(head, connection_options(head.fields), framed.framing);
     write_request(out, head, framed.framing, {"10.9.8.7", trust, "http"}, upgrade, edit.empty() ? nullptr : &changes);
     return std::string(out.view());

@@ -1,0 +1,68 @@
+#include "proxy/auth/password_checker.h"
+#include "tests/catch.h"
+
+#include <future>
+#include <string>
+#include <vector>
+
+#include <crypt.h>
+
+using namespace weir::proxy::auth;
+
+namespace {
+
+std::string hash_of(const std::string& password, const char* setting) {
+    crypt_data data{};
+    return ::crypt_r(password.c_str(), setting, &data);
+}
+
+const char* const cheap = "$2b$04$abcdefghijklmnopqrstuu"; // bcrypt at its lowest cost
+
+} // namespace
+
+TEST_CASE("a password is right if it has the hash, whatever the method") {
+    for (const char* setting : {cheap, "$5$rounds=1000$salt", "$6$rounds=1000$salt", "$y$j75$salt"}) {
+        INFO(setting);
+        const auto hash = hash_of("open sesame", setting);
+        CHECK(check_password("open sesame", hash) == PasswordVerdict::right);
+        CHECK(check_password("open sesame ", hash) == PasswordVerdict::wrong);
+        CHECK(check_password("", hash) == PasswordVerdict::wrong);
+    }
+    CHECK(check_password("x", "no hash") == PasswordVerdict::wrong);
+    CHECK(check_password("*0", "*0") == PasswordVerdict::wrong); // how crypt() reports a failure
+}
+
+TEST_CASE("the checker takes as many jobs as may wait, and answers each once") {
+    PasswordChecker checker(1, 3);
+    const auto hash = hash_of("right", cheap);
+    std::promise<void> begun, go_on;
+    auto released = go_on.get_future().share();
+    // The first job holds the thread, so that the others wait.
+    REQUIRE(checker.submit({"x", hash, [&](PasswordVerdict) { begun.set_value(), released.wait(); }}));
+    begun.get_future().wait();
+    std::vector<std::promise<PasswordVerdict>> verdicts(3);
+    for (std::size_t i = 0; i < 3; ++i)
+        CHECK(checker.submit(
+            {i == 1 ? "right" : "wrong", hash, [&, i](PasswordVerdict v) { verdicts[i].set_value(v); }}));
+    CHECK_FALSE(checker.submit({"right", hash, [](PasswordVerdict) { FAIL("it was refused"); }}));
+    go_on.set_value();
+    CHECK(verdicts[0].get_future().get() == PasswordVerdict::wrong);
+    CHECK(verdicts[1].get_future().get() == PasswordVerdict::right);
+    CHECK(verdicts[2].get_future().get() == PasswordVerdict::wrong);
+}
+
+TEST_CASE("after a stop no job is answered or accepted") {
+    PasswordChecker checker(2, 100);
+    const auto hash = hash_of("right", cheap);
+    int answered = 0;
+    std::mutex mutex;
+    for (int i = 0; i < 50; ++i)
+        CHECK(checker.submit({"right", hash, [&](PasswordVerdict) {
+                                  const std::lock_guard lock(mutex);
+                                  ++answered;
+                              }}));
+    checker.stop();
+    const int before = answered;
+    CHECK_FALSE(checker.submit({"right", hash, [&](PasswordVerdict) { ++answered; }}));
+    CHECK(answered == before);
+}
