@@ -34,6 +34,7 @@ ROOMS = {
     "proxy/http1": ["conf/model", "proxy/io"],
     "proxy/proxy_protocol": ["conf/model"],
     "proxy/auth": [],
+    "proxy/compress": ["conf/model", "proxy/http1"],
     "proxy/limits": ["conf/model"],
     "proxy/snapshot": [
         "tls",
@@ -53,9 +54,10 @@ ROOMS = {
         "proxy/log",
         "proxy/http1",
         "proxy/proxy_protocol",
+        "proxy/compress",
         "proxy/snapshot",
     ],
-    "proxy/transfer": ["proxy/io", "proxy/http1", "proxy/worker"],
+    "proxy/transfer": ["proxy/io", "proxy/http1", "proxy/compress", "proxy/worker"],
     "proxy/http": [
         "tls",
         "conf/model",
@@ -65,6 +67,7 @@ ROOMS = {
         "proxy/log",
         "proxy/http1",
         "proxy/auth",
+        "proxy/compress",
         "proxy/limits",
         "proxy/snapshot",
         "proxy/worker",
@@ -152,6 +155,7 @@ PURE = [
     ("balancer", ("boost/asio", "yaml-cpp"), "balancer is pure: no Asio, no YAML"),
     ("proxy/http1", ("boost/asio", "proxy/io/socket.h", "proxy/io/event_loop.h"), "protocol code moves no bytes"),
     ("proxy/proxy_protocol", ("boost/asio", "proxy/io/"), "protocol code moves no bytes"),
+    ("proxy/compress", ("boost/asio", "proxy/io/"), "encoders move no bytes"),
     ("health/rules", ("boost/asio",), "rules are pure: time comes as an argument"),
 ]
 INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)

@@ -69,6 +69,10 @@ class Misplaced(unittest.TestCase):
         self.put("proxy/http1/thing.h", HEADER + '#include "proxy/io/socket.h"\n')
         self.assert_found("proxy/http1/thing.h", "protocol code moves no bytes")
 
+    def test_an_encoder_that_moves_bytes_is_found(self):
+        self.put("proxy/compress/thing.h", HEADER + '#include "proxy/io/socket.h"\n')
+        self.assert_found("proxy/compress/thing.h", "encoders move no bytes")
+
     def test_a_room_without_a_row_in_contributing_is_found(self):
         text = (self.tree / "CONTRIBUTING.md").read_text()
         self.put("CONTRIBUTING.md", text.replace("| `proxy/tcp/` |", "| proxy/tcp |"))
