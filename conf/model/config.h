@@ -6,6 +6,7 @@
 
 #include "conf/model/address.h"
 #include "conf/model/client_key.h"
+#include "conf/model/compression.h"
 #include "conf/model/units.h"
 
 #include <cstdint>
@@ -169,6 +170,7 @@ struct Route {
     std::optional<RateLimit> rate_limit;
     std::optional<Size> body_size; // in place of limits.body_size
     ErrorPageFiles error_pages;
+    std::optional<Compression> compress;
     TimeoutOverrides timeouts;
     bool operator==(const Route&) const = default;
 };

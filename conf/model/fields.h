@@ -128,6 +128,22 @@ template <class V> void visit(V& v, Of<RateLimit> auto& l) {
     v.field("by", l.by, "what tells clients apart: client_ip, header:NAME or cookie:NAME");
 }
 
+template <class V> void visit(V& v, Of<CompressionLevels> auto& l) {
+    v.whole("gzip", l.gzip, 1, CompressionLevels::max_gzip, "effort of gzip");
+    v.whole("br", l.br, 1, CompressionLevels::max_br, "effort of brotli");
+    v.whole("zstd", l.zstd, 1, CompressionLevels::max_zstd, "effort of zstd");
+}
+
+template <class V> void visit(V& v, Of<Compression> auto& c) {
+    v.list("types", c.types,
+           "media types to compress, such as text/* or application/json; default: common text formats");
+    v.field("min_size", c.min_size, "smaller responses are not compressed, if their size is known");
+    v.list("encodings", c.encodings, "br, zstd and gzip, by preference; default: all of them");
+    v.object("levels", c.levels, "effort of each encoder: higher levels compress better and need more CPU time");
+    v.field("skip_authenticated", c.skip_authenticated,
+            "do not compress responses to requests with Cookie, Authorization or a client certificate");
+}
+
 template <class V> void visit(V& v, Of<Route> auto& r) {
     v.field("name", r.name, "shown in plans; default: the route's position");
     v.object("match", r.match, "conditions; all of them must match");
@@ -148,6 +164,7 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
     v.field("body_size", r.body_size, "maximum size of a request body, in place of limits.body_size; 0: no limit");
     v.pairs("error_pages", r.error_pages, "files to send in place of weir's own error pages, by status or class (5xx)");
     v.object("timeouts", r.timeouts, "override the timeouts of the pool and the global ones");
+    v.optional("compress", r.compress, "compresses responses for clients that accept it; {}: with the defaults");
 }
 
 template <class V> void visit(V& v, Of<Backend> auto& b) {

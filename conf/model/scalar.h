@@ -66,6 +66,10 @@ template <> struct Words<CheckMode> {
 template <> struct Words<OnDown> {
     static constexpr Word<OnDown> all[] = {{"keep", OnDown::keep}, {"close", OnDown::close}};
 };
+template <> struct Words<ContentCoding> {
+    static constexpr Word<ContentCoding> all[] = {
+        {"gzip", ContentCoding::gzip}, {"br", ContentCoding::br}, {"zstd", ContentCoding::zstd}};
+};
 template <> struct Words<LogLevel> {
     static constexpr Word<LogLevel> all[] = {
         {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warn", LogLevel::warn}, {"error", LogLevel::error}};

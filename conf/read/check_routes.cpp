@@ -20,6 +20,7 @@ void check_routes(const Config& config, Checks& checks) {
         check_error_pages(path + ".error_pages", route.error_pages, checks);
         check_header_edit(path + ".request_headers", route.request_headers, Message::request, checks);
         check_header_edit(path + ".response_headers", route.response_headers, Message::response, checks);
+        check_compression(route, path, checks);
     }
 }
 

@@ -1,5 +1,5 @@
-// The encoders of one worker. The pool lends them to responses, keeps a few for later ones, and limits the memory of the
-// encoders in use. At the limit, responses are sent without compression.
+// The encoders of one worker. The pool lends them to responses, keeps a few for later ones, and limits the memory of
+// the encoders in use. At the limit, responses are sent without compression.
 //
 // Thread: one worker's thread.
 // Lifetime: outlives all encoders that it has lent.

@@ -54,7 +54,8 @@ IoResult Download::flush_interim(std::uint64_t& sent) {
     return {IoStatus::ok};
 }
 
-void Download::begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan) {
+void Download::begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan,
+                     compress::EncoderPool::Lease encoder) {
     keep_alive_ = keep_alive_of(head, body);
     follows_interim_ = !head_.empty();
     if (!head_.has_memory()) head_ = Buffer(client_.context.buffers.heads);
@@ -62,6 +63,7 @@ void Download::begin(const ResponseHead& head, const Framing& body, const Respon
     backend_.in.consume(head.length);
     body_.emplace(BodyForwarder::Ends{backend_.stream, client_.stream, backend_.in, client_.context.buffers.bodies},
                   body, encoding_of(plan.framing), Following::nothing);
+    if (encoder) compressor_ = std::make_unique<BodyCompressor>(std::move(encoder), client_.context.buffers.heads);
     body_->send_first(head_);
 }
 

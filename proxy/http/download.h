@@ -11,6 +11,7 @@
 #include "proxy/worker/client.h"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 
 namespace weir::proxy::http {
@@ -37,16 +38,19 @@ public:
     IoResult flush_interim(std::uint64_t& sent);
     bool has_queued_interim() const { return !body_ && !head_.empty(); }
 
-    // Takes the final head and begins to forward the body, which arrives with the framing `body`.
-    void begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan);
+    // Takes the final head and begins to forward the body, which arrives with the framing `body`. `encoder` compresses
+    // the body; null: it is not compressed.
+    void begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan,
+               compress::EncoderPool::Lease encoder);
     bool has_begun() const { return body_.has_value(); }
     // Returns true if a part of the response, or of an interim response before it, may have reached the client.
     bool has_reached_client() const { return body_ && (body_->sent() > 0 || follows_interim_); }
 
     // The functions below may be called only once the response has begun, except for moved().
-    ForwardStatus run() { return body_->run(); }
+    ForwardStatus run() { return compressor_ ? body_->run(*compressor_) : body_->run(); }
     Waiting waiting() const { return body_->waiting(); }
-    std::uint64_t moved() const { return body_ ? body_->moved() : 0; } // changes whenever something moved
+    // Changes whenever something moved.
+    std::uint64_t moved() const { return (body_ ? body_->moved() : 0) + (compressor_ ? compressor_->consumed() : 0); }
     std::uint64_t sent() const { return body_->sent(); }
     std::uint64_t payload_sent() const { return body_->payload_sent(); }
     // Returns whether the backend keeps its connection open after the response, and for how long.
@@ -60,6 +64,7 @@ private:
     HeadScan scan_;
     Buffer head_; // heads that are being sent to the client
     std::optional<BodyForwarder> body_;
+    std::unique_ptr<BodyCompressor> compressor_; // null unless the body is compressed
     BackendKeepAlive keep_alive_;
     bool follows_interim_ = false; // the final head is queued behind an interim one that may be half sent
     std::uint8_t interim_ = 0;     // interim responses so far

@@ -5,6 +5,7 @@
 // Lifetime: a plan points into the head's bytes and into the snapshot.
 #pragma once
 
+#include "proxy/http/compression.h"
 #include "proxy/http/rewrite.h"
 #include "proxy/http/router.h"
 #include "proxy/http1/framing.h"
@@ -48,6 +49,7 @@ struct RequestPlan {
     std::chrono::seconds retry_after{0}; // with a refusal: when the client may come again; 0: not known
     Idempotence idempotence = Idempotence::none;
     ContinueWish continue_wish = ContinueWish::none;
+    RequestedCompression compression{};
     std::string_view upgrade{};                        // the protocol that the client asks for; empty if there is none
     std::string_view received_path{};                  // with the query
     std::unique_ptr<const ChangedPath> changed_path{}; // null: it is forwarded as it was received

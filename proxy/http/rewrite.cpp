@@ -225,8 +225,11 @@ void write_response(Buffer& out, const ResponseHead& head, const ResponsePlan& p
     if (connection_options(head.fields).names_fields) drop_named_by_connection(head.fields, dropped);
     const auto* edit = head.status >= 200 ? plan.edit : nullptr;
     if (edit) drop_edited(edit->headers, dropped);
-    // A response to HEAD and a 304 may state how long the body would be.
-    const bool tells_length = plan.framing.kind == BodyKind::none && head.status >= 200 && head.status != 204;
+    if (plan.content) write_content_fields(writer, head, *plan.content, edit ? &edit->headers : nullptr, dropped);
+    // A response to HEAD and a 304 may state how long the body would be, unless weir would compress it.
+    const bool is_compressed = plan.content && plan.content->validators == Validators::weakened;
+    const bool tells_length =
+        plan.framing.kind == BodyKind::none && head.status >= 200 && head.status != 204 && !is_compressed;
     auto length = tells_length ? Length::forwarded : Length::left_out;
     bool offers_upgrade = false, has_date = false;
     for (std::size_t i = 0; i < head.fields.size(); ++i) {

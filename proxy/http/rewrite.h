@@ -6,6 +6,7 @@
 #pragma once
 
 #include "conf/model/config.h"
+#include "proxy/http/content_fields.h"
 #include "proxy/http/variables.h"
 #include "proxy/http1/framing.h"
 #include "proxy/http1/status.h"
@@ -62,10 +63,11 @@ struct ResponsePlan {
     Framing framing; // what the response says to the client; until_close writes no field
     int client_minor = 1;
     Connection connection = Connection::keep;
-    std::string_view upgrade{};     // set with 101 only
-    std::string_view cookie{};      // value of Set-Cookie; empty if none is to be set
-    std::string_view date{};        // added to a final response that has no Date
-    const HeadEdit* edit = nullptr; // changes to the headers of a final response; null: none
+    std::string_view upgrade{};             // set with 101 only
+    std::string_view cookie{};              // value of Set-Cookie; empty if none is to be set
+    std::string_view date{};                // added to a final response that has no Date
+    const HeadEdit* edit = nullptr;         // changes to the headers of a final response; null: none
+    const ContentChange* content = nullptr; // what compression changes; null: nothing
 };
 
 // Appends to `out` the head of a response as it is sent to the client. `out` grows if necessary.

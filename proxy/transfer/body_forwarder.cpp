@@ -3,7 +3,8 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr std::uint64_t yield_after = 1u << 20; // bytes moved before other connections get their turn
+constexpr std::uint64_t yield_after = 1u << 20;             // bytes moved before other connections get their turn
+constexpr std::uint64_t yield_after_compressed = 16 * 1024; // likewise, bytes compressed: well below a millisecond
 
 // Returns how forwarding ends if its source has failed.
 ForwardStatus failure_of(SourceStatus source) {
@@ -35,6 +36,50 @@ ForwardStatus BodyForwarder::run() {
         if (status == SourceStatus::ended) return ForwardStatus::done;
         if (!source_.receive()) return ForwardStatus::blocked;
     }
+}
+
+ForwardStatus BodyForwarder::run(BodyCompressor& compressor) {
+    sink_.prepare();
+    const auto pause = moved() + yield_after, compressor_pause = compressor.consumed() + yield_after_compressed;
+    for (;;) {
+        if (compressor.is_sending()) {
+            const auto flushed = sink_.flush();
+            if (flushed == IoStatus::would_block) return ForwardStatus::blocked;
+            if (flushed != IoStatus::ok) return ForwardStatus::sink_failed;
+            compressor.note_sent();
+            if (compressor.has_ended()) return ForwardStatus::done;
+        }
+        if (moved() >= pause || compressor.consumed() >= compressor_pause) return ForwardStatus::yielded;
+        if (const auto status = compress_next(compressor)) return *status;
+    }
+}
+
+// Reads or compresses a part of the body, and queues the output if it must be sent now: it fills its buffer, the body
+// has ended, or nothing more can be read. Returns how forwarding ends, or nothing if it continues.
+std::optional<ForwardStatus> BodyForwarder::compress_next(BodyCompressor& compressor) {
+    if (compressor.needs_input()) {
+        source_.consume();
+        compressor.take(source_.next());
+    }
+    const auto status = source_.status();
+    if (status != SourceStatus::open && status != SourceStatus::ended) return failure_of(status);
+    if (!compressor.needs_input()) {
+        compressor.proceed();
+    } else if (status == SourceStatus::ended) {
+        compressor.finish();
+    } else {
+        if (source_.receive()) return std::nullopt;
+        compressor.flush();
+        if (compressor.output().empty() && sink_.is_flushed()) {
+            compressor.release();
+            return ForwardStatus::blocked;
+        }
+    }
+    if (!compressor.must_send()) return std::nullopt;
+    if (const auto output = compressor.output(); !output.empty()) sink_.write(output);
+    if (compressor.has_ended()) sink_.end();
+    compressor.note_queued();
+    return std::nullopt;
 }
 
 } // namespace weir::proxy::http

@@ -6,8 +6,11 @@
 // Lifetime: sockets, input and head must outlive it; it must not move.
 #pragma once
 
+#include "proxy/transfer/body_compressor.h"
 #include "proxy/transfer/body_sink.h"
 #include "proxy/transfer/body_source.h"
+
+#include <optional>
 
 namespace weir::proxy::http {
 
@@ -43,6 +46,8 @@ public:
 
     // Forwards as much as can be forwarded now.
     ForwardStatus run();
+    // Likewise, but compresses the body, which must be sent in chunks. Every call must have the same `compressor`.
+    ForwardStatus run(BodyCompressor& compressor);
 
     Waiting waiting() const { return sink_.is_flushed() ? Waiting::for_source : Waiting::for_sink; }
     // Returns a number that changes whenever something moved.
@@ -57,6 +62,8 @@ public:
     bool has_surplus() const { return source_.has_surplus(); } // after `done`: there are bytes behind the message
 
 private:
+    std::optional<ForwardStatus> compress_next(BodyCompressor& compressor);
+
     BodySource source_;
     BodySink sink_;
 };

@@ -4,6 +4,7 @@
 // Lifetime: the worker owns it and outlives its connections.
 #pragma once
 
+#include "proxy/compress/encoder_pool.h"
 #include "proxy/worker/client_list.h"
 #include "proxy/worker/handshake_limit.h"
 #include "proxy/worker/http_scratch.h"
@@ -35,6 +36,7 @@ struct WorkerContext {
     WorkerCounters& counters;
     EventLoop loop;
     WorkerBuffers buffers;
+    compress::EncoderPool encoders;
     WorkerViewBuilder views{loop, index}; // with the idle connections to backends
     WorkerViewPtr view;                   // the current one
     Phase phase = Phase::serving;

@@ -50,6 +50,7 @@ inline conf::Config random_config(std::mt19937& random) {
             route.name = "r" + std::to_string(r);
             route.pool = "p0";
             if (roll(2)) route.match.path_prefix = "/" + std::to_string(roll(2));
+            if (roll(4) == 0) route.compress.emplace().levels.gzip = 1 + roll(2);
             if (roll(3) == 0) route.request_headers.set.emplace_back("X-A", std::to_string(roll(2)));
             config.routes.push_back(std::move(route));
         }

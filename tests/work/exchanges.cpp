@@ -112,6 +112,7 @@ conf::Config busy_config() {
     route.response_headers = {{{"X-Host", "{host}"}}, {{"Vary", "{path}"}}, {"Server"}};
     route.match.headers = {{"Host", "*"}};
     route.rewrite = conf::PathRewrite{"/a", "", "", "/b"};
+    route.compress.emplace().min_size = {};
     auto never = route;
     never.name = "never";
     never.match.query = {{"never", "*"}};

@@ -56,6 +56,10 @@ const NamedShape field_shapes[] = {
     {"long values with quotes", [](std::size_t n) { return "A: " + repeat("\"b\\\"c\", ", 37 * n) + "\r\n"; }},
     {"one long value of blanks", [](std::size_t n) { return "A: b" + repeat("\t ", 150 * n) + "\r\n"; }},
     {"one long name", [](std::size_t n) { return repeat("x-forwarded-", 25 * n) + ": 1\r\n"; }},
+    {"many codings that are accepted",
+     [](std::size_t n) { return "Accept-Encoding: " + repeat("gzip;q=0.5, br;q=0.123, *, ", 10 * n) + "x\r\n"; }},
+    {"codings in many lines", [](std::size_t n) { return repeat("Accept-Encoding: *;q=0\r\n", n); }},
+    {"semicolons of codings", [](std::size_t n) { return "Accept-Encoding: " + repeat(";", 300 * n) + "\r\n"; }},
     {"Expect in many lines", [](std::size_t n) { return repeat("Expect: ,100-continue\r\n", n); }},
     {"names with underscores", [](std::size_t n) { return repeat("X_Forwarded_For_: 1\r\n", n); }},
     {"fields that a route removes, in all spellings", [](std::size_t n) { return repeat("x_remove: 1\r\n", n); }},
@@ -107,6 +111,13 @@ TEST_CASE("the work for a response is linear in the bytes of its fields") {
          }},
         {"Content-Length that says the same again and again",
          [](std::size_t n) { return "Content-Length: 2" + repeat(", 2", 100 * n) + "\r\n"; }},
+        {"Vary in many lines of a response that may be compressed",
+         [](std::size_t n) { return "Content-Type: text/html\r\n" + repeat("Vary: Origin, a\r\n", n); }},
+        {"Vary and Cache-Control with many elements",
+         [](std::size_t n) {
+             return "Content-Type: text/html\r\nVary: " + repeat("accept-encodin, ", 10 * n) +
+                    "\r\nCache-Control: " + repeat("no-transfor, ", 12 * n) + "x\r\n";
+         }},
         {"control bytes", [](std::size_t n) { return "A: b" + repeat("\x01 \x02", 100 * n) + "b\r\n"; }},
         {"control bytes at the ends", [](std::size_t n) { return repeat("A: \x01\x02 b \x03\x04\r\n", n); }},
         {"Keep-Alive with many parameters",

@@ -1,0 +1,62 @@
+// Compresses the body of one message, piece by piece, into one buffer.
+//
+//   take(piece) ─→ proceed() until needs_input() ─→ take(piece) ... ─→ flush() or finish()
+//        whenever must_send(): send output() ─→ note_queued() ─→ sent ─→ note_sent() ─→ continue
+//
+// Thread: one worker's thread.
+// Lifetime: lives in one response; the pools must outlive it.
+#pragma once
+
+#include "proxy/compress/encoder_pool.h"
+#include "proxy/io/buffer.h"
+
+#include <span>
+
+namespace weir::proxy::http {
+
+class BodyCompressor {
+public:
+    // `output` provides the buffer.
+    BodyCompressor(compress::EncoderPool::Lease encoder, BufferPool& output)
+        : encoder_(std::move(encoder)), pool_(output) {}
+
+    // Returns true if the next piece may be taken. Never true while a flush is incomplete.
+    bool needs_input() const { return input_.empty() && !is_flushing_; }
+    // Takes a piece, which may be empty. Its bytes must stay in place until `needs_input`.
+    void take(std::span<const char> piece) { input_ = piece; }
+
+    // Compresses a part of the piece, or continues a flush that was incomplete.
+    void proceed();
+    // Makes everything that was taken decodable for the receiver. Does nothing if it is already.
+    void flush();
+    // Ends the body.
+    void finish();
+
+    // Returns true if the output must be sent before anything else is compressed.
+    bool must_send() const { return must_send_; }
+    std::span<const char> output() const { return {buffer_.view().data(), buffer_.size()}; }
+    void note_queued() { is_sending_ = true; }
+    bool is_sending() const { return is_sending_; }
+    void note_sent();
+    // Frees the buffer, which must be empty, until there is output again: a silent connection holds no memory for it.
+    void release() {
+        buffer_.release();
+        must_send_ = false;
+    }
+
+    bool has_ended() const { return has_ended_; }        // the output has the end of the body
+    std::uint64_t consumed() const { return consumed_; } // bytes of the body compressed so far
+
+private:
+    void encode(std::span<const char> input, compress::Operation operation);
+
+    compress::EncoderPool::Lease encoder_;
+    BufferPool& pool_;
+    Buffer buffer_;
+    std::span<const char> input_;
+    std::uint64_t consumed_ = 0;
+    bool is_dirty_ = false; // the receiver cannot decode everything yet
+    bool is_flushing_ = false, must_send_ = false, is_sending_ = false, has_ended_ = false;
+};
+
+} // namespace weir::proxy::http
