@@ -35,7 +35,7 @@ struct Response {
     std::string written(const ContentChange& change, const conf::HeaderEdit& edit = {}) const {
         BufferPool pool(4096, 4);
         Buffer out(pool);
-        const ResponseEdit edited{edit, {}};
+        const HeadEdit edited{edit, {}};
         ResponsePlan plan{change.coding ? Framing{BodyKind::chunked} : framing};
         plan.edit = &edited;
         plan.content = &change;
