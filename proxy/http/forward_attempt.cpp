@@ -79,9 +79,10 @@ ForwardAttempt::Step ForwardAttempt::step() {
         // This does not count as progress, so the response must still be read in time.
         if (upload_.is_broken() && download_.has_begun()) job_.record.bytes.received += discard_upload(job_.client);
         if ((download_.has_begun() ? pull_response() : read_answer()) == Step::over) return Step::over;
+        const bool yielded = std::exchange(yielded_, false);
         if (progress_ == before) break;
         did = Step::moved;
-        if (std::exchange(yielded_, false)) break; // other connections get their turn first
+        if (yielded) break; // other connections get their turn first
     }
     // Check this even if a stalled backend blocks both directions.
     if (job_.client.has_left())

@@ -20,6 +20,15 @@ public:
     BodyCompressor(compress::EncoderPool::Lease encoder, BufferPool& output)
         : encoder_(std::move(encoder)), pool_(output) {}
 
+    // Must be called before each turn.
+    void begin_turn() {
+        quiet_turns_ = consumed_ > at_turn_ ? 0 : quiet_turns_ + 1;
+        at_turn_ = consumed_;
+    }
+    // Returns true if a flush is due only after another turn: a sender that is busy has sent more by then. There is an
+    // iteration of the event loop in at least one of two turns.
+    bool awaits_more() const { return is_dirty_ && (consumed_ > at_turn_ || quiet_turns_ == 0); }
+
     // Returns true if the next piece may be taken. Never true while a flush is incomplete.
     bool needs_input() const { return input_.empty() && !is_flushing_; }
     // Takes a piece, which may be empty. Its bytes must stay in place until `needs_input`.
@@ -54,8 +63,9 @@ private:
     BufferPool& pool_;
     Buffer buffer_;
     std::span<const char> input_;
-    std::uint64_t consumed_ = 0;
-    bool is_dirty_ = false; // the receiver cannot decode everything yet
+    std::uint64_t consumed_ = 0, at_turn_ = 0; // at_turn_: when the turn began
+    std::uint64_t quiet_turns_ = 0;            // turns in a row in which nothing was compressed
+    bool is_dirty_ = false;                    // the receiver cannot decode everything yet
     bool is_flushing_ = false, must_send_ = false, is_sending_ = false, has_ended_ = false;
 };
 

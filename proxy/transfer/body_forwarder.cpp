@@ -4,7 +4,7 @@ namespace weir::proxy::http {
 namespace {
 
 constexpr std::uint64_t yield_after = 1u << 20;             // bytes moved before other connections get their turn
-constexpr std::uint64_t yield_after_compressed = 16 * 1024; // likewise, bytes compressed: well below a millisecond
+constexpr std::uint64_t yield_after_compressed = 32 * 1024; // likewise, bytes compressed: less than a millisecond
 
 // Returns how forwarding ends if its source has failed.
 ForwardStatus failure_of(SourceStatus source) {
@@ -40,6 +40,7 @@ ForwardStatus BodyForwarder::run() {
 
 ForwardStatus BodyForwarder::run(BodyCompressor& compressor) {
     sink_.prepare();
+    compressor.begin_turn();
     const auto pause = moved() + yield_after, compressor_pause = compressor.consumed() + yield_after_compressed;
     for (;;) {
         if (compressor.is_sending()) {
@@ -55,7 +56,7 @@ ForwardStatus BodyForwarder::run(BodyCompressor& compressor) {
 }
 
 // Reads or compresses a part of the body, and queues the output if it must be sent now: it fills its buffer, the body
-// has ended, or nothing more can be read. Returns how forwarding ends, or nothing if it continues.
+// has ended, or nothing could be read for two turns. Returns how forwarding ends, or nothing if it continues.
 std::optional<ForwardStatus> BodyForwarder::compress_next(BodyCompressor& compressor) {
     if (compressor.needs_input()) {
         source_.consume();
@@ -69,6 +70,7 @@ std::optional<ForwardStatus> BodyForwarder::compress_next(BodyCompressor& compre
         compressor.finish();
     } else {
         if (source_.receive()) return std::nullopt;
+        if (compressor.awaits_more()) return ForwardStatus::yielded;
         compressor.flush();
         if (compressor.output().empty() && sink_.is_flushed()) {
             compressor.release();

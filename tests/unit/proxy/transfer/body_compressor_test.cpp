@@ -45,6 +45,11 @@ public:
         from_.arrive(bytes);
         return run();
     }
+    // Runs one turn.
+    ForwardStatus turn(std::string_view bytes) {
+        from_.arrive(bytes);
+        return forwarder.run(compressor);
+    }
     ForwardStatus end() {
         memory_io::end(from_.wire());
         return run();
@@ -116,6 +121,19 @@ TEST_CASE("the head is sent at once, and so is each piece of a slow body") {
         CHECK(way.decoded().text == "abc");
         CHECK(way.decoded().is_whole);
         CHECK(way.ends_whole);
+    }
+}
+
+TEST_CASE("a sender that goes on while others have their turn saves the flush") {
+    for (const auto coding : codings) {
+        CompressedWay way(in_chunks, coding);
+        for (const char* piece : {"3\r\nabc\r\n", "3\r\ndef\r\n", ""}) CHECK(way.turn(piece) == ForwardStatus::yielded);
+        CHECK(way.receiver().sent.empty());
+        CHECK(way.turn("3\r\nghi\r\n") == ForwardStatus::yielded);
+        CHECK(way.turn("") == ForwardStatus::yielded);
+        CHECK(way.turn("") == ForwardStatus::blocked);
+        CHECK(way.receiver().when.size() == 1);
+        CHECK(way.decoded().text == "abcdefghi");
     }
 }
 
