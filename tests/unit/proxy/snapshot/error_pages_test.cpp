@@ -1,5 +1,5 @@
-#include "proxy/snapshot/error_pages.h"
 #include "conf/model/error_statuses.h"
+#include "proxy/snapshot/error_pages.h"
 #include "tests/catch.h"
 
 using namespace weir;
