@@ -3,7 +3,8 @@ import os
 import subprocess
 
 from support.certificates import Authority
-from support.scenario import WEIR, Scenario, can_connect, eventually, free_port, main, web
+from support.nginx import start_nginx
+from support.scenario import WEIR, Scenario, eventually, free_port, main, web
 from support.tls_peers import TlsBackend
 
 OLD = "2020-01-01 00:00:00"  # certificates made at this time have expired
@@ -163,11 +164,7 @@ class Nginx(BackendTls):
     """A real web server, which closes connections after 100 requests or a second of silence."""
 
     CONFIG = """
-daemon off; master_process off; pid {d}/pid; error_log {d}/error.log; {user}
-events {{}}
-http {{
-  access_log off; client_max_body_size 0; client_body_temp_path {d}/b; proxy_temp_path {d}/p;
-  fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
+  client_max_body_size 0;
   keepalive_timeout 1s; keepalive_requests 100;
   server {{
     listen 127.0.0.1:{port} ssl;
@@ -177,21 +174,15 @@ http {{
     location /upload/ {{ dav_methods PUT; create_full_put_path on; alias {d}/www/; }}
     location /who {{ return 200 "$ssl_client_s_dn $ssl_server_name $ssl_protocol"; }}
   }}
-}}
 """
 
     def setUp(self):
         super().setUp()
         folder, port = self.folder(), free_port()
-        os.chmod(folder, 0o755)
         os.mkdir(f"{folder}/www")
         self.www = f"{folder}/www"
         pair = self.authority.issue("app.example")
-        user = "user root;" if os.getuid() == 0 else ""
-        with open(f"{folder}/nginx.conf", "w") as f:
-            f.write(self.CONFIG.format(d=folder, port=port, user=user, ca=self.authority.root, **pair))
-        self.start("nginx", "-c", f"{folder}/nginx.conf", "-p", folder)
-        eventually(lambda: can_connect(port), "nginx answers")
+        start_nginx(self, folder, port, self.CONFIG.format(d=folder, port=port, ca=self.authority.root, **pair))
         self.serve(f"127.0.0.1:{port}", tls=self.authority.issue("weir.example"))
 
     def test_it_sees_the_client_certificate_and_the_name(self):

@@ -5,20 +5,16 @@ import shutil
 import subprocess
 import tempfile
 
-from support.scenario import SANITIZED, Scenario, can_connect, eventually, free_port, main, web
+from support.nginx import start_nginx
+from support.scenario import SANITIZED, Scenario, free_port, main, web
 
 NGINX = """
-daemon off; master_process off; pid {d}/pid; error_log {d}/error.log;
-events {{}}
-http {{
-  access_log off; client_max_body_size 0; client_body_temp_path {d}/body; proxy_temp_path {d}/proxy;
-  fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
+  client_max_body_size 0;
   server {{
     listen 127.0.0.1:{port};
     root {d}/www;
     location /upload/ {{ dav_methods PUT; create_full_put_path on; alias {d}/www/up/; }}
   }}
-}}
 """
 
 
@@ -26,14 +22,9 @@ class LargeBodies(Scenario):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="weir-nginx-")
         self.addCleanup(shutil.rmtree, self.directory, True)
-        os.chmod(self.directory, 0o755)
         os.makedirs(os.path.join(self.directory, "www", "up"))
         nginx_port = free_port()
-        with open(os.path.join(self.directory, "nginx.conf"), "w") as f:
-            user = "user root;" if os.getuid() == 0 else ""
-            f.write(user + NGINX.format(d=self.directory, port=nginx_port))
-        self.start("nginx", "-c", os.path.join(self.directory, "nginx.conf"), "-p", self.directory)
-        eventually(lambda: can_connect(nginx_port), "nginx answers")
+        start_nginx(self, self.directory, nginx_port, NGINX.format(d=self.directory, port=nginx_port))
         self.port = free_port()
         self.proxy = self.weir(web(self.port, [f"127.0.0.1:{nginx_port}"]))
         self.size = (20 if SANITIZED else 100) << 20
