@@ -1,108 +1,104 @@
-"""Configurations of nginx and HAProxy, and the same for weir: the same requests get the same responses."""
+"""Configurations of other proxies, and the same for weir: the same requests get the same responses.
+
+nginx, HAProxy and Caddy run beside weir. Traefik does not: requests.json has what its documentation promises.
+"""
 import json
 import os
 import re
 
+from support.certificates import Authority
+from support.comparison import answer, describe, exchange, part, raw
+from support.nginx import start_nginx
 from support.scenario import SOURCE, Scenario, can_connect, eventually, free_port, main
 
 FOLDER = os.path.join(SOURCE, "docs", "migration")
-NGINX = """
-daemon off; master_process off; pid {d}/pid; error_log {d}/error.log; {user}
-events {{}}
-http {{
-  access_log off; proxy_http_version 1.1; client_body_temp_path {d}/b; proxy_temp_path {d}/p;
-  fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
-{site}
-}}
-"""
-COMPARED = ("location", "strict-transport-security", "x-frame-options", "x-powered-by", "x-beta", "cache-control")
+TEST = re.compile("test_((nginx|haproxy|caddy|traefik)_.*)")
+KEYS = {"target", "method", "host", "headers", "body", "body_size", "scheme", "websocket", "seen", "own_page"}
 
 
 class Migration(Scenario):
     def setUp(self):
-        self.backends = {f"10.0.0.{11 + i}:8080": self.backend(self.answer, name=f"backend{11 + i}") for i in range(4)}
+        self.backends = {f"10.0.0.{11 + i}:8080": self.backend(answer) for i in range(6)}
+        authority = Authority(self.folder())
+        self.trusted = authority.root
+        self.pair = authority.issue("example.com", "*.example.com")
 
-    @staticmethod
-    def answer(connection, request):
-        head = "HTTP/1.1 200 OK\r\nX-Powered-By: test\r\nCache-Control: public\r\nContent-Type: text/html\r\n"
-        body = b"" if request["method"] == "HEAD" else b"page"
-        connection.sendall(f"{head}Content-Length: 4\r\n\r\n".encode() + body)
-
-    def text(self, name, file, port):
-        """Returns a configuration with the ports and addresses of this test."""
+    def text(self, name, file, ports):
+        """Returns a configuration with the ports, addresses and files of this test."""
         with open(os.path.join(FOLDER, name, file)) as f:
             text = f.read()
         for address, backend in self.backends.items():
-            text = text.replace(address, f"127.0.0.1:{backend.port}")
-        for listener in ("listen 80", "bind :80", "0.0.0.0:80"):
-            text = text.replace(
-                listener, listener.split(" ")[0] + f" 127.0.0.1:{port}" if " " in listener else f"127.0.0.1:{port}"
-            )
-        return text
+            text = text.replace(address, backend.address)
+        for scheme, port in (("http", 80), ("https", 443)):
+            here = f"127.0.0.1:{ports[scheme]}"
+            text = re.sub(rf"\b(listen|bind) [:*]*{port}\b", rf"\1 {here}", text)
+            text = re.sub(rf"\b0\.0\.0\.0:{port}\b", here, text)
+            text = text.replace(f"{scheme}_port {port}\n", f"{scheme}_port {ports[scheme]}\n")
+        return text.replace("/etc/ssl/site.pem", self.pair["cert"]).replace("/etc/ssl/site.key", self.pair["key"])
 
-    def start_nginx(self, name, port):
-        folder = self.folder()
-        os.chmod(folder, 0o755)
-        user = "user root;" if os.getuid() == 0 else ""
-        with open(f"{folder}/nginx.conf", "w") as f:
-            f.write(NGINX.format(d=folder, user=user, site=self.text(name, "nginx.conf", port)))
-        self.start("nginx", "-c", f"{folder}/nginx.conf", "-p", folder)
+    def start_nginx(self, name, ports):
+        site = "proxy_http_version 1.1;\n" + self.text(name, "nginx.conf", ports)  # backends of tests refuse 1.0
+        start_nginx(self, self.folder(), ports["http"], site)
 
-    def start_haproxy(self, name, port):
+    def start_haproxy(self, name, ports):
         path = f"{self.folder()}/haproxy.cfg"
         with open(path, "w") as f:
-            f.write(self.text(name, "haproxy.cfg", port))
+            f.write(self.text(name, "haproxy.cfg", ports))
         self.start("haproxy", "-db", "-f", path)
+        eventually(lambda: can_connect(ports["http"]), "HAProxy accepts connections")
 
-    def ask(self, port, request):
-        """Returns what the client gets and what a backend got."""
+    def start_caddy(self, name, ports):
+        folder = self.folder()
+        with open(f"{folder}/Caddyfile", "w") as f:
+            f.write(self.text(name, "Caddyfile", ports))
+        environment = dict(os.environ, HOME=folder, XDG_DATA_HOME=folder, XDG_CONFIG_HOME=folder)
+        command = ("caddy", "run", "--config", f"{folder}/Caddyfile", "--adapter", "caddyfile")
+        self.start(*command, env=environment, cwd=folder)
+        eventually(lambda: can_connect(ports["http"]), "Caddy accepts connections")
+
+    def ask(self, ports, request, seen):
+        """Returns what the client gets and what a backend gets."""
         for backend in self.backends.values():
             backend.requests.clear()
-        method = request.get("method", "GET")
-        body = request.get("body", "x" * request.get("body_size", 0))
-        lines = [f"{name}: {value}\r\n" for name, value in request.get("headers", {}).items()]
-        lines += [f"Content-Length: {len(body)}\r\n"] if body else []
-        client = self.client(port)
-        client.send(
-            f"{method} {request['target']} HTTP/1.1\r\nHost: {request.get('host', 'example.com')}\r\n"
-            f"{''.join(lines)}\r\n{body}"
-        )
-        answer = client.reader.response(method)
-        seen = {
-            backend.name: (
-                one["method"],
-                one["target"],
-                one["body"],
-                {name: one["fields"].get(name) for name in request.get("seen", [])},
-            )
-            for backend in self.backends.values()
-            for one in backend.requests
-        }
-        fields = {name: [] for name in COMPARED}
-        for line in answer["lines"]:
-            name, _, value = line.partition(": ")
-            if name.lower() in fields:
-                # nginx completes a Location that is a path
-                fields[name.lower()].append(re.sub(r"^http://example\.com(:\d+)?/", "/", value))
-        own_page = answer["status"] >= 300
-        if own_page:
-            del fields["cache-control"]  # HAProxy forbids caches to keep its own pages
-        return answer["status"], fields, None if own_page else answer["body"], seen
+        response = exchange(ports, request, self.trusted)
+        requests = [
+            (self.pools[backend.address], one) for backend in self.backends.values() for one in backend.requests
+        ]
+        return describe(request, response, requests, seen)
 
-    def compare(self, name, start):
-        theirs, ours = free_port(), free_port()
-        start(name, theirs)
-        eventually(lambda: can_connect(theirs), "the other proxy answers")
-        self.weir(self.text(name, "weir.yaml", ours))
+    def compare(self, name, start=None):
+        """Compares weir with the other proxy, if it is started, and both with what requests.json expects of them."""
+        other = name.split("-")[0]
+        ours, theirs = ({"http": free_port(), "https": free_port()} for _ in range(2))
+        weir = self.weir(self.text(name, "weir.yaml", ours))
+        self.pools = {one["address"]: pool["name"] for pool in weir.status()["pools"] for one in pool["backends"]}
+        if start:
+            start(name, theirs)
         with open(os.path.join(FOLDER, name, "requests.json")) as f:
             requests = json.load(f)
-        self.assertGreater(len(requests), 5)
+        self.assertGreaterEqual(len(requests), 10)
         for request in requests:
-            self.assertEqual(self.ask(ours, request), self.ask(theirs, request), request)
+            self.assertLessEqual(set(request), KEYS | {"differs", "weir", other})
+            with self.subTest(raw(request)[:200]):
+                self.compare_one(request, other, ours, theirs if start else None)
+
+    def compare_one(self, request, other, ours, theirs):
+        seen = {*request.get("seen", []), *request.get(other, {}).get("seen", {})}
+        got = self.ask(ours, request, seen)
+        found = self.ask(theirs, request, seen) if theirs else None
+        expected = {"weir": request.get("weir", {}), other: request.get(other, {})}
+        if found:
+            self.assertEqual(part(found, expected[other]), expected[other], f"{other}: {found}")
+        if "differs" not in request:
+            self.assertEqual(got, found or {**got, **expected[other]})
+            return
+        self.assertTrue(expected["weir"] and expected[other], "both sides of a difference are stated")
+        self.assertEqual(part(got, expected["weir"]), expected["weir"], f"weir: {got}")
+        self.assertNotEqual(part(got, expected[other]), expected[other], "it is no difference")
 
     def test_every_folder_is_compared(self):
         folders = {name for name in os.listdir(FOLDER) if os.path.isdir(os.path.join(FOLDER, name))}
-        tested = {name[5:].replace("_", "-") for name in dir(self) if re.match("test_(nginx|haproxy)_", name)}
+        tested = {match[1].replace("_", "-") for name in dir(self) if (match := TEST.fullmatch(name))}
         self.assertEqual(tested, folders)
         with open(os.path.join(FOLDER, "README.md")) as f:
             self.assertEqual(set(re.findall(r"^- \[(.+?)\]", f.read(), re.M)), folders)
@@ -112,6 +108,15 @@ class Migration(Scenario):
 
     def test_nginx_admin(self):
         self.compare("nginx-admin", self.start_nginx)
+
+    def test_nginx_social(self):
+        self.compare("nginx-social", self.start_nginx)
+
+    def test_nginx_cloud(self):
+        self.compare("nginx-cloud", self.start_nginx)
+
+    def test_nginx_gateway(self):
+        self.compare("nginx-gateway", self.start_nginx)
 
     def test_haproxy_acls(self):
         self.compare("haproxy-acls", self.start_haproxy)
