@@ -5,6 +5,7 @@ nginx, HAProxy and Caddy run beside weir. Traefik does not: requests.json has wh
 import json
 import os
 import re
+import shutil
 
 from support.certificates import Authority
 from support.comparison import answer, describe, exchange, part, raw
@@ -41,11 +42,11 @@ class Migration(Scenario):
         start_nginx(self, self.folder(), ports["http"], site)
 
     def start_haproxy(self, name, ports):
+        shutil.copy(self.pair["key"], self.pair["cert"] + ".key")  # HAProxy takes the key from there
         path = f"{self.folder()}/haproxy.cfg"
         with open(path, "w") as f:
             f.write(self.text(name, "haproxy.cfg", ports))
-        self.start("haproxy", "-db", "-f", path)
-        eventually(lambda: can_connect(ports["http"]), "HAProxy accepts connections")
+        self.wait_for(self.start("haproxy", "-db", "-f", path), ports)
 
     def start_caddy(self, name, ports):
         folder = self.folder()
@@ -53,8 +54,11 @@ class Migration(Scenario):
             f.write(self.text(name, "Caddyfile", ports))
         environment = dict(os.environ, HOME=folder, XDG_DATA_HOME=folder, XDG_CONFIG_HOME=folder)
         command = ("caddy", "run", "--config", f"{folder}/Caddyfile", "--adapter", "caddyfile")
-        self.start(*command, env=environment, cwd=folder)
-        eventually(lambda: can_connect(ports["http"]), "Caddy accepts connections")
+        self.wait_for(self.start(*command, env=environment, cwd=folder), ports)
+
+    def wait_for(self, process, ports):
+        eventually(lambda: can_connect(ports["http"]) or process.poll() is not None, "the proxy accepts connections")
+        self.assertIsNone(process.poll(), "the proxy has ended: it refuses its configuration")
 
     def ask(self, ports, request, seen):
         """Returns what the client gets and what a backend gets."""
@@ -123,6 +127,12 @@ class Migration(Scenario):
 
     def test_haproxy_edge(self):
         self.compare("haproxy-edge", self.start_haproxy)
+
+    def test_haproxy_saas(self):
+        self.compare("haproxy-saas", self.start_haproxy)
+
+    def test_haproxy_api(self):
+        self.compare("haproxy-api", self.start_haproxy)
 
 
 if __name__ == "__main__":

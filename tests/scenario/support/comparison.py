@@ -6,13 +6,15 @@ from support.peers import Client
 
 # These say how one connection is used, and which program answered.
 IGNORED = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
+WEBSOCKET_KEY, WEBSOCKET_ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455 section 1.3
 OF_PAGES = {"cache-control", "content-type"}  # each proxy has its own for its own pages
 
 
 def answer(connection, request):
     """The script of every backend: an upgrade, a page that is missing, or a page with headers to remove or replace."""
     if request["fields"].get("upgrade") == "websocket":
-        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        fields = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {WEBSOCKET_ACCEPT}"
+        connection.sendall(f"HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n\r\n".encode())
         while data := connection.recv(4096):
             connection.sendall(data)
         raise OSError("the tunnel has ended")
@@ -28,7 +30,7 @@ def raw(request):
     fields = {"Host": request.get("host", "example.com"), **request.get("headers", {})}
     if request.get("websocket"):
         fields.update({"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
-        fields["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+        fields["Sec-WebSocket-Key"] = WEBSOCKET_KEY
     if body and not {"Content-Length", "Transfer-Encoding"} & set(fields):
         fields["Content-Length"] = len(body)
     lines = [f"{name}: {value}\r\n" for name, value in fields.items() if value is not None]
