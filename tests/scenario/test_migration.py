@@ -134,6 +134,15 @@ class Migration(Scenario):
     def test_haproxy_api(self):
         self.compare("haproxy-api", self.start_haproxy)
 
+    def test_caddy_site(self):
+        self.compare("caddy-site", self.start_caddy)
+
+    def test_caddy_apps(self):
+        self.compare("caddy-apps", self.start_caddy)
+
+    def test_caddy_gateway(self):
+        self.compare("caddy-gateway", self.start_caddy)
+
 
 if __name__ == "__main__":
     main()
