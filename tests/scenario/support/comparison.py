@@ -5,9 +5,9 @@ import ssl
 from support.peers import Client
 
 # These say how one connection is used, and which program answered.
-IGNORED = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
+IGNORED = {"connection", "date", "keep-alive", "server", "transfer-encoding"}
 WEBSOCKET_KEY, WEBSOCKET_ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455 section 1.3
-OF_PAGES = {"cache-control", "content-type"}  # each proxy has its own for its own pages
+OF_PAGES = {"cache-control", "content-length", "content-type"}  # each proxy has its own for its own pages
 
 
 def answer(connection, request):
