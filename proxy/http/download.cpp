@@ -54,8 +54,16 @@ IoResult Download::flush_interim(std::uint64_t& sent) {
     return {IoStatus::ok};
 }
 
-void Download::begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan,
-                     compress::EncoderPool::Lease encoder) {
+std::optional<ContentChange> Download::compress(const ResponseHead& head, const Framing& body,
+                                                const RequestedCompression& requested) {
+    auto& context = client_.context;
+    auto content = compress_content(head, body, requested, context.encoders);
+    if (content.encoder)
+        compressor_ = std::make_unique<BodyCompressor>(std::move(content.encoder), context.buffers.heads);
+    return content.change;
+}
+
+void Download::begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan) {
     keep_alive_ = keep_alive_of(head, body);
     follows_interim_ = !head_.empty();
     if (!head_.has_memory()) head_ = Buffer(client_.context.buffers.heads);
@@ -63,7 +71,6 @@ void Download::begin(const ResponseHead& head, const Framing& body, const Respon
     backend_.in.consume(head.length);
     body_.emplace(BodyForwarder::Ends{backend_.stream, client_.stream, backend_.in, client_.context.buffers.bodies},
                   body, encoding_of(plan.framing), Following::nothing);
-    if (encoder) compressor_ = std::make_unique<BodyCompressor>(std::move(encoder), client_.context.buffers.heads);
     body_->send_first(head_);
 }
 

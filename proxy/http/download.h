@@ -6,6 +6,7 @@
 // Lifetime: lives in its attempt; both connections must outlive it. It must not move.
 #pragma once
 
+#include "proxy/http/compression.h"
 #include "proxy/http/rewrite.h"
 #include "proxy/transfer/body_forwarder.h"
 #include "proxy/worker/client.h"
@@ -38,10 +39,13 @@ public:
     IoResult flush_interim(std::uint64_t& sent);
     bool has_queued_interim() const { return !body_ && !head_.empty(); }
 
-    // Takes the final head and begins to forward the body, which arrives with the framing `body`. `encoder` compresses
-    // the body; null: it is not compressed.
-    void begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan,
-               compress::EncoderPool::Lease encoder);
+    // Decides whether the response with this head, and a body with this framing, is compressed. May be called before
+    // `begin`, only for a request to a route with compression. Returns what changes in the head.
+    std::optional<ContentChange> compress(const ResponseHead& head, const Framing& body,
+                                          const RequestedCompression& requested);
+    bool compresses_body() const { return compressor_ != nullptr; }
+    // Takes the final head and begins to forward the body, which arrives with the framing `body`.
+    void begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan);
     bool has_begun() const { return body_.has_value(); }
     // Returns true if a part of the response, or of an interim response before it, may have reached the client.
     bool has_reached_client() const { return body_ && (body_->sent() > 0 || follows_interim_); }

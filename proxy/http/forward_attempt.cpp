@@ -194,10 +194,12 @@ ForwardAttempt::Step ForwardAttempt::begin_answer(const ResponseHead& head) {
         return end(AttemptResult::bad_answer, {FailureReason::bad_response_head, framed.error}, backend_.in.view());
     job_.events.on_answer_begun(began_);
     const auto client_minor = job_.record.request.minor_version;
-    CompressedContent content;
-    if (job_.plan.compression.rules && !switched_)
-        content = compress_content(head, framed.framing, job_.plan.compression, job_.client.context.encoders);
-    const auto told = content.encoder ? Framing{BodyKind::chunked} : framing_for_client(framed.framing, client_minor);
+    auto told = framing_for_client(framed.framing, client_minor);
+    std::optional<ContentChange> content;
+    if (job_.plan.compression.rules && !switched_) {
+        content = download_.compress(head, framed.framing, job_.plan.compression);
+        if (download_.compresses_body()) told = {BodyKind::chunked};
+    }
     // An upload that is not whole may leave the request half-read.
     if (told.kind == BodyKind::until_close || job_.client.is_draining() || !upload_.is_whole())
         job_.connection = Connection::close;
@@ -206,8 +208,7 @@ ForwardAttempt::Step ForwardAttempt::begin_answer(const ResponseHead& head) {
     const auto upgrade = switched_ ? head.find(FieldId::upgrade) : std::string_view();
     download_.begin(head, switched_ ? Framing{} : framed.framing,
                     {told, client_minor, job_.connection, upgrade, job_.cookie, job_.client.context.scratch.date_now(),
-                     job_.edit, content.change ? &*content.change : nullptr},
-                    std::move(content.encoder));
+                     job_.edit, content ? &*content : nullptr});
     ++progress_;
     return Step::moved;
 }
