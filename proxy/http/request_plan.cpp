@@ -16,11 +16,10 @@ Failure find_refusal(const FramingResult& framed, Expectation expectation) {
     return {};
 }
 
-// Counts a request against the limit of its route. Returns how long the client has to wait; 0: not at all.
-std::chrono::nanoseconds count_request(limits::RateLimiter& limiter, const RoutedRequest& request, TimePoint now) {
+// Counts a request against the limit of its route.
+limits::RateVerdict count_request(limits::RateLimiter& limiter, const RoutedRequest& request, TimePoint now) {
     const auto key = find_client_key(limiter.key(), request);
-    const auto verdict = key.empty() ? limiter.take(request.client, now) : limiter.take(key, now);
-    return verdict.wait;
+    return key.empty() ? limiter.take(request.client, now) : limiter.take(key, now);
 }
 
 // Returns why the route or the listener's pool does not serve a request.
@@ -29,8 +28,9 @@ Failure find_refusal(RequestPlan& plan, const RoutedRequest& request, TimePoint 
     if (!route && plan.route.pool == no_pool) return {FailureReason::no_route};
     if (route && !route->access.allow(request.client)) return {FailureReason::access_denied};
     if (route && route->limiter) {
-        plan.retry_after = std::chrono::ceil<std::chrono::seconds>(count_request(*route->limiter, request, now));
-        if (plan.retry_after.count() > 0) return {FailureReason::rate_limited};
+        const auto verdict = count_request(*route->limiter, request, now);
+        plan.retry_after = std::chrono::ceil<std::chrono::seconds>(verdict.wait);
+        if (!verdict.accepted) return {FailureReason::rate_limited};
     }
     if (plan.body_limit && plan.framing.kind == BodyKind::length && plan.framing.length > plan.body_limit)
         return {FailureReason::body_too_large, "Content-Length is over the limit"};

@@ -20,7 +20,8 @@ std::uint32_t burst_of(const conf::RateLimit& limit) {
 
 std::string policy_of(const conf::RateLimit& limit, const std::string& name) {
     const auto burst = burst_of(limit);
-    const auto window = std::chrono::ceil<std::chrono::seconds>(interval_of(limit.rate) * burst);
+    using Seconds = std::chrono::duration<double>; // in nanoseconds, the longest windows overflow
+    const auto window = std::chrono::ceil<std::chrono::seconds>(Seconds(interval_of(limit.rate)) * burst);
     return name + ";q=" + std::to_string(burst) + ";w=" + std::to_string(window.count());
 }
 

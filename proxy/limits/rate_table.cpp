@@ -57,7 +57,8 @@ RateVerdict RateTable::take(std::uint64_t hash, Time now) {
         const auto by = (seen & ~tat_mask) == tag ? ahead(seen, at) : 0;
         if (by > most_ahead_) {
             const auto over = static_cast<std::int64_t>(by - most_ahead_);
-            return {false, interval_ * over / static_cast<std::int64_t>(ticks_per_interval)};
+            return {false,
+                    interval_ * over / static_cast<std::int64_t>(ticks_per_interval) + std::chrono::nanoseconds(1)};
         }
         const auto next = tag | ((at + by + ticks_per_interval) & tat_mask);
         // If another worker was faster, this request comes after that one.

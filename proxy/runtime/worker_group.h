@@ -25,6 +25,10 @@ public:
     WorkerGroup(boost::asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
                 std::vector<WorkerCounters>& counters, ErrorListener& listener);
 
+    ~WorkerGroup() { stop(); }
+    WorkerGroup(const WorkerGroup&) = delete;
+    WorkerGroup& operator=(const WorkerGroup&) = delete;
+
     // Hands a snapshot to every worker and completes when all of them use it.
     boost::asio::awaitable<void> adopt(SnapshotPtr snapshot, const ListenSockets& sockets);
 

@@ -21,6 +21,7 @@ using PoolIndex = std::unordered_map<std::string, std::size_t>;
 http::PoolSplit split_of(const conf::Route& route, const PoolIndex& index) {
     if (route.split.empty()) return {};
     std::vector<http::PoolSplit::Part> parts;
+    parts.reserve(route.split.size());
     for (const auto& [pool, share] : route.split) parts.push_back({index.at(pool), conf::parse_percent(share)->value});
     return {std::move(parts), route.split_by, route.name};
 }

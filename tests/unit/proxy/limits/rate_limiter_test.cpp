@@ -57,6 +57,7 @@ TEST_CASE("clients are IPv4 addresses, /64 networks, and texts") {
 TEST_CASE("a refused client is told its limit") {
     const RateLimiter limiter(limit("10/s", 25), "say \"hi\"", {1, 2}, now);
     CHECK(limiter.policy_field() == "\"say \\\"hi\\\"\";q=25;w=3");
+    CHECK(RateLimiter(limit("1/d", 1'000'000), "", {1, 2}, now).policy_field() == "\"\";q=1000000;w=86400000000");
     CHECK(limiter.limit_field(2s) == "\"say \\\"hi\\\"\";r=0;t=2");
 }
 
