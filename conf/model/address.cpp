@@ -165,6 +165,16 @@ Address Address::from(const sockaddr* addr) {
     return address;
 }
 
+Address Address::unmapped() const {
+    constexpr unsigned char prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (family_ != AF_INET6 || !std::equal(std::begin(prefix), std::end(prefix), bytes_.begin())) return *this;
+    Address address;
+    address.family_ = AF_INET;
+    address.port_ = port_;
+    std::copy(bytes_.begin() + 12, bytes_.end(), address.bytes_.begin());
+    return address;
+}
+
 bool Address::is_loopback() const {
     if (family_ == AF_INET) return bytes_[0] == 127;
     return family_ == AF_INET6 && std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto b) { return b == 0; }) &&

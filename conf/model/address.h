@@ -34,6 +34,8 @@ public:
     std::uint16_t port() const { return port_; }
     void set_port(std::uint16_t port) { port_ = port; }
     bool is_loopback() const;
+    // Returns the IPv4 address that an IPv4-mapped IPv6 address stands for; any other address as it is.
+    Address unmapped() const;
     const std::array<unsigned char, 16>& bytes() const { return bytes_; } // an IPv4 address uses the first four
 
     std::string ip_text() const;

@@ -37,14 +37,17 @@ void check_split(const std::string& path, const Route& route, const std::vector<
         return;
     }
     std::uint32_t sum = 0;
+    bool all_parsed = true;
     for (const auto& [pool, share] : route.split) {
         const auto at = path + ".split." + pool;
         checks.known(at, "pool", pool, pools);
         const auto parsed = parse_percent(share);
-        if (!parsed) return checks.fail(at, parsed.error().message());
-        sum += parsed->value;
+        if (!parsed) checks.fail(at, parsed.error().message());
+        all_parsed = all_parsed && parsed;
+        sum += parsed ? parsed->value : 0;
     }
-    if (sum != 100) checks.fail(path + ".split", "the shares add up to " + std::to_string(sum) + "%: make them 100%");
+    if (all_parsed && sum != 100)
+        checks.fail(path + ".split", "the shares add up to " + std::to_string(sum) + "%: make them 100%");
 }
 
 void check_basic_auth(const std::string& path, const BasicAuth& auth, Checks& checks) {

@@ -3,7 +3,6 @@
 #include "base/named_file.h"
 
 #include <algorithm>
-#include <array>
 
 #include <crypt.h>
 
@@ -12,14 +11,47 @@ namespace {
 
 constexpr const char* needed = "a line \"user:hash\" for each user (htpasswd -B FILE USER)";
 
-// bcrypt, SHA-256, SHA-512 and yescrypt.
-constexpr std::array<std::string_view, 6> prefixes{"$2a$", "$2b$", "$2y$", "$5$", "$6$", "$y$"};
+enum class HashUse { usable, unknown, too_costly };
 
-bool is_usable(const std::string& hash) {
-    const auto begins = [&](std::string_view prefix) { return hash.starts_with(prefix); };
-    if (std::none_of(prefixes.begin(), prefixes.end(), begins)) return false;
-    // The end of a setting is the hash itself, which is longer than any salt.
-    return hash.size() > 40 && ::crypt_checksalt(hash.c_str()) == CRYPT_SALT_OK;
+// Returns the number at the front of a text; 0 if there is none.
+unsigned number_at(std::string_view text) {
+    unsigned number = 0;
+    for (std::size_t i = 0; i < text.size() && i < 9 && text[i] >= '0' && text[i] <= '9'; ++i)
+        number = number * 10 + static_cast<unsigned>(text[i] - '0');
+    return number;
+}
+
+// bcrypt: "$2y$COST$" and 53 characters. Each step of the cost doubles the time; 16 takes some seconds.
+HashUse judge_bcrypt(std::string_view hash) {
+    if (hash.size() != 60) return HashUse::unknown;
+    return number_at(hash.substr(4)) > 16 ? HashUse::too_costly : HashUse::usable;
+}
+
+// SHA-crypt: "$5$" or "$6$", perhaps "rounds=N$", a salt, and the hash of this length.
+HashUse judge_sha(std::string_view hash, std::size_t length) {
+    if (hash.size() - hash.rfind('$') - 1 != length) return HashUse::unknown;
+    constexpr std::string_view rounds = "rounds=";
+    const auto rest = hash.substr(3);
+    const bool is_costly = rest.starts_with(rounds) && number_at(rest.substr(rounds.size())) > 5'000'000;
+    return is_costly ? HashUse::too_costly : HashUse::usable;
+}
+
+// yescrypt: "$y$j", a digit for the cost, more parameters, a salt, and 43 characters. Up to 64 MiB of memory each.
+HashUse judge_yescrypt(std::string_view hash) {
+    if (hash.size() - hash.rfind('$') - 1 != 43 || !hash.starts_with("$y$j")) return HashUse::unknown;
+    const char cost = hash[4]; // '.', '/', '0' to '9', 'A' to 'Z', 'a' to 'z'
+    return cost <= 'B' ? HashUse::usable : HashUse::too_costly;
+}
+
+HashUse judge(const std::string& hash) {
+    auto use = HashUse::unknown;
+    for (const auto* prefix : {"$2a$", "$2b$", "$2y$"})
+        if (hash.starts_with(prefix)) use = judge_bcrypt(hash);
+    if (hash.starts_with("$5$")) use = judge_sha(hash, 43);
+    if (hash.starts_with("$6$")) use = judge_sha(hash, 86);
+    if (hash.starts_with("$y$")) use = judge_yescrypt(hash);
+    if (use == HashUse::usable && ::crypt_checksalt(hash.c_str()) != CRYPT_SALT_OK) return HashUse::unknown;
+    return use;
 }
 
 } // namespace
@@ -36,9 +68,12 @@ Result<Users> parse_users(std::string_view text) {
         const auto colon = line.find(':');
         if (colon == std::string_view::npos || colon == 0) return Error(at + "write \"user:hash\" (htpasswd -B)");
         const std::string hash(line.substr(colon + 1, line.find(':', colon + 1) - colon - 1));
-        if (!is_usable(hash))
+        const auto use = judge(hash);
+        if (use == HashUse::unknown)
             return Error(at +
                          "the password is not hashed with bcrypt, SHA-crypt or yescrypt: write it with htpasswd -B");
+        if (use == HashUse::too_costly)
+            return Error(at + "checking this hash would take too long: write it with a lower cost (htpasswd -B -C 10)");
         if (!users.emplace(line.substr(0, colon), hash).second)
             return Error(at + "the user \"" + std::string(line.substr(0, colon)) + "\" has a line already");
     }

@@ -2,18 +2,27 @@
 
 #include <cstring>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include <crypt.h>
 #include <openssl/crypto.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace weir::proxy::auth {
 
 bool PasswordChecker::submit(Job job) {
     const std::lock_guard lock(mutex_);
+    if (jobs_.size() >= most_waiting_) std::erase_if(jobs_, [](const Job& waiting) { return !waiting.is_wanted(); });
     if (stopping_ || jobs_.size() >= most_waiting_) return false;
+    try {
+        if (threads_.size() < count_) threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error&) { // the machine has no room for one more
+        if (threads_.empty()) return false;
+    }
     jobs_.push_back(std::move(job));
-    if (threads_.size() < count_) threads_.emplace_back([this] { run(); });
     wake_.notify_one();
     return true;
 }
@@ -31,6 +40,8 @@ void PasswordChecker::stop() {
 }
 
 void PasswordChecker::run() {
+    ::pthread_setname_np(::pthread_self(), "passwords");
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10); // of this thread: traffic comes first
     for (;;) {
         Job job;
         {
@@ -40,7 +51,7 @@ void PasswordChecker::run() {
             job = std::move(jobs_.front());
             jobs_.pop_front();
         }
-        job.done(check_password(job.password, job.hash));
+        if (job.is_wanted()) job.done(check_password(job.password, job.hash));
     }
 }
 

@@ -24,6 +24,7 @@ public:
     struct Job {
         std::string password;
         std::string hash;                          // as crypt(5) describes it
+        std::function<bool()> is_wanted;           // false: it may be dropped; called on any thread
         std::function<void(PasswordVerdict)> done; // called on a thread of the checker
     };
 
@@ -33,7 +34,7 @@ public:
     PasswordChecker(const PasswordChecker&) = delete;
     PasswordChecker& operator=(const PasswordChecker&) = delete;
 
-    // Checks a password later. Returns false, and does nothing, if too many wait already.
+    // Checks a password later. Returns false, and does nothing, if too many wait already or no thread can be started.
     [[nodiscard]] bool submit(Job job);
     // Ends the threads, after the checks that they are at. The other jobs are dropped.
     void stop();

@@ -21,35 +21,33 @@ namespace weir::proxy::auth {
 class VerdictCache {
 public:
     using Time = std::chrono::steady_clock::time_point;
+    // Stands for credentials and the hash that they are checked against. A changed password has another hash.
+    using Key = std::array<std::uint64_t, 2>;
 
     // The secrets are random.
     VerdictCache(const SipKey& first, const SipKey& second) : secrets_{first, second} {}
 
-    // What credentials are checked against: the hash in the file says which password is right, and a changed file has
-    // another one.
-    struct Question {
-        const BasicCredentials& credentials;
-        const std::string& hash;
-    };
-
-    // Returns the verdict of the last `lifetime`, if there is one.
-    std::optional<PasswordVerdict> find(const Question& question, Time now) const;
-    void remember(const Question& question, PasswordVerdict verdict, Time now);
+    Key key_of(const BasicCredentials& credentials, const std::string& hash) const;
+    // Returns the verdict, if it is known. Wrong ones are forgotten after `lifetime`.
+    std::optional<PasswordVerdict> find(const Key& key, Time now) const;
+    void remember(const Key& key, PasswordVerdict verdict, Time now);
 
     static constexpr std::chrono::minutes lifetime{5};
 
 private:
-    using Key = std::array<std::uint64_t, 2>;
     struct Entry {
         Key key{};
         Time until{};
-        PasswordVerdict verdict{};
     };
 
-    Key key_of(const Question& question) const;
+    // Returns the index of a key's entry, which a new key takes over from an old one.
+    static std::size_t place_of(const Key& key) { return key[0] % places; }
+
+    static constexpr std::size_t places = 4096; // 192 KiB in all, for each worker that serves a protected route
 
     std::array<SipKey, 2> secrets_;
-    std::vector<Entry> entries_; // by key; a new one displaces an old one in the same place. Empty until it is used
+    // Guesses do not displace passwords that are right. Both are empty until the first verdict.
+    std::vector<Entry> right_, wrong_;
 };
 
 } // namespace weir::proxy::auth

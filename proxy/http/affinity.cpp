@@ -6,18 +6,35 @@
 #include <algorithm>
 
 namespace weir::proxy::http {
-std::optional<std::string_view> find_cookie(const RequestHead& head, std::string_view name) {
+namespace {
+
+// Calls `found` with the value of each cookie of this name until it returns true.
+template <class Found> void for_each_cookie(const RequestHead& head, std::string_view name, const Found& found) {
     for (const auto& field : head.fields) {
         if (field.id != FieldId::cookie) continue;
         for (auto rest = field.value; !rest.empty();) {
             const auto end = std::min(rest.find(';'), rest.size());
             const auto pair = trim(rest.substr(0, end));
-            if (pair.size() > name.size() && pair[name.size()] == '=' && pair.starts_with(name))
-                return pair.substr(name.size() + 1);
+            const bool is_named = pair.size() > name.size() && pair[name.size()] == '=' && pair.starts_with(name);
+            if (is_named && found(pair.substr(name.size() + 1))) return;
             rest.remove_prefix(std::min(end + 1, rest.size()));
         }
     }
-    return std::nullopt;
+}
+
+} // namespace
+
+std::optional<std::string_view> find_cookie(const RequestHead& head, std::string_view name) {
+    std::optional<std::string_view> cookie;
+    for_each_cookie(head, name, [&](std::string_view value) { return cookie = value, true; });
+    return cookie;
+}
+
+std::string_view find_only_cookie(const RequestHead& head, std::string_view name) {
+    std::string_view cookie;
+    int count = 0;
+    for_each_cookie(head, name, [&](std::string_view value) { return cookie = value, ++count > 1; });
+    return count == 1 ? cookie : std::string_view();
 }
 
 std::optional<std::uint64_t> hash_key(const conf::Hash& hash, const RequestHead& head, std::string_view client_ip) {

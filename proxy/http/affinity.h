@@ -18,6 +18,9 @@ namespace weir::proxy::http {
 // Returns the value of a cookie (RFC 6265 section 5.4), with its quotes; unset if the request does not have the cookie.
 std::optional<std::string_view> find_cookie(const RequestHead& head, std::string_view name);
 
+// Returns the value of the only cookie of this name; empty if there is none or more than one.
+std::string_view find_only_cookie(const RequestHead& head, std::string_view name);
+
 // Returns the key for consistent hashing; unset if the request lacks the configured header or cookie.
 std::optional<std::uint64_t> hash_key(const conf::Hash& hash, const RequestHead& head, std::string_view client_ip);
 

@@ -1,6 +1,10 @@
 #include "proxy/http/error_page.h"
 
+#include "proxy/worker/backend_connector.h"
+
+#include <algorithm>
 #include <array>
+#include <span>
 
 namespace weir::proxy::http {
 namespace {
@@ -20,15 +24,22 @@ Task<Connection> send_page(Client& client, Page page, conf::Duration timeout, lo
     auto [body_size, rest] = write_page(out, page);
     client.expire_in(timeout);
     for (;;) {
-        // The loop only reads through the pointers.
+        // `send` only reads. It takes no empty parts.
         const std::array<iovec, 2> parts{iovec{out.data(), out.size()},
                                          iovec{const_cast<char*>(rest.data()), rest.size()}};
-        const auto sent = client.stream.send(parts);
-        if (sent.status == IoStatus::failed) co_return Connection::close;
+        const auto left = std::span(parts).subspan(out.empty() ? 1 : 0);
+        const auto sent = client.stream.send(rest.empty() ? left.first(1) : left);
+        if (sent.status == IoStatus::failed) {
+            if (!record.failure) record.failure = client_left(client);
+            co_return Connection::close;
+        }
         consume(out, rest, sent.bytes);
         record.bytes.sent += sent.bytes;
         if (out.empty() && rest.empty()) break;
-        if (sent.bytes > 0) client.expire_in(timeout);
+        if (sent.bytes > 0) { // TLS takes less at a time than the socket would
+            client.expire_in(timeout);
+            continue;
+        }
         co_await client.fiber.wait();
         if (!client.aborted && !client.timer.expired()) continue;
         if (!record.failure && !client.aborted)

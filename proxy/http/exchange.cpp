@@ -214,6 +214,7 @@ Task<Connection> Exchange::answer(const Failure& failure) {
     record_.failure = failure;
     if (!begun) record_.status = status_of(failure.reason);
     if (incoming_.plan.retry_after.count() > 0) retry_after_ = incoming_.plan.retry_after;
+    if (failure.reason == FailureReason::too_many_logins) retry_after_ = std::chrono::seconds(1);
     if (begun || client_.aborted || failure.reason == FailureReason::client_closed) {
         client_.stream.close(begun ? HowToClose::reset : HowToClose::gracefully);
         co_return Connection::close;
@@ -255,11 +256,11 @@ Task<Connection> Exchange::respond(std::string location, const conf::FixedRespon
     const bool limited = reason == FailureReason::rate_limited, unauthorized = reason == FailureReason::unauthorized;
     if (const auto* edit = response_headers(); edit || fixed || limited || unauthorized) {
         fields = Buffer(client_.context.buffers.heads);
-        PageFields own(page, fields, variables());
+        PageFields own(page, fields, variables(), edit);
         if (limited) own.explain(*incoming_.route()->limiter);
         if (unauthorized) own.ask_for_password(incoming_.route()->config.basic_auth->realm);
         if (fixed) own.use(*fixed, incoming_.route()->page);
-        if (edit) own.change(*edit);
+        own.change();
     }
     co_return co_await send_page(client_, page, incoming_.config().timeouts.client_idle, record_);
 }

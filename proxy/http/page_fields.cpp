@@ -7,28 +7,32 @@ void PageFields::use(const conf::FixedResponse& fixed, const PageText& file) {
     page_.text = file.body ? std::string_view(*file.body) : fixed.body;
     if (file.body) page_.content_type = file.content_type;
     else if (fixed.body.empty()) page_.content_type = {};
-    for (const auto& [name, value] : fixed.headers) write(name, value);
+    for (const auto& [name, value] : fixed.headers)
+        if (!edit_ || !replaces(*edit_, name)) write(name, value);
 }
 
 void PageFields::explain(const limits::RateLimiter& limiter) {
-    HeadWriter writer(fields_);
-    writer.field("RateLimit-Policy", limiter.policy_field());
-    writer.field("RateLimit", limiter.limit_field(page_.retry_after));
-    page_.fields = fields_.view();
+    write_own("RateLimit-Policy", limiter.policy_field());
+    write_own("RateLimit", limiter.limit_field(page_.retry_after));
 }
 
 void PageFields::ask_for_password(const std::string& realm) {
-    HeadWriter writer(fields_);
-    writer.put("WWW-Authenticate: Basic realm=\"").put(realm).put("\", charset=\"UTF-8\"\r\n");
-    page_.fields = fields_.view();
+    write_own("WWW-Authenticate", "Basic realm=\"" + realm + "\", charset=\"UTF-8\"");
 }
 
-void PageFields::change(const conf::HeaderEdit& edit) {
-    if (replaces(edit, "content-type")) page_.content_type = {};
-    if (replaces(edit, "location")) page_.location = {};
-    if (replaces(edit, "retry-after")) page_.retry_after = {};
-    for (const auto& [name, value] : edit.set) write(name, value);
-    for (const auto& [name, value] : edit.add) write(name, value);
+void PageFields::change() {
+    if (!edit_) return;
+    if (replaces(*edit_, "content-type")) page_.content_type = {};
+    if (replaces(*edit_, "location")) page_.location = {};
+    if (replaces(*edit_, "retry-after")) page_.retry_after = {};
+    for (const auto& [name, value] : edit_->set) write(name, value);
+    for (const auto& [name, value] : edit_->add) write(name, value);
+}
+
+void PageFields::write_own(std::string_view name, std::string_view value) {
+    if (edit_ && replaces(*edit_, name)) return;
+    HeadWriter(fields_).field(name, value);
+    page_.fields = fields_.view();
 }
 
 void PageFields::write(const std::string& name, const std::string& value) {

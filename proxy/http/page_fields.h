@@ -13,9 +13,9 @@ namespace weir::proxy::http {
 
 class PageFields {
 public:
-    // Writes the headers into `fields`.
-    PageFields(Page& page, Buffer& fields, const RequestVariables& variables)
-        : page_(page), fields_(fields), variables_(variables) {}
+    // Writes the headers into `fields`. `edit` has the changes of the route; null: none.
+    PageFields(Page& page, Buffer& fields, const RequestVariables& variables, const conf::HeaderEdit* edit)
+        : page_(page), fields_(fields), variables_(variables), edit_(edit) {}
 
     // Uses the body and the headers of a configured response. `file` is the body if the response has a file.
     void use(const conf::FixedResponse& fixed, const PageText& file);
@@ -23,15 +23,19 @@ public:
     void explain(const limits::RateLimiter& limiter);
     // Asks the client for a user name and a password (RFC 7617 section 2).
     void ask_for_password(const std::string& realm);
-    // Sets and adds headers. A header that `edit` sets replaces weir's own; one that it removes is left out.
-    void change(const conf::HeaderEdit& edit);
+    // Sets and adds headers as the route says. A header that it sets replaces weir's own; one that it removes is left
+    // out, here and above.
+    void change();
 
 private:
+    // Writes a header of weir's own, unless the route changes it.
+    void write_own(std::string_view name, std::string_view value);
     void write(const std::string& name, const std::string& value);
 
     Page& page_;
     Buffer& fields_;
     const RequestVariables variables_;
+    const conf::HeaderEdit* const edit_;
 };
 
 } // namespace weir::proxy::http

@@ -14,7 +14,7 @@ std::size_t choose_part(const PoolSplit& split, const RoutedRequest& request, Ra
     if (split.by().kind == conf::ClientKey::Kind::request) return split.part_at(random());
     const auto key = find_client_key(split.by(), request);
     if (!key.empty()) return split.part_at(split.place_of(key));
-    const auto& bytes = request.client.bytes();
+    const auto bytes = request.client.unmapped().bytes();
     return split.part_at(split.place_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
 }
 

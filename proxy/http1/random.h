@@ -10,4 +10,11 @@ namespace weir::proxy::http {
 
 using Random = std::mt19937_64;
 
+// Returns a generator that starts like no other one.
+inline Random make_random() {
+    std::random_device device;
+    std::seed_seq seeds{device(), device(), device(), device(), device(), device(), device(), device()};
+    return Random(seeds);
+}
+
 } // namespace weir::proxy::http

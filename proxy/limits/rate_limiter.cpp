@@ -43,8 +43,9 @@ RateLimiter::RateLimiter(const conf::RateLimit& limit, const std::string& name, 
       policy_(policy_of(limit, name_)), table_(interval_of(limit.rate), burst_of(limit), lines, now) {}
 
 RateVerdict RateLimiter::take(const conf::Address& client, RateTable::Time now) {
-    const std::size_t size = !client.is_set() ? 0 : client.family() == AF_INET ? 4 : 8;
-    const std::string_view bytes(reinterpret_cast<const char*>(client.bytes().data()), size);
+    const auto address = client.unmapped();
+    const std::size_t size = !address.is_set() ? 0 : address.family() == AF_INET ? 4 : 8;
+    const std::string_view bytes(reinterpret_cast<const char*>(address.bytes().data()), size);
     return table_.take(sip_hash(by_address_, bytes), now);
 }
 

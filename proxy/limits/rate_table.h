@@ -47,13 +47,15 @@ private:
     };
 
     std::uint64_t ticks(Time now) const;
-    // Returns how far a slot's TAT is ahead of `now`, in ticks; 0 if it is not, or if the slot is empty.
+    // Returns how far a slot's TAT is ahead of `now`, in ticks; 0 if it is not, or if the slot is empty. The worker
+    // that wrote it may have seen a later time.
     std::uint64_t ahead(std::uint64_t slot, std::uint64_t now) const;
     // Returns the client's slot in a line, or else the one that it takes over.
     std::atomic<std::uint64_t>& find(Line& line, std::uint64_t tag, std::uint64_t now, std::uint64_t& seen) const;
 
     const std::chrono::nanoseconds interval_;
     const std::uint64_t most_ahead_; // ticks at which a request is still accepted
+    const std::uint64_t lag_;        // ticks by which the clocks of two workers may differ
     const Time began_;
     std::vector<Line> lines_;
 };

@@ -30,6 +30,7 @@ constexpr std::array<Row, failure_reason_count> rows{{
     {misdirected_request, "misdirected_request", 421, FailureCause::client},
     {access_denied, "access_denied", 403, FailureCause::client},
     {unauthorized, "unauthorized", 401, FailureCause::client},
+    {too_many_logins, "too_many_logins", 503, FailureCause::client},
     {rate_limited, "rate_limited", 429, FailureCause::client},
     {tls_handshake_failed, "tls_handshake_failed", 400, FailureCause::client},
     {no_route, "no_route", 404, FailureCause::proxy},

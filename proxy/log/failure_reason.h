@@ -27,6 +27,7 @@ enum class FailureReason : std::uint8_t {
     misdirected_request,
     access_denied,
     unauthorized,
+    too_many_logins,
     rate_limited,
     tls_handshake_failed,
     // Caused by this proxy.

@@ -53,7 +53,7 @@ asio::awaitable<ReloadReport> ConfigChange::run(conf::Loaded loaded, ReloadTrigg
         runtime_.forget_names(); // names that a refused configuration had resolved
         next_.watch_in_force();
         if (report.is_success()) canary_.forget_rejected_tls_files();
-        co_await renew_certificates(); // even after a success: a file may have changed within the canary window
+        co_await renew_files(); // even after a success: a file may have changed within the canary window
         co_await membership_.settle(report);
     }
     report.trigger = trigger;
@@ -93,17 +93,24 @@ asio::awaitable<ReloadReport> ConfigChange::apply_equivalent(JudgedChange change
     co_return report_of(change);
 }
 
-asio::awaitable<void> ConfigChange::renew_certificates() {
-    const auto state = co_await next_.compare_tls_files(canary_.rejected_tls_files());
-    if (state == NextConfig::TlsFiles::rejected)
+asio::awaitable<void> ConfigChange::renew_files() {
+    const auto found = co_await next_.compare_files(canary_.rejected_tls_files());
+    if (found.tls == NextConfig::TlsFiles::rejected)
         spdlog::warn("certificates are not renewed: a TLS file still has what a change brought that was rolled back; "
                      "restore it, or apply a configuration (weir reload)");
-    if (state != NextConfig::TlsFiles::changed) co_return;
-    for (const auto& problem : co_await runtime_.renew_certificates())
-        spdlog::warn("{}: {}; the earlier files of the TLS settings stay in force", problem.path, problem.reason);
+    if (found.others == NextConfig::OtherFiles::changed) co_await renew(RenewedFiles::pages_and_users);
+    if (found.tls == NextConfig::TlsFiles::changed) co_await renew(RenewedFiles::tls);
+}
+
+asio::awaitable<void> ConfigChange::renew(RenewedFiles which) {
+    for (const auto& problem : co_await runtime_.renew_files(which))
+        spdlog::warn("{}: {}; the earlier files stay in force", problem.path, problem.reason);
 }
 
 asio::awaitable<void> ConfigChange::end_window_if_newer(Force force) {
+    // Passwords do not wait for the end of the window.
+    const auto found = co_await next_.compare_files({});
+    if (found.others == NextConfig::OtherFiles::changed) co_await renew(RenewedFiles::pages_and_users);
     auto loaded = co_await next_.peek();
     const auto& in_force = *runtime_.snapshot();
     if (!loaded.ok() || loaded.hash == in_force.hash || !canary_.window().is_open()) co_return;

@@ -49,14 +49,15 @@ public:
     // are still renewed if their files have changed.
     boost::asio::awaitable<ReloadReport> run(conf::Loaded loaded, ReloadTrigger trigger, Force force);
 
-    // Reads the TLS files of the configuration in force again if they have changed on disk, and uses them, unless they
-    // are those of a change that was rolled back. Logs files that cannot be used.
-    boost::asio::awaitable<void> renew_certificates();
+    // Reads the files that the configuration in force names again if they have changed on disk, and uses them, except
+    // TLS files that are those of a change that was rolled back. Logs files that cannot be used.
+    boost::asio::awaitable<void> renew_files();
 
     // Ends the open canary window if a newer valid configuration is available.
     boost::asio::awaitable<void> end_window_if_newer(Force force);
 
 private:
+    boost::asio::awaitable<void> renew(RenewedFiles which);
     boost::asio::awaitable<JudgedChange> judge_now(conf::Loaded loaded, Force force);
     boost::asio::awaitable<ReloadReport> try_until_decided(JudgedChange change, ReloadTrigger trigger, Force force);
     boost::asio::awaitable<ReloadReport> apply_equivalent(JudgedChange change);

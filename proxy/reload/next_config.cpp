@@ -1,5 +1,6 @@
 #include "proxy/reload/next_config.h"
 
+#include "conf/read/named_files.h"
 #include "conf/read/tls_contexts.h"
 #include "proxy/reload/lock_move.h"
 
@@ -25,8 +26,11 @@ std::string mark_of(const conf::Loaded& loaded) {
     return mark;
 }
 
-asio::awaitable<conf::TlsFileHashes> hash_there(SnapshotPtr in_force) {
-    co_return conf::hash_tls_files(in_force->config);
+// The hashes of the TLS files, and those of pages and users.
+using AllHashes = std::pair<conf::TlsFileHashes, conf::FileHashes>;
+
+asio::awaitable<AllHashes> hash_there(SnapshotPtr in_force) {
+    co_return AllHashes(conf::hash_tls_files(in_force->config), conf::hash_pages_and_users(in_force->config));
 }
 
 // Whether two paths name the same file, compared as text only.
@@ -51,24 +55,28 @@ void NextConfig::watch(const conf::Loaded& loaded) {
 void NextConfig::watch_in_force() const {
     auto all = watched_;
     if (runtime_.snapshot()) {
-        const auto in_force = conf::tls_files(runtime_.snapshot()->config);
+        const auto in_force = conf::named_files(runtime_.snapshot()->config);
         all.insert(all.end(), in_force.begin(), in_force.end());
     }
     files_.set_files(all);
 }
 
-asio::awaitable<NextConfig::TlsFiles> NextConfig::compare_tls_files(conf::TlsFileHashes rejected) {
+asio::awaitable<NextConfig::FileStates> NextConfig::compare_files(conf::TlsFileHashes rejected) {
+    FileStates states;
     const auto in_force = runtime_.snapshot();
-    const auto now = co_await asio::co_spawn(reader_.disk().executor(), hash_there(in_force), asio::use_awaitable);
+    const auto [now, others] =
+        co_await asio::co_spawn(reader_.disk().executor(), hash_there(in_force), asio::use_awaitable);
+    if (others != in_force->files.pages_and_users) states.others = OtherFiles::changed;
     const auto& read = in_force->files.tls.files;
-    if (now == read) co_return TlsFiles::unchanged;
+    if (now == read) co_return states;
     const auto is_rejected = [&](const auto& file) {
         const auto before = read.find(file.first);
         const auto bad = rejected.find(file.first);
         const bool has_changed = before == read.end() || before->second != file.second;
         return has_changed && bad != rejected.end() && bad->second == file.second;
     };
-    co_return std::any_of(now.begin(), now.end(), is_rejected) ? TlsFiles::rejected : TlsFiles::changed;
+    states.tls = std::any_of(now.begin(), now.end(), is_rejected) ? TlsFiles::rejected : TlsFiles::changed;
+    co_return states;
 }
 
 conf::ConfigSource NextConfig::source() const {

@@ -40,13 +40,18 @@ public:
 
     // Watches the files of a configuration that was read elsewhere.
     void watch(const conf::Loaded& loaded);
-    // Watches the TLS files of the configuration in force in addition to the files that were loaded last: a certificate
-    // may be renewed while the configuration on disk is refused.
+    // Watches the files that the configuration in force names, in addition to those that were loaded last: a
+    // certificate or a password may be renewed while the configuration on disk is refused.
     void watch_in_force() const;
-    // How the TLS files of the configuration in force differ from what was read for it.
+    // How the files that the configuration in force names differ from what was read for it.
     enum class TlsFiles { unchanged, changed, rejected };
-    // Compares them. `rejected`: a file that has changed has one of the `rejected` hashes.
-    boost::asio::awaitable<TlsFiles> compare_tls_files(conf::TlsFileHashes rejected);
+    enum class OtherFiles { unchanged, changed }; // pages and users
+    struct FileStates {
+        TlsFiles tls = TlsFiles::unchanged;
+        OtherFiles others = OtherFiles::unchanged;
+    };
+    // Compares them. `rejected`: a TLS file that has changed has one of the `rejected` hashes.
+    boost::asio::awaitable<FileStates> compare_files(conf::TlsFileHashes rejected);
     // Records that these files, with all their errors, were judged.
     void mark_seen(const conf::Loaded& loaded);
     // Returns true if these files, with all their errors, are the ones that were judged last.

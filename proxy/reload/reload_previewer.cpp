@@ -41,7 +41,7 @@ conf::Change describe(const FileChange& change) {
             is_certificate ? "certificate" : "file",
             change.name,
             {{is_certificate ? "fingerprint" : "sha256", change.before, change.after}},
-            change.kind == FileChange::Kind::page ? "for new responses" : "for new connections"};
+            change.kind == FileChange::Kind::page_or_users ? "for new requests" : "for new connections"};
 }
 
 } // namespace

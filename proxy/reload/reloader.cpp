@@ -155,7 +155,7 @@ asio::awaitable<std::optional<ReloadReport>> Reloader::reload(ReloadRequest requ
     auto loaded = co_await parts_.change.load(request.force);
     // The watch reports only that the files may have changed.
     if (request.kind == ReloadRequest::Kind::if_changed && parts_.next.has_seen(loaded)) {
-        co_await parts_.change.renew_certificates();
+        co_await parts_.change.renew_files();
         co_return report;
     }
     // Without reload.watch only the known configuration is retried, because the file may be in the middle of an edit.

@@ -1,15 +1,13 @@
 #include "proxy/runtime/file_change.h"
 
-#include "conf/base/hash.h"
-
 namespace weir::proxy {
 
-std::vector<FileChange> find_changed_pages(const conf::PageFiles& in_force, const conf::PageFiles& next) {
+std::vector<FileChange> find_changed_files(const conf::FileHashes& in_force, const conf::FileHashes& next) {
     std::vector<FileChange> changes;
-    for (const auto& [path, text] : next) {
+    for (const auto& [path, hash] : next) {
         const auto known = in_force.find(path);
-        if (!text || known == in_force.end() || *known->second == *text) continue;
-        changes.push_back({FileChange::Kind::page, path, conf::sha256_hex(*known->second), conf::sha256_hex(*text)});
+        if (known != in_force.end() && known->second != hash)
+            changes.push_back({FileChange::Kind::page_or_users, path, known->second, hash});
     }
     return changes;
 }

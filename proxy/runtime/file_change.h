@@ -4,7 +4,7 @@
 // Lifetime: values.
 #pragma once
 
-#include "conf/read/page_files.h"
+#include "conf/read/named_files.h"
 
 #include <string>
 #include <vector>
@@ -12,13 +12,13 @@
 namespace weir::proxy {
 
 struct FileChange {
-    enum class Kind { certificate, tls_setting, page };
+    enum class Kind { certificate, tls_setting, page_or_users };
     Kind kind;
     std::string name;          // of a certificate: its owner and its first name; otherwise the path
     std::string before, after; // SHA-256 in hex: of a certificate its fingerprint; otherwise of the file
 };
 
-// Returns the pages that are in both and differ.
-std::vector<FileChange> find_changed_pages(const conf::PageFiles& in_force, const conf::PageFiles& next);
+// Returns the files that have hashes in both and differ.
+std::vector<FileChange> find_changed_files(const conf::FileHashes& in_force, const conf::FileHashes& next);
 
 } // namespace weir::proxy

@@ -13,6 +13,17 @@ namespace asio = boost::asio;
 
 namespace {
 
+// The hashes come first: if a file changes meanwhile, it is read again.
+void read_pages_and_users(const conf::Config& config, LoadedFiles& files, std::vector<conf::Problem>& problems) {
+    files.pages_and_users = conf::hash_pages_and_users(config);
+    files.pages = conf::read_page_files(config, problems);
+    files.users = conf::read_users_files(config, problems);
+}
+
+} // namespace
+
+namespace {
+
 asio::awaitable<void> run_later(AsyncMutex& mutex, std::function<asio::awaitable<void>()> work) {
     const auto pass = co_await mutex.enter();
     co_await work();
@@ -47,15 +58,16 @@ asio::awaitable<ApplyPreview> Runtime::preview(const conf::Config& config) {
     const auto files = read_files(config, problems);
     if (auto problem = data_plane_.check_access_log(config, *snapshot_)) problems.push_back(*std::move(problem));
     auto changes = certificates_.find_changes(config, files.tls);
-    for (auto& change : find_changed_pages(snapshot_->files.pages, files.pages)) changes.push_back(std::move(change));
+    const auto others = find_changed_files(snapshot_->files.pages_and_users, files.pages_and_users);
+    changes.insert(changes.end(), others.begin(), others.end());
     co_return ApplyPreview{std::move(problems), std::move(changes)};
 }
 
 LoadedFiles Runtime::read_files(const conf::Config& config, std::vector<conf::Problem>& problems) const {
     auto tokens = read_heartbeat_tokens(config, problems);
-    auto pages = conf::read_page_files(config, problems);
-    auto users = conf::read_users_files(config, problems);
-    return {certificates_.load(config, problems), std::move(tokens), std::move(pages), std::move(users)};
+    LoadedFiles files{certificates_.load(config, problems), std::move(tokens), {}, {}, {}};
+    read_pages_and_users(config, files, problems);
+    return files;
 }
 
 asio::awaitable<std::vector<conf::Problem>> Runtime::apply(conf::Config config, std::string hash) {
@@ -76,13 +88,15 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::restore(SnapshotPtr earlier
     co_return co_await switch_to(earlier->config, earlier->hash, earlier->files, std::move(errors));
 }
 
-asio::awaitable<std::vector<conf::Problem>> Runtime::renew_certificates() {
+asio::awaitable<std::vector<conf::Problem>> Runtime::renew_files(RenewedFiles which) {
     const auto pass = co_await mutex_.enter();
     std::vector<conf::Problem> errors;
     auto files = snapshot_->files;
-    files.tls = certificates_.load(snapshot_->config, errors);
+    const auto& config = snapshot_->config;
+    if (which == RenewedFiles::pages_and_users) read_pages_and_users(config, files, errors);
+    if (which == RenewedFiles::tls) files.tls = certificates_.load(config, errors);
     if (!errors.empty()) co_return errors;
-    certificates_.commit(snapshot_->config, files.tls);
+    if (which == RenewedFiles::tls) certificates_.commit(config, files.tls);
     co_await rebuild(std::move(files));
     co_return errors;
 }

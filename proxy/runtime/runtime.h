@@ -31,6 +31,8 @@ struct ApplyPreview {
     std::vector<FileChange> files; // certificates and other files that the configuration names, if they have changed
 };
 
+enum class RenewedFiles { tls, pages_and_users };
+
 class Runtime final : private AddressListener, private AgentOverrideListener, private ErrorListener {
 public:
     // Process settings are fixed at construction.
@@ -57,9 +59,9 @@ public:
     // that time. Does not read its files again. Returns the problems that prevented it; empty on success.
     boost::asio::awaitable<std::vector<conf::Problem>> restore(SnapshotPtr earlier);
 
-    // Reads the files of the TLS settings in force again, and uses them at once. Returns the problems that prevented
-    // it; empty on success.
-    boost::asio::awaitable<std::vector<conf::Problem>> renew_certificates();
+    // Reads files of the configuration in force again, and uses them at once. Returns the problems that prevented it;
+    // empty on success.
+    boost::asio::awaitable<std::vector<conf::Problem>> renew_files(RenewedFiles which);
 
     // Sets a runtime override for a backend, or for all addresses of its host name; it persists across reloads until it
     // is cleared. Returns false if there is no such backend. Completes when every worker uses it.

@@ -6,6 +6,7 @@
 // Lifetime: the contexts are shared with the connections that use them.
 #pragma once
 
+#include "conf/read/named_files.h"
 #include "conf/read/page_files.h"
 #include "conf/read/tls_contexts.h"
 #include "conf/read/users_file.h"
@@ -23,6 +24,7 @@ struct LoadedFiles {
     HeartbeatTokens heartbeat_tokens;
     conf::PageFiles pages;
     conf::UsersFiles users;
+    conf::FileHashes pages_and_users; // of the files that these two were read from
 };
 
 } // namespace weir::proxy

@@ -4,8 +4,8 @@
 
 namespace weir::proxy::http {
 
-PoolSplit::PoolSplit(std::vector<Part> parts, const conf::ClientKey& by, std::string_view route)
-    : parts_(std::move(parts)), by_(by), key_{sip_hash({0, 0}, route), 0} {}
+PoolSplit::PoolSplit(std::vector<Part> parts, const conf::ClientKey& by, std::string_view salt)
+    : parts_(std::move(parts)), by_(by), key_{sip_hash({0, 0}, salt), 0} {}
 
 std::size_t PoolSplit::part_at(std::uint64_t place) const {
     const auto percent = static_cast<std::uint32_t>((place >> 32) * 100 >> 32); // 0 to 99

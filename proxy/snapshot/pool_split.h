@@ -23,9 +23,8 @@ public:
     };
 
     PoolSplit() = default; // no split
-    // The shares add up to 100. `route` is the name of the route: the same client has independent places in the splits
-    // of different routes.
-    PoolSplit(std::vector<Part> parts, const conf::ClientKey& by, std::string_view route);
+    // The shares add up to 100. A client has the same place in all splits with the same `salt`.
+    PoolSplit(std::vector<Part> parts, const conf::ClientKey& by, std::string_view salt);
 
     bool empty() const { return parts_.empty(); }
     const std::vector<Part>& parts() const { return parts_; }

@@ -22,8 +22,12 @@ http::PoolSplit split_of(const conf::Route& route, const PoolIndex& index) {
     if (route.split.empty()) return {};
     std::vector<http::PoolSplit::Part> parts;
     parts.reserve(route.split.size());
-    for (const auto& [pool, share] : route.split) parts.push_back({index.at(pool), conf::parse_percent(share)->value});
-    return {std::move(parts), route.split_by, route.name};
+    std::string pools; // the same clients are served by the same pools on all routes that split between them
+    for (const auto& [pool, share] : route.split) {
+        parts.push_back({index.at(pool), conf::parse_percent(share)->value});
+        pools += pool + " ";
+    }
+    return {std::move(parts), route.split_by, pools};
 }
 
 bool uses_request_id(const conf::Route& route) {
@@ -124,7 +128,9 @@ RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t poo
 // A limit that has not changed keeps its counts.
 std::shared_ptr<limits::RateLimiter> SnapshotBuilder::limiter_of(const conf::Route& route, const RouteSpec* known) {
     if (!route.rate_limit) return nullptr;
-    if (known && known->config.rate_limit == route.rate_limit) return known->limiter;
+    // Without a name of its own, a route has one by its position, which another route may have had.
+    if (known && known->config.rate_limit == route.rate_limit && known->config.match == route.match)
+        return known->limiter;
     std::random_device random;
     const auto word = [&] { return std::uint64_t{random()} << 32 | random(); };
     return std::make_shared<limits::RateLimiter>(*route.rate_limit, route.name, SipKey{word(), word()},

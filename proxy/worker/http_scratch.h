@@ -18,7 +18,7 @@ struct HttpScratch {
     http::RequestHead request;
     http::ResponseHead response;
     http::DateClock date;
-    http::Random random{std::random_device{}()};
+    http::Random random = http::make_random();
 
     // Returns the value of a Date field, valid until the next call.
     std::string_view date_now() { return date.text(std::chrono::system_clock::now()); }

@@ -30,7 +30,7 @@ struct WorkerContext {
     WorkerContext(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, WorkerEvents& events,
                   auth::PasswordChecker& checker)
         : index(number), counters(own), clients(events), recorder(number, access_log, own, loop, view),
-          outcomes(number, events), passwords(checker) {}
+          outcomes(number, events), passwords(loop, checker) {}
 
     const std::size_t index;
     WorkerCounters& counters;

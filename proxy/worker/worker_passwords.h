@@ -1,27 +1,57 @@
-// How a worker checks passwords: what it remembers, and who hashes for it.
+// How a worker checks passwords: what it remembers, and which checks it waits for. The same credentials are checked
+// once at a time, however many requests bring them.
+//
+//   find ─→ known
+//     └─→ begin ─→ a check of another request, or a new one ─→ its verdict, which is remembered ─→ the requests wake up
+//            └ none: too many wait
 //
 // Thread: one worker's thread.
-// Lifetime: the checker must outlive it.
+// Lifetime: the event loop must outlive it, and the checker must stop before the event loop ends.
 #pragma once
 
 #include "proxy/auth/verdict_cache.h"
+#include "proxy/io/event_loop.h"
+#include "proxy/io/waiter.h"
 
-#include <random>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
 
 namespace weir::proxy {
 
-struct WorkerPasswords {
-    explicit WorkerPasswords(auth::PasswordChecker& own) : checker(own), verdicts(random_key(), random_key()) {}
+// A check on another thread.
+struct PasswordCheck {
+    std::vector<Waiter*> waiters{};
+    std::optional<auth::PasswordVerdict> verdict{};
+    std::atomic<bool> is_wanted{true}; // false: all waiters have left
+};
 
-    auth::PasswordChecker& checker;
-    auth::VerdictCache verdicts;
+class WorkerPasswords {
+public:
+    using Key = auth::VerdictCache::Key;
+
+    WorkerPasswords(EventLoop& loop, auth::PasswordChecker& checker);
+
+    Key key_of(const auth::BasicCredentials& credentials, const std::string& hash) const {
+        return verdicts_.key_of(credentials, hash);
+    }
+    // Returns the verdict, if it is known.
+    std::optional<auth::PasswordVerdict> find(const Key& key) const { return verdicts_.find(key, loop_.now()); }
+    // Checks a password on another thread. Wakes `waiter` when the verdict is known. Returns null if too many wait.
+    std::shared_ptr<PasswordCheck> begin(const Key& key, const std::string& password, const std::string& hash,
+                                         Waiter& waiter);
+    // The waiter no longer waits for the verdict.
+    void leave(const Key& key, PasswordCheck& check, Waiter& waiter);
 
 private:
-    static SipKey random_key() {
-        std::random_device random;
-        const auto word = [&] { return std::uint64_t{random()} << 32 | random(); };
-        return {word(), word()};
-    }
+    void conclude(const Key& key, PasswordCheck& check, auth::PasswordVerdict verdict);
+
+    EventLoop& loop_;
+    auth::PasswordChecker& checker_;
+    auth::VerdictCache verdicts_;
+    std::map<Key, std::shared_ptr<PasswordCheck>> checks_; // that somebody waits for
 };
 
 } // namespace weir::proxy

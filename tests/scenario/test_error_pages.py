@@ -3,8 +3,11 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 
+from support.certificates import Authority
+from support.peers import Reader
 from support.route_errors import route_errors
 from support.scenario import WEIR, Scenario, eventually, free_port, main, web
 
@@ -98,7 +101,7 @@ class Pages(Scenario):
         self.page("e.html", "after")
         code, plan, _ = self.proxy.command("plan", "-c", self.proxy.path)
         self.assertEqual(code, 0)
-        self.assertRegex(plan, f"file {re.escape(page)}.*for new responses")
+        self.assertRegex(plan, f"file {re.escape(page)}.*for new requests")
         self.assertEqual(self.proxy.reload()["verdict"], "unchanged")  # the configuration is
         self.assertEqual(self.ask()["body"], b"after")
 
@@ -123,6 +126,32 @@ class Pages(Scenario):
         while part := client.recv(4096):
             received += part
         self.assertTrue(received.endswith(b"0123456789abcdef" * 65536))
+
+    def test_pages_are_sent_over_tls_too(self):
+        authority = Authority(self.folder())
+        pair = authority.issue("a.example")
+        self.port = free_port()
+        keys = {"tls": {"certificates": [{"cert": pair["cert"], "key": pair["key"]}]}}
+        large = self.page("large.html", "0123456789abcdef" * 65536)
+        routes = [
+            {"match": {"path": "/small"}, "respond": {"body": "small"}},
+            {"match": {"path": "/large"}, "respond": {"file": large}},
+            {"match": {"path": "/plain"}, "redirect": {"to": "/small"}},
+        ]
+        refused = [f"127.0.0.1:{free_port()}"]
+        self.proxy = self.weir(web(self.port, refused, listener=keys, more=f"routes: {json.dumps(routes)}\n"))
+        context = ssl.create_default_context(cafile=authority.root)
+        for target, status, size in (
+            ("/small", 200, 5),
+            ("/large", 200, 1 << 20),
+            ("/plain", 302, 10),
+            ("/x", 502, 16),
+        ):
+            with socket.create_connection(("127.0.0.1", self.port), 30) as plain:
+                with context.wrap_socket(plain, server_hostname="a.example") as client:
+                    client.sendall(f"GET {target} HTTP/1.1\r\nHost: a.example\r\n\r\n".encode())
+                    answer = Reader(client).response()
+                    self.assertEqual((answer["status"], len(answer["body"])), (status, size), target)
 
     def test_a_client_that_does_not_read_a_page_is_logged(self):
         page = self.page("e.html", "x" * 1024 * 1024)

@@ -69,6 +69,10 @@ class RateLimit(Scenario):
         for key in ("one", "two"):
             self.assertEqual(self.statuses(4, "/h", extra=f"x-api-key: {key}\r\n"), [200, 200, 200, 429], key)
             self.assertEqual(self.statuses(4, "/c", extra=f"Cookie: a=b; id={key}\r\n"), [200, 200, 200, 429], key)
+        self.assertEqual(self.statuses(1, "/c", extra="Cookie: id=one\r\n"), [429])
+        for cookies in ("id=x; id=y", "id=x; a=b; id=z"):  # not one and the same client, so by its address
+            self.assertEqual(self.statuses(1, "/c", extra=f"Cookie: {cookies}\r\n"), [200])
+        self.assertEqual(self.statuses(2, "/c"), [200, 429])
         # Without it, or with several, clients are known by their addresses.
         self.assertEqual(self.statuses(3, "/h"), [200, 200, 200])
         client = self.client(self.port)

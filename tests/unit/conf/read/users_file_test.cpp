@@ -39,3 +39,16 @@ TEST_CASE("a line that cannot work is named, with the remedy") {
         CHECK(error_of(std::string("ann:") + hash).find("line 1: the password is not hashed with bcrypt") == 0);
     }
 }
+
+TEST_CASE("a hash that takes too long is refused") {
+    const std::string sha_tail = "$saltsalt$" + sha512.substr(sha512.rfind('$') + 1);
+    for (const auto& hash : {"$2y$17" + bcrypt.substr(6), "$2y$31" + bcrypt.substr(6), "$6$rounds=999999999" + sha_tail,
+                             "$y$jFT$saltsaltsaltsaltsalts." + std::string("$") + std::string(43, 'a')}) {
+        INFO(hash);
+        CHECK(error_of("ann:" + hash).find("line 1: checking this hash would take too long") == 0);
+    }
+    for (const auto& hash : {"$2y$16" + bcrypt.substr(6), "$6$rounds=5000000" + sha_tail}) {
+        INFO(hash);
+        CHECK(error_of("ann:" + hash).empty());
+    }
+}

@@ -16,6 +16,7 @@ std::string hash_of(const std::string& password, const char* setting) {
     return ::crypt_r(password.c_str(), setting, &data);
 }
 
+const auto wanted = [] { return true; };
 const char* const cheap = "$2b$04$abcdefghijklmnopqrstuu"; // bcrypt at its lowest cost
 
 } // namespace
@@ -38,13 +39,13 @@ TEST_CASE("the checker takes as many jobs as may wait, and answers each once") {
     std::promise<void> begun, go_on;
     auto released = go_on.get_future().share();
     // The first job holds the thread, so that the others wait.
-    REQUIRE(checker.submit({"x", hash, [&](PasswordVerdict) { begun.set_value(), released.wait(); }}));
+    REQUIRE(checker.submit({"x", hash, wanted, [&](PasswordVerdict) { begun.set_value(), released.wait(); }}));
     begun.get_future().wait();
     std::vector<std::promise<PasswordVerdict>> verdicts(3);
     for (std::size_t i = 0; i < 3; ++i)
         CHECK(checker.submit(
-            {i == 1 ? "right" : "wrong", hash, [&, i](PasswordVerdict v) { verdicts[i].set_value(v); }}));
-    CHECK_FALSE(checker.submit({"right", hash, [](PasswordVerdict) { FAIL("it was refused"); }}));
+            {i == 1 ? "right" : "wrong", hash, wanted, [&, i](PasswordVerdict v) { verdicts[i].set_value(v); }}));
+    CHECK_FALSE(checker.submit({"right", hash, wanted, [](PasswordVerdict) { FAIL("it was refused"); }}));
     go_on.set_value();
     CHECK(verdicts[0].get_future().get() == PasswordVerdict::wrong);
     CHECK(verdicts[1].get_future().get() == PasswordVerdict::right);
@@ -57,12 +58,21 @@ TEST_CASE("after a stop no job is answered or accepted") {
     int answered = 0;
     std::mutex mutex;
     for (int i = 0; i < 50; ++i)
-        CHECK(checker.submit({"right", hash, [&](PasswordVerdict) {
+        CHECK(checker.submit({"right", hash, wanted, [&](PasswordVerdict) {
                                   const std::lock_guard lock(mutex);
                                   ++answered;
                               }}));
     checker.stop();
     const int before = answered;
-    CHECK_FALSE(checker.submit({"right", hash, [&](PasswordVerdict) { ++answered; }}));
+    CHECK_FALSE(checker.submit({"right", hash, wanted, [&](PasswordVerdict) { ++answered; }}));
     CHECK(answered == before);
+}
+
+TEST_CASE("a job that nobody waits for any more is dropped") {
+    PasswordChecker checker(1, 10);
+    const auto hash = hash_of("right", cheap);
+    std::promise<void> last;
+    REQUIRE(checker.submit({"right", hash, [] { return false; }, [](PasswordVerdict) { FAIL("it was dropped"); }}));
+    REQUIRE(checker.submit({"right", hash, wanted, [&](PasswordVerdict) { last.set_value(); }}));
+    last.get_future().wait();
 }

@@ -44,6 +44,8 @@ TEST_CASE("clients are IPv4 addresses, /64 networks, and texts") {
     CHECK(accepted(limiter, address("192.0.2.1:1")) == 2);
     CHECK(accepted(limiter, address("192.0.2.1:2")) == 0); // the port does not count
     CHECK(accepted(limiter, address("192.0.2.2:1")) == 2);
+    CHECK(accepted(limiter, address("[::ffff:192.0.2.2]:1")) == 0); // the same client
+    CHECK(accepted(limiter, address("[::ffff:192.0.2.3]:1")) == 2);
     CHECK(accepted(limiter, address("[2001:db8::1]:1")) == 2);
     CHECK(accepted(limiter, address("[2001:db8::ffff:1]:1")) == 0);
     CHECK(accepted(limiter, address("[2001:db8:0:1::1]:1")) == 2);

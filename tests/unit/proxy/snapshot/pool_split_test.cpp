@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::uint64_t last_place = ~std::uint64_t{0};
 
-PoolSplit split(std::vector<PoolSplit::Part> parts, const std::string& route = "r") {
-    return {std::move(parts), ClientKey{}, route};
+PoolSplit split(std::vector<PoolSplit::Part> parts, const std::string& salt = "r") {
+    return {std::move(parts), ClientKey{}, salt};
 }
 
 } // namespace
@@ -40,7 +40,7 @@ TEST_CASE("clients are spread by their shares and stay where they are") {
     CHECK(moved_away == 0);
 }
 
-TEST_CASE("the splits of two routes are independent") {
+TEST_CASE("splits with different salts are independent") {
     const auto one = split({{0, 50}, {1, 50}}, "one"), other = split({{0, 50}, {1, 50}}, "other");
     int same = 0;
     for (int i = 0; i < 1000; ++i) {
