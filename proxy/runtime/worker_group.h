@@ -25,7 +25,7 @@ public:
     WorkerGroup(boost::asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
                 std::vector<WorkerCounters>& counters, ErrorListener& listener);
 
-    ~WorkerGroup() { stop(); }
+    ~WorkerGroup() override { stop(); }
     WorkerGroup(const WorkerGroup&) = delete;
     WorkerGroup& operator=(const WorkerGroup&) = delete;
 
