@@ -338,6 +338,10 @@ class Seeing(Scenario):
         self.assertEqual(third.reader.response()["status"], 200)
 
 
+# Of the password "x".
+PASSWORD_HASH = "$2y$05$abcdefghijklmnopqrstuuhKF09ZYWwH2zP/0fwE1X8e/Q1YNx/hO"
+
+
 class Documents(Scenario):
     def test_every_example_configuration_in_the_documents_is_valid(self):
         checked = 0
@@ -353,11 +357,14 @@ class Documents(Scenario):
                     text = f.read()
                 for i, example in enumerate(re.findall(r"```yaml\n(.*?)```", text, re.S)):
                     path = os.path.join(directory, f"{name}-{i}.yaml")
-                    for token in set(re.findall(r"token_file: (/[^,}\s]+)", example)):  # `weir check` reads them
-                        here = os.path.join(directory, os.path.basename(token))
+                    # `weir check` reads the files that a configuration names.
+                    for named in set(re.findall(r"(?:token_file|users_file): /[^,}\s]+|/[^,}\s]+\.html", example)):
+                        key, _, file = named.rpartition(": ")
+                        texts = {"token_file": f"a token for {file}\n", "users_file": f"ann:{PASSWORD_HASH}\n"}
+                        here = os.path.join(directory, os.path.basename(file))
                         with open(here, "w") as f:
-                            f.write(f"a token for {token}\n")
-                        example = example.replace(token, here)
+                            f.write(texts.get(key, "<p>A page.</p>\n"))
+                        example = example.replace(file, here)
                     for pair in set(re.findall(r"\{cert: [^}]+\}", example)):
                         example = example.replace(pair, flow(authority.issue("example.com")))
                     for pair in set(re.findall(r"cert: /etc/[^}]+", example)):
