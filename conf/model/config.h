@@ -124,11 +124,22 @@ struct FixedResponse {
 // The files of error pages, by status ("502") or class of statuses ("5xx").
 using ErrorPageFiles = std::vector<std::pair<std::string, std::string>>;
 
-// Changes of the path before it is forwarded, in this order.
+// Changes to the parameters of a query. Names and values are plain text, which is percent-encoded where necessary.
+struct QueryEdit {
+    std::vector<std::pair<std::string, std::string>> set; // in place of those with the same name
+    std::vector<std::pair<std::string, std::string>> add; // besides those
+    std::vector<std::string> remove;
+    bool empty() const { return set.empty() && add.empty() && remove.empty(); }
+    bool operator==(const QueryEdit&) const = default;
+};
+
+// Changes of the path before it is forwarded, in this order, and of the query.
 struct PathRewrite {
     std::string strip_prefix;   // of whole segments; empty: none
     std::string regex, replace; // RE2, and the text for the first match; empty: none
     std::string add_prefix;     // empty: none
+    QueryEdit query;
+    bool map_back = false; // apply the reverse to Location and to the paths of cookies in responses
     bool operator==(const PathRewrite&) const = default;
 };
 
@@ -153,6 +164,30 @@ struct RateLimit {
     bool operator==(const RateLimit&) const = default;
 };
 
+// A limit of the requests that each client may have in progress at a time.
+struct ConcurrencyLimit {
+    std::uint32_t max = 0;
+    ClientKey by;
+    bool operator==(const ConcurrencyLimit&) const = default;
+};
+
+// A request to another service that decides whether a client is served.
+struct ForwardAuth {
+    std::string pool, path;
+    std::vector<std::string> copy_headers; // from its response to the request
+    Duration timeout{5000};
+    OnUnavailable on_unavailable = OnUnavailable::refuse;
+    bool operator==(const ForwardAuth&) const = default;
+};
+
+// A pool that gets copies of requests. Its responses are discarded.
+struct Mirror {
+    std::string pool;
+    Percent share{100};
+    Size body_size{64 * 1024}; // requests with larger bodies are not mirrored
+    bool operator==(const Mirror&) const = default;
+};
+
 // Exactly one of pool, split, redirect and respond says what happens to the requests.
 struct Route {
     std::string name;
@@ -167,8 +202,12 @@ struct Route {
     HeaderEdit request_headers, response_headers;
     std::optional<Access> access;
     std::optional<BasicAuth> basic_auth;
+    std::optional<ForwardAuth> forward_auth;
     std::optional<RateLimit> rate_limit;
+    std::optional<ConcurrencyLimit> concurrency_limit;
+    std::optional<Mirror> mirror;
     std::optional<Size> body_size; // in place of limits.body_size
+    bool buffer_requests = false;  // receive a request's whole body before a backend gets the request
     ErrorPageFiles error_pages;
     std::optional<Compression> compress;
     TimeoutOverrides timeouts;
@@ -274,7 +313,8 @@ struct Timeouts {
 struct Limits {
     Size header_size{16 * 1024};
     std::uint32_t header_count = 100;
-    Size body_size{0}; // 0: no limit
+    Size body_size{0};                            // 0: no limit
+    Size buffered_bodies{std::uint64_t{1} << 30}; // of all requests that routes buffer; what is on disk counts, too
     std::uint32_t handshakes = 1000;
     bool operator==(const Limits&) const = default;
 };

@@ -104,12 +104,21 @@ template <class V> void visit(V& v, Of<FixedResponse> auto& r) {
     v.pairs("headers", r.headers, "headers of the response; Content-Type is text/plain unless it is set here");
 }
 
+template <class V> void visit(V& v, Of<QueryEdit> auto& q) {
+    v.pairs("set", q.set, "parameters to set; they replace those with the same name");
+    v.pairs("add", q.add, "parameters to add, besides those with the same name");
+    v.list("remove", q.remove, "parameters to remove");
+}
+
 template <class V> void visit(V& v, Of<PathRewrite> auto& r) {
     v.field("strip_prefix", r.strip_prefix, "first segments of the path to remove");
     v.field("regex", r.regex, "regular expression (RE2) whose first match in the path is replaced by `replace`");
     v.field("replace", r.replace,
             "replacement for the match of `regex`; $1 to $9 are its groups, $0 is the whole match");
     v.field("add_prefix", r.add_prefix, "segments to put before the path");
+    v.object("query", r.query, "changes to the parameters of the query");
+    v.field("map_back", r.map_back,
+            "applies the reverse of strip_prefix and add_prefix to Location and to cookie paths in responses");
 }
 
 template <class V> void visit(V& v, Of<Access> auto& a) {
@@ -126,6 +135,26 @@ template <class V> void visit(V& v, Of<RateLimit> auto& l) {
     v.required("rate", l.rate, "requests of a client on average, such as 100/s");
     v.whole("burst", l.burst, 0, 1'000'000, "requests that a client may send at once; 0: those of a second");
     v.field("by", l.by, "what tells clients apart: client_ip, header:NAME or cookie:NAME");
+}
+
+template <class V> void visit(V& v, Of<ConcurrencyLimit> auto& l) {
+    v.whole("max", l.max, 1, 10'000, "requests of a client in progress at a time; required");
+    v.field("by", l.by, "client key: client_ip, header:NAME or cookie:NAME");
+}
+
+template <class V> void visit(V& v, Of<ForwardAuth> auto& a) {
+    v.required("pool", a.pool, "pool of the service that decides");
+    v.required("path", a.path, "path of the request to the service");
+    v.list("copy_headers", a.copy_headers, "headers of the service's response that the backend gets, such as X-User");
+    v.field("timeout", a.timeout, "how long the service may take to decide");
+    v.field("on_unavailable", a.on_unavailable,
+            "what happens if the service cannot decide: refuse (503), or proceed without it");
+}
+
+template <class V> void visit(V& v, Of<Mirror> auto& m) {
+    v.required("pool", m.pool, "pool that gets copies of requests; its responses are discarded");
+    v.field("share", m.share, "share of the requests that are copied");
+    v.field("body_size", m.body_size, "requests with larger bodies are not copied");
 }
 
 template <class V> void visit(V& v, Of<CompressionLevels> auto& l) {
@@ -160,8 +189,14 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
     v.object("response_headers", r.response_headers, "changes to the headers of the response");
     v.optional("access", r.access, "which clients are served; other clients get a 403");
     v.optional("basic_auth", r.basic_auth, "asks for a user name and a password");
+    v.optional("forward_auth", r.forward_auth, "asks another service whether a client is served");
     v.optional("rate_limit", r.rate_limit, "limits the requests of each client; those over the limit get a 429");
+    v.optional("concurrency_limit", r.concurrency_limit,
+               "limits the requests that each client has in progress at a time; those over the limit get a 429");
+    v.optional("mirror", r.mirror, "sends copies of requests to another pool");
     v.field("body_size", r.body_size, "maximum size of a request body, in place of limits.body_size; 0: no limit");
+    v.field("buffer_requests", r.buffer_requests,
+            "receive a request's whole body before a backend gets the request; needs a limit of the body's size");
     v.pairs("error_pages", r.error_pages, "files to send in place of weir's own error pages, by status or class (5xx)");
     v.object("timeouts", r.timeouts, "override the timeouts of the pool and the global ones");
     v.optional("compress", r.compress, "compresses responses for clients that accept it; {}: with the defaults");
@@ -264,6 +299,8 @@ template <class V> void visit(V& v, Of<Limits> auto& l) {
     v.field("header_size", l.header_size, "maximum size of a head, from 1KiB to 256KiB");
     v.whole("header_count", l.header_count, 1, 1000, "maximum number of header fields");
     v.field("body_size", l.body_size, "maximum size of a request body; 0: no limit");
+    v.field("buffered_bodies", l.buffered_bodies,
+            "maximum size of all request bodies that are buffered at a time, in memory and on disk");
     v.whole("handshakes", l.handshakes, 1, 1'000'000, "maximum number of concurrent TLS handshakes with clients");
 }
 

@@ -22,12 +22,6 @@ void check_redirect(const std::string& path, const Redirect& redirect, Checks& c
 
 constexpr std::size_t max_body = 64 * 1024; // bytes in the configuration itself
 
-void check_client_key(const std::string& path, const ClientKey& key, Checks& checks) {
-    if (key.kind == ClientKey::Kind::header) checks.header_name(path, key.name);
-    if (key.kind == ClientKey::Kind::cookie && key.name.find_first_of("=;, \t\"") != std::string::npos)
-        checks.fail(path, "\"" + key.name + "\" is not the name of a cookie");
-}
-
 void check_split(const std::string& path, const Route& route, const std::vector<std::string_view>& pools,
                  Checks& checks) {
     check_client_key(path + ".split_by", route.split_by, checks);
@@ -48,19 +42,6 @@ void check_split(const std::string& path, const Route& route, const std::vector<
     }
     if (all_parsed && sum != 100)
         checks.fail(path + ".split", "the shares add up to " + std::to_string(sum) + "%: make them 100%");
-}
-
-void check_basic_auth(const std::string& path, const BasicAuth& auth, Checks& checks) {
-    const auto is_plain = [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
-    if (!std::all_of(auth.realm.begin(), auth.realm.end(), is_plain))
-        checks.fail(path + ".realm", "write ASCII characters without quotes and backslashes");
-}
-
-void check_rate_limit(const std::string& path, const RateLimit& limit, Checks& checks) {
-    check_client_key(path + ".by", limit.by, checks);
-    if (limit.by.kind == ClientKey::Kind::request)
-        checks.fail(path + ".by",
-                    "requests alone do not tell clients apart: write client_ip, header:NAME or cookie:NAME");
 }
 
 bool sets_content_type(const FixedResponse& response) {
@@ -86,9 +67,20 @@ void check_response(const std::string& path, const FixedResponse& response, Chec
     check_set_headers(path + ".headers", response.headers, Message::own_response, checks);
 }
 
+// Checks that a route that needs no backend has none of the keys that change what a backend gets.
+void check_needs_no_pool(const std::string& path, const Route& route, Checks& checks) {
+    const auto check = [&](const char* key, bool is_set) {
+        if (is_set) checks.fail(path + "." + key, "has no effect without a pool");
+    };
+    check("rewrite", route.rewrite.has_value());
+    check("host", route.host != "keep");
+    check("request_headers", route.request_headers != HeaderEdit());
+    check("mirror", route.mirror.has_value());
+    check("buffer_requests", route.buffer_requests);
+}
+
 } // namespace
 
-// Checks what a route does with requests.
 void check_action(const std::string& path, const Route& route, const std::vector<std::string_view>& pools,
                   Checks& checks) {
     const int actions = (route.pool.empty() ? 0 : 1) + (route.split.empty() ? 0 : 1) + (route.redirect ? 1 : 0) +
@@ -101,15 +93,8 @@ void check_action(const std::string& path, const Route& route, const std::vector
     if (route.respond) check_response(path + ".respond", *route.respond, checks);
     if (route.rewrite) check_rewrite(path + ".rewrite", *route.rewrite, checks);
     const bool forwards = !route.pool.empty() || !route.split.empty() || actions == 0;
-    if (route.rewrite && !forwards) checks.fail(path + ".rewrite", "has no effect without a pool");
-    if (route.host != "keep" && !forwards) checks.fail(path + ".host", "has no effect without a pool");
-    if (route.request_headers != HeaderEdit() && !forwards)
-        checks.fail(path + ".request_headers", "has no effect without a pool");
+    if (!forwards) check_needs_no_pool(path, route, checks);
     if (route.host != "keep" && route.host != "backend") checks.authority(path + ".host", route.host);
-    if (route.basic_auth) check_basic_auth(path + ".basic_auth", *route.basic_auth, checks);
-    if (route.rate_limit) check_rate_limit(path + ".rate_limit", *route.rate_limit, checks);
-    if (route.access && route.access->allow.empty() && route.access->deny.empty())
-        checks.fail(path + ".access", "names no clients: write allow: [10.0.0.0/8] or deny: [192.0.2.0/24]");
 }
 
 } // namespace weir::conf

@@ -8,7 +8,17 @@
 namespace weir::conf {
 namespace {
 
-// Checks a header that a route changes.
+// Checks a header that a route sets or adds.
+void check_header_value(const std::string& path, const std::string& name, const std::string& value, Message message,
+                        Checks& checks) {
+    check_header(path, name, message, checks);
+    if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+        checks.fail(path, "a header value must not contain line breaks or control characters");
+    check_variables(path, value, message, checks);
+}
+
+} // namespace
+
 void check_header(const std::string& path, std::string_view name, Message message, Checks& checks) {
     if (!checks.header_name(path, name)) return;
     const auto folded = fold_header_name(name);
@@ -24,17 +34,6 @@ void check_header(const std::string& path, std::string_view name, Message messag
     if (message != Message::request && folded == "date")
         checks.fail(path, "weir sets this header itself, if the backend does not: remove it");
 }
-
-// Checks a header that a route sets or adds.
-void check_header_value(const std::string& path, const std::string& name, const std::string& value, Message message,
-                        Checks& checks) {
-    check_header(path, name, message, checks);
-    if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
-        checks.fail(path, "a header value must not contain line breaks or control characters");
-    check_variables(path, value, message, checks);
-}
-
-} // namespace
 
 void check_variables(const std::string& path, std::string_view value, Message message, Checks& checks) {
     while (!value.empty()) {

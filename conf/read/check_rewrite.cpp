@@ -14,6 +14,20 @@ bool is_path_text(const std::string& text) {
                        [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#'; });
 }
 
+void check_query_edit(const std::string& path, const QueryEdit& edit, Checks& checks) {
+    const auto check = [&](const std::string& at, std::string_view name) {
+        if (name.empty()) checks.fail(at, "a parameter has a name");
+    };
+    for (const auto& [name, value] : edit.set) check(path + ".set", name);
+    for (const auto& [name, value] : edit.add) check(path + ".add", name);
+    for (std::size_t i = 0; i < edit.remove.size(); ++i)
+        check(path + ".remove[" + std::to_string(i) + "]", edit.remove[i]);
+    for (std::size_t i = 0; i < edit.remove.size(); ++i)
+        for (const auto& [name, value] : edit.set)
+            if (name == edit.remove[i])
+                checks.fail(path + ".remove[" + std::to_string(i) + "]", "`set` replaces \"" + name + "\" already");
+}
+
 } // namespace
 
 void check_url_path(const std::string& path, const std::string& value, Checks& checks) {
@@ -55,7 +69,14 @@ void check_rewrite(const std::string& path, const PathRewrite& rewrite, Checks& 
         else if (groups >= 0 && group - '0' > groups)
             checks.fail(path + ".replace", "regex has no group $" + std::string(1, group));
     }
-    if (rewrite == PathRewrite()) checks.fail(path, "nothing to rewrite: write strip_prefix, add_prefix or regex");
+    check_query_edit(path + ".query", rewrite.query, checks);
+    if (rewrite.map_back && !rewrite.regex.empty())
+        checks.fail(path + ".map_back",
+                    "regex cannot be reversed: use strip_prefix and add_prefix, or remove map_back");
+    else if (rewrite.map_back && rewrite.strip_prefix.empty() && rewrite.add_prefix.empty())
+        checks.fail(path + ".map_back", "has no effect without strip_prefix or add_prefix");
+    if (rewrite == PathRewrite())
+        checks.fail(path, "nothing to rewrite: write strip_prefix, add_prefix, regex or query");
 }
 
 } // namespace weir::conf

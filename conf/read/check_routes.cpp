@@ -17,6 +17,8 @@ void check_routes(const Config& config, Checks& checks) {
             checks.fail(path + ".name", "duplicate route name \"" + route.name + "\"");
         check_match(path + ".match", route.match, listeners, checks);
         check_action(path, route, pools, checks);
+        check_access(path, route, pools, checks);
+        check_bodies(path, route, config.limits, pools, checks);
         check_error_pages(path + ".error_pages", route.error_pages, checks);
         check_header_edit(path + ".request_headers", route.request_headers, Message::request, checks);
         check_header_edit(path + ".response_headers", route.response_headers, Message::response, checks);

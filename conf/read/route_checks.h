@@ -22,9 +22,18 @@ void check_match(const std::string& path, const Match& match, const std::vector<
 // Checks what a route does with requests; `path` is the route's.
 void check_action(const std::string& path, const Route& route, const std::vector<std::string_view>& pools,
                   Checks& checks);
+// Checks the rules for which clients a route serves, and how much; `path` is the route's.
+void check_access(const std::string& path, const Route& route, const std::vector<std::string_view>& pools,
+                  Checks& checks);
+// Checks what a route does with the bodies of requests; `path` is the route's.
+void check_bodies(const std::string& path, const Route& route, const Limits& limits,
+                  const std::vector<std::string_view>& pools, Checks& checks);
+void check_client_key(const std::string& path, const ClientKey& key, Checks& checks);
 // Checks how a route changes the path; `path` is the path of its `rewrite`.
 void check_rewrite(const std::string& path, const PathRewrite& rewrite, Checks& checks);
 
+// Checks the name of a header that a route changes.
+void check_header(const std::string& path, std::string_view name, Message message, Checks& checks);
 // Checks the changes to the headers of a message.
 void check_header_edit(const std::string& path, const HeaderEdit& edit, Message message, Checks& checks);
 // Checks headers that are set: their names, which must differ for every backend, and their values.

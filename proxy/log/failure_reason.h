@@ -29,6 +29,7 @@ enum class FailureReason : std::uint8_t {
     unauthorized,
     too_many_logins,
     rate_limited,
+    concurrency_limited,
     tls_handshake_failed,
     // Caused by this proxy.
     no_route,
@@ -39,6 +40,7 @@ enum class FailureReason : std::uint8_t {
     drained,
     tunnel_idle,
     // Caused by the backend.
+    auth_unavailable,
     connect_refused,
     connect_timeout,
     connect_failed,
