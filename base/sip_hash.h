@@ -1,17 +1,25 @@
-// SipHash-2-4: a hash that nobody who does not know its key can provoke collisions of (Aumasson and Bernstein, 2012).
+// SipHash-2-4: a keyed hash. Without the key, nobody can construct collisions (Aumasson and Bernstein, 2012).
 //
-// Thread: pure function.
+// Thread: pure functions, but for random_sip_key.
 // Lifetime: values.
 #pragma once
 
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <random>
 #include <string_view>
 
 namespace weir {
 
 using SipKey = std::array<std::uint64_t, 2>;
+
+// Returns a key from the system's random numbers.
+inline SipKey random_sip_key() {
+    std::random_device random;
+    const auto word = [&] { return std::uint64_t{random()} << 32 | random(); };
+    return {word(), word()};
+}
 
 // Returns the hash of `bytes`. Its cost is linear in their number.
 inline std::uint64_t sip_hash(const SipKey& key, std::string_view bytes) {

@@ -4,11 +4,6 @@
 #include <cstring>
 
 namespace weir::conf {
-namespace {
-
-constexpr unsigned char mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-} // namespace
 
 AddressBlocks::AddressBlocks(std::span<const Cidr> blocks) {
     for (const auto& block : blocks) {
@@ -34,14 +29,12 @@ AddressBlocks::AddressBlocks(std::span<const Cidr> blocks) {
 }
 
 bool AddressBlocks::contains(const Address& address) const {
-    const auto* bytes = address.bytes().data();
-    std::size_t size = address.family() == AF_INET ? 4 : 16; // of the bytes to compare
     if (!address.is_set()) return false;
-    if (address.family() == AF_INET6 && std::memcmp(bytes, mapped_prefix, sizeof mapped_prefix) == 0) {
-        bytes += sizeof mapped_prefix;
-        size = 4;
-    }
-    const auto& ranges = size == 4 ? v4_ : v6_;
+    const auto plain = address.unmapped();
+    const auto* bytes = plain.bytes().data();
+    const bool is_v4 = plain.family() == AF_INET;
+    const std::size_t size = is_v4 ? 4 : 16; // of the bytes to compare
+    const auto& ranges = is_v4 ? v4_ : v6_;
     const auto after = std::partition_point(ranges.begin(), ranges.end(), [&](const Range& range) {
         return std::memcmp(range.first.data(), bytes, size) <= 0;
     });

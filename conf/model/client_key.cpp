@@ -17,7 +17,7 @@ Result<ClientKey> parse_client_key(std::string_view text) {
     if (text.starts_with(cookie) && text != cookie)
         return ClientKey{Kind::cookie, std::string(text.substr(cookie.size()))};
     return Error("\"" + std::string(text.substr(0, 40)) +
-                 "\" does not say what tells clients apart: write client_ip, header:NAME or cookie:NAME");
+                 "\" is not a client key: write client_ip, header:NAME or cookie:NAME");
 }
 
 std::string format(const ClientKey& key) {

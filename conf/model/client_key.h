@@ -1,4 +1,5 @@
-// What tells clients apart: "client_ip", "header:NAME" or "cookie:NAME"; or "request", which tells nothing apart.
+// Which part of a request identifies its client: "client_ip", "header:NAME" or "cookie:NAME"; or "request", if each
+// request stands for itself.
 //
 // Thread: pure functions.
 // Lifetime: values.

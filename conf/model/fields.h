@@ -71,7 +71,7 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
         "strict; keep_encoded_slashes: accept encoded slashes and backslashes; none: match and forward as received");
     v.field("request_id", l.request_id, "gives each request an X-Request-Id, unless a trusted proxy has done so");
     v.field("traceparent", l.traceparent,
-            "begins a trace (W3C Trace Context) for each request that has no traceparent");
+            "starts a trace (W3C Trace Context) for each request that has no traceparent");
 }
 
 template <class V> void visit(V& v, Of<Match> auto& m) {
@@ -100,8 +100,9 @@ template <class V> void visit(V& v, Of<Redirect> auto& r) {
 template <class V> void visit(V& v, Of<FixedResponse> auto& r) {
     v.whole("status", r.status, 200, 599, "status of the response");
     v.field("body", r.body, "body of the response");
-    v.field("file", r.file, "file whose contents are the body; its extension says the Content-Type");
-    v.pairs("headers", r.headers, "headers of the response; Content-Type is text/plain unless it is set here");
+    v.field("file", r.file, "file whose contents are the body; its extension determines the Content-Type");
+    v.pairs("headers", r.headers,
+            "headers of the response; default Content-Type: text/plain, or what the file's extension determines");
 }
 
 template <class V> void visit(V& v, Of<QueryEdit> auto& q) {
@@ -127,14 +128,15 @@ template <class V> void visit(V& v, Of<Access> auto& a) {
 }
 
 template <class V> void visit(V& v, Of<BasicAuth> auto& a) {
-    v.field("realm", a.realm, "what the password is for, as browsers show it");
-    v.required("users_file", a.users_file, "file with a line user:hash for each user, as htpasswd -B writes it");
+    v.field("realm", a.realm, "name of the protected area, which browsers show");
+    v.required("users_file", a.users_file, "file with a line user:hash for each user, as written by htpasswd -B");
 }
 
 template <class V> void visit(V& v, Of<RateLimit> auto& l) {
-    v.required("rate", l.rate, "requests of a client on average, such as 100/s");
-    v.whole("burst", l.burst, 0, 1'000'000, "requests that a client may send at once; 0: those of a second");
-    v.field("by", l.by, "what tells clients apart: client_ip, header:NAME or cookie:NAME");
+    v.required("rate", l.rate, "average rate of each client's requests, such as 100/s");
+    v.whole("burst", l.burst, 0, 1'000'000,
+            "requests that a client may send at once; 0: as many as the rate allows in a second");
+    v.field("by", l.by, "client key: client_ip, header:NAME or cookie:NAME");
 }
 
 template <class V> void visit(V& v, Of<ConcurrencyLimit> auto& l) {
@@ -178,9 +180,10 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
     v.object("match", r.match, "conditions; all of them must match");
     v.field("pool", r.pool, "pool that serves matching requests; required unless split, redirect or respond is set");
     v.pairs("split", r.split,
-            "pools that share the requests, by name to a share such as 95%; the shares add up to 100%");
+            "pools that share the requests, each with its share, such as 95%; the shares must add up to 100%");
     v.field("split_by", r.split_by,
-            "what stays with one pool: request (nothing), client_ip, header:NAME or cookie:NAME");
+            "which requests go to the same pool: those with the same client_ip, header:NAME or cookie:NAME; request: "
+            "each is drawn at random");
     v.optional("redirect", r.redirect, "redirects the client");
     v.optional("respond", r.respond, "responds without a backend");
     v.optional("rewrite", r.rewrite, "changes the path before it is forwarded");
@@ -188,7 +191,7 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
     v.object("request_headers", r.request_headers, "changes to the headers of the request");
     v.object("response_headers", r.response_headers, "changes to the headers of the response");
     v.optional("access", r.access, "which clients are served; other clients get a 403");
-    v.optional("basic_auth", r.basic_auth, "asks for a user name and a password");
+    v.optional("basic_auth", r.basic_auth, "requires a user name and a password");
     v.optional("forward_auth", r.forward_auth, "asks another service whether a client is served");
     v.optional("rate_limit", r.rate_limit, "limits the requests of each client; those over the limit get a 429");
     v.optional("concurrency_limit", r.concurrency_limit,
@@ -196,8 +199,8 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
     v.optional("mirror", r.mirror, "sends copies of requests to another pool");
     v.field("body_size", r.body_size, "maximum size of a request body, in place of limits.body_size; 0: no limit");
     v.field("buffer_requests", r.buffer_requests,
-            "receive a request's whole body before a backend gets the request; needs a limit of the body's size");
-    v.pairs("error_pages", r.error_pages, "files to send in place of weir's own error pages, by status or class (5xx)");
+            "receives a request's whole body before a backend gets the request; needs a limit of the body's size");
+    v.pairs("error_pages", r.error_pages, "files that replace weir's own error pages, by status (502) or class (5xx)");
     v.object("timeouts", r.timeouts, "override the timeouts of the pool and the global ones");
     v.optional("compress", r.compress, "compresses responses for clients that accept it; {}: with the defaults");
 }
@@ -283,7 +286,7 @@ template <class V> void visit(V& v, Of<Pool> auto& p) {
     v.field("on_down", p.on_down, "TCP connections to a backend that goes down: keep them, or close them at once");
     v.field("resolve_every", p.resolve_every, "how often the host names of backends are resolved; default: 30s");
     v.optional("tls", p.tls, "connects to the backends with TLS; {}: with the defaults");
-    v.pairs("error_pages", p.error_pages, "like those of a route, for the statuses that the route has no page for");
+    v.pairs("error_pages", p.error_pages, "like those of a route, for statuses for which the route has no page");
 }
 
 template <class V> void visit(V& v, Of<Timeouts> auto& t) {

@@ -53,7 +53,7 @@ void check_response_file(const std::string& path, const FixedResponse& response,
     if (!response.body.empty()) checks.fail(path + ".file", "`body` already gives the body: remove body or file");
     if (media_type_of(response.file).empty() && !sets_content_type(response))
         checks.fail(path + ".file",
-                    "the extension of \"" + response.file + "\" does not say its Content-Type: set it in headers");
+                    "the extension of \"" + response.file + "\" has no known Content-Type: set it in headers");
 }
 
 void check_response(const std::string& path, const FixedResponse& response, Checks& checks) {

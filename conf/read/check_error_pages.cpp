@@ -11,11 +11,11 @@ void check_error_pages(const std::string& path, const ErrorPageFiles& pages, Che
     for (const auto& [statuses, file] : pages) {
         const auto at = path + "." + statuses;
         if (!parse_error_statuses(statuses))
-            checks.fail(at, "\"" + statuses + "\" is no status of an error: write 400 to 599, 4xx or 5xx");
+            checks.fail(at, "\"" + statuses + "\" is not an error status: write 400 to 599, 4xx or 5xx");
         if (!seen.insert(statuses).second) checks.fail(at, "duplicate: there is another page for " + statuses);
         if (media_type_of(file).empty())
             checks.fail(at, "the extension of \"" + file +
-                                "\" does not say its Content-Type: name it .html, .txt, .json or .xml");
+                                "\" has no known Content-Type: name it .html, .txt, .json or .xml");
     }
 }
 

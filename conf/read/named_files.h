@@ -5,16 +5,13 @@
 // Lifetime: values.
 #pragma once
 
+#include "conf/base/hash.h"
 #include "conf/model/config.h"
 
-#include <map>
 #include <string>
 #include <vector>
 
 namespace weir::conf {
-
-// SHA-256 in hex of files by path, or why a file could not be read.
-using FileHashes = std::map<std::string, std::string>;
 
 // Returns the paths of these files.
 std::vector<std::string> named_files(const Config& config);

@@ -178,7 +178,7 @@ std::vector<std::string> tls_files(const Config& config) {
     return files;
 }
 
-TlsFileHashes hash_tls_files(const Config& config) {
+FileHashes hash_tls_files(const Config& config) {
     std::map<std::string, std::string> hashes;
     for (const auto& path : tls_files(config)) {
         const auto [known, is_new] = hashes.try_emplace(path);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "conf/base/config_error.h"
+#include "conf/base/hash.h"
 #include "conf/model/config.h"
 #include "tls/client_context.h"
 #include "tls/server_context.h"
@@ -17,15 +18,12 @@
 
 namespace weir::conf {
 
-// SHA-256 in hex of files by path, or why a file could not be read.
-using TlsFileHashes = std::map<std::string, std::string>;
-
 // The TLS contexts of the listeners and pools that have `tls`, by name, and of the admin API.
 struct TlsContexts {
     std::map<std::string, std::shared_ptr<const tls::ServerContext>> listeners;
     std::map<std::string, std::shared_ptr<const tls::ClientContext>> pools;
     std::shared_ptr<const tls::ServerContext> admin; // null: the admin API is served without TLS
-    TlsFileHashes files;                             // of each of `tls_files`
+    FileHashes files;                                // of each of `tls_files`
 };
 
 // Reads the certificates and keys, and makes the contexts. Adds a problem for each file that cannot be used at the time
@@ -38,6 +36,6 @@ TlsContexts make_tls_contexts(const Config& config, const std::shared_ptr<tls::T
 // Returns the files that the TLS settings of a configuration name.
 std::vector<std::string> tls_files(const Config& config);
 // Returns the hash of each of them.
-TlsFileHashes hash_tls_files(const Config& config);
+FileHashes hash_tls_files(const Config& config);
 
 } // namespace weir::conf

@@ -9,7 +9,7 @@
 namespace weir::conf {
 namespace {
 
-constexpr const char* needed = "a line \"user:hash\" for each user (htpasswd -B FILE USER)";
+constexpr const char* needed = "a line \"user:hash\" for each user (htpasswd -cB FILE USER)";
 
 enum class HashUse { usable, unknown, too_costly };
 
@@ -70,12 +70,11 @@ Result<Users> parse_users(std::string_view text) {
         const std::string hash(line.substr(colon + 1, line.find(':', colon + 1) - colon - 1));
         const auto use = judge(hash);
         if (use == HashUse::unknown)
-            return Error(at +
-                         "the password is not hashed with bcrypt, SHA-crypt or yescrypt: write it with htpasswd -B");
+            return Error(at + "unsupported password hash: use bcrypt (htpasswd -B), SHA-crypt or yescrypt");
         if (use == HashUse::too_costly)
             return Error(at + "checking this hash would take too long: write it with a lower cost (htpasswd -B -C 10)");
         if (!users.emplace(line.substr(0, colon), hash).second)
-            return Error(at + "the user \"" + std::string(line.substr(0, colon)) + "\" has a line already");
+            return Error(at + "duplicate user \"" + std::string(line.substr(0, colon)) + "\"");
     }
     return users;
 }

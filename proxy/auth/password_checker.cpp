@@ -15,8 +15,8 @@ namespace weir::proxy::auth {
 
 bool PasswordChecker::submit(Job job) {
     const std::lock_guard lock(mutex_);
-    if (jobs_.size() >= most_waiting_) std::erase_if(jobs_, [](const Job& waiting) { return !waiting.is_wanted(); });
-    if (stopping_ || jobs_.size() >= most_waiting_) return false;
+    if (jobs_.size() >= max_waiting_) std::erase_if(jobs_, [](const Job& waiting) { return !waiting.is_wanted(); });
+    if (stopping_ || jobs_.size() >= max_waiting_) return false;
     try {
         if (threads_.size() < count_) threads_.emplace_back([this] { run(); });
     } catch (const std::system_error&) { // the machine has no room for one more
@@ -55,12 +55,12 @@ void PasswordChecker::run() {
     }
 }
 
-PasswordVerdict check_password(const std::string& password, const std::string& hash) {
+PasswordResult check_password(const std::string& password, const std::string& hash) {
     const auto data = std::make_unique<crypt_data>(); // 32 KiB
     const char* const made = ::crypt_r(password.c_str(), hash.c_str(), data.get());
     const bool same = made && std::strlen(made) == hash.size() && ::CRYPTO_memcmp(made, hash.data(), hash.size()) == 0;
     ::OPENSSL_cleanse(data.get(), sizeof *data);
-    return same ? PasswordVerdict::right : PasswordVerdict::wrong;
+    return same ? PasswordResult::right : PasswordResult::wrong;
 }
 
 } // namespace weir::proxy::auth

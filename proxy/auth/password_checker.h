@@ -1,6 +1,6 @@
-// Checks passwords against their hashes, which takes long on purpose, on threads of its own: workers never wait.
+// Checks passwords against their hashes on dedicated threads, so that workers never wait: hashing is slow on purpose.
 //
-//   submit ─→ queue (bounded) ─→ a thread hashes ─→ done(verdict)
+//   submit ─→ queue (bounded) ─→ a thread hashes ─→ done(result)
 //      └ refused: the queue is full
 //
 // Thread: `submit` from any thread; the constructor, `stop` and the destructor on one.
@@ -17,19 +17,19 @@
 
 namespace weir::proxy::auth {
 
-enum class PasswordVerdict { right, wrong };
+enum class PasswordResult { right, wrong };
 
 class PasswordChecker {
 public:
     struct Job {
         std::string password;
-        std::string hash;                          // as crypt(5) describes it
-        std::function<bool()> is_wanted;           // false: it may be dropped; called on any thread
-        std::function<void(PasswordVerdict)> done; // called on a thread of the checker
+        std::string hash;                         // as crypt(5) describes it
+        std::function<bool()> is_wanted;          // false: it may be dropped; called on any thread
+        std::function<void(PasswordResult)> done; // called on a thread of the checker
     };
 
     // The threads start with the first job.
-    PasswordChecker(std::size_t threads, std::size_t most_waiting) : count_(threads), most_waiting_(most_waiting) {}
+    PasswordChecker(std::size_t threads, std::size_t max_waiting) : count_(threads), max_waiting_(max_waiting) {}
     ~PasswordChecker() { stop(); }
     PasswordChecker(const PasswordChecker&) = delete;
     PasswordChecker& operator=(const PasswordChecker&) = delete;
@@ -42,7 +42,7 @@ public:
 private:
     void run();
 
-    const std::size_t count_, most_waiting_;
+    const std::size_t count_, max_waiting_;
     std::mutex mutex_; // guards what follows
     std::condition_variable wake_;
     std::deque<Job> jobs_;
@@ -51,6 +51,6 @@ private:
 };
 
 // Returns whether a password has this hash. Takes as long as the hash demands, and compares in constant time.
-PasswordVerdict check_password(const std::string& password, const std::string& hash);
+PasswordResult check_password(const std::string& password, const std::string& hash);
 
 } // namespace weir::proxy::auth

@@ -1,4 +1,4 @@
-// What tells the clients of a route apart, as its configuration says.
+// The client key of a request, as a route's configuration defines it.
 //
 // Thread: pure function.
 // Lifetime: the result points into the request.

@@ -10,8 +10,6 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr unsigned char mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 conf::Address make_address(int family, const unsigned char* ip, std::uint16_t port) {
     sockaddr_storage raw{};
     if (family == AF_INET) {
@@ -35,9 +33,7 @@ conf::Address parse_ip(std::string_view text, std::uint16_t port) {
     unsigned char ip[16];
     if (text.find(':') == std::string_view::npos)
         return ::inet_pton(AF_INET, copy, ip) == 1 ? make_address(AF_INET, ip, port) : conf::Address();
-    if (::inet_pton(AF_INET6, copy, ip) != 1) return {};
-    if (std::memcmp(ip, mapped_prefix, sizeof mapped_prefix) == 0) return make_address(AF_INET, ip + 12, port);
-    return make_address(AF_INET6, ip, port);
+    return ::inet_pton(AF_INET6, copy, ip) == 1 ? make_address(AF_INET6, ip, port).unmapped() : conf::Address();
 }
 
 // Parses "80". Returns 0 for an obfuscated port ("_x", RFC 7239 section 6.3).

@@ -17,7 +17,7 @@ Failure find_refusal(const FramingResult& framed, Expectation expectation) {
 }
 
 // Counts a request against the limit of its route.
-limits::RateVerdict count_request(limits::RateLimiter& limiter, const RoutedRequest& request, TimePoint now) {
+limits::RateDecision count_request(limits::RateLimiter& limiter, const RoutedRequest& request, TimePoint now) {
     const auto key = find_client_key(limiter.key(), request);
     return key.empty() ? limiter.take(request.client, now) : limiter.take(key, now);
 }

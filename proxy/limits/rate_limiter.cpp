@@ -42,14 +42,14 @@ RateLimiter::RateLimiter(const conf::RateLimit& limit, const std::string& name, 
     : key_(limit.by), by_address_(secret), by_text_{secret[0], ~secret[1]}, name_(quoted(name)),
       policy_(policy_of(limit, name_)), table_(interval_of(limit.rate), burst_of(limit), lines, now) {}
 
-RateVerdict RateLimiter::take(const conf::Address& client, RateTable::Time now) {
+RateDecision RateLimiter::take(const conf::Address& client, RateTable::Time now) {
     const auto address = client.unmapped();
     const std::size_t size = !address.is_set() ? 0 : address.family() == AF_INET ? 4 : 8;
     const std::string_view bytes(reinterpret_cast<const char*>(address.bytes().data()), size);
     return table_.take(sip_hash(by_address_, bytes), now);
 }
 
-RateVerdict RateLimiter::take(std::string_view client, RateTable::Time now) {
+RateDecision RateLimiter::take(std::string_view client, RateTable::Time now) {
     return table_.take(sip_hash(by_text_, client), now);
 }
 

@@ -21,9 +21,9 @@ public:
 
     // Counts a request of a client that is known by its address: IPv6 clients by their /64, which one customer usually
     // has as a whole. Clients without an address (unset) share one limit.
-    RateVerdict take(const conf::Address& client, RateTable::Time now);
+    RateDecision take(const conf::Address& client, RateTable::Time now);
     // Counts a request of a client that is known by a text.
-    RateVerdict take(std::string_view client, RateTable::Time now);
+    RateDecision take(std::string_view client, RateTable::Time now);
 
     const conf::ClientKey& key() const { return key_; }
     // Return the fields that tell a refused client its limit (draft-ietf-httpapi-ratelimit-headers).

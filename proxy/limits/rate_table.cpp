@@ -23,7 +23,7 @@ std::uint64_t tag_of(std::uint64_t hash) { return (hash | std::uint64_t{1} << 63
 } // namespace
 
 RateTable::RateTable(std::chrono::nanoseconds interval, std::uint32_t burst, std::size_t lines, Time began)
-    : interval_(interval), most_ahead_((std::clamp(burst, 1u, max_burst) - 1) * ticks_per_interval),
+    : interval_(interval), max_ahead_((std::clamp(burst, 1u, max_burst) - 1) * ticks_per_interval),
       lag_(ticks_in(longest_lag, interval)), began_(began), lines_(std::max<std::size_t>(lines, 1)) {}
 
 std::uint64_t RateTable::ticks(Time now) const {
@@ -32,7 +32,7 @@ std::uint64_t RateTable::ticks(Time now) const {
 
 std::uint64_t RateTable::ahead(std::uint64_t slot, std::uint64_t now) const {
     if (slot == 0) return 0;
-    const auto by = (slot - now) & tat_mask, full = most_ahead_ + ticks_per_interval;
+    const auto by = (slot - now) & tat_mask, full = max_ahead_ + ticks_per_interval;
     return by <= full + lag_ ? std::min(by, full) : 0;
 }
 
@@ -53,7 +53,7 @@ std::atomic<std::uint64_t>& RateTable::find(Line& line, std::uint64_t tag, std::
     return *least;
 }
 
-RateVerdict RateTable::take(std::uint64_t hash, Time now) {
+RateDecision RateTable::take(std::uint64_t hash, Time now) {
     const auto tag = tag_of(hash);
     auto& line = lines_[(hash & tat_mask) % lines_.size()];
     const auto at = ticks(now);
@@ -61,13 +61,13 @@ RateVerdict RateTable::take(std::uint64_t hash, Time now) {
         std::uint64_t seen = 0;
         auto& slot = find(line, tag, at, seen);
         const auto by = (seen & ~tat_mask) == tag ? ahead(seen, at) : 0;
-        if (by > most_ahead_) {
-            const auto over = static_cast<std::int64_t>(by - most_ahead_);
+        if (by > max_ahead_) {
+            const auto over = static_cast<std::int64_t>(by - max_ahead_);
             return {false, std::max(interval_ * over / static_cast<std::int64_t>(ticks_per_interval),
                                     std::chrono::nanoseconds(1))};
         }
         const auto next = tag | ((at + by + ticks_per_interval) & tat_mask);
-        // If another worker was faster, this request comes after that one.
+        // Another worker has changed the slot since: decide again.
         if (slot.compare_exchange_weak(seen, next, std::memory_order_relaxed)) return {true};
     }
 }

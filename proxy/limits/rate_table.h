@@ -6,8 +6,8 @@
 //
 // All workers share one table of a fixed size: a limit holds for a client, whichever worker serves it. A slot is one
 // atomic word with a tag and a TAT. A client's slots are the eight of one cache line; if all are taken, the client that
-// has used the least of its burst loses its slot, and begins anew. Two clients share a slot if they have the same tag
-// and the same line, which has a probability of one in two million.
+// has used the least of its burst loses its slot, and starts over. Two clients share a limit if their lines and tags
+// agree: for a new client in a full line, the probability is at most one in a million (23 random bits, 8 slots).
 //
 // Thread: any; `take` neither waits nor allocates.
 // Lifetime: owns its slots.
@@ -21,7 +21,7 @@
 namespace weir::proxy::limits {
 
 // Whether a request is accepted.
-struct RateVerdict {
+struct RateDecision {
     bool accepted;
     std::chrono::nanoseconds wait{0}; // until a request would be accepted, if this one is not
 };
@@ -35,7 +35,7 @@ public:
     RateTable(std::chrono::nanoseconds interval, std::uint32_t burst, std::size_t lines, Time began);
 
     // Counts a request of the client whose key has this hash, which must depend on a secret.
-    RateVerdict take(std::uint64_t hash, Time now);
+    RateDecision take(std::uint64_t hash, Time now);
 
     static constexpr std::uint32_t max_burst = 1'000'000;
 
@@ -54,8 +54,8 @@ private:
     std::atomic<std::uint64_t>& find(Line& line, std::uint64_t tag, std::uint64_t now, std::uint64_t& seen) const;
 
     const std::chrono::nanoseconds interval_;
-    const std::uint64_t most_ahead_; // ticks at which a request is still accepted
-    const std::uint64_t lag_;        // ticks by which the clocks of two workers may differ
+    const std::uint64_t max_ahead_; // ticks at which a request is still accepted
+    const std::uint64_t lag_;       // ticks by which the clocks of two workers may differ
     const Time began_;
     std::vector<Line> lines_;
 };

@@ -48,7 +48,7 @@ public:
     const CanaryWindow& window() const { return window_; }
     // Returns the TLS files that changes have brought which were rolled back, because they may be the cause: their
     // paths and hashes.
-    const conf::TlsFileHashes& rejected_tls_files() const { return rejected_; }
+    const conf::FileHashes& rejected_tls_files() const { return rejected_; }
     // Called when a configuration has been applied: its files are good.
     void forget_rejected_tls_files() { rejected_.clear(); }
 
@@ -68,7 +68,7 @@ private:
     ErrorRateBaseline history_;
     CanaryWindow window_;
     StartWatch start_;
-    conf::TlsFileHashes rejected_;
+    conf::FileHashes rejected_;
 };
 
 } // namespace weir::proxy

@@ -27,7 +27,7 @@ std::string mark_of(const conf::Loaded& loaded) {
 }
 
 // The hashes of the TLS files, and those of pages and users.
-using AllHashes = std::pair<conf::TlsFileHashes, conf::FileHashes>;
+using AllHashes = std::pair<conf::FileHashes, conf::FileHashes>;
 
 asio::awaitable<AllHashes> hash_there(SnapshotPtr in_force) {
     co_return AllHashes(conf::hash_tls_files(in_force->config), conf::hash_pages_and_users(in_force->config));
@@ -61,7 +61,7 @@ void NextConfig::watch_in_force() const {
     files_.set_files(all);
 }
 
-asio::awaitable<NextConfig::FileStates> NextConfig::compare_files(conf::TlsFileHashes rejected) {
+asio::awaitable<NextConfig::FileStates> NextConfig::compare_files(conf::FileHashes rejected) {
     FileStates states;
     const auto in_force = runtime_.snapshot();
     const auto [now, others] =

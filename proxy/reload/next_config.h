@@ -51,7 +51,7 @@ public:
         OtherFiles others = OtherFiles::unchanged;
     };
     // Compares them. `rejected`: a TLS file that has changed has one of the `rejected` hashes.
-    boost::asio::awaitable<FileStates> compare_files(conf::TlsFileHashes rejected);
+    boost::asio::awaitable<FileStates> compare_files(conf::FileHashes rejected);
     // Records that these files, with all their errors, were judged.
     void mark_seen(const conf::Loaded& loaded);
     // Returns true if these files, with all their errors, are the ones that were judged last.

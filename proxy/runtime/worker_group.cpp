@@ -11,7 +11,7 @@ namespace asio = boost::asio;
 namespace {
 
 // A hash takes about 50 ms, so the last in the queue waits for some seconds.
-constexpr std::size_t password_threads = 2, most_waiting_passwords = 128;
+constexpr std::size_t password_threads = 2, max_waiting_passwords = 128;
 
 } // namespace
 
@@ -35,7 +35,7 @@ struct WorkerGroup::Countdown {
 
 WorkerGroup::WorkerGroup(asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
                          std::vector<WorkerCounters>& counters, ErrorListener& listener)
-    : control_(control), listener_(listener), passwords_(password_threads, most_waiting_passwords) {
+    : control_(control), listener_(listener), passwords_(password_threads, max_waiting_passwords) {
     const auto share = (max_connections + count - 1) / count;
     ErrorListener& self = *this;
     for (std::size_t i = 0; i < count; ++i)

@@ -5,7 +5,6 @@
 #include "proxy/snapshot/timeouts.h"
 
 #include <algorithm>
-#include <random>
 #include <unordered_map>
 
 namespace weir::proxy {
@@ -131,9 +130,7 @@ std::shared_ptr<limits::RateLimiter> SnapshotBuilder::limiter_of(const conf::Rou
     // Without a name of its own, a route has one by its position, which another route may have had.
     if (known && known->config.rate_limit == route.rate_limit && known->config.match == route.match)
         return known->limiter;
-    std::random_device random;
-    const auto word = [&] { return std::uint64_t{random()} << 32 | random(); };
-    return std::make_shared<limits::RateLimiter>(*route.rate_limit, route.name, SipKey{word(), word()},
+    return std::make_shared<limits::RateLimiter>(*route.rate_limit, route.name, random_sip_key(),
                                                  limits::RateTable::Time::clock::now());
 }
 

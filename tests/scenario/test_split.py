@@ -76,7 +76,7 @@ class Split(Scenario):
             ({"split": {"wep": "100%"}}, 'split.wep: unknown pool "wep" (did you mean "web"?)'),
             ({"split": {"web": "100%"}, "pool": "web"}, "a route has one of pool, split, redirect and respond"),
             ({"pool": "web", "split_by": "client_ip"}, "split_by: has no effect without split"),
-            ({"split": {"web": "100%"}, "split_by": "ip"}, '"ip" does not say what tells clients apart'),
+            ({"split": {"web": "100%"}, "split_by": "ip"}, '"ip" is not a client key'),
         ):
             self.assertIn(expected, route_errors(self, route), route)
 

@@ -31,12 +31,12 @@ TEST_CASE("a file has a line for each user") {
 TEST_CASE("a line that cannot work is named, with the remedy") {
     CHECK(error_of("ann\n").find("line 1: write \"user:hash\"") == 0);
     CHECK(error_of("# x\n:" + bcrypt).find("line 2: write \"user:hash\"") == 0);
-    CHECK(error_of("ann:" + bcrypt + "\nann:" + sha512).find("line 2: the user \"ann\" has a line already") == 0);
+    CHECK(error_of("ann:" + bcrypt + "\nann:" + sha512).find("line 2: duplicate user \"ann\"") == 0);
     for (const char* hash : {"", "secret", "$apr1$salt$abcdefghijklmnopqrstuv",
                              "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "$1$salt$abcdefghijklmnopqrstuv", "$2y$05$short",
                              "$2y$99$abcdefghijklmnopqrstuu", "$6$"}) {
         INFO(hash);
-        CHECK(error_of(std::string("ann:") + hash).find("line 1: the password is not hashed with bcrypt") == 0);
+        CHECK(error_of(std::string("ann:") + hash).find("line 1: unsupported password hash: use bcrypt") == 0);
     }
 }
 

@@ -25,12 +25,12 @@ TEST_CASE("a password is right if it has the hash, whatever the method") {
     for (const char* setting : {cheap, "$5$rounds=1000$salt", "$6$rounds=1000$salt", "$y$j75$salt"}) {
         INFO(setting);
         const auto hash = hash_of("open sesame", setting);
-        CHECK(check_password("open sesame", hash) == PasswordVerdict::right);
-        CHECK(check_password("open sesame ", hash) == PasswordVerdict::wrong);
-        CHECK(check_password("", hash) == PasswordVerdict::wrong);
+        CHECK(check_password("open sesame", hash) == PasswordResult::right);
+        CHECK(check_password("open sesame ", hash) == PasswordResult::wrong);
+        CHECK(check_password("", hash) == PasswordResult::wrong);
     }
-    CHECK(check_password("x", "no hash") == PasswordVerdict::wrong);
-    CHECK(check_password("*0", "*0") == PasswordVerdict::wrong); // how crypt() reports a failure
+    CHECK(check_password("x", "no hash") == PasswordResult::wrong);
+    CHECK(check_password("*0", "*0") == PasswordResult::wrong); // how crypt() reports a failure
 }
 
 TEST_CASE("the checker takes as many jobs as may wait, and answers each once") {
@@ -39,17 +39,17 @@ TEST_CASE("the checker takes as many jobs as may wait, and answers each once") {
     std::promise<void> begun, go_on;
     auto released = go_on.get_future().share();
     // The first job holds the thread, so that the others wait.
-    REQUIRE(checker.submit({"x", hash, wanted, [&](PasswordVerdict) { begun.set_value(), released.wait(); }}));
+    REQUIRE(checker.submit({"x", hash, wanted, [&](PasswordResult) { begun.set_value(), released.wait(); }}));
     begun.get_future().wait();
-    std::vector<std::promise<PasswordVerdict>> verdicts(3);
+    std::vector<std::promise<PasswordResult>> results(3);
     for (std::size_t i = 0; i < 3; ++i)
         CHECK(checker.submit(
-            {i == 1 ? "right" : "wrong", hash, wanted, [&, i](PasswordVerdict v) { verdicts[i].set_value(v); }}));
-    CHECK_FALSE(checker.submit({"right", hash, wanted, [](PasswordVerdict) { FAIL("it was refused"); }}));
+            {i == 1 ? "right" : "wrong", hash, wanted, [&, i](PasswordResult v) { results[i].set_value(v); }}));
+    CHECK_FALSE(checker.submit({"right", hash, wanted, [](PasswordResult) { FAIL("it was refused"); }}));
     go_on.set_value();
-    CHECK(verdicts[0].get_future().get() == PasswordVerdict::wrong);
-    CHECK(verdicts[1].get_future().get() == PasswordVerdict::right);
-    CHECK(verdicts[2].get_future().get() == PasswordVerdict::wrong);
+    CHECK(results[0].get_future().get() == PasswordResult::wrong);
+    CHECK(results[1].get_future().get() == PasswordResult::right);
+    CHECK(results[2].get_future().get() == PasswordResult::wrong);
 }
 
 TEST_CASE("after a stop no job is answered or accepted") {
@@ -58,13 +58,13 @@ TEST_CASE("after a stop no job is answered or accepted") {
     int answered = 0;
     std::mutex mutex;
     for (int i = 0; i < 50; ++i)
-        CHECK(checker.submit({"right", hash, wanted, [&](PasswordVerdict) {
+        CHECK(checker.submit({"right", hash, wanted, [&](PasswordResult) {
                                   const std::lock_guard lock(mutex);
                                   ++answered;
                               }}));
     checker.stop();
     const int before = answered;
-    CHECK_FALSE(checker.submit({"right", hash, wanted, [&](PasswordVerdict) { ++answered; }}));
+    CHECK_FALSE(checker.submit({"right", hash, wanted, [&](PasswordResult) { ++answered; }}));
     CHECK(answered == before);
 }
 
@@ -72,7 +72,7 @@ TEST_CASE("a job that nobody waits for any more is dropped") {
     PasswordChecker checker(1, 10);
     const auto hash = hash_of("right", cheap);
     std::promise<void> last;
-    REQUIRE(checker.submit({"right", hash, [] { return false; }, [](PasswordVerdict) { FAIL("it was dropped"); }}));
-    REQUIRE(checker.submit({"right", hash, wanted, [&](PasswordVerdict) { last.set_value(); }}));
+    REQUIRE(checker.submit({"right", hash, [] { return false; }, [](PasswordResult) { FAIL("it was dropped"); }}));
+    REQUIRE(checker.submit({"right", hash, wanted, [&](PasswordResult) { last.set_value(); }}));
     last.get_future().wait();
 }

@@ -67,7 +67,7 @@ TEST_CASE("the first route that matches wins, by host and path") {
     CHECK(choose("api.example.com", "/v1/") == no_pool);
 }
 
-TEST_CASE("a split route chooses a pool by chance or by what tells clients apart") {
+TEST_CASE("a split route chooses a pool at random or by the client key") {
     weir::conf::Route config;
     config.name = "r";
     Snapshot snapshot;

@@ -83,7 +83,7 @@ TEST_CASE("a worker whose clock lags behind does not reset a limit") {
     CHECK(accepted(table, client, now + 10ms, 3) == 1);
 }
 
-TEST_CASE("time that runs back or wraps refuses nobody for long") {
+TEST_CASE("time that runs back or wraps refuses no client for long") {
     RateTable table(1ms, 10, 16, start);
     const auto client = hash_of(1);
     CHECK(accepted(table, client, start - 1s, 20) == 10);

@@ -1,5 +1,5 @@
-// Remembers which credentials were right or wrong, so that a password is hashed once and not for each request. Holds
-// no password, only hashes under a secret that changes with each process.
+// Remembers which credentials were right or wrong, so that a password is hashed once, not for each request. It holds no
+// passwords, only keyed hashes, whose keys are random for each process.
 //
 // Thread: one worker's thread.
 // Lifetime: a value.
@@ -18,19 +18,19 @@
 
 namespace weir::proxy::auth {
 
-class VerdictCache {
+class PasswordCache {
 public:
     using Time = std::chrono::steady_clock::time_point;
     // Stands for credentials and the hash that they are checked against. A changed password has another hash.
     using Key = std::array<std::uint64_t, 2>;
 
     // The secrets are random.
-    VerdictCache(const SipKey& first, const SipKey& second) : secrets_{first, second} {}
+    PasswordCache(const SipKey& first, const SipKey& second) : secrets_{first, second} {}
 
     Key key_of(const BasicCredentials& credentials, const std::string& hash) const;
-    // Returns the verdict, if it is known. Wrong ones are forgotten after `lifetime`.
-    std::optional<PasswordVerdict> find(const Key& key, Time now) const;
-    void remember(const Key& key, PasswordVerdict verdict, Time now);
+    // Returns the result, if it is known. Wrong ones are forgotten after `lifetime`.
+    std::optional<PasswordResult> find(const Key& key, Time now) const;
+    void remember(const Key& key, PasswordResult result, Time now);
 
     static constexpr std::chrono::minutes lifetime{5};
 
@@ -46,7 +46,7 @@ private:
     static constexpr std::size_t places = 4096; // 192 KiB in all, for each worker that serves a protected route
 
     std::array<SipKey, 2> secrets_;
-    // Guesses do not displace passwords that are right. Both are empty until the first verdict.
+    // Guesses do not displace passwords that are right. Both are empty until the first result.
     std::vector<Entry> right_, wrong_;
 };
 
