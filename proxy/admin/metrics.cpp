@@ -1,6 +1,7 @@
 #include "proxy/admin/metrics.h"
 
 #include "base/version.h"
+#include "conf/model/scalar.h"
 #include "proxy/admin/exposition.h"
 #include "proxy/admin/process_metrics.h"
 #include "proxy/admin/traffic_metrics.h"
@@ -47,6 +48,24 @@ void write_certificates(Exposition& out, const Listeners& listeners) {
                        static_cast<std::uint64_t>(end.count()));
         }
     }
+}
+
+void write_compression(Exposition& out, const std::vector<WorkerCounters>& workers) {
+    using conf::ContentCoding;
+    const auto each = [&](const char* name, const char* help, Counter CompressionCounters::*member) {
+        out.family(name, "counter", help);
+        for (const auto coding : {ContentCoding::gzip, ContentCoding::br, ContentCoding::zstd}) {
+            std::uint64_t sum = 0;
+            for (const auto& worker : workers)
+                sum += (worker.compression[static_cast<std::size_t>(coding)].*member).read();
+            out.sample({{"encoding", conf::Scalar<ContentCoding>::format(coding)}}, sum);
+        }
+    };
+    each("weir_compressed_responses_total", "Responses that weir has compressed.", &CompressionCounters::responses);
+    each("weir_compression_input_bytes_total", "Bytes of response bodies before compression.",
+         &CompressionCounters::bytes_in);
+    each("weir_compression_output_bytes_total", "Bytes of response bodies after compression.",
+         &CompressionCounters::bytes_out);
 }
 
 void write_backends(Exposition& out, const Runtime& runtime) {
@@ -158,6 +177,7 @@ std::string metrics(const Runtime& runtime, const Reloader& reloader) {
     write_traffic(out, *runtime.snapshot());
     write_listeners(out, listeners);
     write_certificates(out, listeners);
+    write_compression(out, runtime.counters());
     write_backends(out, runtime);
     write_workers(out, runtime);
     write_reload(out, runtime, reloader);

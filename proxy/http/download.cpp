@@ -58,9 +58,18 @@ std::optional<ContentChange> Download::compress(const ResponseHead& head, const 
                                                 const RequestedCompression& requested) {
     auto& context = client_.context;
     auto content = compress_content(head, body, requested, context.encoders);
-    if (content.encoder)
+    if (content.encoder) {
         compressor_ = std::make_unique<BodyCompressor>(std::move(content.encoder), context.buffers.heads);
+        coding_ = *content.change->coding;
+    }
     return content.change;
+}
+
+void Download::count_compression() const {
+    auto& counters = client_.context.counters.compression[static_cast<std::size_t>(coding_)];
+    counters.responses.add();
+    counters.bytes_in.add(compressor_->consumed());
+    counters.bytes_out.add(body_->payload_sent());
 }
 
 void Download::begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan) {

@@ -44,6 +44,8 @@ public:
     std::optional<ContentChange> compress(const ResponseHead& head, const Framing& body,
                                           const RequestedCompression& requested);
     bool compresses_body() const { return compressor_ != nullptr; }
+    // Counts a compressed body that will not be forwarded any further.
+    void count_compression() const;
     // Takes the final head and begins to forward the body, which arrives with the framing `body`.
     void begin(const ResponseHead& head, const Framing& body, const ResponsePlan& plan);
     bool has_begun() const { return body_.has_value(); }
@@ -69,6 +71,7 @@ private:
     Buffer head_; // heads that are being sent to the client
     std::optional<BodyForwarder> body_;
     std::unique_ptr<BodyCompressor> compressor_; // null unless the body is compressed
+    conf::ContentCoding coding_{};               // of the compressed body
     BackendKeepAlive keep_alive_;
     bool follows_interim_ = false; // the final head is queued behind an interim one that may be half sent
     std::uint8_t interim_ = 0;     // interim responses so far

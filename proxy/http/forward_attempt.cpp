@@ -65,6 +65,7 @@ void ForwardAttempt::settle() {
         if (!download_.has_reached_client() && end_.result != AttemptResult::finished) record.status = 0;
         record.bytes.sent += download_.sent();
         record.bytes.body += download_.payload_sent();
+        if (download_.compresses_body()) download_.count_compression();
     }
     // A stalled backend would not see an orderly close behind the data that it has not read yet.
     if (!upload_.is_done() && end_.result != AttemptResult::finished) backend_.stream.close(HowToClose::reset);

@@ -7,6 +7,7 @@
 #include "balancer/backend.h"
 #include "proxy/log/failure_reason.h"
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -49,10 +50,16 @@ struct ListenerStats {
     std::vector<ListenerCounters> workers;
 };
 
+// Counts the responses that were compressed with one coding.
+struct CompressionCounters {
+    Counter responses, bytes_in, bytes_out; // of their bodies, before and after compression
+};
+
 // What a worker counts about itself.
 struct alignas(64) WorkerCounters {
     Counter retries, retries_refused, log_lines_dropped, accept_failures, shortages;
     Counter longest_adoption_us; // time to adopt a configuration, during which no connection is served
+    std::array<CompressionCounters, 3> compression; // by conf::ContentCoding
 };
 
 } // namespace weir::proxy

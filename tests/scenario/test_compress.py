@@ -21,6 +21,25 @@ class Heads(Compressing):
         self.assert_plain(self.ask("deflate, compress"))
         self.assertEqual(self.ask("deflate")["fields"]["vary"], "Accept-Encoding")
 
+    def test_metrics_count_what_was_compressed(self):
+        self.serve()
+        for _ in range(3):
+            sent = len(self.ask("zstd")["body"])
+        self.ask("identity")
+        names = {
+            "weir_compressed_responses_total": 3,
+            "weir_compression_input_bytes_total": 3 * len(TEXT),
+            "weir_compression_output_bytes_total": 3 * sent,
+        }
+        expected = {f'{name}{{encoding="{coding}"}}': 0 for name in names for coding in ("gzip", "br")}
+        expected |= {f'{name}{{encoding="zstd"}}': value for name, value in names.items()}
+
+        def counted():
+            metrics = self.proxy.metrics()
+            return {name: metrics[name] for name in expected}
+
+        eventually(lambda: counted() == expected, "the metrics have what was compressed")
+
     def test_curl_reads_what_it_asks_for(self):
         self.serve()
         command = ["curl", "-sS", "--compressed", "-w", "%{size_download}", f"http://127.0.0.1:{self.port}/"]
