@@ -107,6 +107,9 @@ void CertificateStore::commit(const conf::Config& config, conf::TlsContexts cont
                          first_name(*presented.certificate), fingerprint_of(presented).substr(0, 16));
         if (has_changed(presented.key, before, contexts_)) warn_if_open("private key", presented.key);
     }
+    for (const auto& path : other_files(config))
+        if (before.files.contains(path) && has_changed(path, before, contexts_))
+            spdlog::info("{} has changed (SHA-256 {})", path, contexts_.files.at(path).substr(0, 16));
     for (const auto& listener : config.listeners)
         if (listener.tls && has_changed(listener.tls->session_ticket_keys, before, contexts_))
             warn_if_open("session ticket key file", listener.tls->session_ticket_keys);

@@ -30,7 +30,8 @@ public:
     // Returns the files that were in force and have changed in `next`, which was loaded for `config`. Leaves out
     // private keys, which change with their certificates.
     std::vector<FileChange> find_changes(const conf::Config& config, const conf::TlsContexts& next) const;
-    // Replaces the contexts with those of the configuration that now takes effect, and logs new certificates.
+    // Replaces the contexts with those of the configuration that now takes effect, and logs new
+    // certificates and other changed files.
     void commit(const conf::Config& config, conf::TlsContexts contexts);
     // Returns the random ticket keys, and takes over those of another process. Malformed keys are ignored.
     std::vector<std::string> ticket_keys() const { return tickets_->encode(); }

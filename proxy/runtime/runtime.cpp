@@ -13,16 +13,18 @@ namespace asio = boost::asio;
 
 namespace {
 
+// Logs which pages and files of users have changed.
+void log_changes(const LoadedFiles& in_force, const LoadedFiles& next) {
+    for (const auto& change : find_changed_files(in_force.pages_and_users, next.pages_and_users))
+        spdlog::info("{} has changed (SHA-256 {})", change.name, change.after.substr(0, 16));
+}
+
 // The hashes come first: if a file changes meanwhile, it is read again.
 void read_pages_and_users(const conf::Config& config, LoadedFiles& files, std::vector<conf::Problem>& problems) {
     files.pages_and_users = conf::hash_pages_and_users(config);
     files.pages = conf::read_page_files(config, problems);
     files.users = conf::read_users_files(config, problems);
 }
-
-} // namespace
-
-namespace {
 
 asio::awaitable<void> run_later(AsyncMutex& mutex, std::function<asio::awaitable<void>()> work) {
     const auto pass = co_await mutex.enter();
@@ -97,6 +99,7 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::renew_files(RenewedFiles wh
     if (which == RenewedFiles::tls) files.tls = certificates_.load(config, errors);
     if (!errors.empty()) co_return errors;
     if (which == RenewedFiles::tls) certificates_.commit(config, files.tls);
+    log_changes(snapshot_->files, files);
     co_await rebuild(std::move(files));
     co_return errors;
 }
@@ -116,6 +119,7 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::switch_to(conf::Config conf
     overrides_.follow(snapshot_ ? &snapshot_->config : nullptr, config);
     beats_.hold_agent_overrides();
     certificates_.commit(config, files.tls);
+    if (snapshot_) log_changes(snapshot_->files, files);
     auto next = builder_.build(std::move(config), std::move(hash), build_inputs(std::move(files)), snapshot_);
     health_.take_inherited(*next);
     co_await adopt(std::move(next));

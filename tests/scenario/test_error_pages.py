@@ -110,6 +110,7 @@ class Pages(Scenario):
         self.serve({"pool": "web", "error_pages": {502: page}}, watch=True)
         self.page("e.html", "watched")
         eventually(lambda: self.ask()["body"] == b"watched", "the new page is in force")
+        self.proxy.wait_logged("e.html has changed")
         os.remove(page)
         self.assertEqual(self.proxy.reload()["verdict"], "refused")
         self.assertEqual(self.ask()["body"], b"watched")
@@ -167,19 +168,16 @@ class Pages(Scenario):
     def test_pages_that_cannot_be_sent_are_refused_with_their_place(self):
         large = self.page("large.html", "x" * (1024 * 1024 + 1))
         for route, expected in (
-            ({"pool": "web", "error_pages": {"6xx": "a.html"}}, 'error_pages.6xx: "6xx" is no status of an error'),
-            ({"pool": "web", "error_pages": {200: "a.html"}}, '"200" is no status of an error: write 400 to 599'),
-            ({"pool": "web", "error_pages": {502: "page"}}, 'the extension of "page" does not say its Content-Type'),
+            ({"pool": "web", "error_pages": {"6xx": "a.html"}}, 'error_pages.6xx: "6xx" is not an error status'),
+            ({"pool": "web", "error_pages": {200: "a.html"}}, '"200" is not an error status: write 400 to 599'),
+            ({"pool": "web", "error_pages": {502: "page"}}, 'the extension of "page" has no known Content-Type'),
             (
                 {"pool": "web", "error_pages": {502: "/no/such.html"}},
                 "error_pages.502: cannot read /no/such.html: No such",
             ),
             ({"pool": "web", "error_pages": {502: large}}, "is larger than 1MiB: serve it from a backend"),
             ({"respond": {"file": "/no/such.html"}}, "respond.file: cannot read /no/such.html: No such file"),
-            (
-                {"respond": {"file": "a.bin"}},
-                'the extension of "a.bin" does not say its Content-Type: set it in headers',
-            ),
+            ({"respond": {"file": "a.bin"}}, 'the extension of "a.bin" has no known Content-Type: set it in headers'),
             ({"respond": {"file": "a.txt", "body": "b"}}, "remove body or file"),
             ({"respond": {"status": 204, "file": "a.txt"}}, "a response with status 204 has no body"),
         ):
