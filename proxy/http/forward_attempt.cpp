@@ -209,7 +209,7 @@ ForwardAttempt::Step ForwardAttempt::begin_answer(const ResponseHead& head) {
     const auto upgrade = switched_ ? head.find(FieldId::upgrade) : std::string_view();
     download_.begin(head, switched_ ? Framing{} : framed.framing,
                     {told, client_minor, job_.connection, upgrade, job_.cookie, job_.client.context.scratch.date_now(),
-                     job_.edit, content ? &*content : nullptr});
+                     job_.edit, content ? &*content : nullptr, job_.mapping});
     ++progress_;
     return Step::moved;
 }

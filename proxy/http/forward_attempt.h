@@ -53,11 +53,12 @@ struct AttemptJob {
     const RequestPlan& plan;
     const conf::Limits& limits;
     const conf::Timeouts& timeouts;
-    Buffer& request_head;      // as the backend gets it; freed as soon as no other attempt can need it
-    std::string_view cookie;   // value of Set-Cookie; empty if none is to be set
-    const HeadEdit* edit;      // changes to the headers of the response; null: none
-    log::AccessRecord& record; // receives the status and the byte counts
-    Connection& connection;    // what the response says about the client's connection; set to close if it must end
+    Buffer& request_head;           // as the backend gets it; freed as soon as no other attempt can need it
+    std::string_view cookie;        // value of Set-Cookie; empty if none is to be set
+    const HeadEdit* edit;           // changes to the headers of the response; null: none
+    const ResponseMapping* mapping; // of the backend's paths and cookies; null: none
+    log::AccessRecord& record;      // receives the status and the byte counts
+    Connection& connection;         // what the response says about the client's connection; set to close if it must end
     AttemptEvents& events;
 };
 

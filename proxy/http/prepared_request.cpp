@@ -32,8 +32,8 @@ void PreparedRequest::choose(std::size_t member, const BackendSelection& selecti
     if (!gets_backends_host_) return;
     const auto& pool = *selection.pool().spec;
     const auto& address = pool.config_of(pool.members[member]).address;
-    const auto host = address.is_unix() ? "localhost" : address.text();
-    if (const auto* head = read_head_again()) write_head(*head, pool, host);
+    backends_host_ = address.is_unix() ? "localhost" : address.text();
+    if (const auto* head = read_head_again()) write_head(*head, pool, backends_host_);
 }
 
 // Parses the head again, since the worker has parsed other clients' heads into the same object. Never null in practice.
@@ -57,6 +57,7 @@ void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, 
     const auto host = route && route->host == HostToSend::configured ? route->config.host : backends_host;
     ClientFacts facts{origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), host};
     facts.path = incoming_.plan.forwarded_path();
+    sent_host_ = host.empty() ? head.authority : host;
     if (incoming_.listener->config.request_id) facts.request_id = ids_.texts().request;
     facts.begun_trace = ids_.begun_trace();
     std::optional<HeadEdit> edit;

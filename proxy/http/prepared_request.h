@@ -34,7 +34,8 @@ public:
     void choose(std::size_t member, const BackendSelection& selection);
 
     const conf::Timeouts& timeouts() const { return timeouts_; }
-    std::string_view cookie() const { return affinity_.cookie(); } // value of Set-Cookie; empty if none is to be set
+    std::string_view cookie() const { return affinity_.cookie(); }    // value of Set-Cookie; empty if none is to be set
+    std::string_view backend_authority() const { return sent_host_; } // the Host that the backend gets
     Buffer& head() { return head_; }
 
 private:
@@ -49,7 +50,9 @@ private:
     std::string_view bytes_; // of the client's head, which stays at the front of its buffer
     conf::Timeouts timeouts_;
     ClientAffinity affinity_;
-    Buffer head_;                     // as it is sent to the backend
+    Buffer head_;               // as it is sent to the backend
+    std::string backends_host_; // of the chosen member, if the backend gets it
+    std::string_view sent_host_;
     bool gets_backends_host_ = false; // a route asks for it, or an HTTP/1.0 request has come without a Host
 };
 

@@ -65,6 +65,10 @@ bool must_redirect(const RequestHead& head, const ListenerSpec& listener, Trust 
     return trust != Trust::trusted || !same_word(head.find(FieldId::x_forwarded_proto), "https");
 }
 
+bool changes_path(const conf::PathRewrite& rules) {
+    return !rules.strip_prefix.empty() || !rules.regex.empty() || !rules.add_prefix.empty();
+}
+
 // Chooses the route of a request. `path` is its normalized path as it is forwarded, `matched` as routes see it, and
 // `query` is the rest of its target.
 void find_route(RequestPlan& plan, std::string_view path, std::string_view query, const Snapshot& snapshot,
@@ -74,16 +78,20 @@ void find_route(RequestPlan& plan, std::string_view path, std::string_view query
     const auto& limit = snapshot.config.limits.body_size;
     plan.body_limit = (route ? route->config.body_size.value_or(limit) : limit).bytes;
     plan.refusal = find_refusal(plan, request, client.now);
-    const bool rewrites = route && route->config.rewrite && path != "*";
-    if (!rewrites && path.data() == plan.received_path.data()) return;
+    const bool may_rewrite = route && route->config.rewrite && path != "*";
+    const bool new_path = may_rewrite && changes_path(*route->config.rewrite);
+    const bool new_query = may_rewrite && route->query_rewriter.changes(query);
+    if (!new_path && !new_query && path.data() == plan.received_path.data()) return;
     auto changed = std::make_unique<ChangedPath>();
     changed->normal.append(path).append(query);
-    if (rewrites) changed->rewritten = route->rewriter.rewrite(path, request.path, request.worker);
+    if (new_path) changed->rewritten = route->rewriter.rewrite(path, request.path, request.worker);
     // An expression may have put "." or ".." together.
     const bool escapes = listener.config.path_normalization != conf::PathNormalization::none && !plan.refusal &&
                          conf::has_dot_segment(changed->rewritten);
     if (escapes) plan.refusal = {FailureReason::bad_request, "the rewritten path has a dot segment"};
-    if (rewrites) changed->rewritten.append(query);
+    if (new_query && !new_path) changed->rewritten = path;
+    if (new_query) route->query_rewriter.append_rewritten(changed->rewritten, query);
+    else if (new_path) changed->rewritten.append(query);
     plan.changed_path = std::move(changed);
 }
 

@@ -115,12 +115,15 @@ void put_clean(HeadWriter& writer, std::string_view text) {
     }
 }
 
-void write_answer_field(HeadWriter& writer, const ResponseHead& head, const Field& field) {
-    if (!head.has_controls) {
+void write_answer_field(HeadWriter& writer, const ResponseHead& head, const Field& field,
+                        const ResponseMapping* mapping) {
+    const auto mapped =
+        mapping ? mapping->mapper.map_field(field.name, field.value, mapping->origins) : std::optional<std::string>();
+    if (!head.has_controls && !mapped) {
         writer.field(field);
         return;
     }
-    put_clean(writer.put(field.name).put(": "), field.value);
+    put_clean(writer.put(field.name).put(": "), mapped ? std::string_view(*mapped) : field.value);
     writer.put("\r\n");
 }
 
@@ -243,7 +246,7 @@ void write_response(Buffer& out, const ResponseHead& head, const ResponsePlan& p
         if (field.id == FieldId::upgrade) offers_upgrade = true; // forwarded although Connection names it
         else if (dropped.contains(i)) continue;
         if (field.id == FieldId::date) has_date = true;
-        write_answer_field(writer, head, field);
+        write_answer_field(writer, head, field, plan.mapping);
     }
     if (!has_date && head.status >= 200 && !plan.date.empty()) writer.field("Date", plan.date);
     if (edit) write_edited(writer, edit->headers, edit->variables);

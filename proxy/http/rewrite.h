@@ -12,6 +12,7 @@
 #include "proxy/http1/status.h"
 #include "proxy/http1/trust.h"
 #include "proxy/io/buffer.h"
+#include "proxy/snapshot/response_path_mapper.h"
 
 #include <string_view>
 
@@ -63,11 +64,12 @@ struct ResponsePlan {
     Framing framing; // what the response says to the client; until_close writes no field
     int client_minor = 1;
     Connection connection = Connection::keep;
-    std::string_view upgrade{};             // set with 101 only
-    std::string_view cookie{};              // value of Set-Cookie; empty if none is to be set
-    std::string_view date{};                // added to a final response that has no Date
-    const HeadEdit* edit = nullptr;         // changes to the headers of a final response; null: none
-    const ContentChange* content = nullptr; // what compression changes; null: nothing
+    std::string_view upgrade{};               // set with 101 only
+    std::string_view cookie{};                // value of Set-Cookie; empty if none is to be set
+    std::string_view date{};                  // added to a final response that has no Date
+    const HeadEdit* edit = nullptr;           // changes to the headers of a final response; null: none
+    const ContentChange* content = nullptr;   // what compression changes; null: nothing
+    const ResponseMapping* mapping = nullptr; // of the backend's paths and cookies; null: none
 };
 
 // Appends to `out` the head of a response as it is sent to the client. `out` grows if necessary.

@@ -1,27 +1,12 @@
 #include "proxy/snapshot/route_conditions.h"
 
-#include "conf/model/percent_encoding.h"
 #include "proxy/http1/chars.h"
+#include "proxy/snapshot/query_parameters.h"
 
 #include <algorithm>
 
 namespace weir::proxy::http {
 namespace {
-
-// Takes the next character of a name or value of a query. A malformed encoding stands for itself.
-char take_decoded(std::string_view& text) {
-    const char c = text.front();
-    const int decoded = c == '%' ? conf::take_encoded(text) : -1;
-    if (decoded >= 0) return static_cast<char>(decoded);
-    text.remove_prefix(1);
-    return c == '+' ? ' ' : c;
-}
-
-bool decodes_to(std::string_view encoded, std::string_view text) {
-    for (const char c : text)
-        if (encoded.empty() || take_decoded(encoded) != c) return false;
-    return encoded.empty();
-}
 
 // Sees what a backend would see: every spelling of the name, except of names that weir knows, whose other spellings are
 // not forwarded; and no field that only a trusted proxy may send.
@@ -67,15 +52,11 @@ bool RouteConditions::hold(const RoutedRequest& request) const {
 }
 
 bool has_parameter(std::string_view query, std::string_view name, std::string_view value) {
-    while (!query.empty()) {
-        const auto end = std::min(query.find('&'), query.size());
-        const auto parameter = query.substr(0, end);
-        query.remove_prefix(std::min(end + 1, query.size()));
-        const auto equals = std::min(parameter.find('='), parameter.size());
-        if (!decodes_to(parameter.substr(0, equals), name)) continue;
-        if (value == "*" || decodes_to(parameter.substr(std::min(equals + 1, parameter.size())), value)) return true;
-    }
-    return false;
+    bool found = false;
+    for_each_parameter(query, [&](const QueryParameter& parameter) {
+        return found = decodes_to(parameter.name, name) && (value == "*" || decodes_to(parameter.value, value));
+    });
+    return found;
 }
 
 } // namespace weir::proxy::http

@@ -14,6 +14,8 @@
 #include "proxy/snapshot/loaded_files.h"
 #include "proxy/snapshot/path_rewriter.h"
 #include "proxy/snapshot/pool_split.h"
+#include "proxy/snapshot/query_rewriter.h"
+#include "proxy/snapshot/response_path_mapper.h"
 #include "proxy/snapshot/route_conditions.h"
 #include "proxy/snapshot/route_index.h"
 #include "proxy/snapshot/sni_routes.h"
@@ -59,7 +61,9 @@ struct RouteSpec {
     conf::Timeouts timeouts;
     HostToSend host = HostToSend::the_clients;
     http::RouteConditions conditions{}; // besides host and path
-    http::PathRewriter rewriter{};      // used if config.rewrite is set
+    http::PathRewriter rewriter{};      // used if config.rewrite is set, as the next two
+    http::QueryRewriter query_rewriter{};
+    http::ResponsePathMapper path_mapper{}; // used if it asks for map_back
     http::AccessRules access{};
     http::PageText page{}; // used if config.respond has a file
     http::ErrorPages error_pages{};

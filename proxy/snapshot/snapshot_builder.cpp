@@ -108,12 +108,15 @@ RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t poo
                                        http::PoolSplit split, const LoadedFiles& files, const RouteSpec* known) const {
     const bool same_match = known && known->config.match == route.match;
     const bool same_rewrite = known && known->config.rewrite == route.rewrite;
+    const auto rewrite = route.rewrite.value_or(conf::PathRewrite());
     return {route,
             pool,
             timeouts,
             host_to_send(route),
             same_match ? known->conditions : http::RouteConditions(route.match, workers_),
-            same_rewrite ? known->rewriter : http::PathRewriter(route.rewrite.value_or(conf::PathRewrite()), workers_),
+            same_rewrite ? known->rewriter : http::PathRewriter(rewrite, workers_),
+            http::QueryRewriter(rewrite.query),
+            http::ResponsePathMapper(rewrite),
             http::AccessRules(route.access.value_or(conf::Access())),
             route.respond && !route.respond->file.empty() ? http::page_in(route.respond->file, files.pages)
                                                           : http::PageText(),

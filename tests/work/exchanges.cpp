@@ -112,6 +112,8 @@ conf::Config busy_config() {
     route.response_headers = {{{"X-Host", "{host}"}}, {{"Vary", "{path}"}}, {"Server"}};
     route.match.headers = {{"Host", "*"}};
     route.rewrite = conf::PathRewrite{"/a", "", "", "/b"};
+    route.rewrite->query = {{{"set", "1"}}, {{"add", "2"}}, {"remove", "xx"}};
+    route.rewrite->map_back = true;
     route.compress.emplace().min_size = {};
     auto never = route;
     never.name = "never";

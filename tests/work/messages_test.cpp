@@ -118,6 +118,11 @@ TEST_CASE("the work for a response is linear in the bytes of its fields") {
              return "Content-Type: text/html\r\nVary: " + repeat("accept-encodin, ", 10 * n) +
                     "\r\nCache-Control: " + repeat("no-transfor, ", 12 * n) + "x\r\n";
          }},
+        {"cookies with many paths",
+         [](std::size_t n) { return "Set-Cookie: a=b" + repeat("; Path = /b/c ;", 20 * n) + " Path=/b\r\n"; }},
+        {"URLs that lead to the backend",
+         [](std::size_t n) { return repeat("Location: http://a/b/x/\r\nRefresh: 1 ;  url = '//a/b'\r\n", n / 2); }},
+        {"one long URL", [](std::size_t n) { return "Location: /b" + repeat("/", 300 * n) + "\r\n"; }},
         {"control bytes", [](std::size_t n) { return "A: b" + repeat("\x01 \x02", 100 * n) + "b\r\n"; }},
         {"control bytes at the ends", [](std::size_t n) { return repeat("A: \x01\x02 b \x03\x04\r\n", n); }},
         {"Keep-Alive with many parameters",
@@ -149,6 +154,7 @@ TEST_CASE("the work for a request is linear in the bytes of its target") {
         {"encoded dots", [](std::size_t n) { return repeat("/a/%2e%2e", 33 * n); }},
         {"parameters", [](std::size_t n) { return repeat("/;a=b", 60 * n); }},
         {"a query", [](std::size_t n) { return "/?" + repeat("a=b&", 75 * n); }},
+        {"parameters that a route removes", [](std::size_t n) { return "/?" + repeat("x%78&&", 50 * n); }},
         {"a URL", [](std::size_t n) { return "http://a/" + repeat("://", 100 * n); }},
     };
     for (const auto& [name, target] : targets) {

@@ -307,3 +307,25 @@ TEST_CASE("a route edits the headers of a response") {
           "HTTP/1.1 200 OK\r\nVary: Accept\r\nX-Frame-Options: DENY\r\nVary: a.example\r\nContent-Length: 0\r\n\r\n");
     CHECK(has(answered("HTTP/1.1 103 Early Hints\r\nServer: x\r\n\r\n", plan), "Server: x")); // only the final response
 }
+
+TEST_CASE("the paths in a response are mapped before a route changes its headers") {
+    weir::conf::PathRewrite rules;
+    rules.add_prefix = "/v1";
+    const ResponsePathMapper mapper(rules);
+    const ResponseMapping mapping{mapper, {"https", "a", "http", "b"}};
+    ResponsePlan plan{{BodyKind::length, 0}};
+    plan.mapping = &mapping;
+    plan.cookie = "own=1; Path=/v1";
+    const std::string head = "HTTP/1.1 302 Found\r\nlocation:  http://b/v1/x \r\nSet-Cookie: c=d; Path=/v1/y\r\n";
+    const auto mapped = answered(head + "X: /v1\r\n\r\n", plan);
+    CHECK(has(mapped, "\r\nlocation: https://a/x\r\nSet-Cookie: c=d; Path=/y\r\nX: /v1\r\n"));
+    CHECK(has(mapped, "\r\nSet-Cookie: own=1; Path=/v1\r\n"));
+    CHECK(has(answered(head + "Refresh: 1\x01; url=/v1/\x02z\r\n\r\n", plan), "\r\nRefresh: 1 ; url=/v1/ z\r\n"));
+    CHECK(has(answered(head + "Content-Location: /v1/y\x02z\r\n\r\n", plan), "\r\nContent-Location: /y z\r\n"));
+    const weir::conf::HeaderEdit edit{{{"Location", "/v1/own"}}, {}, {}};
+    const HeadEdit changes{edit, {}};
+    plan.edit = &changes;
+    const auto edited = answered(head + "\r\n", plan);
+    CHECK(has(edited, "\r\nLocation: /v1/own\r\n"));
+    CHECK_FALSE(has(edited, "https://a/x"));
+}
