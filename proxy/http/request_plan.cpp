@@ -16,6 +16,16 @@ Failure find_refusal(const FramingResult& framed, Expectation expectation) {
     return {};
 }
 
+// Counts a request among those of its client that are in progress. Returns false if there are too many.
+bool take_seat(RequestPlan& plan, const RouteSpec& route, const RoutedRequest& request) {
+    auto& limiter = *route.concurrency;
+    const auto max = route.config.concurrency_limit->max;
+    const auto key = find_client_key(limiter.key(), request);
+    const auto decision = key.empty() ? limiter.admit(request.client, max) : limiter.admit(key, max);
+    if (decision.slot) plan.seat = {route.concurrency, decision.slot};
+    return decision.accepted;
+}
+
 // Counts a request against the limit of its route.
 limits::RateDecision count_request(limits::RateLimiter& limiter, const RoutedRequest& request, TimePoint now) {
     const auto key = find_client_key(limiter.key(), request);
@@ -27,6 +37,10 @@ Failure find_refusal(RequestPlan& plan, const RoutedRequest& request, TimePoint 
     const auto* route = plan.route.route;
     if (!route && plan.route.pool == no_pool) return {FailureReason::no_route};
     if (route && !route->access.allow(request.client)) return {FailureReason::access_denied};
+    if (route && route->concurrency && !take_seat(plan, *route, request)) {
+        plan.retry_after = std::chrono::seconds(1); // when a request will end is not known
+        return {FailureReason::concurrency_limited};
+    }
     if (route && route->limiter) {
         const auto verdict = count_request(*route->limiter, request, now);
         plan.retry_after = std::chrono::ceil<std::chrono::seconds>(verdict.wait);

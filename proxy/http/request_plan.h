@@ -1,7 +1,7 @@
 // What follows from the head of a request and the configuration alone: whether weir forwards the request, to which
 // pool, and how.
 //
-// Thread: one worker's thread; apart from rate limits, a pure function and values.
+// Thread: one worker's thread; apart from limits, a pure function and values.
 // Lifetime: a plan points into the head's bytes and into the snapshot.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "proxy/http/router.h"
 #include "proxy/http1/framing.h"
 #include "proxy/io/timer_wheel.h"
+#include "proxy/limits/concurrency_limiter.h"
 #include "proxy/log/failure_reason.h"
 #include "tls/client_identity.h"
 
@@ -46,6 +47,7 @@ struct RequestPlan {
     // The rest is set only if there is neither a refusal nor a redirect to https.
     RouteChoice route;
     std::uint64_t body_limit = 0;        // bytes; 0: no limit
+    limits::ConcurrencySeat seat{};      // held until the request has ended, even if it is refused
     std::chrono::seconds retry_after{0}; // with a refusal: when the client may come again; 0: not known
     Idempotence idempotence = Idempotence::none;
     ContinueWish continue_wish = ContinueWish::none;

@@ -39,18 +39,15 @@ std::string quoted(const std::string& name) {
 
 RateLimiter::RateLimiter(const conf::RateLimit& limit, const std::string& name, const SipKey& secret,
                          RateTable::Time now)
-    : key_(limit.by), by_address_(secret), by_text_{secret[0], ~secret[1]}, name_(quoted(name)),
-      policy_(policy_of(limit, name_)), table_(interval_of(limit.rate), burst_of(limit), lines, now) {}
+    : key_(limit.by), hash_(secret), name_(quoted(name)), policy_(policy_of(limit, name_)),
+      table_(interval_of(limit.rate), burst_of(limit), lines, now) {}
 
 RateDecision RateLimiter::take(const conf::Address& client, RateTable::Time now) {
-    const auto address = client.unmapped();
-    const std::size_t size = !address.is_set() ? 0 : address.family() == AF_INET ? 4 : 8;
-    const std::string_view bytes(reinterpret_cast<const char*>(address.bytes().data()), size);
-    return table_.take(sip_hash(by_address_, bytes), now);
+    return table_.take(hash_.of(client), now);
 }
 
 RateDecision RateLimiter::take(std::string_view client, RateTable::Time now) {
-    return table_.take(sip_hash(by_text_, client), now);
+    return table_.take(hash_.of(client), now);
 }
 
 std::string RateLimiter::limit_field(std::chrono::seconds wait) const {

@@ -4,9 +4,8 @@
 // Lifetime: shared by the snapshots that have the same route with the same limit, so that a reload keeps its counts.
 #pragma once
 
-#include "base/sip_hash.h"
-#include "conf/model/address.h"
 #include "conf/model/config.h"
+#include "proxy/limits/client_hash.h"
 #include "proxy/limits/rate_table.h"
 
 #include <string>
@@ -19,8 +18,7 @@ public:
     // `name` is shown to clients. `secret` is random, so that no client can choose whose limit it shares.
     RateLimiter(const conf::RateLimit& limit, const std::string& name, const SipKey& secret, RateTable::Time now);
 
-    // Counts a request of a client that is known by its address: IPv6 clients by their /64, which one customer usually
-    // has as a whole. Clients without an address (unset) share one limit.
+    // Counts a request of a client that is known by its address. Clients without one (unset) share one limit.
     RateDecision take(const conf::Address& client, RateTable::Time now);
     // Counts a request of a client that is known by a text.
     RateDecision take(std::string_view client, RateTable::Time now);
@@ -32,7 +30,7 @@ public:
 
 private:
     const conf::ClientKey key_;
-    const SipKey by_address_, by_text_; // an address and a text are never the same client
+    const ClientHash hash_;
     const std::string name_, policy_;
     RateTable table_;
 };

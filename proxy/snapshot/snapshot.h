@@ -8,6 +8,7 @@
 #include "balancer/backend.h"
 #include "conf/model/address_blocks.h"
 #include "conf/model/config.h"
+#include "proxy/limits/concurrency_limiter.h"
 #include "proxy/limits/rate_limiter.h"
 #include "proxy/snapshot/access_rules.h"
 #include "proxy/snapshot/error_pages.h"
@@ -68,9 +69,10 @@ struct RouteSpec {
     http::PageText page{}; // used if config.respond has a file
     http::ErrorPages error_pages{};
     http::PoolSplit split{};
-    std::shared_ptr<const conf::Users> users{};     // who may use it with a password; null: everyone
-    std::shared_ptr<limits::RateLimiter> limiter{}; // null: no limit
-    bool uses_request_id = false;                   // in its headers
+    std::shared_ptr<const conf::Users> users{};                // who may use it with a password; null: everyone
+    std::shared_ptr<limits::RateLimiter> limiter{};            // null: no limit
+    std::shared_ptr<limits::ConcurrencyLimiter> concurrency{}; // null: no limit
+    bool uses_request_id = false;                              // in its headers
 
     // Returns the pools that serve the route's requests.
     std::vector<std::size_t> pools() const {

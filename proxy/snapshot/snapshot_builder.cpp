@@ -52,6 +52,11 @@ const RouteSpec* known_route(const std::unordered_map<std::string_view, const Ro
     return found == known.end() ? nullptr : found->second;
 }
 
+// Without a name of its own, a route has one by its position, which another route may have had.
+bool is_same_route(const RouteSpec* known, const conf::Route& route) {
+    return known && known->config.match == route.match;
+}
+
 } // namespace
 
 std::vector<MemberSpec> SnapshotBuilder::find_members(const conf::Pool& pool, const BuildInputs& now) {
@@ -124,17 +129,26 @@ RouteSpec SnapshotBuilder::build_route(const conf::Route& route, std::size_t poo
             std::move(split),
             route.basic_auth ? files.users.at(route.basic_auth->users_file) : nullptr,
             limiter_of(route, known),
+            concurrency_of(route, known),
             uses_request_id(route)};
 }
 
 // A limit that has not changed keeps its counts.
 std::shared_ptr<limits::RateLimiter> SnapshotBuilder::limiter_of(const conf::Route& route, const RouteSpec* known) {
     if (!route.rate_limit) return nullptr;
-    // Without a name of its own, a route has one by its position, which another route may have had.
-    if (known && known->config.rate_limit == route.rate_limit && known->config.match == route.match)
-        return known->limiter;
+    if (is_same_route(known, route) && known->config.rate_limit == route.rate_limit) return known->limiter;
     return std::make_shared<limits::RateLimiter>(*route.rate_limit, route.name, random_sip_key(),
                                                  limits::RateTable::Time::clock::now());
+}
+
+// A limit whose `max` changes keeps its counts, too: the requests in progress count against the new one.
+std::shared_ptr<limits::ConcurrencyLimiter> SnapshotBuilder::concurrency_of(const conf::Route& route,
+                                                                            const RouteSpec* known) {
+    if (!route.concurrency_limit) return nullptr;
+    const auto& key = route.concurrency_limit->by;
+    if (is_same_route(known, route) && known->concurrency && known->concurrency->key() == key)
+        return known->concurrency;
+    return std::make_shared<limits::ConcurrencyLimiter>(key, random_sip_key());
 }
 
 std::shared_ptr<ListenerStats> SnapshotBuilder::stats_of(const std::string& listener) {

@@ -40,6 +40,7 @@ private:
     RouteSpec build_route(const conf::Route& route, std::size_t pool, const conf::Timeouts& timeouts,
                           http::PoolSplit split, const LoadedFiles& files, const RouteSpec* known) const;
     static std::shared_ptr<limits::RateLimiter> limiter_of(const conf::Route& route, const RouteSpec* known);
+    static std::shared_ptr<limits::ConcurrencyLimiter> concurrency_of(const conf::Route& route, const RouteSpec* known);
     std::shared_ptr<ListenerStats> stats_of(const std::string& listener);
     std::shared_ptr<TrafficStats> traffic_on(TrafficPath path);
 

@@ -114,6 +114,7 @@ conf::Config busy_config() {
     route.rewrite = conf::PathRewrite{"/a", "", "", "/b"};
     route.rewrite->query = {{{"set", "1"}}, {{"add", "2"}}, {"remove", "xx"}};
     route.rewrite->map_back = true;
+    route.concurrency_limit = conf::ConcurrencyLimit{1, {}};
     route.compress.emplace().min_size = {};
     auto never = route;
     never.name = "never";

@@ -223,3 +223,51 @@ TEST_CASE("a client that is over the limit of a route is told when to come again
     bench.address = *weir::conf::Address::parse("192.0.2.8:1");
     CHECK_FALSE(ask().refusal);
 }
+
+TEST_CASE("a client may have so many requests of a route in progress") {
+    Bench bench;
+    auto& route = bench.snapshot.routes[0];
+    route.config.concurrency_limit = weir::conf::ConcurrencyLimit{2, {}};
+    route.concurrency = std::make_shared<limits::ConcurrencyLimiter>(weir::conf::ClientKey{}, weir::SipKey{1, 2});
+    weir::conf::RateLimit rate;
+    rate.rate = {1, std::chrono::hours(1)};
+    rate.burst = 4;
+    route.limiter = std::make_shared<limits::RateLimiter>(rate, "api", weir::SipKey{1, 2}, bench.now);
+    const auto ask = [&] { return bench.plan("GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n"); };
+    auto first = ask();
+    const auto second = ask();
+    CHECK_FALSE(first.refusal);
+    CHECK_FALSE(second.refusal);
+    const auto refused = ask();
+    CHECK(refused.refusal.reason == FailureReason::concurrency_limited);
+    CHECK(refused.retry_after == std::chrono::seconds(1));
+    CHECK_FALSE(bench.get("").refusal); // the route's limit only
+    first = RequestPlan();
+    CHECK_FALSE(ask().refusal);
+    CHECK_FALSE(ask().refusal); // the refused request did not count against the rate
+    CHECK(ask().refusal.reason == FailureReason::rate_limited);
+    route.access = AccessRules(weir::conf::Access{{}, {*weir::conf::Cidr::parse("192.0.2.0/24")}});
+    CHECK(ask().refusal.reason == FailureReason::access_denied);
+}
+
+TEST_CASE("a route changes the query of a request, but not its path") {
+    Bench bench;
+    auto& route = bench.snapshot.routes[0];
+    route.config.rewrite.emplace().query.remove = {"q"};
+    route.rewriter = PathRewriter(*route.config.rewrite, 1);
+    route.query_rewriter = QueryRewriter(route.config.rewrite->query);
+    const auto check = [&](const std::string& path, std::string_view normal, std::string_view forwarded) {
+        INFO(path);
+        const auto plan = bench.plan("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n");
+        CHECK_FALSE(plan.refusal);
+        CHECK(plan.normal_path() == normal);
+        CHECK(plan.forwarded_path() == forwarded);
+        return plan.changed_path == nullptr;
+    };
+    CHECK(check("/api/x?p", "/api/x?p", "/api/x?p")); // as it was received
+    CHECK(check("/api/x", "/api/x", "/api/x"));
+    CHECK_FALSE(check("/api/x?q=1", "/api/x?q=1", "/api/x"));
+    CHECK_FALSE(check("/api//x?p&%71", "/api/x?p&%71", "/api/x?p"));
+    CHECK_FALSE(check("/api//x?p", "/api/x?p", "/api/x?p"));
+    CHECK(check("/x?q", "/x?q", "/x?q")); // no route
+}

@@ -116,3 +116,34 @@ TEST_CASE("a name becomes one backend per address, and each keeps its state") {
     REQUIRE(second->pools[0]->members.size() == 1);
     CHECK(second->pools[0]->members[0].backend == members[1].backend);
 }
+
+TEST_CASE("requests in progress stay counted unless the route or its key changes") {
+    SnapshotBuilder builder(1, nullptr);
+    conf::Config config;
+    config.pools.emplace_back().name = "web";
+    auto& route = config.routes.emplace_back();
+    route.name = "api";
+    route.pool = "web";
+    route.concurrency_limit = conf::ConcurrencyLimit{2, {}};
+    auto snapshot = builder.build(config, "1", {}, nullptr);
+    const auto is_kept = [&] {
+        const auto old = snapshot;
+        snapshot = builder.build(config, "2", {}, old);
+        return snapshot->routes[0].concurrency == old->routes[0].concurrency;
+    };
+    CHECK(is_kept());
+    route.body_size = conf::Size{1024};
+    CHECK(is_kept());
+    route.concurrency_limit->max = 7;
+    CHECK(is_kept());
+    CHECK(snapshot->routes[0].config.concurrency_limit->max == 7);
+    route.concurrency_limit->by = {conf::ClientKey::Kind::header, "X-Key"};
+    CHECK_FALSE(is_kept());
+    route.match.path = "/x";
+    CHECK_FALSE(is_kept());
+    route.name = "other";
+    CHECK_FALSE(is_kept());
+    route.concurrency_limit.reset();
+    CHECK_FALSE(is_kept());
+    CHECK(snapshot->routes[0].concurrency == nullptr);
+}
