@@ -139,6 +139,44 @@ json::object retries_status(const Runtime& runtime) {
     return {{"made", made}, {"refused_by_budget", refused}};
 }
 
+// How many requests the limits of one route have refused.
+struct LimitRefusals {
+    std::uint64_t by_rate = 0, by_concurrency = 0;
+
+    void add(const TrafficStats& stats) {
+        const auto count = [](const TrafficCounters& worker, FailureReason reason) {
+            return worker.failures[static_cast<std::size_t>(reason)].read();
+        };
+        stats.workers.each([&](const TrafficCounters& worker) {
+            by_rate += count(worker, FailureReason::rate_limited);
+            by_concurrency += count(worker, FailureReason::concurrency_limited);
+        });
+    }
+};
+
+bool is_limited(const conf::Route& route) { return route.rate_limit || route.concurrency_limit; }
+
+// The routes that limit their clients.
+json::array routes_status(const Snapshot& snapshot) {
+    std::vector<LimitRefusals> refusals(snapshot.routes.size());
+    for (const auto& listener : snapshot.listeners)
+        for (std::size_t i = 0; i < listener->routes.size(); ++i) {
+            const auto route = listener->routes[i];
+            if (!is_limited(snapshot.routes[route].config)) continue;
+            for (const auto& stats : listener->traffic[i]) refusals[route].add(*stats);
+        }
+    json::array routes;
+    for (std::size_t i = 0; i < refusals.size(); ++i) {
+        const auto& config = snapshot.routes[i].config;
+        if (!is_limited(config)) continue;
+        json::object route{{"name", config.name}};
+        if (config.rate_limit) route["rate_limit"] = {{"refused", refusals[i].by_rate}};
+        if (config.concurrency_limit) route["concurrency_limit"] = {{"refused", refusals[i].by_concurrency}};
+        routes.push_back(std::move(route));
+    }
+    return routes;
+}
+
 json::array certificates_status(const tls::ServerContext& context, Clock::WallTime now) {
     json::array certificates;
     for (const auto& certificate : context.certificates()) {
@@ -244,6 +282,7 @@ json::object status(const Runtime& runtime, const Reloader& reloader, const Cloc
             {"overrides", overrides_status(runtime)},
             {"retries", retries_status(runtime)},
             {"listeners", listeners_status(runtime, clock.wall_now())},
+            {"routes", routes_status(snapshot)},
             {"pools", pools_status(runtime, clock.now())}};
 }
 

@@ -231,6 +231,20 @@ std::string listeners_text(const json::array& listeners) {
     return out;
 }
 
+// Says how many requests the limits of each route have refused.
+std::string routes_text(const json::array& routes) {
+    std::string out;
+    for (const auto& entry : routes) {
+        const Fields route(&entry);
+        std::string refused;
+        for (const char* limit : {"rate_limit", "concurrency_limit"})
+            if (route.find(limit))
+                refused += (refused.empty() ? "" : " and ") + route.in(limit).text("refused") + " by " + limit;
+        out += "route " + route.text("name") + ": refused " + refused + "\n";
+    }
+    return out;
+}
+
 std::string retries_text(const Fields& retries) {
     if (retries.number("made") == 0 && retries.number("refused_by_budget") == 0) return {};
     return "retries: " + retries.text("made") + ", and " + retries.text("refused_by_budget") +
@@ -341,7 +355,7 @@ std::string status_text(const json::object& object) {
     const Fields status(object);
     auto out = process_text(status) + reload_text(status.in("reload")) + lock_text(status.in("lock")) +
                overrides_text(status.list("overrides")) + listeners_text(status.list("listeners")) +
-               retries_text(status.in("retries"));
+               routes_text(status.list("routes")) + retries_text(status.in("retries"));
     for (const auto& pool : status.list("pools")) out += pool_text(Fields(&pool));
     return out;
 }

@@ -250,3 +250,13 @@ TEST_CASE("the status of a process of another version is shown as far as it goes
     status.object()["pools"].as_array().push_back("nonsense");
     CHECK(status.says("one         10.0.0.11:8080  up            1234567       1     -         0        -       1  -"));
 }
+
+TEST_CASE("the status says how many requests the limits of a route have refused") {
+    Status status;
+    CHECK_FALSE(status.says("route "));
+    status.object()["routes"] = json::array{
+        json::object{{"name", "api"}, {"rate_limit", {{"refused", 3}}}, {"concurrency_limit", {{"refused", 0}}}},
+        json::object{{"name", "files"}, {"concurrency_limit", {{"refused", 12}}}}};
+    CHECK(status.says("\nroute api: refused 3 by rate_limit and 0 by concurrency_limit\n"
+                      "route files: refused 12 by concurrency_limit\n"));
+}
