@@ -7,14 +7,13 @@ namespace {
 
 constexpr std::uint8_t max_interim = 10; // a backend that sends more interim responses is broken
 
-// Returns what the final head of a response, whose body has this framing, says about the backend's connection.
+} // namespace
+
 BackendKeepAlive keep_alive_of(const ResponseHead& head, const Framing& body) {
     const auto options = connection_options(head.fields);
     const bool keeps = !options.close && (head.minor_version == 1 || options.keep_alive);
     return {keeps && body.kind != BodyKind::until_close, keep_alive_timeout(head.fields)};
 }
-
-} // namespace
 
 IoResult Download::receive() {
     auto& in = backend_.in;

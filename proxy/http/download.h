@@ -23,6 +23,9 @@ struct BackendKeepAlive {
     std::optional<std::chrono::seconds> timeout{}; // unset if it does not say how long
 };
 
+// Returns what the final head of a response, whose body has this framing, says about the backend's connection.
+BackendKeepAlive keep_alive_of(const ResponseHead& head, const Framing& body);
+
 class Download {
 public:
     Download(Client& client, BackendConnection& backend) : client_(client), backend_(backend) {}

@@ -21,7 +21,15 @@ void consume(Buffer& out, std::string_view& rest, std::size_t sent) {
 Task<Connection> send_page(Client& client, Page page, conf::Duration timeout, log::AccessRecord& record) {
     Buffer out(client.context.buffers.heads);
     page.date = client.context.scratch.date_now();
-    auto [body_size, rest] = write_page(out, page);
+    const auto written = write_page(out, page);
+    const auto sent = co_await send_whole(client, out, written.rest, timeout, record);
+    if (sent == SentPart::some) co_return Connection::close;
+    record.bytes.body += written.body_size;
+    co_return page.connection;
+}
+
+Task<SentPart> send_whole(Client& client, Buffer& out, std::string_view rest, conf::Duration timeout,
+                          log::AccessRecord& record) {
     client.expire_in(timeout);
     for (;;) {
         // `send` only reads. It takes no empty parts.
@@ -31,11 +39,11 @@ Task<Connection> send_page(Client& client, Page page, conf::Duration timeout, lo
         const auto sent = client.stream.send(rest.empty() ? left.first(1) : left);
         if (sent.status == IoStatus::failed) {
             if (!record.failure) record.failure = client_left(client);
-            co_return Connection::close;
+            co_return SentPart::some;
         }
         consume(out, rest, sent.bytes);
         record.bytes.sent += sent.bytes;
-        if (out.empty() && rest.empty()) break;
+        if (out.empty() && rest.empty()) co_return SentPart::all;
         if (sent.bytes > 0) { // TLS takes less at a time than the socket would
             client.expire_in(timeout);
             continue;
@@ -44,10 +52,8 @@ Task<Connection> send_page(Client& client, Page page, conf::Duration timeout, lo
         if (!client.aborted && !client.timer.expired()) continue;
         if (!record.failure && !client.aborted)
             record.failure = {FailureReason::client_timeout, "the client read the response too slowly"};
-        co_return Connection::close;
+        co_return SentPart::some;
     }
-    record.bytes.body += body_size;
-    co_return page.connection;
 }
 
 } // namespace weir::proxy::http

@@ -16,4 +16,11 @@ namespace weir::proxy::http {
 // the page says, or `close` if the client did not take it all.
 Task<Connection> send_page(Client& client, Page page, conf::Duration timeout, log::AccessRecord& record);
 
+enum class SentPart { some, all };
+
+// Sends `out`, which is not empty, and `rest` behind it. Likewise waits for the client, and adds what happens to
+// `record`, except for the size of the body.
+Task<SentPart> send_whole(Client& client, Buffer& out, std::string_view rest, conf::Duration timeout,
+                          log::AccessRecord& record);
+
 } // namespace weir::proxy::http

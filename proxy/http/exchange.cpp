@@ -7,6 +7,7 @@
 #include "proxy/worker/begin_record.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::proxy::http {
 namespace {
@@ -59,6 +60,10 @@ Task<Connection> Exchange::run() {
         const auto failure = co_await let_in(*route->users);
         if (failure) co_return co_await answer(failure);
     }
+    if (const auto* route = incoming_.route(); route && route->auth_pool != no_pool) {
+        const auto after = co_await authorize();
+        if (after) co_return *after;
+    }
     if (incoming_.plan.route.pool == no_pool) co_return co_await respond_by_route(incoming_.route()->config);
     client_.context.budget.count_request(client_.context.loop.now());
     failure_ = {FailureReason::no_backend};
@@ -86,6 +91,23 @@ Task<Failure> Exchange::let_in(const conf::Users& users) {
     const auto authentication = co_await authenticate(client_, users, authorization_);
     record_.user = authentication.user;
     co_return authentication.failure;
+}
+
+// Asks the route's authentication service. If the request is not served, responds and returns what to do with the
+// client's connection.
+Task<std::optional<Connection>> Exchange::authorize() {
+    ForwardAuth auth(client_, incoming_, ids_, record_);
+    auto verdict = co_await auth.run();
+    if (verdict.failure) co_return co_await answer(verdict.failure);
+    if (verdict.decision == AuthDecision::denied) co_return co_await deny(verdict.response);
+    if (incoming_.plan.route.pool != no_pool) prepared_.take_fields(std::move(verdict.copied), selection_);
+    co_return std::nullopt;
+}
+
+Task<Connection> Exchange::deny(const SubResponse& response) {
+    std::optional<HeadEdit> edit;
+    if (const auto* headers = response_headers()) edit.emplace(HeadEdit{*headers, variables()});
+    co_return co_await send_denial(client_, response, incoming_, connection_, edit ? &*edit : nullptr, record_);
 }
 
 // Waits in the pool's queue, if it has one. Sets `failure_` if no backend was selected.

@@ -15,11 +15,13 @@
 #pragma once
 
 #include "proxy/http/forward_attempt.h"
+#include "proxy/http/forward_auth.h"
 #include "proxy/http/prepared_request.h"
 #include "proxy/http/request_ids.h"
 #include "proxy/http/request_variables.h"
 #include "proxy/worker/backend_connector.h"
 
+#include <optional>
 #include <string>
 
 namespace weir::proxy::http {
@@ -62,6 +64,8 @@ private:
     void count_retry();
     void record_try(const log::AccessRecord& record, std::size_t member);
     Task<Failure> let_in(const conf::Users& users);
+    Task<std::optional<Connection>> authorize();
+    Task<Connection> deny(const SubResponse& response);
     Task<Connection> answer(const Failure& failure);
     Task<Connection> redirect_to_https();
     Task<Connection> respond_by_route(const conf::Route& route);

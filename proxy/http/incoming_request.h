@@ -16,6 +16,7 @@ struct IncomingRequest {
     // `head` is the request that the client has sent.
     IncomingRequest(const Client& client, const RequestHead& head);
 
+    std::string_view head_bytes;                  // of the client's head, which stays at the front of its buffer
     WorkerViewPtr view;                           // the view that the request was planned with
     std::shared_ptr<const ListenerSpec> listener; // as it was at that time
     TimePoint began;
@@ -24,6 +25,9 @@ struct IncomingRequest {
 
     const conf::Config& config() const { return view->snapshot->config; }
     const RouteSpec* route() const { return plan.route.route; } // null if the listener's own pool serves the request
+    // Parses the head again, since the worker has parsed other clients' heads into the same object. Its path is the
+    // normalized one. Never null in practice.
+    const RequestHead* read_head_again(HttpScratch& scratch) const;
 };
 
 inline RequestPeer peer_of(const Client& client) {
@@ -38,10 +42,19 @@ inline const conf::Address& known_address(const Client& client, const RequestOri
 }
 
 inline IncomingRequest::IncomingRequest(const Client& client, const RequestHead& head)
-    : view(client.listener->view), listener(client.listener->spec), began(client.context.loop.now()),
+    : head_bytes(head.method.data(), static_cast<std::size_t>(client.in.view().data() - head.method.data())),
+      view(client.listener->view), listener(client.listener->spec), began(client.context.loop.now()),
       origin(find_origin(peer_of(client), head, listener->trusted)),
       plan(plan_request(head, *view->snapshot, *listener,
                         {client.identity.get(), origin.trust, known_address(client, origin), client.context.index,
                          client.context.scratch.random, began})) {}
+
+inline const RequestHead* IncomingRequest::read_head_again(HttpScratch& scratch) const {
+    auto& head = scratch.request;
+    const HeadLimits passed_before{head_bytes.size(), head_bytes.size()};
+    if (parse_request(head_bytes, passed_before, head).status != HeadStatus::complete) return nullptr;
+    head.path = plan.normal_path();
+    return &head;
+}
 
 } // namespace weir::proxy::http

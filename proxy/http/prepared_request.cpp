@@ -4,19 +4,30 @@
 #include "proxy/snapshot/timeouts.h"
 
 #include <optional>
+#include <utility>
 
 namespace weir::proxy::http {
+void write_proxy_header(Buffer& out, const Client& client, const conf::Address& address, const PoolSpec& pool) {
+    const auto version = pool.config.send_proxy_protocol;
+    if (version == conf::ProxyProtocol::none || pool.tls) return;
+    out.fill(client.source.write_proxy_header(out.space().data(), version, address, client.stream));
+}
+
 void PreparedRequest::prepare(const RequestHead& head, BackendSelection& selection) {
-    bytes_ = {head.method.data(), static_cast<std::size_t>(client_.in.data() - head.method.data())};
     const auto* route = incoming_.route();
     const auto host = route ? route->host : HostToSend::the_clients;
     gets_backends_host_ =
         host == HostToSend::the_backends || (host == HostToSend::the_clients && head.authority.empty());
-    prepare_for_pool(head, selection);
+    if (!route || route->auth_pool == no_pool) prepare_for_pool(head, selection);
+}
+
+void PreparedRequest::take_fields(CopiedFields fields, BackendSelection& selection) {
+    copied_ = std::move(fields);
+    prepare_again(selection);
 }
 
 void PreparedRequest::prepare_again(BackendSelection& selection) {
-    if (const auto* head = read_head_again()) prepare_for_pool(*head, selection);
+    if (const auto* head = incoming_.read_head_again(client_.context.scratch)) prepare_for_pool(*head, selection);
 }
 
 void PreparedRequest::prepare_for_pool(const RequestHead& head, BackendSelection& selection) {
@@ -33,25 +44,14 @@ void PreparedRequest::choose(std::size_t member, const BackendSelection& selecti
     const auto& pool = *selection.pool().spec;
     const auto& address = pool.config_of(pool.members[member]).address;
     backends_host_ = address.is_unix() ? "localhost" : address.text();
-    if (const auto* head = read_head_again()) write_head(*head, pool, backends_host_);
-}
-
-// Parses the head again, since the worker has parsed other clients' heads into the same object. Never null in practice.
-const RequestHead* PreparedRequest::read_head_again() {
-    auto& head = client_.context.scratch.request;
-    const HeadLimits passed_before{bytes_.size(), bytes_.size()};
-    if (parse_request(bytes_, passed_before, head).status != HeadStatus::complete) return nullptr;
-    head.path = incoming_.plan.normal_path();
-    return &head;
+    if (const auto* head = incoming_.read_head_again(client_.context.scratch)) write_head(*head, pool, backends_host_);
 }
 
 void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backends_host) {
     const auto& origin = incoming_.origin;
     const auto* route = incoming_.route();
     head_ = Buffer(client_.context.buffers.heads);
-    // With TLS, the PROXY header comes before the handshake (backend_connector.h).
-    if (const auto version = pool.config.send_proxy_protocol; version != conf::ProxyProtocol::none && !pool.tls)
-        head_.fill(client_.source.write_proxy_header(head_.space().data(), version, origin.address, client_.stream));
+    write_proxy_header(head_, client_, origin.address, pool);
     // The side that closes first keeps the port in TIME_WAIT: better each backend than the proxy in front of them.
     const auto to_backend = may_share_connections(pool) ? Connection::keep : Connection::close;
     const auto host = route && route->host == HostToSend::configured ? route->config.host : backends_host;
@@ -63,7 +63,11 @@ void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, 
     std::optional<HeadEdit> edit;
     if (route && !route->config.request_headers.empty())
         edit.emplace(HeadEdit{route->config.request_headers, variables_of(client_, incoming_, record_)});
-    write_request(head_, head, incoming_.plan.framing, facts, incoming_.plan.upgrade, edit ? &*edit : nullptr);
+    ReplacedFields replaced;
+    const bool has_auth = route && route->config.forward_auth;
+    if (has_auth) replaced = {route->config.forward_auth->copy_headers, copied_};
+    write_request(head_, head, incoming_.plan.framing, facts, incoming_.plan.upgrade, edit ? &*edit : nullptr,
+                  has_auth ? &replaced : nullptr);
 }
 
 } // namespace weir::proxy::http

@@ -6,6 +6,7 @@
 // Lifetime: lives in its exchange; the constructor's arguments must outlive it.
 #pragma once
 
+#include "proxy/http/auth_fields.h"
 #include "proxy/http/client_affinity.h"
 #include "proxy/http/incoming_request.h"
 #include "proxy/http/request_ids.h"
@@ -19,6 +20,9 @@ inline bool may_share_connections(const PoolSpec& pool) {
     return pool.config.send_proxy_protocol == conf::ProxyProtocol::none;
 }
 
+// Writes the PROXY header of a pool that has one, unless it comes before a TLS handshake (backend_connector.h).
+void write_proxy_header(Buffer& out, const Client& client, const conf::Address& address, const PoolSpec& pool);
+
 class PreparedRequest {
 public:
     // `record` is the log record of the request.
@@ -26,8 +30,11 @@ public:
                     const log::AccessRecord& record)
         : client_(client), incoming_(incoming), ids_(ids), record_(record) {}
 
-    // Prepares the request for the selection's pool. `head` is at the front of the client's buffer.
+    // Prepares the request for the selection's pool. `head` is at the front of the client's buffer. If the route has
+    // forward_auth, take_fields() completes this.
     void prepare(const RequestHead& head, BackendSelection& selection);
+    // Completes the request with the fields that the authentication service has set.
+    void take_fields(CopiedFields fields, BackendSelection& selection);
     // Prepares the request again after the selection has moved to another pool.
     void prepare_again(BackendSelection& selection);
     // Completes the request for the member of the pool that has just been chosen.
@@ -41,15 +48,14 @@ public:
 private:
     void prepare_for_pool(const RequestHead& head, BackendSelection& selection);
     void write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backends_host = {});
-    const RequestHead* read_head_again();
 
     Client& client_;
     const IncomingRequest& incoming_;
     const RequestIds& ids_;
     const log::AccessRecord& record_;
-    std::string_view bytes_; // of the client's head, which stays at the front of its buffer
     conf::Timeouts timeouts_;
     ClientAffinity affinity_;
+    CopiedFields copied_;
     Buffer head_;               // as it is sent to the backend
     std::string backends_host_; // of the chosen member, if the backend gets it
     std::string_view sent_host_;

@@ -53,11 +53,15 @@ void drop_edited(const conf::HeaderEdit& edit, DroppedFields& dropped) {
     for (const auto& name : edit.remove) dropped.drop(name);
 }
 
-// Returns the fields that weir does not write because a route sets or removes them.
-FieldIds edited_fields(const conf::HeaderEdit& edit) {
+// Returns the fields that weir does not write because a route sets or removes them, or other fields replace them.
+FieldIds edited_fields(const HeadEdit* edit, const ReplacedFields* replaced) {
     FieldIds ids;
-    for (const auto& [name, value] : edit.set) ids.insert(identify_alias(name));
-    for (const auto& name : edit.remove) ids.insert(identify_alias(name));
+    if (edit) {
+        for (const auto& [name, value] : edit->headers.set) ids.insert(identify_alias(name));
+        for (const auto& name : edit->headers.remove) ids.insert(identify_alias(name));
+    }
+    if (replaced)
+        for (const auto& [name, value] : replaced->fields) ids.insert(identify_alias(name));
     return ids;
 }
 
@@ -86,13 +90,24 @@ void drop_ids(const ClientFacts& client, DroppedFields& dropped) {
     dropped.drop("tracestate"); // it belongs to the trace that the client's traceparent does not name
 }
 
-// Writes the ids that the route does not change itself.
-void write_ids(HeadWriter& writer, const ClientFacts& client, const HeadEdit* edit) {
+bool has_field(const ReplacedFields& replaced, std::string_view name) {
+    return std::any_of(replaced.fields.begin(), replaced.fields.end(),
+                       [&](const auto& field) { return is_alias(field.first, name); });
+}
+
+// Writes the ids that neither the route changes itself nor other fields replace.
+void write_ids(HeadWriter& writer, const ClientFacts& client, const HeadEdit* edit, const ReplacedFields* replaced) {
     const auto write = [&](std::string_view name, std::string_view value) {
-        if (!value.empty() && !(edit && replaces(edit->headers, name))) writer.field(name, value);
+        const bool changed = (edit && replaces(edit->headers, name)) || (replaced && has_field(*replaced, name));
+        if (!value.empty() && !changed) writer.field(name, value);
     };
     write(request_id, client.request_id);
     write(traceparent, client.begun_trace);
+}
+
+void write_replaced(HeadWriter& writer, const ReplacedFields& replaced, const HeadEdit* edit) {
+    for (const auto& [name, value] : replaced.fields)
+        if (!edit || !replaces(edit->headers, name)) writer.field(name, value);
 }
 
 void write_framing(HeadWriter& writer, const Framing& framing) {
@@ -194,9 +209,9 @@ std::string_view requested_upgrade(const RequestHead& head, const ConnectionOpti
 }
 
 void write_request(Buffer& out, const RequestHead& head, const Framing& framing, const ClientFacts& client,
-                   std::string_view upgrade, const HeadEdit* edit) {
+                   std::string_view upgrade, const HeadEdit* edit, const ReplacedFields* replaced) {
     HeadWriter writer(out);
-    writer.put(head.method).put(" ");
+    writer.put(client.method.empty() ? head.method : client.method).put(" ");
     const auto path = client.path.empty() ? head.path : client.path;
     if (path.empty() || path.front() == '?') writer.put("/"); // "http://host?query"
     writer.put(path).put(" HTTP/1.1\r\n");
@@ -204,17 +219,20 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
     DroppedFields dropped(head.fields);
     if (connection_options(head.fields).names_fields) drop_named_by_connection(head.fields, dropped);
     if (edit) drop_edited(edit->headers, dropped);
+    if (replaced)
+        for (const auto& name : replaced->names) dropped.drop(name);
     drop_ids(client, dropped);
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
         const auto& field = head.fields[i];
         if (passes(field, client.trust) && !dropped.contains(i)) writer.field(field);
     }
-    write_origin(writer, head, client, edit ? edited_fields(edit->headers) : FieldIds());
-    write_ids(writer, client, edit);
+    write_origin(writer, head, client, edited_fields(edit, replaced));
+    write_ids(writer, client, edit, replaced);
+    if (replaced) write_replaced(writer, *replaced, edit);
     if (edit) write_edited(writer, edit->headers, edit->variables);
     // An HTTP/1.0 client cannot receive the interim response (RFC 9110 section 10.1.1).
-    if (head.minor_version == 1 && expectation_of(head.fields) == Expectation::go_ahead)
-        writer.field("Expect", "100-continue");
+    const bool expects = client.expect == ExpectField::forwarded && head.minor_version == 1;
+    if (expects && expectation_of(head.fields) == Expectation::go_ahead) writer.field("Expect", "100-continue");
     write_framing(writer, framing);
     if (!upgrade.empty()) writer.field("Connection", "Upgrade").field("Upgrade", upgrade);
     else if (client.to_backend == Connection::close) writer.field("Connection", "close");

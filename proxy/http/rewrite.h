@@ -14,7 +14,10 @@
 #include "proxy/io/buffer.h"
 #include "proxy/snapshot/response_path_mapper.h"
 
+#include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace weir::proxy::http {
 
@@ -27,7 +30,9 @@ struct ConnectionOptions {
 // Returns the options of all Connection fields among `fields`.
 ConnectionOptions connection_options(const std::vector<Field>& fields);
 
-// Where a request came from.
+enum class ExpectField { forwarded, left_out };
+
+// Where a request came from, and what is sent in place of its own words.
 struct ClientFacts {
     std::string_view ip;       // of the peer
     Trust trust;               // whether the peer's X-Forwarded-* fields are believed
@@ -37,6 +42,8 @@ struct ClientFacts {
     std::string_view host{};                      // the Host field to send; empty: the client's
     std::string_view path{};                      // to send, with the query; empty: that of the head
     std::string_view request_id{}, begun_trace{}; // X-Request-Id and traceparent to send; empty: the client's
+    std::string_view method{};                    // to send; empty: that of the head
+    ExpectField expect = ExpectField::forwarded;
 };
 
 // What a client expects before it sends its body (RFC 9110 section 10.1.1), from all Expect fields.
@@ -54,10 +61,16 @@ struct HeadEdit {
     RequestVariables variables;
 };
 
-// Appends to `out` the head of a request as it is sent to the backend. `out` grows if necessary. `edit` is null if
-// there are no changes.
+// Fields of a request that take the place of the client's. Those that a route edits are left as the route says.
+struct ReplacedFields {
+    std::span<const std::string> names; // the client's fields that are left out, in any spelling of these names
+    std::span<const std::pair<std::string, std::string>> fields; // what is sent instead; replaces weir's own, too
+};
+
+// Appends to `out` the head of a request as it is sent to the backend. `out` grows if necessary. `edit` and `replaced`
+// are null if there are no changes.
 void write_request(Buffer& out, const RequestHead& head, const Framing& framing, const ClientFacts& client,
-                   std::string_view upgrade, const HeadEdit* edit);
+                   std::string_view upgrade, const HeadEdit* edit, const ReplacedFields* replaced = nullptr);
 
 // How a response is forwarded to the client.
 struct ResponsePlan {

@@ -73,6 +73,8 @@ struct RouteSpec {
     std::shared_ptr<limits::RateLimiter> limiter{};            // null: no limit
     std::shared_ptr<limits::ConcurrencyLimiter> concurrency{}; // null: no limit
     bool uses_request_id = false;                              // in its headers
+    std::size_t auth_pool = no_pool;                           // of forward_auth
+    std::size_t mirror_pool = no_pool;                         // gets copies of its requests
 
     // Returns the pools that serve the route's requests.
     std::vector<std::size_t> pools() const {

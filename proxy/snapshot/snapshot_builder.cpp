@@ -190,6 +190,9 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
         snapshot->routes.push_back(build_route(route, pool, merge_timeouts(timeouts, route.timeouts),
                                                split_of(route, pool_index), now.files,
                                                known_route(known_routes, route.name)));
+        auto& built = snapshot->routes.back();
+        if (route.forward_auth) built.auth_pool = pool_index.at(route.forward_auth->pool);
+        if (route.mirror) built.mirror_pool = pool_index.at(route.mirror->pool);
     }
     for (const auto& listener : config.listeners) {
         auto spec = std::make_shared<ListenerSpec>();

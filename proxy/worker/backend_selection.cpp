@@ -95,14 +95,14 @@ Selection BackendSelection::try_select() {
     return choose();
 }
 
-Task<Selection> BackendSelection::wait_for_slot() {
+Task<Selection> BackendSelection::wait_for_slot(TimePoint latest) {
     auto& loop = client_.context.loop;
     auto selected = try_select();
     const auto queue = pool_->spec->config.queue;
     if (selected.outcome != Selection::Outcome::full || !queue) co_return selected;
     Place place(client_, *pool_->balancer.state());
     if (!place.join(queue->max)) co_return selected;
-    const auto give_up = loop.now() + queue->timeout;
+    const auto give_up = std::min(latest, TimePoint(loop.now() + queue->timeout));
     bool look = place.is_alone(); // a slot may have been released just before
     for (;;) {
         const bool called = place.take_call();

@@ -55,8 +55,8 @@ public:
 
     // Chooses a member that was not tried yet, without waiting. Returns `full` if other requests wait in the queue.
     Selection try_select();
-    // Like try_select(), but waits in the pool's queue for a free slot if the pool has a queue.
-    Task<Selection> wait_for_slot();
+    // Like try_select(), but waits in the pool's queue for a free slot if the pool has a queue, until `latest`.
+    Task<Selection> wait_for_slot(TimePoint latest = TimePoint::max());
 
     // Returns true if another member is left, and the configuration and the worker's retry budget allow another try.
     // Takes one retry from the budget. Counts a refusal of the budget in `retries_refused`.

@@ -329,3 +329,25 @@ TEST_CASE("the paths in a response are mapped before a route changes its headers
     CHECK(has(edited, "\r\nLocation: /v1/own\r\n"));
     CHECK_FALSE(has(edited, "https://a/x"));
 }
+
+TEST_CASE("replaced fields take the place of the client's and of weir's own", "[rewrite]") {
+    RequestHead head;
+    const std::string bytes = "GET /x HTTP/1.1\r\nHost: a\r\nX_User: root\r\nx.user: root\r\nX-Real-IP: 1.1.1.1\r\n"
+                              "X-Kept: 1\r\nExpect: 100-continue\r\n\r\n";
+    REQUIRE(parse_request(bytes, {}, head).status == HeadStatus::complete);
+    const std::vector<std::string> names{"X-User", "X-Group", "X-Real-IP", "X-Request-Id"};
+    const std::vector<std::pair<std::string, std::string>> fields{
+        {"X-User", "ann"}, {"X-Real-IP", "9.9.9.9"}, {"X-Request-Id", "theirs"}};
+    const ReplacedFields replaced{names, fields};
+    ClientFacts facts{"10.9.8.7", Trust::untrusted, "http"};
+    facts.request_id = "own";
+    facts.method = "POST";
+    facts.path = "/y";
+    facts.expect = ExpectField::left_out;
+    BufferPool pool(64, 4);
+    Buffer out(pool);
+    write_request(out, head, {}, facts, {}, nullptr, &replaced);
+    CHECK(out.view() == "POST /y HTTP/1.1\r\nHost: a\r\nX-Kept: 1\r\nX-Forwarded-For: 10.9.8.7\r\n"
+                        "X-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nX-User: ann\r\nX-Real-IP: 9.9.9.9\r\n"
+                        "X-Request-Id: theirs\r\n\r\n");
+}

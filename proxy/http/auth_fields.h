@@ -1,0 +1,39 @@
+// What an authentication service's response means: whether a client is served, and which fields its request gets.
+//
+// Thread: pure functions and values.
+// Lifetime: values.
+#pragma once
+
+#include "proxy/http1/head.h"
+#include "proxy/log/failure_reason.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::proxy::http {
+
+enum class AuthDecision {
+    allowed,     // the request is served
+    denied,      // the client gets the response of the service
+    unavailable, // the service does not work
+};
+
+// Returns what the status of the final response means.
+AuthDecision decide_by_status(int status);
+
+// Names and values of fields, in the order in which they are sent.
+using CopiedFields = std::vector<std::pair<std::string, std::string>>;
+
+// Returns the fields of a response with these names, which are written as in `names`. Bytes that a request must not
+// contain are replaced by spaces.
+CopiedFields copy_fields(const ResponseHead& head, const std::vector<std::string>& names);
+
+// Returns the fields that tell the service what the client has requested. `path` is in its normal form, with the query.
+CopiedFields describe_request(std::string_view method, std::string_view path);
+
+// Returns the failure of a request whose authentication failed for `cause`.
+Failure auth_unavailable(const Failure& cause);
+
+} // namespace weir::proxy::http

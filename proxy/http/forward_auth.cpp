@@ -1,0 +1,188 @@
+#include "proxy/http/forward_auth.h"
+
+#include "proxy/http/affinity.h"
+#include "proxy/http/error_page.h"
+#include "proxy/http/prepared_request.h"
+
+#include <array>
+#include <utility>
+
+namespace weir::proxy::http {
+namespace {
+
+// Fields that only weir may set for the service.
+const std::array<std::string, 2> described_names{"X-Forwarded-Method", "X-Forwarded-Uri"};
+
+// Returns true if a request has ended for a reason that is neither the service's nor its pool's.
+bool has_ended(const Failure& failure) {
+    return failure.reason == FailureReason::client_closed || failure.reason == FailureReason::drained;
+}
+
+} // namespace
+
+Task<AuthVerdict> ForwardAuth::run() {
+    auto verdict = co_await ask();
+    const bool proceeds = verdict.decision == AuthDecision::unavailable && !has_ended(verdict.failure) &&
+                          auth_.on_unavailable == conf::OnUnavailable::proceed;
+    if (proceeds) co_return AuthVerdict{AuthDecision::allowed};
+    if (verdict.failure && !has_ended(verdict.failure)) verdict.failure = auth_unavailable(verdict.failure);
+    co_return verdict;
+}
+
+void ForwardAuth::begin() {
+    client_.context.budget.count_request(client_.context.loop.now());
+    selection_.begin(incoming_.view, *incoming_.view->pools[incoming_.route()->auth_pool]);
+    if (pool().config.algorithm != conf::Algorithm::hash) return;
+    if (const auto* head = incoming_.read_head_again(client_.context.scratch))
+        selection_.go_by(hash_key(pool().config.hash, *head, incoming_.origin.client_ip()), std::nullopt);
+}
+
+Task<AuthVerdict> ForwardAuth::ask() {
+    begin();
+    verdict_.failure = {FailureReason::no_backend};
+    for (;;) {
+        auto selected = selection_.try_select();
+        if (selected.outcome != Selection::Outcome::chosen) selected = co_await selection_.wait_for_slot(until_);
+        if (selected.outcome != Selection::Outcome::chosen) {
+            explain(selected.outcome);
+            break;
+        }
+        auto response = co_await ask_backend(selected.member);
+        const auto next = conclude(std::move(response));
+        selected.seat.leave();
+        if (next == Next::finish) break;
+        client_.context.counters.retries.add();
+    }
+    co_return std::move(verdict_);
+}
+
+// Sets the failure of a request for which no backend was selected.
+void ForwardAuth::explain(Selection::Outcome outcome) {
+    if (outcome == Selection::Outcome::client_gone) verdict_.failure = client_left(client_);
+    if (outcome == Selection::Outcome::full) verdict_.failure = {FailureReason::queue_full};
+    if (outcome == Selection::Outcome::late) verdict_.failure = {FailureReason::queue_timeout};
+}
+
+Task<SubResponse> ForwardAuth::ask_backend(std::size_t member) {
+    auto& counters = link().counters();
+    counters.requests.add();
+    if (selection_.tries() > 1) counters.retries.add();
+    Buffer head(client_.context.buffers.heads);
+    write_head(head, member);
+    SubRequest request({.client = client_,
+                        .pool = selection_.pool(),
+                        .member = member,
+                        .address = incoming_.origin.address,
+                        .head = head,
+                        .limits = incoming_.config().limits,
+                        .until = until_});
+    co_return co_await request.run();
+}
+
+void ForwardAuth::write_head(Buffer& out, std::size_t member) {
+    const auto* head = incoming_.read_head_again(client_.context.scratch);
+    if (!head) return;
+    const auto& origin = incoming_.origin;
+    write_proxy_header(out, client_, origin.address, pool());
+    std::string host;
+    if (head->authority.empty()) {
+        const auto& address = pool().config_of(pool().members[member]).address;
+        host = address.is_unix() ? "localhost" : address.text();
+    }
+    const auto to_backend = may_share_connections(pool()) ? Connection::keep : Connection::close;
+    ClientFacts facts{origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), host};
+    facts.method = "GET";
+    facts.path = auth_.path;
+    facts.expect = ExpectField::left_out;
+    if (incoming_.listener->config.request_id) facts.request_id = ids_.texts().request;
+    facts.begun_trace = ids_.begun_trace();
+    const auto described = describe_request(record_.request.method, incoming_.plan.normal_path());
+    const ReplacedFields replaced{described_names, described};
+    write_request(out, *head, Framing{}, facts, {}, nullptr, &replaced);
+}
+
+// Acts on the end of a sub-request. Sets the verdict.
+ForwardAuth::Next ForwardAuth::conclude(SubResponse response) {
+    const auto decision = response.status > 0 ? decide_by_status(response.status) : AuthDecision::unavailable;
+    // A permission holds even if the rest of its body is late.
+    const bool is_answer = response.end == SubRequestEnd::answered ||
+                           (response.end == SubRequestEnd::late && decision == AuthDecision::allowed);
+    if (is_answer) {
+        verdict_.decision = decision;
+        verdict_.failure = {};
+        client_.context.outcomes.note(selection_.pool(), selection_.last(), outcome_of_status(response.status));
+        if (decision == AuthDecision::unavailable)
+            verdict_.failure = {FailureReason::auth_unavailable, "the service responded with a 5xx"};
+        if (decision == AuthDecision::denied) verdict_.response = std::move(response);
+        if (decision == AuthDecision::allowed) take_fields(response.head);
+        return Next::finish;
+    }
+    verdict_.failure = response.failure;
+    switch (response.end) {
+    case SubRequestEnd::no_connection:
+        if (is_hopeless(response.failure.reason)) return Next::finish;
+        if (response.failure.reason == FailureReason::backend_removed) return try_again();
+        blame();
+        selection_.pool().balancer.note_connect_failure(selection_.last(), client_.context.loop.now());
+        return try_again();
+    case SubRequestEnd::no_answer:
+        if (response.failure.reason != FailureReason::backend_removed) blame();
+        return try_again();
+    case SubRequestEnd::bad_answer:
+    case SubRequestEnd::late: blame(); return Next::finish;
+    default: return Next::finish;
+    }
+}
+
+ForwardAuth::Next ForwardAuth::try_again() {
+    const bool allowed = client_.context.loop.now() < until_ && selection_.may_try_again(incoming_.config().retries);
+    return allowed ? Next::retry : Next::finish;
+}
+
+// Takes the fields for the request from the response.
+void ForwardAuth::take_fields(std::string_view bytes) {
+    auto& head = client_.context.scratch.response;
+    if (parse_response(bytes, {bytes.size(), bytes.size()}, head).status == HeadStatus::complete)
+        verdict_.copied = copy_fields(head, auth_.copy_headers);
+}
+
+// Counts and logs a failure of the backend that was tried last.
+void ForwardAuth::blame() {
+    auto& context = client_.context;
+    link().counters().failures.add();
+    context.outcomes.note(selection_.pool(), selection_.last(), outcome_of_failure(verdict_.failure.reason));
+    auto record = record_;
+    const auto& backend = *pool().members[selection_.last()].backend;
+    record.path.pool = pool().config.name;
+    record.path.backend = backend.name();
+    record.failure = verdict_.failure;
+    record.status = status_of(verdict_.failure.reason);
+    context.recorder.record_try(record, *pool().members[selection_.last()].backend);
+}
+
+Task<Connection> send_denial(Client& client, const SubResponse& response, const IncomingRequest& incoming,
+                             Connection connection, const HeadEdit* edit, log::AccessRecord& record) {
+    auto& head = client.context.scratch.response;
+    const HeadLimits passed_before{response.head.size(), response.head.size()};
+    const bool is_legal = parse_response(response.head, passed_before, head).status == HeadStatus::complete;
+    if (!is_legal) co_return Connection::close; // never in practice
+    record.status = response.status;
+    if (incoming.plan.framing.has_body() || client.is_draining()) connection = Connection::close; // it is not read
+    const bool has_body = incoming.plan.answer_to == AnswerTo::other && response.status != 304;
+    const std::string_view body = has_body ? std::string_view(response.body) : std::string_view();
+    Framing framing{has_body ? BodyKind::length : BodyKind::none, response.body.size()};
+    if (response.status == 304) framing = response_framing(head, AnswerTo::other).framing;
+    Buffer out(client.context.buffers.heads);
+    write_response(out, head,
+                   {.framing = framing,
+                    .client_minor = record.request.minor_version,
+                    .connection = connection,
+                    .date = client.context.scratch.date_now(),
+                    .edit = edit});
+    const auto sent = co_await send_whole(client, out, body, incoming.config().timeouts.client_idle, record);
+    if (sent == SentPart::some) co_return Connection::close;
+    record.bytes.body += body.size();
+    co_return connection;
+}
+
+} // namespace weir::proxy::http
