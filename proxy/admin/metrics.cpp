@@ -122,6 +122,11 @@ void write_workers(Exposition& out, const Runtime& runtime) {
     one("weir_accept_failures_total", "Connections that could not be accepted.", &WorkerCounters::accept_failures);
     one("weir_connect_shortages_total", "Connections to backends delayed by a lack of file descriptors or memory.",
         &WorkerCounters::shortages);
+    one("weir_mirror_requests_total", "Copies of requests sent to mirror pools.", &WorkerCounters::mirrored);
+    one("weir_mirror_failures_total", "Copies of requests that no backend of a mirror pool has answered in full.",
+        &WorkerCounters::mirrors_failed);
+    one("weir_mirror_skipped_total", "Requests drawn for mirroring but not copied: too large, or too many at a time.",
+        &WorkerCounters::mirrors_skipped);
     std::uint64_t longest = 0;
     for (const auto& worker : runtime.counters()) longest = std::max(longest, worker.longest_adoption_us.read());
     out.family("weir_worker_longest_adoption_seconds", "gauge",

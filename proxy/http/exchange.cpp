@@ -65,6 +65,7 @@ Task<Connection> Exchange::run() {
         if (after) co_return *after;
     }
     if (incoming_.plan.route.pool == no_pool) co_return co_await respond_by_route(incoming_.route()->config);
+    begin_mirroring();
     client_.context.budget.count_request(client_.context.loop.now());
     failure_ = {FailureReason::no_backend};
     for (;;) {
@@ -110,6 +111,13 @@ Task<Connection> Exchange::deny(const SubResponse& response) {
     co_return co_await send_denial(client_, response, incoming_, connection_, edit ? &*edit : nullptr, record_);
 }
 
+void Exchange::begin_mirroring() {
+    const auto* route = incoming_.route();
+    if (!route || route->mirror_pool == no_pool) return;
+    mirroring_ = std::make_unique<Mirroring>(client_, incoming_, prepared_);
+    mirroring_->begin();
+}
+
 // Waits in the pool's queue, if it has one. Sets `failure_` if no backend was selected.
 Task<Selection> Exchange::wait_for_backend() {
     auto selected = co_await selection_.wait_for_slot();
@@ -149,7 +157,7 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
     const auto mapping = response_mapping();
     ForwardAttempt attempt({client_, incoming_.plan, incoming_.config().limits, prepared_.timeouts(), prepared_.head(),
                             prepared_.cookie(), edit ? &*edit : nullptr, mapping ? &*mapping : nullptr, record_,
-                            connection_, *this},
+                            connection_, *this, mirroring_ ? mirroring_->tap() : nullptr},
                            *connected.connection);
     const auto result = co_await attempt.run();
     const auto age = connected.took ? ConnectionAge::fresh : ConnectionAge::kept;

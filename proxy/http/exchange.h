@@ -16,11 +16,13 @@
 
 #include "proxy/http/forward_attempt.h"
 #include "proxy/http/forward_auth.h"
+#include "proxy/http/mirroring.h"
 #include "proxy/http/prepared_request.h"
 #include "proxy/http/request_ids.h"
 #include "proxy/http/request_variables.h"
 #include "proxy/worker/backend_connector.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -49,6 +51,9 @@ private:
 
     void on_pool_changed() override { prepared_.prepare_again(selection_); }
     void on_answer_begun(TimePoint asked) override;
+    void on_upload_whole() override {
+        if (mirroring_) mirroring_->on_upload_whole();
+    }
     void on_switched() override;
     void on_tunnel_failed() override { record_try(record_, selection_.last()); }
 
@@ -66,6 +71,7 @@ private:
     Task<Failure> let_in(const conf::Users& users);
     Task<std::optional<Connection>> authorize();
     Task<Connection> deny(const SubResponse& response);
+    void begin_mirroring();
     Task<Connection> answer(const Failure& failure);
     Task<Connection> redirect_to_https();
     Task<Connection> respond_by_route(const conf::Route& route);
@@ -84,11 +90,12 @@ private:
     log::AccessRecord record_; // status 0: no response has begun
     BackendSelection selection_;
     PreparedRequest prepared_;
-    Connection connection_;               // what the response says about the client's connection
-    std::string_view authorization_;      // the client's credentials, if the route asks for them
-    Failure failure_;                     // of the last try, or the reason why there was no try
-    std::chrono::seconds retry_after_{0}; // sent with the error page
-    bool is_tunnel_ = false;              // the protocol has been switched
+    std::unique_ptr<Mirroring> mirroring_; // null: the route has no mirror
+    Connection connection_;                // what the response says about the client's connection
+    std::string_view authorization_;       // the client's credentials, if the route asks for them
+    Failure failure_;                      // of the last try, or the reason why there was no try
+    std::chrono::seconds retry_after_{0};  // sent with the error page
+    bool is_tunnel_ = false;               // the protocol has been switched
 };
 
 } // namespace weir::proxy::http

@@ -13,7 +13,7 @@ constexpr int switching_protocols = 101;
 } // namespace
 
 ForwardAttempt::ForwardAttempt(const AttemptJob& job, BackendConnection& backend)
-    : job_(job), backend_(backend), upload_(job.client, backend, job.plan, job.request_head),
+    : job_(job), backend_(backend), upload_(job.client, backend, job.plan, job.request_head, job.tap),
       download_(job.client, backend), stall_(job.timeouts), began_(job.client.context.loop.now()), last_heard_(began_) {
     if (!job.plan.upgrade.empty()) backend.become_tunnel();
 }
@@ -101,6 +101,9 @@ ForwardAttempt::Step ForwardAttempt::push_request() {
     switch (status) {
     case ForwardStatus::blocked: break;
     case ForwardStatus::done:
+        ++progress_;
+        job_.events.on_upload_whole();
+        break;
     case ForwardStatus::sink_failed: ++progress_; break;
     case ForwardStatus::yielded: yield(); break;
     case ForwardStatus::source_ended:

@@ -38,6 +38,8 @@ class AttemptEvents {
 public:
     // Called when the head of the final response has arrived. The request was sent at `asked`.
     virtual void on_answer_begun(TimePoint asked) = 0;
+    // Called when the kernel has taken the whole request.
+    virtual void on_upload_whole() = 0;
     // Called when the backend and the client have switched protocols.
     virtual void on_switched() = 0;
     // Called when the backend has ended the tunnel that followed a switch. The record has the reason.
@@ -60,6 +62,7 @@ struct AttemptJob {
     log::AccessRecord& record;      // receives the status and the byte counts
     Connection& connection;         // what the response says about the client's connection; set to close if it must end
     AttemptEvents& events;
+    BodyTap* tap; // sees the body of the request; null: nothing does
 };
 
 class ForwardAttempt {

@@ -84,11 +84,7 @@ void ForwardAuth::write_head(Buffer& out, std::size_t member) {
     if (!head) return;
     const auto& origin = incoming_.origin;
     write_proxy_header(out, client_, origin.address, pool());
-    std::string host;
-    if (head->authority.empty()) {
-        const auto& address = pool().config_of(pool().members[member]).address;
-        host = address.is_unix() ? "localhost" : address.text();
-    }
+    const auto host = head->authority.empty() ? host_of_member(pool(), member) : "";
     const auto to_backend = may_share_connections(pool()) ? Connection::keep : Connection::close;
     ClientFacts facts{origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), host};
     facts.method = "GET";

@@ -7,6 +7,12 @@
 #include <utility>
 
 namespace weir::proxy::http {
+
+std::string host_of_member(const PoolSpec& pool, std::size_t member) {
+    const auto& address = pool.config_of(pool.members[member]).address;
+    return address.is_unix() ? "localhost" : address.text();
+}
+
 void write_proxy_header(Buffer& out, const Client& client, const conf::Address& address, const PoolSpec& pool) {
     const auto version = pool.config.send_proxy_protocol;
     if (version == conf::ProxyProtocol::none || pool.tls) return;
@@ -42,22 +48,33 @@ void PreparedRequest::choose(std::size_t member, const BackendSelection& selecti
     affinity_.choose(member, selection, client_.context.loop.now());
     if (!gets_backends_host_) return;
     const auto& pool = *selection.pool().spec;
-    const auto& address = pool.config_of(pool.members[member]).address;
-    backends_host_ = address.is_unix() ? "localhost" : address.text();
+    backends_host_ = host_of_member(pool, member);
     if (const auto* head = incoming_.read_head_again(client_.context.scratch)) write_head(*head, pool, backends_host_);
 }
 
+bool PreparedRequest::write_copy(Buffer& out, const PoolSpec& pool, std::size_t member, const Framing& framing) const {
+    const auto* head = incoming_.read_head_again(client_.context.scratch);
+    if (!head) return false;
+    const auto host = gets_backends_host_ ? host_of_member(pool, member) : "";
+    write(out, *head, {pool, host, framing, {}, ExpectField::left_out});
+    return true;
+}
+
 void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backends_host) {
+    head_ = Buffer(client_.context.buffers.heads);
+    sent_host_ = write(head_, head, {pool, backends_host, incoming_.plan.framing, incoming_.plan.upgrade});
+}
+
+std::string_view PreparedRequest::write(Buffer& out, const RequestHead& head, const Form& form) const {
     const auto& origin = incoming_.origin;
     const auto* route = incoming_.route();
-    head_ = Buffer(client_.context.buffers.heads);
-    write_proxy_header(head_, client_, origin.address, pool);
+    write_proxy_header(out, client_, origin.address, form.pool);
     // The side that closes first keeps the port in TIME_WAIT: better each backend than the proxy in front of them.
-    const auto to_backend = may_share_connections(pool) ? Connection::keep : Connection::close;
-    const auto host = route && route->host == HostToSend::configured ? route->config.host : backends_host;
+    const auto to_backend = may_share_connections(form.pool) ? Connection::keep : Connection::close;
+    const auto host = route && route->host == HostToSend::configured ? route->config.host : form.backends_host;
     ClientFacts facts{origin.peer_ip, origin.trust, client_.scheme(), to_backend, origin.client_ip(), host};
     facts.path = incoming_.plan.forwarded_path();
-    sent_host_ = host.empty() ? head.authority : host;
+    facts.expect = form.expect;
     if (incoming_.listener->config.request_id) facts.request_id = ids_.texts().request;
     facts.begun_trace = ids_.begun_trace();
     std::optional<HeadEdit> edit;
@@ -66,8 +83,9 @@ void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, 
     ReplacedFields replaced;
     const bool has_auth = route && route->config.forward_auth;
     if (has_auth) replaced = {route->config.forward_auth->copy_headers, copied_};
-    write_request(head_, head, incoming_.plan.framing, facts, incoming_.plan.upgrade, edit ? &*edit : nullptr,
+    write_request(out, head, form.framing, facts, form.upgrade, edit ? &*edit : nullptr,
                   has_auth ? &replaced : nullptr);
+    return host.empty() ? head.authority : host;
 }
 
 } // namespace weir::proxy::http

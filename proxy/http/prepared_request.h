@@ -12,6 +12,8 @@
 #include "proxy/http/request_ids.h"
 #include "proxy/log/access_line.h"
 
+#include <string>
+
 namespace weir::proxy::http {
 
 // Returns true if a connection to a backend of this pool may carry requests of several clients. A connection that
@@ -19,6 +21,9 @@ namespace weir::proxy::http {
 inline bool may_share_connections(const PoolSpec& pool) {
     return pool.config.send_proxy_protocol == conf::ProxyProtocol::none;
 }
+
+// Returns the Host for a member of a pool whose backends get their own.
+std::string host_of_member(const PoolSpec& pool, std::size_t member);
 
 // Writes the PROXY header of a pool that has one, unless it comes before a TLS handshake (backend_connector.h).
 void write_proxy_header(Buffer& out, const Client& client, const conf::Address& address, const PoolSpec& pool);
@@ -40,6 +45,10 @@ public:
     // Completes the request for the member of the pool that has just been chosen.
     void choose(std::size_t member, const BackendSelection& selection);
 
+    // Writes the head of a copy of the request for a member of another pool, whose body has this framing. Returns false
+    // if that is impossible, which it never is in practice.
+    bool write_copy(Buffer& out, const PoolSpec& pool, std::size_t member, const Framing& framing) const;
+
     const conf::Timeouts& timeouts() const { return timeouts_; }
     std::string_view cookie() const { return affinity_.cookie(); }    // value of Set-Cookie; empty if none is to be set
     std::string_view backend_authority() const { return sent_host_; } // the Host that the backend gets
@@ -47,7 +56,17 @@ public:
 
 private:
     void prepare_for_pool(const RequestHead& head, BackendSelection& selection);
+    // How a head is written.
+    struct Form {
+        const PoolSpec& pool;
+        std::string_view backends_host{}; // the Host to send, unless the route has its own; empty: the client's
+        Framing framing{};
+        std::string_view upgrade{};
+        ExpectField expect = ExpectField::forwarded;
+    };
     void write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backends_host = {});
+    // Returns the Host that the head has.
+    std::string_view write(Buffer& out, const RequestHead& head, const Form& form) const;
 
     Client& client_;
     const IncomingRequest& incoming_;

@@ -9,11 +9,12 @@ std::uint64_t body_limit(const RequestPlan& plan) { return plan.body_limit ? pla
 
 } // namespace
 
-Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head)
+Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyTap* tap)
     : body_({client.stream, backend.stream, client.in, client.context.buffers.bodies}, plan.framing,
             encoding_of(plan.framing), Following::messages, body_limit(plan)),
       head_size_(head.size()), awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {
     body_.send_first(head);
+    body_.show_to(tap);
 }
 
 ForwardStatus Upload::run() {

@@ -13,8 +13,8 @@ namespace weir::proxy::http {
 
 class Upload {
 public:
-    // `head` is the request's head as the backend gets it.
-    Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head);
+    // `head` is the request's head as the backend gets it. `tap` sees the body; null: nothing does.
+    Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyTap* tap);
 
     // Forwards as much as can be forwarded now. After `done`, the upload is complete. After `sink_failed`, it is
     // broken: the backend takes no more, but may still respond.

@@ -199,6 +199,7 @@ void Worker::count_open(std::function<void(const OpenWork&)> counted) {
 void Worker::end_all() {
     drained_ = nullptr;
     context_.clients.for_each([](ClientConnection& client) { client.abort(); });
+    context_.mirrors.abort_all();
     context_.views.close_all_idle();
     context_.view = nullptr;
 }

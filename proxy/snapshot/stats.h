@@ -58,6 +58,7 @@ struct CompressionCounters {
 // What a worker counts about itself.
 struct alignas(64) WorkerCounters {
     Counter retries, retries_refused, log_lines_dropped, accept_failures, shortages;
+    Counter mirrored, mirrors_skipped, mirrors_failed; // copies of requests; `mirrored` includes those that failed
     Counter longest_adoption_us; // time to adopt a configuration, during which no connection is served
     std::array<CompressionCounters, 3> compression; // by conf::ContentCoding
 };

@@ -22,7 +22,10 @@ ForwardStatus BodyForwarder::run() {
     sink_.prepare();
     for (const auto pause = moved() + yield_after;;) {
         if (moved() >= pause) return ForwardStatus::yielded;
-        if (const auto piece = source_.next(); !piece.empty() && sink_.write(piece)) source_.consume();
+        if (const auto piece = source_.next(); !piece.empty()) {
+            if (tap_) tap_->see(piece);
+            if (sink_.write(piece)) source_.consume();
+        }
         const auto status = source_.status();
         if (status == SourceStatus::ended) sink_.end();
         else if (status != SourceStatus::open) return failure_of(status);

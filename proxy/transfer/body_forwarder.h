@@ -9,6 +9,7 @@
 #include "proxy/transfer/body_compressor.h"
 #include "proxy/transfer/body_sink.h"
 #include "proxy/transfer/body_source.h"
+#include "proxy/transfer/body_tap.h"
 
 #include <optional>
 
@@ -44,6 +45,9 @@ public:
     // Sends a head before the body, in the same system call if possible: a small body is appended to it.
     void send_first(Buffer& head) { sink_.begin(head); }
 
+    // Shows `tap` each piece of the body that is not compressed; null: nothing sees it.
+    void show_to(BodyTap* tap) { tap_ = tap; }
+
     // Forwards as much as can be forwarded now.
     ForwardStatus run();
     // Likewise, but compresses the body, which must be sent in chunks. Every call must have the same `compressor`.
@@ -66,6 +70,7 @@ private:
 
     BodySource source_;
     BodySink sink_;
+    BodyTap* tap_ = nullptr;
 };
 
 } // namespace weir::proxy::http

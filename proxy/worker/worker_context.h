@@ -8,6 +8,7 @@
 #include "proxy/worker/client_list.h"
 #include "proxy/worker/handshake_limit.h"
 #include "proxy/worker/http_scratch.h"
+#include "proxy/worker/mirror_list.h"
 #include "proxy/worker/open_handshakes.h"
 #include "proxy/worker/outcome_counter.h"
 #include "proxy/worker/retry_budget.h"
@@ -47,6 +48,7 @@ struct WorkerContext {
     HandshakeLimit handshakes;
     OpenHandshakes open_handshakes;
     HttpScratch scratch;
+    MirrorList mirrors;
     WorkerPasswords passwords;
 };
 
