@@ -4,9 +4,11 @@ import re
 import subprocess
 import threading
 
+from support.certificates import Authority
 from support.guarded import ALLOWED, DENIED, GuardedSite, values
 from support.route_errors import route_errors
 from support.scenario import eventually, flow, free_port, main, web
+from support.tls_peers import HeadedBackend, TlsBackend
 
 
 class ForwardAuth(GuardedSite):
@@ -182,6 +184,49 @@ class ForwardAuth(GuardedSite):
         self.assertEqual(self.ask(extra="Authorization: Basic YW5uOnNpeA==\r\n")["status"], 302)
         self.assertEqual(len(self.auth.requests), 1)
         eventually(lambda: re.search(r' - ann \[.*"GET /in HTTP/1.1" 302', self.proxy.access_log()), "it is logged")
+
+    def test_an_upgrade_is_a_request_like_any_other(self):
+        def switch(connection, request):
+            connection.sendall(b"HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+            connection.sendall(connection.recv(100))
+
+        allowed = threading.Event()
+        self.serve(lambda connection, _: connection.sendall(ALLOWED if allowed.is_set() else DENIED))
+        self.seen.script = switch
+        upgrade = "Connection: Upgrade\r\nUpgrade: echo\r\n"
+        self.assertEqual(self.ask(extra=upgrade)["status"], 302)
+        allowed.set()
+        client = self.client(self.port)
+        self.assertEqual(client.get("/in", extra=upgrade)["status"], 101)
+        self.assertEqual(client.send("ping").reader.exactly(4), b"ping")
+        for request in self.auth.requests:
+            self.assertNotIn("upgrade", request["fields"])
+            self.assertNotIn("connection", request["fields"])
+
+    def test_a_client_of_http_1_0_without_a_host_is_asked_about_too(self):
+        self.serve(lambda connection, _: connection.sendall(DENIED))
+        client = self.client(self.port).send("GET /in HTTP/1.0\r\n\r\n")
+        answer = client.reader.response()
+        self.assertEqual((answer["status"], answer["body"], client.rest()), (302, b"to login", b""))
+        self.assertEqual(self.auth.requests[0]["fields"]["host"], self.auth.address)
+
+    def test_the_service_may_be_behind_tls_and_the_proxy_protocol(self):
+        authority = Authority(self.folder())
+        pair, tls = authority.issue("auth.example"), {"ca": authority.root, "server_name": "auth.example"}
+        for secure, service in (
+            (True, TlsBackend(pair, proxy_header=True, script=self.allow)),
+            (True, TlsBackend(pair, script=self.allow)),
+            (False, HeadedBackend(self.allow)),
+        ):
+            self.addCleanup(service.close)
+            headed = getattr(service, "proxy_header", True)
+            pool = {**({"tls": tls} if secure else {}), **({"send_proxy_protocol": "v1"} if headed else {})}
+            self.serve(service=service, pool=pool, workers=1)
+            self.assertEqual([self.ask()["status"] for _ in range(3)], [200] * 3)
+            self.assertEqual(len(service.connections), 3 if headed else 1)
+            self.assertEqual(len(service.headers), 3 if headed else 0)
+            for header in service.headers:
+                self.assertRegex(header.decode(), rf"PROXY TCP4 127.0.0.1 127.0.0.1 \d+ {self.port}\r\n")
 
     def test_mistakes_are_named(self):
         for auth, wrong in (

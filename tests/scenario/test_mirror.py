@@ -2,8 +2,10 @@
 import json
 import threading
 
+from support.certificates import Authority
 from support.route_errors import route_errors
 from support.scenario import Scenario, eventually, flow, free_port, main, web
+from support.tls_peers import HeadedBackend, TlsBackend
 
 
 class Mirror(Scenario):
@@ -132,6 +134,14 @@ class Mirror(Scenario):
         eventually(lambda: len(self.shadow.requests) == 256, "as many copies as may be in flight have arrived")
         self.assertEqual((self.counted("requests"), self.counted("skipped")), (256, 44))
 
+    def test_copies_do_not_wait_for_a_full_mirror_pool(self):
+        shadow = self.backend(lambda *_: self.shadow.closed.wait(300), name="s0")
+        pool = {"backends": [shadow.entry(max_connections=1)], "queue": {"max": 10, "timeout": "1m"}}
+        self.serve(pool=pool, workers=1)
+        client = self.client(self.port)
+        self.assertEqual([client.get("/in")["status"] for _ in range(3)], [200] * 3)
+        self.assertEqual((self.counted("requests"), self.counted("skipped")), (1, 2))
+
     def test_the_memory_of_captured_bodies_is_bounded(self):
         self.hang(mirror={"body_size": "1MiB"})
         body = b"x" * (1 << 20)
@@ -221,6 +231,24 @@ class Mirror(Scenario):
             self.assertEqual(self.ask()["status"], 200)
         self.wait_for_copies(20)
         self.assertEqual(self.proxy.stop(), 0)
+
+    def test_the_mirror_pool_may_be_behind_tls_and_the_proxy_protocol(self):
+        authority = Authority(self.folder())
+        pair, tls = authority.issue("next.example"), {"ca": authority.root, "server_name": "next.example"}
+        for secure, shadow in ((True, TlsBackend(pair, proxy_header=True)), (False, HeadedBackend())):
+            self.addCleanup(shadow.close)
+            pool = {**({"tls": tls} if secure else {}), "send_proxy_protocol": "v1"}
+            self.serve(shadow=shadow, pool=pool, workers=1)
+            client = self.client(self.port)
+            self.assertEqual(client.get("/in")["status"], 200)
+            self.assertEqual(self.post(b"body", client=client)["body"], b"body")
+            client.close()
+            self.wait_for_copies(2)
+            self.assertEqual(sorted(copy["body"] for copy in shadow.requests), [b"", b"body"])
+            for header in shadow.headers:
+                self.assertRegex(header.decode(), rf"PROXY TCP4 127.0.0.1 127.0.0.1 \d+ {self.port}\r\n")
+            eventually(lambda: self.counted("requests") == 2, "both are counted")
+            self.assertEqual(self.counted("failures"), 0)
 
     def test_mistakes_are_named(self):
         for mirror, wrong in (

@@ -1,7 +1,26 @@
-"""A backend that speaks TLS, and records what it learns in each handshake."""
+"""Backends that speak TLS, or expect a PROXY header, and record what they learn before the first request."""
 import ssl
 
 from support.peers import Backend
+
+
+def read_line(connection):
+    line = b""
+    while not line.endswith(b"\r\n"):
+        line += connection.recv(1)
+    return line
+
+
+class HeadedBackend(Backend):
+    """Expects a PROXY header of version 1 on each connection; `headers` has them."""
+
+    def __init__(self, *args, **kwargs):
+        self.headers = []
+        super().__init__(*args, **kwargs)
+
+    def serve(self, connection):
+        self.headers.append(read_line(connection))
+        super().serve(connection)
 
 
 class TlsBackend(Backend):
@@ -28,10 +47,7 @@ class TlsBackend(Backend):
 
     def serve(self, connection):
         if self.proxy_header:
-            line = b""
-            while not line.endswith(b"\r\n"):
-                line += connection.recv(1)
-            self.headers.append(line)
+            self.headers.append(read_line(connection))
         try:
             secure = self.context.wrap_socket(connection, server_side=True)
         except OSError as problem:
