@@ -1,8 +1,10 @@
 #include "proxy/http/auth_fields.h"
 
+#include "base/lower_case.h"
 #include "proxy/http1/chars.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace weir::proxy::http {
 namespace {
@@ -22,10 +24,12 @@ AuthDecision decide_by_status(int status) {
 }
 
 CopiedFields copy_fields(const ResponseHead& head, const std::vector<std::string>& names) {
+    std::unordered_map<std::string, const std::string*> wanted; // so that the work is linear in both
+    for (const auto& name : names) wanted[lower_case(name)] = &name;
     CopiedFields fields;
-    for (const auto& name : names)
-        for (const auto& field : head.fields)
-            if (same_name(field.name, name)) fields.emplace_back(name, clean_value(field.value));
+    for (const auto& field : head.fields)
+        if (const auto found = wanted.find(lower_case(std::string(field.name))); found != wanted.end())
+            fields.emplace_back(*found->second, clean_value(field.value));
     return fields;
 }
 

@@ -26,8 +26,8 @@ AuthDecision decide_by_status(int status);
 // Names and values of fields, in the order in which they are sent.
 using CopiedFields = std::vector<std::pair<std::string, std::string>>;
 
-// Returns the fields of a response with these names, which are written as in `names`. Bytes that a request must not
-// contain are replaced by spaces.
+// Returns the fields of a response with these names, in its order, and written as in `names`. Bytes that a request must
+// not contain are replaced by spaces.
 CopiedFields copy_fields(const ResponseHead& head, const std::vector<std::string>& names);
 
 // Returns the fields that tell the service what the client has requested. `path` is in its normal form, with the query.

@@ -106,8 +106,13 @@ void write_ids(HeadWriter& writer, const ClientFacts& client, const HeadEdit* ed
 }
 
 void write_replaced(HeadWriter& writer, const ReplacedFields& replaced, const HeadEdit* edit) {
-    for (const auto& [name, value] : replaced.fields)
-        if (!edit || !replaces(edit->headers, name)) writer.field(name, value);
+    std::vector<Field> fields;
+    fields.reserve(replaced.fields.size());
+    for (const auto& [name, value] : replaced.fields) fields.push_back({name, value});
+    DroppedFields dropped(fields);
+    if (edit) drop_edited(edit->headers, dropped);
+    for (std::size_t i = 0; i < fields.size(); ++i)
+        if (!dropped.contains(i)) writer.field(fields[i].name, fields[i].value);
 }
 
 void write_framing(HeadWriter& writer, const Framing& framing) {

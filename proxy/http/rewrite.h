@@ -64,7 +64,8 @@ struct HeadEdit {
 // Fields of a request that take the place of the client's. Those that a route edits are left as the route says.
 struct ReplacedFields {
     std::span<const std::string> names; // the client's fields that are left out, in any spelling of these names
-    std::span<const std::pair<std::string, std::string>> fields; // what is sent instead; replaces weir's own, too
+    // What is sent instead, at most max_field_count; replaces weir's own, too.
+    std::span<const std::pair<std::string, std::string>> fields;
 };
 
 // Appends to `out` the head of a request as it is sent to the backend. `out` grows if necessary. `edit` and `replaced`

@@ -223,6 +223,37 @@ TEST_CASE("the work for a request is linear in its fields and a route's edits") 
     });
 }
 
+TEST_CASE("the work for an authentication is linear in all fields and edits") {
+    check_linear(100, [](std::size_t n) {
+        auto config = busy_config();
+        config.pools.push_back(config.pools[0]);
+        config.pools[1].name = "auth";
+        auto& route = config.routes[1];
+        auto& auth = route.forward_auth.emplace(conf::ForwardAuth{"auth", "/"});
+        for (std::size_t i = 0; i < n; ++i) auth.copy_headers.push_back("X-Copy-" + std::to_string(10000 + i));
+        for (std::size_t i = 0; i < n; ++i)
+            route.request_headers.remove.push_back("X-Copy-" + std::to_string(10001 + 2 * i));
+        Talk talk;
+        talk.requests = "GET / HTTP/1.1\r\nHost: a\r\n" + numbered("X_Copy_", n, ": 1\r\n") + "\r\n";
+        talk.response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + numbered("x-copy-", n, ": 1\r\n") + "\r\nok";
+        return work_of(config, talk);
+    });
+}
+
+TEST_CASE("the work for a mirrored body is linear in its bytes") {
+    for (const auto piece : pieces)
+        check_linear(20'000, [&](std::size_t n) {
+            auto config = busy_config();
+            config.pools.push_back(config.pools[0]);
+            config.pools[1].name = "shadow";
+            config.routes[1].mirror.emplace(conf::Mirror{"shadow", {100}, {std::uint64_t{1} << 20}});
+            Talk talk{.piece = piece};
+            talk.requests = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                            repeat("1\r\nx\r\n", n) + "0\r\n\r\n";
+            return work_of(config, talk);
+        });
+}
+
 TEST_CASE("an address chain costs its length, not that times the trusted proxies") {
     for (const char* address : {"172.16.0.0, ", "203.0.113.7, "})
         check_linear(100, [&](std::size_t n) {
