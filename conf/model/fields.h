@@ -2,8 +2,8 @@
 // visitors of these functions. A new key needs a member in config.h and a line here.
 //
 // A visitor has the functions field (a scalar with a default), required (a scalar without a default), whole (a number
-// with bounds), list, pairs (name to text), object, optional (an object that may be missing), named (name to object),
-// and unsupported (a reserved key that weir does not support yet).
+// with bounds), required_whole, list, pairs (name to text), object, optional (an object that may be missing), named
+// (name to object), and unsupported (a reserved key that weir does not support yet).
 //
 // Thread: pure functions.
 // Lifetime: a visitor must not keep references longer than the value that it visits.
@@ -140,7 +140,7 @@ template <class V> void visit(V& v, Of<RateLimit> auto& l) {
 }
 
 template <class V> void visit(V& v, Of<ConcurrencyLimit> auto& l) {
-    v.whole("max", l.max, 1, 10'000, "requests of a client in progress at a time; required");
+    v.required_whole("max", l.max, 1, 10'000, "requests of a client in progress at a time");
     v.field("by", l.by, "client key: client_ip, header:NAME or cookie:NAME");
 }
 

@@ -51,6 +51,9 @@ public:
     void whole(std::string_view key, std::uint32_t value, std::uint64_t, std::uint64_t, std::string_view) {
         put_value(key, std::to_string(value));
     }
+    void required_whole(std::string_view key, std::uint32_t value, std::uint64_t, std::uint64_t, std::string_view) {
+        put_value(key, std::to_string(value));
+    }
     template <class T> void list(std::string_view key, const std::vector<T>& values, std::string_view doc) {
         if constexpr (ScalarType<T>) {
             std::string all, shown;

@@ -57,11 +57,15 @@ public:
         if (const auto* entry = take(key)) bind(context_, entry->value, join(key), value);
     }
     template <class T> void required(std::string_view key, T& value, std::string_view doc) {
-        if (!map_.find(key))
-            context_.fail(map_.mark, path_, "\"" + std::string(key) + "\" is missing: " + std::string(doc));
+        expect_key(key, doc);
         field(key, value, doc);
     }
     void whole(std::string_view key, std::uint32_t& value, std::uint64_t least, std::uint64_t most, std::string_view);
+    void required_whole(std::string_view key, std::uint32_t& value, std::uint64_t least, std::uint64_t most,
+                        std::string_view doc) {
+        expect_key(key, doc);
+        whole(key, value, least, most, doc);
+    }
     template <class T> void list(std::string_view key, std::vector<T>& values, std::string_view);
     void pairs(std::string_view key, std::vector<std::pair<std::string, std::string>>& values, std::string_view);
     template <class T> void object(std::string_view key, T& value, std::string_view doc) { field(key, value, doc); }
@@ -78,6 +82,10 @@ public:
 
 private:
     const Node::Entry* take(std::string_view key);
+    void expect_key(std::string_view key, std::string_view doc) {
+        if (!map_.find(key))
+            context_.fail(map_.mark, path_, "\"" + std::string(key) + "\" is missing: " + std::string(doc));
+    }
     std::string join(std::string_view key) const {
         return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
     }

@@ -43,10 +43,7 @@ void check_access(const std::string& path, const Route& route, const std::vector
             checks.fail(at + ".by", "a limit needs a client key: write client_ip, header:NAME or cookie:NAME");
     };
     if (route.rate_limit) check_limit(path + ".rate_limit", route.rate_limit->by);
-    if (!route.concurrency_limit) return;
-    check_limit(path + ".concurrency_limit", route.concurrency_limit->by);
-    if (route.concurrency_limit->max == 0)
-        checks.fail(path + ".concurrency_limit", "\"max\" is missing: requests of a client in progress at a time");
+    if (route.concurrency_limit) check_limit(path + ".concurrency_limit", route.concurrency_limit->by);
 }
 
 } // namespace weir::conf

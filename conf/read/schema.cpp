@@ -29,6 +29,11 @@ public:
                std::string_view doc) {
         add(key, {{"type", "integer"}, {"minimum", least}, {"maximum", most}, {"default", value}}, doc);
     }
+    void required_whole(std::string_view key, std::uint32_t, std::uint64_t least, std::uint64_t most,
+                        std::string_view doc) {
+        required_.emplace_back(key);
+        add(key, {{"type", "integer"}, {"minimum", least}, {"maximum", most}}, doc);
+    }
     template <class T> void list(std::string_view key, const std::vector<T>&, std::string_view doc) {
         add(key, {{"type", "array"}, {"items", describe_type<T>()}}, doc);
     }

@@ -154,7 +154,7 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
     }
     std::optional<HeadEdit> edit;
     if (const auto* headers = response_headers()) edit.emplace(HeadEdit{*headers, variables()});
-    const auto mapping = response_mapping();
+    const auto mapping = prepared_.response_mapping();
     ForwardAttempt attempt({client_, incoming_.plan, incoming_.config().limits, prepared_.timeouts(), prepared_.head(),
                             prepared_.cookie(), edit ? &*edit : nullptr, mapping ? &*mapping : nullptr, record_,
                             connection_, *this, mirroring_ ? mirroring_->tap() : nullptr},
@@ -304,15 +304,6 @@ const PageText* Exchange::error_page() const {
     const auto pool = incoming_.plan.route.pool;
     if (page || pool == no_pool) return page;
     return incoming_.view->pools[pool]->spec->error_pages.find(record_.status);
-}
-
-// Returns what happens to the paths in the response; nothing unless the route asks for it.
-std::optional<ResponseMapping> Exchange::response_mapping() const {
-    const auto* route = incoming_.route();
-    if (!route || !route->config.rewrite || !route->config.rewrite->map_back) return std::nullopt;
-    const auto backend_scheme = pool().tls ? "https" : "http";
-    return ResponseMapping{route->path_mapper,
-                           {client_.scheme(), record_.request.host, backend_scheme, prepared_.backend_authority()}};
 }
 
 // Returns the changes to the headers of the response; null if there are none.

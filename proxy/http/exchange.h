@@ -78,7 +78,6 @@ private:
     Task<Connection> respond(std::string location, const conf::FixedResponse* fixed = nullptr);
     const PageText* error_page() const;
     const conf::HeaderEdit* response_headers() const;
-    std::optional<ResponseMapping> response_mapping() const;
     RequestVariables variables() const { return variables_of(client_, incoming_, record_); }
     const PoolSpec& pool() const { return *selection_.pool().spec; }
     // Returns the connections to the backend that is being tried.

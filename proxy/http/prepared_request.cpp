@@ -1,12 +1,31 @@
 #include "proxy/http/prepared_request.h"
 
 #include "proxy/http/request_variables.h"
+#include "proxy/http1/chars.h"
 #include "proxy/snapshot/timeouts.h"
 
 #include <optional>
 #include <utility>
 
 namespace weir::proxy::http {
+namespace {
+
+bool maps_back(const RouteSpec* route) { return route && route->config.rewrite && route->config.rewrite->map_back; }
+
+// Returns how the client and weir call the server. A trusted proxy says what the client has used.
+ResponseOrigins find_origins(const RequestHead& head, const Client& client, Trust trust,
+                             std::string_view backend_scheme, std::string_view backend_authority) {
+    const auto told = [&](FieldId id) { return trust == Trust::trusted ? head.find(id) : std::string_view(); };
+    const auto host = told(FieldId::x_forwarded_host);
+    const bool is_https = same_word(told(FieldId::x_forwarded_proto), "https");
+    return {is_https ? "https" : client.scheme(),
+            host.empty() ? head.authority : host,
+            backend_scheme,
+            backend_authority,
+            {}};
+}
+
+} // namespace
 
 std::string host_of_member(const PoolSpec& pool, std::size_t member) {
     const auto& address = pool.config_of(pool.members[member]).address;
@@ -46,10 +65,19 @@ void PreparedRequest::prepare_for_pool(const RequestHead& head, BackendSelection
 
 void PreparedRequest::choose(std::size_t member, const BackendSelection& selection) {
     affinity_.choose(member, selection, client_.context.loop.now());
-    if (!gets_backends_host_) return;
+    if (!gets_backends_host_ && !maps_back(incoming_.route())) return;
     const auto& pool = *selection.pool().spec;
-    backends_host_ = host_of_member(pool, member);
-    if (const auto* head = incoming_.read_head_again(client_.context.scratch)) write_head(*head, pool, backends_host_);
+    backend_address_ = host_of_member(pool, member);
+    if (!gets_backends_host_) return;
+    if (const auto* head = incoming_.read_head_again(client_.context.scratch)) write_head(*head, pool, backend_address_);
+}
+
+std::optional<ResponseMapping> PreparedRequest::response_mapping() const {
+    const auto* route = incoming_.route();
+    if (!maps_back(route)) return std::nullopt;
+    auto origins = origins_;
+    origins.backend_address = backend_address_;
+    return ResponseMapping{route->path_mapper, origins};
 }
 
 bool PreparedRequest::write_copy(Buffer& out, const PoolSpec& pool, std::size_t member, const Framing& framing) const {
@@ -62,7 +90,9 @@ bool PreparedRequest::write_copy(Buffer& out, const PoolSpec& pool, std::size_t 
 
 void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backends_host) {
     head_ = Buffer(client_.context.buffers.heads);
-    sent_host_ = write(head_, head, {pool, backends_host, incoming_.plan.framing, incoming_.plan.upgrade});
+    const auto sent_host = write(head_, head, {pool, backends_host, incoming_.plan.framing, incoming_.plan.upgrade});
+    if (maps_back(incoming_.route()))
+        origins_ = find_origins(head, client_, incoming_.origin.trust, pool.tls ? "https" : "http", sent_host);
 }
 
 std::string_view PreparedRequest::write(Buffer& out, const RequestHead& head, const Form& form) const {

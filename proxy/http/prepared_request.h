@@ -12,6 +12,7 @@
 #include "proxy/http/request_ids.h"
 #include "proxy/log/access_line.h"
 
+#include <optional>
 #include <string>
 
 namespace weir::proxy::http {
@@ -50,8 +51,9 @@ public:
     bool write_copy(Buffer& out, const PoolSpec& pool, std::size_t member, const Framing& framing) const;
 
     const conf::Timeouts& timeouts() const { return timeouts_; }
-    std::string_view cookie() const { return affinity_.cookie(); }    // value of Set-Cookie; empty if none is to be set
-    std::string_view backend_authority() const { return sent_host_; } // the Host that the backend gets
+    std::string_view cookie() const { return affinity_.cookie(); } // value of Set-Cookie; empty if none is to be set
+    // Returns what happens to the paths in the response; nothing unless the route asks for it.
+    std::optional<ResponseMapping> response_mapping() const;
     Buffer& head() { return head_; }
 
 private:
@@ -74,10 +76,10 @@ private:
     const log::AccessRecord& record_;
     conf::Timeouts timeouts_;
     ClientAffinity affinity_;
-    CopiedFields copied_;
-    Buffer head_;               // as it is sent to the backend
-    std::string backends_host_; // of the chosen member, if the backend gets it
-    std::string_view sent_host_;
+    Buffer head_;                     // as it is sent to the backend
+    std::string backend_address_;     // of the chosen member, as configured, if it is needed
+    ResponseOrigins origins_;         // if paths are mapped back
+    CopiedFields copied_;             // those of the authentication service, if the route asks one
     bool gets_backends_host_ = false; // a route asks for it, or an HTTP/1.0 request has come without a Host
 };
 

@@ -29,6 +29,18 @@ std::string encoded_parameter(std::string_view name, std::string_view value) {
     return out;
 }
 
+// Calls `each` with the parts of a parameter between semicolons.
+template <class Each> void for_each_part(std::string_view text, const Each& each) {
+    for (;;) {
+        const auto end = std::min(text.find(';'), text.size());
+        each(text.substr(0, end));
+        if (end == text.size()) return;
+        text.remove_prefix(end + 1);
+    }
+}
+
+std::string_view name_of(std::string_view part) { return part.substr(0, part.find('=')); }
+
 std::string_view without_mark(std::string_view query) { return query.substr(query.starts_with('?') ? 1 : 0); }
 
 } // namespace
@@ -45,12 +57,29 @@ std::size_t QueryRewriter::find_rule(std::string_view encoded_name) const {
     return found == rules_.end() ? no_rule : static_cast<std::size_t>(found - rules_.begin());
 }
 
+// Some backends split at ';', too: a rule must not be evaded by it.
+bool QueryRewriter::names_part(std::string_view text) const {
+    if (text.find(';') == std::string_view::npos) return false;
+    bool found = false;
+    for_each_part(text, [&](std::string_view part) { found = found || find_rule(name_of(part)) != no_rule; });
+    return found;
+}
+
+std::string QueryRewriter::without_named_parts(std::string_view text) const {
+    std::string out;
+    for_each_part(text, [&](std::string_view part) {
+        if (find_rule(name_of(part)) != no_rule) return;
+        out.append(out.empty() ? "" : ";").append(part);
+    });
+    return out;
+}
+
 bool QueryRewriter::changes(std::string_view query) const {
     if (!added_.empty() || (!rules_.empty() && !rules_.front().parameter.empty())) return true;
     bool named = false;
     if (!rules_.empty())
         for_each_parameter(without_mark(query), [&](const QueryParameter& parameter) {
-            return named = find_rule(parameter.name) != no_rule;
+            return named = find_rule(parameter.name) != no_rule || names_part(parameter.text);
         });
     return named;
 }
@@ -61,10 +90,14 @@ void QueryRewriter::append_rewritten(std::string& path, std::string_view query) 
         path += path.size() == begin ? '?' : '&';
         path += parameter;
     };
+    const auto put_if_any = [&](const std::string& parameter) {
+        if (!parameter.empty()) put(parameter);
+    };
     std::vector<bool> done(rules_.size());
     for_each_parameter(without_mark(query), [&](const QueryParameter& parameter) {
         const auto rule = find_rule(parameter.name);
-        if (rule == no_rule) put(parameter.text);
+        if (rule == no_rule && !names_part(parameter.text)) put(parameter.text);
+        else if (rule == no_rule) put_if_any(without_named_parts(parameter.text));
         else if (!rules_[rule].parameter.empty() && !done[rule]) put(rules_[rule].parameter);
         if (rule != no_rule) done[rule] = true;
         return false;

@@ -73,18 +73,16 @@ std::string_view find_cookie_path(std::string_view cookie) {
     return path;
 }
 
-// Returns the URL of "5; url=/x", a part of `refresh`; empty if the value has another form.
+// Returns the URL of "5; url=/x" or "5 /x", a part of `refresh`, as browsers find it; empty if there is none.
 std::string_view find_refresh_url(std::string_view refresh) {
     constexpr std::string_view name = "url";
     auto rest = trim(refresh);
     rest.remove_prefix(std::min(rest.find_first_not_of("0123456789."), rest.size()));
+    if (rest.empty() || (rest.front() != ';' && rest.front() != ',' && !is_blank(rest.front()))) return {};
     rest = trim(rest);
-    if (!rest.starts_with(';') && !rest.starts_with(',')) return {};
-    rest = trim(rest.substr(1));
-    if (!same_word(rest.substr(0, name.size()), name)) return {};
-    rest = trim(rest.substr(name.size()));
-    if (!rest.starts_with('=')) return {};
-    rest = trim(rest.substr(1));
+    if (rest.starts_with(';') || rest.starts_with(',')) rest = trim(rest.substr(1));
+    if (same_word(rest.substr(0, name.size()), name) && trim(rest.substr(name.size())).starts_with('='))
+        rest = trim(trim(rest.substr(name.size())).substr(1)); // it may be left out
     if (rest.starts_with('"') || rest.starts_with('\'')) {
         const char quote = rest.front();
         rest.remove_prefix(1);
@@ -125,19 +123,19 @@ std::optional<std::string> ResponsePathMapper::map_path(std::string_view path) c
 std::optional<std::string> ResponsePathMapper::map_url(std::string_view url, const ResponseOrigins& origins) const {
     const auto parts = split_url(url);
     if (!parts) return url.starts_with('/') ? map_path(url) : std::nullopt;
-    const auto scheme = parts->scheme.empty() ? origins.backend_scheme : parts->scheme;
-    const auto authority = without_default_port(parts->authority, scheme);
     const auto is = [&](std::string_view other, std::string_view its_scheme) {
-        return !other.empty() && same_name(authority, without_default_port(other, its_scheme));
+        const auto scheme = parts->scheme.empty() ? its_scheme : parts->scheme;
+        return !other.empty() &&
+               same_name(without_default_port(parts->authority, scheme), without_default_port(other, its_scheme));
     };
     const bool is_clients = is(origins.client_authority, origins.client_scheme);
-    if (!is_clients && !is(origins.backend_authority, origins.backend_scheme)) return std::nullopt;
+    const bool is_backends =
+        is(origins.backend_authority, origins.backend_scheme) || is(origins.backend_address, origins.backend_scheme);
+    if (!is_clients && !is_backends) return std::nullopt;
     auto path = map_path(parts->path.starts_with('/') ? parts->path : concat("/", parts->path, ""));
-    if (!path) return std::nullopt;
-    if (is_clients && scheme != origins.backend_scheme && scheme != origins.client_scheme)
-        return concat(concat(scheme, "://", parts->authority), *path, "");
-    if (origins.client_authority.empty()) return path;
-    return concat(concat(origins.client_scheme, "://", origins.client_authority), *path, "");
+    if (!path || !is_clients || parts->scheme.empty()) return path;
+    if (parts->scheme == "http" && origins.client_scheme == "https") return path;
+    return concat(concat(parts->scheme, "://", parts->authority), *path, "");
 }
 
 std::optional<std::string> ResponsePathMapper::map_refresh(std::string_view refresh,

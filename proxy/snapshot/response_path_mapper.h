@@ -18,10 +18,11 @@
 
 namespace weir::proxy::http {
 
-// How the client and the backend call the same server.
+// How the client and weir call the same server.
 struct ResponseOrigins {
     std::string_view client_scheme, client_authority;   // "https", "example.com:8443"; no authority: not known
     std::string_view backend_scheme, backend_authority; // of weir's own request
+    std::string_view backend_address;                   // as configured: "10.0.0.1:80"
 };
 
 class ResponsePathMapper {
@@ -32,8 +33,10 @@ public:
     // Return what the client gets in place of a value; unset if it is left alone. The costs are linear.
 
     // Of Location or Content-Location: a URL of the backend or of the client's host, or an absolute path. A relative
-    // reference needs no change. A URL of the backend gets the scheme and authority that the client used. If a URL of
-    // the client's host has a scheme that neither side used, it keeps that: the backend wants the client to change it.
+    // reference is left alone. A URL of the backend becomes an absolute path, which clients resolve against the URL
+    // that they have asked for, whatever proxies are in front of weir (RFC 9110 section 10.2.2). A URL of the client's
+    // host keeps its scheme, because the backend may want the client to change it, unless it would lead from https to
+    // http: a backend that gets plain requests often does not know better.
     std::optional<std::string> map_url(std::string_view url, const ResponseOrigins& origins) const;
     // Of Refresh: "5; url=/x".
     std::optional<std::string> map_refresh(std::string_view refresh, const ResponseOrigins& origins) const;

@@ -40,6 +40,7 @@ void check_query(std::string_view query) {
     const auto changed = std::string_view(once).substr(1);
     require(!has_parameter(changed, "q", "*") && !has_parameter(changed, "a b", "*"));
     require(has_parameter(changed, "s", "1"));
+    if (query.find(';') != query.npos) return; // of such a parameter, parts may be removed
     // What no rule names is still there, in its order.
     auto parts = split(changed);
     const auto own = std::find(parts.begin(), parts.end(), "s=1");
@@ -65,7 +66,7 @@ std::string as_browsers_read(std::string_view url) {
 }
 
 void check_url(const conf::PathRewrite& rules, std::string_view url) {
-    const ResponseOrigins origins{"https", "client", "http", "backend:81"};
+    const ResponseOrigins origins{"https", "client", "http", "backend:81", "10.0.0.1"};
     const ResponsePathMapper mapper(rules);
     const auto mapped = mapper.map_url(url, origins);
     if (!mapped) return;
@@ -103,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check_url(rules, "http://backend:81" + rules.add_prefix + bytes);
         check_cookie(rules, bytes);
         check_cookie(rules, "a=b; Path=" + rules.add_prefix + "/" + bytes);
-        ResponsePathMapper(rules).map_refresh(bytes, {"https", "client", "http", "backend:81"});
+        ResponsePathMapper(rules).map_refresh(bytes, {"https", "client", "http", "backend:81", "10.0.0.1"});
     }
     return 0;
 }

@@ -231,9 +231,9 @@ class ConcurrencyLimit(Scenario):
     def test_limits_that_mean_nothing_are_refused(self):
         for limit, expected in (
             ({}, '"max" is missing'),
-            ({"max": 0}, '"max" is missing'),
+            ({"max": 0}, 'concurrency_limit.max: "0" is not a whole number from 1 to 10000'),
             ({"max": 1, "by": "request"}, "a limit needs a client key"),
-            ({"max": 1, "by": "ip"}, '"ip" does not say what tells clients apart'),
+            ({"max": 1, "by": "ip"}, '"ip" is not a client key'),
             ({"max": 1, "by": "cookie:a=b"}, '"a=b" is not the name of a cookie'),
         ):
             text = route_errors(self, {"pool": "web", "concurrency_limit": limit})

@@ -112,20 +112,34 @@ class Paths(Mapped):
             ],
         )
 
-    def test_a_url_of_the_backend_gets_the_clients_host(self):
+    def test_a_url_of_the_backend_becomes_a_path(self):
         for host in ("keep", "backend", "app.internal:81"):
+            kept = "http://Shop.example:8080" if host == "keep" else ""
             self.serve({**self.SHOP, "host": host}, fields=("Location: http://{host}/v1/x",))
-            self.assertEqual(self.lines(host="Shop.example:8080"), ["Location: http://Shop.example:8080/shop/x"], host)
+            self.assertEqual(self.lines(host="Shop.example:8080"), [f"Location: {kept}/shop/x"], host)
+            self.fields = (f"Location: http://{self.seen.address}/v1/x",)
+            self.assertEqual(self.lines(), ["Location: /shop/x"], host)
             self.fields = ("Location: http://other.example/v1/x",)
             self.assertEqual(self.lines(), list(self.fields))
 
-    def test_a_url_of_the_backend_gets_the_clients_scheme(self):
+    def test_what_a_trusted_proxy_says_about_the_client_counts(self):
+        self.serve(self.SHOP, listener={"trusted_proxies": ["127.0.0.0/8"]})
+        told = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: example.com\r\n"
+        for sent, got in (
+            ("http://example.com/v1/x", "/shop/x"),
+            ("https://example.com/v1/x", "https://example.com/shop/x"),
+            ("http://lb.internal/v1/x", "/shop/x"),
+        ):
+            self.fields = (f"Location: {sent}",)
+            self.assertEqual(self.lines(host="lb.internal", extra=told), [f"Location: {got}"], sent)
+
+    def test_no_redirect_leads_from_https_to_http(self):
         authority = Authority(self.folder())
         listener = {"tls": {"certificates": [authority.issue("a.example")]}}
         self.serve(self.SHOP, fields=("Location: http://{host}/v1/x",), listener=listener)
         client = TlsClient(self, authority, self.port)
         head, _ = client.get(client.connect(), "/shop/x")
-        self.assertIn("Location: https://a.example/shop/x\r\n", head)
+        self.assertIn("Location: /shop/x\r\n", head)
 
     def test_a_client_without_a_host_gets_a_path(self):
         self.serve(self.SHOP, fields=("Location: http://{host}/v1/x",))

@@ -50,6 +50,16 @@ TEST_CASE("a removed parameter does not arrive, however it is spelled") {
                                                {"?admin=1&admin=2", ""}});
 }
 
+TEST_CASE("no parameter passes behind a semicolon") {
+    check_queries({{{"v", "2"}}, {}, {"admin"}}, {{"?a=1;admin=1", "?a=1&v=2"},
+                                                  {"?a=1;%61dmin;b=2&v=1", "?a=1;b=2&v=2"},
+                                                  {"?admin;x=1", "?x=1&v=2"},
+                                                  {"?a;v=9", "?a&v=2"},
+                                                  {"?v=1;b=2", "?v=2"},
+                                                  {"?a=1;;b;", "?a=1;;b;&v=2"},
+                                                  {"?;admin", "?v=2"}});
+}
+
 TEST_CASE("a parameter that is set replaces the first one in its place") {
     check_queries({{{"v", "2"}}, {}, {}}, {{"", "?v=2"},
                                            {"?", "?v=2"},
