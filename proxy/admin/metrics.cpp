@@ -127,6 +127,11 @@ void write_workers(Exposition& out, const Runtime& runtime) {
         &WorkerCounters::mirrors_failed);
     one("weir_mirror_skipped_total", "Requests drawn for mirroring but not copied: too large, or too many at a time.",
         &WorkerCounters::mirrors_skipped);
+    out.family("weir_buffered_body_bytes", "gauge",
+               "Bytes of request bodies that are buffered, in memory and on disk.");
+    out.sample({}, runtime.bodies().bytes());
+    out.family("weir_spilled_bodies_total", "counter", "Buffered request bodies that were too long for memory.");
+    out.sample({}, runtime.bodies().files());
     std::uint64_t longest = 0;
     for (const auto& worker : runtime.counters()) longest = std::max(longest, worker.longest_adoption_us.read());
     out.family("weir_worker_longest_adoption_seconds", "gauge",

@@ -22,6 +22,7 @@ AttemptVerdict judge(const EndedAttempt& ended, const RequestPlan& plan) {
     case AttemptResult::slow_client:
     case AttemptResult::bad_body:
     case AttemptResult::large_body:
+    case AttemptResult::lost_body:
     case AttemptResult::client_gone:
     case AttemptResult::broken_off: break;
     }

@@ -27,6 +27,7 @@ enum class AttemptResult {
     slow_client, // the client did not send its body in time
     bad_body,    // the client's body is malformed
     large_body,  // the client's body is over the limit
+    lost_body,   // the stored body cannot be read
     client_gone,
     cut_off,    // the response had begun and the backend did not complete it
     broken_off, // the response had begun and ended early for a reason other than the backend

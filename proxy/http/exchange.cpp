@@ -3,6 +3,7 @@
 #include "proxy/http/authentication.h"
 #include "proxy/http/error_page.h"
 #include "proxy/http/page_fields.h"
+#include "proxy/http/request_buffering.h"
 #include "proxy/http1/keep_alive.h"
 #include "proxy/worker/begin_record.h"
 
@@ -66,6 +67,10 @@ Task<Connection> Exchange::run() {
     }
     if (incoming_.plan.route.pool == no_pool) co_return co_await respond_by_route(incoming_.route()->config);
     begin_mirroring();
+    if (incoming_.plan.delivery == BodyDelivery::stored) {
+        const auto failure = co_await receive_body();
+        if (failure) co_return co_await answer(failure);
+    }
     client_.context.budget.count_request(client_.context.loop.now());
     failure_ = {FailureReason::no_backend};
     for (;;) {
@@ -118,6 +123,19 @@ void Exchange::begin_mirroring() {
     mirroring_->begin();
 }
 
+// Receives the whole body, which the backend then gets with its length. Returns why that failed, if it did.
+Task<Failure> Exchange::receive_body() {
+    auto& context = client_.context;
+    body_ = std::make_unique<BodyStore>(context.bodies, context.loop, client_.fiber);
+    RequestBuffering buffering(client_, incoming_, prepared_.timeouts(), *body_,
+                               mirroring_ ? mirroring_->tap() : nullptr, record_);
+    const auto failure = co_await buffering.run();
+    if (failure) body_.reset(); // other bodies may need its space
+    else prepared_.use_stored_body(body_->size(), selection_);
+    if (failure.reason == FailureReason::resource_exhausted) retry_after_ = std::chrono::seconds(1);
+    co_return failure;
+}
+
 // Waits in the pool's queue, if it has one. Sets `failure_` if no backend was selected.
 Task<Selection> Exchange::wait_for_backend() {
     auto selected = co_await selection_.wait_for_slot();
@@ -155,9 +173,11 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
     std::optional<HeadEdit> edit;
     if (const auto* headers = response_headers()) edit.emplace(HeadEdit{*headers, variables()});
     const auto mapping = prepared_.response_mapping();
-    ForwardAttempt attempt({client_, incoming_.plan, incoming_.config().limits, prepared_.timeouts(), prepared_.head(),
-                            prepared_.cookie(), edit ? &*edit : nullptr, mapping ? &*mapping : nullptr, record_,
-                            connection_, *this, mirroring_ ? mirroring_->tap() : nullptr},
+    // A stored body has been copied as it came.
+    auto* tap = mirroring_ && !body_ ? mirroring_->tap() : nullptr;
+    ForwardAttempt attempt({client_, incoming_.plan, body_.get(), incoming_.config().limits, prepared_.timeouts(),
+                            prepared_.head(), prepared_.cookie(), edit ? &*edit : nullptr,
+                            mapping ? &*mapping : nullptr, record_, connection_, *this, tap},
                            *connected.connection);
     const auto result = co_await attempt.run();
     const auto age = connected.took ? ConnectionAge::fresh : ConnectionAge::kept;
@@ -278,7 +298,8 @@ Task<Connection> Exchange::respond_by_route(const conf::Route& route) {
 // configured.
 Task<Connection> Exchange::respond(std::string location, const conf::FixedResponse* fixed) {
     const auto& plan = incoming_.plan;
-    if (plan.framing.has_body() || record_.status == 408) connection_ = Connection::close; // the body is not read
+    if ((plan.framing.has_body() && !body_) || record_.status == 408)
+        connection_ = Connection::close; // the body is not read
     const auto body = plan.answer_to == AnswerTo::head ? PageBody::left_out : PageBody::sent;
     Page page{record_.status, connection_, body, record_.request.minor_version, retry_after_, {}, location};
     if (const auto* own = fixed || !location.empty() ? nullptr : error_page())

@@ -72,6 +72,7 @@ private:
     Task<std::optional<Connection>> authorize();
     Task<Connection> deny(const SubResponse& response);
     void begin_mirroring();
+    Task<Failure> receive_body();
     Task<Connection> answer(const Failure& failure);
     Task<Connection> redirect_to_https();
     Task<Connection> respond_by_route(const conf::Route& route);
@@ -90,6 +91,7 @@ private:
     BackendSelection selection_;
     PreparedRequest prepared_;
     std::unique_ptr<Mirroring> mirroring_; // null: the route has no mirror
+    std::unique_ptr<BodyStore> body_;      // of the request, whole; null unless weir has stored it
     Connection connection_;                // what the response says about the client's connection
     std::string_view authorization_;       // the client's credentials, if the route asks for them
     Failure failure_;                      // of the last try, or the reason why there was no try

@@ -13,7 +13,7 @@ constexpr int switching_protocols = 101;
 } // namespace
 
 ForwardAttempt::ForwardAttempt(const AttemptJob& job, BackendConnection& backend)
-    : job_(job), backend_(backend), upload_(job.client, backend, job.plan, job.request_head, job.tap),
+    : job_(job), backend_(backend), upload_(job.client, backend, job.plan, job.request_head, job.body, job.tap),
       download_(job.client, backend), stall_(job.timeouts), began_(job.client.context.loop.now()), last_heard_(began_) {
     if (!job.plan.upgrade.empty()) backend.become_tunnel();
 }
@@ -78,7 +78,8 @@ ForwardAttempt::Step ForwardAttempt::step() {
         const auto before = progress_;
         if (!upload_.is_done() && push_request() == Step::over) return Step::over;
         // This does not count as progress, so the response must still be read in time.
-        if (upload_.is_broken() && download_.has_begun()) job_.record.bytes.received += discard_upload(job_.client);
+        if (upload_.is_broken() && download_.has_begun() && upload_.reads_client())
+            job_.record.bytes.received += discard_upload(job_.client);
         if ((download_.has_begun() ? pull_response() : read_answer()) == Step::over) return Step::over;
         const bool yielded = std::exchange(yielded_, false);
         if (progress_ == before) break;
@@ -108,6 +109,8 @@ ForwardAttempt::Step ForwardAttempt::push_request() {
     case ForwardStatus::yielded: yield(); break;
     case ForwardStatus::source_ended:
     case ForwardStatus::source_failed:
+        if (!upload_.reads_client())
+            return end(reached ? AttemptResult::broken_off : AttemptResult::lost_body, disk_failed());
         return end(AttemptResult::client_gone, {FailureReason::client_closed, "within the body of the request"});
     case ForwardStatus::malformed:
         return end(reached ? AttemptResult::broken_off : AttemptResult::bad_body,
@@ -116,6 +119,12 @@ ForwardAttempt::Step ForwardAttempt::push_request() {
         return end(reached ? AttemptResult::broken_off : AttemptResult::large_body, {FailureReason::body_too_large});
     }
     return Step::moved;
+}
+
+// Returns the failure of a stored body that cannot be read.
+Failure ForwardAttempt::disk_failed() const {
+    return {FailureReason::resource_exhausted, "the buffered body cannot be read from state_dir",
+            upload_.store_error()};
 }
 
 // Returns true if a backend that has responded early and reads no more, and a client that reads only after it has sent
@@ -205,7 +214,8 @@ ForwardAttempt::Step ForwardAttempt::begin_answer(const ResponseHead& head) {
         if (download_.compresses_body()) told = {BodyKind::chunked};
     }
     // An upload that is not whole may leave the request half-read.
-    if (told.kind == BodyKind::until_close || job_.client.is_draining() || !upload_.is_whole())
+    const bool may_be_half_read = !upload_.is_whole() && upload_.reads_client();
+    if (told.kind == BodyKind::until_close || job_.client.is_draining() || may_be_half_read)
         job_.connection = Connection::close;
     job_.record.status = head.status;
     if (switched_) job_.events.on_switched();
@@ -222,12 +232,15 @@ ForwardAttempt::Step ForwardAttempt::pull_response() {
     const auto status = download_.run();
     progress_ += download_.moved() - before;
     const bool reached = download_.has_reached_client();
-    if (upload_.is_done() && reached) job_.request_head.release(); // no other try will need it
+    if (upload_.is_done() && reached) { // no other try will need them
+        job_.request_head.release();
+        if (job_.body) job_.body->clear();
+    }
     switch (status) {
     case ForwardStatus::blocked: return Step::blocked;
     case ForwardStatus::yielded: yield(); return Step::blocked;
     case ForwardStatus::done:
-        if (!upload_.is_whole()) job_.connection = Connection::close;
+        if (!upload_.is_whole() && upload_.reads_client()) job_.connection = Connection::close;
         return Step::over;
     case ForwardStatus::sink_failed:
         return end(AttemptResult::client_gone, {FailureReason::client_closed, "within the response"});
@@ -287,6 +300,11 @@ bool ForwardAttempt::is_being_read() {
 
 ForwardAttempt::End ForwardAttempt::timed_out() const {
     const bool on_client = due() == Due::client;
+    if (!on_client && upload_.awaits_disk()) {
+        const bool reached = download_.has_reached_client();
+        return {reached ? AttemptResult::broken_off : AttemptResult::lost_body,
+                {FailureReason::resource_exhausted, "the disk takes too long to read the buffered body"}};
+    }
     const Failure slow_upload{FailureReason::client_timeout, "the request body arrived too slowly"};
     if (!download_.has_begun() && on_client) return {AttemptResult::slow_client, slow_upload};
     if (!download_.has_begun()) return {AttemptResult::slow_answer, {FailureReason::backend_timeout}};

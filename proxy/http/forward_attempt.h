@@ -16,6 +16,7 @@
 //   the client sends its body too slowly     slow_client    broken_off     broken_off
 //   the client's body is illegal             bad_body       bad_body       broken_off
 //   the client's body is too large           large_body     large_body     broken_off
+//   the stored body cannot be read           lost_body      lost_body      broken_off
 //
 // An error page can still be sent unless the state is `reached`, or an interim head is half sent. In the latter case
 // the attempt ends as cut_off or broken_off.
@@ -53,6 +54,7 @@ protected:
 struct AttemptJob {
     Client& client;
     const RequestPlan& plan;
+    BodyStore* body; // the stored body of the request; null: it comes from the client, or there is none
     const conf::Limits& limits;
     const conf::Timeouts& timeouts;
     Buffer& request_head;           // as the backend gets it; freed as soon as no other attempt can need it
@@ -97,6 +99,7 @@ private:
     Step step();
     Step push_request();
     Failure closed(const IoResult& result) const;
+    Failure disk_failed() const;
     Step read_answer();
     Step take_head();
     Step begin_answer(const ResponseHead& head);

@@ -63,13 +63,20 @@ void PreparedRequest::prepare_for_pool(const RequestHead& head, BackendSelection
     write_head(head, pool);
 }
 
+void PreparedRequest::use_stored_body(std::uint64_t size, const BackendSelection& selection) {
+    stored_size_ = size;
+    if (const auto* head = incoming_.read_head_again(client_.context.scratch))
+        write_head(*head, *selection.pool().spec);
+}
+
 void PreparedRequest::choose(std::size_t member, const BackendSelection& selection) {
     affinity_.choose(member, selection, client_.context.loop.now());
     if (!gets_backends_host_ && !maps_back(incoming_.route())) return;
     const auto& pool = *selection.pool().spec;
     backend_address_ = host_of_member(pool, member);
     if (!gets_backends_host_) return;
-    if (const auto* head = incoming_.read_head_again(client_.context.scratch)) write_head(*head, pool, backend_address_);
+    if (const auto* head = incoming_.read_head_again(client_.context.scratch))
+        write_head(*head, pool, backend_address_);
 }
 
 std::optional<ResponseMapping> PreparedRequest::response_mapping() const {
@@ -90,7 +97,9 @@ bool PreparedRequest::write_copy(Buffer& out, const PoolSpec& pool, std::size_t 
 
 void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backends_host) {
     head_ = Buffer(client_.context.buffers.heads);
-    const auto sent_host = write(head_, head, {pool, backends_host, incoming_.plan.framing, incoming_.plan.upgrade});
+    const auto framing = stored_size_ ? Framing{BodyKind::length, *stored_size_} : incoming_.plan.framing;
+    const auto expect = stored_size_ ? ExpectField::left_out : ExpectField::forwarded;
+    const auto sent_host = write(head_, head, {pool, backends_host, framing, incoming_.plan.upgrade, expect});
     if (maps_back(incoming_.route()))
         origins_ = find_origins(head, client_, incoming_.origin.trust, pool.tls ? "https" : "http", sent_host);
 }

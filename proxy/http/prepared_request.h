@@ -43,6 +43,8 @@ public:
     void take_fields(CopiedFields fields, BackendSelection& selection);
     // Prepares the request again after the selection has moved to another pool.
     void prepare_again(BackendSelection& selection);
+    // The body is stored, and has this size: the backend gets it with its length.
+    void use_stored_body(std::uint64_t size, const BackendSelection& selection);
     // Completes the request for the member of the pool that has just been chosen.
     void choose(std::size_t member, const BackendSelection& selection);
 
@@ -76,11 +78,12 @@ private:
     const log::AccessRecord& record_;
     conf::Timeouts timeouts_;
     ClientAffinity affinity_;
-    Buffer head_;                     // as it is sent to the backend
-    std::string backend_address_;     // of the chosen member, as configured, if it is needed
-    ResponseOrigins origins_;         // if paths are mapped back
-    CopiedFields copied_;             // those of the authentication service, if the route asks one
-    bool gets_backends_host_ = false; // a route asks for it, or an HTTP/1.0 request has come without a Host
+    std::optional<std::uint64_t> stored_size_; // of the body, if it is stored
+    Buffer head_;                              // as it is sent to the backend
+    std::string backend_address_;              // of the chosen member, as configured, if it is needed
+    ResponseOrigins origins_;                  // if paths are mapped back
+    CopiedFields copied_;                      // those of the authentication service, if the route asks one
+    bool gets_backends_host_ = false;          // a route asks for it, or an HTTP/1.0 request has come without a Host
 };
 
 } // namespace weir::proxy::http

@@ -164,8 +164,11 @@ RequestPlan plan_request(const RequestHead& head, const Snapshot& snapshot, cons
     if (expectation == Expectation::go_ahead && head.minor_version == 1 && plan.framing.has_body())
         plan.continue_wish = ContinueWish::may_wait;
     plan.upgrade = requested_upgrade(head, options, plan.framing);
-    if (const auto* route = plan.route.route; route && route->config.compress)
-        plan.compression = requested_compression(head, *route->config.compress, client.identity);
+    if (const auto* route = plan.route.route) {
+        if (route->config.compress)
+            plan.compression = requested_compression(head, *route->config.compress, client.identity);
+        if (route->config.buffer_requests && plan.framing.has_body()) plan.delivery = BodyDelivery::stored;
+    }
     return plan;
 }
 

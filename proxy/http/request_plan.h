@@ -24,6 +24,7 @@ namespace weir::proxy::http {
 
 enum class ContinueWish { none, may_wait }; // may_wait: the client may wait for 100 before it sends the body
 enum class Idempotence { none, idempotent };
+enum class BodyDelivery { streamed, stored }; // stored: weir receives the whole body before a backend gets the request
 
 // Where a request is redirected to: "https://" + host + path.
 struct HttpsRedirect {
@@ -51,6 +52,7 @@ struct RequestPlan {
     std::chrono::seconds retry_after{0}; // with a refusal: when the client may come again; 0: not known
     Idempotence idempotence = Idempotence::none;
     ContinueWish continue_wish = ContinueWish::none;
+    BodyDelivery delivery = BodyDelivery::streamed;
     RequestedCompression compression{};
     std::string_view upgrade{};                        // the protocol that the client asks for; empty if there is none
     std::string_view received_path{};                  // with the query

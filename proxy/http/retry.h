@@ -15,7 +15,7 @@ enum class TryStage {
 };
 
 // Returns true if the request can be sent again without the risk of executing a non-idempotent method twice. A body
-// cannot be sent again, because weir does not store it.
+// can be sent again only if weir has stored it.
 bool may_retry(TryStage stage, const RequestPlan& plan);
 
 } // namespace weir::proxy::http

@@ -30,7 +30,7 @@ struct ConnectionOptions {
 // Returns the options of all Connection fields among `fields`.
 ConnectionOptions connection_options(const std::vector<Field>& fields);
 
-enum class ExpectField { forwarded, left_out };
+enum class ExpectField { forwarded, left_out }; // left_out: weir has answered it, or nothing waits for it
 
 // Where a request came from, and what is sent in place of its own words.
 struct ClientFacts {

@@ -9,16 +9,18 @@ std::uint64_t body_limit(const RequestPlan& plan) { return plan.body_limit ? pla
 
 } // namespace
 
-Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyTap* tap)
-    : body_({client.stream, backend.stream, client.in, client.context.buffers.bodies}, plan.framing,
-            encoding_of(plan.framing), Following::messages, body_limit(plan)),
-      head_size_(head.size()), awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {
+Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyStore* stored,
+               BodyTap* tap)
+    : body_({client.stream, backend.stream, client.in, client.context.buffers.bodies},
+            stored ? Framing{} : plan.framing, encoding_of(plan.framing), Following::messages, body_limit(plan)),
+      stored_(stored ? std::make_unique<StoredBody>(*stored) : nullptr), head_size_(head.size()),
+      awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {
     body_.send_first(head);
     body_.show_to(tap);
 }
 
 ForwardStatus Upload::run() {
-    const auto status = body_.run();
+    const auto status = stored_ ? body_.run(*stored_) : body_.run();
     if (status == ForwardStatus::done) done_ = true;
     if (status == ForwardStatus::sink_failed) break_off();
     return status;
@@ -37,7 +39,7 @@ std::size_t discard_upload(Client& client) {
 }
 
 Due Upload::due() const {
-    if (done_ || body_.waiting() == Waiting::for_sink) return Due::backend;
+    if (done_ || stored_ || body_.waiting() == Waiting::for_sink) return Due::backend;
     return awaits_continue_ && body_.received() == 0 ? Due::backend : Due::client;
 }
 

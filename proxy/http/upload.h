@@ -9,12 +9,16 @@
 #include "proxy/transfer/body_forwarder.h"
 #include "proxy/worker/client.h"
 
+#include <memory>
+
 namespace weir::proxy::http {
 
 class Upload {
 public:
-    // `head` is the request's head as the backend gets it. `tap` sees the body; null: nothing does.
-    Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyTap* tap);
+    // `head` is the request's head as the backend gets it. The body comes from `stored`, or from the client if that is
+    // null. `tap` sees a body that comes from the client; null: nothing does.
+    Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyStore* stored,
+           BodyTap* tap);
 
     // Forwards as much as can be forwarded now. After `done`, the upload is complete. After `sink_failed`, it is
     // broken: the backend takes no more, but may still respond.
@@ -24,6 +28,11 @@ public:
     bool is_done() const { return done_; } // nothing is left to be forwarded
     bool is_broken() const { return broken_; }
     bool is_whole() const { return done_ && !broken_; }
+    // Returns true if the body comes from the client, so that what is left of it is the client's to send.
+    bool reads_client() const { return !stored_; }
+    // Returns true if weir itself holds the upload up: its disk reads the stored body.
+    bool awaits_disk() const { return stored_ && !done_ && stored_->awaits_disk(); }
+    int store_error() const { return stored_ ? stored_->error() : 0; } // errno, if the stored body cannot be read
     bool is_head_sent() const { return body_.sent() >= head_size_; }
     Waiting waiting() const { return body_.waiting(); }
     // Returns the peer that must act next, before the response begins.
@@ -36,6 +45,7 @@ public:
 
 private:
     BodyForwarder body_;
+    const std::unique_ptr<StoredBody> stored_; // null: the body comes from the client
     const std::size_t head_size_;
     bool awaits_continue_; // the client may be waiting for the backend's 100
     bool done_ = false, broken_ = false;

@@ -41,7 +41,8 @@ std::size_t DataPlane::worker_count(const conf::Process& process) {
 
 DataPlane::DataPlane(boost::asio::io_context& control, const conf::Process& process, ErrorListener& listener)
     : counters_(worker_count(process)), access_log_(counters_.size()), sockets_(counters_.size()),
-      workers_(control, counters_.size(), process.max_connections, access_log_, counters_, listener) {}
+      workers_(control, counters_.size(), process.max_connections, access_log_, counters_, listener,
+               process.state_dir) {}
 
 DataPlane::Prepared DataPlane::bind(const conf::Config& config, std::vector<conf::Problem>& problems) {
     Prepared prepared{sockets_.prepare(addresses_of(config)), std::nullopt};

@@ -69,6 +69,7 @@ public:
     log::AccessLog& access_log() { return access_log_; }
     const log::AccessLog& access_log() const { return access_log_; }
     WorkerGroup& workers() { return workers_; }
+    const BodyStorage& bodies() const { return workers_.bodies(); }
 
 private:
     std::vector<WorkerCounters> counters_;

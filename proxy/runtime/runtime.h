@@ -85,6 +85,7 @@ public:
     const HealthManager& health() const { return health_; }
     DataPlane& data_plane() { return data_plane_; }
     const std::vector<WorkerCounters>& counters() const { return data_plane_.counters(); }
+    const BodyStorage& bodies() const { return data_plane_.bodies(); }
     const log::AccessLog& access_log() const { return data_plane_.access_log(); }
     // Ends all connections and all background work.
     void stop();

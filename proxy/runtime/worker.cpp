@@ -56,8 +56,9 @@ private:
 };
 
 Worker::Worker(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, std::size_t max_connections,
-               ErrorListener& listener, auth::PasswordChecker& passwords)
-    : context_(number, access_log, own, *this, passwords), max_connections_(max_connections), listener_(listener) {}
+               ErrorListener& listener, auth::PasswordChecker& passwords, BodyStorage& bodies)
+    : context_(number, access_log, own, *this, passwords, bodies), max_connections_(max_connections),
+      listener_(listener) {}
 
 Worker::~Worker() {
     stop();

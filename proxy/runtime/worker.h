@@ -19,7 +19,7 @@ class Worker final : private WorkerEvents {
 public:
     // Calls `listener` on the worker's thread.
     Worker(std::size_t index, log::AccessLog& log, WorkerCounters& counters, std::size_t max_connections,
-           ErrorListener& listener, auth::PasswordChecker& passwords);
+           ErrorListener& listener, auth::PasswordChecker& passwords, BodyStorage& bodies);
     ~Worker();
 
     // Starts the thread. Must be called once.

@@ -34,16 +34,18 @@ struct WorkerGroup::Countdown {
 };
 
 WorkerGroup::WorkerGroup(asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
-                         std::vector<WorkerCounters>& counters, ErrorListener& listener)
-    : control_(control), listener_(listener), passwords_(password_threads, max_waiting_passwords) {
+                         std::vector<WorkerCounters>& counters, ErrorListener& listener, std::string body_directory)
+    : control_(control), listener_(listener), passwords_(password_threads, max_waiting_passwords),
+      bodies_(std::move(body_directory)) {
     const auto share = (max_connections + count - 1) / count;
     ErrorListener& self = *this;
     for (std::size_t i = 0; i < count; ++i)
-        workers_.push_back(std::make_unique<Worker>(i, log, counters[i], share, self, passwords_));
+        workers_.push_back(std::make_unique<Worker>(i, log, counters[i], share, self, passwords_, bodies_));
     for (auto& worker : workers_) worker->start();
 }
 
 asio::awaitable<void> WorkerGroup::adopt(SnapshotPtr snapshot, const ListenSockets& sockets) {
+    bodies_.set_limit(snapshot->config.limits.buffered_bodies.bytes);
     const auto all = std::make_shared<Event>(control_);
     const auto countdown = std::make_shared<Countdown>(control_, workers_.size(), [all] { all->notify_all(); });
     for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -105,6 +107,7 @@ void WorkerGroup::drain(const std::set<int>& kept_by_another, std::function<void
 
 void WorkerGroup::stop() {
     passwords_.stop();
+    bodies_.stop();
     for (auto& worker : workers_) worker->stop();
     for (auto& worker : workers_) worker->join(); // workers post to each other until the last one has ended
     workers_.clear();

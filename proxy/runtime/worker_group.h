@@ -5,6 +5,7 @@
 #pragma once
 
 #include "proxy/auth/password_checker.h"
+#include "proxy/bodies/body_storage.h"
 #include "proxy/runtime/connection_closer.h"
 #include "proxy/runtime/error_listener.h"
 #include "proxy/runtime/listen_sockets.h"
@@ -15,15 +16,17 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace weir::proxy {
 
 class WorkerGroup final : public ConnectionCloser, private ErrorListener {
 public:
-    // Starts `count` workers, which serve `max_connections` clients together. Calls `listener` on the control thread.
+    // Starts `count` workers, which serve `max_connections` clients together. Long bodies of requests are buffered in
+    // files in `body_directory`. Calls `listener` on the control thread.
     WorkerGroup(boost::asio::io_context& control, std::size_t count, std::size_t max_connections, log::AccessLog& log,
-                std::vector<WorkerCounters>& counters, ErrorListener& listener);
+                std::vector<WorkerCounters>& counters, ErrorListener& listener, std::string body_directory);
 
     ~WorkerGroup() override { stop(); }
     WorkerGroup(const WorkerGroup&) = delete;
@@ -39,6 +42,8 @@ public:
     void cut_tunnels_to(const balancer::BackendPtr& backend) override;
     void cut(const balancer::BackendPtr& backend) override;
     void cut(const TrafficPath& path) override;
+
+    const BodyStorage& bodies() const { return bodies_; }
 
     // Runs `work` on the thread of one worker. Thread: any worker's.
     void run_on(std::size_t worker, std::function<void()> work) { workers_[worker]->run(std::move(work)); }
@@ -58,6 +63,7 @@ private:
     boost::asio::io_context& control_;
     ErrorListener& listener_;
     auth::PasswordChecker passwords_; // stopped before the workers, to whose loops it posts
+    BodyStorage bodies_;              // likewise
     std::vector<std::unique_ptr<Worker>> workers_;
 };
 

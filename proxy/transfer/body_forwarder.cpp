@@ -58,6 +58,24 @@ ForwardStatus BodyForwarder::run(BodyCompressor& compressor) {
     }
 }
 
+ForwardStatus BodyForwarder::run(StoredBody& body) {
+    sink_.prepare();
+    sink_.leave_head(); // another attempt may need it
+    for (const auto pause = moved() + yield_after;;) {
+        if (moved() >= pause) return ForwardStatus::yielded;
+        if (const auto piece = body.next(); !piece.empty()) sink_.write(piece);
+        if (body.has_failed()) return ForwardStatus::source_failed;
+        if (!sink_.is_flushed()) {
+            const auto flushed = sink_.flush();
+            if (flushed == IoStatus::would_block) return ForwardStatus::blocked;
+            if (flushed != IoStatus::ok) return ForwardStatus::sink_failed;
+            body.consume();
+            continue;
+        }
+        return body.has_ended() ? ForwardStatus::done : ForwardStatus::blocked;
+    }
+}
+
 // Reads or compresses a part of the body, and queues the output if it must be sent now: it fills its buffer, the body
 // has ended, or nothing could be read for two turns. Returns how forwarding ends, or nothing if it continues.
 std::optional<ForwardStatus> BodyForwarder::compress_next(BodyCompressor& compressor) {

@@ -10,6 +10,7 @@
 #include "proxy/transfer/body_sink.h"
 #include "proxy/transfer/body_source.h"
 #include "proxy/transfer/body_tap.h"
+#include "proxy/transfer/stored_body.h"
 
 #include <optional>
 
@@ -52,6 +53,8 @@ public:
     ForwardStatus run();
     // Likewise, but compresses the body, which must be sent in chunks. Every call must have the same `compressor`.
     ForwardStatus run(BodyCompressor& compressor);
+    // Likewise, but sends a body from its store; the framing must say that there is none. The head is left as it is.
+    ForwardStatus run(StoredBody& body);
 
     Waiting waiting() const { return sink_.is_flushed() ? Waiting::for_source : Waiting::for_sink; }
     // Returns a number that changes whenever something moved.

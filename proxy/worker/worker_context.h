@@ -4,6 +4,7 @@
 // Lifetime: the worker owns it and outlives its connections.
 #pragma once
 
+#include "proxy/bodies/body_storage.h"
 #include "proxy/compress/encoder_pool.h"
 #include "proxy/worker/client_list.h"
 #include "proxy/worker/handshake_limit.h"
@@ -29,9 +30,9 @@ struct WorkerListener {
 
 struct WorkerContext {
     WorkerContext(std::size_t number, log::AccessLog& access_log, WorkerCounters& own, WorkerEvents& events,
-                  auth::PasswordChecker& checker)
+                  auth::PasswordChecker& checker, BodyStorage& storage)
         : index(number), counters(own), clients(events), recorder(number, access_log, own, loop, view),
-          outcomes(number, events), passwords(loop, checker) {}
+          outcomes(number, events), passwords(loop, checker), bodies(storage) {}
 
     const std::size_t index;
     WorkerCounters& counters;
@@ -50,6 +51,7 @@ struct WorkerContext {
     HttpScratch scratch;
     MirrorList mirrors;
     WorkerPasswords passwords;
+    BodyStorage& bodies; // of all workers
 };
 
 } // namespace weir::proxy

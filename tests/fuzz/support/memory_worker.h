@@ -20,13 +20,14 @@ struct MemoryWorkerParts { // what a WorkerContext needs for its construction
     proxy::WorkerCounters counters_parts;
     IgnoredEvents events_parts;
     proxy::auth::PasswordChecker passwords_parts{1, 1};
+    proxy::BodyStorage bodies_parts{"/tmp"};
 };
 
 class MemoryWorker final : private MemoryWorkerParts, public proxy::WorkerContext {
 public:
     // Clients connect to the first listener.
     explicit MemoryWorker(conf::Config config)
-        : WorkerContext(0, log_parts, counters_parts, events_parts, passwords_parts) {
+        : WorkerContext(0, log_parts, counters_parts, events_parts, passwords_parts, bodies_parts) {
         reload(std::move(config));
     }
 

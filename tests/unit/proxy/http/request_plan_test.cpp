@@ -271,3 +271,16 @@ TEST_CASE("a route changes the query of a request, but not its path") {
     CHECK_FALSE(check("/api//x?p", "/api/x?p", "/api/x?p"));
     CHECK(check("/x?q", "/x?q", "/x?q")); // no route
 }
+
+TEST_CASE("a plan says whether weir stores the body before it forwards it") {
+    Bench bench;
+    const std::string api = "PUT /api/x HTTP/1.1\r\nHost: a\r\n";
+    const std::string length = "Content-Length: 1\r\n\r\n", chunks = "Transfer-Encoding: chunked\r\n\r\n";
+    CHECK(bench.plan(api + length).delivery == BodyDelivery::streamed);
+    bench.snapshot.routes[0].config.buffer_requests = true;
+    CHECK(bench.plan(api + length).delivery == BodyDelivery::stored);
+    CHECK(bench.plan(api + chunks).delivery == BodyDelivery::stored);
+    CHECK(bench.plan(api + "Content-Length: 0\r\n\r\n").delivery == BodyDelivery::streamed);
+    CHECK(bench.plan(api + "\r\n").delivery == BodyDelivery::streamed);
+    CHECK(bench.post("Content-Length: 1\r\n").delivery == BodyDelivery::streamed); // to another route
+}

@@ -9,6 +9,7 @@ TEST_CASE("what may be tried again") {
         Idempotence idempotence;
         Framing framing;
         bool allowed;
+        BodyDelivery delivery = BodyDelivery::streamed;
     };
     const Framing none, body{BodyKind::length, 5}, empty{BodyKind::length, 0};
     const Row rows[] = {
@@ -19,11 +20,14 @@ TEST_CASE("what may be tried again") {
         {TryStage::sent, Idempotence::idempotent, empty, true},
         {TryStage::sent, Idempotence::none, none, false},
         {TryStage::sent, Idempotence::idempotent, body, false},
+        {TryStage::sent, Idempotence::idempotent, body, true, BodyDelivery::stored},
+        {TryStage::sent, Idempotence::none, body, false, BodyDelivery::stored},
     };
     for (const auto& row : rows) {
         RequestPlan plan;
         plan.idempotence = row.idempotence;
         plan.framing = row.framing;
+        plan.delivery = row.delivery;
         CHECK(may_retry(row.stage, plan) == row.allowed);
     }
 }
