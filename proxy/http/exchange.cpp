@@ -310,8 +310,8 @@ Task<Connection> Exchange::respond(std::string location, const conf::FixedRespon
     if (const auto* edit = response_headers(); edit || fixed || limited || unauthorized) {
         fields = Buffer(client_.context.buffers.heads);
         PageFields own(page, fields, variables(), edit);
-        if (limited) own.explain(*incoming_.route()->limiter);
-        if (unauthorized) own.ask_for_password(incoming_.route()->config.basic_auth->realm);
+        if (limited) own.add_rate_limit_fields(*incoming_.route()->limiter);
+        if (unauthorized) own.add_basic_challenge(incoming_.route()->config.basic_auth->realm);
         if (fixed) own.use(*fixed, incoming_.route()->page);
         own.change();
     }

@@ -91,7 +91,7 @@ void ForwardAuth::write_head(Buffer& out, std::size_t member) {
     facts.path = auth_.path;
     facts.expect = ExpectField::left_out;
     if (incoming_.listener->config.request_id) facts.request_id = ids_.texts().request;
-    facts.begun_trace = ids_.begun_trace();
+    facts.new_traceparent = ids_.new_traceparent();
     const auto described = describe_request(record_.request.method, incoming_.plan.normal_path());
     const ReplacedFields replaced{described_names, described};
     write_request(out, *head, Framing{}, facts, {}, nullptr, &replaced);

@@ -11,12 +11,12 @@ void PageFields::use(const conf::FixedResponse& fixed, const PageText& file) {
         if (!edit_ || !replaces(*edit_, name)) write(name, value);
 }
 
-void PageFields::explain(const limits::RateLimiter& limiter) {
+void PageFields::add_rate_limit_fields(const limits::RateLimiter& limiter) {
     write_own("RateLimit-Policy", limiter.policy_field());
     write_own("RateLimit", limiter.limit_field(page_.retry_after));
 }
 
-void PageFields::ask_for_password(const std::string& realm) {
+void PageFields::add_basic_challenge(const std::string& realm) {
     write_own("WWW-Authenticate", "Basic realm=\"" + realm + "\", charset=\"UTF-8\"");
 }
 

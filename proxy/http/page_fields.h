@@ -20,9 +20,9 @@ public:
     // Uses the body and the headers of a configured response. `file` is the body if the response has a file.
     void use(const conf::FixedResponse& fixed, const PageText& file);
     // Tells the client the limit that it has exceeded, and when it may come again (Page::retry_after).
-    void explain(const limits::RateLimiter& limiter);
+    void add_rate_limit_fields(const limits::RateLimiter& limiter);
     // Asks the client for a user name and a password (RFC 7617 section 2).
-    void ask_for_password(const std::string& realm);
+    void add_basic_challenge(const std::string& realm);
     // Sets and adds headers as the route says. A header that it sets replaces weir's own; one that it removes is left
     // out, here and above.
     void change();

@@ -115,7 +115,7 @@ std::string_view PreparedRequest::write(Buffer& out, const RequestHead& head, co
     facts.path = incoming_.plan.forwarded_path();
     facts.expect = form.expect;
     if (incoming_.listener->config.request_id) facts.request_id = ids_.texts().request;
-    facts.begun_trace = ids_.begun_trace();
+    facts.new_traceparent = ids_.new_traceparent();
     std::optional<HeadEdit> edit;
     if (route && !route->config.request_headers.empty())
         edit.emplace(HeadEdit{route->config.request_headers, variables_of(client_, incoming_, record_)});

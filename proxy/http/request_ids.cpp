@@ -83,7 +83,7 @@ void RequestIds::assign(const IncomingRequest& incoming, const RequestHead& head
     auto traceparent = head.find_only("traceparent");
     if (!is_traceparent(traceparent)) {
         traceparent_ = make_traceparent({random(), random()}, random());
-        traceparent = begun_trace_ = {traceparent_.data(), traceparent_.size()};
+        traceparent = new_traceparent_ = {traceparent_.data(), traceparent_.size()};
     }
     trace_ = traceparent.substr(3, 32);
 }

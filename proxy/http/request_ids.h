@@ -21,7 +21,7 @@ using TraceparentText = std::array<char, 55>;
 // Returns a UUID of version 7 (RFC 9562 section 5.7), which sorts by time.
 UuidText make_uuid_v7(std::chrono::milliseconds unix_time, std::uint64_t random_a, std::uint64_t random_b);
 
-// Returns a traceparent that begins a trace, with the flag "sampled" (W3C Trace Context section 3.2). `trace` and
+// Returns a traceparent that starts a trace, with the flag "sampled" (W3C Trace Context section 3.2). `trace` and
 // `parent` are random.
 TraceparentText make_traceparent(const std::array<std::uint64_t, 2>& trace, std::uint64_t parent);
 
@@ -41,12 +41,12 @@ public:
 
     log::RequestIdTexts texts() const { return {request_, trace_}; }
     // Returns the traceparent to send to the backend; empty: the client's own.
-    std::string_view begun_trace() const { return begun_trace_; }
+    std::string_view new_traceparent() const { return new_traceparent_; }
 
 private:
     UuidText uuid_{};
     TraceparentText traceparent_{};
-    std::string_view request_, trace_, begun_trace_;
+    std::string_view request_, trace_, new_traceparent_;
 };
 
 } // namespace weir::proxy::http

@@ -35,7 +35,7 @@ bool is_plain_name(std::string_view name) { return std::all_of(name.begin(), nam
 
 bool passes(const Field& field, Trust trust) {
     if (field.id == FieldId::other) return is_plain_name(field.name) || identify_alias(field.name) == FieldId::other;
-    if (is_own(field.id) || is_origin_field(field.id)) return false;
+    if (is_own(field.id) || is_own_forwarding_field(field.id)) return false;
     return trust == Trust::trusted || !is_forwarding_field(field.id);
 }
 
@@ -43,7 +43,7 @@ void drop_named_by_connection(const std::vector<Field>& fields, DroppedFields& d
     for (const auto& field : fields) {
         if (field.id != FieldId::connection) continue;
         for_each_element(field.value, [&](std::string_view element) {
-            if (!is_origin_field(identify(element))) dropped.drop(element);
+            if (!is_own_forwarding_field(identify(element))) dropped.drop(element);
         });
     }
 }
@@ -85,7 +85,7 @@ void write_origin(HeadWriter& writer, const RequestHead& head, const ClientFacts
 
 void drop_ids(const ClientFacts& client, DroppedFields& dropped) {
     if (!client.request_id.empty()) dropped.drop(request_id);
-    if (client.begun_trace.empty()) return;
+    if (client.new_traceparent.empty()) return;
     dropped.drop(traceparent);
     dropped.drop("tracestate"); // it belongs to the trace that the client's traceparent does not name
 }
@@ -102,7 +102,7 @@ void write_ids(HeadWriter& writer, const ClientFacts& client, const HeadEdit* ed
         if (!value.empty() && !changed) writer.field(name, value);
     };
     write(request_id, client.request_id);
-    write(traceparent, client.begun_trace);
+    write(traceparent, client.new_traceparent);
 }
 
 void write_replaced(HeadWriter& writer, const ReplacedFields& replaced, const HeadEdit* edit) {

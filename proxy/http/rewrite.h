@@ -38,11 +38,11 @@ struct ClientFacts {
     Trust trust;               // whether the peer's X-Forwarded-* fields are believed
     std::string_view protocol; // "http"
     Connection to_backend = Connection::keep;
-    std::string_view client{};                    // address of the client; empty if the peer is the client
-    std::string_view host{};                      // the Host field to send; empty: the client's
-    std::string_view path{};                      // to send, with the query; empty: that of the head
-    std::string_view request_id{}, begun_trace{}; // X-Request-Id and traceparent to send; empty: the client's
-    std::string_view method{};                    // to send; empty: that of the head
+    std::string_view client{};                        // address of the client; empty if the peer is the client
+    std::string_view host{};                          // the Host field to send; empty: the client's
+    std::string_view path{};                          // to send, with the query; empty: that of the head
+    std::string_view request_id{}, new_traceparent{}; // X-Request-Id and traceparent to send; empty: the client's
+    std::string_view method{};                        // to send; empty: that of the head
     ExpectField expect = ExpectField::forwarded;
 };
 

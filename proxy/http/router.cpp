@@ -13,9 +13,9 @@ namespace {
 std::size_t choose_part(const PoolSplit& split, const RoutedRequest& request, Random& random) {
     if (split.by().kind == conf::ClientKey::Kind::request) return split.part_at(random());
     const auto key = find_client_key(split.by(), request);
-    if (!key.empty()) return split.part_at(split.place_of(key));
+    if (!key.empty()) return split.part_at(split.point_of(key));
     const auto bytes = request.client.unmapped().bytes();
-    return split.part_at(split.place_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    return split.part_at(split.point_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
 }
 
 } // namespace
@@ -36,7 +36,7 @@ RouteChoice choose_route(const Snapshot& snapshot, const ListenerSpec& listener,
 }
 
 TrafficStats& traffic_of(const ListenerSpec& listener, const RouteChoice& choice) {
-    if (choice.route) return *listener.traffic[choice.place][choice.part];
+    if (choice.route) return *listener.traffic[choice.route_index][choice.part];
     return choice.pool == no_pool ? *listener.unrouted : *listener.own_traffic;
 }
 

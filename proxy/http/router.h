@@ -14,7 +14,7 @@ namespace weir::proxy::http {
 struct RouteChoice {
     std::size_t pool = no_pool;       // no_pool: nothing matches, or the route needs no backend
     const RouteSpec* route = nullptr; // null: the listener's own pool
-    std::size_t place = 0;            // index of the route in the listener
+    std::size_t route_index = 0;      // of the route in the listener
     std::size_t part = 0;             // index of the pool among those of the route
 };
 

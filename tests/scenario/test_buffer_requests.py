@@ -85,10 +85,8 @@ class Bodies(Buffering):
             for framing in ("length", "chunked"):
                 with self.subTest(size=size, framing=framing):
                     body = body_of(size)
-                    if framing == "length":
-                        client.send(of_length(body))
-                    else:
-                        client.send(head("Transfer-Encoding: chunked\r\n")).send(chunked(body))
+                    in_chunks = head("Transfer-Encoding: chunked\r\n").encode() + chunked(body)
+                    client.send(of_length(body) if framing == "length" else in_chunks)
                     self.is_answered(client, body=body)
                     fields = self.backends[0].requests[-1]["fields"]
                     self.assertEqual(fields["content-length"], str(size))
@@ -100,12 +98,9 @@ class Bodies(Buffering):
         self.serve()
         client = self.client(self.port)
         self.assertEqual(client.get("/in")["body"], b"b /in")
-        client.send(head("Content-Length: 0\r\n"))
-        self.is_answered(client, body=b"b /in")
-        self.assertEqual(self.backends[0].requests[-1]["fields"]["content-length"], "0")
-        client.send(head("Transfer-Encoding: chunked\r\n")).send("0\r\n\r\n")
-        self.is_answered(client, body=b"b /in")
-        self.assertEqual(self.backends[0].requests[-1]["fields"]["content-length"], "0")
+        for request in (head("Content-Length: 0\r\n"), head("Transfer-Encoding: chunked\r\n") + "0\r\n\r\n"):
+            self.is_answered(client.send(request), body=b"b /in")
+            self.assertEqual(self.backends[0].requests[-1]["fields"]["content-length"], "0")
 
     def test_an_upgrade_is_not_affected(self):
         def switch(connection, _):

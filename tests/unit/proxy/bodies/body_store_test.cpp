@@ -158,7 +158,7 @@ TEST_CASE("a store is full if all bodies together would exceed the limit") {
 
 TEST_CASE("a store fails if it cannot make its file") {
     const Folder folder;
-    for (const std::string directory : {folder.path() + "/missing", std::string("/proc")}) {
+    for (const auto& directory : {folder.path() + "/missing", std::string("/proc")}) {
         INFO(directory);
         Site site(directory);
         CHECK(site.append(text(block), block)); // in memory, where the directory does not matter

@@ -30,10 +30,10 @@ TEST_CASE("clients are spread by their shares and stay where they are") {
     const auto before = split({{0, 90}, {1, 10}}), after = split({{0, 70}, {1, 30}});
     int second = 0, moved_away = 0;
     for (int i = 0; i < 10'000; ++i) {
-        const auto place = before.place_of("client" + std::to_string(i));
-        CHECK(place == after.place_of("client" + std::to_string(i)));
-        if (before.part_at(place) == 1) ++second;
-        if (before.part_at(place) == 1 && after.part_at(place) == 0) ++moved_away;
+        const auto point = before.point_of("client" + std::to_string(i));
+        CHECK(point == after.point_of("client" + std::to_string(i)));
+        if (before.part_at(point) == 1) ++second;
+        if (before.part_at(point) == 1 && after.part_at(point) == 0) ++moved_away;
     }
     CHECK(second > 850);
     CHECK(second < 1150);
@@ -45,12 +45,12 @@ TEST_CASE("splits with different salts are independent") {
     int same = 0;
     for (int i = 0; i < 1000; ++i) {
         const auto client = std::to_string(i);
-        same += one.part_at(one.place_of(client)) == other.part_at(other.place_of(client));
+        same += one.part_at(one.point_of(client)) == other.part_at(other.point_of(client));
     }
     CHECK(same > 400);
     CHECK(same < 600);
 }
 
 TEST_CASE("a client's place is the same on every machine and in every version") {
-    CHECK(split({{0, 100}}).place_of("client") == 0xc3f0ed674a525ea4);
+    CHECK(split({{0, 100}}).point_of("client") == 0xc3f0ed674a525ea4);
 }
