@@ -144,6 +144,19 @@ class ForwardAuth(GuardedSite):
         self.assertEqual(client.send("late").reader.response()["body"], b"late")
         self.assertEqual([r["body"] for r in self.auth.requests], [b""] * 3)
 
+    def test_a_body_is_buffered_only_once_the_request_is_allowed(self):
+        allowed = threading.Event()
+        script = lambda connection, _: connection.sendall(ALLOWED if allowed.is_set() else DENIED)  # noqa: E731
+        self.serve(script, {"pool": "web", "buffer_requests": True, "body_size": "1MiB"})
+        head = "POST /in HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+        answer = self.client(self.port).send(head).reader.response()
+        self.assertEqual((answer["status"], answer["fields"]["connection"]), (302, "close"))
+        allowed.set()
+        client = self.client(self.port).send(head)
+        self.assertEqual(client.reader.response()["status"], 100)
+        self.assertEqual(client.send("body").reader.response()["body"], b"body")
+        self.assertEqual(values(self.seen.requests[0], "X-User"), ["ann"])
+
     def test_bodies_of_responses_are_bounded(self):
         def script(connection, request):
             status, size = request["fields"]["x-want"].split(",")

@@ -79,6 +79,19 @@ class Mirror(Scenario):
             self.assertEqual(copy["fields"]["content-length"], str(len(copy["body"])))
             self.assertNotIn("expect", copy["fields"])
 
+    def test_a_body_that_weir_buffers_is_copied_once(self):
+        self.serve(route={"buffer_requests": True, "body_size": "1MiB"}, workers=1)
+        body = b"x" * 50_000
+        self.assertEqual(self.post(body)["body"], body)
+        client = self.client(self.port)
+        client.send("PUT /in HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send("4\r\nsome\r\n5\r\n text\r\n0\r\n\r\n")
+        self.assertEqual(client.reader.response()["body"], b"some text")
+        self.wait_for_copies(2)
+        copies = sorted(self.shadow.requests, key=lambda request: -len(request["body"]))
+        self.assertEqual([copy["body"] for copy in copies], [body, b"some text"])
+        self.assertEqual((self.counted("requests"), self.counted("skipped")), (2, 0))
+
     def test_bodies_over_the_limit_are_not_copied(self):
         self.serve(mirror={"body_size": "1KiB"}, workers=1)
         self.assertEqual(self.post(b"x" * 1025)["status"], 200)
