@@ -1,4 +1,5 @@
 """Routes that buffer requests: a backend gets a request only once weir has all of its body."""
+import collections
 import contextlib
 import json
 import os
@@ -55,7 +56,7 @@ class Buffering(Scenario):
         for name in os.listdir(folder):
             with contextlib.suppress(FileNotFoundError):
                 links.append(os.readlink(f"{folder}/{name}"))
-        return sorted(link for link in links if not link.startswith("socket:"))
+        return collections.Counter(link for link in links if not link.startswith("socket:"))
 
     def files(self):
         """Returns the files of bodies that weir has open."""
@@ -211,7 +212,8 @@ class SlowClients(Buffering):
                 if i % 2 == 0:
                     self.is_answered(client, body=body)
         self.holds_nothing()
-        self.assertEqual(self.descriptors(), before)
+        # The last client may have left before weir read what it sent. A file of the start may have been open before.
+        eventually(lambda: not self.descriptors() - before, "nothing more is open than before")
 
     def test_a_drain_waits_for_bodies_that_still_come(self):
         self.serve()
