@@ -11,11 +11,7 @@ from support.scenario import Scenario, eventually, free_port, main, web
 
 BLOCK = 64 * 1024  # what stays in memory
 LIMIT = 8 << 20  # of a body
-RANDOM = random.Random(1)
-
-
-def body_of(size):
-    return RANDOM.randbytes(size)
+body_of = random.Random(1).randbytes
 
 
 def chunked(body, size=50_000):
@@ -67,8 +63,7 @@ class Buffering(Scenario):
         self.wait_for_bytes(0)
         eventually(lambda: not self.files(), "no file is open")
         eventually(lambda: all(b["active"] == 0 for b in self.proxy.backends().values()), "no backend is in use")
-        names = os.listdir(self.proxy.state_dir)
-        self.assertEqual([name for name in names if name.startswith("body-")], [])
+        self.assertEqual([name for name in os.listdir(self.proxy.state_dir) if name.startswith("body-")], [])
 
     def is_answered(self, client, status=200, body=None):
         answer = client.reader.response()
