@@ -119,7 +119,7 @@ template <class V> void visit(V& v, Of<PathRewrite> auto& r) {
     v.field("add_prefix", r.add_prefix, "segments to put before the path");
     v.object("query", r.query, "changes to the parameters of the query");
     v.field("map_back", r.map_back,
-            "applies the reverse of strip_prefix and add_prefix to Location and to cookie paths in responses");
+            "applies the reverse of strip_prefix and add_prefix to redirects and cookie paths in responses");
 }
 
 template <class V> void visit(V& v, Of<Access> auto& a) {
@@ -140,7 +140,7 @@ template <class V> void visit(V& v, Of<RateLimit> auto& l) {
 }
 
 template <class V> void visit(V& v, Of<ConcurrencyLimit> auto& l) {
-    v.required_whole("max", l.max, 1, 10'000, "requests of a client in progress at a time");
+    v.required_whole("max", l.max, 1, 10'000, "maximum number of concurrent requests of each client");
     v.field("by", l.by, "client key: client_ip, header:NAME or cookie:NAME");
 }
 
@@ -156,7 +156,7 @@ template <class V> void visit(V& v, Of<ForwardAuth> auto& a) {
 template <class V> void visit(V& v, Of<Mirror> auto& m) {
     v.required("pool", m.pool, "pool that gets copies of requests; its responses are discarded");
     v.field("share", m.share, "share of the requests that are copied");
-    v.field("body_size", m.body_size, "requests with larger bodies are not copied");
+    v.field("body_size", m.body_size, "maximum size of a body; requests with larger bodies are not copied");
 }
 
 template <class V> void visit(V& v, Of<CompressionLevels> auto& l) {
@@ -186,7 +186,7 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
             "each is drawn at random");
     v.optional("redirect", r.redirect, "redirects the client");
     v.optional("respond", r.respond, "responds without a backend");
-    v.optional("rewrite", r.rewrite, "changes the path before it is forwarded");
+    v.optional("rewrite", r.rewrite, "changes the path and the query before they are forwarded");
     v.field("host", r.host, "Host that the backend gets: keep (the client's), backend (the backend's own), or a host");
     v.object("request_headers", r.request_headers, "changes to the headers of the request");
     v.object("response_headers", r.response_headers, "changes to the headers of the response");
@@ -195,11 +195,11 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
     v.optional("forward_auth", r.forward_auth, "asks another service whether a client is served");
     v.optional("rate_limit", r.rate_limit, "limits the requests of each client; those over the limit get a 429");
     v.optional("concurrency_limit", r.concurrency_limit,
-               "limits the requests that each client has in progress at a time; those over the limit get a 429");
+               "limits the concurrent requests of each client; those over the limit get a 429");
     v.optional("mirror", r.mirror, "sends copies of requests to another pool");
     v.field("body_size", r.body_size, "maximum size of a request body, in place of limits.body_size; 0: no limit");
     v.field("buffer_requests", r.buffer_requests,
-            "receives a request's whole body before a backend gets the request; needs a limit of the body's size");
+            "receives a request's whole body before a backend gets the request; requires a limit (body_size)");
     v.pairs("error_pages", r.error_pages, "files that replace weir's own error pages, by status (502) or class (5xx)");
     v.object("timeouts", r.timeouts, "override the timeouts of the pool and the global ones");
     v.optional("compress", r.compress, "compresses responses for clients that accept it; {}: with the defaults");

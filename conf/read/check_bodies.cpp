@@ -14,7 +14,7 @@ void check_bodies(const std::string& path, const Route& route, const Limits& lim
         checks.fail(path + ".buffer_requests", "a buffered body needs a limit: set body_size, here or in limits");
     if (route.buffer_requests && limit > limits.buffered_bodies.bytes)
         checks.fail(path + ".buffer_requests",
-                    "body_size allows more than limits.buffered_bodies: lower the former or raise the latter");
+                    "body_size is over limits.buffered_bodies: lower body_size or raise limits.buffered_bodies");
     if (!route.mirror) return;
     checks.known(path + ".mirror.pool", "pool", route.mirror->pool, pools);
     if (route.mirror->share.value == 0) checks.fail(path + ".mirror.share", "0% mirrors nothing: remove mirror");

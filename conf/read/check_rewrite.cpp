@@ -16,7 +16,7 @@ bool is_path_text(const std::string& text) {
 
 void check_query_edit(const std::string& path, const QueryEdit& edit, Checks& checks) {
     const auto check = [&](const std::string& at, std::string_view name) {
-        if (name.empty()) checks.fail(at, "a parameter has a name");
+        if (name.empty()) checks.fail(at, "the name of a parameter must not be empty");
     };
     for (const auto& [name, value] : edit.set) check(path + ".set", name);
     for (const auto& [name, value] : edit.add) check(path + ".add", name);
@@ -25,7 +25,7 @@ void check_query_edit(const std::string& path, const QueryEdit& edit, Checks& ch
     for (std::size_t i = 0; i < edit.remove.size(); ++i)
         for (const auto& [name, value] : edit.set)
             if (name == edit.remove[i])
-                checks.fail(path + ".remove[" + std::to_string(i) + "]", "`set` replaces \"" + name + "\" already");
+                checks.fail(path + ".remove[" + std::to_string(i) + "]", "`set` already replaces \"" + name + "\"");
 }
 
 } // namespace

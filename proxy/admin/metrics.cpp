@@ -62,7 +62,7 @@ void write_compression(Exposition& out, const std::vector<WorkerCounters>& worke
         }
     };
     each("weir_compressed_responses_total", "Responses that weir has compressed.", &CompressionCounters::responses);
-    each("weir_compression_input_bytes_total", "Bytes of response bodies before compression.",
+    each("weir_compression_input_bytes_total", "Bytes of compressed response bodies, before compression.",
          &CompressionCounters::bytes_in);
     each("weir_compression_output_bytes_total", "Bytes of response bodies after compression.",
          &CompressionCounters::bytes_out);
@@ -123,14 +123,14 @@ void write_workers(Exposition& out, const Runtime& runtime) {
     one("weir_connect_shortages_total", "Connections to backends delayed by a lack of file descriptors or memory.",
         &WorkerCounters::shortages);
     one("weir_mirror_requests_total", "Copies of requests sent to mirror pools.", &WorkerCounters::mirrored);
-    one("weir_mirror_failures_total", "Copies of requests that no backend of a mirror pool has answered in full.",
+    one("weir_mirror_failures_total", "Copies of requests that got no complete response from a mirror pool.",
         &WorkerCounters::mirrors_failed);
-    one("weir_mirror_skipped_total", "Requests drawn for mirroring but not copied: too large, or too many at a time.",
+    one("weir_mirror_skipped_total", "Requests selected for mirroring but skipped: body too large, or too many copies.",
         &WorkerCounters::mirrors_skipped);
     out.family("weir_buffered_body_bytes", "gauge",
                "Bytes of request bodies that are buffered, in memory and on disk.");
     out.sample({}, runtime.bodies().bytes());
-    out.family("weir_spilled_bodies_total", "counter", "Buffered request bodies that were too long for memory.");
+    out.family("weir_spilled_bodies_total", "counter", "Buffered request bodies that were written to disk.");
     out.sample({}, runtime.bodies().files());
     std::uint64_t longest = 0;
     for (const auto& worker : runtime.counters()) longest = std::max(longest, worker.longest_adoption_us.read());

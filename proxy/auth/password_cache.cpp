@@ -10,15 +10,15 @@ PasswordCache::Key PasswordCache::key_of(const BasicCredentials& credentials, co
 
 std::optional<PasswordResult> PasswordCache::find(const Key& key, Time now) const {
     if (right_.empty()) return std::nullopt;
-    if (right_[place_of(key)].key == key) return PasswordResult::right;
+    if (right_[place_of(key)].key == key) return PasswordResult::valid;
     const auto& wrong = wrong_[place_of(key)];
-    if (wrong.key == key && now < wrong.until) return PasswordResult::wrong;
+    if (wrong.key == key && now < wrong.until) return PasswordResult::invalid;
     return std::nullopt;
 }
 
 void PasswordCache::remember(const Key& key, PasswordResult result, Time now) {
     if (right_.empty()) right_.resize(places), wrong_.resize(places);
-    auto& entries = result == PasswordResult::right ? right_ : wrong_;
+    auto& entries = result == PasswordResult::valid ? right_ : wrong_;
     entries[place_of(key)] = {key, now + lifetime};
 }
 

@@ -60,7 +60,7 @@ PasswordResult check_password(const std::string& password, const std::string& ha
     const char* const made = ::crypt_r(password.c_str(), hash.c_str(), data.get());
     const bool same = made && std::strlen(made) == hash.size() && ::CRYPTO_memcmp(made, hash.data(), hash.size()) == 0;
     ::OPENSSL_cleanse(data.get(), sizeof *data);
-    return same ? PasswordResult::right : PasswordResult::wrong;
+    return same ? PasswordResult::valid : PasswordResult::invalid;
 }
 
 } // namespace weir::proxy::auth

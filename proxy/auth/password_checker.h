@@ -17,7 +17,7 @@
 
 namespace weir::proxy::auth {
 
-enum class PasswordResult { right, wrong };
+enum class PasswordResult { valid, invalid };
 
 class PasswordChecker {
 public:

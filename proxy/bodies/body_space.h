@@ -1,6 +1,6 @@
 // The space that buffered bodies take, in memory and on disk, counted over all workers.
 //
-//   SpaceShare::take(bytes) ─→ refused: the limit is reached
+//   SpaceReservation::take(bytes) ─→ refused: the limit is reached
 //      └→ counted, until the share ends
 //
 // Thread: any, since it is one atomic number; a share belongs to one thread at a time.
@@ -42,12 +42,12 @@ private:
 };
 
 // The space that one body takes.
-class SpaceShare {
+class SpaceReservation {
 public:
-    explicit SpaceShare(std::shared_ptr<BodySpace> space) : space_(std::move(space)) {}
-    SpaceShare(SpaceShare&& other) noexcept : space_(other.space_), bytes_(std::exchange(other.bytes_, 0)) {}
-    SpaceShare& operator=(SpaceShare&&) = delete;
-    ~SpaceShare() { release(); }
+    explicit SpaceReservation(std::shared_ptr<BodySpace> space) : space_(std::move(space)) {}
+    SpaceReservation(SpaceReservation&& other) noexcept : space_(other.space_), bytes_(std::exchange(other.bytes_, 0)) {}
+    SpaceReservation& operator=(SpaceReservation&&) = delete;
+    ~SpaceReservation() { release(); }
 
     [[nodiscard]] bool take(std::uint64_t bytes) {
         if (!space_->take(bytes)) return false;

@@ -1,5 +1,5 @@
-// Keeps the body of one request: in memory, and from 64 KiB on in a file. Threads of their own wait for the disk; the
-// store is busy meanwhile, and wakes its user when it is not. It never has more than one block in memory.
+// Keeps the body of one request: up to 64 KiB in memory, and a larger body in a file. Dedicated threads read and write
+// the file; the store is busy until they are done, and then wakes its caller. At most one block is in memory.
 //
 //   append ... append ─→ finish ─→ read(0) ... read(0) ... ─→ clear
 //
@@ -59,7 +59,7 @@ private:
     enum class Action { write, write_last, read };
 
     char* block() { return file_ ? file_->block() : memory_.get(); }
-    SpaceShare& share() { return file_ ? file_->share() : share_; }
+    SpaceReservation& share() { return file_ ? file_->share() : share_; }
     void reserve(std::size_t bytes);
     void begin(Action action, std::uint64_t offset, std::size_t size);
     void conclude(const Operation& operation);
@@ -68,7 +68,7 @@ private:
     BodyStorage& storage_;
     EventLoop& loop_;
     Waiter& waiter_;
-    SpaceShare share_;
+    SpaceReservation share_;
     std::unique_ptr<char[]> memory_; // the block, unless there is a file
     std::size_t capacity_ = 0;       // of the block
     std::shared_ptr<SpillFile> file_;

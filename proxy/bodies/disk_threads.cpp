@@ -14,7 +14,7 @@
 namespace weir::proxy {
 namespace {
 
-constexpr auto longest_stop = std::chrono::seconds(2); // then a thread that the disk holds up is left behind
+constexpr auto stop_timeout = std::chrono::seconds(2); // then a thread that the disk holds up is left behind
 
 } // namespace
 
@@ -51,7 +51,7 @@ void DiskThreads::stop() {
     dropped.swap(queue_->jobs);
     queue_->wake.notify_all();
     const bool ended =
-        queue_->ended.wait_for(lock, longest_stop, [&] { return threads_.empty() || queue_->running == 0; });
+        queue_->ended.wait_for(lock, stop_timeout, [&] { return threads_.empty() || queue_->running == 0; });
     lock.unlock();
     for (auto& thread : threads_) ended ? thread.join() : thread.detach();
     threads_.clear();

@@ -32,7 +32,7 @@ public:
 
     // Does a job later. Returns false, and drops it, after `stop`, or if no thread can be started.
     [[nodiscard]] bool submit(Job job);
-    // Drops the jobs that wait, and ends the threads. Waits a moment for the jobs that they are at.
+    // Drops the queued jobs, and ends the threads. Waits up to 2 s for running jobs.
     void stop();
 
 private:

@@ -20,11 +20,11 @@ public:
     static constexpr std::size_t block_size = 64 * 1024; // bytes
 
     // `share` is the space that the body takes.
-    SpillFile(std::string directory, std::unique_ptr<char[]> block, SpaceShare share)
+    SpillFile(std::string directory, std::unique_ptr<char[]> block, SpaceReservation share)
         : directory_(std::move(directory)), block_(std::move(block)), share_(std::move(share)) {}
 
     char* block() { return block_.get(); }
-    SpaceShare& share() { return share_; }
+    SpaceReservation& share() { return share_; }
 
     // Write the first `size` bytes of the block to the file, or read them from it. The first write makes the file.
     // Return errno, or 0. Both may block for long.
@@ -34,7 +34,7 @@ public:
 private:
     const std::string directory_;
     std::unique_ptr<char[]> block_;
-    SpaceShare share_; // given back after the file is closed
+    SpaceReservation share_; // given back after the file is closed
     UniqueFd file_;
 };
 

@@ -20,7 +20,7 @@ Task<PasswordResult> check(Client& client, const Key& key, const std::string& pa
     const auto pending = passwords.begin(key, password, hash, client.fiber);
     if (!pending) {
         failure = {FailureReason::too_many_logins, "the password check queue is full"};
-        co_return PasswordResult::wrong;
+        co_return PasswordResult::invalid;
     }
     client.expire_in(check_timeout);
     while (!pending->result && !failure) {
@@ -30,7 +30,7 @@ Task<PasswordResult> check(Client& client, const Key& key, const std::string& pa
             failure = {FailureReason::too_many_logins, "the password check timed out"};
     }
     passwords.leave(key, *pending, client.fiber);
-    co_return pending->result.value_or(PasswordResult::wrong);
+    co_return pending->result.value_or(PasswordResult::invalid);
 }
 
 } // namespace
@@ -46,10 +46,10 @@ Task<Authentication> authenticate(Client& client, const conf::Users& users, std:
     const auto key = client.context.passwords.key_of(*credentials, hash);
     const auto known = client.context.passwords.find(key);
     Failure failure;
-    auto result = known.value_or(PasswordResult::wrong);
+    auto result = known.value_or(PasswordResult::invalid);
     if (!known) result = co_await check(client, key, credentials->password, hash, failure);
     if (failure) co_return Authentication{failure};
-    if (result == PasswordResult::wrong || found == users.end())
+    if (result == PasswordResult::invalid || found == users.end())
         co_return Authentication{{FailureReason::unauthorized, "wrong user name or password"}};
     co_return Authentication{{}, found->first};
 }

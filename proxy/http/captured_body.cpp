@@ -4,7 +4,7 @@
 
 namespace weir::proxy::http {
 
-void CapturedBody::see(std::span<const char> piece) {
+void CapturedBody::on_data(std::span<const char> piece) {
     if (dropped_) return;
     if (piece.size() <= limit_ - bytes_.size() && make_room(bytes_.size() + piece.size())) {
         bytes_.append(piece.data(), piece.size());

@@ -21,7 +21,7 @@ public:
     CapturedBody(const CapturedBody&) = delete;
     CapturedBody& operator=(const CapturedBody&) = delete;
 
-    void see(std::span<const char> piece) override;
+    void on_data(std::span<const char> piece) override;
     bool is_whole() const { return !dropped_; } // no part is missing so far
     std::string_view bytes() const { return bytes_; }
 

@@ -58,7 +58,7 @@ Task<Connection> Exchange::run() {
     if (incoming_.plan.refusal) co_return co_await answer(incoming_.plan.refusal);
     if (!incoming_.plan.redirect.host.empty()) co_return co_await redirect_to_https();
     if (const auto* route = incoming_.route(); route && route->users) {
-        const auto failure = co_await let_in(*route->users);
+        const auto failure = co_await check_password_of(*route->users);
         if (failure) co_return co_await answer(failure);
     }
     if (const auto* route = incoming_.route(); route && route->auth_pool != no_pool) {
@@ -93,7 +93,7 @@ Task<Connection> Exchange::run() {
 }
 
 // Lets in a client that knows a password of the route. Returns why it does not.
-Task<Failure> Exchange::let_in(const conf::Users& users) {
+Task<Failure> Exchange::check_password_of(const conf::Users& users) {
     const auto authentication = co_await authenticate(client_, users, authorization_);
     record_.user = authentication.user;
     co_return authentication.failure;
@@ -103,10 +103,10 @@ Task<Failure> Exchange::let_in(const conf::Users& users) {
 // client's connection.
 Task<std::optional<Connection>> Exchange::authorize() {
     ForwardAuth auth(client_, incoming_, ids_, record_);
-    auto verdict = co_await auth.run();
-    if (verdict.failure) co_return co_await answer(verdict.failure);
-    if (verdict.decision == AuthDecision::denied) co_return co_await deny(verdict.response);
-    if (incoming_.plan.route.pool != no_pool) prepared_.take_fields(std::move(verdict.copied), selection_);
+    auto result = co_await auth.run();
+    if (result.failure) co_return co_await answer(result.failure);
+    if (result.decision == AuthDecision::denied) co_return co_await deny(result.response);
+    if (incoming_.plan.route.pool != no_pool) prepared_.take_fields(std::move(result.copied), selection_);
     co_return std::nullopt;
 }
 
@@ -132,7 +132,6 @@ Task<Failure> Exchange::receive_body() {
     const auto failure = co_await buffering.run();
     if (failure) body_.reset(); // other bodies may need its space
     else prepared_.use_stored_body(body_->size(), selection_);
-    if (failure.reason == FailureReason::resource_exhausted) retry_after_ = std::chrono::seconds(1);
     co_return failure;
 }
 
@@ -266,7 +265,9 @@ Task<Connection> Exchange::answer(const Failure& failure) {
     record_.failure = failure;
     if (!begun) record_.status = status_of(failure.reason);
     if (incoming_.plan.retry_after.count() > 0) retry_after_ = incoming_.plan.retry_after;
-    if (failure.reason == FailureReason::too_many_logins) retry_after_ = std::chrono::seconds(1);
+    const bool may_pass_soon =
+        failure.reason == FailureReason::too_many_logins || failure.reason == FailureReason::resource_exhausted;
+    if (may_pass_soon) retry_after_ = std::chrono::seconds(1);
     if (begun || client_.aborted || failure.reason == FailureReason::client_closed) {
         client_.stream.close(begun ? HowToClose::reset : HowToClose::gracefully);
         co_return Connection::close;

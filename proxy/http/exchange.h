@@ -68,7 +68,7 @@ private:
     Try try_again_from(TryStage stage);
     void count_retry();
     void record_try(const log::AccessRecord& record, std::size_t member);
-    Task<Failure> let_in(const conf::Users& users);
+    Task<Failure> check_password_of(const conf::Users& users);
     Task<std::optional<Connection>> authorize();
     Task<Connection> deny(const SubResponse& response);
     void begin_mirroring();

@@ -303,7 +303,7 @@ ForwardAttempt::End ForwardAttempt::timed_out() const {
     if (!on_client && upload_.awaits_disk()) {
         const bool reached = download_.has_reached_client();
         return {reached ? AttemptResult::broken_off : AttemptResult::lost_body,
-                {FailureReason::resource_exhausted, "the disk takes too long to read the buffered body"}};
+                {FailureReason::resource_exhausted, "reading the buffered body from state_dir timed out"}};
     }
     const Failure slow_upload{FailureReason::client_timeout, "the request body arrived too slowly"};
     if (!download_.has_begun() && on_client) return {AttemptResult::slow_client, slow_upload};

@@ -20,13 +20,13 @@ bool has_ended(const Failure& failure) {
 
 } // namespace
 
-Task<AuthVerdict> ForwardAuth::run() {
-    auto verdict = co_await ask();
-    const bool proceeds = verdict.decision == AuthDecision::unavailable && !has_ended(verdict.failure) &&
+Task<AuthResult> ForwardAuth::run() {
+    auto result = co_await ask();
+    const bool proceeds = result.decision == AuthDecision::unavailable && !has_ended(result.failure) &&
                           auth_.on_unavailable == conf::OnUnavailable::proceed;
-    if (proceeds) co_return AuthVerdict{AuthDecision::allowed};
-    if (verdict.failure && !has_ended(verdict.failure)) verdict.failure = auth_unavailable(verdict.failure);
-    co_return verdict;
+    if (proceeds) co_return AuthResult{AuthDecision::allowed};
+    if (result.failure && !has_ended(result.failure)) result.failure = auth_unavailable(result.failure);
+    co_return result;
 }
 
 void ForwardAuth::begin() {
@@ -37,9 +37,9 @@ void ForwardAuth::begin() {
         selection_.go_by(hash_key(pool().config.hash, *head, incoming_.origin.client_ip()), std::nullopt);
 }
 
-Task<AuthVerdict> ForwardAuth::ask() {
+Task<AuthResult> ForwardAuth::ask() {
     begin();
-    verdict_.failure = {FailureReason::no_backend};
+    result_.failure = {FailureReason::no_backend};
     for (;;) {
         auto selected = selection_.try_select();
         if (selected.outcome != Selection::Outcome::chosen) selected = co_await selection_.wait_for_slot(until_);
@@ -53,14 +53,14 @@ Task<AuthVerdict> ForwardAuth::ask() {
         if (next == Next::finish) break;
         client_.context.counters.retries.add();
     }
-    co_return std::move(verdict_);
+    co_return std::move(result_);
 }
 
 // Sets the failure of a request for which no backend was selected.
 void ForwardAuth::explain(Selection::Outcome outcome) {
-    if (outcome == Selection::Outcome::client_gone) verdict_.failure = client_left(client_);
-    if (outcome == Selection::Outcome::full) verdict_.failure = {FailureReason::queue_full};
-    if (outcome == Selection::Outcome::late) verdict_.failure = {FailureReason::queue_timeout};
+    if (outcome == Selection::Outcome::client_gone) result_.failure = client_left(client_);
+    if (outcome == Selection::Outcome::full) result_.failure = {FailureReason::queue_full};
+    if (outcome == Selection::Outcome::late) result_.failure = {FailureReason::queue_timeout};
 }
 
 Task<SubResponse> ForwardAuth::ask_backend(std::size_t member) {
@@ -97,23 +97,23 @@ void ForwardAuth::write_head(Buffer& out, std::size_t member) {
     write_request(out, *head, Framing{}, facts, {}, nullptr, &replaced);
 }
 
-// Acts on the end of a sub-request. Sets the verdict.
+// Acts on the end of a sub-request. Sets the result.
 ForwardAuth::Next ForwardAuth::conclude(SubResponse response) {
     const auto decision = response.status > 0 ? decide_by_status(response.status) : AuthDecision::unavailable;
     // A permission holds even if the rest of its body is late.
     const bool is_answer = response.end == SubRequestEnd::answered ||
-                           (response.end == SubRequestEnd::late && decision == AuthDecision::allowed);
+                           (response.end == SubRequestEnd::timed_out && decision == AuthDecision::allowed);
     if (is_answer) {
-        verdict_.decision = decision;
-        verdict_.failure = {};
+        result_.decision = decision;
+        result_.failure = {};
         client_.context.outcomes.note(selection_.pool(), selection_.last(), outcome_of_status(response.status));
         if (decision == AuthDecision::unavailable)
-            verdict_.failure = {FailureReason::auth_unavailable, "the service responded with a 5xx"};
-        if (decision == AuthDecision::denied) verdict_.response = std::move(response);
+            result_.failure = {FailureReason::auth_unavailable, "the service responded with a 5xx"};
+        if (decision == AuthDecision::denied) result_.response = std::move(response);
         if (decision == AuthDecision::allowed) take_fields(response.head);
         return Next::finish;
     }
-    verdict_.failure = response.failure;
+    result_.failure = response.failure;
     switch (response.end) {
     case SubRequestEnd::no_connection:
         if (is_hopeless(response.failure.reason)) return Next::finish;
@@ -125,7 +125,7 @@ ForwardAuth::Next ForwardAuth::conclude(SubResponse response) {
         if (response.failure.reason != FailureReason::backend_removed) blame();
         return try_again();
     case SubRequestEnd::bad_answer:
-    case SubRequestEnd::late: blame(); return Next::finish;
+    case SubRequestEnd::timed_out: blame(); return Next::finish;
     default: return Next::finish;
     }
 }
@@ -139,20 +139,20 @@ ForwardAuth::Next ForwardAuth::try_again() {
 void ForwardAuth::take_fields(std::string_view bytes) {
     auto& head = client_.context.scratch.response;
     if (parse_response(bytes, {bytes.size(), bytes.size()}, head).status == HeadStatus::complete)
-        verdict_.copied = copy_fields(head, auth_.copy_headers);
+        result_.copied = copy_fields(head, auth_.copy_headers);
 }
 
 // Counts and logs a failure of the backend that was tried last.
 void ForwardAuth::blame() {
     auto& context = client_.context;
     link().counters().failures.add();
-    context.outcomes.note(selection_.pool(), selection_.last(), outcome_of_failure(verdict_.failure.reason));
+    context.outcomes.note(selection_.pool(), selection_.last(), outcome_of_failure(result_.failure.reason));
     auto record = record_;
     const auto& backend = *pool().members[selection_.last()].backend;
     record.path.pool = pool().config.name;
     record.path.backend = backend.name();
-    record.failure = verdict_.failure;
-    record.status = status_of(verdict_.failure.reason);
+    record.failure = result_.failure;
+    record.status = status_of(result_.failure.reason);
     context.recorder.record_try(record, *pool().members[selection_.last()].backend);
 }
 

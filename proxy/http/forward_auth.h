@@ -18,7 +18,7 @@
 
 namespace weir::proxy::http {
 
-struct AuthVerdict {
+struct AuthResult {
     AuthDecision decision = AuthDecision::unavailable;
     Failure failure{};      // of a request that is not served, unless it is denied
     CopiedFields copied{};  // of a request that is served
@@ -33,14 +33,14 @@ public:
           auth_(*incoming.route()->config.forward_auth), until_(client.context.loop.now() + auth_.timeout),
           selection_(client) {}
 
-    // Returns the verdict. If the service is unavailable and the route says so, the request is served.
-    Task<AuthVerdict> run();
+    // Returns the result. If the service is unavailable and the route says so, the request is served.
+    Task<AuthResult> run();
 
 private:
     // What to do after one backend was asked.
     enum class Next { finish, retry };
 
-    Task<AuthVerdict> ask();
+    Task<AuthResult> ask();
     void begin();
     void explain(Selection::Outcome outcome);
     Task<SubResponse> ask_backend(std::size_t member);
@@ -59,7 +59,7 @@ private:
     const conf::ForwardAuth& auth_;
     const TimePoint until_;
     BackendSelection selection_;
-    AuthVerdict verdict_;
+    AuthResult result_;
 };
 
 // Sends the client the response of a service that has denied its request. Sets the status of `record` and adds what

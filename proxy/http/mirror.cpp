@@ -19,7 +19,7 @@ bool Mirror::select() {
     auto& counters = client_.context.counters;
     auto selected = selection_.try_select();
     if (selected.outcome == Selection::Outcome::full) counters.mirrors_skipped.add();
-    if (selected.outcome == Selection::Outcome::none) counters.mirrors_failed.add();
+    if (selected.outcome == Selection::Outcome::none) counters.mirrored.add(), counters.mirrors_failed.add();
     if (selected.outcome != Selection::Outcome::chosen) return false;
     seat_ = std::move(selected.seat);
     return true;

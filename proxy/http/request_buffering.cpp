@@ -8,7 +8,7 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr conf::Duration longest_write = std::chrono::seconds(30); // of one block, whatever waits before it
+constexpr conf::Duration write_timeout = std::chrono::seconds(30); // of one block, whatever waits before it
 constexpr std::uint64_t turn_size = 1u << 20;                      // bytes read before other connections get their turn
 
 } // namespace
@@ -54,7 +54,7 @@ Task<Failure> RequestBuffering::send_continue() {
 Task<Failure> RequestBuffering::receive_all() {
     for (auto turn = turn_size;;) {
         if (const auto piece = source_.next(); !piece.empty()) {
-            if (tap_) tap_->see(piece);
+            if (tap_) tap_->on_data(piece);
             const auto failure = co_await store(piece);
             if (failure) co_return failure;
             source_.consume();
@@ -98,7 +98,7 @@ Task<Failure> RequestBuffering::wait_for_bytes() {
 // Waits until the store is no longer busy. Returns why it takes no more, if it does not.
 Task<Failure> RequestBuffering::wait_for_disk() {
     if (store_.state() == StoreState::busy) {
-        client_.expire_in(longest_write);
+        client_.expire_in(write_timeout);
         stall_.reset();
     }
     while (store_.state() == StoreState::busy) {
@@ -106,7 +106,7 @@ Task<Failure> RequestBuffering::wait_for_disk() {
         if (store_.state() != StoreState::busy) break;
         if (client_.aborted || client_.has_left()) co_return client_left(client_);
         if (client_.timer.expired())
-            co_return Failure{FailureReason::resource_exhausted, "the disk takes too long to buffer the body"};
+            co_return Failure{FailureReason::resource_exhausted, "writing the body to state_dir timed out"};
     }
     co_return failure_of(store_.state());
 }

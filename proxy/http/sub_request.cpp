@@ -60,9 +60,9 @@ Task<> SubRequest::Talk::run() {
     while (step() == Step::blocked) {
         co_await client.fiber.wait();
         auto over = Step::blocked;
-        if (client.aborted || client.has_left()) over = end(SubRequestEnd::ended, client_left(client));
+        if (client.aborted || client.has_left()) over = end(SubRequestEnd::aborted, client_left(client));
         else if (backend_.is_cut()) over = end(SubRequestEnd::no_answer, {FailureReason::backend_removed});
-        else if (client.timer.expired()) over = end(SubRequestEnd::late, {FailureReason::backend_timeout});
+        else if (client.timer.expired()) over = end(SubRequestEnd::timed_out, {FailureReason::backend_timeout});
         if (over == Step::over) break;
     }
     // A stalled backend would not see an orderly close behind the data that it has not read yet.

@@ -36,7 +36,7 @@ struct SubRequestJob {
     ResponseUse use = ResponseUse::kept;
     std::size_t max_body = 64 * 1024; // bytes of the response's body that are received
     const conf::Limits& limits;
-    TimePoint until; // the end of the time for all of it
+    TimePoint until; // deadline of the whole sub-request, including connecting
 };
 
 enum class SubRequestEnd {
@@ -44,8 +44,8 @@ enum class SubRequestEnd {
     no_connection, // a connection could not be obtained
     no_answer,     // the backend closed before its response
     bad_answer,    // the response is illegal or incomplete
-    late,          // the time is over; the head may be there
-    ended,         // the client has left, or weir has ended the request
+    timed_out,     // the time is over; the head may be there
+    aborted,       // the client has left, or weir has ended the request
 };
 
 struct SubResponse {

@@ -16,7 +16,7 @@ Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& pl
       stored_(stored ? std::make_unique<StoredBody>(*stored) : nullptr), head_size_(head.size()),
       awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {
     body_.send_first(head);
-    body_.show_to(tap);
+    body_.set_tap(tap);
 }
 
 ForwardStatus Upload::run() {

@@ -58,7 +58,7 @@ std::size_t QueryRewriter::find_rule(std::string_view encoded_name) const {
 }
 
 // Some backends split at ';', too: a rule must not be evaded by it.
-bool QueryRewriter::names_part(std::string_view text) const {
+bool QueryRewriter::matches_part(std::string_view text) const {
     if (text.find(';') == std::string_view::npos) return false;
     bool found = false;
     for_each_part(text, [&](std::string_view part) { found = found || find_rule(name_of(part)) != no_rule; });
@@ -79,7 +79,7 @@ bool QueryRewriter::changes(std::string_view query) const {
     bool named = false;
     if (!rules_.empty())
         for_each_parameter(without_mark(query), [&](const QueryParameter& parameter) {
-            return named = find_rule(parameter.name) != no_rule || names_part(parameter.text);
+            return named = find_rule(parameter.name) != no_rule || matches_part(parameter.text);
         });
     return named;
 }
@@ -96,7 +96,7 @@ void QueryRewriter::append_rewritten(std::string& path, std::string_view query) 
     std::vector<bool> done(rules_.size());
     for_each_parameter(without_mark(query), [&](const QueryParameter& parameter) {
         const auto rule = find_rule(parameter.name);
-        if (rule == no_rule && !names_part(parameter.text)) put(parameter.text);
+        if (rule == no_rule && !matches_part(parameter.text)) put(parameter.text);
         else if (rule == no_rule) put_if_any(without_named_parts(parameter.text));
         else if (!rules_[rule].parameter.empty() && !done[rule]) put(rules_[rule].parameter);
         if (rule != no_rule) done[rule] = true;

@@ -36,7 +36,7 @@ private:
 
     std::size_t find_rule(std::string_view encoded_name) const;
     // Returns true if a rule names a part of a parameter between semicolons.
-    bool names_part(std::string_view text) const;
+    bool matches_part(std::string_view text) const;
     std::string without_named_parts(std::string_view text) const;
 
     std::vector<Rule> rules_;

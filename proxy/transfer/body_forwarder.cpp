@@ -23,7 +23,7 @@ ForwardStatus BodyForwarder::run() {
     for (const auto pause = moved() + yield_after;;) {
         if (moved() >= pause) return ForwardStatus::yielded;
         if (const auto piece = source_.next(); !piece.empty()) {
-            if (tap_) tap_->see(piece);
+            if (tap_) tap_->on_data(piece);
             if (sink_.write(piece)) source_.consume();
         }
         const auto status = source_.status();
@@ -60,7 +60,7 @@ ForwardStatus BodyForwarder::run(BodyCompressor& compressor) {
 
 ForwardStatus BodyForwarder::run(StoredBody& body) {
     sink_.prepare();
-    sink_.leave_head(); // another attempt may need it
+    sink_.detach_head(); // another attempt may need it
     for (const auto pause = moved() + yield_after;;) {
         if (moved() >= pause) return ForwardStatus::yielded;
         if (const auto piece = body.next(); !piece.empty()) sink_.write(piece);

@@ -47,7 +47,7 @@ public:
     void send_first(Buffer& head) { sink_.begin(head); }
 
     // Shows `tap` each piece of the body that is not compressed; null: nothing sees it.
-    void show_to(BodyTap* tap) { tap_ = tap; }
+    void set_tap(BodyTap* tap) { tap_ = tap; }
 
     // Forwards as much as can be forwarded now.
     ForwardStatus run();

@@ -36,7 +36,7 @@ public:
     // Queues the head of the message. A small first piece is appended to it.
     void begin(Buffer& head);
     // From here on, no piece is appended to the head.
-    void leave_head() { head_ = nullptr; }
+    void detach_head() { head_ = nullptr; }
     // Queues a piece of the body, which must not be empty. The previous piece must have been sent. Returns true if the
     // piece was copied, so that its bytes need not stay in place.
     bool write(std::span<const char> payload);

@@ -11,7 +11,7 @@ namespace weir::proxy::http {
 class BodyTap {
 public:
     // Called once for each piece, in order. The piece is valid during the call.
-    virtual void see(std::span<const char> piece) = 0;
+    virtual void on_data(std::span<const char> piece) = 0;
 
 protected:
     ~BodyTap() = default;

@@ -141,7 +141,7 @@ class ForwardAuthFaults(GuardedSite):
     def waiting(self):
         return len(self.auth.requests)
 
-    def test_a_service_that_never_answers_stops_nobody_else(self):
+    def test_a_service_that_never_answers_delays_no_other_request(self):
         self.hang(workers=1)
         for _ in range(50):
             self.client(self.port).send("GET /in HTTP/1.1\r\nHost: a\r\n\r\n")

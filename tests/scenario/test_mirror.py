@@ -139,7 +139,7 @@ class Mirror(Scenario):
         """Starts weir with a mirror pool that never answers."""
         self.serve(lambda *_: self.shadow.closed.wait(300), **{"workers": 1, **keys})
 
-    def test_a_mirror_pool_that_hangs_holds_up_nobody(self):
+    def test_a_mirror_pool_that_hangs_delays_no_client(self):
         self.hang()
         client = self.client(self.port)
         for _ in range(300):  # more than may be in flight
@@ -170,7 +170,7 @@ class Mirror(Scenario):
         name = f'weir_backend_active{{pool="shadow",backend="{self.shadow.address}"}}'
         self.assertEqual(self.proxy.metrics()[name], 0)
 
-    def test_failures_of_copies_are_counted_and_seen_by_nobody(self):
+    def test_failures_of_copies_are_counted_and_no_client_sees_them(self):
         endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"ffff\r\n" + b"x" * 65535 + b"\r\n"
 
         def flood(connection, request):

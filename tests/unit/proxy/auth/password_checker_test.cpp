@@ -25,12 +25,12 @@ TEST_CASE("a password is right if it has the hash, whatever the method") {
     for (const char* setting : {cheap, "$5$rounds=1000$salt", "$6$rounds=1000$salt", "$y$j75$salt"}) {
         INFO(setting);
         const auto hash = hash_of("open sesame", setting);
-        CHECK(check_password("open sesame", hash) == PasswordResult::right);
-        CHECK(check_password("open sesame ", hash) == PasswordResult::wrong);
-        CHECK(check_password("", hash) == PasswordResult::wrong);
+        CHECK(check_password("open sesame", hash) == PasswordResult::valid);
+        CHECK(check_password("open sesame ", hash) == PasswordResult::invalid);
+        CHECK(check_password("", hash) == PasswordResult::invalid);
     }
-    CHECK(check_password("x", "no hash") == PasswordResult::wrong);
-    CHECK(check_password("*0", "*0") == PasswordResult::wrong); // how crypt() reports a failure
+    CHECK(check_password("x", "no hash") == PasswordResult::invalid);
+    CHECK(check_password("*0", "*0") == PasswordResult::invalid); // how crypt() reports a failure
 }
 
 TEST_CASE("the checker takes as many jobs as may wait, and answers each once") {
@@ -47,9 +47,9 @@ TEST_CASE("the checker takes as many jobs as may wait, and answers each once") {
             {i == 1 ? "right" : "wrong", hash, wanted, [&, i](PasswordResult v) { results[i].set_value(v); }}));
     CHECK_FALSE(checker.submit({"right", hash, wanted, [](PasswordResult) { FAIL("it was refused"); }}));
     go_on.set_value();
-    CHECK(results[0].get_future().get() == PasswordResult::wrong);
-    CHECK(results[1].get_future().get() == PasswordResult::right);
-    CHECK(results[2].get_future().get() == PasswordResult::wrong);
+    CHECK(results[0].get_future().get() == PasswordResult::invalid);
+    CHECK(results[1].get_future().get() == PasswordResult::valid);
+    CHECK(results[2].get_future().get() == PasswordResult::invalid);
 }
 
 TEST_CASE("after a stop no job is answered or accepted") {

@@ -26,7 +26,7 @@ TEST_CASE("a body is captured in its pieces, up to its limit", "[mirror]") {
     for (const auto& each : cases) {
         MirrorList budget;
         CapturedBody body(budget, 10);
-        for (const auto& piece : each.pieces) body.see(piece);
+        for (const auto& piece : each.pieces) body.on_data(piece);
         CHECK(body.is_whole() == each.is_whole);
         CHECK(body.bytes() == each.bytes);
     }
@@ -38,16 +38,16 @@ TEST_CASE("captured bodies share a budget and give back what they took", "[mirro
     CapturedBody third(budget, MirrorList::max_bytes);
     {
         CapturedBody first(budget, MirrorList::max_bytes), second(budget, MirrorList::max_bytes);
-        first.see(piece);
-        second.see(piece);
+        first.on_data(piece);
+        second.on_data(piece);
         CHECK(first.is_whole());
         CHECK(second.is_whole());
-        third.see(std::string_view("x"));
+        third.on_data(std::string_view("x"));
         CHECK_FALSE(third.is_whole());
-        second.see(piece); // it is dropped, and its memory is free again
+        second.on_data(piece); // it is dropped, and its memory is free again
         CHECK_FALSE(second.is_whole());
         CapturedBody fourth(budget, MirrorList::max_bytes);
-        fourth.see(piece);
+        fourth.on_data(piece);
         CHECK(fourth.is_whole());
     }
     CHECK(budget.reserve(MirrorList::max_bytes));
