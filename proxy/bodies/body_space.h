@@ -45,7 +45,8 @@ private:
 class SpaceReservation {
 public:
     explicit SpaceReservation(std::shared_ptr<BodySpace> space) : space_(std::move(space)) {}
-    SpaceReservation(SpaceReservation&& other) noexcept : space_(other.space_), bytes_(std::exchange(other.bytes_, 0)) {}
+    SpaceReservation(SpaceReservation&& other) noexcept
+        : space_(other.space_), bytes_(std::exchange(other.bytes_, 0)) {}
     SpaceReservation& operator=(SpaceReservation&&) = delete;
     ~SpaceReservation() { release(); }
 
