@@ -23,6 +23,20 @@ AuthDecision decide_by_status(int status) {
     return status >= 300 && status < 500 ? AuthDecision::denied : AuthDecision::unavailable;
 }
 
+bool may_proceed(FailureReason reason) {
+    switch (reason) {
+    case FailureReason::no_backend:
+    case FailureReason::auth_unavailable:
+    case FailureReason::connect_refused:
+    case FailureReason::connect_timeout:
+    case FailureReason::connect_failed:
+    case FailureReason::backend_tls_failed:
+    case FailureReason::backend_closed:
+    case FailureReason::backend_timeout: return true;
+    default: return false;
+    }
+}
+
 CopiedFields copy_fields(const ResponseHead& head, const std::vector<std::string>& names) {
     std::unordered_map<std::string, const std::string*> wanted; // so that the work is linear in both
     for (const auto& name : names) wanted[lower_case(name)] = &name;

@@ -23,6 +23,11 @@ enum class AuthDecision {
 // Returns what the status of the final response means.
 AuthDecision decide_by_status(int status);
 
+// Returns true if requests may be served without a decision after this failure, if the route says so: the service could
+// not be reached, or it failed. Not if it responded in a way that weir does not understand or accept, and not because
+// of the load or the state of weir itself: a client could provoke these.
+bool may_proceed(FailureReason reason);
+
 // Names and values of fields, in the order in which they are sent.
 using CopiedFields = std::vector<std::pair<std::string, std::string>>;
 

@@ -4,14 +4,33 @@
 #include "proxy/http/error_page.h"
 #include "proxy/http/prepared_request.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace weir::proxy::http {
 namespace {
 
-// Fields that only weir may set for the service.
-const std::array<std::string, 2> described_names{"X-Forwarded-Method", "X-Forwarded-Uri"};
+// Fields of the client that the service does not get: those that only weir may set, other names for them that services
+// read, and those that belong to the resource or to the body of the client's own request.
+const std::array<std::string, 18> replaced_names{"X-Forwarded-Method",
+                                                 "X-Forwarded-Uri",
+                                                 "X-Original-Method",
+                                                 "X-Original-URL",
+                                                 "X-Original-URI",
+                                                 "X-Rewrite-URL",
+                                                 "X-Auth-Request-Redirect",
+                                                 "If-Match",
+                                                 "If-None-Match",
+                                                 "If-Modified-Since",
+                                                 "If-Unmodified-Since",
+                                                 "If-Range",
+                                                 "Range",
+                                                 "Content-Type",
+                                                 "Content-Encoding",
+                                                 "Content-Language",
+                                                 "Content-Location",
+                                                 "Content-Range"};
 
 // Returns true if a request has ended for a reason that is neither the service's nor its pool's.
 bool has_ended(const Failure& failure) {
@@ -22,7 +41,7 @@ bool has_ended(const Failure& failure) {
 
 Task<AuthResult> ForwardAuth::run() {
     auto result = co_await ask();
-    const bool proceeds = result.decision == AuthDecision::unavailable && !has_ended(result.failure) &&
+    const bool proceeds = result.decision == AuthDecision::unavailable && may_proceed(result.failure.reason) &&
                           auth_.on_unavailable == conf::OnUnavailable::proceed;
     if (proceeds) co_return AuthResult{AuthDecision::allowed};
     if (result.failure && !has_ended(result.failure)) result.failure = auth_unavailable(result.failure);
@@ -75,7 +94,8 @@ Task<SubResponse> ForwardAuth::ask_backend(std::size_t member) {
                         .address = incoming_.origin.address,
                         .head = head,
                         .limits = incoming_.config().limits,
-                        .until = until_});
+                        .until = std::min<TimePoint>(until_, client_.context.loop.now() + pool().timeouts.connect +
+                                                                 pool().timeouts.response)});
     co_return co_await request.run();
 }
 
@@ -93,16 +113,18 @@ void ForwardAuth::write_head(Buffer& out, std::size_t member) {
     if (incoming_.listener->config.request_id) facts.request_id = ids_.texts().request;
     facts.new_traceparent = ids_.new_traceparent();
     const auto described = describe_request(record_.request.method, incoming_.plan.normal_path());
-    const ReplacedFields replaced{described_names, described};
+    const ReplacedFields replaced{replaced_names, described};
     write_request(out, *head, Framing{}, facts, {}, nullptr, &replaced);
 }
 
 // Acts on the end of a sub-request. Sets the result.
 ForwardAuth::Next ForwardAuth::conclude(SubResponse response) {
     const auto decision = response.status > 0 ? decide_by_status(response.status) : AuthDecision::unavailable;
-    // A permission holds even if the rest of its body is late.
-    const bool is_answer = response.end == SubRequestEnd::answered ||
+    // A denial holds whatever becomes of its body, and a permission even if the rest of its body is late.
+    const bool is_denial = decision == AuthDecision::denied && response.end != SubRequestEnd::aborted;
+    const bool is_answer = response.end == SubRequestEnd::answered || is_denial ||
                            (response.end == SubRequestEnd::timed_out && decision == AuthDecision::allowed);
+    if (response.end != SubRequestEnd::answered) response.body.clear();
     if (is_answer) {
         result_.decision = decision;
         result_.failure = {};
@@ -124,8 +146,11 @@ ForwardAuth::Next ForwardAuth::conclude(SubResponse response) {
     case SubRequestEnd::no_answer:
         if (response.failure.reason != FailureReason::backend_removed) blame();
         return try_again();
+    case SubRequestEnd::timed_out: blame(); return try_again();
     case SubRequestEnd::bad_answer:
-    case SubRequestEnd::timed_out: blame(); return Next::finish;
+        // A client can make a service send long heads, for example with the URL to come back to.
+        if (response.failure.reason != FailureReason::response_head_too_large) blame();
+        return Next::finish;
     default: return Next::finish;
     }
 }

@@ -1,9 +1,11 @@
 #include "proxy/http/prepared_request.h"
 
+#include "balancer/algorithms/stable_hash.h"
 #include "proxy/http/request_variables.h"
 #include "proxy/http1/chars.h"
 #include "proxy/snapshot/timeouts.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -23,6 +25,14 @@ ResponseOrigins find_origins(const RequestHead& head, const Client& client, Trus
             backend_scheme,
             backend_authority,
             {}};
+}
+
+bool hashes_copied_header(const PoolSpec& pool, const RouteSpec* route) {
+    const auto& config = pool.config;
+    if (config.algorithm != conf::Algorithm::hash || config.hash.on != conf::HashOn::header) return false;
+    if (!route || !route->config.forward_auth) return false;
+    const auto& names = route->config.forward_auth->copy_headers;
+    return std::any_of(names.begin(), names.end(), [&](const auto& name) { return is_alias(name, config.hash.name); });
 }
 
 } // namespace
@@ -60,7 +70,15 @@ void PreparedRequest::prepare_for_pool(const RequestHead& head, BackendSelection
     const auto* route = incoming_.route();
     timeouts_ = route ? merge_timeouts(pool.timeouts, route->config.timeouts) : pool.timeouts;
     affinity_.read(head, incoming_.origin, client_.stream.tls() ? Scheme::https : Scheme::http, selection);
+    // The backend does not see what a client sends in a header that the authentication service sets.
+    if (hashes_copied_header(pool, route)) selection.hash_by(copied_key(pool.config.hash.name));
     write_head(head, pool);
+}
+
+std::optional<std::uint64_t> PreparedRequest::copied_key(const std::string& name) const {
+    for (const auto& [copied, value] : copied_)
+        if (is_alias(copied, name)) return balancer::stable_hash(value);
+    return std::nullopt;
 }
 
 void PreparedRequest::use_stored_body(std::uint64_t size, const BackendSelection& selection) {

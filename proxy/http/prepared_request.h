@@ -69,6 +69,8 @@ private:
         ExpectField expect = ExpectField::forwarded;
     };
     void write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backends_host = {});
+    // Returns the hash of a header that the authentication service has set; unset if it has not.
+    std::optional<std::uint64_t> copied_key(const std::string& name) const;
     // Returns the Host that the head has.
     std::string_view write(Buffer& out, const RequestHead& head, const Form& form) const;
 

@@ -82,6 +82,7 @@ Selection BackendSelection::choose() {
 
 bool BackendSelection::may_try_again(const conf::Retries& retries) {
     auto& context = client_.context;
+    follow(); // the backends that were tried may have been replaced
     if (tries_ >= retries.attempts || count_ >= pool_->spec->members.size()) return false;
     if (context.budget.take(context.loop.now(), retries.budget.value)) return true;
     context.counters.retries_refused.add();

@@ -52,6 +52,8 @@ public:
     }
     // Sets the key of the algorithm `hash` and the member that the client is pinned to.
     void go_by(std::optional<std::uint64_t> key, std::optional<std::size_t> home) { key_ = key, home_ = home; }
+    // Replaces the key of the request alone.
+    void hash_by(std::optional<std::uint64_t> key) { key_ = key; }
 
     // Chooses a member that was not tried yet, without waiting. Returns `full` if other requests wait in the queue.
     Selection try_select();

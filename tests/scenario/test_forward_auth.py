@@ -65,6 +65,23 @@ class ForwardAuth(GuardedSite):
         self.assertEqual(self.ask("/out", extra="X-User: free\r\n")["status"], 200)
         self.assertEqual(values(self.seen.requests[-1], "X-User"), ["free"])
 
+    def test_a_copied_header_and_not_the_clients_chooses_the_backend(self):
+        self.serve()
+        self.backends = [self.backend(name=f"b{i}") for i in range(4)]
+        self.web_pool = {"algorithm": "hash", "hash": {"on": "header", "name": "X-User"}}
+        self.assertEqual(self.proxy.reload(self.config())["verdict"], "applied")
+        for i in range(12):
+            self.assertEqual(self.ask(extra=f"X-User: client{i}\r\n")["status"], 200)
+        self.assertEqual(sorted(len(backend.requests) for backend in self.backends), [0, 0, 0, 12])
+
+    def test_conditions_and_other_names_of_the_url_do_not_reach_the_service(self):
+        self.serve()
+        names = ("X-Original-URL", "X_Original_Uri", "X-Rewrite-URL", "If-None-Match", "Range", "Content-Type")
+        self.assertEqual(self.ask(extra="".join(f"{name}: x\r\n" for name in names))["status"], 200)
+        for name in names:
+            self.assertEqual(values(self.auth.requests[0], name), [], name)
+            self.assertEqual(values(self.seen.requests[0], name), ["x"], name)
+
     def test_the_route_changes_what_the_service_has_set(self):
         edits = {"set": {"X-User": "all"}, "remove": ["X-Group"]}
         self.serve(

@@ -50,7 +50,7 @@ class ForwardAuthFaults(GuardedSite):
         self.check_unavailable(503, "before a response")
         self.serve(service=f"127.0.0.1:{free_port()}")
         self.check_unavailable(503, "connect")
-        self.serve(lambda c, _: (c.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\nx"), c.close()))
+        self.serve(lambda c, _: (c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"), c.close()))
         self.check_unavailable(503, "within the body")
 
     def test_a_service_that_is_late_refuses_requests(self):
@@ -74,6 +74,44 @@ class ForwardAuthFaults(GuardedSite):
     def test_a_denial_is_final_whatever_the_route_says(self):
         self.serve(lambda connection, _: connection.sendall(DENIED), auth={"on_unavailable": "proceed"})
         self.assertEqual(self.ask()["status"], 302)
+        for rest in (b"Content-Length: 9\r\n\r\nx", b"Transfer-Encoding: chunked\r\n\r\nz\r\n"):
+            for close in (True, False):
+                script = lambda c, _: (c.sendall(b"HTTP/1.1 403 No\r\n" + rest), close and c.close())  # noqa: E731,B023
+                self.serve(script, auth={"timeout": "300ms", "on_unavailable": "proceed"})
+                answer = self.ask()
+                self.assertEqual((answer["status"], answer["body"]), (403, b""))
+                self.assertEqual(self.seen.requests, [])
+
+    def test_no_client_opens_a_route_by_what_it_makes_the_service_send(self):
+        def script(connection, request):
+            back = request["fields"]["x-forwarded-uri"].replace("&", "%26")
+            connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: /login?rd={back}\r\n\r\n".encode())
+
+        self.serve(script, auth={"on_unavailable": "proceed"})
+        self.assertEqual(self.ask("/in?" + "&" * 7000)["status"], 503)
+        self.assertEqual(self.seen.requests, [])
+        self.assertEqual(self.proxy.metrics()[BACKEND.format("failures_total", self.auth.address)], 0)
+
+    def test_load_and_reloads_do_not_open_a_route(self):
+        service = self.backend(lambda *_: self.auth.closed.wait(300), name="a0")
+        auth = {"timeout": "1m", "on_unavailable": "proceed"}
+        self.serve(pool={"backends": [service.entry(max_connections=1)], "close_after": "100ms"}, auth=auth, workers=1)
+        waiting = self.client(self.port).send("GET /in HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: service.requests, "the service is asked")
+        self.assertEqual(self.ask()["status"], 503)
+        denies = self.backend(lambda connection, _: connection.sendall(DENIED), name="a1")
+        self.auth_pool = {"backends": [denies.address], "close_after": "100ms"}
+        self.assertEqual(self.proxy.reload(self.config())["verdict"], "applied")
+        self.assertEqual(waiting.reader.response()["status"], 302)
+        self.assertEqual(self.seen.requests, [])
+
+    def test_a_service_that_hangs_is_passed_over_for_another(self):
+        hangs = self.backend(lambda *_: hangs.closed.wait(300), name="a0")
+        works = self.backend(self.allow, name="a1")
+        pool = {"backends": [hangs.address, works.address], "timeouts": {"response": "200ms"}}
+        self.serve(workers=1, pool={**pool, "algorithm": "round_robin"}, auth={"timeout": "1m"})
+        for _ in range(3):
+            self.assertEqual(self.ask()["status"], 200)
 
     def test_another_backend_of_the_pool_is_tried(self):
         self.serve(workers=1, pool={"algorithm": "round_robin"})

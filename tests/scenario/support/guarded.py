@@ -23,6 +23,8 @@ def values(request, name):
 
 
 class GuardedSite(Scenario):
+    backends, web_pool = None, None  # of the pool that serves what is allowed, in place of `seen`
+
     def serve(self, script=None, route=None, auth=None, pool=None, service=None, more="", **keys):
         """Starts weir with the backends `seen` and `auth`, and a route /in that the latter decides about."""
         self.port, self.seen = free_port(), self.backend()
@@ -35,7 +37,8 @@ class GuardedSite(Scenario):
         route = {"name": "in", "match": {"path_prefix": "/in"}, **(self.route or {"pool": "web"})}
         routes = [{**route, "forward_auth": self.keys}]
         pool = {"backends": [getattr(self.auth, "address", self.auth)], **(self.auth_pool or {})}
-        return web(self.port, [self.seen], more=f"  auth: {flow(pool)}\nroutes: {json.dumps(routes)}\n{self.more}")
+        more = f"  auth: {flow(pool)}\nroutes: {json.dumps(routes)}\n{self.more}"
+        return web(self.port, self.backends or [self.seen], pool=self.web_pool, more=more)
 
     def allow(self, connection, request):
         connection.sendall(ALLOWED)

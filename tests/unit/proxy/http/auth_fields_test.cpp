@@ -25,6 +25,17 @@ TEST_CASE("the status of an authentication service decides about a request", "[a
     for (const int status : {500, 502, 503, 504, 599}) CHECK(decide_by_status(status) == AuthDecision::unavailable);
 }
 
+TEST_CASE("requests are served undecided only if the service is out of reach or fails", "[auth]") {
+    using enum proxy::FailureReason;
+    for (const auto reason : {no_backend, connect_refused, connect_timeout, connect_failed, backend_tls_failed,
+                              backend_closed, backend_timeout, auth_unavailable})
+        CHECK(may_proceed(reason));
+    for (const auto reason :
+         {none, client_closed, drained, queue_full, queue_timeout, resource_exhausted, backend_removed,
+          bad_response_head, response_head_too_large, bad_response_body, response_truncated})
+        CHECK_FALSE(may_proceed(reason));
+}
+
 TEST_CASE("named fields of a response are copied, all of each name", "[auth]") {
     std::string bytes;
     const auto head =
