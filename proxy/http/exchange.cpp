@@ -155,6 +155,7 @@ void Exchange::begin_try(std::size_t member) {
     record_.path.backend = tried.backend().name();
     tried.counters().requests.add();
     if (selection_.tries() > 1) count_retry();
+    if (mirroring_) mirroring_->on_backend_chosen();
 }
 
 // Tries the selected backend. Sets `failure_` unless the exchange finished.

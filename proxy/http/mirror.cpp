@@ -3,7 +3,7 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr std::size_t max_discarded = 256 * 1024; // of a response; the connection is closed behind it
+constexpr std::size_t max_discarded = 64 * 1024; // of a response; the connection is closed behind it
 
 } // namespace
 
@@ -47,6 +47,7 @@ Task<> Mirror::run() {
                         .resend = resend,
                         .use = ResponseUse::discarded,
                         .max_body = max_discarded,
+                        .on_shortage = OnShortage::give_up,
                         .limits = view_->snapshot->config.limits,
                         .until = context.loop.now() + timeouts.connect + timeouts.response});
     const auto response = co_await request.run();

@@ -14,7 +14,9 @@
 #include "proxy/http/sub_request.h"
 #include "proxy/worker/backend_selection.h"
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace weir::proxy::http {
 
@@ -23,6 +25,8 @@ public:
     // Copies a request of `original` that was planned with `view`, for a pool of that view. `address` is the client's.
     Mirror(const Client& original, const WorkerViewPtr& view, std::size_t pool, const conf::Address& address);
 
+    // Sets the key of a pool with the algorithm `hash`. May be called before select().
+    void go_by(std::optional<std::uint64_t> key) { selection_.go_by(key, std::nullopt); }
     // Chooses a backend. Returns false if there is none to send the copy to, which is counted.
     bool select();
     const PoolSpec& pool() const { return *selection_.pool().spec; }

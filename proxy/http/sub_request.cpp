@@ -48,8 +48,7 @@ private:
     BodySink sink_;
     std::optional<BodySource> source_;
     const std::size_t head_size_;
-    std::size_t received_ = 0; // bytes of the response's body
-    bool broken_ = false;      // the backend takes no more of the request, but may still respond
+    bool broken_ = false; // the backend takes no more of the request, but may still respond
     BackendKeepAlive keep_alive_;
     SubResponse response_;
 };
@@ -126,18 +125,19 @@ SubRequest::Talk::Step SubRequest::Talk::begin_body(const ResponseHead& head) {
     return Step::blocked;
 }
 
+// Receives once, and then lets others have their turn: a backend could send faster than its chunks are decoded.
 SubRequest::Talk::Step SubRequest::Talk::read_body() {
-    for (;;) {
-        if (take_body() == Step::over) return Step::over;
-        if (!source_->receive()) return Step::blocked;
-    }
+    if (take_body() == Step::over) return Step::over;
+    if (!source_->receive()) return Step::blocked;
+    if (take_body() == Step::over) return Step::over;
+    job_.client.fiber.yield(job_.client.context.loop);
+    return Step::blocked;
 }
 
 // Takes what has arrived of the body, and drops the whole of a body that is too long.
 SubRequest::Talk::Step SubRequest::Talk::take_body() {
     const auto piece = source_->next();
-    received_ += piece.size();
-    if (received_ > job_.max_body) {
+    if (source_->consumed() > job_.max_body) {
         response_.body.clear();
         return end(SubRequestEnd::answered);
     }
@@ -176,7 +176,7 @@ Task<SubResponse> SubRequest::run() {
     for (;;) {
         const auto left = std::chrono::duration_cast<conf::Duration>(job_.until - client.context.loop.now());
         const BackendConnector connector(client, std::min(left, spec.timeouts.connect), use,
-                                         tls_to(spec, job_.member, job_.address));
+                                         tls_to(spec, job_.member, job_.address), job_.on_shortage);
         Connected connected{connector.acquire(link)};
         const bool is_kept = connected.connection != nullptr;
         if (!is_kept) connected = co_await connector.connect(link);

@@ -34,7 +34,8 @@ struct SubRequestJob {
     AnswerTo answer_to = AnswerTo::other;
     Resend resend = Resend::allowed;
     ResponseUse use = ResponseUse::kept;
-    std::size_t max_body = 64 * 1024; // bytes of the response's body that are received
+    std::size_t max_body = 64 * 1024; // bytes of the response's body that are received, with their framing
+    OnShortage on_shortage = OnShortage::wait;
     const conf::Limits& limits;
     TimePoint until; // deadline of the whole sub-request, including connecting
 };

@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <utility>
@@ -32,13 +33,22 @@ std::uint64_t raise_descriptor_limit() {
     return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before;
 }
 
+// Returns the number of descriptors to keep for copies of requests. Under a small limit it is smaller: clients are
+// worth more than copies, which give up when descriptors run out.
+std::uint64_t descriptors_for_copies(const conf::Config& config, std::uint64_t limit) {
+    const auto has_mirror = [](const conf::Route& route) { return route.mirror.has_value(); };
+    if (std::ranges::none_of(config.routes, has_mirror)) return 0;
+    return std::min<std::uint64_t>(DataPlane::max_copies(config.process), limit / 4);
+}
+
 // Limits max_connections to the descriptors available: each client may need a second one for its backend.
 conf::Process fit_descriptors(const conf::Config& config) {
     auto process = config.process;
     std::size_t backends = 0;
     for (const auto& pool : config.pools) backends += pool.backends.size(); // all may be checked at once
-    const auto own = 64 + backends + config.listeners.size() * DataPlane::worker_count(process);
     const auto limit = raise_descriptor_limit();
+    const auto own = 64 + backends + config.listeners.size() * DataPlane::worker_count(process) +
+                     descriptors_for_copies(config, limit);
     const auto affordable = limit > own + 2 ? (limit - own) / 2 : 1;
     process.max_connections = static_cast<std::uint32_t>(std::min<std::uint64_t>(process.max_connections, affordable));
     return process;

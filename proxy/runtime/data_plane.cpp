@@ -1,5 +1,7 @@
 #include "proxy/runtime/data_plane.h"
 
+#include "proxy/worker/mirror_list.h"
+
 #include <boost/system/errc.hpp>
 
 #include <algorithm>
@@ -37,6 +39,10 @@ void add_problems(const std::vector<ListenSockets::Prepared::Failure>& failures,
 
 std::size_t DataPlane::worker_count(const conf::Process& process) {
     return process.workers.count ? process.workers.count : std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::size_t DataPlane::max_copies(const conf::Process& process) {
+    return worker_count(process) * MirrorList::max_copies;
 }
 
 DataPlane::DataPlane(boost::asio::io_context& control, const conf::Process& process, ErrorListener& listener)

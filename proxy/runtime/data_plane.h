@@ -32,6 +32,8 @@ public:
 
     // Returns the number of workers: as configured, or one per core.
     static std::size_t worker_count(const conf::Process& process);
+    // Returns how many copies of requests all workers together may have in flight.
+    static std::size_t max_copies(const conf::Process& process);
 
     // Starts the workers. `listener` is called on the control thread.
     DataPlane(boost::asio::io_context& control, const conf::Process& process, ErrorListener& listener);

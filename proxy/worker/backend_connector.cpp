@@ -31,7 +31,8 @@ Task<Connected> BackendConnector::connect(BackendLink& link) const {
         if (!failure && tls_.context) failure = start_tls(*connection);
         if (!failure && tls_.context) failure = co_await shake_hands(*connection);
         if (!failure) co_return Connected{std::move(connection), {}, loop.now() - began};
-        const bool shortage = failure.reason == FailureReason::resource_exhausted && loop.now() < give_up;
+        const bool shortage = failure.reason == FailureReason::resource_exhausted && on_shortage_ == OnShortage::wait &&
+                              loop.now() < give_up;
         if (shortage) failure = co_await wait_for_resources();
         if (shortage && !failure && connection->is_cut())
             failure = {FailureReason::backend_removed, "while connecting"};
@@ -41,13 +42,15 @@ Task<Connected> BackendConnector::connect(BackendLink& link) const {
     }
 }
 
-// Begins to connect; closes idle connections if descriptors have run out. Returns errno, or 0 on success.
+// Begins to connect; closes idle connections if descriptors have run out, unless it is to give up. Returns errno, or 0
+// on success.
 int BackendConnector::begin(BackendConnection& connection) const {
     auto& context = client_.context;
     const auto& address = connection.link().backend().address();
     const int error = connection.stream.connect(context.loop, address, client_.fiber);
     if (!is_shortage(error)) return error;
     context.counters.shortages.add();
+    if (on_shortage_ == OnShortage::give_up) return error;
     // Closing idle connections makes no room in a backlog.
     if (error == EAGAIN || context.views.close_all_idle() == 0) return error;
     return connection.stream.connect(context.loop, address, client_.fiber);

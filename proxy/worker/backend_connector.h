@@ -17,6 +17,12 @@ enum class ConnectionUse {
     tunnel,      // it must be new, and ends with its tunnel
 };
 
+// What to do if this machine is short of a resource.
+enum class OnShortage {
+    wait,    // close the idle connections of all pools, and wait until others free it
+    give_up, // fail at once, since the connection is worth less than those
+};
+
 // How to speak TLS to a backend. It points into the pool's settings, and to the client's address.
 struct BackendTls {
     const std::shared_ptr<const tls::ClientContext>& context; // null: plain
@@ -40,8 +46,9 @@ class BackendConnector {
 public:
     // `timeout` limits how long a backend may take to accept the connection and to complete a TLS handshake, and how
     // long to wait for resources before that.
-    BackendConnector(Client& client, conf::Duration timeout, ConnectionUse use, BackendTls tls)
-        : client_(client), timeout_(timeout), use_(use), tls_(tls) {}
+    BackendConnector(Client& client, conf::Duration timeout, ConnectionUse use, BackendTls tls,
+                     OnShortage on_shortage = OnShortage::wait)
+        : client_(client), timeout_(timeout), use_(use), on_shortage_(on_shortage), tls_(tls) {}
 
     // Returns an idle connection, which wakes the client from now on. Returns null if there is none, or if a new
     // connection is needed.
@@ -54,7 +61,7 @@ public:
 
     // Connects to the backend, with TLS if the pool has it: then, the PROXY header has been sent, too. If this machine
     // is short of a resource, waits until other connections free it, and takes an idle connection that becomes free in
-    // the meantime.
+    // the meantime, unless it is to give up.
     Task<Connected> connect(BackendLink& link) const;
 
 private:
@@ -68,6 +75,7 @@ private:
     Client& client_;
     const conf::Duration timeout_;
     const ConnectionUse use_;
+    const OnShortage on_shortage_;
     const BackendTls tls_;
 };
 

@@ -9,9 +9,12 @@ from support.tls_peers import HeadedBackend, TlsBackend
 
 
 class Mirror(Scenario):
+    limit = 0  # max_connections of the backend `seen`; 0: none
+    original = None  # its script
+
     def serve(self, script=None, mirror=None, route=None, pool=None, shadow=None, more="", **keys):
         """Starts weir with the backends `seen` and `shadow`, which gets copies of the requests to /in."""
-        self.port, self.seen = free_port(), self.backend()
+        self.port, self.seen = free_port(), self.backend(self.original)
         self.shadow = shadow or self.backend(script, name="s0")
         self.mirror = {"pool": "shadow", **(mirror or {})}
         self.route, self.pool, self.more = route or {}, pool or {}, more
@@ -21,7 +24,8 @@ class Mirror(Scenario):
         route = {"name": "in", "match": {"path_prefix": "/in"}, "pool": "web", **self.route, "mirror": self.mirror}
         pool = {"backends": [getattr(self.shadow, "address", self.shadow)], **self.pool}
         more = f"  shadow: {flow(pool)}\nroutes: {json.dumps([route])}\n{self.more}"
-        return web(self.port, [self.seen], more=more)
+        seen = self.seen.entry(max_connections=self.limit) if self.limit else self.seen
+        return web(self.port, [seen], more=more)
 
     def ask(self, target="/in", **keys):
         return self.client(self.port).get(target, **keys)
@@ -114,6 +118,7 @@ class Mirror(Scenario):
         self.assertEqual(self.post(b"whole")["status"], 200)
         self.wait_for_copies(1)
         self.assertEqual(self.shadow.requests[0]["body"], b"whole")
+        eventually(lambda: self.counted("skipped") == 1, "the other one is counted")
 
     def test_a_share_of_the_requests_is_copied(self):
         self.serve(mirror={"share": "30%"}, workers=1)
@@ -154,6 +159,46 @@ class Mirror(Scenario):
         client = self.client(self.port)
         self.assertEqual([client.get("/in")["status"] for _ in range(3)], [200] * 3)
         self.assertEqual((self.counted("requests"), self.counted("skipped")), (1, 2))
+
+    def test_a_copy_takes_no_seat_from_its_original(self):
+        self.limit = 1
+        self.serve(mirror={"pool": "web"}, workers=1)
+        client = self.client(self.port)
+        for _ in range(5):
+            self.assertEqual(client.get("/in")["status"], 200)
+            self.assertEqual(self.post(b"body", client=client)["status"], 200)
+        self.assertEqual((self.counted("requests"), self.counted("skipped")), (0, 10))
+
+    def test_requests_that_a_full_pool_refuses_are_not_copied(self):
+        self.limit, release = 1, threading.Event()
+        self.addCleanup(release.set)
+        self.original = lambda connection, request: (release.wait(300), self.seen.echo(connection, request))
+        self.serve(workers=1)
+        first = self.client(self.port).send("GET /out HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: self.seen.requests, "the pool is full")
+        self.assertEqual([self.ask()["status"], self.post(b"body")["status"]], [503] * 2)
+        release.set()
+        self.assertEqual(first.reader.response()["status"], 200)
+        eventually(lambda: self.counted("skipped") == 2, "both are counted")
+        self.assertEqual((self.counted("requests"), self.shadow.requests), (0, []))
+
+    def test_copies_go_to_the_backend_that_their_key_chooses(self):
+        other = self.backend(name="s1")
+        shadow = self.backend(name="s0")
+        pool = {
+            "backends": [shadow.address, other.address],
+            "algorithm": "hash",
+            "hash": {"on": "header", "name": "X-Key"},
+        }
+        self.serve(shadow=shadow, pool=pool, workers=1)
+        client = self.client(self.port)
+        for key in range(16):
+            for _ in range(3):
+                self.assertEqual(client.get("/in", extra=f"X-Key: {key}\r\n")["status"], 200)
+        eventually(lambda: len(shadow.requests) + len(other.requests) == 48, "all copies have arrived")
+        keys = [{request["fields"]["x-key"] for request in backend.requests} for backend in (shadow, other)]
+        self.assertEqual((keys[0] & keys[1], len(keys[0] | keys[1])), (set(), 16))
+        self.assertTrue(keys[0] and keys[1], keys)
 
     def test_the_memory_of_captured_bodies_is_bounded(self):
         self.hang(mirror={"body_size": "1MiB"})

@@ -41,6 +41,14 @@ class Shortage(Scenario):
         for client in clients:
             self.assertEqual(client.reader.response()["status"], 200)
 
+    def test_copies_of_requests_have_descriptors_of_their_own(self):
+        port, backend, wrapper = free_port(), self.backend(), ["prlimit", "--nofile=1000"]
+        for mirror, clients in (("", 467), (", mirror: {pool: web}", 342)):  # 250 of 1000 are kept for copies
+            route = "routes: [{match: {path_prefix: /}, pool: web%s}]\n" % mirror
+            proxy = self.weir(web(port, [backend], more=route), workers=1, wrapper=wrapper)
+            self.assertIn(f"allows {clients} clients at a time", proxy.log())
+            proxy.stop()
+
     def test_a_full_disk_costs_log_lines_and_nothing_else(self):
         port, backend = free_port(), self.backend()
         proxy = self.weir(web(port, [backend]) + "logging: {access: {output: /dev/full}}\n")

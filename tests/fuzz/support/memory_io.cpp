@@ -10,6 +10,7 @@ namespace {
 std::vector<std::unique_ptr<Wire>> wires;
 std::vector<int> made_by_weir;
 std::size_t moment = 0;
+int error_of_connects = 0;
 proxy::TimePoint clock{std::chrono::hours(1)};
 bool idle = false; // no coroutine yielded in the last round
 
@@ -31,7 +32,10 @@ void clear() {
     wires.clear();
     made_by_weir.clear();
     moment = 0;
+    error_of_connects = 0;
 }
+
+void fail_connects(int error) { error_of_connects = error; }
 
 void arrive(Wire& at, std::string_view bytes) {
     if (at.ended || at.reset) return;
@@ -77,6 +81,7 @@ bool Socket::open(EventLoop& loop, UniqueFd connection, Waker& waker) {
 }
 
 int Socket::connect(EventLoop& loop, const conf::Endpoint&, Waker& waker) {
+    if (error_of_connects != 0) return error_of_connects;
     made_by_weir.push_back(make_wire());
     open(loop, UniqueFd(made_by_weir.back()), waker);
     return 0;

@@ -30,6 +30,7 @@ int make_wire();
 Wire& wire(int descriptor);
 const std::vector<int>& connected(); // the wires that weir has opened to backends, in order
 void clear();
+void fail_connects(int error); // from now on, with this errno, until `clear`; 0: they succeed again
 
 // Actions of the peer; each wakes weir.
 void arrive(Wire& at, std::string_view bytes);

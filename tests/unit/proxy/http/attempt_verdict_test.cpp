@@ -57,7 +57,7 @@ TEST_CASE("a removed backend is not to blame: others are tried") {
     check({AttemptResult::no_answer, kept, whole, removed}, post(), Next::retry, Blame::none);
 }
 
-TEST_CASE("failures of the client or the disk are not retried and count against no backend") {
+TEST_CASE("failures of the client or the disk count against no backend") {
     for (const auto result : {AttemptResult::slow_client, AttemptResult::bad_body, AttemptResult::large_body,
                               AttemptResult::lost_body, AttemptResult::client_gone, AttemptResult::broken_off})
         check({result, fresh, whole}, get(), Next::stop, Blame::none);

@@ -25,7 +25,7 @@ TEST_CASE("the status of an authentication service decides about a request", "[a
     for (const int status : {500, 502, 503, 504, 599}) CHECK(decide_by_status(status) == AuthDecision::unavailable);
 }
 
-TEST_CASE("requests are served undecided only if the service is out of reach or fails", "[auth]") {
+TEST_CASE("requests pass undecided only if the service is out of reach or fails", "[auth]") {
     using enum proxy::FailureReason;
     for (const auto reason : {no_backend, connect_refused, connect_timeout, connect_failed, backend_tls_failed,
                               backend_closed, backend_timeout, auth_unavailable})

@@ -2,6 +2,7 @@
 #include "tests/catch.h"
 #include "tests/fuzz/support/memory_worker.h"
 
+#include <cerrno>
 #include <string>
 
 using namespace weir;
@@ -102,6 +103,38 @@ TEST_CASE("ending all copies closes their connections and counts no failures") {
     site.worker.mirrors.abort_all();
     CHECK(MirroredSite::backend(1).closed);
     CHECK_FALSE(MirroredSite::backend(0).closed);
+    CHECK(site.failed() == 0);
+}
+
+TEST_CASE("a copy gives up at once if there is no descriptor for it") {
+    MirroredSite site;
+    site.say(site.client(), "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    REQUIRE(MirroredSite::connections() == 2);
+    site.say(MirroredSite::backend(0), here);
+    memory_io::reset(MirroredSite::backend(1));
+    site.run();
+    CHECK(site.failed() == 1);
+    memory_io::fail_connects(EMFILE);
+    site.say(site.client(), "GET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(site.failed() == 2);
+    CHECK_FALSE(MirroredSite::backend(0).closed);
+    site.say(MirroredSite::backend(0), here);
+    CHECK_FALSE(MirroredSite::backend(0).closed); // it is kept
+}
+
+TEST_CASE("a response in tiny chunks is read in turns, and its framing counts") {
+    MirroredSite site;
+    site.say(site.client(), "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    REQUIRE(MirroredSite::connections() == 2);
+    auto& shadow = MirroredSite::backend(1);
+    site.say(shadow, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    std::string chunks;
+    while (chunks.size() < 130'000) chunks += "1\r\nx\r\n";
+    memory_io::arrive(shadow, chunks);
+    CHECK_FALSE(shadow.closed); // it waits for its next turn
+    CHECK(shadow.read < shadow.arriving.size());
+    site.run();
+    CHECK(shadow.closed);
     CHECK(site.failed() == 0);
 }
 

@@ -2,6 +2,7 @@
 #include "tests/catch.h"
 #include "tests/fuzz/support/memory_worker.h"
 
+#include <cerrno>
 #include <optional>
 
 using namespace weir;
@@ -25,7 +26,10 @@ conf::Config web() {
 class Bench {
 public:
     Bench() { client.stream.open(worker.loop, UniqueFd(memory_io::make_wire()), client.fiber); }
-    ~Bench() { worker.forget_idle(); }
+    ~Bench() {
+        memory_io::fail_connects(0);
+        worker.forget_idle();
+    }
 
     BackendLink& link() { return worker.view->pools[0]->link(0); }
     void keep_one() {
@@ -34,8 +38,9 @@ public:
         link().release(std::move(connection), 10, worker.loop.now() + 1h);
     }
     BackendConnectionPtr acquire(ConnectionUse use) { return connector(use).acquire(link()); }
-    void connect(ConnectionUse use) {
+    void connect(ConnectionUse use, OnShortage on_shortage = OnShortage::wait) {
         use_ = use;
+        on_shortage_ = on_shortage;
         spawn(this);
     }
     Task<> run() {
@@ -49,10 +54,11 @@ public:
 
 private:
     BackendConnector connector(ConnectionUse use) {
-        return {client, 1s, use, tls_to(*worker.view->pools[0]->spec, 0, client.source.address)};
+        return {client, 1s, use, tls_to(*worker.view->pools[0]->spec, 0, client.source.address), on_shortage_};
     }
 
     ConnectionUse use_ = ConnectionUse::request;
+    OnShortage on_shortage_ = OnShortage::wait;
 };
 
 } // namespace
@@ -78,6 +84,27 @@ TEST_CASE("a new connection was timed, and a tunnel is one from the start") {
     bench.connect(ConnectionUse::tunnel);
     bench.link().cut_tunnels();
     CHECK(bench.connected->connection->is_cut());
+}
+
+TEST_CASE("a shortage costs idle connections and time, unless connecting gives up") {
+    Bench bench;
+    bench.keep_one();
+    memory_io::fail_connects(EMFILE);
+    bench.connect(ConnectionUse::request, OnShortage::give_up);
+    REQUIRE(bench.connected);
+    CHECK(bench.connected->failure.reason == FailureReason::resource_exhausted);
+    auto kept = bench.acquire(ConnectionUse::any_request);
+    CHECK(kept != nullptr);
+    kept.reset();
+    bench.keep_one();
+    bench.connected.reset();
+    bench.connect(ConnectionUse::request);
+    CHECK_FALSE(bench.connected);
+    CHECK(bench.acquire(ConnectionUse::any_request) == nullptr);
+    memory_io::fail_connects(0);
+    memory_io::run(bench.worker.loop, 200ms);
+    REQUIRE(bench.connected);
+    CHECK(bench.connected->connection != nullptr);
 }
 
 TEST_CASE("a client that left is told apart from one that a drain ended") {
