@@ -17,7 +17,8 @@ namespace weir::proxy {
 
 class BodySpace {
 public:
-    // Sets how much all bodies may take together. What is stored already is kept.
+    // Sets how much all bodies may take together. What is stored already stays, but under a limit that is too small for
+    // it, no body can grow.
     void set_limit(std::uint64_t bytes) { limit_.store(bytes, std::memory_order_relaxed); }
     // Returns true if `bytes` more are within the limit now.
     bool has_room(std::uint64_t bytes) const { return fits(bytes, used()); }
@@ -46,7 +47,7 @@ class SpaceReservation {
 public:
     explicit SpaceReservation(std::shared_ptr<BodySpace> space) : space_(std::move(space)) {}
     SpaceReservation(SpaceReservation&& other) noexcept
-        : space_(other.space_), bytes_(std::exchange(other.bytes_, 0)) {}
+        : space_(std::move(other.space_)), bytes_(std::exchange(other.bytes_, 0)) {}
     SpaceReservation& operator=(SpaceReservation&&) = delete;
     ~SpaceReservation() { release(); }
 
@@ -55,7 +56,9 @@ public:
         bytes_ += bytes;
         return true;
     }
-    void release() { space_->give_back(std::exchange(bytes_, 0)); }
+    void release() {
+        if (bytes_ > 0) space_->give_back(std::exchange(bytes_, 0));
+    }
 
 private:
     std::shared_ptr<BodySpace> space_;

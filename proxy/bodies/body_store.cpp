@@ -19,7 +19,14 @@ struct BodyStore::Operation {
     std::uint64_t offset;
     std::size_t size;
     int error = 0;
-    std::atomic<bool> is_wanted{true};
+    enum class Progress { queued, running, cancelled };
+    std::atomic<Progress> progress{Progress::queued};
+
+    // Returns true if the operation was still queued: from now on, it is `next`.
+    bool leave_queue(Progress next) {
+        auto queued = Progress::queued;
+        return progress.compare_exchange_strong(queued, next);
+    }
 };
 
 BodyStore::BodyStore(BodyStorage& storage, EventLoop& loop, Waiter& waiter)
@@ -58,14 +65,14 @@ std::span<const char> BodyStore::read(std::uint64_t offset) {
     return {};
 }
 
+// A disk that hangs must not keep what clients that have left would take: only a block that a thread is at stays.
 void BodyStore::clear() {
-    if (pending_) {
-        pending_->store = nullptr;
-        pending_->is_wanted = false;
-        pending_.reset();
-    }
+    const bool is_at_disk = pending_ && !pending_->leave_queue(Operation::Progress::cancelled);
+    if (pending_) pending_->store = nullptr;
+    pending_.reset();
     memory_.reset();
-    share_.release();
+    share().release();
+    if (file_ && !is_at_disk) file_->free_block();
     // Closing a large file takes the disk's time. A refused job has freed it.
     if (file_) static_cast<void>(storage_.disk().submit({[file = std::move(file_)] {}, {}}));
     file_.reset();
@@ -90,7 +97,7 @@ void BodyStore::begin(Action action, std::uint64_t offset, std::size_t size) {
     state_ = StoreState::busy;
     // The file goes with the work, which is freed on the disk thread: no worker closes it.
     auto work = [file = file_, operation = pending_] {
-        if (!operation->is_wanted) return;
+        if (!operation->leave_queue(Operation::Progress::running)) return;
         operation->error = operation->action == Action::read ? file->read(operation->offset, operation->size)
                                                              : file->write(operation->offset, operation->size);
     };

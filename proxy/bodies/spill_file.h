@@ -24,6 +24,8 @@ public:
         : directory_(std::move(directory)), block_(std::move(block)), share_(std::move(share)) {}
 
     char* block() { return block_.get(); }
+    // Frees the block. No disk thread may be at the file, nor come to it, except to close it.
+    void free_block() { block_.reset(); }
     SpaceReservation& share() { return share_; }
 
     // Write the first `size` bytes of the block to the file, or read them from it. The first write makes the file.
@@ -34,7 +36,7 @@ public:
 private:
     const std::string directory_;
     std::unique_ptr<char[]> block_;
-    SpaceReservation share_; // given back after the file is closed
+    SpaceReservation share_;
     UniqueFd file_;
 };
 

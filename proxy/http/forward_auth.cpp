@@ -131,8 +131,8 @@ ForwardAuth::Next ForwardAuth::conclude(SubResponse response) {
         client_.context.outcomes.note(selection_.pool(), selection_.last(), outcome_of_status(response.status));
         if (decision == AuthDecision::unavailable)
             result_.failure = {FailureReason::auth_unavailable, "the service responded with a 5xx"};
-        if (decision == AuthDecision::denied) result_.response = std::move(response);
         if (decision == AuthDecision::allowed) take_fields(response.head);
+        else if (decision == AuthDecision::denied) result_.response = std::move(response);
         return Next::finish;
     }
     result_.failure = response.failure;

@@ -41,7 +41,8 @@ std::uint64_t descriptors_for_copies(const conf::Config& config, std::uint64_t l
     return std::min<std::uint64_t>(DataPlane::max_copies(config.process), limit / 4);
 }
 
-// Limits max_connections to the descriptors available: each client may need a second one for its backend.
+// Limits max_connections to the descriptors available: each client may need a second one for its backend, and a third
+// one for a buffered body.
 conf::Process fit_descriptors(const conf::Config& config) {
     auto process = config.process;
     std::size_t backends = 0;
@@ -49,7 +50,9 @@ conf::Process fit_descriptors(const conf::Config& config) {
     const auto limit = raise_descriptor_limit();
     const auto own = 64 + backends + config.listeners.size() * DataPlane::worker_count(process) +
                      descriptors_for_copies(config, limit);
-    const auto affordable = limit > own + 2 ? (limit - own) / 2 : 1;
+    const bool buffers = std::ranges::any_of(config.routes, &conf::Route::buffer_requests);
+    const std::uint64_t for_client = buffers ? 3 : 2;
+    const auto affordable = limit > own + for_client ? (limit - own) / for_client : 1;
     process.max_connections = static_cast<std::uint32_t>(std::min<std::uint64_t>(process.max_connections, affordable));
     return process;
 }

@@ -187,6 +187,24 @@ TEST_CASE("a store may end while the disk is at work") {
     CHECK(folder.is_empty());
 }
 
+TEST_CASE("a body that ends while the disk hangs keeps no space") {
+    const Folder folder;
+    Site site(folder.path());
+    std::promise<void> disk_works;
+    const auto works = disk_works.get_future().share();
+    for (int i = 0; i < 2; ++i) REQUIRE(site.storage.disk().submit({[works] { works.wait(); }, {}}));
+    site.run([&] {
+        const std::string bytes(block, 'x');
+        CHECK(site.store.append({bytes.data(), bytes.size()}) == block);
+        CHECK(site.store.append({bytes.data(), 1}) == 0);
+        CHECK(site.store.state() == StoreState::busy);
+        CHECK(site.storage.bytes() == block);
+        site.store.clear();
+        CHECK(site.storage.bytes() == 0);
+    });
+    disk_works.set_value();
+}
+
 TEST_CASE("a store without threads fails instead of waiting") {
     const Folder folder;
     Site site(folder.path());
