@@ -46,7 +46,7 @@ class Shortage(Scenario):
         for mirror, clients in (("", 467), (", mirror: {pool: web}", 342)):  # 250 of 1000 are kept for copies
             route = "routes: [{match: {path_prefix: /}, pool: web%s}]\n" % mirror
             proxy = self.weir(web(port, [backend], more=route), workers=1, wrapper=wrapper)
-            self.assertIn(f"allows {clients} clients at a time", proxy.log())
+            proxy.wait_logged(f"allows {clients} clients at a time")
             proxy.stop()
 
     def test_a_full_disk_costs_log_lines_and_nothing_else(self):
