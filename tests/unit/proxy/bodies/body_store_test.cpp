@@ -189,9 +189,9 @@ TEST_CASE("a store may end while the disk is at work") {
 
 TEST_CASE("a body that ends while the disk hangs keeps no space") {
     const Folder folder;
-    Site site(folder.path());
     std::promise<void> disk_works;
     const auto works = disk_works.get_future().share();
+    Site site(folder.path()); // ends before what its disk waits for
     for (int i = 0; i < 2; ++i) REQUIRE(site.storage.disk().submit({[works] { works.wait(); }, {}}));
     site.run([&] {
         const std::string bytes(block, 'x');

@@ -20,9 +20,9 @@ TEST_CASE("a job is done after its work, on the same thread") {
 }
 
 TEST_CASE("a job that hangs delays only what needs its thread") {
-    DiskThreads disk(2);
     std::promise<void> begun, go_on;
     auto released = go_on.get_future().share();
+    DiskThreads disk(2); // ends before what its jobs refer to
     REQUIRE(disk.submit({[&] { begun.set_value(), released.wait(); }, {}}));
     begun.get_future().wait();
     for (int i = 0; i < 10; ++i) {
@@ -34,10 +34,10 @@ TEST_CASE("a job that hangs delays only what needs its thread") {
 }
 
 TEST_CASE("stopping drops the jobs that wait, and takes no more") {
-    DiskThreads disk(1);
     std::promise<void> begun, go_on;
     auto released = go_on.get_future().share();
     std::atomic<int> worked = 0, done = 0;
+    DiskThreads disk(1);
     const auto alive = std::make_shared<int>();
     REQUIRE(disk.submit({[&] { begun.set_value(), released.wait(), ++worked; }, [&] { ++done; }}));
     begun.get_future().wait();
