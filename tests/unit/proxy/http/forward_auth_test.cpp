@@ -1,6 +1,6 @@
 // Whole exchanges of a route with forward_auth, over sockets in memory.
 #include "tests/catch.h"
-#include "tests/fuzz/support/memory_worker.h"
+#include "tests/unit/support/memory_site.h"
 
 #include <string>
 
@@ -31,32 +31,12 @@ conf::Config guarded(conf::OnUnavailable on_unavailable) {
     return config;
 }
 
-class GuardedSite {
+class GuardedSite : public memory_io::MemorySite {
 public:
     explicit GuardedSite(conf::OnUnavailable on_unavailable = conf::OnUnavailable::refuse)
-        : worker(guarded(on_unavailable)) {}
-    ~GuardedSite() {
-        memory_io::end(client());
-        run();
-        worker.forget_idle();
-        memory_io::clear();
-    }
+        : MemorySite(guarded(on_unavailable)) {}
 
-    memory_io::Wire& client() { return memory_io::wire(client_); }
-    // Returns the connection that weir has opened as its `index`th.
-    static memory_io::Wire& backend(std::size_t index) { return memory_io::wire(memory_io::connected().at(index)); }
-    static std::size_t connections() { return memory_io::connected().size(); }
-    void run(std::chrono::milliseconds later = {}) { memory_io::run(worker.loop, later); }
-    void say(memory_io::Wire& from, const std::string& bytes) {
-        memory_io::arrive(from, bytes);
-        run();
-    }
     void request(const std::string& fields = {}) { say(client(), "GET /in HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"); }
-
-    memory_io::MemoryWorker worker;
-
-private:
-    const int client_ = worker.connect_client();
 };
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }

@@ -1,6 +1,6 @@
 // Whole exchanges of a route with a mirror, over sockets in memory.
 #include "tests/catch.h"
-#include "tests/fuzz/support/memory_worker.h"
+#include "tests/unit/support/memory_site.h"
 
 #include <cerrno>
 #include <string>
@@ -30,31 +30,11 @@ conf::Config mirrored() {
     return config;
 }
 
-class MirroredSite {
+class MirroredSite : public memory_io::MemorySite {
 public:
-    ~MirroredSite() {
-        memory_io::end(client());
-        run();
-        worker.mirrors.abort_all();
-        worker.forget_idle();
-        memory_io::clear();
-    }
+    MirroredSite() : MemorySite(mirrored()) {}
 
-    memory_io::Wire& client() { return memory_io::wire(client_); }
-    // Returns the connection that weir has opened as its `index`th.
-    static memory_io::Wire& backend(std::size_t index) { return memory_io::wire(memory_io::connected().at(index)); }
-    static std::size_t connections() { return memory_io::connected().size(); }
-    void run(std::chrono::milliseconds later = {}) { memory_io::run(worker.loop, later); }
-    void say(memory_io::Wire& from, const std::string& bytes) {
-        memory_io::arrive(from, bytes);
-        run();
-    }
     std::uint64_t failed() const { return worker.counters.mirrors_failed.read(); }
-
-    memory_io::MemoryWorker worker{mirrored()};
-
-private:
-    const int client_ = worker.connect_client();
 };
 
 } // namespace
