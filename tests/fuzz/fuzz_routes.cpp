@@ -127,11 +127,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     script::play(bench, client, {reinterpret_cast<const char*>(data), size});
     for (const int descriptor : memory_io::connected()) check_backend(memory_io::wire(descriptor));
     check_client(client);
-    memory_io::reset(client);
-    memory_io::run(bench.loop, std::chrono::seconds(3)); // longer than any timeout
-    bench.forget_idle();
-    if (bench.clients.size() != 0) fail("a session does not end");
-    for (const int descriptor : memory_io::connected())
-        if (memory_io::wire(descriptor).socket) fail("a connection to a backend is left");
+    if (const auto* left = script::end_all(bench, client)) fail(left);
     return 0;
 }

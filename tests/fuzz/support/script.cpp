@@ -89,4 +89,14 @@ void play(memory_io::MemoryWorker& bench, memory_io::Wire& client, std::string_v
     }
 }
 
+const char* end_all(memory_io::MemoryWorker& bench, memory_io::Wire& client) {
+    memory_io::reset(client);
+    memory_io::run(bench.loop, std::chrono::seconds(3));
+    bench.forget_idle();
+    if (bench.clients.size() != 0) return "a session does not end";
+    for (const int descriptor : memory_io::connected())
+        if (memory_io::wire(descriptor).socket) return "a connection to a backend is left";
+    return nullptr;
+}
+
 } // namespace weir::script

@@ -16,4 +16,7 @@ namespace weir::script {
 // wait. The worker handles everything after each operation.
 void play(memory_io::MemoryWorker& bench, memory_io::Wire& client, std::string_view script);
 
+// Ends the client and waits longer than any timeout. Returns what is left that should not be; null: nothing.
+const char* end_all(memory_io::MemoryWorker& bench, memory_io::Wire& client);
+
 } // namespace weir::script
