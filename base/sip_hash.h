@@ -1,4 +1,4 @@
-// SipHash-2-4: a keyed hash. Without the key, nobody can construct collisions (Aumasson and Bernstein, 2012).
+// SipHash-2-4: a keyed hash. Collisions cannot be constructed without the key (Aumasson and Bernstein, 2012).
 //
 // Thread: pure functions, but for random_sip_key.
 // Lifetime: values.

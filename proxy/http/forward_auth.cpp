@@ -11,8 +11,8 @@
 namespace weir::proxy::http {
 namespace {
 
-// Fields of the client that the service does not get: those that only weir may set, other names for them that services
-// read, and those that belong to the resource or to the body of the client's own request.
+// Client fields that are not sent to the service: fields that only weir may set, alternative names for them that
+// services read, and fields that apply to the requested resource or to the body.
 const std::array<std::string, 18> replaced_names{"X-Forwarded-Method",
                                                  "X-Forwarded-Uri",
                                                  "X-Original-Method",

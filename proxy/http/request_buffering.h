@@ -1,5 +1,5 @@
 // Receives the whole body of a request into a store, before a backend gets the request: a client that sends slowly
-// occupies no backend. The store may wait for the disk; the client is not read meanwhile.
+// occupies no backend. While the store waits for the disk, nothing is read from the client.
 //
 // Thread: one worker's thread.
 // Lifetime: lives within its exchange; the constructor's arguments must outlive it. It must not move.

@@ -71,7 +71,7 @@ TEST_CASE("clients do not share their places") {
     for (auto& client : clients) CHECK_FALSE(client.enter(2));
 }
 
-TEST_CASE("a full line refuses nobody, and its clients keep their limits") {
+TEST_CASE("a full line refuses no client, and its clients keep their limits") {
     ConcurrencyTable table(1); // 8 slots
     std::vector<Holder> clients;
     for (std::size_t i = 0; i < 20; ++i) clients.emplace_back(table, hash_of_client(i));
