@@ -7,12 +7,17 @@
 #include <utility>
 
 #include <openssl/sha.h>
+#include <openssl/x509v3.h>
 
 namespace weir::tls {
 
 TrustedRoots::TrustedRoots(std::vector<X509Ptr> certificates, std::string id)
     : certificates_(std::move(certificates)), id_(std::move(id)), store_(X509_STORE_new()) {
-    for (const auto& certificate : certificates_) X509_STORE_add_cert(store_.get(), certificate.get());
+    for (const auto& certificate : certificates_) {
+        // Decodes the extensions now: they would be decoded in the first handshake of a worker, while others read them.
+        X509_check_purpose(certificate.get(), -1, 0);
+        X509_STORE_add_cert(store_.get(), certificate.get());
+    }
     if (certificates_.empty()) X509_STORE_set_default_paths(store_.get());
 }
 
