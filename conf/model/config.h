@@ -72,6 +72,9 @@ struct Listener {
     PathNormalization path_normalization = PathNormalization::strict;
     bool request_id = false;  // give each request an X-Request-Id
     bool traceparent = false; // begin a trace for a request that does not belong to one
+    std::optional<bool> http2; // unset: as the listener has tls
+    // Returns true if clients may speak HTTP/2: with tls by ALPN, without it with prior knowledge.
+    bool speaks_http2() const { return protocol == Protocol::http && http2.value_or(tls.has_value()); }
     bool operator==(const Listener&) const = default;
 };
 
@@ -177,6 +180,7 @@ struct Limits {
     Size body_size{0};                            // 0: no limit
     Size buffered_bodies{std::uint64_t{1} << 30}; // of all requests that routes buffer; what is on disk counts, too
     std::uint32_t handshakes = 1000;
+    std::uint32_t streams = 100; // of one HTTP/2 connection
     bool operator==(const Limits&) const = default;
 };
 

@@ -72,6 +72,7 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
     v.field("request_id", l.request_id, "gives each request an X-Request-Id, unless a trusted proxy has done so");
     v.field("traceparent", l.traceparent,
             "starts a trace (W3C Trace Context) for each request that has no traceparent");
+    v.field("http2", l.http2, "accept HTTP/2: with tls by ALPN, without it with prior knowledge; default: true with tls");
 }
 
 template <class V> void visit(V& v, Of<Match> auto& m) {
@@ -305,6 +306,7 @@ template <class V> void visit(V& v, Of<Limits> auto& l) {
     v.field("buffered_bodies", l.buffered_bodies,
             "maximum size of all request bodies that are buffered at a time, in memory and on disk");
     v.whole("handshakes", l.handshakes, 1, 1'000'000, "maximum number of concurrent TLS handshakes with clients");
+    v.whole("streams", l.streams, 1, 10'000, "maximum number of concurrent requests of one HTTP/2 connection");
 }
 
 template <class V> void visit(V& v, Of<Retries> auto& r) {

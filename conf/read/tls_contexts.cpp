@@ -42,14 +42,20 @@ Certificates read_certificates(const ListenerTls& tls, const std::string& path,
     return certificates;
 }
 
+// Returns the protocols to offer by ALPN, in order of preference.
+std::vector<std::string> protocols_of(const Listener& listener) {
+    if (listener.protocol != Protocol::http) return {};
+    if (listener.speaks_http2()) return {"h2", "http/1.1"};
+    return {"http/1.1"};
+}
+
 tls::ServerOptions options_of(const Listener& listener, Certificates certificates) {
     const auto& tls = *listener.tls;
     const bool modern = tls.ciphers == "modern" || tls.min_version == TlsVersion::tls1_3;
     return {.certificates = std::move(certificates),
             .min_version = modern ? tls::MinVersion::tls1_3 : tls::MinVersion::tls1_2,
             .ciphers = tls.ciphers == "intermediate" || tls.ciphers == "modern" ? "" : tls.ciphers,
-            .alpn =
-                listener.protocol == Protocol::http ? std::vector<std::string>{"http/1.1"} : std::vector<std::string>{},
+            .alpn = protocols_of(listener),
             .id = "listener " + listener.name,
             .tickets = nullptr};
 }

@@ -31,9 +31,9 @@ HeadResult Download::parse(const HeadLimits& limits) {
     return parsed;
 }
 
-bool Download::take_interim(const ResponseHead& head, int client_minor) {
+bool Download::take_interim(const ResponseHead& head, conf::HttpVersion client) {
     if (++interim_ > max_interim) return false;
-    if (client_minor > 0) {
+    if (client != conf::HttpVersion::http1_0) {
         if (!head_.has_memory()) head_ = Buffer(client_.context.buffers.heads);
         write_response(head_, head, {});
     }
@@ -82,10 +82,9 @@ void Download::begin(const ResponseHead& head, const Framing& body, const Respon
     body_->send_first(head_);
 }
 
-Framing framing_for_client(const Framing& body, int client_minor) {
-    if (body.kind == BodyKind::until_close && client_minor > 0) return {BodyKind::chunked};
-    if (body.kind == BodyKind::chunked && client_minor == 0) return {BodyKind::until_close};
-    return body;
+Framing framing_for_client(const Framing& body, conf::HttpVersion client) {
+    if (body.kind != BodyKind::until_close && body.kind != BodyKind::chunked) return body;
+    return {client == conf::HttpVersion::http1_1 ? BodyKind::chunked : BodyKind::until_close};
 }
 
 } // namespace weir::proxy::http

@@ -37,7 +37,7 @@ public:
 
     // Takes an interim head and queues it for the client, unless the client speaks HTTP/1.0 (RFC 9110 section 15.2).
     // Returns false if there have been too many.
-    bool take_interim(const ResponseHead& head, int client_minor);
+    bool take_interim(const ResponseHead& head, conf::HttpVersion client);
     // Sends queued interim heads. Returns `ok` once all of them are sent. Adds the number of bytes sent to `sent`.
     IoResult flush_interim(std::uint64_t& sent);
     bool has_queued_interim() const { return !body_ && !head_.empty(); }
@@ -80,8 +80,9 @@ private:
     std::uint8_t interim_ = 0;     // interim responses so far
 };
 
-// Returns the framing of a response as it is sent to the client. A body that ends when the backend closes is sent
-// chunked to an HTTP/1.1 client, so that the client can detect truncation.
-Framing framing_for_client(const Framing& body, int client_minor);
+// Returns the framing of a response as it is sent to a client that speaks this version. A body without a length is sent
+// chunked to an HTTP/1.1 client, so that the client can detect truncation. An HTTP/2 stream has an end of its own, which
+// is not a closed connection but means the same here.
+Framing framing_for_client(const Framing& body, conf::HttpVersion client);
 
 } // namespace weir::proxy::http

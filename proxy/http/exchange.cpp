@@ -17,16 +17,20 @@ using Blame = AttemptVerdict::Blame;
 using Next = AttemptVerdict::Next;
 using std::chrono::duration_cast;
 
-log::RequestTexts texts_of(const RequestHead& head) {
+log::RequestTexts texts_of(const Client& client, const RequestHead& head) {
+    using conf::HttpVersion;
+    const auto version = client.stream.is_multiplexed() ? HttpVersion::http2
+                         : head.minor_version == 0      ? HttpVersion::http1_0
+                                                        : HttpVersion::http1_1;
     return {head.method,       head.target, head.authority, head.find(FieldId::referer), head.find(FieldId::user_agent),
-            head.minor_version};
+            version};
 }
 
 } // namespace
 
 Exchange::Exchange(Client& client, RequestHead& head)
     : client_(client), incoming_(client, head),
-      record_(begin_record(client, *incoming_.listener, incoming_.origin.client_ip(), texts_of(head))),
+      record_(begin_record(client, *incoming_.listener, incoming_.origin.client_ip(), texts_of(client, head))),
       selection_(client, this), prepared_(client, incoming_, ids_, record_),
       connection_(client.is_draining() ? Connection::close : incoming_.plan.connection) {
     record_.bytes.received = head.length;
@@ -303,7 +307,7 @@ Task<Connection> Exchange::respond(std::string location, const conf::FixedRespon
     if ((plan.framing.has_body() && !body_) || record_.status == 408)
         connection_ = Connection::close; // the body is not read
     const auto body = plan.answer_to == AnswerTo::head ? PageBody::left_out : PageBody::sent;
-    Page page{record_.status, connection_, body, record_.request.minor_version, retry_after_, {}, location};
+    Page page{record_.status, connection_, body, record_.request.version, retry_after_, {}, location};
     if (const auto* own = fixed || !location.empty() ? nullptr : error_page())
         page.text = *own->body, page.content_type = own->content_type;
     Buffer fields;

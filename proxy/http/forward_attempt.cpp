@@ -188,7 +188,7 @@ ForwardAttempt::Step ForwardAttempt::take_head() {
         return begin_answer(head);
     }
     if (head.status == 100) upload_.note_continue();
-    if (!download_.take_interim(head, job_.record.request.minor_version))
+    if (!download_.take_interim(head, job_.record.request.version))
         return end(AttemptResult::bad_answer, {FailureReason::bad_response_head, "too many interim responses"});
     ++progress_;
     return flush_interim();
@@ -206,12 +206,12 @@ ForwardAttempt::Step ForwardAttempt::begin_answer(const ResponseHead& head) {
     if (framed.error)
         return end(AttemptResult::bad_answer, {FailureReason::bad_response_head, framed.error}, backend_.in.view());
     job_.events.on_answer_begun(began_);
-    const auto client_minor = job_.record.request.minor_version;
-    auto told = framing_for_client(framed.framing, client_minor);
+    const auto client_version = job_.record.request.version;
+    auto told = framing_for_client(framed.framing, client_version);
     std::optional<ContentChange> content;
     if (job_.plan.compression.rules && !switched_) {
         content = download_.compress(head, framed.framing, job_.plan.compression);
-        if (download_.compresses_body()) told = {BodyKind::chunked};
+        if (download_.compresses_body()) told = framing_for_client({BodyKind::chunked}, client_version);
     }
     // An upload that is not whole may leave the request half-read.
     const bool may_be_half_read = !upload_.is_whole() && upload_.reads_client();
@@ -221,7 +221,7 @@ ForwardAttempt::Step ForwardAttempt::begin_answer(const ResponseHead& head) {
     if (switched_) job_.events.on_switched();
     const auto upgrade = switched_ ? head.find(FieldId::upgrade) : std::string_view();
     download_.begin(head, switched_ ? Framing{} : framed.framing,
-                    {told, client_minor, job_.connection, upgrade, job_.cookie, job_.client.context.scratch.date_now(),
+                    {told, client_version, job_.connection, upgrade, job_.cookie, job_.client.context.scratch.date_now(),
                      job_.edit, content ? &*content : nullptr, job_.mapping});
     ++progress_;
     return Step::moved;

@@ -196,7 +196,7 @@ Task<Connection> send_denial(Client& client, const SubResponse& response, const 
     Buffer out(client.context.buffers.heads);
     write_response(out, head,
                    {.framing = framing,
-                    .client_minor = record.request.minor_version,
+                    .client = record.request.version,
                     .connection = connection,
                     .date = client.context.scratch.date_now(),
                     .edit = edit});

@@ -27,13 +27,14 @@ void read_first_line(std::string_view line, log::RequestTexts& request) {
     const auto rest = line.substr(space + 1);
     const auto last = rest.rfind(" HTTP/");
     request.target = rest.substr(0, last);
-    if (last != std::string_view::npos) request.minor_version = rest.ends_with("/1.0") ? 0 : 1;
+    if (last != std::string_view::npos) 
+        request.version = rest.ends_with("/1.0") ? conf::HttpVersion::http1_0 : conf::HttpVersion::http1_1;
 }
 
 } // namespace
 
 log::RequestTexts read_refused_request(std::string_view bytes) {
-    log::RequestTexts request{.minor_version = -1};
+    log::RequestTexts request{.version = conf::HttpVersion::none};
     if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
     read_first_line(take_line(bytes), request);
     while (!bytes.empty()) {

@@ -16,7 +16,8 @@ constexpr std::uint64_t turn_size = 1u << 20;                      // bytes read
 RequestBuffering::RequestBuffering(Client& client, const IncomingRequest& incoming, const conf::Timeouts& timeouts,
                                    BodyStore& store, BodyTap* tap, log::AccessRecord& record)
     : client_(client), plan_(incoming.plan), timeouts_(timeouts), store_(store), tap_(tap), record_(record),
-      source_(client.stream, client.in, client.context.buffers.bodies, plan_.framing, Following::messages,
+      source_(client.stream, client.in, client.context.buffers.bodies, received_framing(client.stream, plan_.framing),
+              Following::messages,
               plan_.body_limit ? plan_.body_limit : BodyDecoder::unlimited) {}
 
 Task<Failure> RequestBuffering::run() {

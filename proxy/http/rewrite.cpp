@@ -174,7 +174,7 @@ void write_connection(HeadWriter& writer, std::string_view upgrade, std::string_
 std::string_view persistence_of(const ResponseHead& head, const ResponsePlan& plan) {
     if (head.status < 200) return {};
     if (plan.connection == Connection::close) return "close";
-    return plan.client_minor == 0 ? "keep-alive" : "";
+    return plan.client == conf::HttpVersion::http1_0 ? "keep-alive" : "";
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "conf/model/config.h"
+#include "conf/model/http_version.h"
 #include "proxy/http/content_fields.h"
 #include "proxy/http/variables.h"
 #include "proxy/http1/framing.h"
@@ -76,7 +77,7 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
 // How a response is forwarded to the client.
 struct ResponsePlan {
     Framing framing; // what the response says to the client; until_close writes no field
-    int client_minor = 1;
+    conf::HttpVersion client = conf::HttpVersion::http1_1;
     Connection connection = Connection::keep;
     std::string_view upgrade{};               // set with 101 only
     std::string_view cookie{};                // value of Set-Cookie; empty if none is to be set

@@ -107,7 +107,7 @@ SubRequest::Talk::Step SubRequest::Talk::take_head() {
         if (head.status == 101)
             return end(SubRequestEnd::bad_answer,
                        {FailureReason::bad_response_head, "it switches to a protocol that the request did not offer"});
-        constexpr int forwards_none = 0; // as to an HTTP/1.0 client
+        constexpr auto forwards_none = conf::HttpVersion::http1_0;
         if (!download_.take_interim(head, forwards_none))
             return end(SubRequestEnd::bad_answer, {FailureReason::bad_response_head, "too many interim responses"});
     }

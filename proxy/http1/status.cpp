@@ -84,7 +84,7 @@ WrittenPage write_page(Buffer& out, const Page& page) {
     if (page.retry_after.count() > 0)
         writer.put("Retry-After: ").put_number(static_cast<std::uint64_t>(page.retry_after.count())).put("\r\n");
     if (page.connection == Connection::close) writer.field("Connection", "close");
-    else if (page.client_minor == 0) writer.field("Connection", "keep-alive");
+    else if (page.client == conf::HttpVersion::http1_0) writer.field("Connection", "keep-alive");
     writer.put(page.fields).put("\r\n");
     if (page.body == PageBody::left_out || !has_body) return {0};
     if (page.text) return {body_size, *page.text};

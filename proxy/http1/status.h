@@ -4,6 +4,7 @@
 // Lifetime: texts are static.
 #pragma once
 
+#include "conf/model/http_version.h"
 #include "proxy/io/buffer.h"
 
 #include <chrono>
@@ -23,7 +24,7 @@ struct Page {
     int status;
     Connection connection = Connection::close;
     PageBody body = PageBody::sent;
-    int client_minor = 1;                // an HTTP/1.0 client is told explicitly that its connection is kept
+    conf::HttpVersion client = conf::HttpVersion::http1_1; // HTTP/1.0 is told explicitly that its connection is kept
     std::chrono::seconds retry_after{0}; // 0: no Retry-After
     std::string_view date{};             // empty: no Date
     std::string_view location{};         // empty: no Location

@@ -15,12 +15,14 @@ void Stream::abandon_tls() {
 }
 
 void Stream::close(HowToClose how) {
+    if (shared_) std::exchange(shared_, nullptr)->close(how);
     if (tls_ && socket_.is_open() && how == HowToClose::gracefully) tls_->finish_sending();
     socket_.close(how);
     tls_.reset();
 }
 
 void Stream::finish_sending() {
+    if (shared_) return shared_->finish_sending();
     if (tls_) tls_->finish_sending();
     finishes_ = unsent_bytes() > 0;
     if (!finishes_) socket_.finish_sending();

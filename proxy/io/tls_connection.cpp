@@ -130,6 +130,13 @@ bool TlsConnection::is_next_step_heavy() const {
     return !has_key;
 }
 
+std::string_view TlsConnection::protocol() const {
+    const unsigned char* name = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(session_.get(), &name, &size);
+    return {reinterpret_cast<const char*>(name), size};
+}
+
 TlsFacts TlsConnection::facts() const {
     if (!SSL_is_init_finished(session_.get())) return {};
     return {SSL_get_version(session_.get()), SSL_CIPHER_get_name(SSL_get_current_cipher(session_.get()))};

@@ -56,6 +56,8 @@ public:
     bool has_received() const { return received_; }
     bool is_resumed() const { return SSL_session_reused(session_.get()) == 1; }
     TlsFacts facts() const;
+    // Returns the protocol that ALPN has chosen (RFC 7301), such as "h2"; empty if the peer did not ask for one.
+    std::string_view protocol() const;
     // Returns what is known about the client. The handshake must be complete.
     tls::ClientIdentity client(std::string policy) const {
         return tls::identify_client(session_.get(), std::move(policy));

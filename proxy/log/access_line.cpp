@@ -111,13 +111,23 @@ private:
     char *at_, *start_, *end_;
 };
 
+// Returns how the request line of this version ends.
+std::string_view suffix_of(conf::HttpVersion version) {
+    switch (version) {
+    case conf::HttpVersion::http1_0: return " HTTP/1.0";
+    case conf::HttpVersion::http1_1: return " HTTP/1.1";
+    case conf::HttpVersion::http2: return " HTTP/2.0";
+    case conf::HttpVersion::none: break;
+    }
+    return "";
+}
+
 // Writes the request line, or the nearest thing to it if there was no HTTP request.
 void write_request_line(Line& line, const AccessRecord& r) {
     if (r.protocol == conf::Protocol::tcp) line.put("TCP ").quoted(r.path.listener);
     else if (r.request.method.empty()) line.or_dash(r.request.target);
     else line.quoted(r.request.method).put(" ").quoted(r.request.target);
-    if (!r.request.method.empty() && r.request.minor_version >= 0)
-        line.put(r.request.minor_version ? " HTTP/1.1" : " HTTP/1.0");
+    if (!r.request.method.empty()) line.put(suffix_of(r.request.version));
 }
 
 void write_combined(Line& line, const AccessRecord& r, const LineClock& clock) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "conf/model/config.h"
+#include "conf/model/http_version.h"
 #include "proxy/log/failure_reason.h"
 
 #include <chrono>
@@ -23,7 +24,7 @@ struct RequestTexts {
     std::string_view method;
     std::string_view target; // without a method, the whole first line
     std::string_view host, referer, user_agent;
-    int minor_version = 1; // of HTTP/1; -1 if the request had none
+    conf::HttpVersion version = conf::HttpVersion::http1_1;
 };
 
 // What served a request: names from the configuration. A name is empty if the request did not get that far.

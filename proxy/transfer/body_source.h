@@ -28,6 +28,12 @@ enum class SourceStatus : std::uint8_t {
     too_large, // the body is over the limit
 };
 
+// Returns the framing with which a body arrives if its head states `framing`. The stream of a connection that carries
+// several has no chunks: it ends the body itself.
+inline Framing received_framing(const Stream& from, const Framing& framing) {
+    return from.is_multiplexed() && framing.kind == BodyKind::chunked ? Framing{BodyKind::until_close} : framing;
+}
+
 class BodySource {
 public:
     // `input` holds bytes that were read already; bytes behind the message stay in it. `pool` provides larger buffers.

@@ -26,7 +26,7 @@ struct Client {
     WheelTimer timer;
     Stream stream;
     Buffer in; // read but not used yet; the current request's head is held at its front
-    std::unique_ptr<const tls::ClientIdentity> identity; // null unless the listener requests client certificates
+    std::shared_ptr<const tls::ClientIdentity> identity; // null unless the listener requests client certificates
     bool aborted = false;
 
     std::string_view scheme() const { return stream.tls() ? "https" : "http"; }

@@ -116,7 +116,7 @@ Task<bool> ClientSession::start_tls(const tls::ServerContext& context) {
 // Keeps who the client is. Returns false if its certificate has expired since its session began.
 bool ClientSession::identify(const tls::ServerContext& context) {
     client_.identity =
-        std::make_unique<const tls::ClientIdentity>(client_.stream.tls()->client(context.client_policy()));
+        std::make_shared<const tls::ClientIdentity>(client_.stream.tls()->client(context.client_policy()));
     if (client_.identity->has_expired)
         failure_ = {FailureReason::tls_handshake_failed, "the client certificate of the session has expired"};
     return !client_.identity->has_expired;

@@ -35,10 +35,10 @@ TEST_CASE("a refused request shows method, target and host as far as they came")
     CHECK(request.method == "GET");
     CHECK(request.target == "/a?b");
     CHECK(request.host == "x");
-    CHECK(request.minor_version == 1);
+    CHECK(request.version == conf::HttpVersion::http1_1);
     request = http::read_refused_request("POST /long HTTP/1.0\nUser-Agent: u\nHOST: h\n");
     CHECK(request.target == "/long");
-    CHECK(request.minor_version == 0);
+    CHECK(request.version == conf::HttpVersion::http1_0);
     CHECK(request.host == "h");
     CHECK(request.user_agent == "u");
     request = http::read_refused_request("GET /with space HTTP/1.1");
@@ -52,7 +52,7 @@ TEST_CASE("a refused request shows method, target and host as far as they came")
     request = http::read_refused_request("nonsense\r\n\r\n");
     CHECK(request.method.empty());
     CHECK(request.target == "nonsense");
-    CHECK(request.minor_version == -1);
+    CHECK(request.version == conf::HttpVersion::none);
     CHECK(http::read_refused_request("").target.empty());
 }
 

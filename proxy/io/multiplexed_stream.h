@@ -1,0 +1,38 @@
+// One of the streams of a connection that carries several at once, such as HTTP/2. A Stream that is opened on it passes
+// its calls on, so that the layers above need not know that there is a connection below.
+//
+// Thread: one event loop's thread.
+// Lifetime: the connection owns it. It outlives its user, which must call close() last.
+#pragma once
+
+#include "conf/model/address.h"
+#include "proxy/io/socket.h"
+
+namespace weir::proxy {
+
+class TlsConnection;
+
+class MultiplexedStream {
+public:
+    // The functions below have the meaning of those of Stream.
+    virtual IoResult receive(std::span<char> into) = 0;
+    virtual IoResult send(std::span<const iovec> parts) = 0;
+    virtual void finish_sending() = 0;
+    virtual void close(HowToClose how) = 0;
+    virtual void set_waker(Waker& waker) = 0;
+    virtual void wake_user() = 0;
+    virtual bool readable() const = 0;
+    virtual bool writable() const = 0;
+    virtual bool broken() const = 0; // the peer has reset the stream, or the connection is gone
+    virtual bool fin_received() const = 0;
+    virtual bool at_end() const = 0;
+    virtual std::size_t unsent_bytes() const = 0;
+    virtual conf::Address local() const = 0;
+    // Returns the TLS connection below; null if it is plain.
+    virtual TlsConnection* tls() const = 0;
+
+protected:
+    ~MultiplexedStream() = default;
+};
+
+} // namespace weir::proxy
