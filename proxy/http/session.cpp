@@ -26,10 +26,23 @@ constexpr std::size_t body_room = head_block_size - 16 * 1024; // beside a head
 
 constexpr HeadResult gone{HeadStatus::incomplete};
 
+constexpr std::string_view http2_preface(NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN); // RFC 9113 section 3.4
+
 } // namespace
 
 void Session::drain() {
-    if (idle_) client_.fiber.wake();
+    if (idle_ || http2_) client_.fiber.wake();
+}
+
+void Session::cut(const TrafficPath& path) {
+    if (http2_) http2_->cut(path);
+    else if (exchange_ && exchange_->uses_path(path)) abort();
+}
+
+void Session::add_work(OpenWork& work) const {
+    if (http2_) http2_->add_work(work);
+    else if (exchange_) work.add(exchange_->is_tunnel() ? Activity::tunnel : Activity::request);
+    else work.add(idle_ ? Activity::idle : Activity::request);
 }
 
 HeadLimits Session::limits() const {
@@ -40,7 +53,38 @@ HeadLimits Session::limits() const {
 Task<> Session::run() {
     const bool welcome = co_await begin();
     if (begin_failure()) co_await report_begin_failure();
-    while (welcome) {
+    bool is_http2 = false;
+    if (welcome) is_http2 = co_await chooses_http2();
+    if (is_http2) co_await serve_http2();
+    else if (welcome) co_await serve_http1();
+    if (!told_ || !client_.stream.is_open() || client_.aborted) co_return;
+    if (client_.stream.unsent_bytes() > 0 || !client_.stream.at_end()) co_await linger();
+}
+
+// With TLS, the client has chosen by ALPN. Without it, it begins with the preface of HTTP/2, or not.
+Task<bool> Session::chooses_http2() {
+    if (!client_.listener->spec->config.speaks_http2()) co_return false;
+    if (const auto* tls = client_.stream.tls()) co_return tls->protocol() == "h2";
+    client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
+    idle_since_ = client_.context.loop.now();
+    while (client_.in.size() < http2_preface.size() && http2_preface.starts_with(client_.in.view()))
+        if (!co_await wait_for_bytes()) co_return false;
+    co_return client_.in.view().starts_with(http2_preface);
+}
+
+Task<> Session::serve_http2() {
+    idle_ = first_ = false;
+    Http2Session session(client_);
+    http2_ = &session;
+    const Buffer first = std::move(client_.in);
+    co_await session.run(first.view());
+    http2_ = nullptr;
+    if (session.failure()) record_refused(session.failure(), status_of(session.failure().reason));
+    told_ = true; // it must be able to read why the connection ends
+}
+
+Task<> Session::serve_http1() {
+    for (;;) {
         const auto head = co_await read_head();
         if (head.status == HeadStatus::incomplete) {
             record_left();
@@ -71,8 +115,6 @@ Task<> Session::run() {
             if (client_.aborted) break;
         }
     }
-    if (!told_ || !client_.stream.is_open() || client_.aborted) co_return;
-    if (client_.stream.unsent_bytes() > 0 || !client_.stream.at_end()) co_await linger();
 }
 
 // A client that speaks plain HTTP on a TLS port gets a plain response.

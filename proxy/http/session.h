@@ -1,12 +1,14 @@
-// A client's HTTP/1 connection: reads one request after another and runs an Exchange for each.
+// A client's HTTP connection. Over HTTP/1.1, it reads one request after another and runs an Exchange for each; over
+// HTTP/2, an Http2Session takes over.
 //
-// An idle connection holds no buffer.
+// An idle HTTP/1.1 connection holds no buffer.
 //
 // Thread: one worker's thread.
 // Lifetime: owns itself through its coroutine (spawn); the worker's context outlives it.
 #pragma once
 
 #include "proxy/http/exchange.h"
+#include "proxy/http/http2_session.h"
 #include "proxy/io/task.h"
 #include "proxy/worker/client_session.h"
 
@@ -18,13 +20,13 @@ public:
 
     Task<> run();
     void drain() override;
-    bool uses_path(const TrafficPath& path) const override { return exchange_ && exchange_->uses_path(path); }
-    Activity activity() const override {
-        if (exchange_) return exchange_->is_tunnel() ? Activity::tunnel : Activity::request;
-        return idle_ ? Activity::idle : Activity::request;
-    }
+    void cut(const TrafficPath& path) override;
+    void add_work(OpenWork& work) const override;
 
 private:
+    Task<> serve_http1();
+    Task<> serve_http2();
+    Task<bool> chooses_http2();
     Task<HeadResult> read_head();
     Task<bool> wait_for_bytes();
     bool says_nothing() const;
@@ -37,6 +39,7 @@ private:
     HeadLimits limits() const;
 
     const Exchange* exchange_ = nullptr; // the exchange that is running
+    Http2Session* http2_ = nullptr;      // null: the connection is HTTP/1.1
     HeadScan scan_;
     TimePoint idle_since_{};
     bool idle_ = true;  // between requests: no byte of the next request has been read

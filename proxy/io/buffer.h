@@ -56,6 +56,7 @@ public:
 
     std::span<char> space() { return {data_ + end_, capacity_ - end_}; }
     void fill(std::size_t bytes) { end_ += bytes; }
+    void unfill(std::size_t bytes) { end_ -= bytes; } // drops the last bytes
     void consume(std::size_t bytes) { begin_ += bytes; }
     // Consumes bytes but keeps them in place: until `drop_held`, `rewind` stops behind them.
     void hold(std::size_t bytes) { held_ = begin_ += bytes; }

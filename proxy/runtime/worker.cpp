@@ -174,9 +174,7 @@ void Worker::cut(balancer::BackendPtr backend) {
 
 void Worker::cut(TrafficPath path) {
     context_.loop.post([this, path = std::move(path)] {
-        context_.clients.for_each([&](ClientConnection& client) {
-            if (client.uses_path(path)) client.abort();
-        });
+        context_.clients.for_each([&](ClientConnection& client) { client.cut(path); });
     });
 }
 
@@ -192,7 +190,7 @@ void Worker::drain(std::set<int> kept_by_another, std::function<void()> drained)
 void Worker::count_open(std::function<void(const OpenWork&)> counted) {
     context_.loop.post([this, counted = std::move(counted)] {
         OpenWork work;
-        context_.clients.for_each([&](const ClientConnection& client) { work.add(client.activity()); });
+        context_.clients.for_each([&](const ClientConnection& client) { client.add_work(work); });
         counted(work);
     });
 }

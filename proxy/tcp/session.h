@@ -20,8 +20,10 @@ public:
     // Does not end an established connection: it ends when its peers end it, or at the drain timeout. A client that has
     // not sent its PROXY header yet has little time left for it.
     void drain() override { client_.fiber.wake(); }
-    bool uses_path(const TrafficPath& path) const override { return path == traffic_->path; }
-    Activity activity() const override { return Activity::tcp; }
+    void cut(const TrafficPath& path) override {
+        if (path == traffic_->path) abort();
+    }
+    void add_work(OpenWork& work) const override { work.add(Activity::tcp); }
 
 private:
     Task<> serve();

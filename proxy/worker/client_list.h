@@ -20,10 +20,10 @@ public:
     virtual void drain() = 0;
     // Closes the connection now.
     virtual void abort() = 0;
-    // Returns true if what runs on the connection came through this traffic path.
-    virtual bool uses_path(const TrafficPath& path) const = 0;
-    // Returns what runs on the connection.
-    virtual Activity activity() const = 0;
+    // Ends what came through this traffic path now.
+    virtual void cut(const TrafficPath& path) = 0;
+    // Adds what runs on the connection.
+    virtual void add_work(OpenWork& work) const = 0;
 
 private:
     friend class ClientList;

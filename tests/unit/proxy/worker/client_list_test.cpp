@@ -25,8 +25,8 @@ public:
         ~Connection() override { bench_.list.remove(*this); }
         void drain() override { ++bench_.drained; }
         void abort() override { delete this; }
-        bool uses_path(const TrafficPath&) const override { return false; }
-        Activity activity() const override { return Activity::idle; }
+        void cut(const TrafficPath&) override {}
+        void add_work(OpenWork&) const override {}
 
     private:
         Bench& bench_;

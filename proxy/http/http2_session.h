@@ -1,0 +1,54 @@
+// A client's HTTP/2 connection: runs an exchange for each of its streams, all at once, and ends the connection in order.
+//
+//   serving ─ weir or the listener drains ─→ announced ─ a second later ─→ closing ─ the last stream ends ─→ over
+//      └───── no request for too long ────────────────────────────────────────↑
+//
+//   announced   the client knows that it should open no more streams (GOAWAY with the highest id); those that it opens
+//               before it knows are served
+//   closing     new streams are refused (GOAWAY with the last id), which the client may repeat elsewhere
+//
+// Thread: one worker's thread.
+// Lifetime: lives in its session's coroutine, and ends only after all its requests.
+#pragma once
+
+#include "proxy/http/http2_request.h"
+#include "proxy/http2/server_connection.h"
+#include "proxy/worker/open_work.h"
+
+#include <string_view>
+
+namespace weir::proxy::http {
+
+class Http2Session final : private http2::RequestListener, private RequestOwner {
+public:
+    // `client` is the connection.
+    explicit Http2Session(Client& client);
+    Http2Session(const Http2Session&) = delete;
+    Http2Session& operator=(const Http2Session&) = delete;
+
+    // Serves the connection until it is over. `first` has been received already.
+    Task<> run(std::string_view first);
+    // Returns why the connection was ended, if the client is to blame.
+    Failure failure() const;
+
+    // Aborts the requests that came through this traffic path.
+    void cut(const TrafficPath& path);
+    void add_work(OpenWork& work) const;
+
+private:
+    enum class Phase { serving, announced, closing };
+
+    void on_request(http2::ArrivedRequest request) override;
+    void on_request_ended(Http2Request& request) override;
+    bool proceed();
+    void set_idle_deadline();
+    Task<> end_requests();
+
+    Client& client_;
+    http2::ServerConnection connection_;
+    Http2Request* first_ = nullptr; // of all requests
+    Phase phase_ = Phase::serving;
+    TimePoint idle_until_{};
+};
+
+} // namespace weir::proxy::http

@@ -1,0 +1,18 @@
+// The library's callbacks for a client's connection. They take notes in the connection and its streams, and never enter
+// the library again, except to submit frames.
+//
+// Thread: the table is made once and does not change; each call is on the connection's thread.
+// Lifetime: static.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+namespace weir::proxy::http2 {
+
+// Returns the table of callbacks. Their user data is the ServerConnection.
+const nghttp2_session_callbacks* server_callbacks();
+
+// Reads the body of a response from its ServerStream, which is the source's pointer.
+nghttp2_data_provider body_of_response(void* stream);
+
+} // namespace weir::proxy::http2

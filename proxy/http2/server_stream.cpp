@@ -1,0 +1,125 @@
+#include "proxy/http2/server_stream.h"
+
+#include "proxy/http2/response_fields.h"
+#include "proxy/http2/server_connection.h"
+#include "proxy/io/frame_pool.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir::proxy::http2 {
+namespace {
+
+constexpr std::string_view head_end = "\r\n\r\n";
+constexpr int switching_protocols = 101;
+
+} // namespace
+
+void* ServerStream::operator new(std::size_t bytes) { return take_frame(bytes); }
+void ServerStream::operator delete(void* block, std::size_t bytes) noexcept { give_frame(block, bytes); }
+
+conf::Address ServerStream::local() const { return connection_.local(); }
+TlsConnection* ServerStream::tls() const { return connection_.tls(); }
+
+IoResult ServerStream::receive(std::span<char> into) {
+    if (in_.empty()) {
+        if (end_received_) return {IoStatus::end};
+        return {closed_ ? IoStatus::failed : IoStatus::would_block};
+    }
+    const auto size = std::min(into.size(), in_.size());
+    std::memcpy(into.data(), in_.data(), size);
+    in_.consume(size);
+    if (in_.empty()) in_.release();
+    if (!closed_) connection_.consume(id_, size);
+    return {IoStatus::ok, size};
+}
+
+IoResult ServerStream::send(std::span<const iovec> parts) {
+    if (closed_ || sending_ == Sending::finished) return {IoStatus::failed};
+    std::size_t taken = 0;
+    for (const auto& part : parts) {
+        std::string_view bytes(static_cast<const char*>(part.iov_base), part.iov_len);
+        while (!bytes.empty()) {
+            const auto size = sending_ == Sending::head ? take_head(bytes) : take_body(bytes);
+            if (closed_) return {IoStatus::failed};
+            if (size == 0) break;
+            taken += size;
+            bytes.remove_prefix(size);
+        }
+        if (!bytes.empty()) break;
+    }
+    if (taken == 0) return {IoStatus::would_block};
+    connection_.request_flush();
+    return {IoStatus::ok, taken};
+}
+
+// Takes bytes up to the end of a head.
+std::size_t ServerStream::take_head(std::string_view bytes) {
+    if (!head_.has_memory()) head_ = Buffer(connection_.pools().heads);
+    const auto before = head_.size();
+    if (head_.space().size() < bytes.size()) head_.grow(2 * (before + bytes.size()));
+    head_.append(bytes);
+    const auto at = head_.view().find(head_end, before - std::min(before, head_end.size() - 1));
+    if (at == std::string_view::npos) return bytes.size();
+    const auto surplus = head_.size() - at - head_end.size();
+    head_.unfill(surplus);
+    end_head();
+    return bytes.size() - surplus;
+}
+
+// A whole head has been taken. An interim one is submitted at once, the final one with the next flush: the whole
+// response may be known by then.
+void ServerStream::end_head() {
+    const int status = status_of_head(head_.view());
+    if (status >= 200 || status == switching_protocols) {
+        has_final_head_ = true;
+        sending_ = Sending::body;
+        connection_.submit_later(*this);
+        return;
+    }
+    connection_.submit_interim(*this);
+    head_.release();
+}
+
+std::size_t ServerStream::take_body(std::string_view bytes) {
+    auto& pools = connection_.pools();
+    if (!out_.has_memory()) out_ = Buffer(bytes.size() <= pools.heads.block_size() ? pools.heads : pools.bodies);
+    if (out_.empty()) out_.rewind();
+    const auto size = std::min(bytes.size(), out_.space().size());
+    if (size == 0) {
+        is_full_ = true;
+        return 0;
+    }
+    out_.append(bytes.substr(0, size));
+    resume();
+    return size;
+}
+
+// Tells the library that there is more to send.
+void ServerStream::resume() {
+    if (deferred_) connection_.resume(*this);
+    deferred_ = false;
+}
+
+void ServerStream::finish_sending() {
+    if (closed_ || sending_ == Sending::finished) return;
+    if (sending_ == Sending::head) return reset(NGHTTP2_INTERNAL_ERROR);
+    sending_ = Sending::finished;
+    resume();
+    connection_.request_flush();
+}
+
+void ServerStream::close(HowToClose how) {
+    if (how == HowToClose::gracefully && sending_ == Sending::body) finish_sending();
+    if (!closed_ && sending_ != Sending::finished) reset(how == HowToClose::reset ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
+    user_ = nullptr;
+    in_.release();
+    connection_.release(*this); // may free this
+}
+
+void ServerStream::reset(std::uint32_t error_code) {
+    sending_ = Sending::finished;
+    connection_.reset(*this, error_code);
+}
+
+} // namespace weir::proxy::http2
