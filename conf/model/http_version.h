@@ -4,6 +4,7 @@
 // Lifetime: values.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace weir::conf {
@@ -14,5 +15,7 @@ enum class HttpVersion : std::uint8_t {
     http1_1,
     http2,
 };
+
+inline constexpr std::size_t http_version_count = static_cast<std::size_t>(HttpVersion::http2) + 1;
 
 } // namespace weir::conf

@@ -104,7 +104,7 @@ Task<> Session::serve_http1() {
             told_ = true;
             const auto& record = exchange.finish_record();
             client_.context.recorder.record(record, exchange.traffic());
-            client_.counters().count_outcome(record.failure.reason);
+            client_.counters().count_outcome(record.failure.reason, record.request.version);
         }
         if (after == Connection::close || !client_.stream.is_open()) break;
         client_.in.drop_held();
@@ -243,7 +243,7 @@ void Session::record_refused(const Failure& failure, int status, std::string off
     record.bytes = sent;
     record.bytes.received = bytes.size();
     client_.context.recorder.record(record, *listener->unrouted);
-    client_.counters().count_outcome(failure.reason);
+    client_.counters().count_outcome(failure.reason, record.request.version);
 }
 
 } // namespace weir::proxy::http

@@ -34,6 +34,8 @@ constexpr std::array<Row, failure_reason_count> rows{{
     {rate_limited, "rate_limited", 429, FailureCause::client},
     {concurrency_limited, "concurrency_limited", 429, FailureCause::client},
     {tls_handshake_failed, "tls_handshake_failed", 400, FailureCause::client},
+    {http2_protocol_error, "http2_protocol_error", 400, FailureCause::client},
+    {http2_flood, "http2_flood", 400, FailureCause::client},
     {no_route, "no_route", 404, FailureCause::proxy},
     {no_backend, "no_backend", 503, FailureCause::proxy},
     {queue_full, "queue_full", 503, FailureCause::proxy},

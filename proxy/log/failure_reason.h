@@ -31,6 +31,8 @@ enum class FailureReason : std::uint8_t {
     rate_limited,
     concurrency_limited,
     tls_handshake_failed,
+    http2_protocol_error,
+    http2_flood,
     // Caused by this proxy.
     no_route,
     no_backend,

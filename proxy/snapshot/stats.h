@@ -5,7 +5,9 @@
 #pragma once
 
 #include "balancer/backend.h"
+#include "conf/model/http_version.h"
 #include "proxy/log/failure_reason.h"
+#include "proxy/snapshot/http2_counters.h"
 
 #include <array>
 #include <cstddef>
@@ -38,9 +40,13 @@ struct alignas(64) ListenerCounters {
     Counter outcomes;                                  // requests and TCP connections that have ended
     Counter refused;                                   // outcomes that weir itself refused (is_refusal)
 
-    // Counts one request or TCP connection that has ended.
-    void count_outcome(FailureReason reason) {
+    std::array<Counter, conf::http_version_count> versions; // outcomes by conf::HttpVersion
+    Http2Counters http2;
+
+    // Counts one request or TCP connection that has ended. TCP connections have no version.
+    void count_outcome(FailureReason reason, conf::HttpVersion version) {
         outcomes.add();
+        versions[static_cast<std::size_t>(version)].add();
         if (is_refusal(reason)) refused.add();
     }
 };

@@ -19,7 +19,7 @@ Task<> Session::run() {
     co_await serve();
     record_.durations.took = duration_cast<log::Microseconds>(LoopClock::now() - began_);
     client_.context.recorder.record(record_, *traffic_);
-    client_.counters().count_outcome(record_.failure.reason);
+    client_.counters().count_outcome(record_.failure.reason, conf::HttpVersion::none);
 }
 
 Task<> Session::serve() {
