@@ -46,8 +46,7 @@ HeadResult Http2Request::read_head() {
     const auto& limits = client_.listener->view->snapshot->config.limits;
     auto& head = client_.context.scratch.request;
     auto& in = client_.in;
-    // The text is longer than the fields: RequestText has compared these with the limits.
-    const HeadLimits passed_before{std::max(in.size(), limits.header_size.bytes), limits.header_count + 8};
+    const HeadLimits passed_before{limits.header_size.bytes, limits.header_count};
     auto result = parse_request(in.view(), passed_before, head);
     if (result.status != HeadStatus::complete) return result;
     if (in.space().size() < room_for_body) { // the body needs room, and the head must not move later
@@ -55,6 +54,8 @@ HeadResult Http2Request::read_head() {
         result = parse_request(in.view(), passed_before, head);
     }
     in.hold(head.length);
+    if (const auto framed = request_framing(head); framed.framing.kind == BodyKind::length)
+        stream_.expect_length(framed.framing.length);
     return result;
 }
 
@@ -65,7 +66,7 @@ Task<> Http2Request::exchange() {
     exchange_ = nullptr;
     const auto& record = exchange.finish_record();
     client_.context.recorder.record(record, exchange.traffic());
-    client_.counters().count_outcome(record.failure.reason);
+    client_.counters().count_outcome(record.failure.reason, record.request.version);
 }
 
 // Responds to a head that is not a legal request. A malformed one is a stream error (RFC 9113 section 8.1.1).
@@ -100,7 +101,7 @@ void Http2Request::record_refused(const HeadResult& result, const log::ByteCount
     record.bytes = sent;
     record.bytes.received = bytes.size();
     client_.context.recorder.record(record, *listener->unrouted);
-    client_.counters().count_outcome(record.failure.reason);
+    client_.counters().count_outcome(record.failure.reason, record.request.version);
 }
 
 // Waits until the client has taken the whole response. One that takes nothing for too long loses it.

@@ -12,7 +12,9 @@ constexpr auto announcement_time = std::chrono::seconds(1);
 
 Http2Session::Http2Session(Client& client)
     : client_(client), connection_(client.stream, client.fiber, client.context.loop,
-                                   {client.context.buffers.heads, client.context.buffers.bodies}, *this) {}
+                                   {client.context.buffers.heads, client.context.buffers.bodies}, *this) {
+    counters().on_connection_opened();
+}
 
 Task<> Http2Session::run(std::string_view first) {
     const auto& config = client_.listener->view->snapshot->config;
@@ -71,7 +73,7 @@ Task<> Http2Session::end_requests() {
 Failure Http2Session::failure() const {
     if (!connection_.has_failed()) return {};
     const bool is_flood = connection_.error_code() == NGHTTP2_ENHANCE_YOUR_CALM;
-    return {FailureReason::bad_request, is_flood ? "the client floods its HTTP/2 connection" : "an HTTP/2 error"};
+    return {is_flood ? FailureReason::http2_flood : FailureReason::http2_protocol_error};
 }
 
 void Http2Session::cut(const TrafficPath& path) {

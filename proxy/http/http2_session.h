@@ -23,6 +23,7 @@ class Http2Session final : private http2::RequestListener, private RequestOwner 
 public:
     // `client` is the connection.
     explicit Http2Session(Client& client);
+    ~Http2Session() { counters().on_connection_closed(); }
     Http2Session(const Http2Session&) = delete;
     Http2Session& operator=(const Http2Session&) = delete;
 
@@ -39,10 +40,17 @@ private:
     enum class Phase { serving, announced, closing };
 
     void on_request(http2::ArrivedRequest request) override;
+    void on_stream_opened() override { counters().on_stream_opened(); }
+    void on_stream_closed() override { counters().on_stream_closed(); }
+    void on_reset_received(std::uint32_t code) override { counters().on_reset(ResetBy::client, code); }
+    void on_reset_sent(std::uint32_t code) override { counters().on_reset(ResetBy::weir, code); }
+    void on_goaway_sent(std::uint32_t code) override { counters().on_goaway(code); }
     void on_request_ended(Http2Request& request) override;
     bool proceed();
     void set_idle_deadline();
     Task<> end_requests();
+
+    Http2Counters& counters() { return client_.counters().http2; }
 
     Client& client_;
     http2::ServerConnection connection_;

@@ -10,6 +10,7 @@ namespace weir::proxy::http2 {
 namespace {
 
 constexpr std::size_t frame_header_size = 9;
+constexpr std::int32_t highest_id = 0x7fffffff;
 
 } // namespace
 
@@ -51,6 +52,8 @@ struct ServerCallbacks {
     }
 
     static int on_frame(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
+        if (frame->hd.type == NGHTTP2_RST_STREAM)
+            connection(user).listener_.on_reset_received(frame->rst_stream.error_code);
         const bool has_end = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                              (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
         if (!has_end && !is_request(frame)) return 0;
@@ -117,12 +120,17 @@ struct ServerCallbacks {
     static int on_frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
         auto& self = connection(user);
         switch (frame->hd.type) {
-        case NGHTTP2_DATA: self.guard_.on_data_sent(); [[fallthrough]];
+        case NGHTTP2_DATA: self.guard_.on_data_sent(frame->hd.length); [[fallthrough]];
         case NGHTTP2_HEADERS: note_end(session, frame); break;
         case NGHTTP2_RST_STREAM:
             if (is_clients_fault(frame->rst_stream.error_code)) self.guard_.on_stream_error();
+            self.listener_.on_reset_sent(frame->rst_stream.error_code);
             break;
-        case NGHTTP2_GOAWAY: self.error_code_ = frame->goaway.error_code; break;
+        case NGHTTP2_GOAWAY:
+            if (frame->goaway.last_stream_id == highest_id) break; // the announcement of one
+            self.error_code_ = frame->goaway.error_code;
+            self.listener_.on_goaway_sent(frame->goaway.error_code);
+            break;
         default: break;
         }
         return 0;

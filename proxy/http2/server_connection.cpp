@@ -104,6 +104,7 @@ bool ServerConnection::feed(std::string_view bytes) {
 void ServerConnection::end_with(std::uint32_t error_code) {
     if (std::exchange(is_fatal_, true)) return;
     error_code_ = error_code;
+    listener_.on_goaway_sent(error_code);
     const std::array<char, 17> goaway{0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                                       static_cast<char>(error_code)};
     if (!out_.has_memory()) out_ = Buffer(pools_.bodies);
@@ -137,8 +138,11 @@ bool ServerConnection::flush() {
         if (!is_fatal_ && !fill_out()) return false;
         if (!send_out()) return false;
         wake_streams(); // those that have room again, and those that have ended
-        if (!flush_requested_ || !out_.empty()) return true; // nothing more to send, or the client takes no more
+        if (!out_.empty()) return true; // the client takes no more
+        const bool has_more = flush_requested_ || (!is_fatal_ && nghttp2_session_want_write(session_.get()));
+        if (!has_more) return true;
     }
+    flush_requested_ = true; // other connections get their turn first
     return true;
 }
 
@@ -245,6 +249,7 @@ void ServerConnection::release(ServerStream& stream) {
 
 ServerStream* ServerConnection::add_stream(std::int32_t id) {
     auto* const stream = new ServerStream(*this, id);
+    listener_.on_stream_opened();
     stream->next_ = std::exchange(first_, stream);
     if (stream->next_) stream->next_->previous_ = stream;
     return stream;
@@ -257,6 +262,7 @@ void ServerConnection::free_stream(ServerStream& stream) {
     std::replace(to_wake_.begin(), to_wake_.end(), &stream, static_cast<ServerStream*>(nullptr));
     std::replace(to_submit_.begin(), to_submit_.end(), &stream, static_cast<ServerStream*>(nullptr));
     delete &stream;
+    listener_.on_stream_closed();
 }
 
 } // namespace weir::proxy::http2

@@ -40,6 +40,13 @@ public:
     // itself to the stream (Stream::open) or close it.
     virtual void on_request(ArrivedRequest request) = 0;
 
+    // The functions below are called within turns of the library, for statistics.
+    virtual void on_stream_opened() = 0;
+    virtual void on_stream_closed() = 0;
+    virtual void on_reset_received(std::uint32_t error_code) = 0;
+    virtual void on_reset_sent(std::uint32_t error_code) = 0;
+    virtual void on_goaway_sent(std::uint32_t error_code) = 0; // not for the announcement of a shutdown
+
 protected:
     ~RequestListener() = default;
 };

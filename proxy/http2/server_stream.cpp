@@ -22,16 +22,23 @@ conf::Address ServerStream::local() const { return connection_.local(); }
 TlsConnection* ServerStream::tls() const { return connection_.tls(); }
 
 IoResult ServerStream::receive(std::span<char> into) {
-    if (in_.empty()) {
+    const auto size = std::min(into.size(), receivable());
+    if (size == 0) {
         if (end_received_) return {IoStatus::end};
         return {closed_ ? IoStatus::failed : IoStatus::would_block};
     }
-    const auto size = std::min(into.size(), in_.size());
+    if (length_left_ > 0) length_left_ -= size;
     std::memcpy(into.data(), in_.data(), size);
     in_.consume(size);
     if (in_.empty()) in_.release();
     if (!closed_) connection_.consume(id_, size);
     return {IoStatus::ok, size};
+}
+
+// Returns the number of bytes that may be received now.
+std::size_t ServerStream::receivable() const {
+    const bool has_last = length_left_ > 0 && in_.size() >= length_left_;
+    return has_last && !end_received_ ? static_cast<std::size_t>(length_left_ - 1) : in_.size();
 }
 
 IoResult ServerStream::send(std::span<const iovec> parts) {

@@ -42,6 +42,9 @@ public:
     IoResult receive(std::span<char> into) override;
     IoResult send(std::span<const iovec> parts) override;
     void finish_sending() override;
+    // The request states that its body has this length. Its last byte is not received before the stream ends, so that a
+    // body that turns out to be longer never looks complete to a backend (RFC 9113 section 8.1.1).
+    void expect_length(std::uint64_t bytes) { length_left_ = bytes; }
     // Resets the stream because its request is malformed.
     void refuse() { reset(NGHTTP2_PROTOCOL_ERROR); }
     // Gracefully: ends the response, if it has begun. Otherwise, and if the response is not to look complete, resets
@@ -51,7 +54,7 @@ public:
     void wake_user() override {
         if (user_) user_->wake();
     }
-    bool readable() const override { return !in_.empty() || end_received_ || closed_; }
+    bool readable() const override { return receivable() > 0 || end_received_ || closed_; }
     bool writable() const override { return !is_full_ || closed_; }
     bool broken() const override { return closed_ && !is_complete(); }
     bool fin_received() const override { return end_received_; }
@@ -72,6 +75,7 @@ private:
 
     bool is_complete() const { return sending_ == Sending::finished && end_sent_; }
     bool has_user() const { return user_ != nullptr; }
+    std::size_t receivable() const;
     std::size_t take_head(std::string_view bytes);
     void end_head();
     std::size_t take_body(std::string_view bytes);
@@ -87,6 +91,7 @@ private:
     Buffer head_;                                        // of the response, until it is submitted
     Buffer out_;                                         // of the response's body, not taken by the library yet
     std::uint64_t taken_ = 0;
+    std::uint64_t length_left_ = 0; // of a body whose length is known; 0: it is not
     std::string websocket_key_; // of an extended CONNECT; empty: the request is none
     Sending sending_ = Sending::head;
     bool arrives_ = true; // it has not been handed over to the listener
