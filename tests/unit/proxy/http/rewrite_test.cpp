@@ -170,18 +170,20 @@ TEST_CASE("an upgrade is passed on, but h2c and ones with a body are not") {
 }
 
 TEST_CASE("a response is rewritten") {
+    using enum weir::conf::HttpVersion;
     CHECK(answered("HTTP/1.1 200 Fine\r\nServer: x\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\n",
                    {{BodyKind::length, 5}}) == "HTTP/1.1 200 Fine\r\nServer: x\r\nContent-Length: 5\r\n\r\n");
     CHECK(has(answered("HTTP/1.0 200 OK\r\n\r\n", {{BodyKind::chunked}}), "Transfer-Encoding: chunked\r\n"));
-    CHECK(has(answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", {{BodyKind::length, 5}, 1, Connection::close}),
-              "Connection: close\r\n"));
-    CHECK(has(answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", {{BodyKind::length, 5}, 0}),
+    CHECK(has(
+        answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", {{BodyKind::length, 5}, http1_1, Connection::close}),
+        "Connection: close\r\n"));
+    CHECK(has(answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", {{BodyKind::length, 5}, http1_0}),
               "Connection: keep-alive\r\n"));
     CHECK(
         has(answered("HTTP/1.1 304 Not\r\nContent-Length: 5\r\n\r\n", {{BodyKind::none, 5}}), "Content-Length: 5\r\n"));
     CHECK_FALSE(has(answered("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", {}), "Content-Length"));
     CHECK(has(answered("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-                       {{}, 1, Connection::close, "websocket"}),
+                       {{}, http1_1, Connection::close, "websocket"}),
               "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
 }
 
@@ -277,7 +279,9 @@ TEST_CASE("a final response gets a Date if it has none, and 426 keeps its Upgrad
     const auto dated = answered("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", plan);
     CHECK(has(dated, "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"));
     CHECK_FALSE(has(answered("HTTP/1.1 200 OK\r\ndate: yesterday\r\nContent-Length: 0\r\n\r\n", plan), "1994"));
-    CHECK_FALSE(has(answered("HTTP/1.1 103 Early Hints\r\n\r\n", {{}, 1, Connection::keep, {}, {}, date}), "1994"));
+    CHECK_FALSE(has(answered("HTTP/1.1 103 Early Hints\r\n\r\n",
+                             {{}, weir::conf::HttpVersion::http1_1, Connection::keep, {}, {}, date}),
+                    "1994"));
     plan.connection = Connection::close;
     const auto required = answered(
         "HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.0\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n", plan);
