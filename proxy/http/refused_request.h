@@ -13,7 +13,7 @@
 
 namespace weir::proxy::http {
 
-// Returns what can be read: the method is empty if the first line does not begin with one, and the version is -1 if
+// Returns what can be read: the method is empty if the first line does not begin with one, and the version is `none` if
 // there is none. Takes time linear in the number of bytes, whatever they are.
 log::RequestTexts read_refused_request(std::string_view bytes);
 

@@ -111,12 +111,12 @@ private:
     char *at_, *start_, *end_;
 };
 
-// Returns how the request line of this version ends.
-std::string_view suffix_of(conf::HttpVersion version) {
+// Returns the version in digits, as other servers log it; empty if it is unknown.
+std::string_view digits_of(conf::HttpVersion version) {
     switch (version) {
-    case conf::HttpVersion::http1_0: return " HTTP/1.0";
-    case conf::HttpVersion::http1_1: return " HTTP/1.1";
-    case conf::HttpVersion::http2: return " HTTP/2.0";
+    case conf::HttpVersion::http1_0: return "1.0";
+    case conf::HttpVersion::http1_1: return "1.1";
+    case conf::HttpVersion::http2: return "2.0";
     case conf::HttpVersion::none: break;
     }
     return "";
@@ -127,7 +127,8 @@ void write_request_line(Line& line, const AccessRecord& r) {
     if (r.protocol == conf::Protocol::tcp) line.put("TCP ").quoted(r.path.listener);
     else if (r.request.method.empty()) line.or_dash(r.request.target);
     else line.quoted(r.request.method).put(" ").quoted(r.request.target);
-    if (!r.request.method.empty()) line.put(suffix_of(r.request.version));
+    const auto version = digits_of(r.request.version);
+    if (!r.request.method.empty() && !version.empty()) line.put(" HTTP/").put(version);
 }
 
 void write_combined(Line& line, const AccessRecord& r, const LineClock& clock) {
@@ -145,6 +146,7 @@ void write_json(Line& line, const AccessRecord& r, const LineClock& clock) {
     line.put("{\"time\":\"").put(clock.iso()).put("\"").json("client", r.client).json("peer", r.peer);
     if (!r.user.empty()) line.json("user", r.user, longest_name);
     line.json("protocol", http ? "http" : "tcp");
+    if (http) line.json("http_version", digits_of(r.request.version));
     if (!r.tls.version.empty()) line.json("tls_version", r.tls.version).json("tls_cipher", r.tls.cipher);
     if (!r.ids.request.empty()) line.json("request_id", r.ids.request, longest_name);
     if (!r.ids.trace.empty()) line.json("trace_id", r.ids.trace, longest_name);

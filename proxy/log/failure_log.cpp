@@ -24,6 +24,13 @@ spdlog::level::level_enum level_of_failure(FailureReason reason) {
     }
 }
 
+// Returns false if a connection failed, whatever requests it carried.
+bool is_about_request(const AccessRecord& r) {
+    if (r.failure.reason == FailureReason::http2_protocol_error || r.failure.reason == FailureReason::http2_flood)
+        return false;
+    return r.protocol == conf::Protocol::http;
+}
+
 void add(std::string& line, const char* key, std::string_view text) {
     if (text.empty()) return;
     line.append(" ").append(key).append("=\"").append(escape_bytes(text.substr(0, longest_logged))).append("\"");
@@ -90,7 +97,7 @@ void FailureLog::write(const AccessRecord& r, std::chrono::steady_clock::time_po
     if (!spdlog::should_log(level)) return;
     auto& limit = limits_[static_cast<std::size_t>(r.failure.reason)];
     if (!limit.allow(now)) return;
-    std::string line = r.protocol == conf::Protocol::http ? "request failed: " : "connection failed: ";
+    std::string line = is_about_request(r) ? "request failed: " : "connection failed: ";
     line += word_of(r.failure.reason);
     if (const auto detail = describe_failure(r.failure); !detail.empty()) line.append(": ").append(detail);
     line.append(" status=").append(std::to_string(r.status));

@@ -21,6 +21,8 @@ TEST_CASE("every failure reason has a word of its own and a status") {
         CHECK(status_of(reason) >= 200);
     }
     CHECK(status_of(FailureReason::client_closed) == 499);
+    CHECK(cause_of(FailureReason::http2_flood) == FailureCause::client);
+    CHECK(cause_of(FailureReason::http2_protocol_error) == FailureCause::client);
     CHECK(reason_of_connect_error(ECONNREFUSED) == FailureReason::connect_refused);
     CHECK(reason_of_connect_error(EHOSTUNREACH) == FailureReason::connect_failed);
 }

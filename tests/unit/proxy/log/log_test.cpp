@@ -51,6 +51,23 @@ TEST_CASE("the combined line is the one that log readers know") {
     CHECK(line_of(none, AccessFormat::combined).find(" \"\\x16\\x03 x\" 400 ") != std::string::npos);
 }
 
+TEST_CASE("a line has the version of HTTP that the client speaks") {
+    using enum weir::conf::HttpVersion;
+    const std::pair<weir::conf::HttpVersion, std::string> cases[] = {
+        {http1_0, "1.0"}, {http1_1, "1.1"}, {http2, "2.0"}, {none, ""}};
+    for (const auto& [version, digits] : cases) {
+        auto record = sample();
+        record.request.version = version;
+        const auto suffix = digits.empty() ? "" : " HTTP/" + digits;
+        CHECK(line_of(record, AccessFormat::combined).find("\"GET /x?y" + suffix + "\" 200 ") != std::string::npos);
+        const auto json = boost::json::parse(line_of(record, AccessFormat::json)).as_object();
+        CHECK(json.at("http_version").as_string() == digits);
+    }
+    AccessRecord no_request; // such as a flood, which ends a connection
+    no_request.request.version = http2;
+    CHECK(line_of(no_request, AccessFormat::combined).find(" \"-\" ") != std::string::npos);
+}
+
 TEST_CASE("nothing from outside can end a quotation or a line") {
     auto record = sample();
     const std::string evil = "a\"b\\c\n\x1b\xff";
@@ -92,6 +109,7 @@ TEST_CASE("a TCP connection has a line of its own") {
     CHECK(json.at("protocol").as_string() == "tcp");
     CHECK(json.at("reason").as_string() == "connect_refused");
     CHECK_FALSE(json.contains("method"));
+    CHECK_FALSE(json.contains("http_version"));
 }
 
 TEST_CASE("the longest texts fit a line") {
