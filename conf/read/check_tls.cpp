@@ -19,6 +19,8 @@ void check_tls(const Listener& listener, const std::string& path, Checks& checks
         checks.fail(path + ".redirect_https", "has no effect with protocol: tcp");
     else if (listener.redirect_https && listener.tls)
         checks.fail(path + ".redirect_https", "has no effect with tls: the requests come over https already");
+    if (listener.http2 && listener.protocol == Protocol::tcp)
+        checks.fail(path + ".http2", "has no effect with protocol: tcp");
     if (!listener.tls) return;
     const auto& tls = *listener.tls;
     if (tls.certificates.empty())

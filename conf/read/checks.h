@@ -41,7 +41,8 @@ private:
 void check_routes(const Config& config, Checks& checks);
 // Checks the compression of a route; `path` is the route's path.
 void check_compression(const Route& route, const std::string& path, Checks& checks);
-// Checks the TLS settings of a listener; `path` is the listener's path. Does not read the certificate files.
+// Checks the TLS settings of a listener, redirect_https and http2; `path` is the listener's path. Does not read the
+// certificate files.
 void check_tls(const Listener& listener, const std::string& path, Checks& checks);
 // Checks the TLS settings of a pool, likewise.
 void check_tls(const Pool& pool, const std::string& path, Checks& checks);

@@ -4,6 +4,7 @@
 #include "base/iso_time.h"
 #include "base/version.h"
 #include "conf/model/scalar.h"
+#include "proxy/admin/http2_metrics.h"
 #include "proxy/admin/reload_status.h"
 
 #include <boost/json.hpp>
@@ -191,6 +192,14 @@ json::array certificates_status(const tls::ServerContext& context, Clock::WallTi
     return certificates;
 }
 
+json::object http2_status(const ListenerStats& stats) {
+    const auto totals = http2_totals(stats);
+    return {{"connections", totals.connections},
+            {"active", totals.active_connections},
+            {"streams", totals.streams},
+            {"active_streams", totals.active_streams}};
+}
+
 json::array listeners_status(const Runtime& runtime, Clock::WallTime now) {
     json::array listeners;
     for (const auto& listener : runtime.snapshot()->listeners) {
@@ -204,6 +213,7 @@ json::array listeners_status(const Runtime& runtime, Clock::WallTime now) {
                          {"protocol", conf::Scalar<conf::Protocol>::format(listener->config.protocol)},
                          {"connections", connections},
                          {"active", active}};
+        if (listener->config.speaks_http2()) out["http2"] = http2_status(*listener->stats);
         if (listener->tls) out["certificates"] = certificates_status(*listener->tls, now);
         listeners.push_back(std::move(out));
     }

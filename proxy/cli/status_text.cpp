@@ -225,7 +225,10 @@ std::string listeners_text(const json::array& listeners) {
         const Fields listener(&entry);
         out += "listener " + listener.text("name") + " on " + listener.text("address");
         if (listener.find("protocol")) out += " (" + listener.text("protocol") + ")";
-        out += ": " + listener.text("active") + " active connections, " + listener.text("connections") + " in total\n";
+        out += ": " + listener.text("active") + " active connections, " + listener.text("connections") + " in total";
+        if (const auto http2 = listener.in("http2"); http2.is_there())
+            out += "; HTTP/2: " + http2.text("active") + " with " + http2.text("active_streams") + " active streams";
+        out += "\n";
         out += certificates_text(listener.list("certificates"));
     }
     return out;

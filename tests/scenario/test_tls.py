@@ -148,11 +148,24 @@ class Choosing(Tls):
             self.connect(maximum_version=ssl.TLSVersion.TLSv1_2)
         eventually(lambda: "unsupported protocol" in self.proxy.log(), "the reason is logged")
 
-    def test_alpn_is_http_1_1(self):
-        self.serve()
+    def choose(self, *offered):
         context = self.context()
-        context.set_alpn_protocols(["h2", "http/1.1"])
-        self.assertEqual(self.connect(context=context).selected_alpn_protocol(), "http/1.1")
+        context.set_alpn_protocols(offered)
+        return self.connect(context=context).selected_alpn_protocol()
+
+    def test_clients_that_offer_http_2_by_alpn_get_it(self):
+        self.serve()
+        self.assertEqual(self.choose("http/1.1", "h2"), "h2")
+        self.assertEqual(self.choose("http/1.1"), "http/1.1")
+
+    def test_http_2_is_not_offered_if_the_listener_turns_it_off(self):
+        self.serve(own={"http2": False})
+        self.assertEqual(self.choose("h2", "http/1.1"), "http/1.1")
+        self.assertNotIn("http2", self.proxy.status()["listeners"][0])
+
+    def test_tcp_listeners_choose_no_protocol(self):
+        self.serve(own={"protocol": "tcp"})
+        self.assertIsNone(self.choose("h2", "http/1.1"))
 
     def test_a_session_is_resumed(self):
         self.serve()

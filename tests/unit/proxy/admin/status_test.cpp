@@ -9,6 +9,7 @@
 using namespace weir;
 using namespace weir::proxy;
 using namespace std::chrono_literals;
+using weir::test::LoopbackPort;
 using weir::test::ReloadSite;
 
 namespace {
@@ -37,4 +38,21 @@ TEST_CASE("the status shows how much of the canary window is left") {
     CHECK(window.at("left_ms") == 6000);
     CHECK(window.at("ends_at").as_string() == to_iso(opened + 10s));
     CHECK(site.end(report).verdict == ReloadVerdict::applied);
+}
+
+TEST_CASE("the status shows the open HTTP/2 connections and streams of a listener") {
+    ReloadSite site("{}");
+    CHECK_FALSE(render_status(site, site.clock.now())["listeners"].at(0).as_object().contains("http2"));
+    LoopbackPort port;
+    site.write(site.text(1, "two: {address: \"" + port.text() + "\", pool: web, http2: true}"));
+    port.release();
+    REQUIRE(site.reload().verdict == ReloadVerdict::applied);
+    auto& counters = site.runtime->snapshot()->listeners[1]->stats->workers[0].http2;
+    counters.on_connection_opened();
+    counters.on_stream_opened();
+    counters.on_stream_opened();
+    counters.on_stream_closed();
+    const auto two = render_status(site, site.clock.now())["listeners"].at(1).as_object();
+    const boost::json::object expected{{"connections", 1}, {"active", 1}, {"streams", 2}, {"active_streams", 1}};
+    CHECK(two.at("http2").as_object() == expected);
 }

@@ -52,6 +52,14 @@ private:
 
 } // namespace
 
+TEST_CASE("a listener with HTTP/2 shows its connections and streams") {
+    Status status;
+    CHECK_FALSE(status.says("HTTP/2"));
+    status.object().at("listeners").at(0).as_object()["http2"] =
+        json::object{{"connections", 7}, {"active", 1}, {"streams", 90}, {"active_streams", 12}};
+    CHECK(status.says("(http): 2 active connections, 9 in total; HTTP/2: 1 with 12 active streams\n"));
+}
+
 TEST_CASE("the certificates of a listener are shown with their expiry times") {
     Status status;
     auto& listener = status.object().at("listeners").at(0).as_object();
