@@ -70,8 +70,8 @@ struct Listener {
     std::vector<std::pair<std::string, std::string>> routes_by_sni;
     bool redirect_https = false; // answer with a redirect to https, except ACME challenges
     PathNormalization path_normalization = PathNormalization::strict;
-    bool request_id = false;  // give each request an X-Request-Id
-    bool traceparent = false; // begin a trace for a request that does not belong to one
+    bool request_id = false;   // give each request an X-Request-Id
+    bool traceparent = false;  // begin a trace for a request that does not belong to one
     std::optional<bool> http2; // unset: as the listener has tls
     // Returns true if clients may speak HTTP/2: with tls by ALPN, without it with prior knowledge.
     bool speaks_http2() const { return protocol == Protocol::http && http2.value_or(tls.has_value()); }

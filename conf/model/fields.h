@@ -64,15 +64,14 @@ template <class V> void visit(V& v, Of<Listener> auto& l) {
     v.optional("tls", l.tls, "terminates TLS; without it, the listener is plain text");
     v.pairs("routes_by_sni", l.routes_by_sni,
             "with protocol: tcp: pools by the name that TLS clients request; TLS is passed through unopened");
-    v.field("redirect_https", l.redirect_https,
-            "on a plain listener: redirect every request to https, except ACME challenges");
+    v.field("redirect_https", l.redirect_https, "on a plain listener: redirect to https, except ACME challenges");
     v.field(
         "path_normalization", l.path_normalization,
         "strict; keep_encoded_slashes: accept encoded slashes and backslashes; none: match and forward as received");
     v.field("request_id", l.request_id, "gives each request an X-Request-Id, unless a trusted proxy has done so");
     v.field("traceparent", l.traceparent,
             "starts a trace (W3C Trace Context) for each request that has no traceparent");
-    v.field("http2", l.http2, "accept HTTP/2: with tls by ALPN, without it with prior knowledge; default: true with tls");
+    v.field("http2", l.http2, "accept HTTP/2: by ALPN with tls (the default there), otherwise with prior knowledge");
 }
 
 template <class V> void visit(V& v, Of<Match> auto& m) {
