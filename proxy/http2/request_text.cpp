@@ -18,10 +18,21 @@ constexpr std::size_t handshake_lines = 3;    // Connection, Upgrade and Sec-Web
 constexpr std::string_view websocket_key_name = "sec-websocket-key";
 
 template <bool (*Is)(char)> bool is_all(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), Is);
+    for (const char c : text) // g++ would not inline Is as an argument of std::all_of
+        if (!Is(c)) return false;
+    return !text.empty();
 }
 
-bool is_name_char(char c) { return http::is_token(c) && http::to_lower(c) == c; }
+constexpr auto name_chars = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t i = 0; i < table.size(); ++i) {
+        const auto c = static_cast<char>(i);
+        table[i] = http::is_token(c) && http::to_lower(c) == c;
+    }
+    return table;
+}();
+
+bool is_name_char(char c) { return name_chars[static_cast<unsigned char>(c)]; }
 
 bool is_legal_value(std::string_view value) {
     if (value.empty()) return true;
@@ -145,7 +156,12 @@ void RequestText::add_length(std::string_view value) {
 void RequestText::add_line(std::string_view name, std::string_view value) {
     count_line();
     if (refusal_.status == HeadStatus::refused) return;
-    lines_.append(name).append(": ").append(value).append("\r\n");
+    const auto at = lines_.size();
+    lines_.resize(at + name.size() + value.size() + 4);
+    char* end = std::copy(name.begin(), name.end(), lines_.data() + at);
+    *end++ = ':', *end++ = ' ';
+    end = std::copy(value.begin(), value.end(), end);
+    *end++ = '\r', *end++ = '\n';
 }
 
 void RequestText::count_line() {
