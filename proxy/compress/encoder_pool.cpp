@@ -33,21 +33,24 @@ std::size_t max_memory_of(ContentCoding coding) {
 
 EncoderPool::Lease EncoderPool::lend(ContentCoding coding, const conf::CompressionLevels& levels) {
     const auto needed = max_memory_of(coding);
-    if (needed > budget_ - in_use_) return {nullptr, {this, coding}};
+    if (needed > budget_ - in_use_) return {};
+    in_use_ += needed;
+    return {*this, coding, level_of(coding, levels)};
+}
+
+std::unique_ptr<Encoder> EncoderPool::take(ContentCoding coding, std::uint32_t level) {
     auto& idle = idle_[static_cast<std::size_t>(coding)];
     auto encoder = idle.empty() ? make_encoder(coding) : std::move(idle.back());
     if (!idle.empty()) idle.pop_back();
-    encoder->begin(level_of(coding, levels));
-    in_use_ += needed;
-    return {encoder.release(), {this, coding}};
+    encoder->begin(level);
+    return encoder;
 }
 
-void EncoderPool::take_back(Encoder* encoder, ContentCoding coding) {
-    std::unique_ptr<Encoder> back(encoder);
+void EncoderPool::take_back(std::unique_ptr<Encoder> encoder, ContentCoding coding) {
     in_use_ -= max_memory_of(coding);
     auto& idle = idle_[static_cast<std::size_t>(coding)];
     // A brotli encoder cannot be used again: keeping it would only keep its memory.
-    if (coding != ContentCoding::br && idle.size() < max_idle_encoders) idle.push_back(std::move(back));
+    if (encoder && coding != ContentCoding::br && idle.size() < max_idle_encoders) idle.push_back(std::move(encoder));
 }
 
 } // namespace weir::proxy::compress

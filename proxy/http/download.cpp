@@ -58,7 +58,9 @@ std::optional<ContentChange> Download::compress(const ResponseHead& head, const 
     auto& context = client_.context;
     auto content = compress_content(head, body, requested, context.encoders);
     if (content.encoder) {
-        compressor_ = std::make_unique<BodyCompressor>(std::move(content.encoder), context.buffers.heads);
+        compressor_ = std::make_unique<BodyCompressor>(
+            std::move(content.encoder), context.buffers.heads,
+            BodyCompressor::Place{context.compression_turns, client_.fiber, context.loop});
         coding_ = *content.change->coding;
     }
     return content.change;

@@ -58,6 +58,8 @@ public:
     // The functions below may be called only once the response has begun, except for moved().
     ForwardStatus run() { return compressor_ ? body_->run(*compressor_) : body_->run(); }
     Waiting waiting() const { return body_->waiting(); }
+    // Returns true if the body waits until others have had their turns to be compressed.
+    bool awaits_turn() const { return compressor_ && compressor_->awaits_turn(); }
     // Changes whenever something moved.
     std::uint64_t moved() const { return (body_ ? body_->moved() : 0) + (compressor_ ? compressor_->consumed() : 0); }
     std::uint64_t sent() const { return body_->sent(); }

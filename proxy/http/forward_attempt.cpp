@@ -24,7 +24,8 @@ Task<AttemptResult> ForwardAttempt::run() {
         const auto stepped = step();
         if (stepped == Step::over) break;
         if (stepped == Step::moved) set_deadline();
-        const bool listens = !download_.has_begun() || download_.waiting() == Waiting::for_source;
+        const bool listens =
+            !download_.has_begun() || (download_.waiting() == Waiting::for_source && !download_.awaits_turn());
         co_await job_.client.fiber.wait();
         if (listens) last_heard_ = job_.client.context.loop.now();
         if (has_been_woken_to_end()) break;
@@ -45,7 +46,7 @@ bool ForwardAttempt::has_been_woken_to_end() {
         end_ = {reached ? AttemptResult::broken_off : AttemptResult::no_answer, {FailureReason::backend_removed}};
         return true;
     }
-    if (!job_.client.timer.expired() || is_being_read() || give_up_request()) return false;
+    if (!job_.client.timer.expired() || is_held_back() || is_being_read() || give_up_request()) return false;
     end_ = timed_out();
     return true;
 }
@@ -288,6 +289,13 @@ void ForwardAttempt::set_deadline() {
     if (!time) return;
     if (answer == Answer::begun && stall_.due() == Due::client) stall_.note_unacked(job_.client.stream.unacked_bytes());
     job_.client.expire_in(*time);
+}
+
+// Returns true, with a new deadline, if the response waits for its turn to be compressed: no peer is late.
+bool ForwardAttempt::is_held_back() {
+    if (!download_.awaits_turn()) return false;
+    job_.client.expire_in(job_.timeouts.stream_idle);
+    return true;
 }
 
 // Returns true, with a new deadline, if the client has read enough of the response since the deadline was set.

@@ -108,6 +108,7 @@ private:
     Step end(AttemptResult result, const Failure& failure, std::string_view offending = {}, std::size_t at = 0);
     bool has_been_woken_to_end();
     bool give_up_request();
+    bool is_held_back();
     bool is_being_read();
     End timed_out() const;
     void set_deadline();

@@ -43,6 +43,7 @@ public:
     // Schedules one wake for after the other coroutines that are ready have had their turn. May be called before a wait
     // or during it.
     void yield(EventLoop& loop);
+    bool is_yielding() const { return queued_ != nullptr; } // the scheduled wake is still to come
 
     // Runs the coroutine until it waits again or ends, which may free the Waiter.
     void wake() override {

@@ -11,6 +11,14 @@ constexpr std::size_t max_step = 16 * 1024; // bytes that one call compresses
 
 } // namespace
 
+TurnStart BodyCompressor::begin_turn(std::uint64_t left) {
+    const auto start = turn_.try_begin(loop_.now(), consumed_ == 0 ? left : 0);
+    if (start != TurnStart::now) return start;
+    quiet_turns_ = consumed_ > at_turn_ ? 0 : quiet_turns_ + 1;
+    at_turn_ = consumed_;
+    return start;
+}
+
 void BodyCompressor::proceed() {
     if (is_flushing_) return encode({}, Operation::flush);
     encode(input_.first(std::min(input_.size(), max_step)), Operation::proceed);
@@ -25,7 +33,7 @@ void BodyCompressor::finish() { encode({}, Operation::finish); }
 
 void BodyCompressor::encode(std::span<const char> input, Operation operation) {
     if (!buffer_.has_memory()) buffer_ = Buffer(pool_);
-    const auto done = encoder_->encode(input, buffer_.space(), operation);
+    const auto done = (*encoder_).encode(input, buffer_.space(), operation);
     buffer_.fill(done.produced);
     input_ = input_.subspan(done.consumed);
     consumed_ += done.consumed;

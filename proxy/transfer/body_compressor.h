@@ -9,6 +9,7 @@
 
 #include "proxy/compress/encoder_pool.h"
 #include "proxy/io/buffer.h"
+#include "proxy/worker/compression_turns.h"
 
 #include <span>
 
@@ -16,15 +17,25 @@ namespace weir::proxy::http {
 
 class BodyCompressor {
 public:
-    // `output` provides the buffer.
-    BodyCompressor(compress::EncoderPool::Lease encoder, BufferPool& output)
-        : encoder_(std::move(encoder)), pool_(output) {}
+    // Who takes turns with the bodies of other connections.
+    struct Place {
+        CompressionTurns& turns;
+        Waiter& fiber;
+        EventLoop& loop;
+    };
 
-    // Must be called before each turn.
-    void begin_turn() {
-        quiet_turns_ = consumed_ > at_turn_ ? 0 : quiet_turns_ + 1;
-        at_turn_ = consumed_;
-    }
+    // `output` provides the buffer.
+    BodyCompressor(compress::EncoderPool::Lease encoder, BufferPool& output, const Place& place)
+        : encoder_(std::move(encoder)), pool_(output), loop_(place.loop), turn_(place.turns, place.fiber, place.loop) {}
+
+    // Must be called before anything is compressed. If it does not return `now`, nothing may be. `left` is how much of
+    // the body is left, in bytes; 0 if that is unknown.
+    TurnStart begin_turn(std::uint64_t left);
+    bool has_used_turn() const { return consumed_ - at_turn_ >= turn_.limit(); }
+    // Ends the turn. If there is more to compress, returns when it may begin.
+    TurnStart end_turn(TurnEnd end) { return turn_.end(consumed_ - at_turn_, end); }
+    // Returns true if others have their turns first.
+    bool awaits_turn() const { return turn_.is_queued(); }
     // Returns true if a flush is due only after another turn: a sender that is busy has sent more by then. There is an
     // iteration of the event loop in at least one of two turns.
     bool awaits_more() const { return is_dirty_ && (consumed_ > at_turn_ || quiet_turns_ == 0); }
@@ -61,6 +72,8 @@ private:
 
     compress::EncoderPool::Lease encoder_;
     BufferPool& pool_;
+    EventLoop& loop_;
+    CompressionTurns::Turn turn_;
     Buffer buffer_;
     std::span<const char> input_;
     std::uint64_t consumed_ = 0, at_turn_ = 0; // at_turn_: when the turn began

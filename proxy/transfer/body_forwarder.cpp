@@ -3,8 +3,7 @@
 namespace weir::proxy::http {
 namespace {
 
-constexpr std::uint64_t yield_after = 1u << 20;             // bytes moved before other connections get their turn
-constexpr std::uint64_t yield_after_compressed = 32 * 1024; // likewise, bytes compressed: less than a millisecond
+constexpr std::uint64_t yield_after = 1u << 20; // bytes moved before other connections get their turn
 
 // Returns how forwarding ends if its source has failed.
 ForwardStatus failure_of(SourceStatus source) {
@@ -14,6 +13,11 @@ ForwardStatus failure_of(SourceStatus source) {
     case SourceStatus::too_large: return ForwardStatus::too_large;
     default: return ForwardStatus::source_failed;
     }
+}
+
+// Returns how a run ends that goes on at `start`.
+ForwardStatus status_until(TurnStart start) {
+    return start == TurnStart::when_woken ? ForwardStatus::blocked : ForwardStatus::yielded;
 }
 
 } // namespace
@@ -43,9 +47,16 @@ ForwardStatus BodyForwarder::run() {
 
 ForwardStatus BodyForwarder::run(BodyCompressor& compressor) {
     sink_.prepare();
-    compressor.begin_turn();
-    const auto pause = moved() + yield_after, compressor_pause = compressor.consumed() + yield_after_compressed;
-    for (;;) {
+    if (const auto start = compressor.begin_turn(source_.bytes_left()); start != TurnStart::now)
+        return status_until(start);
+    const auto status = run_turn(compressor);
+    const auto end = status == ForwardStatus::yielded ? TurnEnd::more_left : TurnEnd::nothing_left;
+    const auto next = compressor.end_turn(end);
+    return status == ForwardStatus::yielded ? status_until(next) : status;
+}
+
+ForwardStatus BodyForwarder::run_turn(BodyCompressor& compressor) {
+    for (const auto pause = moved() + yield_after;;) {
         if (compressor.is_sending()) {
             const auto flushed = sink_.flush();
             if (flushed == IoStatus::would_block) return ForwardStatus::blocked;
@@ -53,7 +64,7 @@ ForwardStatus BodyForwarder::run(BodyCompressor& compressor) {
             compressor.note_sent();
             if (compressor.has_ended()) return ForwardStatus::done;
         }
-        if (moved() >= pause || compressor.consumed() >= compressor_pause) return ForwardStatus::yielded;
+        if (moved() >= pause || compressor.has_used_turn()) return ForwardStatus::yielded;
         if (const auto status = compress_next(compressor)) return *status;
     }
 }

@@ -17,7 +17,7 @@
 namespace weir::proxy::http {
 
 enum class ForwardStatus {
-    blocked,       // nothing can be done until a socket has an event
+    blocked,       // nothing can be done until a socket has an event, or the fiber is woken for its turn to compress
     yielded,       // more could be done, but other connections get their turn first
     done,          // the kernel has taken the whole body
     source_ended,  // the sender closed before the end that its framing announced
@@ -69,6 +69,7 @@ public:
     bool has_surplus() const { return source_.has_surplus(); } // after `done`: there are bytes behind the message
 
 private:
+    ForwardStatus run_turn(BodyCompressor& compressor);
     std::optional<ForwardStatus> compress_next(BodyCompressor& compressor);
 
     BodySource source_;

@@ -60,6 +60,8 @@ public:
 
     std::uint64_t received() const { return received_; }           // bytes read here, without what `input` held before
     std::uint64_t consumed() const { return decoder_.consumed(); } // bytes of the message decoded so far, with framing
+    // Returns the number of bytes that are not decoded yet; 0 if the body's length is unknown.
+    std::uint64_t bytes_left() const { return decoder_.has_length() ? decoder_.bytes_left() : 0; }
     // Returns the illegal bytes after `malformed`.
     std::string_view malformed() const {
         const auto bytes = buffer_.current().view();

@@ -7,6 +7,7 @@
 #include "proxy/bodies/body_storage.h"
 #include "proxy/compress/encoder_pool.h"
 #include "proxy/worker/client_list.h"
+#include "proxy/worker/compression_turns.h"
 #include "proxy/worker/handshake_limit.h"
 #include "proxy/worker/http_scratch.h"
 #include "proxy/worker/mirror_list.h"
@@ -39,6 +40,7 @@ struct WorkerContext {
     EventLoop loop;
     WorkerBuffers buffers;
     compress::EncoderPool encoders;
+    CompressionTurns compression_turns;
     WorkerViewBuilder views{loop, index}; // with the idle connections to backends
     WorkerViewPtr view;                   // the current one
     Phase phase = Phase::serving;

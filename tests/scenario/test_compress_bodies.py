@@ -151,6 +151,18 @@ class Bodies(Compressing):
         eventually(lambda: result, "the large response is whole")
         self.assertEqual(decode("gzip", result[0]["body"]), body)
 
+    def test_many_long_responses_take_turns_and_arrive_whole(self):
+        """Some of the clients leave while theirs is compressed, or while it waits for its turn."""
+        body = os.urandom(64 << 10) * 32  # 2 MiB
+        self.serve(lambda connection, request: respond(connection, body, content_type="text/x"))
+        request = f"GET / HTTP/1.1\r\nHost: a\r\n{accept('gzip')}\r\n"
+        clients = [self.client(self.port).send(request) for _ in range(16)]
+        for client in clients[::2]:
+            client.close()
+        for client in clients[1::2]:
+            self.assertEqual(decode("gzip", client.reader.response()["body"]), body)
+        eventually(lambda: self.proxy.backends()[self.seen.address]["active"] == 0, "the others have ended")
+
     def test_encoders_use_a_bounded_amount_of_memory(self):
         """More streams than a worker has memory for are sent plain."""
         count = 140

@@ -51,7 +51,7 @@ TEST_CASE("encoders compress bodies of any kind so that they decode again") {
                 if (room == Encoder::min_output && body.size() > (1 << 19))
                     continue; // takes long, and shows nothing else
                 INFO(name_of(coding) << ' ' << body.size() << ' ' << room);
-                const auto encoder = pool.lend(coding, usual_levels);
+                auto encoder = pool.lend(coding, usual_levels);
                 auto encoded = run(*encoder, body, Operation::proceed, room);
                 encoded += run(*encoder, {}, Operation::finish, room);
                 const auto decoded = decode_content(coding, encoded);
@@ -67,7 +67,7 @@ TEST_CASE("a flush makes everything so far decodable, whatever room there is") {
     for (const auto coding : codings) {
         for (const std::size_t room : {std::size_t{Encoder::min_output}, std::size_t{17}, std::size_t{4096}}) {
             INFO(name_of(coding) << ' ' << room);
-            const auto encoder = pool.lend(coding, usual_levels);
+            auto encoder = pool.lend(coding, usual_levels);
             std::string encoded, body;
             for (int i = 0; i < 20; ++i) {
                 const auto piece = words(static_cast<std::size_t>(i) * 10 + 1);
@@ -92,7 +92,7 @@ TEST_CASE("an encoder that is used again starts afresh, at another level, too") 
             INFO(name_of(coding) << ' ' << i);
             conf::CompressionLevels levels;
             if (i % 2) levels = {1, 1, 1};
-            const auto encoder = pool.lend(coding, levels);
+            auto encoder = pool.lend(coding, levels);
             // Every other body is left unfinished.
             const auto begun = run(*encoder, body, Operation::proceed);
             if (i < 2) continue;
@@ -106,7 +106,7 @@ TEST_CASE("an encoder that is used again starts afresh, at another level, too") 
 
 TEST_CASE("the memory of the encoders in use is bounded") {
     EncoderPool pool(2 * max_memory_of(ContentCoding::br));
-    const auto first = pool.lend(ContentCoding::br, usual_levels);
+    auto first = pool.lend(ContentCoding::br, usual_levels);
     auto second = pool.lend(ContentCoding::br, usual_levels);
     CHECK(first);
     CHECK(second);
@@ -115,4 +115,6 @@ TEST_CASE("the memory of the encoders in use is bounded") {
     second.reset();
     CHECK(pool.in_use() == max_memory_of(ContentCoding::br));
     CHECK(pool.lend(ContentCoding::zstd, usual_levels));
+    second = std::move(first);
+    CHECK(pool.in_use() == max_memory_of(ContentCoding::br));
 }

@@ -28,8 +28,9 @@ std::string noise_of(std::size_t size) {
 // A body that is compressed on its way from one socket to another.
 class CompressedWay {
 public:
-    CompressedWay(const Framing& framing, ContentCoding coding)
-        : coding_(coding), compressor(encoders.lend(coding, {}), heads_),
+    CompressedWay(const Framing& framing, ContentCoding coding) : CompressedWay(framing, coding, own_turns_) {}
+    CompressedWay(const Framing& framing, ContentCoding coding, CompressionTurns& shared)
+        : coding_(coding), compressor(encoders.lend(coding, {}), heads_, {shared, fiber, loop}),
           forwarder({from_.stream, to_.stream, input, bodies_}, framing, Encoding::chunked, Following::nothing) {
         head_.append("HEAD\r\n\r\n");
         forwarder.send_first(head_);
@@ -80,10 +81,13 @@ private:
     BufferPool heads_{20 * 1024, 4}, bodies_{64 * 1024, 4};
     tests::MemoryConnection from_, to_;
     Buffer head_{heads_};
+    CompressionTurns own_turns_;
 
 public:
     Buffer input{heads_};
     compress::EncoderPool encoders;
+    EventLoop loop;
+    Waiter fiber;
     BodyCompressor compressor;
     BodyForwarder forwarder;
 };
@@ -146,6 +150,23 @@ TEST_CASE("a large body takes many turns and arrives whole") {
         CHECK((way.decoded().text == body));
         CHECK(way.decoded().is_whole);
         CHECK(way.forwarder.payload_sent() == way.payload().size());
+    }
+}
+
+TEST_CASE("a long body waits while another one has its turns") {
+    const auto body = noise_of(200'000);
+    const Framing framing{BodyKind::length, body.size()};
+    for (const auto coding : codings) {
+        CompressionTurns turns;
+        CompressedWay one(framing, coding, turns), other(framing, coding, turns);
+        CHECK(one.turn(body) == ForwardStatus::yielded);
+        CHECK(other.turn(body) == ForwardStatus::blocked);
+        CHECK(other.compressor.awaits_turn());
+        CHECK(other.compressor.consumed() == 0);
+        CHECK_FALSE(other.fiber.is_yielding());
+        CHECK(one.run() == ForwardStatus::done);
+        CHECK(other.fiber.is_yielding());
+        CHECK((one.decoded().text == body));
     }
 }
 
