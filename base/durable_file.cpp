@@ -7,12 +7,15 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace weir {
 namespace {
 
 using boost::system::error_code;
+
+constexpr auto not_a_file = boost::system::errc::invalid_argument;
 
 error_code last_error() { return {errno, boost::system::system_category()}; }
 
@@ -56,12 +59,15 @@ Result<void> replace_file(const std::string& path, std::string_view content) {
 }
 
 Result<std::string> read_whole_file(const std::string& path, std::size_t most) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); // opening a pipe would wait for its writer
     if (fd < 0) return last_error();
     error_code error;
+    struct stat about {};
+    if (::fstat(fd, &about) != 0) error = last_error();
+    else if (!S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) error = make_error_code(not_a_file);
     std::string text;
     std::array<char, 16384> piece;
-    for (bool more = true; more && text.size() < most;) {
+    for (bool more = !error; more && text.size() < most;) {
         const auto got = ::read(fd, piece.data(), std::min(piece.size(), most - text.size()));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) error = last_error();
@@ -69,6 +75,7 @@ Result<std::string> read_whole_file(const std::string& path, std::size_t most) {
         more = got > 0;
     }
     ::close(fd);
+    if (error == not_a_file) return Error(error, "it is not a regular file; put one there");
     if (error) return error;
     return text;
 }

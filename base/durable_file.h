@@ -16,7 +16,7 @@ namespace weir {
 Result<void> replace_file(const std::string& path, std::string_view content);
 
 // Returns the contents of a file, truncated to `most` bytes. The error has the system's code, such as ENOENT for a
-// missing file.
+// missing file, or EINVAL if it is not a regular file.
 Result<std::string> read_whole_file(const std::string& path, std::size_t most = std::string::npos);
 
 } // namespace weir

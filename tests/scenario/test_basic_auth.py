@@ -242,6 +242,9 @@ class BasicAuth(Scenario):
         self.assertIn("basic_auth.users_file", errors(""))
         missing = route_errors(self, {"pool": "web", "basic_auth": {"users_file": "/no/such/file"}})
         self.assertIn("/no/such/file", missing)
+        os.mkfifo(self.users + ".pipe")
+        pipe = route_errors(self, {"pool": "web", "basic_auth": {"users_file": self.users + ".pipe"}})
+        self.assertIn(f"{self.users}.pipe cannot be read: it is not a regular file; put one there", pipe)
         quoted = route_errors(self, {"pool": "web", "basic_auth": {"realm": 'a"b', "users_file": self.users}})
         self.assertIn("basic_auth.realm: write ASCII characters without quotes", quoted)
 

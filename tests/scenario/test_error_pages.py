@@ -167,6 +167,8 @@ class Pages(Scenario):
 
     def test_pages_that_cannot_be_sent_are_refused_with_their_place(self):
         large = self.page("large.html", "x" * (1024 * 1024 + 1))
+        pipe = os.path.join(self.folder(), "pipe.html")
+        os.mkfifo(pipe)
         for route, expected in (
             ({"pool": "web", "error_pages": {"6xx": "a.html"}}, 'error_pages.6xx: "6xx" is not an error status'),
             ({"pool": "web", "error_pages": {200: "a.html"}}, '"200" is not an error status: write 400 to 599'),
@@ -176,6 +178,10 @@ class Pages(Scenario):
                 "error_pages.502: cannot read /no/such.html: No such",
             ),
             ({"pool": "web", "error_pages": {502: large}}, "is larger than 1MiB: serve it from a backend"),
+            (
+                {"pool": "web", "error_pages": {502: pipe}},
+                f"cannot read {pipe}: it is not a regular file; put one there",
+            ),
             ({"respond": {"file": "/no/such.html"}}, "respond.file: cannot read /no/such.html: No such file"),
             ({"respond": {"file": "a.bin"}}, 'the extension of "a.bin" has no known Content-Type: set it in headers'),
             ({"respond": {"file": "a.txt", "body": "b"}}, "remove body or file"),
