@@ -1,11 +1,11 @@
 #include "proxy/runtime/certificate_store.h"
 
+#include "proxy/runtime/secret_file.h"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <set>
-
-#include <sys/stat.h>
 
 namespace weir::proxy {
 namespace {
@@ -44,15 +44,6 @@ std::set<std::string> other_files(const conf::Config& config) {
         if (pool.tls) files.insert(pool.tls->ca);
     files.erase("");
     return files;
-}
-
-// Logs a warning if others can read a secret file.
-void warn_if_open(const char* what, const std::string& path) {
-    struct stat about {};
-    if (::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0)
-        spdlog::warn(
-            "the {} {} can be read by its group or other users: make it readable by weir's user alone (chmod 600)",
-            what, path);
 }
 
 void warn_of_end(const PresentedCertificate& presented, std::chrono::system_clock::time_point now) {

@@ -1,6 +1,7 @@
 #include "proxy/runtime/runtime.h"
 
 #include "proxy/log/logger.h"
+#include "proxy/runtime/secret_file.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <spdlog/spdlog.h>
@@ -17,6 +18,15 @@ namespace {
 void log_changes(const LoadedFiles& in_force, const LoadedFiles& next) {
     for (const auto& change : find_changed_files(in_force.pages_and_users, next.pages_and_users))
         spdlog::info("{} has changed (SHA-256 {})", change.name, change.after.substr(0, 16));
+}
+
+// Warns of files of users that everyone can read, unless they have been read before.
+void warn_of_open_files(const conf::FileHashes& before, const LoadedFiles& next) {
+    for (const auto& [path, users] : next.users) {
+        const auto known = before.find(path);
+        if (known == before.end() || known->second != next.pages_and_users.at(path))
+            warn_if_open("users file", path, SharedWith::its_group);
+    }
 }
 
 // The hashes come first: if a file changes meanwhile, it is read again.
@@ -100,6 +110,7 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::renew_files(RenewedFiles wh
     if (!errors.empty()) co_return errors;
     if (which == RenewedFiles::tls) certificates_.commit(config, files.tls);
     log_changes(snapshot_->files, files);
+    warn_of_open_files(snapshot_->files.pages_and_users, files);
     co_await rebuild(std::move(files));
     co_return errors;
 }
@@ -120,6 +131,7 @@ asio::awaitable<std::vector<conf::Problem>> Runtime::switch_to(conf::Config conf
     beats_.hold_agent_overrides();
     certificates_.commit(config, files.tls);
     if (snapshot_) log_changes(snapshot_->files, files);
+    warn_of_open_files(snapshot_ ? snapshot_->files.pages_and_users : conf::FileHashes{}, files);
     auto next = builder_.build(std::move(config), std::move(hash), build_inputs(std::move(files)), snapshot_);
     health_.take_inherited(*next);
     co_await adopt(std::move(next));

@@ -229,6 +229,15 @@ class BasicAuth(Scenario):
         self.serve({"pool": "web", "response_headers": {"remove": ["WWW-Authenticate"]}})
         self.assertNotIn("www-authenticate", self.ask()["fields"])
 
+    def test_a_file_of_hashes_that_everyone_can_read_is_warned_of(self):
+        warning = f"the users file {self.users} can be read by all users"
+        os.chmod(self.users, 0o640)
+        self.serve(watch=True)
+        self.assertNotIn(warning, self.proxy.log())
+        self.addCleanup(os.umask, os.umask(0o022))
+        self.write_users({"ann": bcrypt("new")})
+        self.proxy.wait_logged(warning)
+
     def test_files_that_cannot_work_are_refused_with_their_line(self):
         def errors(text):
             with open(self.users, "w") as f:
