@@ -7,6 +7,7 @@
 namespace weir::proxy {
 
 void BodyStorage::report(const char* action, int error) {
+    if (is_stopped_.load(std::memory_order_relaxed)) return;
     {
         const std::lock_guard lock(mutex_);
         if (!log_limit_.allow(std::chrono::steady_clock::now())) return;

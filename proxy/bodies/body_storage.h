@@ -9,6 +9,7 @@
 #include "proxy/bodies/disk_threads.h"
 #include "proxy/log/failure_log.h"
 
+#include <atomic>
 #include <mutex>
 #include <string>
 
@@ -32,8 +33,11 @@ public:
     std::uint64_t bytes() const { return space_->used(); }                         // buffered now
     std::uint64_t files() const { return files_.load(std::memory_order_relaxed); } // bodies that were written to disk
 
-    // Ends the threads. A job that waits is dropped.
-    void stop() { disk_.stop(); }
+    // Ends the threads. A job that waits is dropped, and its failure is not logged.
+    void stop() {
+        is_stopped_.store(true, std::memory_order_relaxed);
+        disk_.stop();
+    }
 
 private:
     static constexpr std::size_t threads = 2;
@@ -41,6 +45,7 @@ private:
     const std::string directory_;
     const std::shared_ptr<BodySpace> space_ = std::make_shared<BodySpace>();
     std::atomic<std::uint64_t> files_{0};
+    std::atomic<bool> is_stopped_{false};
     DiskThreads disk_{threads};
     std::mutex mutex_; // guards what follows, which only failures need
     log::RateLimit log_limit_;

@@ -89,10 +89,8 @@ void BodyStore::reserve(std::size_t bytes) {
 
 // Gives the block to a disk thread.
 void BodyStore::begin(Action action, std::uint64_t offset, std::size_t size) {
-    if (!file_) {
-        file_ = std::make_shared<SpillFile>(storage_.directory(), std::move(memory_), std::move(share_));
-        storage_.count_file();
-    }
+    const bool is_first = !file_;
+    if (is_first) file_ = std::make_shared<SpillFile>(storage_.directory(), std::move(memory_), std::move(share_));
     pending_ = std::make_shared<Operation>(this, action, offset, size);
     state_ = StoreState::busy;
     // The file goes with the work, which is freed on the disk thread: no worker closes it.
@@ -101,7 +99,8 @@ void BodyStore::begin(Action action, std::uint64_t offset, std::size_t size) {
         operation->error = operation->action == Action::read ? file->read(operation->offset, operation->size)
                                                              : file->write(operation->offset, operation->size);
     };
-    auto done = [&loop = loop_, operation = pending_] {
+    auto done = [&loop = loop_, &storage = storage_, operation = pending_, file = file_, is_first] {
+        if (is_first && file->is_made()) storage.count_file();
         loop.post([operation] {
             if (operation->store) operation->store->conclude(*operation);
         });

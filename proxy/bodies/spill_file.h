@@ -27,6 +27,7 @@ public:
     // Frees the block. No disk thread may be at the file, nor come to it, except to close it.
     void free_block() { block_.reset(); }
     SpaceReservation& share() { return share_; }
+    bool is_made() const { return static_cast<bool>(file_); }
 
     // Write the first `size` bytes of the block to the file, or read them from it. The first write makes the file.
     // Return errno, or 0. Both may block for long.

@@ -5,9 +5,12 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <sstream>
 #include <string>
 #include <thread>
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -165,6 +168,7 @@ TEST_CASE("a store fails if it cannot make its file") {
         CHECK_FALSE(site.append("x", 1));
         CHECK(site.store.state() == StoreState::failed);
         CHECK(site.store.error() == ENOENT); // what proc says, too
+        CHECK(site.storage.files() == 0);
         CHECK(site.store.append(std::string("x")) == 0);
         site.run([&] { site.store.clear(); });
         site.wait_for_bytes(0);
@@ -212,4 +216,22 @@ TEST_CASE("a store without threads fails instead of waiting") {
     REQUIRE(site.append(text(block), block));
     CHECK_FALSE(site.append("x", 1));
     CHECK(site.store.error() == EAGAIN);
+    CHECK(site.storage.files() == 0);
+}
+
+TEST_CASE("a body that weir's end cuts off is no failure of the disk") {
+    const Folder folder;
+    std::ostringstream log;
+    const auto usual = spdlog::default_logger();
+    spdlog::set_default_logger(
+        std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+    {
+        Site site(folder.path() + "/missing"), ending(folder.path());
+        CHECK_FALSE(site.append(text(block + 1), block));
+        ending.storage.stop();
+        CHECK_FALSE(ending.append(text(block + 1), block));
+    }
+    spdlog::set_default_logger(usual);
+    CHECK(log.str().find("/missing: No such file") != std::string::npos);
+    CHECK(log.str().find(folder.path() + ": ") == std::string::npos);
 }
