@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (framed.error) continue;
         weir::proxy::BufferPool pool(1024, 1);
         weir::proxy::Buffer out(pool);
-        write_response(out, head, {framed.framing, 1, Connection::keep, {}});
+        write_response(out, head, {framed.framing, weir::conf::HttpVersion::http1_1, Connection::keep, {}});
         ResponseHead again;
         const HeadLimits wide{1u << 20, 1000};
         if (parse_response(out.view(), wide, again).status != HeadStatus::complete) std::abort();
