@@ -104,7 +104,8 @@ struct ServerCallbacks {
         auto* const own = stream(self.session_.get(), id);
         if (!own) return 0;
         own->closed_ = true;
-        if (error_code == NGHTTP2_NO_ERROR) self.guard_.on_request_done();
+        // A client may also reset a stream with this code: such a request is not done.
+        if (error_code == NGHTTP2_NO_ERROR && own->end_sent_) self.guard_.on_request_done();
         if (own->has_user()) self.wake_later(*own);
         else if (!own->arrives_) self.free_stream(*own);
         return 0;
