@@ -1,5 +1,6 @@
 #include "proxy/http/http2_session.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::proxy::http {
@@ -72,8 +73,10 @@ Task<> Http2Session::end_requests() {
 
 Failure Http2Session::failure() const {
     if (!connection_.has_failed()) return {};
-    const bool is_flood = connection_.error_code() == NGHTTP2_ENHANCE_YOUR_CALM;
-    return {is_flood ? FailureReason::http2_flood : FailureReason::http2_protocol_error};
+    if (connection_.error_code() == NGHTTP2_ENHANCE_YOUR_CALM)
+        return {FailureReason::http2_flood, "too many frames that ask for nothing"};
+    const auto word = std::min<std::size_t>(connection_.error_code(), http2_error_words.size() - 1);
+    return {FailureReason::http2_protocol_error, http2_error_words[word].data()}; // a literal
 }
 
 void Http2Session::cut(const TrafficPath& path) {
