@@ -112,15 +112,15 @@ class Messages(Http2Scenario):
         client.get(authority="site.example:8080")
         client.get(authority="site.example", more=[("host", "site.example")])
         client.get(authority=None, more=[("host", "only.example")])
+        for host in ("same.example:80", "same.example.", "SAME.example"):  # spellings of the same
+            client.get(authority="same.example", more=[("host", host)])
         hosts = [request["fields"]["host"] for request in self.seen.requests]
-        self.assertEqual(hosts, ["site.example:8080", "site.example", "only.example"])
+        self.assertEqual(hosts, ["site.example:8080", "site.example", "only.example"] + ["same.example"] * 3)
 
     def test_te_trailers_is_legal(self):
         self.assertEqual(self.get(more=[("te", "trailers")]).status, 200)
 
     def test_options_may_ask_for_the_server_as_a_whole(self):
-        view = self.get(path="*", authority="a")
-        self.assertNotEqual(view.status, 200)
         client = self.connect()
         view = client.finish(client.request("OPTIONS", "*"))
         self.assertIn(view.status, (200, 400))
@@ -236,9 +236,13 @@ class Responses(Http2Scenario):
                 self.assertEqual(bytes(self.get().body), b"abcdefg")
 
     def test_a_response_that_breaks_off_resets_its_stream_alone(self):
+        seen = threading.Event()
+        self.addCleanup(seen.set)
+
         def script(connection, request):
             if request["target"] == "/broken":
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 70\r\n\r\nonly this")
+                seen.wait(60)
                 connection.shutdown(socket.SHUT_RDWR)
             else:
                 self.seen.echo(connection, request)
@@ -246,8 +250,10 @@ class Responses(Http2Scenario):
         self.serve(script)
         client = self.connect()
         view = client.request(path="/broken")
+        client.wait(lambda: bytes(view.body) == b"only this", "it begins")
+        seen.set()
         client.wait(lambda: view.over, "it has ended")
-        self.assertEqual((view.status, view.ended), (200, False))
+        self.assertFalse(view.ended)
         self.assertNotIn(view.reset, (None, h2.NO_ERROR))
         self.assert_serves(client)
 

@@ -219,7 +219,7 @@ class Http2Client:
         if stream and kind not in (h2.WINDOW_UPDATE, h2.PRIORITY):
             view = self.view(stream)
             assert not view.ended or kind == h2.RST_STREAM, f"type {kind} after the end of stream {stream}"
-            assert view.reset is None, f"type {kind} after the reset of stream {stream}"
+            assert view.reset is None or kind == h2.RST_STREAM, f"type {kind} after the reset of stream {stream}"
             view.frames.append((kind, flags, len(payload)))
         handler = {
             h2.DATA: self.take_data,

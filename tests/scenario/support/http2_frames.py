@@ -61,8 +61,9 @@ def data(stream, payload=b"", end=False, padding=None):
     return frame(DATA, flags, stream, payload if padding is None else padded(payload, padding))
 
 
-def headers(stream, block, end=True, padding=None, depends_on=None, cuts=()):
-    """Returns HEADERS, followed by CONTINUATION frames if the block is cut at some of its bytes."""
+def headers(stream, block, end=True, padding=None, depends_on=None, cuts=None):
+    """Returns HEADERS, followed by CONTINUATION frames if the block is cut at some of its bytes, or large."""
+    cuts = range(16_000, len(block), 16_000) if cuts is None else cuts
     pieces = [block[a:b] for a, b in zip((0, *cuts), (*cuts, len(block)))]
     first, flags = pieces[0], END_STREAM if end else 0
     if depends_on is not None:
