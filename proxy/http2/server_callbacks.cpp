@@ -23,6 +23,18 @@ struct ServerCallbacks {
         return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     }
 
+    // Finds errors that the library does not look for. The connection ends when the library has been left.
+    static int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* header, void* user) {
+        auto& self = connection(user);
+        const bool is_known = nghttp2_session_find_stream(session, header->stream_id) != nullptr;
+        const bool is_late = header->stream_id <= nghttp2_session_get_last_proc_stream_id(session);
+        const bool reopens = header->type == NGHTTP2_HEADERS && !is_known && is_late;
+        const bool lacks_stream = header->type == NGHTTP2_PRIORITY && header->stream_id == 0;
+        // Trailers that were on their way when weir reset the stream are no error (RFC 9113 section 5.1).
+        if ((reopens && !self.was_reset(header->stream_id)) || lacks_stream) self.has_broken_rules_ = true;
+        return 0;
+    }
+
     static int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
         if (!is_request(frame)) return 0;
         auto& self = connection(user);
@@ -78,10 +90,24 @@ struct ServerCallbacks {
             self.arrived_.push_back({&stream, std::move(head), result});
             return;
         }
-        self.guard_.on_stream_error();
+        constexpr int malformed = 400;
+        if (result.code != malformed) self.guard_.on_stream_error(); // otherwise the reset counts
+        stream.is_refused_ = true;
         const auto& text = self.text_;
         self.arrived_.push_back({&stream, {}, result, std::string(text.method()), std::string(text.path()),
                                  std::string(text.authority())});
+    }
+
+    // The library refuses the head of a request by itself: it is handed over as one that is refused, for the logs.
+    static int on_invalid_frame(nghttp2_session* session, const nghttp2_frame* frame, int error, void* user) {
+        if (!is_request(frame)) return 0;
+        auto* const own = stream(session, frame->hd.stream_id);
+        auto& self = connection(user);
+        const bool is_new = own && own->arrives_ && (self.arrived_.empty() || self.arrived_.back().stream != own);
+        if (!is_new) return 0;
+        self.text_.refuse(nghttp2_strerror(error));
+        end_head(self, *own, EndStream::no);
+        return 0;
     }
 
     static int on_data(nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
@@ -105,7 +131,7 @@ struct ServerCallbacks {
         if (!own) return 0;
         own->closed_ = true;
         // A client may also reset a stream with this code: such a request is not done.
-        if (error_code == NGHTTP2_NO_ERROR && own->end_sent_) self.guard_.on_request_done();
+        if (error_code == NGHTTP2_NO_ERROR && own->end_sent_ && !own->is_refused_) self.guard_.on_request_done();
         if (own->has_user()) self.wake_later(*own);
         else if (!own->arrives_) self.free_stream(*own);
         return 0;
@@ -125,6 +151,7 @@ struct ServerCallbacks {
         case NGHTTP2_HEADERS: note_end(session, frame); break;
         case NGHTTP2_RST_STREAM:
             if (is_clients_fault(frame->rst_stream.error_code)) self.guard_.on_stream_error();
+            self.note_reset(frame->hd.stream_id);
             self.listener_.on_reset_sent(frame->rst_stream.error_code);
             break;
         case NGHTTP2_GOAWAY:
@@ -188,6 +215,8 @@ const nghttp2_session_callbacks* server_callbacks() {
         nghttp2_session_callbacks* made = nullptr;
         nghttp2_session_callbacks_new(&made);
         nghttp2_session_callbacks_set_on_begin_headers_callback(made, ServerCallbacks::on_begin_headers);
+        nghttp2_session_callbacks_set_on_begin_frame_callback(made, ServerCallbacks::on_begin_frame);
+        nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, ServerCallbacks::on_invalid_frame);
         nghttp2_session_callbacks_set_on_header_callback(made, ServerCallbacks::on_header);
         nghttp2_session_callbacks_set_on_invalid_header_callback(made, ServerCallbacks::on_invalid_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(made, ServerCallbacks::on_frame);

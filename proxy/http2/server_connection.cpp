@@ -96,7 +96,7 @@ bool ServerConnection::feed(std::string_view bytes) {
     deliver();
     wake_streams();
     if (taken == NGHTTP2_ERR_FLOODED || guard_.is_flood()) end_with(NGHTTP2_ENHANCE_YOUR_CALM);
-    else if (taken < 0) end_with(NGHTTP2_PROTOCOL_ERROR);
+    else if (taken < 0 || has_broken_rules_) end_with(NGHTTP2_PROTOCOL_ERROR);
     return !is_fatal_;
 }
 
@@ -245,6 +245,10 @@ void ServerConnection::reset(ServerStream& stream, std::uint32_t error_code) {
 // The user has closed the stream.
 void ServerConnection::release(ServerStream& stream) {
     if (stream.closed_) free_stream(stream);
+}
+
+bool ServerConnection::was_reset(std::int32_t id) const {
+    return std::find(recent_resets_.begin(), recent_resets_.end(), id) != recent_resets_.end();
 }
 
 ServerStream* ServerConnection::add_stream(std::int32_t id) {

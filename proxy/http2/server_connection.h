@@ -18,6 +18,7 @@
 #include "proxy/http2/server_stream.h"
 #include "proxy/io/stream.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -112,6 +113,10 @@ private:
     void request_flush();
     void release(ServerStream& stream);
 
+    // Return whether weir has reset the stream not long ago; takes a note that it has.
+    bool was_reset(std::int32_t id) const;
+    void note_reset(std::int32_t id) { recent_resets_[resets_++ % recent_resets_.size()] = id; }
+
     bool receive();
     bool feed(std::string_view bytes);
     void end_with(std::uint32_t error_code);
@@ -139,8 +144,11 @@ private:
     std::vector<ServerStream*> to_wake_, to_submit_;         // null: freed since
     std::vector<nghttp2_nv> fields_;                         // of the head that is being submitted
     std::size_t preface_left_ = NGHTTP2_CLIENT_MAGIC_LEN;    // bytes of the client's preface that have not arrived
+    std::array<std::int32_t, 128> recent_resets_{};
+    std::size_t resets_ = 0;
     std::uint32_t error_code_ = NGHTTP2_NO_ERROR;
     bool in_turn_ = false, flush_requested_ = false, is_fatal_ = false;
+    bool has_broken_rules_ = false; // found by weir: the library goes on
 };
 
 } // namespace weir::proxy::http2

@@ -125,6 +125,7 @@ void ServerStream::close(HowToClose how) {
 }
 
 void ServerStream::reset(std::uint32_t error_code) {
+    if (has_final_head_) connection_.submit_final(*this); // the client sees what there was of the response
     sending_ = Sending::finished;
     connection_.reset(*this, error_code);
 }

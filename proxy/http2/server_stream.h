@@ -94,6 +94,7 @@ private:
     std::uint64_t length_left_ = 0; // of a body whose length is known; 0: it is not
     std::string websocket_key_; // of an extended CONNECT; empty: the request is none
     Sending sending_ = Sending::head;
+    bool is_refused_ = false; // its head is no legal request
     bool arrives_ = true; // it has not been handed over to the listener
     bool end_received_ = false, end_sent_ = false, closed_ = false;
     bool has_final_head_ = false, submitted_ = false; // head_ is the final head; the library has it
