@@ -157,7 +157,9 @@ class Features(Http2Scenario):
     def test_a_full_queue_holds_streams_back_one_by_one(self):
         self.serve()
         entry = f"{{name: b0, address: {json.dumps(self.seen.address)}, max_connections: 1}}"
-        config = re.sub(r"backends: \[[^\]]*\]", f"backends: [{entry}]\n    queue: {{max: 100, timeout: 60s}}", self.config)
+        config = re.sub(
+            r"backends: \[[^\]]*\]", f"backends: [{entry}]\n    queue: {{max: 100, timeout: 60s}}", self.config
+        )
         self.assertEqual(self.proxy.reload(config)["verdict"], "applied")
         client = self.connect()
         views = [client.request(path=f"/{number}") for number in range(50)]

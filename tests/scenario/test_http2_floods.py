@@ -1,5 +1,5 @@
-"""Floods of HTTP/2 frames that cost a client little: weir closes the connection, with ENHANCE_YOUR_CALM where the frames
-are legal, serves its other clients meanwhile, and does not grow. Busy clients are not taken for floods.
+"""Floods of HTTP/2 frames that cost a client little: weir closes the connection, with ENHANCE_YOUR_CALM where the
+frames are legal, serves its other clients meanwhile, and does not grow. Busy clients are not taken for floods.
 
 CVE-2019-9511 to 9518, CVE-2023-44487 (rapid reset), CVE-2024-28182 (CONTINUATION), CVE-2025-8671 (MadeYouReset),
 CVE-2026-49975 (indexed fields).
@@ -13,7 +13,7 @@ from support.scenario import SANITIZED, eventually, main
 
 CALM = {h2.ENHANCE_YOUR_CALM}
 FRAMES = 30_000
-GROWTH = (200 << 10) if SANITIZED else (32 << 10)  # kilobytes
+GROWTH = (200 << 10) if SANITIZED else (8 << 10)  # kilobytes
 
 
 class Floods(Http2Scenario):

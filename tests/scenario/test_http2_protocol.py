@@ -11,6 +11,7 @@ from support.http2_rules import CLOSED, GET, OPEN_BODY, Rules
 from support.http2_scenario import Http2Scenario, respond
 from support.scenario import main
 
+
 class Preface(Rules):
     """Section 3.4."""
 
@@ -37,6 +38,8 @@ class Preface(Rules):
 
     def test_a_preface_may_come_in_pieces(self):
         client = self.connect_raw(preface=b"")
+        client.polite = False  # an answer would come in the middle of a frame
+        client.outgoing.clear()
         for byte in h2.PREFACE + h2.settings() + h2.headers(1, GET):
             client.send(bytes([byte]))
         self.assertEqual(client.finish(client.view(1)).status, 200)

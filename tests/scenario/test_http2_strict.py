@@ -1,5 +1,5 @@
-"""Malformed requests over HTTP/2: each gets RST_STREAM(PROTOCOL_ERROR) or a 400, its connection goes on, and no complete
-request reaches a backend.
+"""Malformed requests over HTTP/2: each gets RST_STREAM(PROTOCOL_ERROR) or a 400, its connection goes on, and no
+complete request reaches a backend.
 
 Tests for errors that other proxies have had, by number and with the first of their names:
 
@@ -159,12 +159,28 @@ class Heads(Refused):
         fields = websocket_head()
         self.refused([[field for field in fields if field[0] != name] for name in (":scheme", ":path", ":authority")])
         self.refused([websocket_head(path="x"), websocket_head(authority="a/b"), [*fields, (":protocol", "websocket")]])
-        self.refused([websocket_head(more=[("upgrade", "websocket")]), websocket_head(more=[("connection", "upgrade")])])
+        self.refused(
+            [websocket_head(more=[("upgrade", "websocket")]), websocket_head(more=[("connection", "upgrade")])]
+        )
 
 
 class Lengths(Refused):
     def test_lengths_that_are_not_plain_numbers(self):
-        values = ("", "+5", "-5", "-0", "0x5", "5 ", " 5", "5,", "5, 5", "5.0", "five", "18446744073709551621", "9" * 400)
+        values = (
+            "",
+            "+5",
+            "-5",
+            "-0",
+            "0x5",
+            "5 ",
+            " 5",
+            "5,",
+            "5, 5",
+            "5.0",
+            "five",
+            "18446744073709551621",
+            "9" * 400,
+        )
         heads = [h2.head("POST", more=[("content-length", value)]) for value in values]
         self.refused(heads, body=b"hello")
         pairs = (("5", "5"), ("5", "6"), ("6", "5"), ("", "5"))

@@ -54,7 +54,9 @@ class Tunnels(Http2Scenario):
         self.assertEqual(hop & set(view.fields), set())
         first, fields = self.handshakes[0]
         self.assertEqual(first, "GET /chat?x HTTP/1.1")
-        self.assertEqual((fields["host"], fields["upgrade"], fields["connection"].lower()), ("a", "websocket", "upgrade"))
+        self.assertEqual(
+            (fields["host"], fields["upgrade"], fields["connection"].lower()), ("a", "websocket", "upgrade")
+        )
         self.assertEqual((fields["sec-websocket-version"], fields["origin"]), ("13", "http://a"))
         self.assertEqual(len(base64.b64decode(fields["sec-websocket-key"])), 16)
         self.assertFalse({"content-length", "transfer-encoding"} & set(fields))

@@ -166,6 +166,7 @@ class Http2Client:
             self.closed = not got
             self.buffer += got
             self.take_frames()
+            self.flush()  # a peer that never pauses still gets its windows
 
     def wait(self, condition, what, timeout=TIMEOUT):
         """Reads until the condition is true; returns its value."""
@@ -254,7 +255,8 @@ class Http2Client:
         self.unfinished = (stream, end, block + payload)
         if flags & h2.END_HEADERS:
             self.unfinished = None
-            self.view(stream).take_fields(self.decoder.decode(block + payload), end)
+            fields = self.decoder.decode(block + payload, raw=True)
+            self.view(stream).take_fields([(name.decode(), value.decode("latin-1")) for name, value in fields], end)
 
     def take_reset(self, _, stream, payload):
         self.view(stream).reset = int.from_bytes(payload, "big")
