@@ -28,6 +28,8 @@ public:
     void on_bytes(std::string_view bytes, TimePoint now);
     // weir has reset a stream or refused a request because of what the peer sent.
     void on_stream_error() { spend(stream_error_cost); }
+    // A head had so many fields beyond the limit. A few bytes can stand for many fields that are large when decoded.
+    void on_useless_fields(std::size_t fields) { spend(static_cast<std::int64_t>(fields / useless_fields_per_credit)); }
     // A request has got its whole response.
     void on_request_done() { earn(request_credit); }
     // A DATA frame with so many bytes was sent: the peer may answer it with WINDOW_UPDATEs, and with PINGs that measure
@@ -42,6 +44,7 @@ private:
     // The limits of resets: 667 at once, and 83 a second for ever. So a client may cancel all its streams several times
     // over, and many calls a second, but not make weir begin requests at the rate at which it can send them.
     static constexpr std::int64_t most_credit = 2000, reset_cost = 3;
+    static constexpr std::size_t useless_fields_per_credit = 64;
     static constexpr std::int64_t stream_error_cost = 4, request_credit = 4;
     static constexpr std::chrono::milliseconds time_per_credit{4};
     // Some clients send two WINDOW_UPDATEs for every 4 KiB that they consume (Go's net/http), and some for every frame.

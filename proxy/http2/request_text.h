@@ -48,6 +48,8 @@ public:
     // Returns true if the request is an extended CONNECT for WebSocket (RFC 8441): the text is that of an HTTP/1.1
     // handshake with the key of set_websocket_key().
     bool is_websocket() const { return is_websocket_; }
+    // Returns true if the request states that its body is empty (Content-Length: 0).
+    bool states_empty_body() const { return has_length_ && !has_content_; }
     // Sets the value of Sec-WebSocket-Key for extended CONNECT, which is required before finish().
     void set_websocket_key(std::string_view key) { websocket_key_ = key; }
 

@@ -44,13 +44,16 @@ struct ServerCallbacks {
         constexpr nghttp2_extpri in_turns{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
         nghttp2_session_change_extpri_stream_priority(session, id, &in_turns, 0);
         self.text_.begin(self.limits_);
+        self.fields_arrived_ = 0;
         return 0;
     }
 
     static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
                          const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
+        auto& self = connection(user);
+        ++self.fields_arrived_;
         if (is_request(frame))
-            connection(user).text_.add({reinterpret_cast<const char*>(name), name_size},
+            self.text_.add({reinterpret_cast<const char*>(name), name_size},
                                        {reinterpret_cast<const char*>(value), value_size});
         return 0;
     }
@@ -73,6 +76,8 @@ struct ServerCallbacks {
         if (!own) return 0;
         auto& self = connection(user);
         if (has_end) own->end_received_ = true;
+        if (has_end && std::exchange(own->is_held_, false))
+            self.arrived_.push_back({own, std::move(own->in_), {http::HeadStatus::complete}});
         if (is_request(frame)) end_head(self, *own, has_end ? EndStream::yes : EndStream::no);
         else self.wake_later(*own);
         return 0;
@@ -87,9 +92,14 @@ struct ServerCallbacks {
         Buffer head(self.pools_.heads);
         const auto result = self.text_.finish(end, head);
         if (result.status == http::HeadStatus::complete) {
-            self.arrived_.push_back({&stream, std::move(head), result});
+            // No backend gets a request before it is known to be whole: a body that is not empty may still come.
+            const bool is_held = end == EndStream::no && self.text_.states_empty_body();
+            stream.is_held_ = is_held;
+            if (is_held) stream.in_ = std::move(head);
+            else self.arrived_.push_back({&stream, std::move(head), result});
             return;
         }
+        self.guard_.on_useless_fields(self.fields_arrived_ - std::min(self.fields_arrived_, self.limits_.count));
         constexpr int malformed = 400;
         if (result.code != malformed) self.guard_.on_stream_error(); // otherwise the reset counts
         stream.is_refused_ = true;

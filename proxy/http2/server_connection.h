@@ -144,6 +144,7 @@ private:
     std::vector<ServerStream*> to_wake_, to_submit_;         // null: freed since
     std::vector<nghttp2_nv> fields_;                         // of the head that is being submitted
     std::size_t preface_left_ = NGHTTP2_CLIENT_MAGIC_LEN;    // bytes of the client's preface that have not arrived
+    std::size_t fields_arrived_ = 0; // of the field section that is arriving
     std::array<std::int32_t, 128> recent_resets_{};
     std::size_t resets_ = 0;
     std::uint32_t error_code_ = NGHTTP2_NO_ERROR;

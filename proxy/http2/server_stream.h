@@ -95,6 +95,7 @@ private:
     std::string websocket_key_; // of an extended CONNECT; empty: the request is none
     Sending sending_ = Sending::head;
     bool is_refused_ = false; // its head is no legal request
+    bool is_held_ = false;    // in_ is the head of the request until its stream ends
     bool arrives_ = true; // it has not been handed over to the listener
     bool end_received_ = false, end_sent_ = false, closed_ = false;
     bool has_final_head_ = false, submitted_ = false; // head_ is the final head; the library has it
