@@ -83,8 +83,8 @@ private:
 };
 
 // Returns the framing of a response as it is sent to a client that speaks this version. A body without a length is sent
-// chunked to an HTTP/1.1 client, so that the client can detect truncation. An HTTP/2 stream has an end of its own, which
-// is not a closed connection but means the same here.
+// chunked to an HTTP/1.1 client, so that the client can detect truncation. An HTTP/2 stream has an end of its own,
+// which is not a closed connection but means the same here.
 Framing framing_for_client(const Framing& body, conf::HttpVersion client);
 
 } // namespace weir::proxy::http

@@ -22,7 +22,7 @@ log::RequestTexts texts_of(const Client& client, const RequestHead& head) {
     const auto version = client.stream.is_multiplexed() ? HttpVersion::http2
                          : head.minor_version == 0      ? HttpVersion::http1_0
                                                         : HttpVersion::http1_1;
-    return {head.method,       head.target, head.authority, head.find(FieldId::referer), head.find(FieldId::user_agent),
+    return {head.method, head.target, head.authority, head.find(FieldId::referer), head.find(FieldId::user_agent),
             version};
 }
 

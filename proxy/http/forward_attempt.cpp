@@ -222,8 +222,8 @@ ForwardAttempt::Step ForwardAttempt::begin_answer(const ResponseHead& head) {
     if (switched_) job_.events.on_switched();
     const auto upgrade = switched_ ? head.find(FieldId::upgrade) : std::string_view();
     download_.begin(head, switched_ ? Framing{} : framed.framing,
-                    {told, client_version, job_.connection, upgrade, job_.cookie, job_.client.context.scratch.date_now(),
-                     job_.edit, content ? &*content : nullptr, job_.mapping});
+                    {told, client_version, job_.connection, upgrade, job_.cookie,
+                     job_.client.context.scratch.date_now(), job_.edit, content ? &*content : nullptr, job_.mapping});
     ++progress_;
     return Step::moved;
 }

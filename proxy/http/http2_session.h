@@ -1,4 +1,5 @@
-// A client's HTTP/2 connection: runs an exchange for each of its streams, all at once, and ends the connection in order.
+// A client's HTTP/2 connection: runs an exchange for each of its streams, all at once, and ends the connection in
+// order.
 //
 //   serving ─ weir or the listener drains ─→ announced ─ a second later ─→ closing ─ the last stream ends ─→ over
 //      └───── no request for too long ────────────────────────────────────────↑

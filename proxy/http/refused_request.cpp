@@ -27,7 +27,7 @@ void read_first_line(std::string_view line, log::RequestTexts& request) {
     const auto rest = line.substr(space + 1);
     const auto last = rest.rfind(" HTTP/");
     request.target = rest.substr(0, last);
-    if (last != std::string_view::npos) 
+    if (last != std::string_view::npos)
         request.version = rest.ends_with("/1.0") ? conf::HttpVersion::http1_0 : conf::HttpVersion::http1_1;
 }
 

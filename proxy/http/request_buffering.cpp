@@ -17,8 +17,7 @@ RequestBuffering::RequestBuffering(Client& client, const IncomingRequest& incomi
                                    BodyStore& store, BodyTap* tap, log::AccessRecord& record)
     : client_(client), plan_(incoming.plan), timeouts_(timeouts), store_(store), tap_(tap), record_(record),
       source_(client.stream, client.in, client.context.buffers.bodies, received_framing(client.stream, plan_.framing),
-              Following::messages,
-              plan_.body_limit ? plan_.body_limit : BodyDecoder::unlimited) {}
+              Following::messages, plan_.body_limit ? plan_.body_limit : BodyDecoder::unlimited) {}
 
 Task<Failure> RequestBuffering::run() {
     Failure failure;

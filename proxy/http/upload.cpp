@@ -12,7 +12,8 @@ std::uint64_t body_limit(const RequestPlan& plan) { return plan.body_limit ? pla
 Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyStore* stored,
                BodyTap* tap)
     : body_({client.stream, backend.stream, client.in, client.context.buffers.bodies},
-            stored ? Framing{} : received_framing(client.stream, plan.framing), encoding_of(plan.framing), Following::messages, body_limit(plan)),
+            stored ? Framing{} : received_framing(client.stream, plan.framing), encoding_of(plan.framing),
+            Following::messages, body_limit(plan)),
       stored_(stored ? std::make_unique<StoredBody>(*stored) : nullptr), head_size_(head.size()),
       awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {
     body_.send_first(head);

@@ -25,10 +25,10 @@ struct Page {
     Connection connection = Connection::close;
     PageBody body = PageBody::sent;
     conf::HttpVersion client = conf::HttpVersion::http1_1; // HTTP/1.0 is told explicitly that its connection is kept
-    std::chrono::seconds retry_after{0}; // 0: no Retry-After
-    std::string_view date{};             // empty: no Date
-    std::string_view location{};         // empty: no Location
-    std::string_view hint{};             // a second line of text; empty: none
+    std::chrono::seconds retry_after{0};                   // 0: no Retry-After
+    std::string_view date{};                               // empty: no Date
+    std::string_view location{};                           // empty: no Location
+    std::string_view hint{};                               // a second line of text; empty: none
     std::string_view content_type = "text/plain; charset=utf-8"; // empty: no Content-Type
     std::optional<std::string_view> text{};                      // the body, in place of the status as text
     std::string_view fields{};                                   // lines of further header fields

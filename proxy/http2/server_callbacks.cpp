@@ -54,7 +54,7 @@ struct ServerCallbacks {
         ++self.fields_arrived_;
         if (is_request(frame))
             self.text_.add({reinterpret_cast<const char*>(name), name_size},
-                                       {reinterpret_cast<const char*>(value), value_size});
+                           {reinterpret_cast<const char*>(value), value_size});
         return 0;
     }
 
@@ -104,8 +104,8 @@ struct ServerCallbacks {
         if (result.code != malformed) self.guard_.on_stream_error(); // otherwise the reset counts
         stream.is_refused_ = true;
         const auto& text = self.text_;
-        self.arrived_.push_back({&stream, {}, result, std::string(text.method()), std::string(text.path()),
-                                 std::string(text.authority())});
+        self.arrived_.push_back(
+            {&stream, {}, result, std::string(text.method()), std::string(text.path()), std::string(text.authority())});
     }
 
     // The library refuses the head of a request by itself: it is handed over as one that is refused, for the logs.

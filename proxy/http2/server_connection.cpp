@@ -91,8 +91,8 @@ bool ServerConnection::feed(std::string_view bytes) {
     const auto skipped = std::min(preface_left_, bytes.size());
     preface_left_ -= skipped;
     guard_.on_bytes(bytes.substr(skipped), loop_.now());
-    const auto taken = nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                                                bytes.size());
+    const auto taken =
+        nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     deliver();
     wake_streams();
     if (taken == NGHTTP2_ERR_FLOODED || guard_.is_flood()) end_with(NGHTTP2_ENHANCE_YOUR_CALM);
@@ -105,8 +105,8 @@ void ServerConnection::end_with(std::uint32_t error_code) {
     if (std::exchange(is_fatal_, true)) return;
     error_code_ = error_code;
     listener_.on_goaway_sent(error_code);
-    const std::array<char, 17> goaway{0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                      static_cast<char>(error_code)};
+    const std::array<char, 17> goaway{
+        0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, static_cast<char>(error_code)};
     if (!out_.has_memory()) out_ = Buffer(pools_.bodies);
     out_.append({goaway.data(), goaway.size()});
 }
@@ -137,7 +137,7 @@ bool ServerConnection::flush() {
         to_submit_.clear();
         if (!is_fatal_ && !fill_out()) return false;
         if (!send_out()) return false;
-        wake_streams(); // those that have room again, and those that have ended
+        wake_streams();                 // those that have room again, and those that have ended
         if (!out_.empty()) return true; // the client takes no more
         const bool has_more = flush_requested_ || (!is_fatal_ && nghttp2_session_want_write(session_.get()));
         if (!has_more) return true;

@@ -30,8 +30,8 @@ namespace weir::proxy::http2 {
 // A request whose field section has arrived.
 struct ArrivedRequest {
     ServerStream* stream;
-    Buffer head;                             // as HTTP/1.1 text; empty if the request is refused
-    http::HeadResult refusal;                // `complete`: it is not refused
+    Buffer head;                               // as HTTP/1.1 text; empty if the request is refused
+    http::HeadResult refusal;                  // `complete`: it is not refused
     std::string method{}, path{}, authority{}; // of a refused request, for the logs
 };
 
@@ -138,13 +138,13 @@ private:
     FloodGuard guard_;
     RequestText text_; // of the field section that is arriving
     http::HeadLimits limits_;
-    Buffer out_;                                             // whole frames to be sent
-    ServerStream* first_ = nullptr;                          // of all streams
-    std::vector<ArrivedRequest> arrived_;                    // to be handed over
-    std::vector<ServerStream*> to_wake_, to_submit_;         // null: freed since
-    std::vector<nghttp2_nv> fields_;                         // of the head that is being submitted
-    std::size_t preface_left_ = NGHTTP2_CLIENT_MAGIC_LEN;    // bytes of the client's preface that have not arrived
-    std::size_t fields_arrived_ = 0; // of the field section that is arriving
+    Buffer out_;                                          // whole frames to be sent
+    ServerStream* first_ = nullptr;                       // of all streams
+    std::vector<ArrivedRequest> arrived_;                 // to be handed over
+    std::vector<ServerStream*> to_wake_, to_submit_;      // null: freed since
+    std::vector<nghttp2_nv> fields_;                      // of the head that is being submitted
+    std::size_t preface_left_ = NGHTTP2_CLIENT_MAGIC_LEN; // bytes of the client's preface that have not arrived
+    std::size_t fields_arrived_ = 0;                      // of the field section that is arriving
     std::array<std::int32_t, 128> recent_resets_{};
     std::size_t resets_ = 0;
     std::uint32_t error_code_ = NGHTTP2_NO_ERROR;

@@ -118,7 +118,8 @@ void ServerStream::finish_sending() {
 
 void ServerStream::close(HowToClose how) {
     if (how == HowToClose::gracefully && sending_ == Sending::body) finish_sending();
-    if (!closed_ && sending_ != Sending::finished) reset(how == HowToClose::reset ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
+    if (!closed_ && sending_ != Sending::finished)
+        reset(how == HowToClose::reset ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
     user_ = nullptr;
     in_.release();
     connection_.release(*this); // may free this

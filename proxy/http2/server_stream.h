@@ -92,11 +92,11 @@ private:
     Buffer out_;                                         // of the response's body, not taken by the library yet
     std::uint64_t taken_ = 0;
     std::uint64_t length_left_ = 0; // of a body whose length is known; 0: it is not
-    std::string websocket_key_; // of an extended CONNECT; empty: the request is none
+    std::string websocket_key_;     // of an extended CONNECT; empty: the request is none
     Sending sending_ = Sending::head;
     bool is_refused_ = false; // its head is no legal request
     bool is_held_ = false;    // in_ is the head of the request until its stream ends
-    bool arrives_ = true; // it has not been handed over to the listener
+    bool arrives_ = true;     // it has not been handed over to the listener
     bool end_received_ = false, end_sent_ = false, closed_ = false;
     bool has_final_head_ = false, submitted_ = false; // head_ is the final head; the library has it
     bool deferred_ = false;                           // the library waits for more of the body

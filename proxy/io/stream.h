@@ -108,8 +108,8 @@ private:
     Socket socket_;
     std::unique_ptr<TlsConnection> tls_;
     MultiplexedStream* shared_ = nullptr; // null: the stream has its own socket
-    Waker* user_ = nullptr; // with TLS
-    bool finishes_ = false; // close this side once everything is sent
+    Waker* user_ = nullptr;               // with TLS
+    bool finishes_ = false;               // close this side once everything is sent
 };
 
 } // namespace weir::proxy
