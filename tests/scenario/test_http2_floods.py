@@ -193,6 +193,14 @@ class Blocks(Floods):
         bomb = h2.block(h2.head()) + h2.indexed(62) * 15_000
         self.flood((h2.headers(n, bomb) for n in range(3, 2_000, 2)), self.BLOCK_ERRORS, client)
 
+    def test_trailers_that_are_large_when_decoded(self):
+        client = self.connect()
+        client.send(h2.headers(1, h2.block(h2.head()) + h2.added("x", "y" * 4_000)))
+        client.finish(client.view(1))
+        bomb, post = h2.indexed(62) * 15_000, h2.block(h2.head("POST"))
+        pieces = (h2.headers(n, post, end=False) + h2.headers(n, bomb) for n in range(3, 2_000, 2))
+        self.flood(pieces, self.BLOCK_ERRORS, client)
+
     def test_changes_of_the_table(self):
         block = h2.block(h2.head(method="GET"))
         changes = b"".join(h2.table_size(0) + h2.table_size(4096) for _ in range(2_000))
