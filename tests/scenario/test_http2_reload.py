@@ -6,7 +6,7 @@ import threading
 import time
 
 from support import http2_frames as h2
-from support.http2_scenario import Http2Scenario, respond
+from support.http2_scenario import Http2Scenario, accept_of, respond, websocket_head
 from support.scenario import SANITIZED, eventually, free_port, main, web
 
 
@@ -137,6 +137,39 @@ class Stops(Waiting):
                 self.assertEqual(late.status, 200)
         self.release.set()
         client.finish(*views)
+
+    def test_a_client_that_ignores_goaway_does_not_hold_up_a_stop(self):
+        self.serve()
+        client = self.connect()
+        client.get()
+        self.proxy.signal(signal.SIGTERM)
+        until = time.monotonic() + 60
+        while not client.closed and time.monotonic() < until:
+            client.request(path="/again")
+            time.sleep(0.01)
+        self.assertTrue(client.closed)
+        self.assertEqual(self.proxy.process.wait(60), 0)
+
+    def test_a_tunnel_is_cut_after_drain_timeout(self):
+        def script(connection, request):
+            key = accept_of(request["fields"]["sec-websocket-key"])
+            head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            connection.sendall(f"{head}Sec-WebSocket-Accept: {key}\r\n\r\n".encode())
+            while data := connection.recv(1000):
+                connection.sendall(data)
+
+        process = "process: {workers: 1, state_dir: %s, drain_timeout: 2s}\n" % self.folder()
+        self.serve(script, more=process)
+        client = self.connect()
+        view = client.take_stream()
+        client.send(h2.headers(view.id, h2.block(websocket_head()), end=False))
+        client.wait(lambda: view.status == 200, "the tunnel is open")
+        self.proxy.signal(signal.SIGTERM)
+        client.wait(lambda: client.goaways, "GOAWAY")
+        client.send_body(view, b"still", end=False)
+        client.wait(lambda: bytes(view.body) == b"still", "it goes on")
+        client.wait_closed()
+        self.assertEqual(self.proxy.process.wait(60), 3)
 
     def test_an_idle_connection_is_closed_at_a_stop(self):
         self.serve()

@@ -72,6 +72,53 @@ class Trickles(Slow):
         self.assertTrue(client.closed)
 
 
+class Ended(Slow):
+    """Connections that weir has ended, with clients that do not go."""
+
+    def wait_closed(self, before):
+        eventually(lambda: self.proxy.descriptors() <= before, "the connections are closed")
+
+    def test_clients_that_do_not_close(self):
+        self.serve(more="timeouts: {client_idle: 1s, client_header: 1s}")
+        self.assert_serves()
+        eventually(lambda: self.active() == 0, "it is over")
+        before = self.proxy.descriptors()
+        for end in (h2.ping() * 30_000, h2.data(0, b"x"), h2.indexed(0), h2.headers(1, h2.indexed(99)), h2.goaway()):
+            client = self.connect()
+            client.send(end)
+        self.wait_closed(before + 1)
+
+    def test_clients_that_go_on_sending(self):
+        self.serve(more="timeouts: {client_idle: 1s, client_header: 1s}")
+        self.assert_serves()
+        before = self.proxy.descriptors()
+        client = self.connect()
+        client.send(h2.data(0, b"x"))
+        until = time.monotonic() + 30
+        while self.proxy.descriptors() > before + 1 and time.monotonic() < until:
+            try:
+                client.sock.send(h2.headers(1, h2.block(h2.head(path="/late"))))
+            except OSError:
+                break
+            time.sleep(0.01)
+        self.wait_closed(before + 1)
+        self.assertNotIn("/late", [request["target"] for request in self.seen.requests])
+
+    def test_clients_that_read_nothing(self):
+        self.serve(lambda c, _: respond(c, b"x" * (8 << 20)), more="timeouts: {client_idle: 1s, client_header: 1s}")
+        self.get()
+        self.wait_released()
+        before = self.proxy.descriptors()
+        opening = h2.PREFACE + h2.settings([(h2.INITIAL_WINDOW_SIZE, 1 << 24)]) + h2.window_update(0, 1 << 24)
+        for end in (b"", h2.data(0, b"x"), h2.goaway(), h2.rst_stream(1)):
+            client = self.connect_raw(receive_buffer=4096, preface=b"")
+            client.sock.send(opening + h2.headers(1, h2.block(h2.head())))
+            eventually(lambda: self.active() == 1, "the response has begun")
+            client.sock.send(end)
+            self.wait_released()
+        self.wait_closed(before + 1)
+
+
 class Memory(Slow):
     def test_uploads_that_no_backend_reads(self):
         self.serve(behind=self.head_backend(lambda *_: behind.closed.wait(120)))
