@@ -1,4 +1,4 @@
-"""HTTP/2 clients that trickle, stall or leave in the middle of things: they cost weir little, and hold nothing for ever."""
+"""HTTP/2 clients that trickle, stall or leave in the middle of things cost weir little, and hold nothing for ever."""
 import json
 import re
 import threading
