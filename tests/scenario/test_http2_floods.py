@@ -86,6 +86,15 @@ class Resets(Floods):
         client.send(h2.rst_stream(1))
         self.flood(self.frames(h2.data(1)), CALM | {h2.STREAM_CLOSED}, client)
 
+    def test_heads_of_streams_that_weir_has_reset(self):
+        """They may be trailers that were on their way, but not 30,000 of them."""
+        client = self.connect()
+        view = client.request("POST", end=False)
+        client.send(h2.window_update(view.id, h2.LARGEST_WINDOW))
+        client.wait(lambda: view.reset is not None, "the stream is reset")
+        trailers = h2.headers(view.id, h2.block([("x-trailer", "1")]))
+        self.flood(self.frames(trailers), CALM | {h2.PROTOCOL_ERROR, h2.STREAM_CLOSED}, client)
+
     def test_most_requests_of_a_flood_do_not_reach_the_backend(self):
         self.seen.requests.clear()
         self.flood(self.requests(lambda n: h2.window_update(n, h2.LARGEST_WINDOW)))
