@@ -9,7 +9,7 @@
 namespace weir::proxy::http2 {
 namespace {
 
-constexpr std::size_t frame_header_size = 9;
+constexpr std::size_t data_header_size = 9;
 constexpr std::int32_t highest_id = 0x7fffffff;
 
 } // namespace
@@ -31,20 +31,21 @@ struct ServerCallbacks {
         const bool reopens = header->type == NGHTTP2_HEADERS && !is_known && is_late;
         const bool lacks_stream = header->type == NGHTTP2_PRIORITY && header->stream_id == 0;
         // Trailers that were on their way when weir reset the stream are no error (RFC 9113 section 5.1).
-        if ((reopens && !self.was_reset(header->stream_id)) || lacks_stream) self.has_broken_rules_ = true;
+        if (reopens && self.was_reset(header->stream_id)) self.guard_.on_stream_error();
+        else if (reopens || lacks_stream) self.has_broken_rules_ = true;
         return 0;
     }
 
     static int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
-        if (!is_request(frame)) return 0;
         auto& self = connection(user);
+        self.fields_arrived_ = 0;
+        if (!is_request(frame)) return 0;
         const auto id = frame->hd.stream_id;
         nghttp2_session_set_stream_user_data(session, id, self.add_stream(id));
         // Without turns, a stream whose data never ends would starve all others. A client's priority comes later.
         constexpr nghttp2_extpri in_turns{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
         nghttp2_session_change_extpri_stream_priority(session, id, &in_turns, 0);
         self.text_.begin(self.limits_);
-        self.fields_arrived_ = 0;
         return 0;
     }
 
@@ -52,9 +53,13 @@ struct ServerCallbacks {
                          const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
         auto& self = connection(user);
         ++self.fields_arrived_;
-        if (is_request(frame))
+        if (is_request(frame)) {
             self.text_.add({reinterpret_cast<const char*>(name), name_size},
                            {reinterpret_cast<const char*>(value), value_size});
+        } else if (self.fields_arrived_ > self.limits_.count) {
+            self.guard_.on_useless_fields(frame->hd.length); // each byte may stand for a large field
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        }
         return 0;
     }
 
@@ -209,8 +214,8 @@ struct ServerCallbacks {
                          nghttp2_data_source* source, void* user) {
         auto& self = connection(user);
         auto& own = *static_cast<ServerStream*>(source->ptr);
-        if (self.out_.space().size() < frame_header_size + size) return NGHTTP2_ERR_WOULDBLOCK;
-        self.out_.append({reinterpret_cast<const char*>(header), frame_header_size});
+        if (self.out_.space().size() < data_header_size + size) return NGHTTP2_ERR_WOULDBLOCK;
+        self.out_.append({reinterpret_cast<const char*>(header), data_header_size});
         self.out_.append(own.out_.view().substr(0, size));
         own.out_.consume(size);
         own.taken_ += size;

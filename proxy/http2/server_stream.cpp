@@ -11,7 +11,7 @@ namespace weir::proxy::http2 {
 namespace {
 
 constexpr std::string_view head_end = "\r\n\r\n";
-constexpr int switching_protocols = 101;
+constexpr int upgraded = 101; // Switching Protocols: a final status
 
 } // namespace
 
@@ -78,7 +78,7 @@ std::size_t ServerStream::take_head(std::string_view bytes) {
 // response may be known by then.
 void ServerStream::end_head() {
     const int status = status_of_head(head_.view());
-    if (status >= 200 || status == switching_protocols) {
+    if (status >= 200 || status == upgraded) {
         has_final_head_ = true;
         sending_ = Sending::body;
         connection_.submit_later(*this);
