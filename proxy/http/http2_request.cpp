@@ -106,14 +106,16 @@ void Http2Request::record_refused(const HeadResult& result, const log::ByteCount
 
 // Waits until the client has taken the whole response. One that takes nothing for too long loses it.
 Task<> Http2Request::wait_until_sent() {
+    if (!client_.stream.is_open()) co_return; // it may have been freed
     const auto timeout = client_.listener->view->snapshot->config.timeouts.client_idle;
     auto taken = stream_.taken();
     client_.expire_in(timeout);
     while (client_.stream.is_open() && !stream_.is_closed()) {
         co_await client_.fiber.wait();
+        if (!client_.aborted && !client_.timer.expired()) continue;
         const bool is_read = std::exchange(taken, stream_.taken()) != stream_.taken();
-        if (client_.aborted || (client_.timer.expired() && !is_read)) client_.stream.close(HowToClose::reset);
-        else if (client_.timer.expired()) client_.expire_in(timeout);
+        if (client_.aborted || !is_read) client_.stream.close(HowToClose::reset);
+        else client_.expire_in(timeout);
     }
 }
 

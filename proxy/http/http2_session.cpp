@@ -45,7 +45,8 @@ bool Http2Session::proceed() {
 }
 
 void Http2Session::set_idle_deadline() {
-    client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_idle);
+    const auto idle = client_.listener->view->snapshot->config.timeouts.client_idle;
+    client_.expire_in(client_.is_draining() ? announcement_time : idle);
 }
 
 void Http2Session::on_request(http2::ArrivedRequest request) {

@@ -57,7 +57,6 @@ private:
     http2::ServerConnection connection_;
     Http2Request* first_ = nullptr; // of all requests
     Phase phase_ = Phase::serving;
-    TimePoint idle_until_{};
 };
 
 } // namespace weir::proxy::http

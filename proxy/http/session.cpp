@@ -55,8 +55,9 @@ Task<> Session::run() {
     if (begin_failure()) co_await report_begin_failure();
     bool is_http2 = false;
     if (welcome) is_http2 = co_await chooses_http2();
+    const bool is_late = welcome && client_.timer.expired() && client_.in.empty();
     if (is_http2) co_await serve_http2();
-    else if (welcome) co_await serve_http1();
+    else if (welcome && !is_late && !client_.aborted) co_await serve_http1();
     if (!told_ || !client_.stream.is_open() || client_.aborted) co_return;
     if (client_.stream.unsent_bytes() > 0 || !client_.stream.at_end()) co_await linger();
 }
@@ -65,8 +66,7 @@ Task<> Session::run() {
 Task<bool> Session::chooses_http2() {
     if (!client_.listener->spec->config.speaks_http2()) co_return false;
     if (const auto* tls = client_.stream.tls()) co_return tls->protocol() == "h2";
-    client_.expire_in(client_.listener->view->snapshot->config.timeouts.client_header);
-    idle_since_ = client_.context.loop.now();
+    idle_since_ = client_.context.loop.now(); // the time for the first head has begun already
     while (client_.in.size() < http2_preface.size() && http2_preface.starts_with(client_.in.view()))
         if (!co_await wait_for_bytes()) co_return false;
     co_return client_.in.view().starts_with(http2_preface);

@@ -45,7 +45,7 @@ private:
     // over, and many calls a second, but not make weir begin requests at the rate at which it can send them.
     static constexpr std::int64_t most_credit = 2000, reset_cost = 3;
     static constexpr std::size_t useless_fields_per_credit = 64;
-    static constexpr std::int64_t stream_error_cost = 4, request_credit = 4;
+    static constexpr std::int64_t stream_error_cost = 4, request_credit = 2;
     static constexpr std::chrono::milliseconds time_per_credit{4};
     // Some clients send two WINDOW_UPDATEs for every 4 KiB that they consume (Go's net/http), and some for every frame.
     static constexpr std::size_t least_answers = 3, bytes_per_answer = 512;

@@ -10,6 +10,7 @@ namespace weir::proxy::http2 {
 namespace {
 
 constexpr std::size_t data_header_size = 9;
+constexpr std::size_t fields_beyond_limit = 4096;
 constexpr std::int32_t highest_id = 0x7fffffff;
 
 } // namespace
@@ -56,7 +57,10 @@ struct ServerCallbacks {
         if (is_request(frame)) {
             self.text_.add({reinterpret_cast<const char*>(name), name_size},
                            {reinterpret_cast<const char*>(value), value_size});
-        } else if (self.fields_arrived_ > self.limits_.count) {
+        }
+        // Beyond this, the library no longer checks fields; below it, a request can still get a 431.
+        const auto most = is_request(frame) ? self.limits_.count + fields_beyond_limit : self.limits_.count;
+        if (self.fields_arrived_ > most) {
             self.guard_.on_useless_fields(frame->hd.length); // each byte may stand for a large field
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         }
@@ -118,6 +122,8 @@ struct ServerCallbacks {
         if (!is_request(frame)) return 0;
         auto* const own = stream(session, frame->hd.stream_id);
         auto& self = connection(user);
+        // Beyond the limit of streams: the reset is queued, and costs memory until the client reads it.
+        if (!own) self.guard_.on_stream_error();
         const bool is_new = own && own->arrives_ && (self.arrived_.empty() || self.arrived_.back().stream != own);
         if (!is_new) return 0;
         self.text_.refuse(nghttp2_strerror(error));
@@ -148,13 +154,14 @@ struct ServerCallbacks {
         // A client may also reset a stream with this code: such a request is not done.
         if (error_code == NGHTTP2_NO_ERROR && own->end_sent_ && !own->is_refused_) self.guard_.on_request_done();
         if (own->has_user()) self.wake_later(*own);
-        else if (!own->arrives_) self.free_stream(*own);
+        else if (!own->arrives_ || own->is_held_) self.free_stream(*own);
         return 0;
     }
 
     // A head that is too large for HTTP/2, for example.
-    static int on_frame_not_sent(nghttp2_session* session, const nghttp2_frame* frame, int, void*) {
-        if (frame->hd.type == NGHTTP2_HEADERS)
+    static int on_frame_not_sent(nghttp2_session* session, const nghttp2_frame* frame, int error, void*) {
+        const bool is_ending = error == NGHTTP2_ERR_STREAM_CLOSING || error == NGHTTP2_ERR_STREAM_CLOSED;
+        if (frame->hd.type == NGHTTP2_HEADERS && !is_ending)
             nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
         return 0;
     }
@@ -221,7 +228,7 @@ struct ServerCallbacks {
         own.taken_ += size;
         if (own.out_.empty()) own.out_.release();
         if (std::exchange(own.is_full_, false)) self.wake_later(own);
-        return 0;
+        return self.has_room() ? 0 : NGHTTP2_ERR_PAUSE; // another frame may follow in the same call
     }
 };
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t read_size = 16 * 1024;
 constexpr int reads_at_a_time = 4, rounds_at_a_time = 4; // before other connections get their turn
+constexpr std::size_t most_queued = 1000; // frames that wait for a client that does not read
 constexpr std::int32_t connection_window = 0x7fffffff;
 constexpr std::size_t frame_room = 16 * 1024 + 512; // for the largest frame that the library makes, and its header
 
@@ -57,7 +58,9 @@ bool ServerConnection::start(const ServerSettings& settings, std::string_view fi
                                                          {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}}};
     if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, entries.data(), entries.size()) != 0) return false;
     nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, connection_window);
-    return first.empty() || feed(first);
+    recent_resets_.resize(2 * std::size_t{settings.streams} + 128); // more than a client can have under way
+    if (!first.empty()) feed(first);
+    return true;
 }
 
 bool ServerConnection::run_turn() {
@@ -66,13 +69,17 @@ bool ServerConnection::run_turn() {
     lives = flush() && lives;
     in_turn_ = false;
     if (!lives) return false;
+    if (is_fatal_) return !out_.empty();
+    if (input_ended_ && !has_streams()) return false;
     if (flush_requested_) waiter_.yield(loop_);
     return !out_.empty() || nghttp2_session_want_write(session_.get()) || nghttp2_session_want_read(session_.get());
 }
 
 // Returns false once the client has left or broken the protocol so badly that nothing more can be read.
 bool ServerConnection::receive() {
-    for (int reads = 0; stream_.readable() && !is_fatal_; ++reads) {
+    for (int reads = 0; stream_.readable() && !is_fatal_ && !input_ended_; ++reads) {
+        // A client that does not read gets no more answers.
+        if (!out_.empty() && nghttp2_session_get_outbound_queue_size(session_.get()) > most_queued) return true;
         if (reads == reads_at_a_time) {
             waiter_.yield(loop_);
             return true;
@@ -80,9 +87,10 @@ bool ServerConnection::receive() {
         Buffer in(pools_.heads);
         const auto result = stream_.receive(in.space().first(read_size));
         if (result.status == IoStatus::would_block) return true;
-        if (result.status != IoStatus::ok) return false;
+        if (result.status == IoStatus::end && stream_.tls() && !stream_.hung_up()) input_ended_ = true;
+        else if (result.status != IoStatus::ok) return false;
         in.fill(result.bytes);
-        if (!feed(in.view())) return false;
+        if (!input_ended_ && !feed(in.view())) return false;
     }
     return true;
 }
@@ -105,8 +113,10 @@ void ServerConnection::end_with(std::uint32_t error_code) {
     if (std::exchange(is_fatal_, true)) return;
     error_code_ = error_code;
     listener_.on_goaway_sent(error_code);
-    const std::array<char, 17> goaway{
-        0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, static_cast<char>(error_code)};
+    const auto last = static_cast<std::uint32_t>(nghttp2_session_get_last_proc_stream_id(session_.get()));
+    const auto byte = [last](int shift) { return static_cast<char>(last >> shift & 0xff); };
+    const std::array<char, 17> goaway{0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0, byte(24), byte(16), byte(8), byte(0),
+                                      0, 0, 0, static_cast<char>(error_code)};
     if (!out_.has_memory()) out_ = Buffer(pools_.bodies);
     out_.append({goaway.data(), goaway.size()});
 }
@@ -146,14 +156,17 @@ bool ServerConnection::flush() {
     return true;
 }
 
+// Returns true if the largest frame fits into the rest of `out_`.
+bool ServerConnection::has_room() const { return out_.space().size() >= frame_room; }
+
 // Moves frames from the library to `out_`. Returns false if the library has failed.
 bool ServerConnection::fill_out() {
     if (!out_.has_memory()) {
         if (!nghttp2_session_want_write(session_.get())) return true;
         out_ = Buffer(pools_.bodies);
     }
-    if (out_.space().size() < frame_room && out_.size() <= pools_.bodies.block_size() / 2) out_.compact();
-    while (out_.space().size() >= frame_room) {
+    if (!has_room() && out_.size() <= pools_.bodies.block_size() / 2) out_.compact();
+    while (has_room()) {
         const std::uint8_t* bytes = nullptr;
         const auto before = out_.size();
         const auto size = nghttp2_session_mem_send(session_.get(), &bytes);
@@ -205,6 +218,12 @@ void ServerConnection::fail_streams() {
 void ServerConnection::request_flush() {
     if (std::exchange(flush_requested_, true) || in_turn_) return;
     waiter_.yield(loop_);
+}
+
+// Returns the number of bytes that the client lets the stream send.
+std::size_t ServerConnection::window_of(std::int32_t id) const {
+    const auto window = nghttp2_session_get_stream_remote_window_size(session_.get(), id);
+    return window > 0 ? static_cast<std::size_t>(window) : 0;
 }
 
 void ServerConnection::consume(std::int32_t id, std::size_t bytes) {

@@ -18,7 +18,6 @@
 #include "proxy/http2/server_stream.h"
 #include "proxy/io/stream.h"
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -104,6 +103,7 @@ private:
     };
 
     // For ServerStream.
+    std::size_t window_of(std::int32_t id) const;
     void consume(std::int32_t id, std::size_t bytes);
     void submit_later(ServerStream& stream) { to_submit_.push_back(&stream); }
     void submit_interim(ServerStream& stream);
@@ -123,6 +123,7 @@ private:
     void deliver();
     void wake_streams();
     bool flush();
+    bool has_room() const;
     bool fill_out();
     bool send_out();
     void wake_later(ServerStream& stream) { to_wake_.push_back(&stream); }
@@ -145,10 +146,11 @@ private:
     std::vector<nghttp2_nv> fields_;                      // of the head that is being submitted
     std::size_t preface_left_ = NGHTTP2_CLIENT_MAGIC_LEN; // bytes of the client's preface that have not arrived
     std::size_t fields_arrived_ = 0;                      // of the field section that is arriving
-    std::array<std::int32_t, 128> recent_resets_{};
+    std::vector<std::int32_t> recent_resets_;
     std::size_t resets_ = 0;
     std::uint32_t error_code_ = NGHTTP2_NO_ERROR;
     bool in_turn_ = false, flush_requested_ = false, is_fatal_ = false;
+    bool input_ended_ = false;      // the client has sent close_notify: it may still read
     bool has_broken_rules_ = false; // found by weir: the library goes on
 };
 

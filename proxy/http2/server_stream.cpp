@@ -90,7 +90,11 @@ void ServerStream::end_head() {
 
 std::size_t ServerStream::take_body(std::string_view bytes) {
     auto& pools = connection_.pools();
-    if (!out_.has_memory()) out_ = Buffer(bytes.size() <= pools.heads.block_size() ? pools.heads : pools.bodies);
+    if (!out_.has_memory()) {
+        // A client that keeps its window shut holds no large block.
+        const auto useful = std::min(bytes.size(), connection_.window_of(id_));
+        out_ = Buffer(useful <= pools.heads.block_size() ? pools.heads : pools.bodies);
+    }
     if (out_.empty()) out_.rewind();
     const auto size = std::min(bytes.size(), out_.space().size());
     if (size == 0) {
@@ -126,7 +130,7 @@ void ServerStream::close(HowToClose how) {
 }
 
 void ServerStream::reset(std::uint32_t error_code) {
-    if (has_final_head_) connection_.submit_final(*this); // the client sees what there was of the response
+    submitted_ = true; // a head that has not been submitted is lost
     sending_ = Sending::finished;
     connection_.reset(*this, error_code);
 }

@@ -54,7 +54,7 @@ public:
     bool empty() const { return begin_ == end_; }
     std::string_view view() const { return {data_ + begin_, end_ - begin_}; }
 
-    std::span<char> space() { return {data_ + end_, capacity_ - end_}; }
+    std::span<char> space() const { return {data_ + end_, capacity_ - end_}; }
     void fill(std::size_t bytes) { end_ += bytes; }
     void unfill(std::size_t bytes) { end_ -= bytes; } // drops the last bytes
     void consume(std::size_t bytes) { begin_ += bytes; }
