@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Loads a TLS proxy with what wrk cannot do; bench/tls.py runs it on the load generator's core.
+"""Loads a TLS proxy with what wrk cannot do; bench/tls.py and http2.py run it on the load
+generator's core.
 
 usage: tls_load.py full PORT SECONDS        connections with a full handshake and a request each, eight at a time
        tls_load.py resumed PORT SECONDS     the same with sessions that are resumed
        tls_load.py paced PORT SECONDS RATE  full handshakes at a rate per second
        tls_load.py idle PORT COUNT          connections with one request each, kept open until standard input ends
+       tls_load.py idle_http2 PORT COUNT    the same with HTTP/2
 
 wrk silently resumes sessions, so it cannot measure full handshakes.
 
@@ -16,6 +18,10 @@ import threading
 import time
 
 REQUEST = b"GET /small HTTP/1.1\r\nHost: localhost\r\n\r\n"
+# GET https://localhost/small in HPACK (RFC 7541), and the frames of RFC 9113 around it.
+HTTP2_FIELDS = b"\x82\x87\x04\x06/small\x41\x09localhost"
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+HTTP2_REQUEST = HTTP2_PREFACE + bytes([0, 0, len(HTTP2_FIELDS), 1, 5, 0, 0, 0, 1]) + HTTP2_FIELDS
 
 
 def make_context():
@@ -33,6 +39,19 @@ def connect(context, port, session=None):
 def ask(secure):
     secure.sendall(REQUEST)
     return secure.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def ask_http2(secure):
+    """Returns true after the end of a response with 200."""
+    secure.sendall(HTTP2_REQUEST + bytes([0, 0, 0, 4, 1, 0, 0, 0, 0]))  # with the acknowledgement of the settings
+    reader, good = secure.makefile("rb"), False
+    while header := reader.read(9):
+        payload = reader.read(int.from_bytes(header[:3], "big"))
+        if header[3] == 1:
+            good = b"\x88" in payload[:6]  # :status 200, behind a change of the table's size at most
+        if header[3] in (0, 1) and header[4] & 1:
+            return good
+    return False
 
 
 def in_threads(count, run):
@@ -86,16 +105,22 @@ def paced(port, seconds, rate):
     return in_threads(threads, run)
 
 
-def idle(port, count):
-    context = make_context()
+def idle(port, count, context=None, send_request=ask):
+    context = context or make_context()
     clients = [connect(context, port) for _ in range(count)]
-    print(sum(ask(client) for client in clients), flush=True)
+    print(sum(send_request(client) for client in clients), flush=True)
     sys.stdin.read()
+
+
+def idle_http2(port, count):
+    context = make_context()
+    context.set_alpn_protocols(["h2"])
+    idle(port, count, context, ask_http2)
 
 
 if __name__ == "__main__":
     mode, *numbers = sys.argv[1:]
-    result = {"full": full, "resumed": resumed, "paced": paced, "idle": idle}[mode](
+    result = {"full": full, "resumed": resumed, "paced": paced, "idle": idle, "idle_http2": idle_http2}[mode](
         *(int(number) for number in numbers)
     )
     if result is not None:
