@@ -46,7 +46,7 @@ defaults
   timeout client 60s
   timeout server 60s
 frontend web
-  bind 127.0.0.1:{tls} ssl crt {d}/both.pem ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256 curves X25519 alpn h2
+  bind 127.0.0.1:{tls} ssl crt {d}/both.pem {ciphers} curves X25519 alpn h2
   bind 127.0.0.1:{plain} proto h2
   default_backend origins
 backend origins
@@ -117,7 +117,15 @@ class Http2Stage(TlsStage):
 
     def start(self, name, text, *command):
         ports = {"tls": free_port(), "plain": free_port()}
-        values = {"d": self.d, "user": self.user, "origin": self.origin, "admin": free_port(), "name": name}
+        ciphers = "ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256"
+        values = {
+            "ciphers": ciphers,
+            "d": self.d,
+            "user": self.user,
+            "origin": self.origin,
+            "admin": free_port(),
+            "name": name,
+        }
         self.write(f"{name}.conf", text.format(**ports, **values))
         pid = self.run(PROXY_CORE, *command, f"{self.d}/{name}.conf")
         for port in ports.values():
