@@ -50,8 +50,9 @@ struct ServerCallbacks {
         return 0;
     }
 
-    static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
-                         const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
+    static int on_header(nghttp2_session* session, const nghttp2_frame* frame, const std::uint8_t* name,
+                         std::size_t name_size, const std::uint8_t* value, std::size_t value_size, std::uint8_t,
+                         void* user) {
         auto& self = connection(user);
         ++self.fields_arrived_;
         if (is_request(frame)) {
@@ -62,6 +63,7 @@ struct ServerCallbacks {
         const auto most = is_request(frame) ? self.limits_.count + fields_beyond_limit : self.limits_.count;
         if (self.fields_arrived_ > most) {
             self.guard_.on_useless_fields(frame->hd.length); // each byte may stand for a large field
+            nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         }
         return 0;

@@ -9,12 +9,14 @@
 #include <cstring>
 #include <utility>
 
+#include <arpa/inet.h>
+
 namespace weir::proxy::http2 {
 namespace {
 
 constexpr std::size_t read_size = 16 * 1024;
 constexpr int reads_at_a_time = 4, rounds_at_a_time = 4; // before other connections get their turn
-constexpr std::size_t most_queued = 1000; // frames that wait for a client that does not read
+constexpr std::size_t most_queued = 1000;                // frames that wait for a client that does not read
 constexpr std::int32_t connection_window = 0x7fffffff;
 constexpr std::size_t frame_room = 16 * 1024 + 512; // for the largest frame that the library makes, and its header
 
@@ -113,10 +115,12 @@ void ServerConnection::end_with(std::uint32_t error_code) {
     if (std::exchange(is_fatal_, true)) return;
     error_code_ = error_code;
     listener_.on_goaway_sent(error_code);
-    const auto last = static_cast<std::uint32_t>(nghttp2_session_get_last_proc_stream_id(session_.get()));
-    const auto byte = [last](int shift) { return static_cast<char>(last >> shift & 0xff); };
-    const std::array<char, 17> goaway{0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0, byte(24), byte(16), byte(8), byte(0),
-                                      0, 0, 0, static_cast<char>(error_code)};
+    // A frame of 8 bytes on stream 0 (RFC 9113 section 6.8).
+    std::array<char, 17> goaway{0, 0, 8, NGHTTP2_GOAWAY};
+    const auto last = htonl(static_cast<std::uint32_t>(nghttp2_session_get_last_proc_stream_id(session_.get())));
+    const auto code = htonl(error_code);
+    std::memcpy(goaway.data() + 9, &last, sizeof last);
+    std::memcpy(goaway.data() + 13, &code, sizeof code);
     if (!out_.has_memory()) out_ = Buffer(pools_.bodies);
     out_.append({goaway.data(), goaway.size()});
 }

@@ -124,7 +124,7 @@ TEST_CASE("credit comes back with time and with requests") {
     repeat(timed, frame(settings), 1, start + 20s);
     CHECK(timed.is_flood());
     for (int i = 0; i < 5000; ++i) {
-        repeat(served, frame(headers, "h") + frame(settings), 4);
+        repeat(served, frame(headers, "h") + frame(settings), 2);
         served.on_request_done();
     }
     CHECK_FALSE(served.is_flood());
