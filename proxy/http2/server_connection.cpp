@@ -26,9 +26,6 @@ struct DeleteOption {
 
 constexpr std::size_t largest_response_head = 1024 * 1024; // the configuration bounds those of backends
 
-// The window of a stream: what fits into a block for bodies, which is the default of the protocol.
-constexpr std::uint32_t stream_window = NGHTTP2_INITIAL_WINDOW_SIZE;
-
 } // namespace
 
 ServerConnection::ServerConnection(Stream& stream, Waiter& waiter, EventLoop& loop, const Pools& pools,
@@ -261,6 +258,7 @@ void ServerConnection::submit_final(ServerStream& stream) {
 void ServerConnection::resume(ServerStream& stream) { nghttp2_session_resume_data(session_.get(), stream.id_); }
 
 void ServerConnection::reset(ServerStream& stream, std::uint32_t error_code) {
+    if (std::exchange(stream.is_reset_, true)) return;
     nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream.id_, error_code);
     request_flush();
 }

@@ -122,7 +122,8 @@ void ServerStream::finish_sending() {
 
 void ServerStream::close(HowToClose how) {
     if (how == HowToClose::gracefully && sending_ == Sending::body) finish_sending();
-    if (!closed_ && sending_ != Sending::finished)
+    const bool is_cut = how == HowToClose::reset && !end_sent_; // the client has not taken all of the response
+    if (!closed_ && (sending_ != Sending::finished || is_cut))
         reset(how == HowToClose::reset ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
     user_ = nullptr;
     in_.release();

@@ -101,6 +101,7 @@ private:
     bool has_final_head_ = false, submitted_ = false; // head_ is the final head; the library has it
     bool deferred_ = false;                           // the library waits for more of the body
     bool is_full_ = false;                            // the user waits for room
+    bool is_reset_ = false;                           // weir has submitted a reset
 };
 
 } // namespace weir::proxy::http2

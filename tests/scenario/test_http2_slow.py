@@ -61,6 +61,18 @@ class Trickles(Slow):
         self.assertTrue(stalled.over)
         self.wait_released()
 
+    def test_a_busy_stream_does_not_keep_a_small_response_that_is_not_taken(self):
+        self.serve(more="timeouts: {client_idle: 1s}")
+        client = self.connect(settings=[(h2.INITIAL_WINDOW_SIZE, 0)])
+        stalled = client.request()
+        until = time.monotonic() + 60
+        while not stalled.over and time.monotonic() < until:
+            busy = client.request("HEAD")
+            client.wait(lambda view=busy: view.over, "it needs no window")
+        self.assertTrue(stalled.over)
+        self.assertEqual(stalled.reset, h2.INTERNAL_ERROR)
+        self.wait_released()
+
     def test_a_head_byte_by_byte(self):
         self.serve(more="timeouts: {client_header: 1s, client_idle: 20s}")
         client = self.connect()
