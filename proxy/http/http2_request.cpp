@@ -37,6 +37,7 @@ Task<> Http2Request::run() {
     const auto head = arrived_.refusal.status == HeadStatus::complete ? read_head() : arrived_.refusal;
     if (head.status == HeadStatus::complete) co_await exchange();
     else refuse(head);
+    if (!client_.stream.is_open()) co_return; // the exchange has cut the response: its stream may be freed already
     client_.stream.finish_sending();
     co_await wait_until_sent();
 }
@@ -106,7 +107,6 @@ void Http2Request::record_refused(const HeadResult& result, const log::ByteCount
 
 // Waits until the client has taken the whole response. One that takes nothing for too long loses it.
 Task<> Http2Request::wait_until_sent() {
-    if (!client_.stream.is_open()) co_return; // it may have been freed
     const auto timeout = client_.listener->view->snapshot->config.timeouts.client_idle;
     auto taken = stream_.taken();
     client_.expire_in(timeout);
