@@ -14,7 +14,7 @@ Loaded load_listener(const std::string& keys, const std::string& sections = "") 
     return load_text(text, "weir.yaml", [](const auto&) { return std::nullopt; });
 }
 
-std::string errors_of(const std::string& keys, const std::string& sections = "") {
+std::string tls_errors_of(const std::string& keys, const std::string& sections = "") {
     std::string out;
     for (const auto& error : load_listener(keys, sections).errors) out += error.text() + "\n";
     return out;
@@ -43,23 +43,24 @@ TEST_CASE("a listener speaks HTTP/2 with TLS, unless its key says otherwise") {
 
 TEST_CASE("http2 is refused where it has no effect, or is not a boolean") {
     for (const std::string value : {"true", "false"})
-        CHECK(has(errors_of(", protocol: tcp, http2: " + value),
+        CHECK(has(tls_errors_of(", protocol: tcp, http2: " + value),
                   "listeners.web.http2: has no effect with protocol: tcp"));
-    CHECK_FALSE(has(errors_of(", http2: true"), "http2"));
-    CHECK_FALSE(has(errors_of(", redirect_https: true, http2: true"), "http2"));
-    CHECK(has(errors_of(", http2: auto"), "listeners.web.http2: "));
-    CHECK(has(errors_of(", http_2: true"), "http2")); // suggested
+    CHECK_FALSE(has(tls_errors_of(", http2: true"), "http2"));
+    CHECK_FALSE(has(tls_errors_of(", redirect_https: true, http2: true"), "http2"));
+    CHECK(has(tls_errors_of(", http2: auto"), "listeners.web.http2: "));
+    CHECK(has(tls_errors_of(", http_2: true"), "http2")); // suggested
 }
 
 TEST_CASE("the limit on streams has a default and a range") {
     CHECK(load_listener("").config.limits.streams == 100);
     CHECK(load_listener("", "limits: {streams: 1}").config.limits.streams == 1);
-    CHECK(errors_of("", "limits: {streams: 10000}").empty());
+    CHECK(tls_errors_of("", "limits: {streams: 10000}").empty());
     for (const std::string value : {"0", "10001", "-1", "1k"})
-        CHECK(has(errors_of("", "limits: {streams: " + value + "}"), "limits.streams: "));
+        CHECK(has(tls_errors_of("", "limits: {streams: " + value + "}"), "limits.streams: "));
 }
 
 TEST_CASE("redirect_https is refused where it has no effect") {
-    CHECK(has(errors_of(", protocol: tcp, redirect_https: true"), "redirect_https: has no effect with protocol: tcp"));
-    CHECK(has(errors_of(with_tls + ", redirect_https: true"), "redirect_https: has no effect with tls"));
+    CHECK(has(tls_errors_of(", protocol: tcp, redirect_https: true"),
+              "redirect_https: has no effect with protocol: tcp"));
+    CHECK(has(tls_errors_of(with_tls + ", redirect_https: true"), "redirect_https: has no effect with tls"));
 }
