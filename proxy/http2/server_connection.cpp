@@ -201,11 +201,6 @@ void ServerConnection::shut_down() {
     request_flush();
 }
 
-void ServerConnection::terminate(std::uint32_t error_code) {
-    nghttp2_session_terminate_session(session_.get(), error_code);
-    request_flush();
-}
-
 void ServerConnection::fail_streams() {
     for (auto* stream = first_; stream;) {
         auto& failed = *std::exchange(stream, stream->next_);

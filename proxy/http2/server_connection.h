@@ -80,8 +80,6 @@ public:
     void announce_shutdown();
     // Refuses new streams from now on. Those that are open go on.
     void shut_down();
-    // Ends the connection, with all its streams, when its GOAWAY with this error code has been sent.
-    void terminate(std::uint32_t error_code);
     // Fails all streams, so that their users close them. Nothing can be sent afterwards.
     void fail_streams();
 

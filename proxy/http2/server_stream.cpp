@@ -79,7 +79,6 @@ std::size_t ServerStream::take_head(std::string_view bytes) {
 void ServerStream::end_head() {
     const int status = status_of_head(head_.view());
     if (status >= 200 || status == upgraded) {
-        has_final_head_ = true;
         sending_ = Sending::body;
         connection_.submit_later(*this);
         return;

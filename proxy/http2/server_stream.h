@@ -98,10 +98,10 @@ private:
     bool is_held_ = false;    // in_ is the head of the request until its stream ends
     bool arrives_ = true;     // it has not been handed over to the listener
     bool end_received_ = false, end_sent_ = false, closed_ = false;
-    bool has_final_head_ = false, submitted_ = false; // head_ is the final head; the library has it
-    bool deferred_ = false;                           // the library waits for more of the body
-    bool is_full_ = false;                            // the user waits for room
-    bool is_reset_ = false;                           // weir has submitted a reset
+    bool submitted_ = false; // the library has the final head, or there will be none
+    bool deferred_ = false;  // the library waits for more of the body
+    bool is_full_ = false;   // the user waits for room
+    bool is_reset_ = false;  // weir has submitted a reset
 };
 
 } // namespace weir::proxy::http2
