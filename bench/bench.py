@@ -112,6 +112,15 @@ def family(pid):
     return found
 
 
+def memory_kib(pid, kind):
+    """Returns the memory of a process and its descendants; `kind` is a line of /proc/PID/status, such as VmRSS."""
+    total = 0
+    for process in family(pid):
+        with open(f"/proc/{process}/status") as f:
+            total += next(int(line.split()[1]) for line in f if line.startswith(kind))
+    return total
+
+
 def cpu_seconds(pid):
     """Returns the user and system time of a process and its descendants, in seconds."""
     user = system = 0

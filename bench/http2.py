@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from bench import LOAD_CORE, ORIGIN, PROXY_CORE, ROOT, cpu_seconds, family, free_port, wait_for
+from bench import LOAD_CORE, ORIGIN, PROXY_CORE, ROOT, cpu_seconds, free_port, memory_kib, wait_for
 from tls import KEYS, TlsStage, load
 
 NGINX = """
@@ -156,21 +156,12 @@ def measure(pid, ports, case, seconds):
     }
 
 
-def anonymous(pid):
-    """Returns the anonymous memory of a proxy's processes, in KiB."""
-    total = 0
-    for process in family(pid):
-        with open(f"/proc/{process}/status") as f:
-            total += next(int(line.split()[1]) for line in f if line.startswith("RssAnon"))
-    return total
-
-
 def measure_idle(pid, ports, count=1000):
-    before = anonymous(pid)
+    before = memory_kib(pid, "RssAnon")
     clients = load("idle_http2", ports["https"], count)
     answered = int(clients.stdout.readline())
     time.sleep(1)  # buffers are given back
-    kib = (anonymous(pid) - before) / count
+    kib = (memory_kib(pid, "RssAnon") - before) / count
     clients.communicate()
     if answered != count:
         sys.exit(f"only {answered} of {count} idle connections had a response")

@@ -25,12 +25,13 @@ from bench import (
     ORIGIN,
     PROXY_CORE,
     ROOT,
-    WEIR,
     Stage,
+    WEIR,
     cpu_seconds,
     family,
     free_port,
     measure,
+    memory_kib,
     wait_for,
 )
 
@@ -152,20 +153,12 @@ def measure_bystander(pid, port, options):
     return measured
 
 
-def resident(pid):
-    total = 0
-    for process in family(pid):
-        with open(f"/proc/{process}/status") as f:
-            total += next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
-    return total
-
-
 def measure_idle(pid, port, count=1000):
-    before = resident(pid)
+    before = memory_kib(pid, "VmRSS")
     clients = load("idle", port, count)
     clients.stdout.readline()
     time.sleep(1)  # buffers are given back
-    kib = (resident(pid) - before) / count
+    kib = (memory_kib(pid, "VmRSS") - before) / count
     clients.communicate()
     return {"kib": kib}
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from support.certificates import Authority
+from support.chromium import chromium
 from support.http2_scenario import accept_of, respond
 from support.peers import Reader
 from support.scenario import SANITIZED, Scenario, eventually, free_port, main, web
@@ -176,14 +177,8 @@ class Languages(Clients):
         self.assertEqual(said, [f"HTTP/2 200 {number * 10_000 + 1}" for number in range(20)])
 
     def test_chromium(self):
-        home = self.folder()
-        store = os.path.join(home, ".pki", "nssdb")
-        os.makedirs(store)
-        trust = ["certutil", "-d", f"sql:{store}"]
-        self.run_client(*trust, "-N", "--empty-password")
-        self.run_client(*trust, "-A", "-t", "C,,", "-n", "test", "-i", self.authority.root)
-        browser = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        browser += [f"--user-data-dir={home}/profile", "--remote-debugging-port=0", f"{self.url}/page"]
+        browser, home = chromium(self, self.authority.root)
+        browser += ["--remote-debugging-port=0", f"{self.url}/page"]
         self.start(*browser, env={**os.environ, "HOME": home})
         report = eventually(self.report, "the page reports")
         self.assertEqual(report, "h2 h2 200 hello")

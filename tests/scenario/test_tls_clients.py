@@ -5,6 +5,7 @@ import re
 import subprocess
 
 from support.certificates import Authority
+from support.chromium import chromium
 from support.scenario import SANITIZED, SOURCE, Scenario, free_port, main, web
 
 CIPHERS = {
@@ -68,14 +69,8 @@ class Languages(Clients):
             self.assertEqual(said, "200 b /page\n" * 3)
 
     def test_chromium(self):
-        home = self.folder()
-        store = os.path.join(home, ".pki", "nssdb")
-        os.makedirs(store)
-        trust = ["certutil", "-d", f"sql:{store}"]
-        self.run_client(*trust, "-N", "--empty-password")
-        self.run_client(*trust, "-A", "-t", "C,,", "-n", "test", "-i", self.authority.root)
-        browser = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        browser += [f"--user-data-dir={home}/profile", "--dump-dom", self.url]
+        browser, home = chromium(self, self.authority.root)
+        browser += ["--dump-dom", self.url]
         self.assertIn("b /page", self.run_client(*browser, HOME=home))
         page = [request for request in self.seen.requests if request["target"] == "/page"]
         self.assertEqual(page[0]["fields"]["x-forwarded-proto"], "https")
