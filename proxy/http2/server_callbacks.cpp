@@ -9,7 +9,6 @@
 namespace weir::proxy::http2 {
 namespace {
 
-constexpr std::size_t data_header_size = 9;
 constexpr std::size_t fields_beyond_limit = 4096;
 constexpr std::int32_t highest_id = 0x7fffffff;
 
@@ -205,11 +204,19 @@ struct ServerCallbacks {
                code != NGHTTP2_CONNECT_ERROR;
     }
 
+    // Returns the largest size of the next DATA frame. The last one of a flush is cut, unless little is left: then it
+    // is for the next flush.
+    static std::size_t room_for_data(const ServerConnection& self) {
+        constexpr std::size_t little = 1024;
+        const auto used = self.out_.size() + data_header_size;
+        return used + little > flush_size ? data_frame_size : std::min(data_frame_size, flush_size - used);
+    }
+
     static ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t most, std::uint32_t* flags,
-                             nghttp2_data_source* source, void*) {
+                             nghttp2_data_source* source, void* user) {
         auto& own = *static_cast<ServerStream*>(source->ptr);
         const bool is_last = own.sending_ == ServerStream::Sending::finished;
-        const auto size = std::min(most, own.out_.size());
+        const auto size = std::min({most, room_for_data(connection(user)), own.out_.size()});
         if (size == 0 && !is_last) {
             own.deferred_ = true;
             return NGHTTP2_ERR_DEFERRED;
@@ -223,7 +230,8 @@ struct ServerCallbacks {
                          nghttp2_data_source* source, void* user) {
         auto& self = connection(user);
         auto& own = *static_cast<ServerStream*>(source->ptr);
-        if (self.out_.space().size() < data_header_size + size) return NGHTTP2_ERR_WOULDBLOCK;
+        const auto whole = data_header_size + size;
+        if (self.out_.size() + whole > flush_size || self.out_.space().size() < whole) return NGHTTP2_ERR_WOULDBLOCK;
         self.out_.append({reinterpret_cast<const char*>(header), data_header_size});
         self.out_.append(own.out_.view().substr(0, size));
         own.out_.consume(size);

@@ -95,7 +95,8 @@ std::size_t ServerStream::take_body(std::string_view bytes) {
         out_ = Buffer(useful <= pools.heads.block_size() ? pools.heads : pools.bodies);
     }
     if (out_.empty()) out_.rewind();
-    const auto size = std::min(bytes.size(), out_.space().size());
+    constexpr auto most = data_frames_at_a_time * data_frame_size;
+    const auto size = std::min({bytes.size(), out_.space().size(), most - std::min(most, out_.size())});
     if (size == 0) {
         is_full_ = true;
         return 0;

@@ -27,6 +27,13 @@ namespace weir::proxy::http2 {
 
 class ServerConnection;
 
+inline constexpr std::size_t data_header_size = 9; // RFC 9113 section 4.1
+// A DATA frame of this size, with its header, fills one record of TLS, and a flush has as many as TlsConnection::send
+// takes at once. So the encrypted bytes are sent in few, large pieces.
+inline constexpr std::size_t data_frame_size = 16 * 1024 - data_header_size;
+inline constexpr std::size_t data_frames_at_a_time = 3;
+inline constexpr std::size_t flush_size = data_frames_at_a_time * (data_header_size + data_frame_size);
+
 class ServerStream final : public MultiplexedStream {
 public:
     ServerStream(ServerConnection& connection, std::int32_t id) : connection_(connection), id_(id) {}
