@@ -50,7 +50,8 @@ HeadResult Http2Request::read_head() {
     const HeadLimits passed_before{limits.header_size.bytes, limits.header_count};
     auto result = parse_request(in.view(), passed_before, head);
     if (result.status != HeadStatus::complete) return result;
-    if (in.space().size() < room_for_body) { // the body needs room, and the head must not move later
+    // The body needs room, and the head must not move later.
+    if (!stream_.at_end() && in.space().size() < room_for_body) {
         in.grow(in.size() + room_for_body);
         result = parse_request(in.view(), passed_before, head);
     }

@@ -9,11 +9,13 @@ namespace {
 // How long a client that has been told to open no more streams may still open some.
 constexpr auto announcement_time = std::chrono::seconds(1);
 
+http2::Pools pools_of(WorkerBuffers& buffers) { return {buffers.heads, buffers.bodies, buffers.small}; }
+
 } // namespace
 
 Http2Session::Http2Session(Client& client)
-    : client_(client), connection_(client.stream, client.fiber, client.context.loop,
-                                   {client.context.buffers.heads, client.context.buffers.bodies}, *this) {
+    : client_(client),
+      connection_(client.stream, client.fiber, client.context.loop, pools_of(client.context.buffers), *this) {
     counters().on_connection_opened();
 }
 

@@ -114,7 +114,9 @@ bool PreparedRequest::write_copy(Buffer& out, const PoolSpec& pool, std::size_t 
 }
 
 void PreparedRequest::write_head(const RequestHead& head, const PoolSpec& pool, std::string_view backends_host) {
-    head_ = Buffer(client_.context.buffers.heads);
+    auto& buffers = client_.context.buffers;
+    constexpr std::size_t added = 1024; // what the fields that weir adds take, as a rule
+    head_ = Buffer(head.length + added <= small_block_size ? buffers.small : buffers.heads);
     const auto framing = stored_size_ ? Framing{BodyKind::length, *stored_size_} : incoming_.plan.framing;
     const auto expect = stored_size_ ? ExpectField::left_out : ExpectField::forwarded;
     const auto sent_host = write(head_, head, {pool, backends_host, framing, incoming_.plan.upgrade, expect});

@@ -55,6 +55,13 @@ protected:
 struct Pools {
     BufferPool& heads;
     BufferPool& bodies;
+    BufferPool& small;
+
+    // Returns the pool of the smallest blocks that hold `bytes`, as far as possible.
+    BufferPool& for_bytes(std::size_t bytes) const {
+        if (bytes <= small.block_size()) return small;
+        return bytes <= heads.block_size() ? heads : bodies;
+    }
 };
 
 struct ServerSettings {

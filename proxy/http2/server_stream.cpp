@@ -62,8 +62,11 @@ IoResult ServerStream::send(std::span<const iovec> parts) {
 
 // Takes bytes up to the end of a head.
 std::size_t ServerStream::take_head(std::string_view bytes) {
-    if (!head_.has_memory()) head_ = Buffer(connection_.pools().heads);
+    if (!head_.has_memory()) head_ = Buffer(connection_.pools().small);
     const auto before = head_.size();
+    // The body may follow at once, and has no place here.
+    if (const auto end = bytes.find(head_end); before == 0 && end != std::string_view::npos)
+        bytes = bytes.substr(0, end + head_end.size());
     if (head_.space().size() < bytes.size()) head_.grow(2 * (before + bytes.size()));
     head_.append(bytes);
     const auto at = head_.view().find(head_end, before - std::min(before, head_end.size() - 1));
