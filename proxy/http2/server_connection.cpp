@@ -48,8 +48,10 @@ bool ServerConnection::start(const ServerSettings& settings, std::string_view fi
     nghttp2_option_set_stream_reset_rate_limit(made, no_limit, no_limit);
     nghttp2_option_set_max_send_header_block_length(made, largest_response_head);
     nghttp2_session* session = nullptr;
-    if (nghttp2_session_server_new2(&session, server_callbacks(), this, made) != 0) return false;
+    auto memory = memory_.functions();
+    if (nghttp2_session_server_new3(&session, server_callbacks(), this, made, &memory) != 0) return false;
     session_.reset(session);
+    memory_.seal();
     const auto largest_head = static_cast<std::uint32_t>(limits_.size);
     const std::array<nghttp2_settings_entry, 4> entries{{{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, settings.streams},
                                                          {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, largest_head},
@@ -57,7 +59,7 @@ bool ServerConnection::start(const ServerSettings& settings, std::string_view fi
                                                          {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}}};
     if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, entries.data(), entries.size()) != 0) return false;
     nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, connection_window);
-    recent_resets_.resize(2 * std::size_t{settings.streams} + 128); // more than a client can have under way
+    most_resets_ = 2 * std::size_t{settings.streams} + 128; // more than a client can have under way
     if (!first.empty()) feed(first);
     return true;
 }
@@ -265,6 +267,11 @@ void ServerConnection::release(ServerStream& stream) {
 
 bool ServerConnection::was_reset(std::int32_t id) const {
     return std::find(recent_resets_.begin(), recent_resets_.end(), id) != recent_resets_.end();
+}
+
+void ServerConnection::note_reset(std::int32_t id) {
+    if (recent_resets_.empty()) recent_resets_.resize(most_resets_);
+    recent_resets_[resets_++ % most_resets_] = id;
 }
 
 ServerStream* ServerConnection::add_stream(std::int32_t id) {

@@ -16,10 +16,12 @@
 #include "proxy/http2/flood_guard.h"
 #include "proxy/http2/request_text.h"
 #include "proxy/http2/server_stream.h"
+#include "proxy/http2/session_memory.h"
 #include "proxy/io/stream.h"
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <nghttp2/nghttp2.h>
@@ -120,7 +122,7 @@ private:
 
     // Return whether weir has reset the stream not long ago; takes a note that it has.
     bool was_reset(std::int32_t id) const;
-    void note_reset(std::int32_t id) { recent_resets_[resets_++ % recent_resets_.size()] = id; }
+    void note_reset(std::int32_t id);
 
     bool receive();
     bool feed(std::string_view bytes);
@@ -140,6 +142,7 @@ private:
     EventLoop& loop_;
     const Pools pools_;
     RequestListener& listener_;
+    SessionMemory memory_;
     std::unique_ptr<nghttp2_session, DeleteSession> session_;
     FloodGuard guard_;
     RequestText text_; // of the field section that is arriving
@@ -151,8 +154,8 @@ private:
     std::vector<nghttp2_nv> fields_;                      // of the head that is being submitted
     std::size_t preface_left_ = NGHTTP2_CLIENT_MAGIC_LEN; // bytes of the client's preface that have not arrived
     std::size_t fields_arrived_ = 0;                      // of the field section that is arriving
-    std::vector<std::int32_t> recent_resets_;
-    std::size_t resets_ = 0;
+    std::vector<std::int32_t> recent_resets_; // without memory until the first one
+    std::size_t resets_ = 0, most_resets_ = 0; // so far; that are remembered
     std::uint32_t error_code_ = NGHTTP2_NO_ERROR;
     bool in_turn_ = false, flush_requested_ = false, is_fatal_ = false;
     bool input_ended_ = false;      // the client has sent close_notify: it may still read
