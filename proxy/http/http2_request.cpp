@@ -2,6 +2,7 @@
 
 #include "proxy/http/refused_request.h"
 #include "proxy/http1/status.h"
+#include "proxy/io/frame_pool.h"
 #include "proxy/log/failure_log.h"
 #include "proxy/worker/begin_record.h"
 
@@ -15,9 +16,8 @@ constexpr std::size_t room_for_body = 4 * 1024; // beside a head
 } // namespace
 
 Http2Request::Http2Request(RequestOwner& owner, const Client& connection, http2::ArrivedRequest arrived)
-    : owner_(owner), stream_(*arrived.stream),
-      client_(connection.context, connection.listener, connection.source.address), arrived_(std::move(arrived)) {
-    client_.source = connection.source;
+    : owner_(owner), stream_(*arrived.stream), client_(connection.context, connection.listener, connection.source),
+      arrived_(std::move(arrived)) {
     client_.identity = connection.identity;
     client_.in = std::move(arrived_.head);
     client_.stream.open(stream_, client_.fiber);
@@ -27,6 +27,9 @@ Http2Request::~Http2Request() {
     client_.stream.close();
     owner_.on_request_ended(*this);
 }
+
+void* Http2Request::operator new(std::size_t bytes) { return take_frame(bytes); }
+void Http2Request::operator delete(void* block, std::size_t bytes) noexcept { give_frame(block, bytes); }
 
 void Http2Request::abort() {
     client_.aborted = true;

@@ -31,6 +31,9 @@ public:
     Http2Request(const Http2Request&) = delete;
     Http2Request& operator=(const Http2Request&) = delete;
 
+    void* operator new(std::size_t bytes);
+    void operator delete(void* block, std::size_t bytes) noexcept;
+
     Task<> run();
     // Ends the request now.
     void abort();

@@ -64,11 +64,12 @@ void Http2Session::on_request_ended(Http2Request& request) {
     if (request.next) request.next->previous = request.previous;
     if (first_) return;
     if (phase_ != Phase::announced) set_idle_deadline();
-    client_.fiber.yield(client_.context.loop); // the connection may be over
+    if (ends_ || phase_ != Phase::serving) client_.fiber.yield(client_.context.loop); // the connection may be over
 }
 
 // The connection is over: so are its requests, but some first wait for others, such as a disk.
 Task<> Http2Session::end_requests() {
+    ends_ = true;
     connection_.fail_streams();
     for (auto* request = first_; request;) std::exchange(request, request->next)->abort();
     while (first_) co_await client_.fiber.wait();

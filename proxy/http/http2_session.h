@@ -57,6 +57,7 @@ private:
     http2::ServerConnection connection_;
     Http2Request* first_ = nullptr; // of all requests
     Phase phase_ = Phase::serving;
+    bool ends_ = false; // the connection is over: only requests are left
 };
 
 } // namespace weir::proxy::http

@@ -136,8 +136,12 @@ void ServerConnection::deliver() {
 }
 
 void ServerConnection::wake_streams() {
-    for (std::size_t i = 0; i < to_wake_.size(); ++i)
-        if (to_wake_[i]) std::exchange(to_wake_[i], nullptr)->wake_user();
+    for (std::size_t i = 0; i < to_wake_.size(); ++i) {
+        auto* const stream = std::exchange(to_wake_[i], nullptr);
+        if (!stream) continue;
+        stream->is_to_wake_ = false;
+        stream->wake_user(); // may free the stream
+    }
     to_wake_.clear();
 }
 
@@ -145,9 +149,7 @@ void ServerConnection::wake_streams() {
 bool ServerConnection::flush() {
     for (int rounds = 0; rounds < rounds_at_a_time; ++rounds) {
         flush_requested_ = false;
-        for (std::size_t i = 0; i < to_submit_.size(); ++i)
-            if (to_submit_[i]) submit_final(*to_submit_[i]);
-        to_submit_.clear();
+        submit_heads();
         if (!is_fatal_ && !fill_out()) return false;
         if (!send_out()) return false;
         wake_streams();                 // those that have room again, and those that have ended
@@ -161,6 +163,15 @@ bool ServerConnection::flush() {
 
 // Returns true if the largest frame fits into the rest of `out_`.
 bool ServerConnection::has_room() const { return out_.space().size() >= frame_room; }
+
+void ServerConnection::submit_heads() {
+    for (auto* const stream : to_submit_) {
+        if (!stream) continue;
+        stream->is_to_submit_ = false;
+        submit_final(*stream);
+    }
+    to_submit_.clear();
+}
 
 // Moves frames from the library to `out_`. Returns false if the library has failed.
 bool ServerConnection::fill_out() {
@@ -286,8 +297,9 @@ void ServerConnection::free_stream(ServerStream& stream) {
     if (session_) nghttp2_session_set_stream_user_data(session_.get(), stream.id_, nullptr);
     (stream.previous_ ? stream.previous_->next_ : first_) = stream.next_;
     if (stream.next_) stream.next_->previous_ = stream.previous_;
-    std::replace(to_wake_.begin(), to_wake_.end(), &stream, static_cast<ServerStream*>(nullptr));
-    std::replace(to_submit_.begin(), to_submit_.end(), &stream, static_cast<ServerStream*>(nullptr));
+    constexpr ServerStream* none = nullptr;
+    if (stream.is_to_wake_) std::replace(to_wake_.begin(), to_wake_.end(), &stream, none);
+    if (stream.is_to_submit_) std::replace(to_submit_.begin(), to_submit_.end(), &stream, none);
     delete &stream;
     listener_.on_stream_closed();
 }

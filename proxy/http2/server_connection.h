@@ -112,7 +112,9 @@ private:
     // For ServerStream.
     std::size_t window_of(std::int32_t id) const;
     void consume(std::int32_t id, std::size_t bytes);
-    void submit_later(ServerStream& stream) { to_submit_.push_back(&stream); }
+    void submit_later(ServerStream& stream) {
+        if (!std::exchange(stream.is_to_submit_, true)) to_submit_.push_back(&stream);
+    }
     void submit_interim(ServerStream& stream);
     void submit_final(ServerStream& stream);
     void resume(ServerStream& stream);
@@ -131,9 +133,12 @@ private:
     void wake_streams();
     bool flush();
     bool has_room() const;
+    void submit_heads();
     bool fill_out();
     bool send_out();
-    void wake_later(ServerStream& stream) { to_wake_.push_back(&stream); }
+    void wake_later(ServerStream& stream) {
+        if (!std::exchange(stream.is_to_wake_, true)) to_wake_.push_back(&stream);
+    }
     ServerStream* add_stream(std::int32_t id);
     void free_stream(ServerStream& stream);
 

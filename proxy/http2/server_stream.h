@@ -109,6 +109,7 @@ private:
     bool deferred_ = false;  // the library waits for more of the body
     bool is_full_ = false;   // the user waits for room
     bool is_reset_ = false;  // weir has submitted a reset
+    bool is_to_wake_ = false, is_to_submit_ = false; // in the connection's lists
 };
 
 } // namespace weir::proxy::http2

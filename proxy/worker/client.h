@@ -14,8 +14,10 @@ namespace weir::proxy {
 
 struct Client {
     Client(WorkerContext& worker, std::shared_ptr<WorkerListener> from, const conf::Address& peer)
+        : Client(worker, std::move(from), ClientSource(peer)) {}
+    Client(WorkerContext& worker, std::shared_ptr<WorkerListener> from, ClientSource peer)
         : context(worker), listener(std::move(from)), stats(listener->spec->stats),
-          protocol(listener->spec->config.protocol), source(peer), timer(worker.loop.timers(), fiber) {}
+          protocol(listener->spec->config.protocol), source(std::move(peer)), timer(worker.loop.timers(), fiber) {}
 
     WorkerContext& context;
     std::shared_ptr<WorkerListener> listener;
