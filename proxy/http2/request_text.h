@@ -45,6 +45,8 @@ public:
     std::string_view method() const { return pseudo_[method_field]; }
     std::string_view path() const { return pseudo_[path_field]; }
     std::string_view authority() const { return pseudo_[authority_field].empty() ? host_ : pseudo_[authority_field]; }
+    // Returns how large the section is, as the limits count it. A text without a body to come is not larger.
+    std::size_t size() const { return size_; }
     // Returns true if the request is an extended CONNECT for WebSocket (RFC 8441): the text is that of an HTTP/1.1
     // handshake with the key of set_websocket_key().
     bool is_websocket() const { return is_websocket_; }

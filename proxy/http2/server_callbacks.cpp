@@ -99,7 +99,8 @@ struct ServerCallbacks {
             stream.websocket_key_ = make_websocket_key();
             self.text_.set_websocket_key(stream.websocket_key_);
         }
-        Buffer head(end == EndStream::yes ? self.pools_.small : self.pools_.heads); // a body needs room behind it
+        const auto& pools = self.pools_;
+        Buffer head(end == EndStream::yes ? pools.for_bytes(self.text_.size()) : pools.heads); // a body needs room
         const auto result = self.text_.finish(end, head);
         if (result.status == http::HeadStatus::complete) {
             // No backend gets a request before it is known to be whole: a body that is not empty may still come.
