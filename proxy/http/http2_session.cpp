@@ -64,7 +64,8 @@ void Http2Session::on_request_ended(Http2Request& request) {
     if (request.next) request.next->previous = request.previous;
     if (first_) return;
     if (phase_ != Phase::announced) set_idle_deadline();
-    if (ends_ || phase_ != Phase::serving) client_.fiber.yield(client_.context.loop); // the connection may be over
+    const bool may_be_over = ends_ || phase_ != Phase::serving || connection_.has_input_ended();
+    if (may_be_over) client_.fiber.yield(client_.context.loop);
 }
 
 // The connection is over: so are its requests, but some first wait for others, such as a disk.

@@ -93,6 +93,8 @@ public:
     void fail_streams();
 
     bool has_streams() const { return first_ != nullptr; }
+    // Returns true if the client sends no more: the connection is over when its streams are.
+    bool has_input_ended() const { return input_ended_; }
     // Returns the error code of the connection: the GOAWAY that weir has sent; NGHTTP2_NO_ERROR if it has sent none.
     std::uint32_t error_code() const { return error_code_; }
     // Returns true if the client has sent something that HTTP/2 does not allow, or flooded weir.
@@ -159,8 +161,8 @@ private:
     std::vector<nghttp2_nv> fields_;                      // of the head that is being submitted
     std::size_t preface_left_ = NGHTTP2_CLIENT_MAGIC_LEN; // bytes of the client's preface that have not arrived
     std::size_t fields_arrived_ = 0;                      // of the field section that is arriving
-    std::vector<std::int32_t> recent_resets_; // without memory until the first one
-    std::size_t resets_ = 0, most_resets_ = 0; // so far; that are remembered
+    std::vector<std::int32_t> recent_resets_;             // without memory until the first one
+    std::size_t resets_ = 0, most_resets_ = 0;            // so far; that are remembered
     std::uint32_t error_code_ = NGHTTP2_NO_ERROR;
     bool in_turn_ = false, flush_requested_ = false, is_fatal_ = false;
     bool input_ended_ = false;      // the client has sent close_notify: it may still read

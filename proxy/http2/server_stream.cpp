@@ -91,11 +91,10 @@ void ServerStream::end_head() {
 }
 
 std::size_t ServerStream::take_body(std::string_view bytes) {
-    auto& pools = connection_.pools();
     if (!out_.has_memory()) {
         // A client that keeps its window shut holds no large block.
         const auto useful = std::min(bytes.size(), connection_.window_of(id_));
-        out_ = Buffer(useful <= pools.heads.block_size() ? pools.heads : pools.bodies);
+        out_ = Buffer(connection_.pools().for_bytes(useful));
     }
     if (out_.empty()) out_.rewind();
     constexpr auto most = data_frames_at_a_time * data_frame_size;
