@@ -195,7 +195,10 @@ void Script::act(std::size_t operation, std::size_t number) {
     switch (operation % operations) {
     case 0: return send_headers(number);
     case 1: return send_data(number);
-    case 2: return send_frame(NGHTTP2_RST_STREAM, 0, recent_id(number % 8), weir::http2_script::number(number / 8, 4));
+    case 2: {
+        const auto error_code = static_cast<std::uint32_t>(number / 8);
+        return send_frame(NGHTTP2_RST_STREAM, 0, recent_id(number % 8), weir::http2_script::number(error_code, 4));
+    }
     case 3: {
         constexpr std::array<std::uint32_t, 8> sizes{1, 100, 16384, 65535, 1'000'000, 0, largest_window, 0xffffffff};
         const auto id = number % 8 == 7 ? 0 : recent_id(number % 8);
