@@ -18,9 +18,11 @@ enum class Algorithm { round_robin, least_connections, two_choices, random, hash
 enum class HashOn { source_ip, header, cookie, path };
 enum class ProxyProtocol { none, v1, v2 };
 enum class AdminState { ready, drain, maint };
-enum class CheckType { http, tcp, heartbeat };
+enum class CheckType { http, tcp, heartbeat, grpc };
 enum class CheckMode { pull, push };
 enum class OnDown { keep, close };
+// The protocol of HTTP requests to the backends of a pool. automatic: HTTP/2 where ALPN selects it.
+enum class BackendProtocol { http1, http2, automatic };
 enum class LogLevel { debug, info, warn, error };
 enum class LogFormat { text, json };
 enum class AccessFormat { combined, json };
@@ -107,6 +109,7 @@ struct HealthCheck {
     Duration interval{5000};
     Duration timeout{0}; // if not configured: 2s, or the interval if that is shorter
     std::uint32_t fall = 3, rise = 2;
+    std::string service;    // grpc: the name that is asked for; empty: the server as a whole
     std::uint32_t port = 0; // 0: the port of the backend
     bool tls = true;        // with TLS to the backends: the check uses it, too
     bool operator==(const HealthCheck&) const = default;
@@ -163,6 +166,7 @@ struct Pool {
     TimeoutOverrides timeouts;
     ProxyProtocol send_proxy_protocol = ProxyProtocol::none;
     std::optional<BackendTls> tls;
+    BackendProtocol protocol = BackendProtocol::http1;
     OnDown on_down = OnDown::keep;
     ErrorPageFiles error_pages; // where the route has none
     bool operator==(const Pool&) const = default;

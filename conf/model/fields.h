@@ -229,6 +229,7 @@ template <class V> void visit(V& v, Of<HealthCheck> auto& h) {
     v.field("timeout", h.timeout, "a probe that takes longer has failed");
     v.whole("fall", h.fall, 1, 1000, "failed probes in a row that eject a backend");
     v.whole("rise", h.rise, 1, 1000, "passed probes in a row that bring it back");
+    v.field("service", h.service, "with grpc: the service whose health is asked for; default: the server's");
     v.whole("port", h.port, 0, 65535, "port to probe; 0: the backend's own");
     v.field("tls", h.tls, "with TLS to the backends: whether the probes use it, too");
     v.field("mode", h.mode,
@@ -285,6 +286,8 @@ template <class V> void visit(V& v, Of<Pool> auto& p) {
             "version of the PROXY header sent to the backends; each request then has its own connection");
     v.field("on_down", p.on_down, "TCP connections to a backend that goes down: keep them, or close them at once");
     v.field("resolve_every", p.resolve_every, "how often the host names of backends are resolved; default: 30s");
+    v.field("protocol", p.protocol,
+            "HTTP version of requests to the backends; auto: HTTP/2 with the backends that choose it by ALPN");
     v.optional("tls", p.tls, "connects to the backends with TLS; {}: with the defaults");
     v.pairs("error_pages", p.error_pages, "like those of a route, for statuses for which the route has no page");
 }

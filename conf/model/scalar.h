@@ -58,10 +58,14 @@ template <> struct Words<AdminState> {
 };
 template <> struct Words<CheckType> {
     static constexpr Word<CheckType> all[] = {
-        {"http", CheckType::http}, {"tcp", CheckType::tcp}, {"heartbeat", CheckType::heartbeat}};
+        {"http", CheckType::http}, {"tcp", CheckType::tcp}, {"heartbeat", CheckType::heartbeat}, {"grpc", CheckType::grpc}};
 };
 template <> struct Words<CheckMode> {
     static constexpr Word<CheckMode> all[] = {{"pull", CheckMode::pull}, {"push", CheckMode::push}};
+};
+template <> struct Words<BackendProtocol> {
+    static constexpr Word<BackendProtocol> all[] = {
+        {"http1", BackendProtocol::http1}, {"http2", BackendProtocol::http2}, {"auto", BackendProtocol::automatic}};
 };
 template <> struct Words<OnDown> {
     static constexpr Word<OnDown> all[] = {{"keep", OnDown::keep}, {"close", OnDown::close}};

@@ -102,6 +102,8 @@ void check_health(const Pool& pool, const std::string& path, Checks& checks) {
                                           "): probes would overlap; shorten the timeout");
     if (check.type == CheckType::http) check_request(check, key, checks);
     else check_no_request(check, key, checks);
+    if (check.type != CheckType::grpc && !check.service.empty())
+        checks.fail(key + ".service", "has no effect without type: grpc");
     check_push(check, key, checks);
     if (check.type == CheckType::heartbeat && check.interval * check.fall > max_silence)
         checks.fail(key + ".fall", "interval × fall is how long a backend may be silent: at most 365d");

@@ -90,10 +90,22 @@ void check_sockets(const Pool& pool, const std::string& path, Checks& checks) {
 // Rejects settings that require HTTP in a pool of a TCP listener.
 void check_tcp_use(const Pool& pool, const std::string& listener, Checks& checks) {
     const auto reason = ": listener " + listener + " uses this pool with protocol: tcp";
+    if (pool.protocol != BackendProtocol::http1)
+        checks.fail("pools." + pool.name + ".protocol", "it is for HTTP requests" + reason);
     if (pool.sticky) checks.fail("pools." + pool.name + ".sticky", "cookies need HTTP" + reason);
     if (!pool.error_pages.empty()) checks.fail("pools." + pool.name + ".error_pages", "pages need HTTP" + reason);
     if (pool.algorithm == Algorithm::hash && pool.hash.on != HashOn::source_ip)
         checks.fail("pools." + pool.name + ".hash.on", "a TCP connection has only a source_ip" + reason);
+}
+
+// HTTP/2 carries the requests of many clients over one connection.
+void check_protocol(const Pool& pool, const std::string& path, Checks& checks) {
+    if (pool.protocol == BackendProtocol::automatic && !pool.tls)
+        checks.fail(path + ".protocol", "auto needs tls, which selects the protocol: write http2 if all backends of "
+                                        "this pool speak it in plain text, or http1");
+    if (pool.protocol != BackendProtocol::http1 && pool.send_proxy_protocol != ProxyProtocol::none)
+        checks.fail(path + ".send_proxy_protocol", "a PROXY header names one client, but an HTTP/2 connection carries "
+                                                   "many: use protocol: http1, or the header X-Forwarded-For");
 }
 
 bool uses(const Listener& listener, const std::string& pool) {
@@ -111,6 +123,7 @@ void check_pools(const Config& config, Checks& checks) {
         check_backends(pool, path, checks);
         check_names(pool, path, checks);
         check_sockets(pool, path, checks);
+        check_protocol(pool, path, checks);
         check_tls(pool, path, checks);
         check_health(pool, path, checks);
         check_balancing(pool, path, checks);

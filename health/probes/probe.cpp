@@ -17,6 +17,7 @@ std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check) {
     switch (check.type) {
     case conf::CheckType::http: return std::make_unique<HttpProbe>(check);
     case conf::CheckType::tcp: return std::make_unique<TcpProbe>();
+    case conf::CheckType::grpc: break;
     case conf::CheckType::heartbeat: return std::make_unique<HeartbeatProbe>();
     }
     return nullptr;

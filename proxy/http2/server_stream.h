@@ -61,6 +61,8 @@ public:
     void wake_user() override {
         if (user_) user_->wake();
     }
+    std::string_view trailers() const override { return received_trailers_; }
+    void set_trailers(std::string_view lines) override { trailers_ = lines; }
     bool readable() const override { return receivable() > 0 || end_received_ || closed_; }
     bool writable() const override { return !is_full_ || closed_; }
     bool broken() const override { return closed_ && !is_complete(); }
@@ -99,6 +101,7 @@ private:
     Buffer out_;                                         // of the response's body, not taken by the library yet
     std::uint64_t taken_ = 0;
     std::uint64_t length_left_ = 0; // of a body whose length is known; 0: it is not
+    std::string received_trailers_, trailers_;
     std::string websocket_key_;     // of an extended CONNECT; empty: the request is none
     Sending sending_ = Sending::head;
     bool is_refused_ = false; // its head is no legal request

@@ -8,6 +8,8 @@
 #include "conf/model/address.h"
 #include "proxy/io/socket.h"
 
+#include <string_view>
+
 namespace weir::proxy {
 
 class TlsConnection;
@@ -21,6 +23,11 @@ public:
     virtual void close(HowToClose how) = 0;
     virtual void set_waker(Waker& waker) = 0;
     virtual void wake_user() = 0;
+    // Returns the trailer section that the peer has sent, as HTTP/1.1 field lines, each with its CRLF. Empty if there is
+    // none, or before fin_received().
+    virtual std::string_view trailers() const = 0;
+    // Sets the trailer section, in the same form, that is sent by finish_sending().
+    virtual void set_trailers(std::string_view lines) = 0;
     virtual bool readable() const = 0;
     virtual bool writable() const = 0;
     virtual bool broken() const = 0; // the peer has reset the stream, or the connection is gone

@@ -96,6 +96,11 @@ public:
     std::size_t unacked_bytes() const { return (shared_ ? 0 : socket_.unacked_bytes()) + unsent_bytes(); }
     // With TLS: sends close_notify, then closes this side of the connection.
     void finish_sending();
+    // For multiplexed streams; see MultiplexedStream. On others, a message has its own trailer section.
+    std::string_view trailers() const { return shared_ ? shared_->trailers() : std::string_view(); }
+    void set_trailers(std::string_view lines) {
+        if (shared_) shared_->set_trailers(lines);
+    }
     void count_bytes(balancer::Counter& received, balancer::Counter& sent) { socket_.count_bytes(received, sent); }
     void raise_unsent_low_water_mark() {
         if (!shared_) socket_.raise_unsent_low_water_mark();
