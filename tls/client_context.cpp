@@ -35,6 +35,18 @@ bool expect_name(SSL* session, const std::string& name, Verification verificatio
     return SSL_set1_host(session, name.c_str()) == 1;
 }
 
+// Returns names that are separated by commas as ALPN sends them: each after its length.
+std::string encode_protocols(std::string_view names) {
+    std::string out;
+    for (;;) {
+        const auto name = names.substr(0, names.find(','));
+        out += static_cast<char>(name.size());
+        out += name;
+        if (name.size() == names.size()) return out;
+        names.remove_prefix(name.size() + 1);
+    }
+}
+
 } // namespace
 
 ClientContext::ClientContext(ClientOptions options) : options_(std::move(options)), id_(id_of(options_)) {}
@@ -68,7 +80,7 @@ SslPtr ClientContext::new_session(const std::string& host, std::string_view alpn
     const auto& name = options_.server_name.empty() ? host : options_.server_name;
     if (!name.empty() && !expect_name(session.get(), name, options_.verification)) return nullptr;
     if (alpn.empty()) return session;
-    const auto protocols = static_cast<char>(alpn.size()) + std::string(alpn);
+    const auto protocols = encode_protocols(alpn);
     SSL_set_alpn_protos(session.get(), reinterpret_cast<const unsigned char*>(protocols.data()),
                         static_cast<unsigned>(protocols.size()));
     return session;

@@ -31,8 +31,8 @@ public:
 
     // Returns a session in connect state. With verification, the handshake fails unless the server's certificate is
     // valid for `server_name`, or for `host` (a DNS name or an IP address) if `server_name` is empty. If both are
-    // empty, any name is accepted. Offers the protocol `alpn` (RFC 7301), if it is not empty. Returns null if there is
-    // no memory.
+    // empty, any name is accepted. Offers the protocols `alpn` (RFC 7301), in order of preference and separated by
+    // commas, unless it is empty. Returns null if there is no memory.
     SslPtr new_session(const std::string& host, std::string_view alpn) const;
     // Returns the certificate that is sent to servers; may be null.
     const std::shared_ptr<const Certificate>& certificate() const { return options_.certificate; }

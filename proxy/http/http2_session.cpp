@@ -15,7 +15,7 @@ http2::Pools pools_of(WorkerBuffers& buffers) { return {buffers.heads, buffers.b
 
 Http2Session::Http2Session(Client& client)
     : client_(client),
-      connection_(client.stream, client.fiber, client.context.loop, pools_of(client.context.buffers), *this) {
+      connection_({client.stream, client.fiber, client.context.loop, pools_of(client.context.buffers)}, *this) {
     counters().on_connection_opened();
 }
 

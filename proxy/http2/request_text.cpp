@@ -3,6 +3,8 @@
 #include "proxy/http1/chars.h"
 #include "proxy/http1/head_writer.h"
 #include "proxy/http1/scan.h"
+#include "proxy/http2/field_lines.h"
+#include "proxy/http2/legal_fields.h"
 
 #include <algorithm>
 
@@ -12,34 +14,9 @@ namespace {
 using http::FieldId;
 using http::HeadStatus;
 
-constexpr std::size_t field_overhead = 32;    // RFC 9113 section 6.5.2
 constexpr std::size_t max_length_digits = 18; // as in HTTP/1.1: always fits 63 bits
 constexpr std::size_t handshake_lines = 3;    // Connection, Upgrade and Sec-WebSocket-Key
 constexpr std::string_view websocket_key_name = "sec-websocket-key";
-
-template <bool (*Is)(char)> bool is_all(std::string_view text) {
-    for (const char c : text) // g++ would not inline Is as an argument of std::all_of
-        if (!Is(c)) return false;
-    return !text.empty();
-}
-
-constexpr auto name_chars = [] {
-    std::array<bool, 256> table{};
-    for (std::size_t i = 0; i < table.size(); ++i) {
-        const auto c = static_cast<char>(i);
-        table[i] = http::is_token(c) && http::to_lower(c) == c;
-    }
-    return table;
-}();
-
-bool is_name_char(char c) { return name_chars[static_cast<unsigned char>(c)]; }
-
-bool is_legal_value(std::string_view value) {
-    if (value.empty()) return true;
-    if (http::is_blank(value.front()) || http::is_blank(value.back())) return false;
-    const char* const end = value.data() + value.size();
-    return http::skip_value(value.data(), end) == end;
-}
 
 // Schemes are compared in lower case: any other is refused instead of being understood differently by two programs.
 bool is_scheme(std::string_view text) { return text == "http" || text == "https"; }
@@ -88,8 +65,8 @@ void RequestText::add(std::string_view name, std::string_view value) {
     if (size_ > limits_.size) return refuse(431, "the head is too large");
     if (name.starts_with(':')) return add_pseudo_field(name, value);
     has_field_ = true;
-    if (!is_all<is_name_char>(name)) return refuse("a field name that is empty or has an illegal byte");
-    if (!is_legal_value(value)) return refuse("a control byte in a value, or blanks around it");
+    if (!is_field_name(name)) return refuse("a field name that is empty or has an illegal byte");
+    if (!is_field_value(value)) return refuse("a control byte in a value, or blanks around it");
     add_field(name, value);
 }
 
@@ -156,12 +133,7 @@ void RequestText::add_length(std::string_view value) {
 void RequestText::add_line(std::string_view name, std::string_view value) {
     count_line();
     if (refusal_.status == HeadStatus::refused) return;
-    const auto at = lines_.size();
-    lines_.resize(at + name.size() + value.size() + 4);
-    char* end = std::copy(name.begin(), name.end(), lines_.data() + at);
-    *end++ = ':', *end++ = ' ';
-    end = std::copy(value.begin(), value.end(), end);
-    *end++ = '\r', *end++ = '\n';
+    add_field_line(lines_, name, value);
 }
 
 void RequestText::count_line() {

@@ -21,7 +21,4 @@ int status_of_head(std::string_view head);
 // that is sent; 0 if the head has none.
 int read_response_fields(std::span<char> head, std::vector<nghttp2_nv>& fields);
 
-// Returns true if `accept` is the Sec-WebSocket-Accept that belongs to this key (RFC 6455 section 4.2.2).
-bool accepts_websocket(std::string_view key, std::string_view accept);
-
 } // namespace weir::proxy::http2

@@ -1,5 +1,7 @@
 #include "proxy/http2/server_callbacks.h"
 
+#include "proxy/http2/connection_callbacks.h"
+#include "proxy/http2/field_lines.h"
 #include "proxy/http2/server_connection.h"
 #include "proxy/http2/websocket_handshake.h"
 
@@ -15,9 +17,11 @@ constexpr std::int32_t highest_id = 0x7fffffff;
 } // namespace
 
 struct ServerCallbacks {
-    static ServerConnection& connection(void* user) { return *static_cast<ServerConnection*>(user); }
+    static ServerConnection& connection(void* user) {
+        return static_cast<ServerConnection&>(ConnectionCallbacks::connection(user));
+    }
     static ServerStream* stream(nghttp2_session* session, std::int32_t id) {
-        return static_cast<ServerStream*>(nghttp2_session_get_stream_user_data(session, id));
+        return static_cast<ServerStream*>(ConnectionCallbacks::stream(session, id));
     }
     static bool is_request(const nghttp2_frame* frame) {
         return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
@@ -31,7 +35,7 @@ struct ServerCallbacks {
         const bool reopens = header->type == NGHTTP2_HEADERS && !is_known && is_late;
         const bool lacks_stream = header->type == NGHTTP2_PRIORITY && header->stream_id == 0;
         // Trailers that were on their way when weir reset the stream are no error (RFC 9113 section 5.1).
-        if (reopens && self.was_reset(header->stream_id)) self.guard_.on_stream_error();
+        if (reopens && self.resets_.contains(header->stream_id)) self.guard_.on_stream_error();
         else if (reopens || lacks_stream) self.has_broken_rules_ = true;
         return 0;
     }
@@ -41,7 +45,7 @@ struct ServerCallbacks {
         self.fields_arrived_ = 0;
         if (!is_request(frame)) return 0;
         const auto id = frame->hd.stream_id;
-        nghttp2_session_set_stream_user_data(session, id, self.add_stream(id));
+        nghttp2_session_set_stream_user_data(session, id, static_cast<ConnectionStream*>(self.add_stream(id)));
         // Without turns, a stream whose data never ends would starve all others. A client's priority comes later.
         constexpr nghttp2_extpri in_turns{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
         nghttp2_session_change_extpri_stream_priority(session, id, &in_turns, 0);
@@ -54,13 +58,15 @@ struct ServerCallbacks {
                          void* user) {
         auto& self = connection(user);
         ++self.fields_arrived_;
-        if (is_request(frame)) {
-            self.text_.add({reinterpret_cast<const char*>(name), name_size},
-                           {reinterpret_cast<const char*>(value), value_size});
-        }
+        const auto name_text = ConnectionCallbacks::text(name, name_size);
+        const auto value_text = ConnectionCallbacks::text(value, value_size);
+        auto* const own = stream(session, frame->hd.stream_id);
+        if (is_request(frame)) self.text_.add(name_text, value_text);
+        else if (own && !own->closed_) add_field_line(own->received_trailers_, name_text, value_text);
         // Beyond this, the library no longer checks fields; below it, a request can still get a 431.
         const auto most = is_request(frame) ? self.limits_.count + fields_beyond_limit : self.limits_.count;
-        if (self.fields_arrived_ > most) {
+        const bool is_large = own && own->received_trailers_.size() > self.limits_.size;
+        if (self.fields_arrived_ > most || is_large) {
             self.guard_.on_useless_fields(frame->hd.length); // each byte may stand for a large field
             nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -79,8 +85,7 @@ struct ServerCallbacks {
     static int on_frame(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
         if (frame->hd.type == NGHTTP2_RST_STREAM)
             connection(user).listener_.on_reset_received(frame->rst_stream.error_code);
-        const bool has_end = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
-                             (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
+        const bool has_end = ConnectionCallbacks::ends_stream(frame);
         if (!has_end && !is_request(frame)) return 0;
         auto* const own = stream(session, frame->hd.stream_id);
         if (!own) return 0;
@@ -99,7 +104,7 @@ struct ServerCallbacks {
             stream.websocket_key_ = make_websocket_key();
             self.text_.set_websocket_key(stream.websocket_key_);
         }
-        const auto& pools = self.pools_;
+        const auto& pools = self.pools();
         Buffer head(end == EndStream::yes ? pools.for_bytes(self.text_.size()) : pools.heads); // a body needs room
         const auto result = self.text_.finish(end, head);
         if (result.status == http::HeadStatus::complete) {
@@ -140,23 +145,20 @@ struct ServerCallbacks {
         nghttp2_session_consume_connection(session, size);
         auto* const own = stream(session, id);
         if (!own || (!own->has_user() && !own->arrives_)) return 0;
-        if (!own->in_.has_memory()) own->in_ = Buffer(self.pools_.bodies);
-        if (own->in_.empty()) own->in_.rewind();
-        if (own->in_.space().size() < size) own->in_.compact();
-        const bool fits = own->in_.append({reinterpret_cast<const char*>(bytes), size});
+        const bool fits = own->take_data(ConnectionCallbacks::text(bytes, size));
         self.wake_later(*own);
         return fits ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE; // the window is not larger than the buffer
     }
 
     static int on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t error_code, void* user) {
         auto& self = connection(user);
-        auto* const own = stream(self.session_.get(), id);
+        auto* const own = stream(self.session(), id);
         if (!own) return 0;
         own->closed_ = true;
         // A client may also reset a stream with this code: such a request is not done.
         if (error_code == NGHTTP2_NO_ERROR && own->end_sent_ && !own->is_refused_) self.guard_.on_request_done();
         if (own->has_user()) self.wake_later(*own);
-        else if (!own->arrives_ || own->is_held_) self.free_stream(*own);
+        else if (!own->arrives_ || own->is_held_) self.remove_stream(*own);
         return 0;
     }
 
@@ -175,7 +177,7 @@ struct ServerCallbacks {
         case NGHTTP2_HEADERS: note_end(session, frame); break;
         case NGHTTP2_RST_STREAM:
             if (is_clients_fault(frame->rst_stream.error_code)) self.guard_.on_stream_error();
-            self.note_reset(frame->hd.stream_id);
+            self.resets_.add(frame->hd.stream_id);
             self.listener_.on_reset_sent(frame->rst_stream.error_code);
             break;
         case NGHTTP2_GOAWAY:
@@ -191,7 +193,7 @@ struct ServerCallbacks {
     // A client that still sends the body of its request when it has the whole response is told to stop (RFC 9113
     // section 8.1).
     static void note_end(nghttp2_session* session, const nghttp2_frame* frame) {
-        if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return;
+        if (!ConnectionCallbacks::ends_stream(frame)) return;
         auto* const own = stream(session, frame->hd.stream_id);
         if (!own) return;
         own->end_sent_ = true;
@@ -203,43 +205,6 @@ struct ServerCallbacks {
     static bool is_clients_fault(std::uint32_t code) {
         return code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR && code != NGHTTP2_CANCEL &&
                code != NGHTTP2_CONNECT_ERROR;
-    }
-
-    // Returns the largest size of the next DATA frame. The last one of a flush is cut, unless little is left: then it
-    // is for the next flush.
-    static std::size_t room_for_data(const ServerConnection& self) {
-        constexpr std::size_t little = 1024;
-        const auto used = self.out_.size() + data_header_size;
-        return used + little > flush_size ? data_frame_size : std::min(data_frame_size, flush_size - used);
-    }
-
-    static ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t most, std::uint32_t* flags,
-                             nghttp2_data_source* source, void* user) {
-        auto& own = *static_cast<ServerStream*>(source->ptr);
-        const bool is_last = own.sending_ == ServerStream::Sending::finished;
-        const auto size = std::min({most, room_for_data(connection(user)), own.out_.size()});
-        if (size == 0 && !is_last) {
-            own.deferred_ = true;
-            return NGHTTP2_ERR_DEFERRED;
-        }
-        *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-        if (is_last && size == own.out_.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
-        return static_cast<ssize_t>(size);
-    }
-
-    static int send_body(nghttp2_session*, nghttp2_frame*, const std::uint8_t* header, std::size_t size,
-                         nghttp2_data_source* source, void* user) {
-        auto& self = connection(user);
-        auto& own = *static_cast<ServerStream*>(source->ptr);
-        const auto whole = data_header_size + size;
-        if (self.out_.size() + whole > flush_size || self.out_.space().size() < whole) return NGHTTP2_ERR_WOULDBLOCK;
-        self.out_.append({reinterpret_cast<const char*>(header), data_header_size});
-        self.out_.append(own.out_.view().substr(0, size));
-        own.out_.consume(size);
-        own.taken_ += size;
-        if (own.out_.empty()) own.out_.release();
-        if (std::exchange(own.is_full_, false)) self.wake_later(own);
-        return self.has_room() ? 0 : NGHTTP2_ERR_PAUSE; // another frame may follow in the same call
     }
 };
 
@@ -257,12 +222,10 @@ const nghttp2_session_callbacks* server_callbacks() {
         nghttp2_session_callbacks_set_on_stream_close_callback(made, ServerCallbacks::on_stream_close);
         nghttp2_session_callbacks_set_on_frame_send_callback(made, ServerCallbacks::on_frame_sent);
         nghttp2_session_callbacks_set_on_frame_not_send_callback(made, ServerCallbacks::on_frame_not_sent);
-        nghttp2_session_callbacks_set_send_data_callback(made, ServerCallbacks::send_body);
+        ConnectionCallbacks::set(made);
         return made;
     }();
     return table;
 }
-
-nghttp2_data_provider body_of_response(void* stream) { return {{.ptr = stream}, ServerCallbacks::read_body}; }
 
 } // namespace weir::proxy::http2

@@ -9,10 +9,7 @@
 
 namespace weir::proxy::http2 {
 
-// Returns the table of callbacks. Their user data is the ServerConnection.
+// Returns the table of callbacks. Their user data is the ServerConnection, as a Connection.
 const nghttp2_session_callbacks* server_callbacks();
-
-// Reads the body of a response from its ServerStream, which is the source's pointer.
-nghttp2_data_provider body_of_response(void* stream);
 
 } // namespace weir::proxy::http2

@@ -1,141 +1,57 @@
 #include "proxy/http2/server_stream.h"
 
+#include "proxy/http2/connection_callbacks.h"
 #include "proxy/http2/response_fields.h"
 #include "proxy/http2/server_connection.h"
-#include "proxy/io/frame_pool.h"
+#include "proxy/http2/websocket_handshake.h"
 
-#include <algorithm>
-#include <cstring>
+#include <utility>
+#include <vector>
 
 namespace weir::proxy::http2 {
-namespace {
 
-constexpr std::string_view head_end = "\r\n\r\n";
-constexpr int upgraded = 101; // Switching Protocols: a final status
-
-} // namespace
-
-void* ServerStream::operator new(std::size_t bytes) { return take_frame(bytes); }
-void ServerStream::operator delete(void* block, std::size_t bytes) noexcept { give_frame(block, bytes); }
-
-conf::Address ServerStream::local() const { return connection_.local(); }
-TlsConnection* ServerStream::tls() const { return connection_.tls(); }
-
-IoResult ServerStream::receive(std::span<char> into) {
-    const auto size = std::min(into.size(), receivable());
-    if (size == 0) {
-        if (end_received_) return {IoStatus::end};
-        return {closed_ ? IoStatus::failed : IoStatus::would_block};
-    }
-    if (length_left_ > 0) length_left_ -= size;
-    std::memcpy(into.data(), in_.data(), size);
-    in_.consume(size);
-    if (in_.empty()) in_.release();
-    if (!closed_) connection_.consume(id_, size);
-    return {IoStatus::ok, size};
-}
-
-// Returns the number of bytes that may be received now.
-std::size_t ServerStream::receivable() const {
-    const bool has_last = length_left_ > 0 && in_.size() >= length_left_;
-    return has_last && !end_received_ ? static_cast<std::size_t>(length_left_ - 1) : in_.size();
-}
-
-IoResult ServerStream::send(std::span<const iovec> parts) {
-    if (closed_ || sending_ == Sending::finished) return {IoStatus::failed};
-    std::size_t taken = 0;
-    for (const auto& part : parts) {
-        std::string_view bytes(static_cast<const char*>(part.iov_base), part.iov_len);
-        while (!bytes.empty()) {
-            const auto size = sending_ == Sending::head ? take_head(bytes) : take_body(bytes);
-            if (closed_) return {IoStatus::failed};
-            if (size == 0) break;
-            taken += size;
-            bytes.remove_prefix(size);
-        }
-        if (!bytes.empty()) break;
-    }
-    if (taken == 0) return {IoStatus::would_block};
-    connection_.request_flush();
-    return {IoStatus::ok, taken};
-}
-
-// Takes bytes up to the end of a head.
-std::size_t ServerStream::take_head(std::string_view bytes) {
-    if (!head_.has_memory()) head_ = Buffer(connection_.pools().small);
-    const auto before = head_.size();
-    // The body may follow at once, and has no place here.
-    if (const auto end = bytes.find(head_end); before == 0 && end != std::string_view::npos)
-        bytes = bytes.substr(0, end + head_end.size());
-    if (head_.space().size() < bytes.size()) head_.grow(2 * (before + bytes.size()));
-    head_.append(bytes);
-    const auto at = head_.view().find(head_end, before - std::min(before, head_end.size() - 1));
-    if (at == std::string_view::npos) return bytes.size();
-    const auto surplus = head_.size() - at - head_end.size();
-    head_.unfill(surplus);
-    end_head();
-    return bytes.size() - surplus;
-}
-
-// A whole head has been taken. An interim one is submitted at once, the final one with the next flush: the whole
-// response may be known by then.
-void ServerStream::end_head() {
-    const int status = status_of_head(head_.view());
-    if (status >= 200 || status == upgraded) {
-        sending_ = Sending::body;
-        connection_.submit_later(*this);
-        return;
-    }
-    connection_.submit_interim(*this);
-    head_.release();
-}
-
-std::size_t ServerStream::take_body(std::string_view bytes) {
-    if (!out_.has_memory()) {
-        // A client that keeps its window shut holds no large block.
-        const auto useful = std::min(bytes.size(), connection_.window_of(id_));
-        out_ = Buffer(connection_.pools().for_bytes(useful));
-    }
-    if (out_.empty()) out_.rewind();
-    constexpr auto most = data_frames_at_a_time * data_frame_size;
-    const auto size = std::min({bytes.size(), out_.space().size(), most - std::min(most, out_.size())});
-    if (size == 0) {
-        is_full_ = true;
-        return 0;
-    }
-    out_.append(bytes.substr(0, size));
-    resume();
-    return size;
-}
-
-// Tells the library that there is more to send.
-void ServerStream::resume() {
-    if (deferred_) connection_.resume(*this);
-    deferred_ = false;
-}
-
-void ServerStream::finish_sending() {
-    if (closed_ || sending_ == Sending::finished) return;
-    if (sending_ == Sending::head) return reset(NGHTTP2_INTERNAL_ERROR);
-    sending_ = Sending::finished;
-    resume();
-    connection_.request_flush();
-}
+ServerStream::ServerStream(ServerConnection& connection, std::int32_t id) : ConnectionStream(connection, id) {}
 
 void ServerStream::close(HowToClose how) {
     if (how == HowToClose::gracefully && sending_ == Sending::body) finish_sending();
     const bool is_cut = how == HowToClose::reset && !end_sent_; // the client has not taken all of the response
     if (!closed_ && (sending_ != Sending::finished || is_cut))
         reset(how == HowToClose::reset ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
-    user_ = nullptr;
-    in_.release();
-    connection_.release(*this); // may free this
+    end_use();
 }
 
-void ServerStream::reset(std::uint32_t error_code) {
-    submitted_ = true; // a head that has not been submitted is lost
-    sending_ = Sending::finished;
-    connection_.reset(*this, error_code);
+// An interim head is submitted at once, the final one with the next flush: the whole response may be known by then.
+void ServerStream::end_head() {
+    constexpr int upgraded = 101; // Switching Protocols: a final status
+    const int status = status_of_head(head_.view());
+    if (status >= 200 || status == upgraded) {
+        sending_ = Sending::body;
+        connection_.submit_later(*this);
+        return;
+    }
+    submit_interim();
+    head_.release();
+}
+
+void ServerStream::submit_interim() {
+    std::vector<nghttp2_nv> fields;
+    read_response_fields({head_.data(), head_.size()}, fields);
+    nghttp2_submit_headers(connection_.session(), NGHTTP2_FLAG_NONE, id_, nullptr, fields.data(), fields.size(),
+                           nullptr);
+}
+
+// Submits the final head of the response.
+void ServerStream::submit() {
+    if (closed_ || std::exchange(submitted_, true)) return;
+    if (!websocket_key_.empty() && !may_answer_websocket(head_.view(), websocket_key_))
+        return reset(NGHTTP2_CONNECT_ERROR);
+    auto& fields = connection_.fields();
+    read_response_fields({head_.data(), head_.size()}, fields);
+    const auto body = ConnectionCallbacks::body_of(*this);
+    if (nghttp2_submit_response(connection_.session(), id_, fields.data(), fields.size(),
+                                has_body_to_send() ? &body : nullptr) != 0)
+        reset(NGHTTP2_INTERNAL_ERROR);
+    head_.release();
 }
 
 } // namespace weir::proxy::http2

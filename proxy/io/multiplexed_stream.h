@@ -8,11 +8,25 @@
 #include "conf/model/address.h"
 #include "proxy/io/socket.h"
 
+#include <cstdint>
 #include <string_view>
 
 namespace weir::proxy {
 
 class TlsConnection;
+
+// Why a stream has ended before its time.
+struct StreamFailure {
+    enum class Kind : std::uint8_t {
+        none,        // it has not, or its connection has ended
+        reset,       // the peer has reset it
+        unprocessed, // so that it says that it has not begun to process what was sent on the stream
+        malformed,   // the peer has sent what the protocol does not allow
+        too_large,   // the peer has sent a head beyond the limits
+    };
+    Kind kind = Kind::none;
+    const char* detail = ""; // static
+};
 
 class MultiplexedStream {
 public:
@@ -35,6 +49,8 @@ public:
     virtual bool at_end() const = 0;
     virtual std::size_t unsent_bytes() const = 0;
     virtual conf::Address local() const = 0;
+    // Returns why the stream is broken().
+    virtual StreamFailure failure() const = 0;
     // Returns the TLS connection below; null if it is plain.
     virtual TlsConnection* tls() const = 0;
 

@@ -41,6 +41,9 @@ public:
     // With TLS: also sends close_notify, if the kernel takes it at once. Bytes that are still unsent are lost.
     void close(HowToClose how = HowToClose::gracefully);
 
+    // Returns why a multiplexed stream is broken().
+    StreamFailure failure() const { return shared_ ? shared_->failure() : StreamFailure{}; }
+
     // Switches to TLS. `waker` is the user's, as in set_waker(); for the other arguments, see TlsConnection.
     void start_tls(tls::SslPtr session, BufferPool& pool, std::string_view first, Waker& waker);
     // Switches back to plain text, after a handshake that failed because the peer does not speak TLS.
