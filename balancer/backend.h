@@ -7,6 +7,7 @@
 // Lifetime: shared by the snapshots and the health manager that use it.
 #pragma once
 
+#include "balancer/backend_http2_counters.h"
 #include "balancer/counter.h"
 #include "balancer/per_worker.h"
 #include "balancer/pool_state.h"
@@ -98,6 +99,14 @@ public:
         return sum;
     }
 
+    // Begins to count HTTP/2 connections to the backend. Called on the control thread, before a worker may use them.
+    void count_http2() {
+        if (http2_.empty()) http2_ = std::vector<BackendHttp2Counters>(counters_.size());
+    }
+    BackendHttp2Counters& http2(std::size_t worker) { return http2_[worker]; }
+    // Returns the counters of all workers; empty if no pool has used HTTP/2 for the backend.
+    const std::vector<BackendHttp2Counters>& http2() const { return http2_; }
+
     // Records the reason why an attempt on this backend failed. Called on the worker's own thread.
     void note_recent_error(std::size_t worker, std::chrono::system_clock::time_point at, const char* reason,
                            std::string_view detail) {
@@ -121,6 +130,7 @@ private:
     alignas(64) std::atomic<std::uint32_t> seats_taken_{0};
     std::atomic<std::uint32_t> errors_{0};
     std::vector<BackendCounters> counters_;
+    std::vector<BackendHttp2Counters> http2_;
     PerWorker<RecentErrors> recent_errors_;
 };
 

@@ -16,6 +16,9 @@ AttemptVerdict judge(const EndedAttempt& ended, const RequestPlan& plan) {
         if (ended.removal == Removal::removed) return {Next::retry, Blame::none};
         return {Next::retry, kept ? Blame::unclear : blame}; // it may have closed just before
     }
+    case AttemptResult::refused:
+        if (ended.age == ConnectionAge::kept) return {Next::reconnect, Blame::none};
+        return {Next::retry, Blame::unclear}; // a backend that restarts, for example
     case AttemptResult::bad_answer:
     case AttemptResult::cut_off: return {Next::stop, blame};
     case AttemptResult::slow_answer: return {Next::stop, Blame::backend};

@@ -6,6 +6,8 @@
 //                 the request may be sent again
 //                 otherwise retry                           backend; unclear if the connection was kept or the upload
 //                                                           broke off; none if the backend was removed
+//   refused       reconnect if the connection was kept        none
+//                 otherwise retry                             unclear
 //   bad_answer,   stop                                      backend; unclear if the upload broke off
 //   cut_off
 //   slow_answer   stop                                      backend
@@ -22,6 +24,7 @@ namespace weir::proxy::http {
 enum class AttemptResult {
     finished,    // the client has been sent the whole response
     no_answer,   // the backend closed or failed before its response began
+    refused,     // the backend has not processed the request, of whose body nothing is lost (RFC 9113 section 8.7)
     bad_answer,  // the response is illegal or incomplete, and the client has received none of it
     slow_answer, // the backend did not respond in time
     slow_client, // the client did not send its body in time

@@ -165,8 +165,10 @@ void Exchange::begin_try(std::size_t member) {
 // Tries the selected backend. Sets `failure_` unless the exchange finished.
 Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
     if (use == ConnectionUse::any_request && !may_share_connections(pool())) use = ConnectionUse::request;
+    if (!incoming_.plan.upgrade.empty() && pool().config.protocol != conf::BackendProtocol::http1)
+        use = ConnectionUse::upgrade;
     const BackendConnector connector(client_, prepared_.timeouts().connect, use,
-                                     tls_to(*selection_.pool().spec, selection_.last(), incoming_.origin.address));
+                                     settings_for(*selection_.pool().spec, selection_.last(), incoming_.origin.address));
     Connected connected{connector.acquire(link())};
     if (!connected.connection) {
         connected = co_await connector.connect(link());
@@ -184,7 +186,10 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
                             mapping ? &*mapping : nullptr, record_, connection_, *this, tap},
                            *connected.connection);
     const auto result = co_await attempt.run();
-    const auto age = connected.took ? ConnectionAge::fresh : ConnectionAge::kept;
+    // A stream that the backend itself has reset says nothing about the age of its connection.
+    const bool is_kept = !connected.took && use == ConnectionUse::any_request &&
+                         connected.connection->stream.failure().kind != StreamFailure::Kind::reset;
+    const auto age = is_kept ? ConnectionAge::kept : ConnectionAge::fresh;
     co_return conclude(attempt, result, age, std::move(connected.connection));
 }
 
@@ -202,7 +207,9 @@ Exchange::Try Exchange::conclude(const ForwardAttempt& attempt, AttemptResult re
         keep(attempt, std::move(connection));
         return Try::finished;
     case Next::reconnect: return Try::stale;
-    case Next::retry: note_failure(verdict.blame); return try_again_from(TryStage::sent);
+    case Next::retry:
+        note_failure(verdict.blame);
+        return try_again_from(result == AttemptResult::refused ? TryStage::connecting : TryStage::sent);
     case Next::stop: note_failure(verdict.blame); return Try::stopped;
     }
     return Try::stopped;

@@ -147,6 +147,23 @@ Failure ForwardAttempt::closed(const IoResult& result) const {
             backend_.in.empty() ? "before a response" : "within the head of the response", result.error};
 }
 
+// The connection, or the stream, has ended before a response head was complete.
+ForwardAttempt::Step ForwardAttempt::end_unanswered(const IoResult& result) {
+    using Kind = StreamFailure::Kind;
+    const auto [kind, detail] = backend_.stream.failure();
+    const bool is_untouched = !upload_.reads_client() || upload_.consumed() == 0;
+    switch (kind) {
+    case Kind::unprocessed:
+        return end(is_untouched ? AttemptResult::refused : AttemptResult::no_answer,
+                   {FailureReason::backend_http2_failed, detail});
+    case Kind::reset: return end(AttemptResult::no_answer, {FailureReason::backend_http2_failed, detail});
+    case Kind::malformed: return end(AttemptResult::bad_answer, {FailureReason::bad_response_head, detail});
+    case Kind::too_large: return end(AttemptResult::bad_answer, {FailureReason::response_head_too_large, detail});
+    case Kind::none: break;
+    }
+    return end(AttemptResult::no_answer, closed(result), backend_.in.view());
+}
+
 ForwardAttempt::Step ForwardAttempt::read_answer() {
     if (download_.has_queued_interim() && flush_interim() == Step::over) return Step::over;
     for (;;) {
@@ -159,7 +176,7 @@ ForwardAttempt::Step ForwardAttempt::read_answer() {
         if (!backend_.stream.readable()) return Step::blocked;
         const auto result = download_.receive();
         if (result.status == IoStatus::would_block) return Step::blocked;
-        if (result.status != IoStatus::ok) return end(AttemptResult::no_answer, closed(result), backend_.in.view());
+        if (result.status != IoStatus::ok) return end_unanswered(result);
         ++progress_;
         // A response cannot belong to this request if it arrives before the request's head is sent.
         if (!upload_.is_head_sent())

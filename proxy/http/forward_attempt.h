@@ -7,6 +7,7 @@
 //   event                                    awaited        begun          reached
 //   the response is whole                                   finished       finished
 //   101 is whole                                            a tunnel       a tunnel
+//   an HTTP/2 backend has not processed it   refused        -              -
 //   the backend closes or fails              no_answer      bad_answer     cut_off
 //   the backend's bytes are illegal          bad_answer     bad_answer     cut_off
 //   the backend is silent for too long       slow_answer    cut_off        cut_off
@@ -99,6 +100,7 @@ private:
     Step step();
     Step push_request();
     Failure closed(const IoResult& result) const;
+    Step end_unanswered(const IoResult& result);
     Failure disk_failed() const;
     Step read_answer();
     Step take_head();

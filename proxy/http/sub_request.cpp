@@ -71,6 +71,7 @@ Task<> SubRequest::Talk::run() {
 SubRequest::Talk::Step SubRequest::Talk::step() {
     sink_.prepare();
     if (!broken_ && !sink_.is_flushed()) broken_ = sink_.flush() == IoStatus::failed;
+    if (sink_.is_flushed() && backend_.stream.is_multiplexed()) backend_.stream.finish_sending();
     return source_ ? read_body() : read_head();
 }
 
@@ -176,7 +177,7 @@ Task<SubResponse> SubRequest::run() {
     for (;;) {
         const auto left = std::chrono::duration_cast<conf::Duration>(job_.until - client.context.loop.now());
         const BackendConnector connector(client, std::min(left, spec.timeouts.connect), use,
-                                         tls_to(spec, job_.member, job_.address), job_.on_shortage);
+                                         settings_for(spec, job_.member, job_.address), job_.on_shortage);
         Connected connected{connector.acquire(link)};
         const bool is_kept = connected.connection != nullptr;
         if (!is_kept) connected = co_await connector.connect(link);

@@ -1,5 +1,7 @@
 #include "proxy/http/upload.h"
 
+#include "proxy/http1/chars.h"
+
 namespace weir::proxy::http {
 namespace {
 
@@ -7,14 +9,21 @@ constexpr int max_discards = 8; // before other connections get their turn
 
 std::uint64_t body_limit(const RequestPlan& plan) { return plan.body_limit ? plan.body_limit : BodyDecoder::unlimited; }
 
+// A stream of a connection that carries several has no chunks.
+Encoding encoding_to(const Stream& backend, const Framing& framing) {
+    return backend.is_multiplexed() ? Encoding::identity : encoding_of(framing);
+}
+
 } // namespace
 
 Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyStore* stored,
                BodyTap* tap)
     : body_({client.stream, backend.stream, client.in, client.context.buffers.bodies},
-            stored ? Framing{} : received_framing(client.stream, plan.framing), encoding_of(plan.framing),
+            stored ? Framing{} : received_framing(client.stream, plan.framing),
+            encoding_to(backend.stream, plan.framing),
             Following::messages, body_limit(plan)),
       stored_(stored ? std::make_unique<StoredBody>(*stored) : nullptr), head_size_(head.size()),
+      backend_(backend.stream), ends_stream_(backend.stream.is_multiplexed() && !same_word(plan.upgrade, "websocket")),
       awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {
     body_.send_first(head);
     body_.set_tap(tap);
@@ -22,7 +31,10 @@ Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& pl
 
 ForwardStatus Upload::run() {
     const auto status = stored_ ? body_.run(*stored_) : body_.run();
-    if (status == ForwardStatus::done) done_ = true;
+    if (status == ForwardStatus::done) {
+        done_ = true;
+        if (ends_stream_) backend_.finish_sending();
+    }
     if (status == ForwardStatus::sink_failed) break_off();
     return status;
 }

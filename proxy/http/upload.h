@@ -47,6 +47,8 @@ private:
     BodyForwarder body_;
     const std::unique_ptr<StoredBody> stored_; // null: the body comes from the client
     const std::size_t head_size_;
+    Stream& backend_;
+    const bool ends_stream_; // the request ends with its side of an HTTP/2 stream
     bool awaits_continue_; // the client may be waiting for the backend's 100
     bool done_ = false, broken_ = false;
 };

@@ -48,6 +48,7 @@ constexpr std::array<Row, failure_reason_count> rows{{
     {connect_timeout, "connect_timeout", 504, FailureCause::backend},
     {connect_failed, "connect_failed", 502, FailureCause::backend},
     {backend_tls_failed, "backend_tls_failed", 502, FailureCause::backend},
+    {backend_http2_failed, "backend_http2_failed", 502, FailureCause::backend},
     {backend_closed, "backend_closed", 502, FailureCause::backend},
     {backend_timeout, "backend_timeout", 504, FailureCause::backend},
     {backend_removed, "backend_removed", 502, FailureCause::proxy},

@@ -47,6 +47,7 @@ enum class FailureReason : std::uint8_t {
     connect_timeout,
     connect_failed,
     backend_tls_failed,
+    backend_http2_failed,
     backend_closed,
     backend_timeout,
     backend_removed,

@@ -65,7 +65,9 @@ std::vector<MemberSpec> SnapshotBuilder::find_members(const conf::Pool& pool, co
         const auto [state, weight] = now.adjustments.effective_state(pool.name, pool.backends[i], name);
         const auto& configured = pool.backends[i].address;
         auto host = configured.ip.is_set() ? configured.ip.ip_text() : configured.host;
-        members.push_back({backends_.find_or_make(pool.name, name, address), i, weight, state, std::move(host)});
+        auto backend = backends_.find_or_make(pool.name, name, address);
+        if (pool.protocol != conf::BackendProtocol::http1) backend->count_http2();
+        members.push_back({std::move(backend), i, weight, state, std::move(host)});
     };
     for (std::size_t i = 0; i < pool.backends.size(); ++i) {
         const auto& backend = pool.backends[i];

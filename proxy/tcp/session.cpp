@@ -125,7 +125,7 @@ Task<BackendConnectionPtr> Session::connect_any(balancer::ConnectionSlot& seat) 
         }
         begin_try();
         const BackendConnector connector(client_, pool().timeouts.connect, ConnectionUse::tunnel,
-                                         tls_to(pool(), selected.member, client_.source.address));
+                                         settings_for(pool(), selected.member, client_.source.address));
         auto connected = co_await connector.connect(link());
         fail(connected.failure);
         if (connected.connection) {

@@ -1,5 +1,7 @@
 #include "proxy/worker/backend_connector.h"
 
+#include "proxy/worker/shared_connection.h"
+
 #include <cerrno>
 
 namespace weir::proxy {
@@ -20,7 +22,91 @@ bool is_gone(const Client& client) {
 
 } // namespace
 
+BackendConnectionPtr BackendConnector::acquire(BackendLink& link) const {
+    BackendConnectionPtr connection;
+    if (may_share()) connection = link.shared().open_stream(settings_.tls.get(), settings_.host);
+    const bool may_be_kept = use_ == ConnectionUse::any_request && settings_.protocol != conf::BackendProtocol::http2;
+    if (!connection && may_be_kept)
+        connection = link.acquire(settings_.tls.get(), settings_.host);
+    if (connection) connection->stream.set_waker(client_.fiber);
+    return connection;
+}
+
+// Returns true if the connection may be an HTTP/2 one, which carries other requests, too. With a choice, requests that
+// switch to another protocol go over HTTP/1.1, which all backends can do.
+bool BackendConnector::may_share() const {
+    if (use_ == ConnectionUse::tunnel || settings_.protocol == conf::BackendProtocol::http1) return false;
+    return settings_.protocol == conf::BackendProtocol::http2 || use_ != ConnectionUse::upgrade;
+}
+
+// Returns true if a new connection will be shared as well, as far as is known: then one is made at a time.
+bool BackendConnector::waits_for_others(BackendLink& link) const {
+    return settings_.protocol == conf::BackendProtocol::http2 || !link.shared().has_selected_http1();
+}
+
+std::string_view BackendConnector::alpn() const {
+    if (client_.protocol != conf::Protocol::http) return "";
+    if (!may_share()) return "http/1.1";
+    return settings_.protocol == conf::BackendProtocol::http2 ? "h2" : "h2,http/1.1";
+}
+
 Task<Connected> BackendConnector::connect(BackendLink& link) const {
+    if (!may_share()) co_return co_await connect_own(link);
+    auto& shared = link.shared();
+    const auto began = client_.context.loop.now();
+    const auto give_up = began + timeout_;
+    while (waits_for_others(link)) {
+        if (shared.is_connecting()) {
+            const auto failure = co_await wait_for_connection(shared, give_up);
+            if (failure) co_return Connected{nullptr, failure};
+        } else if (client_.context.loop.now() >= give_up) {
+            co_return Connected{nullptr, {FailureReason::connect_timeout}};
+        } else {
+            SharedConnections::Attempt attempt(shared);
+            auto made = co_await connect_own(link);
+            if (made.failure && cause_of(made.failure.reason) == FailureCause::backend) attempt.fail(made.failure);
+            if (!made.failure) made.failure = share(link, made, give_up);
+            if (made.failure || made.connection) co_return made;
+        }
+        if (auto stream = acquire(link)) co_return Connected{std::move(stream), {}, client_.context.loop.now() - began};
+    }
+    auto made = co_await connect_own(link);
+    if (!made.failure) made.failure = share(link, made, give_up);
+    if (made.failure || made.connection) co_return made;
+    co_return co_await connect(link); // the backend has changed its mind
+}
+
+// Hands a new connection over to those that are shared, if it speaks HTTP/2. `made` has none afterwards.
+Failure BackendConnector::share(BackendLink& link, Connected& made, TimePoint give_up) const {
+    if (made.connection->stream.is_multiplexed() || !made.took) return {}; // it is one of those that were there
+    auto& context = client_.context;
+    const auto* tls = made.connection->stream.tls();
+    const bool is_http2 = tls ? tls->protocol() == "h2" : true;
+    if (!is_http2 && settings_.protocol == conf::BackendProtocol::http2)
+        return {FailureReason::backend_http2_failed, "the backend did not select h2 by ALPN"};
+    link.shared().note_selected(is_http2 ? SelectedProtocol::http2 : SelectedProtocol::http1);
+    if (!is_http2) return {};
+    const auto& limits = client_.listener->view->snapshot->config.limits;
+    const http2::Pools pools{context.buffers.heads, context.buffers.bodies, context.buffers.small};
+    constexpr std::uint32_t most_streams = 100;
+    const http2::ClientSettings http2{most_streams, {limits.header_size.bytes, limits.header_count}};
+    link.shared().adopt(std::move(made.connection), context.loop, pools, {give_up, settings_.idle_timeout, http2});
+    return {};
+}
+
+// Waits until the connection that is being made can be used. Returns why there will be none.
+Task<Failure> BackendConnector::wait_for_connection(SharedConnections& shared, TimePoint give_up) const {
+    SharedConnections::Wait wait(shared, client_.fiber);
+    client_.timer.set(give_up);
+    while (!wait.is_over()) {
+        co_await client_.fiber.wait();
+        if (is_gone(client_)) co_return client_left(client_);
+        if (client_.timer.expired()) co_return Failure{FailureReason::connect_timeout};
+    }
+    co_return wait.failure();
+}
+
+Task<Connected> BackendConnector::connect_own(BackendLink& link) const {
     auto& loop = client_.context.loop;
     const auto give_up = loop.now() + timeout_;
     for (;;) {
@@ -28,8 +114,8 @@ Task<Connected> BackendConnector::connect(BackendLink& link) const {
         if (use_ == ConnectionUse::tunnel) connection->become_tunnel();
         const auto began = loop.now();
         auto failure = co_await connect_once(*connection);
-        if (!failure && tls_.context) failure = start_tls(*connection);
-        if (!failure && tls_.context) failure = co_await shake_hands(*connection);
+        if (!failure && settings_.tls) failure = start_tls(*connection);
+        if (!failure && settings_.tls) failure = co_await shake_hands(*connection);
         if (!failure) co_return Connected{std::move(connection), {}, loop.now() - began};
         const bool shortage = failure.reason == FailureReason::resource_exhausted && on_shortage_ == OnShortage::wait &&
                               loop.now() < give_up;
@@ -81,21 +167,20 @@ Failure BackendConnector::has_been_woken_to_end(const BackendConnection& connect
 
 // Sends the PROXY header, if the pool has one, and switches the connection to TLS.
 Failure BackendConnector::start_tls(BackendConnection& connection) const {
-    if (tls_.proxy_protocol != conf::ProxyProtocol::none) {
+    if (settings_.proxy_protocol != conf::ProxyProtocol::none) {
         Buffer header(client_.context.buffers.heads);
         header.fill(
-            client_.source.write_proxy_header(header.space().data(), tls_.proxy_protocol, tls_.client, client_.stream));
+            client_.source.write_proxy_header(header.space().data(), settings_.proxy_protocol, settings_.client, client_.stream));
         const iovec part{header.data(), header.size()};
         const auto sent = connection.stream.send({&part, 1}); // fits into the send buffer of a new connection
         if (sent.bytes != header.size()) return {FailureReason::connect_failed, "send the PROXY header", sent.error};
     }
-    const bool http = client_.protocol == conf::Protocol::http;
-    auto session = tls_.context->new_session(tls_.host, http ? "http/1.1" : "");
+    auto session = settings_.tls->new_session(settings_.host, alpn());
     if (!session) return {FailureReason::resource_exhausted, "no memory for a TLS connection"};
-    connection.link().sessions().attach(session.get(), tls_.context, tls_.host);
+    connection.link().sessions().attach(session.get(), settings_.tls, settings_.host);
     connection.stream.start_tls(std::move(session), client_.context.buffers.bodies, {}, client_.fiber);
-    connection.tls = tls_.context;
-    connection.tls_host = tls_.host;
+    connection.tls = settings_.tls;
+    connection.tls_host = settings_.host;
     return {};
 }
 

@@ -9,19 +9,22 @@ constexpr int max_trimmed = 2; // surplus connections closed per release: few, b
 
 } // namespace
 
-BackendConnection::BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link)
-    : link_(std::move(link)), timer_(loop.timers(), *this) {
-    link_->counters().connections.add();
+BackendConnection::BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link, ConnectionKind kind)
+    : link_(std::move(link)), timer_(loop.timers(), *this), kind_(kind) {
     next_ = link_->all_;
     if (next_) next_->previous_ = this;
     link_->all_ = this;
+    if (kind_ == ConnectionKind::stream) return;
+    link_->counters().connections.add();
     ++link_->open_;
     link_->note_use();
 }
 
 BackendConnection::~BackendConnection() {
-    link_->counters().connections.subtract();
-    --link_->open_;
+    if (kind_ == ConnectionKind::own) {
+        link_->counters().connections.subtract();
+        --link_->open_;
+    }
     (previous_ ? previous_->next_ : link_->all_) = next_;
     if (next_) next_->previous_ = previous_;
 }
@@ -49,6 +52,7 @@ BackendConnectionPtr BackendLink::acquire(const tls::ClientContext* tls, const s
 }
 
 void BackendLink::release(BackendConnectionPtr connection, std::size_t max_idle, TimePoint until) {
+    if (connection->stream.is_multiplexed()) return; // its end is that of its stream
     note_use(); // it may have been in use for longer than the peak remembers
     if (retired_ || max_idle == 0 || until <= loop_.now() || backend_->verdict() == balancer::Verdict::down) return;
     if (!connection->in.empty() || connection->stream.hung_up()) return;
@@ -75,10 +79,18 @@ void BackendLink::trim(std::size_t max_idle) {
 }
 
 std::size_t BackendLink::close_idle() {
+    const auto self = shared_from_this(); // the last connection may hold the link
     const auto count = idle_.size();
     counters_.idle.subtract(count);
     while (idle_.take_newest()) {}
-    return count;
+    return count + shared_.close_idle();
+}
+
+void BackendLink::retire() {
+    const auto self = shared_from_this();
+    retired_ = true;
+    close_idle();
+    shared_.retire();
 }
 
 void BackendLink::cut_all() {

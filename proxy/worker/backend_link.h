@@ -14,6 +14,7 @@
 #include "proxy/io/stream.h"
 #include "proxy/io/timer_wheel.h"
 #include "proxy/worker/idle_connections.h"
+#include "proxy/worker/shared_connections.h"
 #include "tls/client_context.h"
 #include "tls/client_sessions.h"
 
@@ -24,10 +25,13 @@ namespace weir::proxy {
 
 class BackendLink;
 
-// A connection to a backend. In use, it wakes its user's Waiter; idle, it handles its own events.
+// Whether a connection has a socket of its own, or is a stream of a shared one.
+enum class ConnectionKind : std::uint8_t { own, stream };
+
+// A connection to a backend, or one request's stream of a SharedConnection. In use, it wakes its user's Waiter; idle, it handles its own events.
 class BackendConnection final : public Waker {
 public:
-    BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link);
+    BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link, ConnectionKind kind);
     ~BackendConnection();
 
     Stream stream;
@@ -49,6 +53,7 @@ private:
     std::shared_ptr<BackendLink> link_;
     WheelTimer timer_;
     TimePoint idle_since_{}, keep_until_{};
+    const ConnectionKind kind_;
     bool cut_ = false, tunnel_ = false, is_idle_ = false;
     BackendConnection *previous_ = nullptr, *next_ = nullptr; // in the link's list of all connections
     BackendConnection *older_ = nullptr, *newer_ = nullptr;   // in the list of idle connections
@@ -57,7 +62,8 @@ private:
 class BackendLink : public std::enable_shared_from_this<BackendLink> {
 public:
     BackendLink(EventLoop& loop, balancer::BackendPtr backend, std::size_t worker)
-        : loop_(loop), backend_(std::move(backend)), counters_(backend_->counters(worker)) {}
+        : loop_(loop), backend_(std::move(backend)), counters_(backend_->counters(worker)), shared_(*backend_, worker) {
+    }
 
     std::uint64_t used_in = 0; // the last view that uses the link, for its WorkerViewBuilder
 
@@ -69,7 +75,14 @@ public:
     // Returns the most recently used idle connection that was made with the settings `tls` for `host` (null: plain);
     // null if there is none. Closes connections that were made with other settings.
     BackendConnectionPtr acquire(const tls::ClientContext* tls, const std::string& host);
-    BackendConnectionPtr make() { return std::make_unique<BackendConnection>(loop_, shared_from_this()); }
+    BackendConnectionPtr make() {
+        return std::make_unique<BackendConnection>(loop_, shared_from_this(), ConnectionKind::own);
+    }
+    // Returns a connection whose stream is to be opened on a shared one.
+    BackendConnectionPtr make_stream() {
+        return std::make_unique<BackendConnection>(loop_, shared_from_this(), ConnectionKind::stream);
+    }
+    SharedConnections& shared() { return shared_; } // those that speak HTTP/2
 
     // Keeps a connection until `until` for another request. Closes the oldest idle connections if there are more than
     // the load of the last minute needs, or more than `max_idle`.
@@ -81,7 +94,7 @@ public:
     void cut_tunnels();
     // Called when the backend was removed from the configuration. Closes the idle connections, and keeps none from now
     // on.
-    void retire() { retired_ = true, close_idle(); }
+    void retire();
 
 private:
     friend class BackendConnection;
@@ -95,6 +108,7 @@ private:
     balancer::BackendPtr backend_;
     balancer::BackendCounters& counters_;
     IdleConnections idle_;
+    SharedConnections shared_;
     tls::ClientSessions sessions_;
     RecentPeak peak_; // of the connections in use
     BackendConnection* all_ = nullptr;

@@ -56,6 +56,7 @@ ROOMS = {
         "proxy/io",
         "proxy/log",
         "proxy/http1",
+        "proxy/http2",
         "proxy/proxy_protocol",
         "proxy/compress",
         "proxy/snapshot",

@@ -54,7 +54,7 @@ public:
 
 private:
     BackendConnector connector(ConnectionUse use) {
-        return {client, 1s, use, tls_to(*worker.view->pools[0]->spec, 0, client.source.address), on_shortage_};
+        return {client, 1s, use, settings_for(*worker.view->pools[0]->spec, 0, client.source.address), on_shortage_};
     }
 
     ConnectionUse use_ = ConnectionUse::request;
