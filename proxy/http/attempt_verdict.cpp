@@ -17,7 +17,7 @@ AttemptVerdict judge(const EndedAttempt& ended, const RequestPlan& plan) {
         return {Next::retry, kept ? Blame::unclear : blame}; // it may have closed just before
     }
     case AttemptResult::refused:
-        if (ended.age == ConnectionAge::kept) return {Next::reconnect, Blame::none};
+        if (ended.reconnection == Reconnection::possible) return {Next::reconnect, Blame::none};
         return {Next::retry, Blame::unclear}; // a backend that restarts, for example
     case AttemptResult::bad_answer:
     case AttemptResult::cut_off: return {Next::stop, blame};

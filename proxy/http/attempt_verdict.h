@@ -6,8 +6,8 @@
 //                 the request may be sent again
 //                 otherwise retry                           backend; unclear if the connection was kept or the upload
 //                                                           broke off; none if the backend was removed
-//   refused       reconnect if the connection was kept        none
-//                 otherwise retry                             unclear
+//   refused       reconnect, once                             none
+//                 then retry                                  unclear
 //   bad_answer,   stop                                      backend; unclear if the upload broke off
 //   cut_off
 //   slow_answer   stop                                      backend
@@ -38,6 +38,7 @@ enum class AttemptResult {
 
 enum class ConnectionAge { fresh, kept };   // kept: the connection had carried a request before
 enum class UploadEnd { whole, incomplete }; // incomplete: the client did not send all, or the backend did not take all
+enum class Reconnection { possible, done }; // done: this was the second connection to the backend
 enum class Removal { none, removed };       // removed: weir closed the connection because the backend was removed
 
 struct EndedAttempt {
@@ -45,6 +46,7 @@ struct EndedAttempt {
     ConnectionAge age = ConnectionAge::fresh;
     UploadEnd upload = UploadEnd::whole;
     Removal removal = Removal::none;
+    Reconnection reconnection = Reconnection::possible;
 };
 
 struct AttemptVerdict {

@@ -83,11 +83,13 @@ Task<Connection> Exchange::run() {
         if (selected.outcome != Selection::Outcome::chosen) break;
         begin_try(selected.member);
         const bool first = selection_.tries() == 1;
-        auto ended = co_await try_backend(first ? ConnectionUse::any_request : ConnectionUse::request);
+        auto ended = co_await try_backend(first ? ConnectionUse::any_request : ConnectionUse::request,
+                                          Reconnection::possible);
         if (ended == Try::stale) {
-            // A kept connection that the backend has just closed says nothing about the backend, and costs no attempt.
+            // A kept connection that the backend has just closed, or a stream that it has not processed, says nothing
+            // about the backend, and costs no attempt.
             count_retry();
-            ended = co_await try_backend(ConnectionUse::request);
+            ended = co_await try_backend(ConnectionUse::request, Reconnection::done);
         }
         selected.seat.leave();
         if (ended == Try::finished) co_return connection_;
@@ -163,7 +165,7 @@ void Exchange::begin_try(std::size_t member) {
 }
 
 // Tries the selected backend. Sets `failure_` unless the exchange finished.
-Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
+Task<Exchange::Try> Exchange::try_backend(ConnectionUse use, Reconnection reconnection) {
     if (use == ConnectionUse::any_request && !may_share_connections(pool())) use = ConnectionUse::request;
     if (!incoming_.plan.upgrade.empty() && pool().config.protocol != conf::BackendProtocol::http1)
         use = ConnectionUse::upgrade;
@@ -186,18 +188,19 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use) {
                             mapping ? &*mapping : nullptr, record_, connection_, *this, tap},
                            *connected.connection);
     const auto result = co_await attempt.run();
-    // A stream that the backend itself has reset says nothing about the age of its connection.
-    const bool is_kept = !connected.took && use == ConnectionUse::any_request &&
-                         connected.connection->stream.failure().kind != StreamFailure::Kind::reset;
+    // The backend itself has reset a stream, whatever the age of its connection.
+    const bool is_reset = connected.connection->stream.failure().kind == StreamFailure::Kind::reset;
+    const bool is_kept = !connected.took && !is_reset && use == ConnectionUse::any_request;
     const auto age = is_kept ? ConnectionAge::kept : ConnectionAge::fresh;
-    co_return conclude(attempt, result, age, std::move(connected.connection));
+    const auto removal = connected.connection->is_cut() ? Removal::removed : Removal::none;
+    co_return conclude(attempt, {result, age, attempt.upload_end(), removal, reconnection},
+                       std::move(connected.connection));
 }
 
 // Acts on the end of an attempt.
-Exchange::Try Exchange::conclude(const ForwardAttempt& attempt, AttemptResult result, ConnectionAge age,
+Exchange::Try Exchange::conclude(const ForwardAttempt& attempt, const EndedAttempt& ended,
                                  BackendConnectionPtr connection) {
-    const auto removal = connection->is_cut() ? Removal::removed : Removal::none;
-    const auto verdict = judge({result, age, attempt.upload_end(), removal}, incoming_.plan);
+    const auto verdict = judge(ended, incoming_.plan);
     failure_ = attempt.failure();
     record_.offending = attempt.offending();
     switch (verdict.next) {
@@ -209,7 +212,7 @@ Exchange::Try Exchange::conclude(const ForwardAttempt& attempt, AttemptResult re
     case Next::reconnect: return Try::stale;
     case Next::retry:
         note_failure(verdict.blame);
-        return try_again_from(result == AttemptResult::refused ? TryStage::connecting : TryStage::sent);
+        return try_again_from(ended.result == AttemptResult::refused ? TryStage::connecting : TryStage::sent);
     case Next::stop: note_failure(verdict.blame); return Try::stopped;
     }
     return Try::stopped;

@@ -59,9 +59,8 @@ private:
 
     Task<Selection> wait_for_backend();
     void begin_try(std::size_t member);
-    Task<Try> try_backend(ConnectionUse use);
-    Try conclude(const ForwardAttempt& attempt, AttemptResult result, ConnectionAge age,
-                 BackendConnectionPtr connection);
+    Task<Try> try_backend(ConnectionUse use, Reconnection reconnection);
+    Try conclude(const ForwardAttempt& attempt, const EndedAttempt& ended, BackendConnectionPtr connection);
     void keep(const ForwardAttempt& attempt, BackendConnectionPtr connection);
     Try fail_to_connect();
     void note_failure(AttemptVerdict::Blame blame);

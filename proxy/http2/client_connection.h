@@ -66,6 +66,7 @@ private:
 
     void on_bytes(std::string_view) override { pings_.on_bytes(loop().now()); }
     std::uint32_t on_fed(ssize_t taken) override;
+    bool is_over_without_input() const override { return true; }
     void on_goaway_sent(std::uint32_t) override {}
     void on_stream_removed() override { listener_.on_stream_ended(); }
 

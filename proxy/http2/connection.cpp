@@ -33,7 +33,7 @@ bool Connection::run_turn() {
     in_turn_ = false;
     if (!lives) return false;
     if (is_fatal_) return !out_.empty();
-    if (input_ended_ && !has_streams()) return false;
+    if (input_ended_ && (!has_streams() || is_over_without_input())) return false;
     if (flush_requested_) transport_.waiter.yield(transport_.loop);
     return !out_.empty() || nghttp2_session_want_write(session()) || nghttp2_session_want_read(session());
 }

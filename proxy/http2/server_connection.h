@@ -64,6 +64,7 @@ private:
 
     void on_bytes(std::string_view bytes) override;
     std::uint32_t on_fed(ssize_t taken) override;
+    bool is_over_without_input() const override { return false; } // it may wait for responses
     void on_goaway_sent(std::uint32_t error_code) override { listener_.on_goaway_sent(error_code); }
     void on_stream_removed() override { listener_.on_stream_closed(); }
     void deliver();

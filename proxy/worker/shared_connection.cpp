@@ -29,7 +29,8 @@ Task<> SharedConnection::run() {
 bool SharedConnection::proceed() {
     if (transport_->is_cut()) return false;
     if (!http2_.run_turn()) return false;
-    if (phase_ == Phase::connecting && http2_.is_ready()) {
+    // A backend may allow streams only later.
+    if (phase_ == Phase::connecting && http2_.room() > 0) {
         phase_ = Phase::open;
         idle_until_ = loop_.now() + settings_.idle_timeout;
         owner_.on_ready(*this); // which opens streams
@@ -58,9 +59,15 @@ bool SharedConnection::proceed_open() {
 void SharedConnection::end() {
     const bool was_connecting = std::exchange(phase_, Phase::ending) == Phase::connecting;
     timer_.cancel();
-    owner_.on_over(*this, was_connecting && !transport_->is_cut() ? Failed::to_connect : Failed::no);
+    owner_.on_over(*this, was_connecting && !transport_->is_cut() ? failure() : nullptr);
     http2_.fail_streams();
     transport_->stream.close();
+}
+
+// Returns why the connection was never of use.
+const char* SharedConnection::failure() const {
+    if (http2_.is_ready()) return "the backend allows no streams";
+    return "no SETTINGS came from the backend: does it speak HTTP/2?";
 }
 
 bool SharedConnection::is_for(const tls::ClientContext* tls, const std::string& host) const {

@@ -57,6 +57,7 @@ private:
     bool proceed();
     bool proceed_open();
     void end();
+    const char* failure() const;
     void on_reset_received(std::uint32_t code) override;
     void on_reset_sent(std::uint32_t code) override;
     void on_goaway_received(std::uint32_t code) override;

@@ -44,20 +44,14 @@ void SharedConnections::adopt(BackendConnectionPtr transport, EventLoop& loop, c
 }
 
 void SharedConnections::on_ready(SharedConnection& connection) {
-    if (connection.room() == 0) {
-        connection.end_when_idle();
-        wake_waiting({FailureReason::backend_http2_failed, "the backend allows no streams"});
-        return;
-    }
     wake_waiting({});
     if (retired_) connection.end_when_idle();
 }
 
-void SharedConnections::on_over(SharedConnection& connection, Failed failed) {
+void SharedConnections::on_over(SharedConnection& connection, const char* reason) {
     std::erase(connections_, &connection);
     counters().active_connections.subtract();
-    if (failed == Failed::to_connect)
-        wake_waiting({FailureReason::backend_http2_failed, "no SETTINGS came from the backend: does it speak HTTP/2?"});
+    if (reason) wake_waiting({FailureReason::backend_http2_failed, reason});
     else if (!is_connecting()) wake_waiting({}); // those that wait for nothing look again
 }
 

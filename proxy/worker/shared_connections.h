@@ -31,8 +31,6 @@ class EventLoop;
 class SharedConnection;
 struct SharedConnectionSettings;
 
-enum class Failed { no, to_connect }; // to_connect: the backend does not speak HTTP/2, or not in time
-
 enum class SelectedProtocol { http1, http2 }; // by ALPN, or because there is no choice
 
 class SharedConnections {
@@ -103,7 +101,8 @@ private:
     friend class SharedConnection;
 
     void on_ready(SharedConnection& connection);
-    void on_over(SharedConnection& connection, Failed failed);
+    // `reason` is why the connection was never of use; null if it was, or if it says nothing about the backend.
+    void on_over(SharedConnection& connection, const char* reason);
     void end_attempt(const Failure& failure);
     void wake_waiting(const Failure& failure);
 
