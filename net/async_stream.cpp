@@ -71,6 +71,13 @@ asio::awaitable<Result<void>> AsyncStream::start_tls(tls::SslPtr session) {
     }
 }
 
+std::string_view AsyncStream::alpn() const {
+    const unsigned char* name = nullptr;
+    unsigned size = 0;
+    if (tls_) SSL_get0_alpn_selected(tls_.get(), &name, &size);
+    return {reinterpret_cast<const char*>(name), size};
+}
+
 void AsyncStream::finish_sending() {
     boost::system::error_code ignored;
     if (tls_ && SSL_is_init_finished(tls_.get()) == 1) SSL_shutdown(tls_.get());

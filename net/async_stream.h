@@ -17,6 +17,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace weir::net {
@@ -42,6 +43,9 @@ public:
     boost::asio::awaitable<Result<void>> start_tls(tls::SslPtr session);
     // Returns true if the TLS handshake failed because the client sent a plain HTTP request.
     bool got_plain_http() const { return got_plain_http_; }
+    bool is_secure() const { return tls_ != nullptr; }
+    // Returns the protocol that ALPN has selected; empty: none, or the connection is plain.
+    std::string_view alpn() const;
     // Returns true if there are decrypted bytes that have not been read, so that the socket need not become readable.
     bool has_pending() const { return tls_ && SSL_pending(tls_.get()) > 0; }
     // Tells the peer that nothing more will be sent. With TLS, it sends close_notify, as far as the kernel takes it.

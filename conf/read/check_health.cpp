@@ -1,3 +1,4 @@
+#include "base/lower_case.h"
 #include "conf/model/header_name.h"
 #include "conf/read/checks.h"
 
@@ -41,17 +42,35 @@ void check_probe_headers(const HealthCheck& check, const std::string& path, Chec
     }
 }
 
+void check_host(const HealthCheck& check, const std::string& path, Checks& checks) {
+    const auto legal = [](unsigned char c) {
+        return std::isalnum(c) || std::string_view("-._:[]").find(static_cast<char>(c)) != std::string_view::npos;
+    };
+    if (!std::all_of(check.host.begin(), check.host.end(), legal))
+        checks.fail(path, "\"" + check.host + "\" is not a host: write a name or an address, with an optional port");
+}
+
+// Rejects headers that a request over HTTP/2 must not have (RFC 9113 section 8.2.2).
+void check_http2_headers(const HealthCheck& check, const std::string& path, Checks& checks) {
+    for (const auto& [name, _] : check.headers)
+        for (const auto* connection : {"keep-alive", "proxy-connection", "te", "http2-settings"})
+            if (lower_case(name) == connection)
+                checks.fail(path + "." + name, "HTTP/2 has no such header, and this pool has protocol: http2 or auto: "
+                                               "remove it");
+}
+
+void check_service(const HealthCheck& check, const std::string& path, Checks& checks) {
+    if (check.type != CheckType::grpc && !check.service.empty())
+        return checks.fail(path, "has no effect without type: grpc");
+    if (has_controls(check.service)) checks.fail(path, "the name of a service has no control characters");
+    if (check.service.size() > 1024) checks.fail(path, "at most 1024 bytes");
+}
+
 void check_request(const HealthCheck& check, const std::string& path, Checks& checks) {
     if (check.path.empty() || check.path[0] != '/' ||
         std::any_of(check.path.begin(), check.path.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
         checks.fail(path + ".path", "a path begins with \"/\" and has no spaces");
     check_method(check, path + ".method", checks);
-    const auto legal = [](unsigned char c) {
-        return std::isalnum(c) || std::string_view("-._:[]").find(static_cast<char>(c)) != std::string_view::npos;
-    };
-    if (!std::all_of(check.host.begin(), check.host.end(), legal))
-        checks.fail(path + ".host",
-                    "\"" + check.host + "\" is not a host: write a name or an address, with an optional port");
     check_probe_headers(check, path + ".headers", checks);
     if (check.expect_status.empty())
         checks.fail(path + ".expect_status", "no status would count as healthy: list at least one");
@@ -69,7 +88,6 @@ void check_no_request(const HealthCheck& check, const std::string& path, Checks&
     };
     refuse("method", check.method != usual.method);
     refuse("path", check.path != usual.path);
-    refuse("host", !check.host.empty());
     refuse("headers", !check.headers.empty());
     refuse("expect_body", !check.expect_body.empty());
     refuse("expect_status", check.expect_status != usual.expect_status);
@@ -102,8 +120,10 @@ void check_health(const Pool& pool, const std::string& path, Checks& checks) {
                                           "): probes would overlap; shorten the timeout");
     if (check.type == CheckType::http) check_request(check, key, checks);
     else check_no_request(check, key, checks);
-    if (check.type != CheckType::grpc && !check.service.empty())
-        checks.fail(key + ".service", "has no effect without type: grpc");
+    if (pool.protocol != BackendProtocol::http1) check_http2_headers(check, key + ".headers", checks);
+    if (check.type == CheckType::http || check.type == CheckType::grpc) check_host(check, key + ".host", checks);
+    else if (!check.host.empty()) checks.fail(key + ".host", "has no effect without type: http or grpc");
+    check_service(check, key + ".service", checks);
     check_push(check, key, checks);
     if (check.type == CheckType::heartbeat && check.interval * check.fall > max_silence)
         checks.fail(key + ".fall", "interval × fall is how long a backend may be silent: at most 365d");

@@ -24,6 +24,7 @@ struct CheckInputs {
     std::shared_ptr<Record> record;
     conf::HealthCheck check;
     conf::ProxyProtocol proxy_protocol; // the PROXY protocol version that the backend's own port expects
+    conf::BackendProtocol protocol; // the version of HTTP that the backend's own port speaks
     ProbeTls tls;
     std::shared_ptr<std::mt19937> random;
     double phase;
@@ -35,9 +36,13 @@ struct CheckInputs {
         return address;
     }
     std::string_view proxy_header() const { return check.port ? std::string_view() : own_proxy_header(proxy_protocol); }
-    ProbeTarget target() const {
-        return {address(), proxy_header(), tls, check.type == conf::CheckType::http ? "http/1.1" : ""};
+    // Returns the version of HTTP for the check. A responder on another port need not speak that of the backend: it
+    // gets HTTP/1.1, or with TLS the version that it selects.
+    conf::BackendProtocol http_version() const {
+        if (check.port == 0 || protocol == conf::BackendProtocol::http1) return protocol;
+        return tls.context ? conf::BackendProtocol::automatic : conf::BackendProtocol::http1;
     }
+    ProbeTarget target() const { return {address(), proxy_header(), tls, alpn_of(check.type, http_version())}; }
     // Returns a random number from 0 to 1.
     double roll() const { return std::uniform_real_distribution<double>(0, 1)(*random); }
 };

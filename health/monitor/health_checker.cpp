@@ -10,10 +10,6 @@ struct HealthChecker::Watcher {
     Target target;
     std::shared_ptr<Record> record;
     CheckSessionPtr session; // null without a check
-
-    bool does(const Target& other) const {
-        return target.check == other.check && target.proxy_protocol == other.proxy_protocol && target.tls == other.tls;
-    }
 };
 
 HealthChecker::HealthChecker(boost::asio::io_context& context, VerdictListener& listener)
@@ -34,7 +30,7 @@ void HealthChecker::watch(const std::vector<Target>& targets) {
         const auto known = watchers_.find(target.backend.get());
         const auto inherited = inherited_.find(target.backend.get());
         auto& watcher = now[target.backend.get()];
-        if (known != watchers_.end() && inherited == inherited_.end() && known->second->does(target)) {
+        if (known != watchers_.end() && inherited == inherited_.end() && known->second->target.has_check_of(target)) {
             watcher = std::move(known->second);
             watchers_.erase(known);
             continue;
@@ -64,8 +60,8 @@ void HealthChecker::start(Watcher& watcher, Watcher* before) {
     const double phase = next_phase();
     const auto& target = watcher.target;
     if (!target.check) return watcher.record->assume_up();
-    const CheckInputs inputs{&context_,  watcher.record, *target.check, target.proxy_protocol,
-                             target.tls, random_,        phase};
+    const CheckInputs inputs{&context_,       watcher.record, *target.check, target.proxy_protocol,
+                             target.protocol, target.tls,     random_,       phase};
     if (before && before->session && before->session->take_over(inputs)) {
         watcher.session = std::move(before->session);
         return;

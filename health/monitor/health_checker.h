@@ -28,6 +28,14 @@ struct Target {
     conf::ProxyProtocol proxy_protocol =
         conf::ProxyProtocol::none; // the PROXY protocol version that the backend's own port expects
     ProbeTls tls{};
+    conf::BackendProtocol protocol =
+        conf::BackendProtocol::http1; // the version of HTTP that the backend's own port speaks
+
+    // Returns whether the backend is checked in the same way.
+    bool has_check_of(const Target& other) const {
+        return check == other.check && proxy_protocol == other.proxy_protocol && tls == other.tls &&
+               protocol == other.protocol;
+    }
 };
 
 // The initial health record of a backend, apart from its verdict.

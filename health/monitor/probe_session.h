@@ -1,4 +1,4 @@
-// Probes a backend once per interval, for checks of the types http and tcp.
+// Probes a backend once per interval, for checks of the types http, grpc and tcp.
 //
 // Thread: the control thread.
 // Lifetime: the same as CheckSession.
@@ -14,7 +14,8 @@ namespace weir::health {
 class ProbeSession final : public CheckSession, public std::enable_shared_from_this<ProbeSession> {
 public:
     explicit ProbeSession(CheckInputs inputs)
-        : inputs_(std::move(inputs)), timer_(*inputs_.context), probe_(make_probe(inputs_.check)) {}
+        : inputs_(std::move(inputs)), timer_(*inputs_.context),
+          probe_(make_probe(inputs_.check, inputs_.http_version())) {}
 
     void start() override;
     void stop() override;

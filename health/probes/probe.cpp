@@ -2,6 +2,7 @@
 
 #include "base/deadline.h"
 #include "base/use_nothrow_awaitable.h"
+#include "health/probes/grpc_probe.h"
 #include "health/probes/heartbeat_probe.h"
 #include "health/probes/http_probe.h"
 #include "health/probes/tcp_probe.h"
@@ -13,14 +14,25 @@ namespace weir::health {
 
 namespace asio = boost::asio;
 
-std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check) {
+std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check, conf::BackendProtocol protocol) {
     switch (check.type) {
-    case conf::CheckType::http: return std::make_unique<HttpProbe>(check);
+    case conf::CheckType::http: return std::make_unique<HttpProbe>(check, protocol);
     case conf::CheckType::tcp: return std::make_unique<TcpProbe>();
-    case conf::CheckType::grpc: break;
+    case conf::CheckType::grpc: return std::make_unique<GrpcProbe>(check);
     case conf::CheckType::heartbeat: return std::make_unique<HeartbeatProbe>();
     }
     return nullptr;
+}
+
+std::string_view alpn_of(conf::CheckType type, conf::BackendProtocol protocol) {
+    if (type == conf::CheckType::grpc) return "h2";
+    if (type != conf::CheckType::http) return {};
+    switch (protocol) {
+    case conf::BackendProtocol::http1: break;
+    case conf::BackendProtocol::http2: return "h2";
+    case conf::BackendProtocol::automatic: return "h2,http/1.1";
+    }
+    return "http/1.1";
 }
 
 namespace {

@@ -34,8 +34,11 @@ public:
     virtual boost::asio::awaitable<ProbeResult> talk(net::AsyncStream& stream, const conf::Endpoint& address) = 0;
 };
 
-// Returns a probe of the type that the check names.
-std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check);
+// Returns a probe of the type that the check names. A check of type http speaks the given version of HTTP.
+std::unique_ptr<Probe> make_probe(const conf::HealthCheck& check, conf::BackendProtocol protocol);
+
+// Returns the protocols that such a probe offers inside TLS, as ProbeTarget::alpn.
+std::string_view alpn_of(conf::CheckType type, conf::BackendProtocol protocol);
 
 // Returns the PROXY header for a connection that weir opens on its own behalf, not for a client; empty for
 // ProxyProtocol::none.
@@ -52,7 +55,7 @@ struct ProbeTarget {
     conf::Endpoint address;
     std::string_view header; // the first bytes of the connection, before TLS
     ProbeTls tls;
-    std::string_view alpn; // the protocol inside TLS; empty: not stated
+    std::string_view alpn; // the protocols to offer inside TLS, separated by commas; empty: none is stated
 };
 
 // Connects within `timeout`, sends the header and completes the TLS handshake. The stream must not be open yet.

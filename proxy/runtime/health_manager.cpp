@@ -22,6 +22,7 @@ health::Target target_of(const PoolSpec& pool, const MemberSpec& member) {
     health::Target target{member.backend, pool.config.health_check, pool.config.send_proxy_protocol};
     if (!target.check) return target;
     if (target.check->tls) target.tls = {pool.tls, member.host};
+    if (target.check->type == conf::CheckType::http) target.protocol = pool.config.protocol; // others do not depend on it
     auto& check = *target.check;
     const auto& config = pool.config_of(member);
     if (config.health_check_port) check.port = config.health_check_port;
@@ -38,10 +39,6 @@ const PoolSpec* find_pool(const Snapshot& snapshot, const std::string& name) {
     const auto it =
         std::find_if(pools.begin(), pools.end(), [&](const auto& pool) { return pool->config.name == name; });
     return it == pools.end() ? nullptr : it->get();
-}
-
-bool is_same_check(const health::Target& one, const health::Target& other) {
-    return one.check == other.check && one.proxy_protocol == other.proxy_protocol && one.tls == other.tls;
 }
 
 } // namespace
@@ -104,7 +101,7 @@ void HealthManager::restore() {
         const auto new_one = here.find({note.pool, note.name, note.address});
         const auto old_one = before.find({note.pool, note.name, note.address});
         if (new_one == here.end()) continue; // it was in the standby only, and was checked throughout
-        if (old_one != before.end() && is_same_check(new_one->second, old_one->second)) continue;
+        if (old_one != before.end() && new_one->second.has_check_of(old_one->second)) continue;
         inherited_.push_back(std::move(note));
     }
     standby_notes_.clear();
