@@ -251,7 +251,7 @@ asio::awaitable<Result<void>> Http2Exchange::read_until(std::function<bool()> is
     for (;;) {
         // Before it is judged: answers, and what the library says about errors that it has found.
         const auto sent = co_await flush();
-        if (has_ended_ || (failure_.empty() && is_enough())) co_return Result<void>();
+        if (has_ended_ || is_enough()) co_return Result<void>();
         if (!failure_.empty()) co_return Error(failure_);
         if (!sent) co_return sent.error();
         const auto received = co_await receive();

@@ -25,17 +25,27 @@ class HeadedBackend(Backend):
 
 class TlsBackend(Backend):
     """`handshakes` has one entry for each successful handshake, `refused` one text for each that failed. `talk` takes
-    the place of HTTP after the handshake.
+    the place of HTTP after the handshake. `alpn` has the protocols that the backend knows.
     """
 
-    def __init__(self, pair, client_ca=None, versions=("TLSv1_2", "TLSv1_3"), proxy_header=False, talk=None, **kwargs):
+    def __init__(
+        self,
+        pair,
+        client_ca=None,
+        versions=("TLSv1_2", "TLSv1_3"),
+        proxy_header=False,
+        talk=None,
+        alpn=("http/1.1",),
+        **kwargs,
+    ):
         self.talk = talk or super().serve
         self.handshakes, self.refused, self.headers = [], [], []
         self.proxy_header = proxy_header
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version, self.context.maximum_version = (getattr(ssl.TLSVersion, v) for v in versions)
         self.context.load_cert_chain(pair["cert"], pair["key"])
-        self.context.set_alpn_protocols(["http/1.1"])
+        if alpn:
+            self.context.set_alpn_protocols(alpn)
         self.context.sni_callback = self.note_name
         if client_ca:
             self.context.verify_mode = ssl.CERT_REQUIRED
