@@ -26,11 +26,11 @@ def service_of(health_request):
 class GrpcServer(grpc.GenericRpcHandler):
     """Serves the methods of `methods`: path -> grpc.RpcMethodHandler. With `pair`, it speaks TLS."""
 
-    def __init__(self, methods, pair=None, port=None, workers=4):
+    def __init__(self, methods, pair=None, port=None, workers=4, options=()):
         self.methods = methods
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
-        self.server = grpc.server(futures.ThreadPoolExecutor(workers), handlers=(self,))
+        self.server = grpc.server(futures.ThreadPoolExecutor(workers), handlers=(self,), options=options)
         if pair:
             key, cert = read_file(pair["key"]).encode(), read_file(pair["cert"]).encode()
             self.server.add_secure_port(self.address, grpc.ssl_server_credentials([(key, cert)]))
