@@ -218,9 +218,7 @@ template <class V> void visit(V& v, Of<Backend> auto& b) {
 }
 
 template <class V> void visit(V& v, Of<HealthCheck> auto& h) {
-    v.field("type", h.type,
-            "http: a request; grpc: a call of grpc.health.v1; tcp: a connection; heartbeat: send `heartbeat`, "
-            "expect `OK`");
+    v.field("type", h.type, "http: a request; grpc: a call; tcp: a connection; heartbeat: send `heartbeat`, get `OK`");
     v.field("method", h.method, "method of the request");
     v.field("path", h.path, "path of the request");
     v.field("host", h.host, "Host of the request; default: the backend's name or address as in this file");

@@ -24,7 +24,7 @@ struct CheckInputs {
     std::shared_ptr<Record> record;
     conf::HealthCheck check;
     conf::ProxyProtocol proxy_protocol; // the PROXY protocol version that the backend's own port expects
-    conf::BackendProtocol protocol; // the version of HTTP that the backend's own port speaks
+    conf::BackendProtocol protocol;     // the version of HTTP that the backend's own port speaks
     ProbeTls tls;
     std::shared_ptr<std::mt19937> random;
     double phase;

@@ -8,8 +8,8 @@
 namespace weir::health {
 namespace {
 
-constexpr std::size_t prefix_size = 5;  // a flag, and the length of the message in four bytes
-constexpr std::size_t max_text = 128;   // of what a server says, in a description
+constexpr std::size_t prefix_size = 5; // a flag, and the length of the message in four bytes
+constexpr std::size_t max_text = 128;  // of what a server says, in a description
 constexpr unsigned status_field = 1, service_field = 1;
 
 // How the value of a field is encoded (its wire type).
@@ -73,9 +73,10 @@ std::optional<ServingStatus> read_message(std::string_view bytes) {
 }
 
 constexpr std::array<std::string_view, 17> status_names{
-    "OK",           "CANCELLED",         "UNKNOWN",             "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED", "NOT_FOUND",
-    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",          "OUT_OF_RANGE",
-    "UNIMPLEMENTED", "INTERNAL",          "UNAVAILABLE",         "DATA_LOSS",          "UNAUTHENTICATED"};
+    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED"};
 
 // Returns the value of a hexadecimal digit; unset for other characters.
 std::optional<unsigned> hex_digit(char c) {
@@ -87,7 +88,8 @@ std::optional<unsigned> hex_digit(char c) {
 
 std::string legible(std::string_view text) {
     std::string out(text.substr(0, max_text));
-    std::replace_if(out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
+    std::replace_if(
+        out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
     return out;
 }
 

@@ -35,8 +35,8 @@ ProbeResult judge(const Http2Exchange& response) {
     const auto of_head = [&](std::string_view name) { return response.header(name); };
     const auto of_trailers = [&](std::string_view name) { return response.trailer(name); };
     // A response that consists of trailers alone has them in its head.
-    const auto status = response.body().empty() && !of_trailers("grpc-status") ? of_head("grpc-status")
-                                                                               : of_trailers("grpc-status");
+    const auto status =
+        response.body().empty() && !of_trailers("grpc-status") ? of_head("grpc-status") : of_trailers("grpc-status");
     const bool has_passed = status == "0";
     if (response.status() != 200 && (!status || has_passed))
         return failed("status " + std::to_string(response.status()));

@@ -36,7 +36,8 @@ std::string code_name(std::uint32_t code) {
 std::string describe(const nghttp2_goaway& goaway) {
     std::string reason(reinterpret_cast<const char*>(goaway.opaque_data),
                        goaway.opaque_data ? std::min(goaway.opaque_data_len, max_reason) : 0);
-    std::replace_if(reason.begin(), reason.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
+    std::replace_if(
+        reason.begin(), reason.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
     return code_name(goaway.error_code) + (reason.empty() ? "" : " (" + reason + ")");
 }
 
@@ -127,8 +128,8 @@ struct Http2Exchange::Callbacks {
         return 0;
     }
 
-    static ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t most,
-                             std::uint32_t* flags, nghttp2_data_source* source, void*) {
+    static ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t most, std::uint32_t* flags,
+                             nghttp2_data_source* source, void*) {
         auto& self = exchange(source->ptr);
         const auto size = std::min(most, self.request_.body.size() - self.body_sent_);
         std::copy_n(self.request_.body.data() + self.body_sent_, size, into);
@@ -232,8 +233,8 @@ Result<void> Http2Exchange::feed(std::string_view bytes) {
         has_fed_ = true;
         bytes = first_bytes_;
     }
-    const auto taken = nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                                                bytes.size());
+    const auto taken =
+        nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     if (taken < 0) return Error(std::string("malformed: ") + nghttp2_strerror(static_cast<int>(taken)));
     return {};
 }

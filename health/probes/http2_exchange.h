@@ -33,9 +33,9 @@ struct Http2Request {
 
 class Http2Exchange {
 public:
-    static constexpr std::size_t max_body = 64 * 1024;        // more is not kept
-    static constexpr std::size_t max_head = 64 * 1024;        // of each field section, as RFC 9113 section 6.5.2 counts
-    static constexpr std::size_t max_received = 1024 * 1024;  // of the whole connection
+    static constexpr std::size_t max_body = 64 * 1024;       // more is not kept
+    static constexpr std::size_t max_head = 64 * 1024;       // of each field section, as RFC 9113 section 6.5.2 counts
+    static constexpr std::size_t max_received = 1024 * 1024; // of the whole connection
     static constexpr int max_interim = 10;
 
     Http2Exchange(net::AsyncStream& stream, Http2Request request);

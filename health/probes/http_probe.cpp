@@ -43,7 +43,8 @@ http::request<http::empty_body> make_request(const conf::HealthCheck& check, con
 }
 
 Http2Request make_http2_request(const conf::HealthCheck& check, const conf::Endpoint& address) {
-    Http2Request request{.method = check.method, .authority = host_of(check, address), .path = check.path, .headers = {}};
+    Http2Request request{
+        .method = check.method, .authority = host_of(check, address), .path = check.path, .headers = {}};
     bool names_agent = false;
     for (const auto& [name, value] : check.headers) {
         const auto& field = request.headers.emplace_back(lower_case(name), value);
@@ -77,7 +78,9 @@ Error not_found(bool has_ended) {
                            : "the first 64KiB of the body do not contain expect_body");
 }
 
-Error failed_within_body(const std::string& reason) { return Error("the connection failed within the body: " + reason); }
+Error failed_within_body(const std::string& reason) {
+    return Error("the connection failed within the body: " + reason);
+}
 
 // One response of HTTP/1.1 while it is being received.
 class Http1Response {

@@ -22,7 +22,8 @@ health::Target target_of(const PoolSpec& pool, const MemberSpec& member) {
     health::Target target{member.backend, pool.config.health_check, pool.config.send_proxy_protocol};
     if (!target.check) return target;
     if (target.check->tls) target.tls = {pool.tls, member.host};
-    if (target.check->type == conf::CheckType::http) target.protocol = pool.config.protocol; // others do not depend on it
+    // Other checks do not depend on it, and continue when it changes.
+    if (target.check->type == conf::CheckType::http) target.protocol = pool.config.protocol;
     auto& check = *target.check;
     const auto& config = pool.config_of(member);
     if (config.health_check_port) check.port = config.health_check_port;

@@ -67,9 +67,7 @@ class PriorKnowledge(Http2Checks):
         self.answer = begin + b"".join(h2.data(1, b"x" * 16_000) for _ in range(4)) + h2.data(1, b"y" * 2_000)
         self.wait_result("down", "status 200, but the first 64KiB of the body do not contain expect_body")
         self.answer = begin + h2.data(1, b"half") + h2.rst_stream(1, h2.INTERNAL_ERROR)
-        self.wait_result(
-            "down", "status 200, but the connection failed within the body: RST_STREAM: INTERNAL_ERROR"
-        )
+        self.wait_result("down", "status 200, but the connection failed within the body: RST_STREAM: INTERNAL_ERROR")
 
     def test_a_body_is_not_waited_for_if_no_text_is_expected(self):
         self.watch(self.scripted(lambda _: h2.headers(1, h2.block([(":status", "200")]), end=False)))

@@ -26,7 +26,7 @@ def response(body=b"", fields=(), status=200, stream=1):
 
 
 class Http2Backend(RawBackend):
-    """Answers the first request of each connection with the bytes of `answer(request)`, then reads to its end. A request
+    """Answers the first request of each connection with the bytes of `answer(request)`, then reads on. A request
     is the fields of its head, with "body" and "ended": whether its head has ended it."""
 
     def __init__(self, answer, **kwargs):

@@ -28,12 +28,13 @@ void move_bytes(SSL* from, SSL* to) {
 // A server with one certificate.
 class Server {
 public:
-    explicit Server(std::vector<std::string> names = {"app.example"}) {
+    explicit Server(std::vector<std::string> names = {"app.example"}, std::vector<std::string> protocols = {}) {
         const auto pair = authority.issue({std::move(names)});
         tls::ServerOptions options;
         options.certificates = {
             tls::Certificate::load(pair.cert, pair.key, std::chrono::system_clock::now()).certificate};
         options.tickets = tickets_;
+        options.alpn = std::move(protocols);
         context_ = *tls::ServerContext::make(std::move(options));
         ca = authority.write(pem_of(authority.root()));
     }
@@ -106,6 +107,23 @@ TEST_CASE("a server must prove the name that it is expected to have") {
     CHECK(verdict(server, "10.0.0.1") == X509_V_ERR_IP_ADDRESS_MISMATCH);
     CHECK(verdict(server, "other.example", "", Verification::none) == X509_V_OK);
     CHECK(verdict(server, "10.0.0.1", "", Verification::none) == X509_V_OK);
+}
+
+TEST_CASE("a server selects one of the protocols that are offered") {
+    const auto selected = [](const std::string& offered, std::vector<std::string> known) -> std::string {
+        Server server({"app.example"}, std::move(known));
+        const auto client = server.client()->new_session("app.example", offered);
+        if (!server.meet(client.get())) return "refused";
+        const unsigned char* name = nullptr;
+        unsigned size = 0;
+        SSL_get0_alpn_selected(client.get(), &name, &size);
+        return {reinterpret_cast<const char*>(name), size};
+    };
+    CHECK(selected("h2,http/1.1", {"h2", "http/1.1"}) == "h2");
+    CHECK(selected("h2,http/1.1", {"http/1.1"}) == "http/1.1");
+    CHECK(selected("http/1.1", {"h2", "http/1.1"}) == "http/1.1");
+    CHECK(selected("", {"h2"}).empty());
+    CHECK(selected("h2", {}).empty());
 }
 
 TEST_CASE("each new connection resumes a session of an earlier one") {

@@ -78,7 +78,8 @@ TEST_CASE("a health check that cannot work is refused with place and remedy") {
         INFO(row.check);
         CHECK_THAT(probe_errors_of(row.check), Catch::Contains(row.error) && Catch::Contains("weir.yaml:5:"));
     }
-    CHECK_THAT(probe_errors_of("type: grpc, service: " + std::string(1025, 'x')), Catch::Contains("at most 1024 bytes"));
+    CHECK_THAT(probe_errors_of("type: grpc, service: " + std::string(1025, 'x')),
+               Catch::Contains("at most 1024 bytes"));
     CHECK_THAT(probe_errors_of("expect_body: \"" + std::string(1025, 'x') + "\""),
                Catch::Contains("at most 1024 bytes"));
 }
@@ -91,12 +92,13 @@ TEST_CASE("a port of a backend's own for a check that asks no port is refused") 
 
 TEST_CASE("a check over HTTP/2 must not have headers of a connection") {
     const auto errors_of = [](const std::string& header, const std::string& protocol) {
-        return probe_errors_of("headers: {" + header + ": x}", "\"127.0.0.1:9001\"", "    protocol: " + protocol + "\n");
+        return probe_errors_of("headers: {" + header + ": x}", "\"127.0.0.1:9001\"",
+                               "    protocol: " + protocol + "\n");
     };
     for (const std::string header : {"Keep-Alive", "Proxy-Connection", "TE", "HTTP2-Settings"}) {
-        CHECK_THAT(errors_of(header, "http2"), Catch::Contains("pools.web.health_check.headers." + header +
-                                                               ": HTTP/2 has no such header") &&
-                                                   Catch::Contains("weir.yaml:4:"));
+        CHECK_THAT(errors_of(header, "http2"),
+                   Catch::Contains("pools.web.health_check.headers." + header + ": HTTP/2 has no such header") &&
+                       Catch::Contains("weir.yaml:4:"));
         CHECK(errors_of(header, "http1").empty());
     }
     CHECK(errors_of("X-Probe", "http2").empty());

@@ -19,7 +19,8 @@ TEST_CASE("a request for the whole server is an empty message") { CHECK(encode_h
 TEST_CASE("a request has the name of the service in field 1") {
     CHECK(encode_health_request("shop") == "\0\0\0\0\x06\x0a\x04shop"s);
     const auto longer = encode_health_request(std::string(300, 'x'));
-    CHECK(longer.substr(0, 8) == "\0\0\0\x01\x2f\x0a\xac\x02"s); // 303 bytes: a tag, a length of two bytes, and the name
+    CHECK(longer.substr(0, 8) ==
+          "\0\0\0\x01\x2f\x0a\xac\x02"s); // 303 bytes: a tag, a length of two bytes, and the name
     CHECK(longer.size() == 5 + 303);
 }
 
@@ -76,7 +77,7 @@ TEST_CASE("a health response that is not one message is refused") {
         {prefixed("\x1a\x05x"), "the message is malformed"},
         {prefixed("\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01x"), "the message is malformed"},
         {prefixed("\x21" + std::string(7, 'x')), "the message is malformed"},
-        {prefixed("\x0b\x0c"), "the message is malformed"},   // a group
+        {prefixed("\x0b\x0c"), "the message is malformed"},           // a group
         {prefixed(std::string(1, '\0')), "the message is malformed"}, // field 0
         {"<html>", "the message is malformed"},
     };

@@ -70,8 +70,7 @@ TEST_CASE("a gRPC server that does not serve fails with the reason") {
         {call(serving, field("grpc-status", "13") + field("grpc-message", "x")), "grpc-status 13 INTERNAL: x"},
         {call(serving, field("x-a", "0")), "the response has no grpc-status"},
         {begin + frame(data, end_stream, 1, serving), "the response has no grpc-status"},
-        {hello + head(field(":status", "200") + type + field("grpc-status", "0")) +
-             frame(data, end_stream, 1, serving),
+        {hello + head(field(":status", "200") + type + field("grpc-status", "0")) + frame(data, end_stream, 1, serving),
          "the response has no grpc-status"},
         {begin + frame(data, 0, 1, "\x01" + serving.substr(1)) + fine,
          "the message is compressed, which weir has not asked for"},
