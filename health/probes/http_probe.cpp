@@ -72,10 +72,12 @@ private:
     std::size_t searched_ = 0;
 };
 
+enum class Searched { whole, beginning };
+
 // The text is not shown, because it may contain the values of variables.
-Error not_found(bool has_ended) {
-    return Error(has_ended ? "the body does not contain expect_body"
-                           : "the first 64KiB of the body do not contain expect_body");
+Error not_found(Searched part) {
+    return Error(part == Searched::whole ? "the body does not contain expect_body"
+                                         : "the first 64KiB of the body do not contain expect_body");
 }
 
 Error failed_within_body(const std::string& reason) {
@@ -117,7 +119,7 @@ public:
             if (search.finds_in(body)) co_return Result<void>();
             if (error && error != http::error::need_buffer) co_return failed_within_body(error.message());
         }
-        co_return not_found(parser_->is_done());
+        co_return not_found(parser_->is_done() ? Searched::whole : Searched::beginning);
     }
 
 private:
@@ -148,8 +150,9 @@ public:
             return found || exchange_.body().size() >= HttpProbe::max_body;
         });
         if (!read) co_return failed_within_body(read.error().message());
-        if (!found && !search.finds_in(exchange_.body())) co_return not_found(exchange_.has_ended());
-        co_return Result<void>();
+        if (found || search.finds_in(exchange_.body())) co_return Result<void>();
+        const bool is_whole = exchange_.has_ended() && exchange_.body().size() < HttpProbe::max_body;
+        co_return not_found(is_whole ? Searched::whole : Searched::beginning);
     }
 
     asio::awaitable<void> finish() { return exchange_.finish(); }
