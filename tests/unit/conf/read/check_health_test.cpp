@@ -98,7 +98,7 @@ TEST_CASE("a check over HTTP/2 must not have headers of a connection") {
     for (const std::string header : {"Keep-Alive", "Proxy-Connection", "TE", "HTTP2-Settings"}) {
         CHECK_THAT(errors_of(header, "http2"),
                    Catch::Contains("pools.web.health_check.headers." + header + ": HTTP/2 has no such header") &&
-                       Catch::Contains("weir.yaml:4:"));
+                       Catch::Contains("weir.yaml:5:"));
         CHECK(errors_of(header, "http1").empty());
     }
     CHECK(errors_of("X-Probe", "http2").empty());

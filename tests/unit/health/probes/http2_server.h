@@ -54,6 +54,7 @@ public:
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()) == 0);
         client.socket().assign(boost::asio::generic::stream_protocol(AF_UNIX, 0), pair[0]);
         socket_.assign(boost::asio::local::stream_protocol(), pair[1]);
+        socket_.non_blocking(true);
         socket_.async_wait(Socket::wait_read, [this, after](const auto&) {
             boost::asio::async_write(socket_, boost::asio::buffer(answer_), [this, after](const auto&, std::size_t) {
                 boost::system::error_code ignored;
