@@ -33,7 +33,7 @@ class RealServers(GrpcChecks):
     def test_a_backend_that_stops_serving_is_out_until_it_serves_again(self):
         sick, fine = self.server(), self.server()
         backends = [{"name": "sick", "address": sick.address}, {"name": "fine", "address": fine.address}]
-        self.watch(*backends)
+        self.watch(*backends, check={"interval": "1s"})
         self.proxy.wait_up(2)
         sick.status[""] = NOT_SERVING
         eventually(lambda: self.proxy.states() == ["down", "up"], "it is out")

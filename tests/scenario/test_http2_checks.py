@@ -162,6 +162,11 @@ class Negotiation(Http2Checks):
         eventually(lambda: self.health()["state"] == "down", "it is down")
         self.assertIn("ALPN", self.health()["last_failure"])
 
+    def test_a_responder_with_tls_on_another_port_selects_its_version(self):
+        responder = self.secure("http/1.1")
+        self.watch(f"127.0.0.1:{free_port()}", check={"port": responder.port}, tls=self.tls)
+        self.wait_result("up", "status 200")
+
     def test_a_check_follows_the_protocol_of_its_pool(self):
         backend, scripted = self.speaking_http2("h2", "http/1.1")
         self.watch(backend, tls=self.tls)
