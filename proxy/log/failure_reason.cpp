@@ -33,6 +33,7 @@ constexpr std::array<Row, failure_reason_count> rows{{
     {too_many_logins, "too_many_logins", 503, FailureCause::client},
     {rate_limited, "rate_limited", 429, FailureCause::client},
     {concurrency_limited, "concurrency_limited", 429, FailureCause::client},
+    {deadline_exceeded, "deadline_exceeded", 504, FailureCause::client},
     {tls_handshake_failed, "tls_handshake_failed", 400, FailureCause::client},
     {http2_protocol_error, "http2_protocol_error", 400, FailureCause::client},
     {http2_flood, "http2_flood", 400, FailureCause::client},

@@ -30,6 +30,7 @@ enum class FailureReason : std::uint8_t {
     too_many_logins,
     rate_limited,
     concurrency_limited,
+    deadline_exceeded,
     tls_handshake_failed,
     http2_protocol_error,
     http2_flood,

@@ -33,6 +33,7 @@ ROOMS = {
     "proxy/log": ["conf/model"],
     "proxy/http1": ["conf/model", "proxy/io"],
     "proxy/http2": ["proxy/io", "proxy/http1"],
+    "proxy/grpc": ["proxy/log", "proxy/http1"],
     "proxy/proxy_protocol": ["conf/model"],
     "proxy/auth": [],
     "proxy/bodies": ["proxy/io", "proxy/log"],
@@ -46,6 +47,7 @@ ROOMS = {
         "balancer",
         "proxy/log",
         "proxy/http1",
+        "proxy/grpc",
         "proxy/limits",
     ],
     "proxy/worker": [
@@ -71,6 +73,7 @@ ROOMS = {
         "proxy/log",
         "proxy/http1",
         "proxy/http2",
+        "proxy/grpc",
         "proxy/auth",
         "proxy/bodies",
         "proxy/compress",
