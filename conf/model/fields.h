@@ -203,6 +203,7 @@ template <class V> void visit(V& v, Of<Route> auto& r) {
     v.pairs("error_pages", r.error_pages, "files that replace weir's own error pages, by status (502) or class (5xx)");
     v.object("timeouts", r.timeouts, "override the timeouts of the pool and the global ones");
     v.optional("compress", r.compress, "compresses responses for clients that accept it; {}: with the defaults");
+    v.field("grpc_metrics", r.grpc_metrics, "counts the gRPC calls of each method by their status, in the metrics");
 }
 
 template <class V> void visit(V& v, Of<Backend> auto& b) {

@@ -151,6 +151,7 @@ struct Route {
     bool buffer_requests = false;  // receive a request's whole body before a backend gets the request
     ErrorPageFiles error_pages;
     std::optional<Compression> compress;
+    bool grpc_metrics = false; // count calls of gRPC by method
     TimeoutOverrides timeouts;
     bool operator==(const Route&) const = default;
 };

@@ -77,6 +77,7 @@ void check_needs_no_pool(const std::string& path, const Route& route, Checks& ch
     check("request_headers", route.request_headers != HeaderEdit());
     check("mirror", route.mirror.has_value());
     check("buffer_requests", route.buffer_requests);
+    check("grpc_metrics", route.grpc_metrics);
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "base/version.h"
 #include "conf/model/scalar.h"
 #include "proxy/admin/exposition.h"
+#include "proxy/admin/grpc_metrics.h"
 #include "proxy/admin/http2_metrics.h"
 #include "proxy/admin/process_metrics.h"
 #include "proxy/admin/traffic_metrics.h"
@@ -186,6 +187,7 @@ std::string metrics(const Runtime& runtime, const Reloader& reloader) {
     out.sample({{"version", version}}, std::uint64_t{1});
     const auto& listeners = runtime.snapshot()->listeners;
     write_traffic(out, *runtime.snapshot());
+    write_grpc(out, *runtime.snapshot());
     write_listeners(out, listeners);
     write_http_versions(out, listeners);
     write_certificates(out, listeners);

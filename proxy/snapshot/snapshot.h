@@ -12,6 +12,7 @@
 #include "proxy/limits/rate_limiter.h"
 #include "proxy/snapshot/access_rules.h"
 #include "proxy/snapshot/error_pages.h"
+#include "proxy/snapshot/grpc_method_stats.h"
 #include "proxy/snapshot/loaded_files.h"
 #include "proxy/snapshot/path_rewriter.h"
 #include "proxy/snapshot/pool_split.h"
@@ -75,6 +76,7 @@ struct RouteSpec {
     bool uses_request_id = false;                              // in its headers
     std::size_t auth_pool = no_pool;                           // of forward_auth
     std::size_t mirror_pool = no_pool;                         // gets copies of its requests
+    std::shared_ptr<GrpcMethodStats> grpc_methods{};           // null: they are not counted
 
     // Returns the pools that serve the route's requests.
     std::vector<std::size_t> pools() const {

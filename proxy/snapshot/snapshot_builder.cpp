@@ -169,6 +169,14 @@ std::shared_ptr<TrafficStats> SnapshotBuilder::traffic_on(TrafficPath path) {
     return made;
 }
 
+std::shared_ptr<GrpcMethodStats> SnapshotBuilder::grpc_methods_of(const std::string& route) {
+    auto& known = grpc_methods_[route];
+    if (auto stats = known.lock()) return stats;
+    auto made = std::make_shared<GrpcMethodStats>(workers_);
+    known = made;
+    return made;
+}
+
 SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const BuildInputs& now,
                                    const SnapshotPtr& old) {
     auto snapshot = std::make_shared<Snapshot>();
@@ -193,6 +201,7 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
                                                split_of(route, pool_index), now.files,
                                                known_route(known_routes, route.name)));
         auto& built = snapshot->routes.back();
+        if (route.grpc_metrics) built.grpc_methods = grpc_methods_of(route.name);
         if (route.forward_auth) built.auth_pool = pool_index.at(route.forward_auth->pool);
         if (route.mirror) built.mirror_pool = pool_index.at(route.mirror->pool);
     }
@@ -227,6 +236,7 @@ void SnapshotBuilder::prune() {
     backends_.prune();
     std::erase_if(stats_, [](const auto& entry) { return entry.second.expired(); });
     std::erase_if(traffic_, [](const auto& entry) { return entry.second.expired(); });
+    std::erase_if(grpc_methods_, [](const auto& entry) { return entry.second.expired(); });
 }
 
 } // namespace weir::proxy

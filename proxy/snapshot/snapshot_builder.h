@@ -43,11 +43,13 @@ private:
     static std::shared_ptr<limits::ConcurrencyLimiter> concurrency_of(const conf::Route& route, const RouteSpec* known);
     std::shared_ptr<ListenerStats> stats_of(const std::string& listener);
     std::shared_ptr<TrafficStats> traffic_on(TrafficPath path);
+    std::shared_ptr<GrpcMethodStats> grpc_methods_of(const std::string& route);
 
     std::size_t workers_;
     balancer::Registry backends_;
     std::map<std::string, std::weak_ptr<ListenerStats>> stats_;
     std::map<TrafficPath, std::weak_ptr<TrafficStats>> traffic_;
+    std::map<std::string, std::weak_ptr<GrpcMethodStats>> grpc_methods_; // by the name of the route
 };
 
 } // namespace weir::proxy
