@@ -22,6 +22,7 @@ AttemptVerdict judge(const EndedAttempt& ended, const RequestPlan& plan) {
     case AttemptResult::bad_answer:
     case AttemptResult::cut_off: return {Next::stop, blame};
     case AttemptResult::slow_answer: return {Next::stop, Blame::backend};
+    case AttemptResult::late: return {Next::stop, whole ? Blame::deadline : Blame::none};
     case AttemptResult::slow_client:
     case AttemptResult::bad_body:
     case AttemptResult::large_body:

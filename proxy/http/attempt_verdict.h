@@ -11,6 +11,7 @@
 //   bad_answer,   stop                                      backend; unclear if the upload broke off
 //   cut_off
 //   slow_answer   stop                                      backend
+//   late          stop                                      deadline; none if the upload broke off
 //   all others    stop                                      none
 //
 // Thread: pure function and values.
@@ -27,6 +28,7 @@ enum class AttemptResult {
     refused,     // the backend has not processed the request, of whose body nothing is lost (RFC 9113 section 8.7)
     bad_answer,  // the response is illegal or incomplete, and the client has received none of it
     slow_answer, // the backend did not respond in time
+    late,        // the client's deadline has passed, and the client has received none of the response
     slow_client, // the client did not send its body in time
     bad_body,    // the client's body is malformed
     large_body,  // the client's body is over the limit
@@ -57,8 +59,9 @@ struct AttemptVerdict {
         reconnect, // to the same backend: it had just closed the kept connection, which costs no attempt
     };
     enum class Blame {
-        none,    // the attempt does not count
-        unclear, // it counts as failed but not against the backend's health: the client may have caused the failure
+        none,     // the attempt does not count
+        unclear,  // it counts as failed but not against the backend's health: the client may have caused the failure
+        deadline, // as before, but the canary sees it: the client has chosen how much time there was
         backend,
     };
     Next next;

@@ -1,6 +1,7 @@
 #include "proxy/http/exchange.h"
 
 #include "proxy/http/authentication.h"
+#include "proxy/http/call_end.h"
 #include "proxy/http/error_page.h"
 #include "proxy/http/page_fields.h"
 #include "proxy/http/request_buffering.h"
@@ -34,6 +35,7 @@ Exchange::Exchange(Client& client, RequestHead& head)
       selection_(client, this), prepared_(client, incoming_, ids_, record_),
       connection_(client.is_draining() ? Connection::close : incoming_.plan.connection) {
     record_.bytes.received = head.length;
+    client_.deadline = incoming_.grpc.deadline;
     ids_.assign(incoming_, head, client.context.scratch.random);
     record_.ids = ids_.texts();
     const auto& plan = incoming_.plan;
@@ -50,6 +52,8 @@ Exchange::Exchange(Client& client, RequestHead& head)
 
 const log::AccessRecord& Exchange::finish_record() {
     record_.durations.took = duration_cast<log::Microseconds>(LoopClock::now() - incoming_.began);
+    if (const auto* route = incoming_.route(); route && route->grpc_methods && incoming_.grpc.is_call)
+        count_call(*route->grpc_methods, client_.context.index, incoming_.plan.normal_path(), record_);
     return record_;
 }
 
@@ -77,7 +81,7 @@ Task<Connection> Exchange::run() {
     }
     client_.context.budget.count_request(client_.context.loop.now());
     failure_ = {FailureReason::no_backend};
-    for (;;) {
+    while (!client_.is_late()) {
         auto selected = selection_.try_select();
         if (selected.outcome != Selection::Outcome::chosen) selected = co_await wait_for_backend();
         if (selected.outcome != Selection::Outcome::chosen) break;
@@ -117,6 +121,12 @@ Task<std::optional<Connection>> Exchange::authorize() {
 }
 
 Task<Connection> Exchange::deny(const SubResponse& response) {
+    if (incoming_.grpc.is_call) {
+        record_.status = response.status;
+        const bool asks_to_log_in = response.status >= 300 && response.status < 400;
+        if (asks_to_log_in) set_call_status(grpc::Status::unauthenticated);
+        co_return co_await respond({});
+    }
     std::optional<HeadEdit> edit;
     if (const auto* headers = response_headers()) edit.emplace(HeadEdit{*headers, variables()});
     co_return co_await send_denial(client_, response, incoming_, connection_, edit ? &*edit : nullptr, record_);
@@ -143,7 +153,7 @@ Task<Failure> Exchange::receive_body() {
 
 // Waits in the pool's queue, if it has one. Sets `failure_` if no backend was selected.
 Task<Selection> Exchange::wait_for_backend() {
-    auto selected = co_await selection_.wait_for_slot();
+    auto selected = co_await selection_.wait_for_slot(client_.deadline);
     if (selected.outcome == Selection::Outcome::client_gone) failure_ = client_left(client_);
     if (selected.outcome == Selection::Outcome::full || selected.outcome == Selection::Outcome::late) {
         failure_ = {selected.outcome == Selection::Outcome::full ? FailureReason::queue_full
@@ -169,13 +179,15 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use, Reconnection reconn
     if (use == ConnectionUse::any_request && !may_share_connections(pool())) use = ConnectionUse::request;
     if (!incoming_.plan.upgrade.empty() && pool().config.protocol != conf::BackendProtocol::http1)
         use = ConnectionUse::upgrade;
-    const BackendConnector connector(client_, prepared_.timeouts().connect, use,
+    const auto left = duration_cast<conf::Duration>(client_.deadline - client_.context.loop.now());
+    const BackendConnector connector(client_, std::min(prepared_.timeouts().connect, left), use,
                                      settings_for(*selection_.pool().spec, selection_.last(), incoming_.origin.address));
     Connected connected{connector.acquire(link())};
     if (!connected.connection) {
         connected = co_await connector.connect(link());
         failure_ = connected.failure;
         if (connected.took) record_.durations.connect = duration_cast<log::Microseconds>(*connected.took);
+        if (failure_ && client_.is_late()) co_return Try::stopped;
         if (failure_) co_return is_hopeless(failure_.reason) ? Try::stopped : fail_to_connect();
     }
     std::optional<HeadEdit> edit;
@@ -205,8 +217,7 @@ Exchange::Try Exchange::conclude(const ForwardAttempt& attempt, const EndedAttem
     record_.offending = attempt.offending();
     switch (verdict.next) {
     case Next::finished:
-        if (verdict.blame == Blame::backend && !is_tunnel_) // a switch was counted when it began
-            client_.context.outcomes.note(selection_.pool(), selection_.last(), outcome_of_status(record_.status));
+        if (verdict.blame == Blame::backend && !is_tunnel_) note_outcome(); // a switch was counted when it began
         keep(attempt, std::move(connection));
         return Try::finished;
     case Next::reconnect: return Try::stale;
@@ -216,6 +227,19 @@ Exchange::Try Exchange::conclude(const ForwardAttempt& attempt, const EndedAttem
     case Next::stop: note_failure(verdict.blame); return Try::stopped;
     }
     return Try::stopped;
+}
+
+// Counts a whole response for or against the backend. Calls of gRPC fail with HTTP status 200.
+void Exchange::note_outcome() {
+    auto& outcomes = client_.context.outcomes;
+    auto status = record_.status;
+    if (record_.grpc_status) {
+        const auto own = static_cast<grpc::Status>(*record_.grpc_status);
+        status = grpc::http_status_of(own);
+        if (own == grpc::Status::deadline_exceeded && incoming_.grpc.has_deadline())
+            return outcomes.note_missed_deadline(selection_.pool(), selection_.last());
+    }
+    outcomes.note(selection_.pool(), selection_.last(), outcome_of_status(status));
 }
 
 // Gives the backend's connection back for other requests, if it may carry them.
@@ -238,6 +262,7 @@ void Exchange::note_failure(Blame blame) {
     if (blame == Blame::none) return;
     const auto member = selection_.last();
     link().counters().failures.add();
+    if (blame == Blame::deadline) return client_.context.outcomes.note_missed_deadline(selection_.pool(), member);
     if (blame == Blame::backend)
         client_.context.outcomes.note(selection_.pool(), member, outcome_of_failure(failure_.reason));
     auto record = record_;
@@ -266,6 +291,9 @@ void Exchange::on_answer_begun(TimePoint asked) {
     record_.durations.first_byte = duration_cast<log::Microseconds>(now - incoming_.began);
     const auto took = duration_cast<std::chrono::microseconds>(now - asked);
     traffic().workers.own(client_.context.index).response_times.add(took);
+    if (!incoming_.grpc.is_call) return;
+    record_.grpc_status.reset();
+    if (const auto status = grpc::find_status(client_.context.scratch.response)) set_call_status(*status);
 }
 
 // A protocol switch counts as a success now, not when the tunnel ends.
@@ -274,11 +302,19 @@ void Exchange::on_switched() {
     client_.context.outcomes.note(selection_.pool(), selection_.last(), BackendOutcome::success);
 }
 
+// Returns why the request has failed: whatever it was, once the client's deadline has passed, only that counts.
+Failure Exchange::in_time(const Failure& failure) const {
+    const bool has_left = client_.aborted || failure.reason == FailureReason::client_closed;
+    if (has_left || !client_.is_late() || failure.reason == FailureReason::deadline_exceeded) return failure;
+    return {FailureReason::deadline_exceeded, "before the response began"};
+}
+
 // Sends an error page, if the client can still receive one.
-Task<Connection> Exchange::answer(const Failure& failure) {
+Task<Connection> Exchange::answer(const Failure& why) {
     const bool begun = record_.status != 0;
+    const auto failure = begun ? why : in_time(why);
     record_.failure = failure;
-    if (!begun) record_.status = status_of(failure.reason);
+    if (!begun) record_.status = status_of(failure.reason), record_.grpc_status.reset();
     if (incoming_.plan.retry_after.count() > 0) retry_after_ = incoming_.plan.retry_after;
     const bool may_pass_soon =
         failure.reason == FailureReason::too_many_logins || failure.reason == FailureReason::resource_exhausted;
@@ -318,17 +354,21 @@ Task<Connection> Exchange::respond(std::string location, const conf::FixedRespon
         connection_ = Connection::close; // the body is not read
     const auto body = plan.answer_to == AnswerTo::head ? PageBody::left_out : PageBody::sent;
     Page page{record_.status, connection_, body, record_.request.version, retry_after_, {}, location};
-    if (const auto* own = fixed || !location.empty() ? nullptr : error_page())
+    // A client of gRPC reads no page: it gets a status, in a head without a body.
+    const bool is_call = incoming_.grpc.is_call && record_.status != 200;
+    if (is_call) begin_call_error(page, record_);
+    else if (const auto* own = fixed || !location.empty() ? nullptr : error_page())
         page.text = *own->body, page.content_type = own->content_type;
     Buffer fields;
     const auto reason = record_.failure.reason;
     const bool limited = reason == FailureReason::rate_limited, unauthorized = reason == FailureReason::unauthorized;
-    if (const auto* edit = response_headers(); edit || fixed || limited || unauthorized) {
+    if (const auto* edit = response_headers(); edit || fixed || limited || unauthorized || is_call) {
         fields = Buffer(client_.context.buffers.heads);
         PageFields own(page, fields, variables(), edit);
         if (limited) own.add_rate_limit_fields(*incoming_.route()->limiter);
         if (unauthorized) own.add_basic_challenge(incoming_.route()->config.basic_auth->realm);
-        if (fixed) own.use(*fixed, incoming_.route()->page);
+        if (is_call) own.add_call_status(*record_.grpc_status, call_message(record_.status, fixed));
+        else if (fixed) own.use(*fixed, incoming_.route()->page);
         own.change();
     }
     co_return co_await send_page(client_, page, incoming_.config().timeouts.client_idle, record_);

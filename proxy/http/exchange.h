@@ -14,6 +14,7 @@
 // Lifetime: lives in its session's coroutine; the session outlives it.
 #pragma once
 
+#include "proxy/grpc/status.h"
 #include "proxy/http/forward_attempt.h"
 #include "proxy/http/forward_auth.h"
 #include "proxy/http/mirroring.h"
@@ -60,6 +61,7 @@ private:
     Task<Selection> wait_for_backend();
     void begin_try(std::size_t member);
     Task<Try> try_backend(ConnectionUse use, Reconnection reconnection);
+    void note_outcome();
     Try conclude(const ForwardAttempt& attempt, const EndedAttempt& ended, BackendConnectionPtr connection);
     void keep(const ForwardAttempt& attempt, BackendConnectionPtr connection);
     Try fail_to_connect();
@@ -72,10 +74,12 @@ private:
     Task<Connection> deny(const SubResponse& response);
     void begin_mirroring();
     Task<Failure> receive_body();
-    Task<Connection> answer(const Failure& failure);
+    Task<Connection> answer(const Failure& why);
     Task<Connection> redirect_to_https();
     Task<Connection> respond_by_route(const conf::Route& route);
     Task<Connection> respond(std::string location, const conf::FixedResponse* fixed = nullptr);
+    Failure in_time(const Failure& failure) const;
+    void set_call_status(grpc::Status status) { record_.grpc_status = static_cast<int>(status); }
     const PageText* error_page() const;
     const conf::HeaderEdit* response_headers() const;
     RequestVariables variables() const { return variables_of(client_, incoming_, record_); }

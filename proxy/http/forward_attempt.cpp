@@ -35,7 +35,7 @@ Task<AttemptResult> ForwardAttempt::run() {
     co_return end_.result;
 }
 
-// Returns true if the attempt is over because of a drain, a removed backend or a timeout.
+// Returns true if the attempt is over because of a drain, a removed backend, the client's deadline or a timeout.
 bool ForwardAttempt::has_been_woken_to_end() {
     if (job_.client.aborted) {
         end_ = {AttemptResult::client_gone, {FailureReason::drained, "the time to finish expired"}};
@@ -46,7 +46,14 @@ bool ForwardAttempt::has_been_woken_to_end() {
         end_ = {reached ? AttemptResult::broken_off : AttemptResult::no_answer, {FailureReason::backend_removed}};
         return true;
     }
-    if (!job_.client.timer.expired() || is_held_back() || is_being_read() || give_up_request()) return false;
+    if (!job_.client.timer.expired()) return false;
+    if (job_.client.is_late()) {
+        const bool reached = download_.has_reached_client();
+        end_ = {reached ? AttemptResult::broken_off : AttemptResult::late,
+                {FailureReason::deadline_exceeded, reached ? "within the response" : "before the response began"}};
+        return true;
+    }
+    if (is_held_back() || is_being_read() || give_up_request()) return false;
     end_ = timed_out();
     return true;
 }

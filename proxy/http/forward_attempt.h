@@ -11,6 +11,7 @@
 //   the backend closes or fails              no_answer      bad_answer     cut_off
 //   the backend's bytes are illegal          bad_answer     bad_answer     cut_off
 //   the backend is silent for too long       slow_answer    cut_off        cut_off
+//   the client's deadline passes             late           late           broken_off
 //   weir closes the backend's connection     no_answer      no_answer      broken_off
 //   the client leaves, or weir drains it     client_gone    client_gone    client_gone
 //   the client reads too slowly                             client_gone    client_gone

@@ -136,6 +136,7 @@ ForwardAuth::Next ForwardAuth::conclude(SubResponse response) {
         return Next::finish;
     }
     result_.failure = response.failure;
+    if (client_.is_late()) return Next::finish; // it is the client that has given the service so little time
     switch (response.end) {
     case SubRequestEnd::no_connection:
         if (is_hopeless(response.failure.reason)) return Next::finish;

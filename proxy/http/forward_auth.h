@@ -30,8 +30,8 @@ public:
     // `record` is the log record of the request.
     ForwardAuth(Client& client, const IncomingRequest& incoming, const RequestIds& ids, const log::AccessRecord& record)
         : client_(client), incoming_(incoming), ids_(ids), record_(record),
-          auth_(*incoming.route()->config.forward_auth), until_(client.context.loop.now() + auth_.timeout),
-          selection_(client) {}
+          auth_(*incoming.route()->config.forward_auth),
+          until_(std::min<TimePoint>(client.context.loop.now() + auth_.timeout, client.deadline)), selection_(client) {}
 
     // Returns the result. If the service is unavailable and the route says so, the request is served.
     Task<AuthResult> run();

@@ -23,6 +23,8 @@ public:
     void add_rate_limit_fields(const limits::RateLimiter& limiter);
     // Asks the client for a user name and a password (RFC 7617 section 2).
     void add_basic_challenge(const std::string& realm);
+    // Tells a client of gRPC the status of its call, and people the message. No header changes the Content-Type then.
+    void add_call_status(int status, std::string_view message);
     // Sets and adds headers as the route says. A header that it sets replaces weir's own; one that it removes is left
     // out, here and above.
     void change();
@@ -36,6 +38,7 @@ private:
     Buffer& fields_;
     const RequestVariables variables_;
     const conf::HeaderEdit* const edit_;
+    bool keeps_type_ = false;
 };
 
 } // namespace weir::proxy::http

@@ -152,6 +152,7 @@ void write_json(Line& line, const AccessRecord& r, const LineClock& clock) {
     if (!r.ids.trace.empty()) line.json("trace_id", r.ids.trace, longest_name);
     if (http) line.json("method", r.request.method).json("host", r.request.host).json("target", r.request.target);
     line.json("status", static_cast<std::uint64_t>(r.status));
+    if (r.grpc_status) line.json("grpc_status", static_cast<std::uint64_t>(*r.grpc_status));
     line.json("reason", r.failure ? word_of(r.failure.reason) : std::string_view());
     if (r.failure) line.json("detail", r.failure.detail, longest_name);
     line.json("bytes", r.bytes.sent).json("body_bytes", r.bytes.body).json("received_bytes", r.bytes.received);

@@ -62,7 +62,8 @@ struct AccessRecord {
     RequestTexts request;
     RequestIdTexts ids;
     ServingPath path;
-    int status = 0; // of a TCP connection: 200, or the status that a request would have received
+    int status = 0;                   // of a TCP connection: 200, or the status that a request would have received
+    std::optional<int> grpc_status{}; // of a call of gRPC, if it is known
     Failure failure;
     std::string offending; // escaped bytes that caused the failure; empty if no bytes did
     ByteCounts bytes;

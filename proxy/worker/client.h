@@ -8,6 +8,7 @@
 #include "proxy/worker/worker_context.h"
 #include "tls/client_identity.h"
 
+#include <algorithm>
 #include <memory>
 
 namespace weir::proxy {
@@ -29,6 +30,7 @@ struct Client {
     Stream stream;
     Buffer in; // read but not used yet; the current request's head is held at its front
     std::shared_ptr<const tls::ClientIdentity> identity; // null unless the listener requests client certificates
+    TimePoint deadline = TimePoint::max();               // what the client waits for must have ended by then
     bool aborted = false;
 
     std::string_view scheme() const { return stream.tls() ? "https" : "http"; }
@@ -42,7 +44,14 @@ struct Client {
         return protocol == conf::Protocol::http || (in.empty() && stream.at_end());
     }
     ListenerCounters& counters() { return stats->workers[context.index]; }
-    void expire_in(conf::Duration duration) { timer.set(context.loop.now() + duration); }
+    // Returns true if the deadline has passed.
+    bool is_late() const { return context.loop.now() >= deadline; }
+    // Sets the timer, to the deadline if that comes earlier.
+    void expire_in(conf::Duration duration) {
+        const auto now = context.loop.now();
+        const TimePoint wanted = now + duration;
+        timer.set(deadline > now ? std::min(wanted, deadline) : wanted);
+    }
 };
 
 } // namespace weir::proxy

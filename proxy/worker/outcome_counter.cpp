@@ -12,4 +12,8 @@ void OutcomeCounter::note(const WorkerPool& pool, std::size_t member, BackendOut
     if (const auto count = backend->note_error(); count >= most && count % most == 0) events_.on_errors(backend);
 }
 
+void OutcomeCounter::note_missed_deadline(const WorkerPool& pool, std::size_t member) {
+    pool.spec->members[member].backend->counters(worker_).errors.add();
+}
+
 } // namespace weir::proxy

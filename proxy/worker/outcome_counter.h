@@ -16,6 +16,9 @@ public:
     OutcomeCounter(std::size_t worker, WorkerEvents& events) : worker_(worker), events_(events) {}
 
     void note(const WorkerPool& pool, std::size_t member, BackendOutcome outcome);
+    // Counts a request that the backend has not ended within a deadline that the client has chosen: that counts for the
+    // canary, and neither for nor against an ejection.
+    void note_missed_deadline(const WorkerPool& pool, std::size_t member);
 
 private:
     const std::size_t worker_;

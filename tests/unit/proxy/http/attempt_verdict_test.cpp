@@ -52,6 +52,12 @@ TEST_CASE("a backend is to blame for what it answers, and for silence") {
     check({AttemptResult::slow_answer, kept, incomplete}, post(), Next::stop, Blame::backend);
 }
 
+TEST_CASE("a deadline that a client has chosen counts against no backend") {
+    check({AttemptResult::late, fresh, whole}, get(), Next::stop, Blame::deadline);
+    check({AttemptResult::late, kept, whole}, post(), Next::stop, Blame::deadline);
+    check({AttemptResult::late, fresh, incomplete}, post(), Next::stop, Blame::none);
+}
+
 TEST_CASE("a removed backend is not to blame: others are tried") {
     check({AttemptResult::no_answer, fresh, whole, removed}, get(), Next::retry, Blame::none);
     check({AttemptResult::no_answer, kept, whole, removed}, post(), Next::retry, Blame::none);
