@@ -78,9 +78,13 @@ void Download::begin(const ResponseHead& head, const Framing& body, const Respon
     follows_interim_ = !head_.empty();
     if (!head_.has_memory()) head_ = Buffer(client_.context.buffers.heads);
     write_response(head_, head, plan);
+    const auto received = received_framing(backend_.stream, body);
+    if (received.kind == BodyKind::chunked || backend_.stream.is_multiplexed())
+        trailers_.begin(head.fields, plan.edit ? &plan.edit->headers : nullptr);
     backend_.in.consume(head.length);
     body_.emplace(BodyForwarder::Ends{backend_.stream, client_.stream, backend_.in, client_.context.buffers.bodies},
-                  body, encoding_of(plan.framing), Following::nothing);
+                  received, encoding_of(plan.framing), Following::nothing);
+    body_->set_trailer_filter(&trailers_);
     body_->send_first(head_);
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "proxy/http/compression.h"
+#include "proxy/http/response_trailers.h"
 #include "proxy/http/rewrite.h"
 #include "proxy/transfer/body_forwarder.h"
 #include "proxy/worker/client.h"
@@ -68,6 +69,9 @@ public:
     const BackendKeepAlive& keep_alive() const { return keep_alive_; }
     bool has_surplus() const { return body_->has_surplus(); } // there are bytes behind the response
     std::string_view malformed() const { return body_->malformed(); }
+    // Returns the trailer section of the response after `done`, as the backend has sent it: field lines, each with its
+    // CRLF. Empty if there is none.
+    std::string_view trailers() const { return body_->trailers(); }
 
 private:
     Client& client_;
@@ -78,6 +82,7 @@ private:
     std::unique_ptr<BodyCompressor> compressor_; // null unless the body is compressed
     conf::ContentCoding coding_{};               // of the compressed body
     BackendKeepAlive keep_alive_;
+    ResponseTrailers trailers_;
     bool follows_interim_ = false; // the final head is queued behind an interim one that may be half sent
     std::uint8_t interim_ = 0;     // interim responses so far
 };

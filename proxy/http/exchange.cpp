@@ -5,6 +5,7 @@
 #include "proxy/http/error_page.h"
 #include "proxy/http/page_fields.h"
 #include "proxy/http/request_buffering.h"
+#include "proxy/http/request_trailers.h"
 #include "proxy/http1/keep_alive.h"
 #include "proxy/worker/begin_record.h"
 
@@ -195,9 +196,10 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use, Reconnection reconn
     const auto mapping = prepared_.response_mapping();
     // A stored body has been copied as it came.
     auto* tap = mirroring_ && !body_ ? mirroring_->tap() : nullptr;
+    const RequestTrailers request_trailers(incoming_, client_.context.scratch);
     ForwardAttempt attempt({client_, incoming_.plan, body_.get(), incoming_.config().limits, prepared_.timeouts(),
                             prepared_.head(), prepared_.cookie(), edit ? &*edit : nullptr,
-                            mapping ? &*mapping : nullptr, record_, connection_, *this, tap},
+                            mapping ? &*mapping : nullptr, record_, connection_, *this, tap, request_trailers},
                            *connected.connection);
     const auto result = co_await attempt.run();
     // The backend itself has reset a stream, whatever the age of its connection.

@@ -66,7 +66,8 @@ struct AttemptJob {
     log::AccessRecord& record;      // receives the status and the byte counts
     Connection& connection;         // what the response says about the client's connection; set to close if it must end
     AttemptEvents& events;
-    BodyTap* tap; // sees the body of the request; null: nothing does
+    BodyTap* tap;                          // sees the body of the request; null: nothing does
+    const TrailerFilter& request_trailers; // chooses what the backend gets of the request's trailer section
 };
 
 class ForwardAttempt {

@@ -31,6 +31,13 @@ bool is_own(FieldId id) {
     }
 }
 
+// Returns true if a value of TE says that its sender takes trailers (RFC 9110 section 10.1.4).
+bool accepts_trailers(std::string_view te) {
+    bool found = false;
+    for_each_element(te, [&](std::string_view element) { found = found || same_word(element, "trailers"); });
+    return found;
+}
+
 bool is_plain_name(std::string_view name) { return std::all_of(name.begin(), name.end(), is_plain); }
 
 bool passes(const Field& field, Trust trust) {
@@ -155,19 +162,27 @@ void write_status_line(HeadWriter& writer, const ResponseHead& head) {
 }
 
 enum class Length { forwarded, left_out };
+enum class Trailers { forwarded, left_out }; // left_out: the framing has no place for a trailer section
 
 // Returns true if the field of a backend's response is forwarded to the client.
-bool passes(const Field& field, int status, Length length) {
+bool passes(const Field& field, int status, Length length, Trailers trailers) {
     if (field.id == FieldId::content_length) return length == Length::forwarded;
+    if (field.id == FieldId::trailer) return trailers == Trailers::forwarded;
     if (field.id == FieldId::upgrade) return status == upgrade_required; // RFC 9110 section 15.5.22
     return !is_own(field.id);
 }
 
+// A stream of HTTP/2 has a place for a trailer section whatever the framing, if there is a body.
+Trailers trailers_of(const ResponsePlan& plan) {
+    const bool in_stream = plan.client == conf::HttpVersion::http2 && plan.framing.has_body();
+    return plan.framing.kind == BodyKind::chunked || in_stream ? Trailers::forwarded : Trailers::left_out;
+}
+
 // Writes the Connection field, if there are options for it.
-void write_connection(HeadWriter& writer, std::string_view upgrade, std::string_view persistence) {
-    if (upgrade.empty() && persistence.empty()) return;
-    writer.put("Connection: ").put(upgrade);
-    if (!upgrade.empty() && !persistence.empty()) writer.put(", ");
+void write_connection(HeadWriter& writer, std::string_view option, std::string_view persistence) {
+    if (option.empty() && persistence.empty()) return;
+    writer.put("Connection: ").put(option);
+    if (!option.empty() && !persistence.empty()) writer.put(", ");
     writer.put(persistence).put("\r\n");
 }
 
@@ -227,9 +242,12 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
     if (replaced)
         for (const auto& name : replaced->names) dropped.drop(name);
     drop_ids(client, dropped);
+    bool wants_trailers = false;
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
         const auto& field = head.fields[i];
-        if (passes(field, client.trust) && !dropped.contains(i)) writer.field(field);
+        if (field.id == FieldId::te) wants_trailers = wants_trailers || accepts_trailers(field.value);
+        const bool announces = field.id == FieldId::trailer && framing.kind == BodyKind::chunked;
+        if ((announces || passes(field, client.trust)) && !dropped.contains(i)) writer.field(field);
     }
     write_origin(writer, head, client, edited_fields(edit, replaced));
     write_ids(writer, client, edit, replaced);
@@ -239,8 +257,14 @@ void write_request(Buffer& out, const RequestHead& head, const Framing& framing,
     const bool expects = client.expect == ExpectField::forwarded && head.minor_version == 1;
     if (expects && expectation_of(head.fields) == Expectation::go_ahead) writer.field("Expect", "100-continue");
     write_framing(writer, framing);
-    if (!upgrade.empty()) writer.field("Connection", "Upgrade").field("Upgrade", upgrade);
-    else if (client.to_backend == Connection::close) writer.field("Connection", "close");
+    if (!upgrade.empty()) {
+        writer.field("Connection", "Upgrade").field("Upgrade", upgrade);
+    } else {
+        // An HTTP/1.0 client gets no trailers.
+        const bool has_te = wants_trailers && head.minor_version == 1;
+        if (has_te) writer.field("TE", "trailers");
+        write_connection(writer, has_te ? "TE" : "", client.to_backend == Connection::close ? "close" : "");
+    }
     writer.put("\r\n");
 }
 
@@ -257,10 +281,11 @@ void write_response(Buffer& out, const ResponseHead& head, const ResponsePlan& p
     const bool tells_length =
         plan.framing.kind == BodyKind::none && head.status >= 200 && head.status != 204 && !is_compressed;
     auto length = tells_length ? Length::forwarded : Length::left_out;
+    const auto trailers = trailers_of(plan);
     bool offers_upgrade = false, has_date = false;
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
         const auto& field = head.fields[i];
-        if (!passes(field, head.status, length)) continue;
+        if (!passes(field, head.status, length, trailers)) continue;
         if (field.id == FieldId::content_length) {
             length = Length::left_out; // duplicates have the same value
             writer.put("Content-Length: ").put_number(plan.framing.length).put("\r\n");

@@ -17,7 +17,7 @@ Encoding encoding_to(const Stream& backend, const Framing& framing) {
 } // namespace
 
 Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyStore* stored,
-               BodyTap* tap)
+               BodyTap* tap, const TrailerFilter& trailers)
     : body_({client.stream, backend.stream, client.in, client.context.buffers.bodies},
             stored ? Framing{} : received_framing(client.stream, plan.framing),
             encoding_to(backend.stream, plan.framing),
@@ -27,6 +27,7 @@ Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& pl
       awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {
     body_.send_first(head);
     body_.set_tap(tap);
+    body_.set_trailer_filter(&trailers);
 }
 
 ForwardStatus Upload::run() {

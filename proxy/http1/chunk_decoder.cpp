@@ -1,6 +1,7 @@
 #include "proxy/http1/chunk_decoder.h"
 
 #include "proxy/http1/chars.h"
+#include "proxy/http1/trailers.h"
 
 #include <algorithm>
 #include <cstring>
@@ -86,20 +87,33 @@ ChunkDecoder::State ChunkDecoder::end_extension(char c) const {
     return c == ';' ? State::extension_start : c == '\r' ? State::size_lf : State::bad;
 }
 
-ChunkDecoder::State ChunkDecoder::step_trailer(char c) const {
+// Handles the first byte of a line of the trailer section.
+ChunkDecoder::State ChunkDecoder::begin_trailer(char c) {
+    if (c == '\r') return State::end_lf;
+    if (!is_token(c) || trailer_count_++ == max_trailer_count || ++overhead_ > max_overhead) return State::bad;
+    keep(c);
+    return State::trailer_name;
+}
+
+// The fields of a trailer section have the syntax of those of a head.
+ChunkDecoder::State ChunkDecoder::step_trailer(char c) {
+    keep(c);
     const bool is_text = syntax_ == ChunkSyntax::strict ? is_value(c) : is_line(c);
     switch (state_) {
-    case State::trailer_start:
-        if (c == '\r') return State::end_lf;
-        return is_token(c) ? State::trailer_name : State::bad;
     case State::trailer_name:
         if (c == ':') return State::trailer_value;
         return is_token(c) ? State::trailer_name : State::bad;
     case State::trailer_value:
         if (c == '\r') return State::trailer_lf;
         return is_text ? State::trailer_value : State::bad;
+    case State::trailer_lf: return c == '\n' ? State::trailer_start : State::bad;
     default: return State::bad;
     }
+}
+
+void ChunkDecoder::keep(char c) {
+    if (!trailers_) trailers_ = std::make_unique<std::string>();
+    trailers_->push_back(c);
 }
 
 ChunkDecoder::State ChunkDecoder::step(char c) {
@@ -122,10 +136,10 @@ ChunkDecoder::State ChunkDecoder::step(char c) {
         return left_ == 0 ? State::trailer_start : State::data;
     case State::data_cr: return c == '\r' ? State::data_lf : State::bad;
     case State::data_lf: return c == '\n' ? State::size_start : State::bad;
-    case State::trailer_start:
+    case State::trailer_start: return begin_trailer(c);
     case State::trailer_name:
-    case State::trailer_value: return ++overhead_ <= max_overhead ? step_trailer(c) : State::bad;
-    case State::trailer_lf: return c == '\n' ? State::trailer_start : State::bad;
+    case State::trailer_value:
+    case State::trailer_lf: return ++overhead_ <= max_overhead ? step_trailer(c) : State::bad;
     case State::end_lf: return c == '\n' ? State::done : State::bad;
     case State::data:
     case State::done:

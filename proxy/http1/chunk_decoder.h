@@ -1,5 +1,5 @@
 // Decodes the chunked transfer coding (RFC 9112 section 7.1). Sizes are plain hex digits and lines end in CRLF;
-// extensions and trailers are checked, bounded and dropped.
+// extensions are checked, bounded and dropped. The trailer section is checked, bounded and collected.
 //
 // Thread: one at a time.
 // Lifetime: the decoder keeps no pointer to the bytes.
@@ -7,6 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
 
 namespace weir::proxy::http {
 
@@ -28,6 +31,9 @@ public:
 
     // Decodes all of the input in place, up to the end of the body or an error.
     ChunkResult decode(char* bytes, std::size_t size);
+
+    // Returns the trailer section after `done`: field lines, each with its CRLF. Empty if there is none.
+    std::string_view trailers() const { return trailers_ ? std::string_view(*trailers_) : std::string_view(); }
 
 private:
     enum class State : std::uint8_t {
@@ -62,13 +68,17 @@ private:
     State end_size(char c) const;
     State step_extension(char c) const;
     State end_extension(char c) const;
-    State step_trailer(char c) const;
+    State step_trailer(char c);
+    State begin_trailer(char c);
+    void keep(char c);
 
     const ChunkSyntax syntax_;
     State state_ = State::size_start;
     std::uint8_t digits_ = 0;
-    std::uint32_t overhead_ = 0; // bytes of padding, extensions and trailers so far
-    std::uint64_t left_ = 0;     // bytes left of the current chunk
+    std::uint8_t trailer_count_ = 0;
+    std::uint32_t overhead_ = 0;            // bytes of padding, extensions and trailers so far
+    std::uint64_t left_ = 0;                // bytes left of the current chunk
+    std::unique_ptr<std::string> trailers_; // null until there is one: most messages have none
 };
 
 } // namespace weir::proxy::http

@@ -27,6 +27,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace weir::proxy {
@@ -116,6 +117,7 @@ struct Snapshot {
     std::vector<std::shared_ptr<const ListenerSpec>> listeners;
     std::vector<RouteSpec> routes;
     std::vector<std::shared_ptr<const PoolSpec>> pools; // a pool that did not change is the same object as before
+    std::unordered_set<std::string> request_header_names; // see request_header_names.h
 };
 
 using SnapshotPtr = std::shared_ptr<const Snapshot>;

@@ -2,6 +2,7 @@
 
 #include "balancer/stickiness.h"
 #include "conf/model/header_value.h"
+#include "proxy/snapshot/request_header_names.h"
 #include "proxy/snapshot/timeouts.h"
 
 #include <algorithm>
@@ -228,6 +229,7 @@ SnapshotPtr SnapshotBuilder::build(conf::Config config, std::string hash, const 
         spec->route_index = http::RouteIndex(config.routes, spec->routes);
         snapshot->listeners.push_back(std::move(spec));
     }
+    snapshot->request_header_names = http::request_header_names(config);
     snapshot->config = std::move(config);
     return snapshot;
 }

@@ -41,6 +41,8 @@ public:
     std::uint64_t bytes_left() const { return left_; }            // of a body that has a length
     bool ends_with_connection() const { return kind_ == BodyKind::until_close; }
     std::uint64_t consumed() const { return consumed_; } // bytes decoded so far, framing included
+    // Returns the trailer section of a body in chunks, once it has ended; empty if there is none.
+    std::string_view trailers() const { return chunks_.trailers(); }
 
 private:
     Decoded decode_chunks(char* bytes, std::size_t size);

@@ -31,7 +31,7 @@ ForwardStatus BodyForwarder::run() {
             if (sink_.write(piece)) source_.consume();
         }
         const auto status = source_.status();
-        if (status == SourceStatus::ended) sink_.end();
+        if (status == SourceStatus::ended) end(ContentCoded::no);
         else if (status != SourceStatus::open) return failure_of(status);
         if (!sink_.is_flushed()) {
             const auto flushed = sink_.flush();
@@ -111,9 +111,17 @@ std::optional<ForwardStatus> BodyForwarder::compress_next(BodyCompressor& compre
     }
     if (!compressor.must_send()) return std::nullopt;
     if (const auto output = compressor.output(); !output.empty()) sink_.write(output);
-    if (compressor.has_ended()) sink_.end();
+    if (compressor.has_ended()) end(ContentCoded::yes);
     compressor.note_queued();
     return std::nullopt;
+}
+
+// Queues the end of the body, with what may be forwarded of the trailer section.
+void BodyForwarder::end(ContentCoded coded) {
+    if (sink_.has_ended()) return;
+    const auto received = trailers();
+    if (received.empty() || !trailer_filter_ || !sink_.takes_trailers()) return sink_.end();
+    sink_.end(trailer_filter_->filter(received, coded));
 }
 
 } // namespace weir::proxy::http

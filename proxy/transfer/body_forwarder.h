@@ -11,6 +11,7 @@
 #include "proxy/transfer/body_source.h"
 #include "proxy/transfer/body_tap.h"
 #include "proxy/transfer/stored_body.h"
+#include "proxy/transfer/trailer_filter.h"
 
 #include <optional>
 
@@ -41,13 +42,18 @@ public:
     BodyForwarder(const Ends& ends, const Framing& framing, Encoding encoding, Following following,
                   std::uint64_t limit = BodyDecoder::unlimited)
         : source_(ends.from, ends.input, ends.bodies, framing, following, limit),
-          sink_(ends.to, framing.has_body() ? encoding : Encoding::identity) {} // without a body there is no last chunk
+          // Without a body there is no last chunk, and a multiplexed stream has no chunks.
+          sink_(ends.to, framing.has_body() && !ends.to.is_multiplexed() ? encoding : Encoding::identity),
+          has_body_(framing.has_body()) {}
 
     // Sends a head before the body, in the same system call if possible: a small body is appended to it.
     void send_first(Buffer& head) { sink_.begin(head); }
 
     // Shows `tap` each piece of the body that is not compressed; null: nothing sees it.
     void set_tap(BodyTap* tap) { tap_ = tap; }
+
+    // Lets `filter` choose the fields of a trailer section that are forwarded; null: none is.
+    void set_trailer_filter(const TrailerFilter* filter) { trailer_filter_ = filter; }
 
     // Forwards as much as can be forwarded now.
     ForwardStatus run();
@@ -67,14 +73,20 @@ public:
     // Returns the illegal bytes after `malformed`.
     std::string_view malformed() const { return source_.malformed(); }
     bool has_surplus() const { return source_.has_surplus(); } // after `done`: there are bytes behind the message
+    // Returns the trailer section after `done`, as the sender has sent it: field lines, each with its CRLF. Empty if
+    // there is none.
+    std::string_view trailers() const { return has_body_ ? source_.trailers() : std::string_view(); }
 
 private:
     ForwardStatus run_turn(BodyCompressor& compressor);
     std::optional<ForwardStatus> compress_next(BodyCompressor& compressor);
+    void end(ContentCoded coded);
 
     BodySource source_;
     BodySink sink_;
     BodyTap* tap_ = nullptr;
+    const TrailerFilter* trailer_filter_ = nullptr;
+    const bool has_body_;
 };
 
 } // namespace weir::proxy::http

@@ -27,12 +27,18 @@ void BodySink::write_chunk(std::span<const char> payload) {
     overhead_ += line + chunk_end.size();
 }
 
-void BodySink::end() {
+void BodySink::end(std::string_view trailers) {
     if (ended_) return;
     ended_ = true;
+    if (to_.is_multiplexed() && !trailers.empty()) to_.set_trailers(trailers);
     if (encoding_ != Encoding::chunked) return;
-    queue_.push(last_chunk.data(), last_chunk.size());
-    overhead_ += last_chunk.size();
+    auto end = last_chunk;
+    if (!trailers.empty()) {
+        end_ = std::make_unique<std::string>(std::string("0\r\n").append(trailers).append("\r\n"));
+        end = *end_;
+    }
+    queue_.push(end.data(), end.size());
+    overhead_ += end.size();
 }
 
 } // namespace weir::proxy::http

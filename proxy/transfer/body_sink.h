@@ -3,6 +3,8 @@
 //
 //   begin(head) ─→ write(piece) ─→ flush until it is sent ─→ write(piece) ... ─→ end() ─→ flush until it is sent
 //
+// A message in chunks, or on a multiplexed stream, may end with a trailer section.
+//
 // Everything that is queued before a flush is sent in one system call if possible: a head, a piece and the end of the
 // body.
 //
@@ -16,7 +18,10 @@
 #include "proxy/transfer/send_queue.h"
 
 #include <algorithm>
+#include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 
 namespace weir::proxy::http {
 
@@ -40,8 +45,13 @@ public:
     // Queues a piece of the body, which must not be empty. The previous piece must have been sent. Returns true if the
     // piece was copied, so that its bytes need not stay in place.
     bool write(std::span<const char> payload);
-    // Queues the end of the body: the last chunk, if the body is sent in chunks. Later calls do nothing.
-    void end();
+    // Queues the end of the body: the last chunk, if the body is sent in chunks, and the trailer section. Its lines, each
+    // with its CRLF, are copied. A receiver whose framing has no place for them does not get them. Later calls do
+    // nothing.
+    void end(std::string_view trailers = {});
+    bool has_ended() const { return ended_; }
+    // Returns true if the receiver can get a trailer section.
+    bool takes_trailers() const { return encoding_ == Encoding::chunked || to_.is_multiplexed(); }
 
     // Must be called once before each round of writing and flushing.
     void prepare() { to_.raise_unsent_low_water_mark(); }
@@ -65,6 +75,7 @@ private:
     std::uint64_t sent_ = 0;
     std::uint64_t overhead_ = 0; // bytes queued so far that are not payload: the head and chunk framing
     char chunk_line_[20];        // the size of the chunk that is queued
+    std::unique_ptr<const std::string> end_; // the last chunk with a trailer section; null: there is none
 };
 
 // `write` and `flush` are inline, since every message passes through them.

@@ -58,6 +58,10 @@ public:
     // false if nothing can be read until the socket has an event.
     bool receive();
 
+    // Returns the trailer section after `ended`, as the sender has sent it: field lines, each with its CRLF. Empty if
+    // there is none. Only messages in chunks, and those of multiplexed streams, have one.
+    std::string_view trailers() const { return from_.is_multiplexed() ? from_.trailers() : decoder_.trailers(); }
+
     std::uint64_t received() const { return received_; }           // bytes read here, without what `input` held before
     std::uint64_t consumed() const { return decoder_.consumed(); } // bytes of the message decoded so far, with framing
     // Returns the number of bytes that are not decoded yet; 0 if the body's length is unknown.

@@ -84,11 +84,62 @@ TEST_CASE("hop-by-hop fields end here") {
     const auto text = get("Connection: close, X-Drop\r\nX-Drop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nTrailer: "
                           "x\r\nProxy-Connection: keep-alive\r\n"
                           "Proxy: evil\r\nHTTP2-Settings: x\r\nX-Keep: 2\r\n");
-    for (const char* gone : {"X-Drop", "Keep-Alive", "TE:", "Trailer", "Proxy", "HTTP2", "Connection"}) {
+    for (const char* gone : {"X-Drop", "Keep-Alive", "Trailer", "Proxy", "HTTP2", "close"}) {
         INFO(gone);
         CHECK_FALSE(has(text, gone));
     }
     CHECK(has(text, "X-Keep: 2\r\n"));
+}
+
+TEST_CASE("of TE, only trailers goes on") {
+    struct Row {
+        const char *sent, *forwarded;
+    };
+    const Row rows[] = {
+        {"", ""},
+        {"TE: trailers\r\n", "TE: trailers\r\nConnection: TE\r\n\r\n"},
+        {"te: Trailers\r\nConnection: TE, close\r\n", "TE: trailers\r\nConnection: TE\r\n\r\n"},
+        {"TE: gzip;q=0.5, trailers\r\n", "TE: trailers\r\nConnection: TE\r\n\r\n"},
+        {"TE: gzip\r\nTE: trailers\r\n", "TE: trailers\r\nConnection: TE\r\n\r\n"},
+        {"TE:\r\n", ""},
+        {"TE: gzip\r\n", ""},
+        {"TE: trailers;q=1\r\n", ""},
+        {"T_E: trailers\r\nTrailers: te\r\n", ""},
+    };
+    for (const auto& [sent, forwarded] : rows) {
+        INFO(sent);
+        const auto text = get(sent);
+        CHECK(has(text, forwarded));
+        CHECK(has(text, "TE: ") == (*forwarded != 0));
+        CHECK(has(text, "Connection") == (*forwarded != 0));
+    }
+    CHECK_FALSE(has(rewritten("GET / HTTP/1.0\r\nHost: a\r\nTE: trailers\r\n\r\n"), "TE"));
+}
+
+TEST_CASE("trailers are announced to backends if the body has chunks") {
+    const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTrailer: X-Sum\r\n";
+    CHECK(has(rewritten(head + "Transfer-Encoding: chunked\r\n\r\n"), "Trailer: X-Sum\r\n"));
+    CHECK_FALSE(has(rewritten(head + "Content-Length: 5\r\n\r\n"), "Trailer"));
+    CHECK_FALSE(has(rewritten(head + "Connection: Trailer\r\nTransfer-Encoding: chunked\r\n\r\n"), "Trailer"));
+}
+
+TEST_CASE("trailers are announced to clients if they can get them") {
+    const std::string head = "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\n\r\n";
+    using weir::conf::HttpVersion;
+    struct Row {
+        Framing framing;
+        HttpVersion client;
+        bool announced;
+    };
+    for (const auto& [framing, client, announced] : {Row{{BodyKind::chunked}, HttpVersion::http1_1, true},
+                                                     Row{{BodyKind::length, 5}, HttpVersion::http1_1, false},
+                                                     Row{{BodyKind::none}, HttpVersion::http1_1, false},
+                                                     Row{{BodyKind::until_close}, HttpVersion::http1_0, false},
+                                                     Row{{BodyKind::until_close}, HttpVersion::http2, true},
+                                                     Row{{BodyKind::length, 5}, HttpVersion::http2, true},
+                                                     Row{{BodyKind::none}, HttpVersion::http2, false}})
+        CHECK(has(answered(head, {.framing = framing, .client = client}), "Trailer: X-Sum\r\n") == announced);
+    CHECK_FALSE(has(answered("HTTP/1.1 103 Early\r\nTrailer: x\r\n\r\n", {}), "Trailer"));
 }
 
 TEST_CASE("naming weir's own headers in Connection does not remove them") {

@@ -11,12 +11,13 @@ struct Decoded {
     std::string payload;
     ChunkStatus status;
     std::size_t consumed;
+    std::string trailers;
 };
 
 // Feeds the decoder `step` bytes at a time.
 Decoded decode(const std::string& text, std::size_t step, ChunkSyntax syntax = ChunkSyntax::strict) {
     ChunkDecoder decoder(syntax);
-    Decoded out{"", ChunkStatus::more, 0};
+    Decoded out{"", ChunkStatus::more, 0, ""};
     for (std::size_t at = 0; at < text.size() && out.status == ChunkStatus::more; at += step) {
         auto part = text.substr(at, step);
         const auto result = decoder.decode(part.data(), part.size());
@@ -24,6 +25,7 @@ Decoded decode(const std::string& text, std::size_t step, ChunkSyntax syntax = C
         out.status = result.status;
         out.consumed += result.consumed;
     }
+    out.trailers = decoder.trailers();
     return out;
 }
 
@@ -56,6 +58,29 @@ TEST_CASE("what follows the body is left alone") {
     const auto decoded = decode("1\r\nx\r\n0\r\n\r\nGET /", 100);
     CHECK(decoded.status == ChunkStatus::done);
     CHECK(decoded.consumed == 11);
+}
+
+TEST_CASE("the trailer section is collected, however it is cut") {
+    const std::string many = [] {
+        std::string lines;
+        for (int i = 0; i < 100; ++i) lines += "A:\r\n";
+        return lines;
+    }();
+    const std::string long_line = "A:" + std::string(8000, 'x') + "\r\n";
+    for (const std::string lines : {std::string(), std::string("A: b\r\n"), std::string("A: b\r\nC:d\r\nE:\r\n"),
+                                    std::string("x!#$%&'*+-.^_`|~9: \t\x80 \r\n"), many, long_line})
+        for (const std::size_t step : {1u, 2u, 3u, 20'000u}) {
+            INFO(lines.substr(0, 30) << " by " << step);
+            const auto decoded = decode("1\r\nx\r\n0;a=b\r\n" + lines + "\r\nGET", step);
+            CHECK(decoded.status == ChunkStatus::done);
+            CHECK(decoded.payload == "x");
+            CHECK(decoded.trailers == lines);
+        }
+    CHECK(decode("0\r\n" + many + "A:\r\n\r\n", 7).status == ChunkStatus::bad);
+    CHECK(decode("0\r\n" + long_line + long_line + "\r\n", 7).status == ChunkStatus::bad);
+    CHECK(decode("0\r\nA: b\r\n C: d\r\n\r\n", 7).status == ChunkStatus::bad);
+    CHECK(decode("0\r\nA: \x01\r\n\r\n", 7).status == ChunkStatus::bad);
+    CHECK(decode("0\r\nA: \x01\r\n\r\n", 7, ChunkSyntax::tolerant).trailers == "A: \x01\r\n");
 }
 
 TEST_CASE("illegal chunked bodies are refused") {

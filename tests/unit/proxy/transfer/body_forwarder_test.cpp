@@ -195,6 +195,36 @@ TEST_CASE("a head, a chunk and the last chunk are sent at once") {
     CHECK(way.receiver().when.size() == 1);
 }
 
+TEST_CASE("a trailer section is forwarded as its filter says") {
+    struct Shouting final : TrailerFilter {
+        std::string filter(std::string_view received, ContentCoded coded) const override {
+            CHECK(received == "a: b\r\n");
+            CHECK(coded == ContentCoded::no);
+            ++calls;
+            return "A: B\r\n";
+        }
+        mutable int calls = 0;
+    };
+    const std::string message = "3\r\nabc\r\n0\r\na: b\r\n\r\n";
+    Shouting filter;
+    Way way(chunked, Encoding::chunked), unfiltered(chunked, Encoding::chunked), whole(chunked);
+    way.forwarder.set_trailer_filter(&filter);
+    way.receiver().window = 10; // the end waits
+    CHECK(way.arrive(message) == ForwardStatus::blocked);
+    memory_io::widen(way.receiver(), 100);
+    CHECK(way.forwarder.run() == ForwardStatus::done);
+    CHECK(way.sent() == "3\r\nabc\r\n0\r\nA: B\r\n\r\n");
+    CHECK(way.forwarder.trailers() == "a: b\r\n");
+    CHECK(way.forwarder.payload_sent() == 3);
+    CHECK(filter.calls == 1);
+    CHECK(unfiltered.arrive(message) == ForwardStatus::done);
+    CHECK(unfiltered.sent() == "3\r\nabc\r\n0\r\n\r\n");
+    whole.forwarder.set_trailer_filter(&filter);
+    CHECK(whole.arrive(message) == ForwardStatus::done); // no place for it
+    CHECK(whole.sent() == "abc");
+    CHECK(filter.calls == 1);
+}
+
 TEST_CASE("a body is forwarded behind a head that was sent in part") {
     Head head;
     Way way(of_length(5));

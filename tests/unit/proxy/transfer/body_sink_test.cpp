@@ -78,6 +78,26 @@ TEST_CASE("pieces are sent as chunks, with the last chunk once") {
     CHECK(bench.sink.payload_sent() == 11);
 }
 
+TEST_CASE("a trailer section follows the last chunk, if there are chunks") {
+    SinkBench bench(Encoding::chunked), whole(Encoding::identity);
+    CHECK(bench.sink.takes_trailers());
+    CHECK_FALSE(whole.sink.takes_trailers());
+    for (auto* one : {&bench, &whole}) {
+        one->sink.begin(one->head);
+        one->sink.write(std::string_view("abc"));
+        std::string lines = "X: y\r\nZ: \r\n";
+        one->sink.end(lines);
+        lines = "gone";
+        one->sink.end("A: late\r\n");
+        CHECK(one->sink.has_ended());
+        CHECK(one->sink.flush() == IoStatus::ok);
+        CHECK(one->sends() == 1);
+        CHECK(one->sink.payload_sent() == 3);
+    }
+    CHECK(bench.to.sent() == "HEAD\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\nZ: \r\n\r\n");
+    CHECK(whole.to.sent() == "HEAD\r\n\r\nabc");
+}
+
 TEST_CASE("what a slow receiver does not take stays queued") {
     SinkBench bench(Encoding::chunked);
     bench.to.wire().window = 9;

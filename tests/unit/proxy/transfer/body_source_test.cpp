@@ -80,6 +80,24 @@ TEST_CASE("framing without payload is consumed at once") {
     CHECK(bench.input.view() == "GET /");
 }
 
+TEST_CASE("a source has the trailer section of a body in chunks") {
+    SourceBench bench({BodyKind::chunked}), none({BodyKind::chunked});
+    bench.from.arrive("3\r\nabc\r\n0\r\nA: b\r");
+    CHECK(bench.source.receive());
+    CHECK(bench.next() == "abc");
+    bench.source.consume();
+    CHECK(bench.source.status() == SourceStatus::open);
+    bench.from.arrive("\nC: d\r\n\r\nGET /");
+    CHECK(bench.source.receive());
+    CHECK(bench.next().empty());
+    CHECK(bench.source.status() == SourceStatus::ended);
+    CHECK(bench.source.trailers() == "A: b\r\nC: d\r\n");
+    CHECK(bench.input.view() == "GET /");
+    none.input.append("0\r\n\r\n");
+    CHECK(none.next().empty());
+    CHECK(none.source.trailers().empty());
+}
+
 TEST_CASE("a source whose connection closes has ended, or is truncated") {
     SourceBench endless({BodyKind::until_close}, Following::nothing), known({BodyKind::length, 5}),
         in_chunks({BodyKind::chunked}), failed({BodyKind::until_close}, Following::nothing);
