@@ -2,6 +2,7 @@
 
 #include "base/version.h"
 #include "conf/model/scalar.h"
+#include "proxy/admin/backend_http2_metrics.h"
 #include "proxy/admin/exposition.h"
 #include "proxy/admin/grpc_metrics.h"
 #include "proxy/admin/http2_metrics.h"
@@ -193,6 +194,7 @@ std::string metrics(const Runtime& runtime, const Reloader& reloader) {
     write_certificates(out, listeners);
     write_compression(out, runtime.counters());
     write_backends(out, runtime);
+    write_backend_http2(out, runtime.snapshot()->pools);
     write_workers(out, runtime);
     write_reload(out, runtime, reloader);
     write_process(out);

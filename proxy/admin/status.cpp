@@ -4,6 +4,7 @@
 #include "base/iso_time.h"
 #include "base/version.h"
 #include "conf/model/scalar.h"
+#include "proxy/admin/backend_http2_metrics.h"
 #include "proxy/admin/http2_metrics.h"
 #include "proxy/admin/reload_status.h"
 
@@ -41,6 +42,14 @@ json::value effective_weight(const conf::Pool& pool, const MemberSpec& member, C
     const auto weight = std::uint64_t{member.weight} * percent;
     if (weight % 100 == 0) return weight / 100;
     return static_cast<double>(weight) / 100;
+}
+
+// The HTTP/2 connections of a listener's clients, or to a backend.
+json::object http2_status(const auto& totals) {
+    return {{"connections", totals.connections},
+            {"active", totals.active_connections},
+            {"streams", totals.streams},
+            {"active_streams", totals.active_streams}};
 }
 
 // The reasons of the last failed requests, newest first.
@@ -84,6 +93,7 @@ json::object backend_status(const PoolSpec& pool, const MemberSpec& member, cons
             out["agent_override"].as_object()["state"] = conf::Scalar<conf::AdminState>::format(*agent_override.state);
         if (agent_override.weight) out["agent_override"].as_object()["weight"] = *agent_override.weight;
     }
+    if (pool.config.protocol != conf::BackendProtocol::http1) out["http2"] = http2_status(http2_totals(backend));
     out["last_errors"] = last_errors(backend);
     if (config.address.is_name()) out["host"] = config.address.text();
     if (!health) return out;
@@ -192,14 +202,6 @@ json::array certificates_status(const tls::ServerContext& context, Clock::WallTi
     return certificates;
 }
 
-json::object http2_status(const ListenerStats& stats) {
-    const auto totals = http2_totals(stats);
-    return {{"connections", totals.connections},
-            {"active", totals.active_connections},
-            {"streams", totals.streams},
-            {"active_streams", totals.active_streams}};
-}
-
 json::array listeners_status(const Runtime& runtime, Clock::WallTime now) {
     json::array listeners;
     for (const auto& listener : runtime.snapshot()->listeners) {
@@ -213,7 +215,7 @@ json::array listeners_status(const Runtime& runtime, Clock::WallTime now) {
                          {"protocol", conf::Scalar<conf::Protocol>::format(listener->config.protocol)},
                          {"connections", connections},
                          {"active", active}};
-        if (listener->config.speaks_http2()) out["http2"] = http2_status(*listener->stats);
+        if (listener->config.speaks_http2()) out["http2"] = http2_status(http2_totals(*listener->stats));
         if (listener->tls) out["certificates"] = certificates_status(*listener->tls, now);
         listeners.push_back(std::move(out));
     }

@@ -315,6 +315,9 @@ std::string backend_remarks(const Fields& backend) {
     say(checks_text(backend));
     if (const auto times = backend.number("outlier_ejections"); times > 0)
         say("ejected for failing live requests " + count(static_cast<std::size_t>(times), "time"));
+    if (const auto http2 = backend.in("http2"); http2.is_there())
+        say("HTTP/2: " + count(static_cast<std::size_t>(http2.number("active")), "connection") + " with " +
+            http2.text("active_streams") + " active streams");
     for (const auto& entry : backend.list("last_errors")) {
         const Fields error(&entry);
         say("error at " + error.text("at") + ": " + error.text("reason") + " (" + error.text("detail") + ")");

@@ -68,3 +68,12 @@ TEST_CASE("failures of the client or the disk count against no backend") {
                               AttemptResult::lost_body, AttemptResult::client_gone, AttemptResult::broken_off})
         check({result, fresh, whole}, get(), Next::stop, Blame::none);
 }
+
+TEST_CASE("a request that an HTTP/2 backend has not processed is sent again, whatever its method") {
+    for (const auto age : {fresh, kept})
+        for (const auto& plan : {get(), post()}) {
+            check({AttemptResult::refused, age, incomplete}, plan, Next::reconnect, Blame::none);
+            check({AttemptResult::refused, age, incomplete, Removal::none, Reconnection::done}, plan, Next::retry,
+                  Blame::unclear);
+        }
+}
