@@ -46,7 +46,8 @@ class Messages(Scenario):
         self.assertEqual(fields["x-forwarded-proto"], "http")
         self.assertEqual(fields["x-forwarded-host"], "shop.example:8080")
         self.assertEqual(fields["host"], "shop.example:8080")
-        for gone in ("x-gone", "te", "connection", "via"):
+        self.assertEqual((fields["te"], fields["connection"]), ("trailers", "TE"))
+        for gone in ("x-gone", "via"):
             self.assertNotIn(gone, fields)
 
     def test_expect_100_continue_is_the_backends_to_answer(self):

@@ -56,12 +56,13 @@ class Rewriting(Scenario):
             ("127.0.0.1", "127.0.0.1", "http"),
         )
 
-    def test_extensions_and_trailers_are_dropped(self):
+    def test_extensions_are_dropped_and_so_are_trailers_that_belong_in_a_head(self):
         request = self.forwarded(
             CHUNKED
             + '5;a=b;c="d"\r\nhello\r\n0;last\r\nContent-Length: 99\r\nX-Forwarded-For: 6.6.6.6\r\nX-Trailer: t\r\n\r\n'
         )
         self.assertEqual(request["body"], b"hello")
+        self.assertEqual(request["trailers"], ["X-Trailer: t"])
         self.assertEqual(
             set(request["fields"]),
             {"host", "transfer-encoding", "x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-host"},

@@ -150,7 +150,7 @@ class Reader:
     """Reads HTTP/1 messages strictly: raises if one is not canonical."""
 
     def __init__(self, sock):
-        self.sock, self.buffer = sock, b""
+        self.sock, self.buffer, self.trailers = sock, b"", []
 
     def more(self):
         data = self.sock.recv(65536)
@@ -174,6 +174,7 @@ class Reader:
         return found
 
     def chunks(self):
+        """Returns the body. `trailers` has the lines of its trailer section."""
         body = b""
         while True:
             line = self.until(b"\r\n")
@@ -181,12 +182,18 @@ class Reader:
                 raise AssertionError("the chunked body broke off")
             size = int(line, 16)
             if size == 0:
-                assert self.until(b"\r\n") == b"", "trailers"
-                return body
+                break
             body += self.exactly(size)
             assert self.exactly(2) == b"\r\n"
+        while line := self.until(b"\r\n"):
+            self.trailers.append(line.decode("latin-1"))
+            name, mark, value = self.trailers[-1].partition(": ")
+            assert name and mark and not name[0].isspace() and value == value.strip(), f"not canonical: {line!r}"
+        assert line is not None, "the trailer section broke off"
+        return body
 
     def head(self):
+        self.trailers = []
         head = self.until(b"\r\n\r\n")
         if head is None:
             return None
@@ -217,7 +224,14 @@ class Reader:
             if fields.get("expect"):
                 self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             body = self.exactly(int(fields["content-length"]))
-        return {"method": method, "target": target, "fields": fields, "lines": lines, "body": body}
+        return {
+            "method": method,
+            "target": target,
+            "fields": fields,
+            "lines": lines,
+            "body": body,
+            "trailers": self.trailers,
+        }
 
     def response(self, method="GET"):
         found = self.head()
@@ -236,7 +250,14 @@ class Reader:
             while self.more():
                 pass
             body, self.buffer = self.buffer, b""
-        return {"status": status, "first": first, "fields": fields, "lines": lines, "body": body}
+        return {
+            "status": status,
+            "first": first,
+            "fields": fields,
+            "lines": lines,
+            "body": body,
+            "trailers": self.trailers,
+        }
 
 
 class Client:
