@@ -3,6 +3,8 @@ import json
 import threading
 import zlib
 
+from support import http2_frames as h2
+from support.http2_scenario import Http2Scenario
 from support.scenario import TIMEOUT, Scenario, eventually, free_port, main, web
 
 CHUNKED = "POST {} HTTP/1.1\r\nHost: a\r\n{}Transfer-Encoding: chunked\r\n\r\n"
@@ -296,6 +298,38 @@ class Responses(Trailers):
             answer = client.send(request([f"X-There: {n}"])).reader.response()
             self.assertEqual(answer["trailers"], [f"X-Back: X-There: {n}"])
         self.assertEqual(len(self.seen.connections), 1)
+
+
+class OverHttp2(Http2Scenario):
+    """A client that speaks HTTP/2, and a backend that speaks HTTP/1.1."""
+
+    def test_sections_become_those_of_the_other_version(self):
+        back = ["grpc-status: 0", "Set-Cookie: a=b", "X-Sum: \x012", "X-Empty: "]
+        self.serve(lambda c, r: c.sendall(response(back, fields="Trailer: X-Sum\r\n")))
+        there = [("x-sum", "1"), ("authorization", "x"), ("x_forwarded_for", "6.6.6.6"), ("x-empty", "")]
+        client = self.connect()
+        for body in (b"hello", b""):
+            view = client.request("POST", body=body, end=False, more=[("te", "trailers"), ("trailer", "x-sum")])
+            client.send(h2.headers(view.id, h2.block(there)))
+            client.finish(view)
+            self.assertEqual(bytes(view.body), b"hello")
+            self.assertEqual(view.trailers, {"grpc-status": "0", "x-sum": "2", "x-empty": ""})
+            self.assertEqual(view.fields["trailer"], "X-Sum")
+            arrived = self.seen.requests[-1]
+            self.assertEqual((arrived["body"], arrived["trailers"]), (body, ["x-sum: 1", "x-empty: "]))
+            names = ("te", "connection", "trailer")
+            self.assertEqual([arrived["fields"].get(name) for name in names], ["trailers", "TE", "x-sum"])
+        self.assertEqual(self.seen.broken, [])
+
+    def test_a_body_with_a_length_has_no_place_for_them_in_http_1(self):
+        self.serve()
+        client = self.connect()
+        view = client.request("POST", body=b"hello", end=False, more=[("content-length", "5"), ("trailer", "x-sum")])
+        client.send(h2.headers(view.id, h2.block([("x-sum", "1")])))
+        self.assertEqual(bytes(client.finish(view).body), b"hello")
+        arrived = self.seen.requests[-1]
+        self.assertEqual((arrived["fields"]["content-length"], arrived["trailers"]), ("5", []))
+        self.assertNotIn("trailer", arrived["fields"])
 
 
 if __name__ == "__main__":
