@@ -125,7 +125,7 @@ Task<Connection> Exchange::deny(const SubResponse& response) {
     if (incoming_.grpc.is_call) {
         record_.status = response.status;
         const bool asks_to_log_in = response.status >= 300 && response.status < 400;
-        if (asks_to_log_in) set_call_status(grpc::Status::unauthenticated);
+        if (asks_to_log_in) note_call_status(grpc::Status::unauthenticated);
         co_return co_await respond({});
     }
     std::optional<HeadEdit> edit;
@@ -219,6 +219,7 @@ Exchange::Try Exchange::conclude(const ForwardAttempt& attempt, const EndedAttem
     record_.offending = attempt.offending();
     switch (verdict.next) {
     case Next::finished:
+        if (incoming_.grpc.is_call && record_.status == 200) note_call_status(grpc::find_status(attempt.trailers()));
         if (verdict.blame == Blame::backend && !is_tunnel_) note_outcome(); // a switch was counted when it began
         keep(attempt, std::move(connection));
         return Try::finished;
@@ -295,7 +296,7 @@ void Exchange::on_answer_begun(TimePoint asked) {
     traffic().workers.own(client_.context.index).response_times.add(took);
     if (!incoming_.grpc.is_call) return;
     record_.grpc_status.reset();
-    if (const auto status = grpc::find_status(client_.context.scratch.response)) set_call_status(*status);
+    note_call_status(grpc::find_status(client_.context.scratch.response));
 }
 
 // A protocol switch counts as a success now, not when the tunnel ends.

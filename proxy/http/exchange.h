@@ -79,7 +79,9 @@ private:
     Task<Connection> respond_by_route(const conf::Route& route);
     Task<Connection> respond(std::string location, const conf::FixedResponse* fixed = nullptr);
     Failure in_time(const Failure& failure) const;
-    void set_call_status(grpc::Status status) { record_.grpc_status = static_cast<int>(status); }
+    void note_call_status(std::optional<grpc::Status> status) {
+        if (status) record_.grpc_status = static_cast<int>(*status);
+    }
     const PageText* error_page() const;
     const conf::HeaderEdit* response_headers() const;
     RequestVariables variables() const { return variables_of(client_, incoming_, record_); }

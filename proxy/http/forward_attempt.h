@@ -85,6 +85,8 @@ public:
     // Returns the time until which this last waited for the backend. The backend cannot have ended its response before
     // then, but it may have ended it long ago if the client reads slowly.
     TimePoint last_heard() const { return last_heard_; }
+    // After `finished`: returns the trailer section of the response, as the backend has sent it (Download::trailers).
+    std::string_view trailers() const { return switched_ ? std::string_view() : download_.trailers(); }
     const Failure& failure() const { return end_.failure; } // after any result but `finished`
     std::string offending() const;                          // the bytes that caused it, escaped; empty if none did
 

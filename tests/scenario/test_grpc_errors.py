@@ -1,7 +1,7 @@
 """Calls of gRPC that fail: errors of weir's own, deadlines, and what a status says about a backend."""
 import threading
 
-from support.grpc_scenario import CALL, GrpcScenario, answers, grpc
+from support.grpc_scenario import CALL, GrpcScenario, answers, grpc, trails
 from support.http2_scenario import respond
 from support.reasons import hangs
 from support.scenario import eventually, free_port, main
@@ -215,6 +215,57 @@ class Outcomes(GrpcScenario):
         for _ in range(2):
             self.call()
         eventually(lambda: self.state() == "ejected", "it is ejected")
+
+
+    def test_the_status_in_trailers_counts(self):
+        self.serve_calls(trails(14), pool=EJECT)
+        for number in range(2):
+            view = self.call()
+            self.assertEqual((view.fields.get("grpc-status"), view.trailers["grpc-status"]), (None, "14"))
+            self.assertEqual(self.line(number)["grpc_status"], 14)
+        eventually(lambda: self.state() == "ejected", "it is ejected")
+
+
+class RealServers(GrpcScenario):
+    """Servers of gRPC behind weir, over HTTP/2."""
+
+    def serve_real(self, pool=None, route=None, **methods):
+        self.address = self.real_server(**methods)
+        route = {"name": "shop", "pool": "web", "grpc_metrics": True, **(route or {})}
+        self.serve_calls(routes=[route], behind=self.address, pool={"protocol": "http2", **(pool or {})})
+
+    def test_a_server_that_knows_no_deadline_learns_that_it_has_passed(self):
+        ended = threading.Event()
+
+        def wait(_request, context):
+            context.add_callback(ended.set)
+            ended.wait(30)
+            return b""
+
+        self.serve_real(Add=wait, pool=EJECT, route={"request_headers": {"remove": ["grpc-timeout"]}})
+        view = self.call(more=[("grpc-timeout", "300m")])
+        self.assert_call_error(view, 4)
+        self.assertTrue(ended.wait(30))
+        self.assertEqual(self.line()["reason"], "deadline_exceeded")
+
+    def test_the_status_of_a_server_is_logged_counted_and_judged(self):
+        def fail(_request, context):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not now: 100 %")
+
+        self.serve_real(Add=lambda request, _: request + b"!", Get=fail, pool=EJECT)
+        self.assertEqual(self.stub()(b"x"), b"x!")
+        self.assertEqual((self.line()["status"], self.line()["grpc_status"]), (200, 0))
+        for number in (1, 2):
+            error = self.failed_call(self.stub("/shop.Cart/Get"))
+            self.assertEqual((error.code(), error.details()), (grpc.StatusCode.UNAVAILABLE, "not now: 100 %"))
+            self.assertEqual(self.line(number)["grpc_status"], 14)
+        eventually(lambda: self.proxy.backends()[self.address]["state"] == "ejected", "it is ejected")
+        error = self.failed_call(self.stub())
+        self.assertEqual((error.code(), error.details()), (grpc.StatusCode.UNAVAILABLE, "503 Service Unavailable"))
+        labels = 'route="shop",service="shop.Cart",method="{}",grpc_status="{}"'
+        for method, status, count in (("Add", 0, 1), ("Add", 14, 1), ("Get", 14, 2)):
+            name = f"weir_grpc_requests_total{{{labels.format(method, status)}}}"
+            eventually(lambda name=name, count=count: self.proxy.metrics().get(name) == count, name)
 
 
 class Methods(GrpcScenario):

@@ -1,6 +1,7 @@
 """A weir that carries calls of gRPC over HTTP/2, in front of HTTP/1.1 backends that answer without trailers."""
 import json
 import sys
+from concurrent import futures
 
 from support import http2_frames as h2
 from support.http2_scenario import Http2Scenario
@@ -20,6 +21,16 @@ def answers(status, more=""):
     def script(connection, _request):
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: {status}\r\n{more}"
         connection.sendall(f"{head}Content-Length: 0\r\n\r\n".encode())
+
+    return script
+
+
+def trails(status):
+    """Returns the script of a backend that ends each call with a message, and this status in the trailers."""
+
+    def script(connection, _request):
+        head = "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head.encode() + b"5\r\n" + MESSAGE + f"\r\n0\r\ngrpc-status: {status}\r\n\r\n".encode())
 
     return script
 
@@ -62,6 +73,16 @@ class GrpcScenario(Http2Scenario):
             return len(lines) > number and json.loads(lines[number])
 
         return eventually(find, f"line {number} of the access log")
+
+    def real_server(self, **methods):
+        """Starts a server of gRPC with these methods of shop.Cart; returns its address."""
+        server = grpc.server(futures.ThreadPoolExecutor(8))
+        handlers = {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Cart", handlers),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        self.addCleanup(server.stop, None)
+        return f"127.0.0.1:{port}"
 
     def stub(self, path="/shop.Cart/Add"):
         """Returns a method of a real client, which sends and returns bytes."""
