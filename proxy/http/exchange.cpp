@@ -180,8 +180,7 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use, Reconnection reconn
     if (use == ConnectionUse::any_request && !may_share_connections(pool())) use = ConnectionUse::request;
     if (!incoming_.plan.upgrade.empty() && pool().config.protocol != conf::BackendProtocol::http1)
         use = ConnectionUse::upgrade;
-    const auto left = duration_cast<conf::Duration>(client_.deadline - client_.context.loop.now());
-    const BackendConnector connector(client_, std::min(prepared_.timeouts().connect, left), use,
+    const BackendConnector connector(client_, prepared_.timeouts().connect, use,
                                      settings_for(*selection_.pool().spec, selection_.last(), incoming_.origin.address));
     Connected connected{connector.acquire(link())};
     if (!connected.connection) {
