@@ -22,11 +22,11 @@ class Limits(Http2BackendScenario):
         for client in clients:
             self.assertEqual(client.reader.response()["status"], 200)
 
-    def refuse_first(self, code=h2.REFUSED_STREAM, count=1):
-        """Returns a backend that resets the first calls as soon as their heads are there."""
+    def refusing(self, code=h2.REFUSED_STREAM, numbers=(1,)):
+        """Returns a backend that resets the calls of these numbers as soon as their heads are there."""
 
         def on_head(call):
-            if len(self.seen.calls) <= count:
+            if len(self.seen.calls) in numbers:
                 call.send_reset(code)
 
         self.seen = self.http2_backend(on_head=on_head)
@@ -199,26 +199,26 @@ class RefusedStreams(Limits):
     def test_any_method_is_retried(self):
         for method in ("GET", "POST", "DELETE", "PATCH"):
             with self.subTest(method=method):
-                self.serve_behind(self.refuse_first())
+                self.serve_behind(self.refusing())
                 self.assertEqual(self.answer(method=method)["status"], 200)
                 self.assertEqual(len(self.seen.calls), 2)
 
     def test_a_body_is_sent_whole_or_not_at_all(self):
         for route in ([], [{"pool": "web", "buffer_requests": True, "body_size": "1MiB"}]):
             with self.subTest(route=route):
-                self.serve_behind(self.refuse_first(), more=f"routes: {json.dumps(route)}\n" if route else "")
+                self.serve_behind(self.refusing(), more=f"routes: {json.dumps(route)}\n" if route else "")
                 response = self.upload(b"x" * 500_000).reader.response()
                 self.assertIn(response["status"], (200,) if route else (200, 502))
                 if response["status"] == 200:
                     self.assertEqual(len(response["body"]), 500_000)
 
     def test_the_connection_serves_others(self):
-        self.serve_behind(self.refuse_first(), other := self.http2_backend(name="other"))
+        self.serve_behind(self.refusing(), other := self.http2_backend(name="other"))
         self.assertEqual({self.answer(f"/{number}")["status"] for number in range(10)}, {200})
         self.assertFalse(any(link.closed for link in self.seen.links + other.links))
 
     def test_a_backend_that_refuses_everything_is_given_up(self):
-        self.serve_behind(self.refuse_first(count=10_000))
+        self.serve_behind(self.refusing(numbers=range(10_000)))
         for method in ("GET", "POST"):
             self.assertEqual(self.answer(method=method)["status"], 502)
         self.assertLess(len(self.seen.calls), 20)
@@ -238,17 +238,18 @@ class RefusedStreams(Limits):
 
 
 class OtherResets(Limits):
-    def test_idempotent_requests_are_retried(self):
+    def test_idempotent_requests_are_retried_on_another_backend(self):
         for code in (h2.INTERNAL_ERROR, h2.CANCEL, h2.NO_ERROR):
             with self.subTest(code=code):
-                self.serve_behind(self.refuse_first(code))
-                self.assertEqual(self.answer()["status"], 200)
-                self.assertEqual(len(self.seen.calls), 2)
+                self.serve_behind(self.refusing(code), self.http2_backend(name="other"))
+                for _ in range(4):
+                    self.assertEqual(self.answer()["status"], 200)
+                self.assertEqual(len(self.seen.links), 1)
 
     def test_others_fail(self):
         for code in (h2.INTERNAL_ERROR, h2.CANCEL, h2.NO_ERROR, h2.PROTOCOL_ERROR):
             with self.subTest(code=code):
-                self.serve_behind(self.refuse_first(code))
+                self.serve_behind(self.refusing(code))
                 self.assertEqual(self.answer(method="POST")["status"], 502)
                 self.assertEqual(len(self.seen.calls), 1)
                 self.assert_healthy()

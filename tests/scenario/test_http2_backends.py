@@ -39,7 +39,7 @@ class RequestHeads(Http2BackendScenario):
 
     def test_the_target_in_absolute_form_gives_the_authority(self):
         self.serve_behind(self.seen)
-        self.answer("http://other.example/page")
+        self.client(self.port).get("http://other.example/page", host="other.example")
         self.assertEqual((self.last().fields[":authority"], self.last().path), ("other.example", "/page"))
 
     def test_fields_of_the_connection_are_left_out(self):
