@@ -13,7 +13,8 @@ constexpr int switching_protocols = 101;
 } // namespace
 
 ForwardAttempt::ForwardAttempt(const AttemptJob& job, BackendConnection& backend)
-    : job_(job), backend_(backend), upload_(job.client, backend, job.plan, job.request_head, job.body, job.tap, job.request_trailers),
+    : job_(job), backend_(backend),
+      upload_(job.client, backend, job.plan, job.request_head, job.body, job.tap, job.request_trailers),
       download_(job.client, backend), stall_(job.timeouts), began_(job.client.context.loop.now()), last_heard_(began_) {
     if (!job.plan.upgrade.empty()) backend.become_tunnel();
 }

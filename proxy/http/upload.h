@@ -16,8 +16,8 @@ namespace weir::proxy::http {
 class Upload {
 public:
     // `head` is the request's head as the backend gets it. The body comes from `stored`, or from the client if that is
-    // null. `tap` sees a body that comes from the client; null: nothing does. `trailers` chooses what the backend gets of
-    // its trailer section.
+    // null. `tap` sees a body that comes from the client; null: nothing does. `trailers` chooses what the backend gets
+    // of its trailer section.
     Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyStore* stored,
            BodyTap* tap, const TrailerFilter& trailers);
 

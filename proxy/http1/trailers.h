@@ -26,8 +26,8 @@ bool may_trail(std::string_view name);
 
 class TrailerSection {
 public:
-    // `lines` are fields, each with its CRLF. Takes those that may_trail(), up to the first line that is none. There are
-    // at most max_trailer_count.
+    // `lines` are fields, each with its CRLF. Takes those that may_trail(), up to the first line that is none. There
+    // are at most max_trailer_count.
     explicit TrailerSection(std::string_view lines);
     TrailerSection(const TrailerSection&) = delete;
     TrailerSection& operator=(const TrailerSection&) = delete;

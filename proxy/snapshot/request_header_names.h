@@ -1,5 +1,5 @@
-// The names of request headers that a configuration uses: to choose a route, a backend or a client's limit, or to change
-// the request.
+// The names of request headers that a configuration uses: to choose a route, a backend or a client's limit, or to
+// change the request.
 //
 // Thread: pure function.
 // Lifetime: the result owns its texts.

@@ -116,7 +116,7 @@ struct Snapshot {
     LoadedFiles files;
     std::vector<std::shared_ptr<const ListenerSpec>> listeners;
     std::vector<RouteSpec> routes;
-    std::vector<std::shared_ptr<const PoolSpec>> pools; // a pool that did not change is the same object as before
+    std::vector<std::shared_ptr<const PoolSpec>> pools;   // a pool that did not change is the same object as before
     std::unordered_set<std::string> request_header_names; // see request_header_names.h
 };
 

@@ -45,8 +45,8 @@ public:
     // Queues a piece of the body, which must not be empty. The previous piece must have been sent. Returns true if the
     // piece was copied, so that its bytes need not stay in place.
     bool write(std::span<const char> payload);
-    // Queues the end of the body: the last chunk, if the body is sent in chunks, and the trailer section. Its lines, each
-    // with its CRLF, are copied. A receiver whose framing has no place for them does not get them. Later calls do
+    // Queues the end of the body: the last chunk, if the body is sent in chunks, and the trailer section. Its lines,
+    // each with its CRLF, are copied. A receiver whose framing has no place for them does not get them. Later calls do
     // nothing.
     void end(std::string_view trailers = {});
     bool has_ended() const { return ended_; }
@@ -73,8 +73,8 @@ private:
     bool ended_ = false;
     SendQueue queue_;
     std::uint64_t sent_ = 0;
-    std::uint64_t overhead_ = 0; // bytes queued so far that are not payload: the head and chunk framing
-    char chunk_line_[20];        // the size of the chunk that is queued
+    std::uint64_t overhead_ = 0;             // bytes queued so far that are not payload: the head and chunk framing
+    char chunk_line_[20];                    // the size of the chunk that is queued
     std::unique_ptr<const std::string> end_; // the last chunk with a trailer section; null: there is none
 };
 

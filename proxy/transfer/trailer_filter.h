@@ -13,8 +13,8 @@ enum class ContentCoded : bool { no, yes }; // yes: weir has compressed the cont
 
 class TrailerFilter {
 public:
-    // `received` are field lines, each with its CRLF. Returns those that are forwarded, in the same form. Called at most
-    // once for each message, and only if it has a trailer section.
+    // `received` are field lines, each with its CRLF. Returns those that are forwarded, in the same form. Called at
+    // most once for each message, and only if it has a trailer section.
     virtual std::string filter(std::string_view received, ContentCoded coded) const = 0;
 
 protected:

@@ -135,6 +135,7 @@ bool is_the_same(const Message& forwarded, const Message& asked) {
     if (wanted.ends_with(' ') && (host == "10.0.0.1:80" || host == "10.0.0.2:80")) wanted += host;
     if (head_of(forwarded, Style::canonical) != wanted) return false;
     if (asked.cut && !forwarded.cut) fail("a backend got a whole request out of half a one");
+    if (!forwarded.cut && !reference::has_legal_trailers(forwarded, asked)) return false;
     return forwarded.cut || forwarded.body == asked.body;
 }
 
@@ -142,10 +143,13 @@ void check_fields(const Message& request) {
     if (request.all("x-forwarded-for") != std::vector<std::string>{"10.9.9.9"})
         fail("X-Forwarded-For is not the client");
     if (request.all("x-real-ip") != std::vector<std::string>{"10.9.9.9"}) fail("X-Real-IP is not the client");
-    for (const auto& [name, _] : request.fields)
-        if (name == "transfer_encoding" || name == "x_real_ip" || name == "content_length" || name == "te" ||
-            name == "trailer" || name == "keep-alive" || name == "proxy-connection" || name == "http2-settings")
+    for (const auto& [name, value] : request.fields) {
+        if (name == "transfer_encoding" || name == "x_real_ip" || name == "content_length" || name == "keep-alive" ||
+            name == "proxy-connection" || name == "http2-settings")
             fail("a field went on that ends here");
+        if (name == "te" && (value != "trailers" || request.all("connection").empty())) fail("a TE that ends here");
+        if (name == "trailer" && request.all("transfer-encoding").empty()) fail("a Trailer without chunks");
+    }
 }
 
 // Returns the requests that the reference parser finds in the client's bytes, up to the first that it cannot parse.
@@ -174,6 +178,7 @@ bool take_answer(const Message& answer, const Message& asked, const std::vector<
         const auto& one = forwarded[i];
         if (one.read != Reading::whole || one.answer.status() != answer.status()) continue;
         if (one.answer.body != answer.body || !is_the_same(one.request, asked)) continue;
+        if (!reference::has_legal_trailers(answer, one.answer)) continue;
         next = i + 1;
         return true;
     }

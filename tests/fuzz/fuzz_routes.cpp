@@ -99,6 +99,8 @@ void check_backend(const memory_io::Wire& wire) {
         for (const auto& name : {"x-user", "x_user", "x.user"})
             if (is_authenticated(request) && !request.all(name).empty())
                 fail("a backend got a field that only the authentication service may set");
+        for (const auto& [name, _] : request.trailers)
+            if (name != "x-sum" && name != "t") fail("a backend got a trailer that the configuration keeps out");
         at += request.length;
     }
 }

@@ -1,4 +1,5 @@
 // The work for a message is linear in its bytes, whatever its shape and in whatever pieces it comes (docs/adr/0016).
+#include "proxy/http1/trailers.h"
 #include "proxy/log/access_line.h"
 #include "tests/catch.h"
 #include "tests/work/counter.h"
@@ -60,6 +61,8 @@ const NamedShape field_shapes[] = {
      [](std::size_t n) { return "Accept-Encoding: " + repeat("gzip;q=0.5, br;q=0.123, *, ", 10 * n) + "x\r\n"; }},
     {"codings in many lines", [](std::size_t n) { return repeat("Accept-Encoding: *;q=0\r\n", n); }},
     {"semicolons of codings", [](std::size_t n) { return "Accept-Encoding: " + repeat(";", 300 * n) + "\r\n"; }},
+    {"TE in many lines", [](std::size_t n) { return repeat("TE: ,trailers, x\r\n", n); }},
+    {"members of TE", [](std::size_t n) { return "TE: " + repeat("trailer, ", 30 * n) + "\r\n"; }},
     {"Expect in many lines", [](std::size_t n) { return repeat("Expect: ,100-continue\r\n", n); }},
     {"names with underscores", [](std::size_t n) { return repeat("X_Forwarded_For_: 1\r\n", n); }},
     {"fields that a route removes, in all spellings", [](std::size_t n) { return repeat("x_remove: 1\r\n", n); }},
@@ -68,6 +71,8 @@ const NamedShape field_shapes[] = {
 
 // How a head arrives: whole, in segments of an odd size, or byte by byte.
 constexpr std::size_t pieces[] = {everything, 97, 1};
+
+constexpr std::size_t trailer_count = proxy::http::max_trailer_count / 4; // the largest message has four times as many
 
 void check_requests(const std::function<std::string(std::size_t)>& shape, std::size_t from, int status = 200) {
     const std::array configs{plain_config(), busy_config()};
@@ -184,7 +189,14 @@ TEST_CASE("the work for a body of a request is linear in its bytes") {
     check_requests(
         [&](std::size_t n) { return head + repeat("001\r\nx\r\n1000\r\n" + repeat("y", 4096) + "\r\n", n) + end; }, 40);
     check_requests([&](std::size_t n) { return head + repeat("1;a=\"\\\"b\"\r\nx\r\n", n) + end; }, 200);
-    check_requests([&](std::size_t n) { return head + "0\r\n" + repeat("T: u\r\n", n) + "\r\n"; }, 300);
+    check_requests([&](std::size_t n) { return head + "0\r\n" + repeat("T: u\r\n", n) + "\r\n"; }, trailer_count);
+    check_requests([&](std::size_t n) { return head + "0\r\nT: " + repeat("u", n) + "\r\n\r\n"; }, 2000);
+    check_requests(
+        [](std::size_t n) {
+            return "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: " + repeat("x,", 10 * n) +
+                   numbered("x-", n, ",") + "\r\n\r\n0\r\n" + numbered("X-", n, ": 1\r\n") + "\r\n";
+        },
+        trailer_count);
     check_requests(
         [](std::size_t n) {
             return "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(n) + "\r\n\r\n" + repeat("x", n);
@@ -196,7 +208,13 @@ TEST_CASE("the work for a body of a response is linear in its bytes") {
     const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", end = "0\r\n\r\n";
     check_responses([&](std::size_t n) { return head + repeat("1\r\nx\r\n", n) + end; }, 20000);
     check_responses([&](std::size_t n) { return head + repeat("1 ;[=\r\nx\r\n", n) + end; }, 300);
-    check_responses([&](std::size_t n) { return head + "0\r\n" + repeat("T: u\r\n", n) + "\r\n"; }, 300);
+    check_responses([&](std::size_t n) { return head + "0\r\n" + repeat("T: u\r\n", n) + "\r\n"; }, trailer_count);
+    check_responses(
+        [](std::size_t n) {
+            return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: " + repeat("x,", 10 * n) +
+                   numbered("x-", n, ",") + "\r\n\r\n0\r\n" + numbered("X-", n, ": 1\r\n") + "\r\n";
+        },
+        trailer_count);
 }
 
 TEST_CASE("the work for a client that reads a few bytes at a time is linear") {

@@ -148,8 +148,9 @@ Reading read_chunks(std::string_view bytes, Style style, Sender sender, Message&
         const std::string line(bytes.substr(message.length, end - message.length));
         message.length = end + 2;
         if (line.empty()) return Reading::whole;
-        Message dropped;
-        if (style == Style::canonical || !read_field(line, style, sender, dropped)) return Reading::bad;
+        Message trailer;
+        if (!read_field(line, style, sender, trailer)) return Reading::bad;
+        message.trailers.push_back(trailer.fields[0]);
     }
 }
 
@@ -191,6 +192,33 @@ Reading read_body(std::string_view bytes, Style style, Without without, Ending e
     return ending == Ending::ended ? Reading::whole : Reading::partial;
 }
 
+// Returns the name as CGI programs see it.
+std::string folded(const std::string& name) {
+    auto text = lower(name);
+    for (auto& c : text)
+        if (!std::isalnum(static_cast<unsigned char>(c))) c = '-';
+    return text;
+}
+
+bool is_kept_out(const std::string& name, const Message& message) {
+    const auto folded_name = folded(name);
+    for (const char* const other :
+         {"content-length", "transfer-encoding", "host", "connection", "te", "trailer", "upgrade", "expect", "cookie",
+          "set-cookie", "authorization", "x-real-ip", "forwarded", "x-request-id", "traceparent", "location"})
+        if (folded_name == other) return true;
+    for (const auto& value : message.all("connection"))
+        for (const auto& option : split(value, ","))
+            if (folded(trim(option)) == folded_name) return true;
+    return folded_name.starts_with("x-forwarded-") || folded_name.starts_with("if-");
+}
+
+// Returns a value with spaces in place of its control bytes, and without blanks around it.
+std::string cleaned(std::string value) {
+    for (auto& c : value)
+        if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) c = ' ';
+    return trim(value);
+}
+
 bool is_target(const std::string& text) {
     return !text.empty() &&
            std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '#'; });
@@ -210,6 +238,17 @@ std::vector<std::string> Message::all(std::string_view name) const {
     for (const auto& [key, value] : fields)
         if (key == name) values.push_back(value);
     return values;
+}
+
+bool has_legal_trailers(const Message& forwarded, const Message& original) {
+    std::size_t at = 0;
+    for (const auto& [name, value] : forwarded.trailers) {
+        if (is_kept_out(name, original)) return false;
+        const auto is_it = [&](const auto& field) { return field.first == name && cleaned(field.second) == value; };
+        while (at < original.trailers.size() && !is_it(original.trailers[at])) ++at;
+        if (at++ == original.trailers.size()) return false;
+    }
+    return true;
 }
 
 Reading read_request(std::string_view bytes, Style style, Message& message) {

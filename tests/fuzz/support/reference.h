@@ -23,6 +23,7 @@ struct Message {
     std::vector<std::string> first; // the words of the first line
     std::vector<std::pair<std::string, std::string>> fields;
     std::string body;
+    std::vector<std::pair<std::string, std::string>> trailers;
     std::size_t length = 0; // size of the whole message in bytes
     bool until_close = false;
     bool cut = false; // for a request: the head is complete and valid, but the body is not
@@ -35,5 +36,9 @@ Reading read_request(std::string_view bytes, Style style, Message& message);
 
 // `method` is that of the request.
 Reading read_response(std::string_view bytes, Style style, std::string_view method, Ending ending, Message& message);
+
+// Returns whether a forwarded message has only trailers that it may have: some of the original's, in their order, and
+// none with a meaning for framing, routing or authentication, or that the original's Connection names.
+bool has_legal_trailers(const Message& forwarded, const Message& original);
 
 } // namespace weir::reference

@@ -21,6 +21,9 @@ const std::string_view requests[]{
     "GET http://a:80/l HTTP/1.1\r\nHost: A.\r\nX_Forwarded.For: 6.6.6.6\r\nExpect: 100-continue\r\nExpect: "
     "100-continue\r\n\r\n",
     "GET /a HTTP/1.1\r\nHost: a\r\nX-User: evil\r\nX_User: evil\r\nx.user: evil\r\n\r\n",
+    "POST /a HTTP/1.1\r\nHost: a\r\nTE: trailers, gzip\r\nConnection: TE, X-Gone\r\nTrailer: X-Sum\r\n"
+    "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nx_gone: 1\r\nContent_Length: 9\r\nHost: evil\r\n"
+    "x.user: evil\r\nX-Sum: 2\r\n\r\n",
 };
 const std::string_view answers[]{
     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -35,6 +38,8 @@ const std::string_view answers[]{
     "HTTP/1.1 200 O\x01K\r\nContent-Length: 2, 2\r\nA: \x02 b\x7f\r\nContent-Length: 02\r\n\r\nok",
     "HTTP/1.1 426 Upgrade Required\r\nUpgrade: x\x1b\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\nConnection: X-Gone\r\n\r\n1\r\na\r\n0\r\n"
+    "X-Sum: \x02 1\x7f\r\nX-Gone: 1\r\nSet-Cookie: a=b\r\nTransfer_Encoding: chunked\r\nX-Sum:\r\n\r\n",
 };
 
 // Returns the backend connection that was opened last, or null.

@@ -131,13 +131,11 @@ TEST_CASE("trailers are announced to clients if they can get them") {
         HttpVersion client;
         bool announced;
     };
-    for (const auto& [framing, client, announced] : {Row{{BodyKind::chunked}, HttpVersion::http1_1, true},
-                                                     Row{{BodyKind::length, 5}, HttpVersion::http1_1, false},
-                                                     Row{{BodyKind::none}, HttpVersion::http1_1, false},
-                                                     Row{{BodyKind::until_close}, HttpVersion::http1_0, false},
-                                                     Row{{BodyKind::until_close}, HttpVersion::http2, true},
-                                                     Row{{BodyKind::length, 5}, HttpVersion::http2, true},
-                                                     Row{{BodyKind::none}, HttpVersion::http2, false}})
+    for (const auto& [framing, client, announced] :
+         {Row{{BodyKind::chunked}, HttpVersion::http1_1, true}, Row{{BodyKind::length, 5}, HttpVersion::http1_1, false},
+          Row{{BodyKind::none}, HttpVersion::http1_1, false}, Row{{BodyKind::until_close}, HttpVersion::http1_0, false},
+          Row{{BodyKind::until_close}, HttpVersion::http2, true}, Row{{BodyKind::length, 5}, HttpVersion::http2, true},
+          Row{{BodyKind::none}, HttpVersion::http2, false}})
         CHECK(has(answered(head, {.framing = framing, .client = client}), "Trailer: X-Sum\r\n") == announced);
     CHECK_FALSE(has(answered("HTTP/1.1 103 Early\r\nTrailer: x\r\n\r\n", {}), "Trailer"));
 }

@@ -67,8 +67,8 @@ TEST_CASE("the trailer section is collected, however it is cut") {
         return lines;
     }();
     const std::string long_line = "A:" + std::string(8000, 'x') + "\r\n";
-    for (const std::string lines : {std::string(), std::string("A: b\r\n"), std::string("A: b\r\nC:d\r\nE:\r\n"),
-                                    std::string("x!#$%&'*+-.^_`|~9: \t\x80 \r\n"), many, long_line})
+    for (const auto& lines : {std::string(), std::string("A: b\r\n"), std::string("A: b\r\nC:d\r\nE:\r\n"),
+                              std::string("x!#$%&'*+-.^_`|~9: \t\x80 \r\n"), many, long_line})
         for (const std::size_t step : {1u, 2u, 3u, 20'000u}) {
             INFO(lines.substr(0, 30) << " by " << step);
             const auto decoded = decode("1\r\nx\r\n0;a=b\r\n" + lines + "\r\nGET", step);

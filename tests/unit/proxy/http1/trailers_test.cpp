@@ -12,25 +12,73 @@ std::string text_of(const std::string& lines) { return TrailerSection(lines).tex
 } // namespace
 
 TEST_CASE("fields that describe a body may be in its trailers") {
-    for (const char* name : {"grpc-status", "grpc-message", "grpc-status-details-bin", "Server-Timing", "Content-Digest",
-                             "Repr-Digest", "Digest", "ETag", "Signature", "Signature-Input", "Accept-Ranges",
-                             "Authentication-Info", "X-Amz-Checksum-Crc32", "X-Sum", "A", "Contents", "Ifs", "Te-X"}) {
+    for (const char* name :
+         {"grpc-status", "grpc-message", "grpc-status-details-bin", "Server-Timing", "Content-Digest", "Repr-Digest",
+          "Digest", "ETag", "Signature", "Signature-Input", "Accept-Ranges", "Authentication-Info",
+          "X-Amz-Checksum-Crc32", "X-Sum", "A", "Contents", "Ifs", "Te-X"}) {
         INFO(name);
         CHECK(may_trail(name));
     }
 }
 
 TEST_CASE("fields that belong in a head are kept out of trailers") {
-    for (const char* name : {"Content-Length", "Transfer-Encoding", "TE", "Trailer", "Connection", "Keep-Alive",
-                             "Proxy-Connection", "Upgrade", "HTTP2-Settings", "Host", "Expect", "Max-Forwards", "Range",
-                             "If-Match", "If-Range", "If-Anything", "Cache-Control", "Pragma", "Authorization",
-                             "Proxy-Authorization", "Proxy-Authenticate", "WWW-Authenticate", "Cookie", "Set-Cookie",
-                             "Set-Cookie2", "Content-Type", "Content-Encoding", "Content-Range", "Content-Location",
-                             "Content-Security-Policy", "Content-Digest-2", "Location", "Date", "Age", "Expires", "Vary",
-                             "Retry-After", "Warning", "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto",
-                             "X-Forwarded-Anything", "X-Real-IP", "Via", "Proxy", "Origin", "Referer", "User-Agent",
-                             "Accept", "Accept-Encoding", "Access-Control-Allow-Origin", "Sec-WebSocket-Accept",
-                             "Strict-Transport-Security", "X-Request-Id", "traceparent", "tracestate", "Early-Data"}) {
+    for (const char* name : {"Content-Length",
+                             "Transfer-Encoding",
+                             "TE",
+                             "Trailer",
+                             "Connection",
+                             "Keep-Alive",
+                             "Proxy-Connection",
+                             "Upgrade",
+                             "HTTP2-Settings",
+                             "Host",
+                             "Expect",
+                             "Max-Forwards",
+                             "Range",
+                             "If-Match",
+                             "If-Range",
+                             "If-Anything",
+                             "Cache-Control",
+                             "Pragma",
+                             "Authorization",
+                             "Proxy-Authorization",
+                             "Proxy-Authenticate",
+                             "WWW-Authenticate",
+                             "Cookie",
+                             "Set-Cookie",
+                             "Set-Cookie2",
+                             "Content-Type",
+                             "Content-Encoding",
+                             "Content-Range",
+                             "Content-Location",
+                             "Content-Security-Policy",
+                             "Content-Digest-2",
+                             "Location",
+                             "Date",
+                             "Age",
+                             "Expires",
+                             "Vary",
+                             "Retry-After",
+                             "Warning",
+                             "Forwarded",
+                             "X-Forwarded-For",
+                             "X-Forwarded-Proto",
+                             "X-Forwarded-Anything",
+                             "X-Real-IP",
+                             "Via",
+                             "Proxy",
+                             "Origin",
+                             "Referer",
+                             "User-Agent",
+                             "Accept",
+                             "Accept-Encoding",
+                             "Access-Control-Allow-Origin",
+                             "Sec-WebSocket-Accept",
+                             "Strict-Transport-Security",
+                             "X-Request-Id",
+                             "traceparent",
+                             "tracestate",
+                             "Early-Data"}) {
         INFO(name);
         CHECK_FALSE(may_trail(name));
         std::string alias(name);

@@ -22,6 +22,6 @@ TEST_CASE("the request headers that a configuration uses are known") {
     other.hash = {conf::HashOn::header, "X-Unused"};
     config.routes = {route};
     config.pools = {hashed, other};
-    CHECK(request_header_names(config) == std::unordered_set<std::string>{"x-match", "x-set", "x-remove", "x-user",
-                                                                          "x-key", "x-split", "x-hash"});
+    CHECK(request_header_names(config) ==
+          std::unordered_set<std::string>{"x-match", "x-set", "x-remove", "x-user", "x-key", "x-split", "x-hash"});
 }
