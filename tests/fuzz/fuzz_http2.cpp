@@ -169,7 +169,11 @@ struct Checker {
         const auto status = one.has_switched() ? 200 : one.answer.status();
         if (status != response.status()) return false;
         if (one.has_switched()) return one.body.starts_with(response.body);
-        if (response.ended) return one.read == Reading::whole && response.body == one.body;
+        Message ended;
+        ended.trailers = response.trailers;
+        if (response.ended)
+            return one.read == Reading::whole && response.body == one.body &&
+                   reference::has_legal_trailers(ended, one.answer);
         if (one.read != Reading::whole && one.is_chunked)
             return response.body.starts_with(one.answer.body) || one.answer.body.starts_with(response.body);
         return one.body.starts_with(response.body);

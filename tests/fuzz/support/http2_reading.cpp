@@ -202,7 +202,10 @@ private:
 
     void on_section(Response& response, std::uint32_t, Section section, bool ends) {
         if (!response.head.empty()) {
-            fail("trailers, which weir does not forward");
+            if (!ends) fail("trailers that do not end the stream");
+            for (const auto& [name, value] : section) check_field(name, value);
+            response.trailers = std::move(section);
+            response.ended = true;
             return;
         }
         check_fields(section);

@@ -55,6 +55,7 @@ struct ClientReading {
 
 struct Response {
     Section head; // the final one; empty: none
+    Section trailers;
     std::string body;
     bool ended = false, reset = false;
 
