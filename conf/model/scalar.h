@@ -57,8 +57,10 @@ template <> struct Words<AdminState> {
         {"ready", AdminState::ready}, {"drain", AdminState::drain}, {"maint", AdminState::maint}};
 };
 template <> struct Words<CheckType> {
-    static constexpr Word<CheckType> all[] = {
-        {"http", CheckType::http}, {"tcp", CheckType::tcp}, {"heartbeat", CheckType::heartbeat}, {"grpc", CheckType::grpc}};
+    static constexpr Word<CheckType> all[] = {{"http", CheckType::http},
+                                              {"tcp", CheckType::tcp},
+                                              {"heartbeat", CheckType::heartbeat},
+                                              {"grpc", CheckType::grpc}};
 };
 template <> struct Words<CheckMode> {
     static constexpr Word<CheckMode> all[] = {{"pull", CheckMode::pull}, {"push", CheckMode::push}};

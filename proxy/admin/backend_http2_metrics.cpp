@@ -63,8 +63,8 @@ void write_backend_http2(Exposition& out, const Pools& pools) {
          &BackendHttp2Totals::active_streams);
     out.family("weir_backend_http2_resets_total", "counter", "RST_STREAM frames by their sender and error code.");
     each_backend(pools, [&](const Labels& labels, const balancer::Backend& backend) {
-        for (const auto& [by, member] : {std::pair("backend", &Counters::resets_received),
-                                         std::pair("weir", &Counters::resets_sent)}) {
+        for (const auto& [by, member] :
+             {std::pair("backend", &Counters::resets_received), std::pair("weir", &Counters::resets_sent)}) {
             auto with_sender = labels;
             with_sender.emplace_back("by", by);
             write_errors(out, with_sender, backend, member);

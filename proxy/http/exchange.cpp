@@ -88,8 +88,8 @@ Task<Connection> Exchange::run() {
         if (selected.outcome != Selection::Outcome::chosen) break;
         begin_try(selected.member);
         const bool first = selection_.tries() == 1;
-        auto ended = co_await try_backend(first ? ConnectionUse::any_request : ConnectionUse::request,
-                                          Reconnection::possible);
+        auto ended =
+            co_await try_backend(first ? ConnectionUse::any_request : ConnectionUse::request, Reconnection::possible);
         if (ended == Try::stale) {
             // A kept connection that the backend has just closed, or a stream that it has not processed, says nothing
             // about the backend, and costs no attempt.
@@ -180,8 +180,9 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use, Reconnection reconn
     if (use == ConnectionUse::any_request && !may_share_connections(pool())) use = ConnectionUse::request;
     if (!incoming_.plan.upgrade.empty() && pool().config.protocol != conf::BackendProtocol::http1)
         use = ConnectionUse::upgrade;
-    const BackendConnector connector(client_, prepared_.timeouts().connect, use,
-                                     settings_for(*selection_.pool().spec, selection_.last(), incoming_.origin.address));
+    const BackendConnector connector(
+        client_, prepared_.timeouts().connect, use,
+        settings_for(*selection_.pool().spec, selection_.last(), incoming_.origin.address));
     Connected connected{connector.acquire(link())};
     if (!connected.connection) {
         connected = co_await connector.connect(link());

@@ -20,8 +20,7 @@ Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& pl
                BodyTap* tap, const TrailerFilter& trailers)
     : body_({client.stream, backend.stream, client.in, client.context.buffers.bodies},
             stored ? Framing{} : received_framing(client.stream, plan.framing),
-            encoding_to(backend.stream, plan.framing),
-            Following::messages, body_limit(plan)),
+            encoding_to(backend.stream, plan.framing), Following::messages, body_limit(plan)),
       stored_(stored ? std::make_unique<StoredBody>(*stored) : nullptr), head_size_(head.size()),
       backend_(backend.stream), ends_stream_(backend.stream.is_multiplexed() && !same_word(plan.upgrade, "websocket")),
       awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {

@@ -50,7 +50,7 @@ private:
     const std::size_t head_size_;
     Stream& backend_;
     const bool ends_stream_; // the request ends with its side of an HTTP/2 stream
-    bool awaits_continue_; // the client may be waiting for the backend's 100
+    bool awaits_continue_;   // the client may be waiting for the backend's 100
     bool done_ = false, broken_ = false;
 };
 

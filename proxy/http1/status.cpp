@@ -6,6 +6,8 @@ namespace weir::proxy::http {
 
 std::string_view reason_of(int status) {
     switch (status) {
+    case 100: return "Continue";
+    case 103: return "Early Hints";
     case 200: return "OK";
     case 201: return "Created";
     case 202: return "Accepted";

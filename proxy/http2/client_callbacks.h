@@ -1,5 +1,5 @@
-// The library's callbacks for a backend's connection. They take notes in the connection and its streams, and never enter
-// the library again, except to submit frames.
+// The library's callbacks for a backend's connection. They take notes in the connection and its streams, and never
+// enter the library again, except to submit frames.
 //
 // Thread: the table is made once and does not change; each call is on the connection's thread.
 // Lifetime: static.

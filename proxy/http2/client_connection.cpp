@@ -27,8 +27,8 @@ bool ClientConnection::start(const ClientSettings& settings) {
     memory_.seal();
     nghttp2_session_set_next_stream_id(made, settings.first_stream_id);
     const auto largest_head = static_cast<std::uint32_t>(settings.head.size);
-    const std::array<nghttp2_settings_entry, 2> entries{{{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-                                                         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, largest_head}}};
+    const std::array<nghttp2_settings_entry, 2> entries{
+        {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0}, {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, largest_head}}};
     if (nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries.data(), entries.size()) != 0) return false;
     nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0, connection_window);
     request_flush();

@@ -35,9 +35,9 @@ private:
     void fail(StreamFailure failure);
 
     ClientConnection& client_;
-    Buffer heads_;                 // that have arrived and have not been received
-    std::string websocket_key_;    // of a request to switch to WebSocket; empty: it is none
-    bool has_final_head_ = false;  // it has arrived
+    Buffer heads_;                // that have arrived and have not been received
+    std::string websocket_key_;   // of a request to switch to WebSocket; empty: it is none
+    bool has_final_head_ = false; // it has arrived
 };
 
 } // namespace weir::proxy::http2

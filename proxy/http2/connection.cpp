@@ -6,8 +6,8 @@ namespace weir::proxy::http2 {
 namespace {
 
 constexpr std::size_t read_size = 16 * 1024;
-constexpr int reads_at_a_time = 4, rounds_at_a_time = 4;      // before other connections get their turn
-constexpr std::size_t most_queued = 1000;                     // frames that wait for a peer that does not read
+constexpr int reads_at_a_time = 4, rounds_at_a_time = 4;       // before other connections get their turn
+constexpr std::size_t most_queued = 1000;                      // frames that wait for a peer that does not read
 constexpr std::size_t largest_head = std::size_t{1024} * 1024; // that is sent; the configuration bounds heads
 
 } // namespace

@@ -87,8 +87,8 @@ protected:
 
     // The library is about to be fed these bytes.
     virtual void on_bytes(std::string_view bytes) = 0;
-    // It has been fed: the streams can be used. Returns the code with which the connection must end now; NGHTTP2_NO_ERROR
-    // if it goes on. `taken` is the library's result.
+    // It has been fed: the streams can be used. Returns the code with which the connection must end now;
+    // NGHTTP2_NO_ERROR if it goes on. `taken` is the library's result.
     virtual std::uint32_t on_fed(ssize_t taken) = 0;
     // Returns true if the connection is over although it has streams: the peer sends no more.
     virtual bool is_over_without_input() const = 0;

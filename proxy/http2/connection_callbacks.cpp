@@ -40,8 +40,6 @@ void ConnectionCallbacks::set(nghttp2_session_callbacks* table) {
     nghttp2_session_callbacks_set_send_data_callback(table, send_body);
 }
 
-nghttp2_data_provider ConnectionCallbacks::body_of(ConnectionStream& stream) {
-    return {{.ptr = &stream}, read_body};
-}
+nghttp2_data_provider ConnectionCallbacks::body_of(ConnectionStream& stream) { return {{.ptr = &stream}, read_body}; }
 
 } // namespace weir::proxy::http2

@@ -16,7 +16,7 @@ nghttp2_nv make_field(std::string_view name, std::string_view value) {
     return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
 }
 
-bool passes_between_connections(std::string_view name, std::string_view value) {
+bool passes_between_connections(std::string_view name, std::string_view) {
     using http::FieldId;
     switch (http::identify(name)) {
     case FieldId::connection:
@@ -24,8 +24,8 @@ bool passes_between_connections(std::string_view name, std::string_view value) {
     case FieldId::proxy_connection:
     case FieldId::transfer_encoding:
     case FieldId::upgrade:
-    case FieldId::http2_settings: return false;
-    case FieldId::te: return value == "trailers";
+    case FieldId::http2_settings:
+    case FieldId::te: return false;
     default: return true;
     }
 }

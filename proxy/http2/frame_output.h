@@ -38,7 +38,8 @@ public:
     // For the library's callbacks, within fill(). Returns the largest payload of the next DATA frame. The last one of a
     // flush is cut, unless little is left: then it is for the next flush.
     std::size_t room_for_data() const;
-    // Adds a DATA frame: its header, then the payload. Returns false, and adds nothing, if it belongs to the next flush.
+    // Adds a DATA frame: its header, then the payload. Returns false, and adds nothing, if it belongs to the next
+    // flush.
     bool add_data(const std::uint8_t* header, std::string_view payload);
     // Returns true if the largest frame fits into the rest of the block.
     bool has_room() const { return bytes_.space().size() >= largest_frame; }

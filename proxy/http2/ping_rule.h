@@ -43,7 +43,7 @@ private:
 
     TimePoint heard_;
     TimePoint busy_since_{};
-    TimePoint asked_{}; // when the last PING was sent
+    TimePoint asked_{};                         // when the last PING was sent
     bool is_asked_ = false, has_asked_ = false; // the answer is awaited; data has not come since the last PING
 };
 

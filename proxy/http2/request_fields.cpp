@@ -33,6 +33,7 @@ std::string_view find_line(std::string_view lines, std::string_view start) {
 }
 
 bool passes_in_request(std::string_view name, std::string_view value) {
+    if (name == "te") return value == "trailers"; // RFC 9113 section 8.2.2
     return name != "host" && passes_between_connections(name, value);
 }
 

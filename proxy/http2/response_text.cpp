@@ -46,8 +46,7 @@ void ResponseText::add(std::string_view name, std::string_view value) {
     if (status_ == 0) return refuse("no :status before the fields");
     if (!is_field_name(name)) return refuse("a field name that is empty or has an illegal byte");
     if (!is_field_value(value)) return refuse("a control byte in a value, or blanks around it");
-    if (!passes_between_connections(name, value) || name == "te")
-        return refuse("a field that is specific to a connection");
+    if (!passes_between_connections(name, value)) return refuse("a field that is specific to a connection");
     if (++count_ > limits_.count) return refuse(431, "too many fields");
     if (name == "sec-websocket-accept") return; // belongs to a handshake that HTTP/2 does without
     if (name == "content-length") set_length(value);

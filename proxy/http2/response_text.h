@@ -1,5 +1,6 @@
-// Makes the head of an HTTP/1.1 response from the field section of a backend's HTTP/2 response (RFC 9113 section 8.3.2),
-// so that one parser reads the heads of both versions. A section that has no unambiguous HTTP/1.1 form is refused.
+// Makes the head of an HTTP/1.1 response from the field section of a backend's HTTP/2 response (RFC 9113
+// section 8.3.2), so that one parser reads the heads of both versions. A section that has no unambiguous HTTP/1.1 form
+// is refused.
 //
 // The text is only a form in memory. It states no framing but Content-Length: a body without a length ends with its
 // stream.

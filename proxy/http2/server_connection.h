@@ -72,7 +72,7 @@ private:
 
     RequestListener& listener_;
     FloodGuard guard_;
-    RequestText text_;              // of the field section that is arriving
+    RequestText text_;               // of the field section that is arriving
     std::size_t fields_arrived_ = 0; // of it
     http::HeadLimits limits_;
     std::vector<ArrivedRequest> arrived_;                 // to be handed over

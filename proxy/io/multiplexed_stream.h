@@ -37,8 +37,8 @@ public:
     virtual void close(HowToClose how) = 0;
     virtual void set_waker(Waker& waker) = 0;
     virtual void wake_user() = 0;
-    // Returns the trailer section that the peer has sent, as HTTP/1.1 field lines, each with its CRLF. Empty if there is
-    // none, or before fin_received().
+    // Returns the trailer section that the peer has sent, as HTTP/1.1 field lines, each with its CRLF. Empty if there
+    // is none, or before fin_received().
     virtual std::string_view trailers() const = 0;
     // Sets the trailer section, in the same form, that is sent by finish_sending().
     virtual void set_trailers(std::string_view lines) = 0;

@@ -2,6 +2,7 @@
 
 #include "proxy/worker/shared_connection.h"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace weir::proxy {
@@ -26,8 +27,7 @@ BackendConnectionPtr BackendConnector::acquire(BackendLink& link) const {
     BackendConnectionPtr connection;
     if (may_share()) connection = link.shared().open_stream(settings_.tls.get(), settings_.host);
     const bool may_be_kept = use_ == ConnectionUse::any_request && settings_.protocol != conf::BackendProtocol::http2;
-    if (!connection && may_be_kept)
-        connection = link.acquire(settings_.tls.get(), settings_.host);
+    if (!connection && may_be_kept) connection = link.acquire(settings_.tls.get(), settings_.host);
     if (connection) connection->stream.set_waker(client_.fiber);
     return connection;
 }
@@ -64,7 +64,8 @@ Task<Connected> BackendConnector::connect(BackendLink& link) const {
         } else {
             SharedConnections::Attempt attempt(shared);
             auto made = co_await connect_own(link);
-            if (made.failure && cause_of(made.failure.reason) == FailureCause::backend) attempt.fail(made.failure);
+            const bool is_backends = cause_of(made.failure.reason) == FailureCause::backend && !client_.is_late();
+            if (made.failure && is_backends) attempt.fail(made.failure);
             if (!made.failure) made.failure = share(link, made, give_up);
             if (made.failure || made.connection) co_return made;
         }
@@ -97,7 +98,7 @@ Failure BackendConnector::share(BackendLink& link, Connected& made, TimePoint gi
 // Waits until the connection that is being made can be used. Returns why there will be none.
 Task<Failure> BackendConnector::wait_for_connection(SharedConnections& shared, TimePoint give_up) const {
     SharedConnections::Wait wait(shared, client_.fiber);
-    client_.timer.set(give_up);
+    client_.timer.set(std::min(give_up, client_.deadline));
     while (!wait.is_over()) {
         co_await client_.fiber.wait();
         if (is_gone(client_)) co_return client_left(client_);
@@ -169,8 +170,8 @@ Failure BackendConnector::has_been_woken_to_end(const BackendConnection& connect
 Failure BackendConnector::start_tls(BackendConnection& connection) const {
     if (settings_.proxy_protocol != conf::ProxyProtocol::none) {
         Buffer header(client_.context.buffers.heads);
-        header.fill(
-            client_.source.write_proxy_header(header.space().data(), settings_.proxy_protocol, settings_.client, client_.stream));
+        header.fill(client_.source.write_proxy_header(header.space().data(), settings_.proxy_protocol, settings_.client,
+                                                      client_.stream));
         const iovec part{header.data(), header.size()};
         const auto sent = connection.stream.send({&part, 1}); // fits into the send buffer of a new connection
         if (sent.bytes != header.size()) return {FailureReason::connect_failed, "send the PROXY header", sent.error};

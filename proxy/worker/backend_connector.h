@@ -59,9 +59,10 @@ public:
     // there is none, or if a new connection is needed.
     BackendConnectionPtr acquire(BackendLink& link) const;
 
-    // With HTTP/2: returns a stream, of a connection that another request may be making. Otherwise connects to the backend, with TLS if the pool has it: then, the PROXY header has been sent, too. If this machine
-    // is short of a resource, waits until other connections free it, and takes an idle connection that becomes free in
-    // the meantime, unless it is to give up.
+    // With HTTP/2: returns a stream, of a connection that another request may be making. Otherwise connects to the
+    // backend, with TLS if the pool has it: then, the PROXY header has been sent, too. If this machine is short of a
+    // resource, waits until other connections free it, and takes an idle connection that becomes free in the meantime,
+    // unless it is to give up.
     Task<Connected> connect(BackendLink& link) const;
 
 private:

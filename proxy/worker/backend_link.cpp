@@ -53,7 +53,7 @@ BackendConnectionPtr BackendLink::acquire(const tls::ClientContext* tls, const s
 
 void BackendLink::release(BackendConnectionPtr connection, std::size_t max_idle, TimePoint until) {
     if (connection->stream.is_multiplexed()) return; // its end is that of its stream
-    note_use(); // it may have been in use for longer than the peak remembers
+    note_use();                                      // it may have been in use for longer than the peak remembers
     if (retired_ || max_idle == 0 || until <= loop_.now() || backend_->verdict() == balancer::Verdict::down) return;
     if (!connection->in.empty() || connection->stream.hung_up()) return;
     if (connection->stream.readable() && !connection->stream.is_idle()) return;

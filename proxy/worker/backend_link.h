@@ -28,7 +28,8 @@ class BackendLink;
 // Whether a connection has a socket of its own, or is a stream of a shared one.
 enum class ConnectionKind : std::uint8_t { own, stream };
 
-// A connection to a backend, or one request's stream of a SharedConnection. In use, it wakes its user's Waiter; idle, it handles its own events.
+// A connection to a backend, or one request's stream of a SharedConnection. In use, it wakes its user's Waiter; idle,
+// it handles its own events.
 class BackendConnection final : public Waker {
 public:
     BackendConnection(EventLoop& loop, std::shared_ptr<BackendLink> link, ConnectionKind kind);

@@ -8,8 +8,8 @@ namespace weir::proxy {
 
 SharedConnection::SharedConnection(SharedConnections& owner, BackendConnectionPtr transport, EventLoop& loop,
                                    const http2::Pools& pools, const SharedConnectionSettings& settings)
-    : owner_(owner), transport_(std::move(transport)), loop_(loop), settings_(settings),
-      timer_(loop.timers(), fiber_), http2_({transport_->stream, fiber_, loop, pools}, *this) {
+    : owner_(owner), transport_(std::move(transport)), loop_(loop), settings_(settings), timer_(loop.timers(), fiber_),
+      http2_({transport_->stream, fiber_, loop, pools}, *this) {
     transport_->stream.set_waker(fiber_);
 }
 

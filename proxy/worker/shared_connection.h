@@ -11,7 +11,6 @@
 // Lifetime: owns itself through its coroutine (spawn), and ends only after all its streams.
 #pragma once
 
-#include "conf/model/units.h"
 #include "proxy/http2/client_connection.h"
 #include "proxy/io/task.h"
 #include "proxy/io/timer_wheel.h"
@@ -25,7 +24,7 @@ class SharedConnections;
 
 struct SharedConnectionSettings {
     TimePoint ready_until; // when the backend's SETTINGS must have come
-    conf::Duration idle_timeout;
+    std::chrono::milliseconds idle_timeout;
     http2::ClientSettings http2;
 };
 

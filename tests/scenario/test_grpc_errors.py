@@ -216,7 +216,6 @@ class Outcomes(GrpcScenario):
             self.call()
         eventually(lambda: self.state() == "ejected", "it is ejected")
 
-
     def test_the_status_in_trailers_counts(self):
         self.serve_calls(trails(14), pool=EJECT)
         for number in range(2):

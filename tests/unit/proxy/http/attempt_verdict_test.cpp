@@ -69,7 +69,7 @@ TEST_CASE("failures of the client or the disk count against no backend") {
         check({result, fresh, whole}, get(), Next::stop, Blame::none);
 }
 
-TEST_CASE("a request that an HTTP/2 backend has not processed is sent again, whatever its method") {
+TEST_CASE("a request that a backend has not processed is sent again") {
     for (const auto age : {fresh, kept})
         for (const auto& plan : {get(), post()}) {
             check({AttemptResult::refused, age, incomplete}, plan, Next::reconnect, Blame::none);

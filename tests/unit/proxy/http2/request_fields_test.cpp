@@ -16,7 +16,9 @@ struct Converted {
     Lines fields; // "name=value", with a '*' if the field is never indexed
 };
 
-std::string text_at(const std::uint8_t* bytes, std::size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
+std::string text_at(const std::uint8_t* bytes, std::size_t size) {
+    return {reinterpret_cast<const char*>(bytes), size};
+}
 
 // Reads from memory of exactly this size, so that a sanitizer sees reads behind it.
 Converted convert(const std::string& head, std::string_view scheme = "http") {
@@ -35,11 +37,11 @@ Converted convert(const std::string& head, std::string_view scheme = "http") {
 TEST_CASE("the fields of an HTTP/2 request to a backend") {
     const auto read = convert("GET /a?b=c HTTP/1.1\r\nHost: example.com:81\r\nX-Some: Value\r\n\r\n", "https");
     CHECK(read.form == RequestForm::plain);
-    CHECK(read.fields == Lines{":method=GET", ":scheme=https", ":authority=example.com:81", ":path=/a?b=c",
-                               "x-some=Value"});
+    CHECK(read.fields ==
+          Lines{":method=GET", ":scheme=https", ":authority=example.com:81", ":path=/a?b=c", "x-some=Value"});
 }
 
-TEST_CASE("fields that are specific to a connection do not pass to an HTTP/2 backend") {
+TEST_CASE("fields of a connection do not pass to an HTTP/2 backend") {
     const auto read = convert("POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
                               "TE: trailers\r\nKeep-Alive: timeout=5\r\nContent-Type: text/plain\r\n\r\n");
     CHECK(read.fields ==
@@ -63,7 +65,7 @@ TEST_CASE("a request to switch to WebSocket becomes an extended CONNECT") {
                                "sec-websocket-version=13"});
 }
 
-TEST_CASE("other protocols than WebSocket are left out of a request to an HTTP/2 backend") {
+TEST_CASE("other protocols than WebSocket are left out over HTTP/2") {
     const auto read = convert("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: tls/1.2\r\n\r\n");
     CHECK(read.form == RequestForm::plain);
     CHECK(read.fields.size() == 4);

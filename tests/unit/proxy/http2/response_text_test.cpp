@@ -42,7 +42,8 @@ TEST_CASE("the head of an HTTP/2 response as text") {
     CHECK(make_response({{":status", "200"}, {"content-type", "text/plain"}, {"x-empty", ""}}).text ==
           "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-empty: \r\n\r\n");
     CHECK(make_response({{":status", "599"}}).text == "HTTP/1.1 599 Unknown\r\n\r\n");
-    CHECK(make_response({{":status", "103"}, {"link", "</a>"}}).text == "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
+    CHECK(make_response({{":status", "103"}, {"link", "</a>"}}).text ==
+          "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
 }
 
 TEST_CASE("heads of HTTP/2 responses that have no form in HTTP/1.1 are refused") {
@@ -89,7 +90,7 @@ TEST_CASE("heads of HTTP/2 responses beyond the limits are refused as too large"
     CHECK(refusal_of({{":status", "200"}, {"a", "b"}}, {42 + 33, 10}) == 431);
 }
 
-TEST_CASE("an accepted WebSocket over HTTP/2 is a switch of protocols over HTTP/1.1") {
+TEST_CASE("an accepted WebSocket over HTTP/2 is a 101 over HTTP/1.1") {
     ResponseText text;
     text.begin({});
     text.add(":status", "200");
