@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures HTTP/2 from clients in weir, nginx, HAProxy and nghttpx side by side, in front of one HTTP/1.1 origin with
 kept connections. As in bench.py, each has one worker on one core, h2load has the other core, and rounds are
-interleaved. All have the same certificate, TLS 1.3 and AES-128-GCM, and log requests to /dev/null or not at all.
+interleaved. All have the same certificate, TLS 1.3 and AES-128-GCM, and log each request to /dev/null.
 
 usage: ./dev bench http2 [--rounds N] [--seconds S] [--case WORD]... [--also WEIR]... [--max-ratio R]
 
@@ -39,8 +39,11 @@ HAPROXY = """
 global
   maxconn 8192
   nbthread 1
+  log stdout format raw local0
 defaults
   mode http
+  log global
+  option httplog
   option forwardfor
   timeout connect 3s
   timeout client 60s

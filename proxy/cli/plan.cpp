@@ -53,10 +53,10 @@ ExitCode plan_without_process(const std::string& path, const std::string& proble
     auto plan = compare(loaded, has_last ? conf::describe(last.config) : conf::Description());
     plan["needs_restart"] = false;
     for (auto& change : plan.at("changes").as_array()) change.as_object()["needs_restart"] = false;
-    plan["notes"] = {problem + ": compared " +
-                     (has_last ? "with the last good configuration"
-                               : "with an empty configuration, because there is no last good one") +
-                     ", with the environment of this command"};
+    plan["notes"] = json::array{problem + ": compared " +
+                                (has_last ? "with the last good configuration"
+                                          : "with an empty configuration, because there is no last good one") +
+                                ", with the environment of this command"};
     return print_plan(plan, output);
 }
 
@@ -71,7 +71,7 @@ ExitCode plan_beside_process(const Admin& admin, const std::string& path, Output
     auto plan = compare(loaded, admin::description_from_json(runtime->as_array()));
     if (plan.at("needs_restart").as_bool()) plan["verdict"] = "refused";
     plan["overrides"] = admin::to_json(plan_overrides(*status, loaded.config));
-    plan["notes"] = {"the running weir is an older version: compared with the environment of this command"};
+    plan["notes"] = json::array{"the running weir is an older version: compared with the environment of this command"};
     return print_plan(plan, output);
 }
 

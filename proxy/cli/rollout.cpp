@@ -2,7 +2,9 @@
 
 #include "proxy/cli/json_text.h"
 
-#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <utility>
 
 namespace weir::proxy::cli {
 
@@ -35,11 +37,12 @@ void Rollout::note(const json::object& member, const json::object& fleet, std::v
 
 // Returns the members that the change is for, in the order in which they changed.
 std::vector<json::object> Rollout::members_of(const json::object& fleet) const {
-    std::vector<json::object> members;
+    std::multimap<std::uint64_t, json::object> by_fence;
     for (const auto& member : fleet.at("members").as_array())
-        if (version_ == 0 || member.at("takes_pushed").as_bool()) members.push_back(member.as_object());
-    const auto fence = [](const json::object& member) { return member.at("fence").to_number<std::uint64_t>(); };
-    std::stable_sort(members.begin(), members.end(), [&](const auto& a, const auto& b) { return fence(a) < fence(b); });
+        if (version_ == 0 || member.at("takes_pushed").as_bool())
+            by_fence.emplace(member.at("fence").to_number<std::uint64_t>(), member.as_object());
+    std::vector<json::object> members;
+    for (auto& [_, member] : by_fence) members.push_back(std::move(member));
     return members;
 }
 
