@@ -14,7 +14,6 @@ namespace {
 using http::FieldId;
 using http::HeadStatus;
 
-constexpr std::size_t max_length_digits = 18; // as in HTTP/1.1: always fits 63 bits
 constexpr std::size_t handshake_lines = 3;    // Connection, Upgrade and Sec-WebSocket-Key
 constexpr std::string_view websocket_key_name = "sec-websocket-key";
 

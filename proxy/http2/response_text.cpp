@@ -16,9 +16,6 @@ namespace {
 
 using http::HeadStatus;
 
-constexpr std::size_t max_length_digits = 18; // as in HTTP/1.1: always fits 63 bits
-constexpr int switching_protocols = 101;
-
 bool is_number(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return http::is_digit(c); });
 }
@@ -58,6 +55,7 @@ void ResponseText::set_status(std::string_view value) {
     if (status_ != 0 || count_ > 0) return refuse("more than one :status");
     if (value.size() != 3 || !is_number(value) || value.front() == '0') return refuse("an illegal :status");
     std::from_chars(value.data(), value.data() + value.size(), status_);
+    constexpr int switching_protocols = 101;
     if (status_ == switching_protocols || status_ > 599) refuse("an illegal :status");
 }
 
