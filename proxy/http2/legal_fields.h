@@ -14,7 +14,7 @@
 namespace weir::proxy::http2 {
 
 inline constexpr std::size_t max_length_digits = 18; // of a Content-Length, as in HTTP/1.1: always fits 63 bits
-inline constexpr std::size_t field_overhead = 32; // what a field counts beside its bytes (RFC 9113 section 6.5.2)
+inline constexpr std::size_t field_overhead = 32;    // what a field counts beside its bytes (RFC 9113 section 6.5.2)
 
 // Returns true if the text is not empty and all its bytes are of a kind.
 template <bool (*Is)(char)> bool is_all(std::string_view text) {

@@ -14,7 +14,7 @@ namespace {
 using http::FieldId;
 using http::HeadStatus;
 
-constexpr std::size_t handshake_lines = 3;    // Connection, Upgrade and Sec-WebSocket-Key
+constexpr std::size_t handshake_lines = 3; // Connection, Upgrade and Sec-WebSocket-Key
 constexpr std::string_view websocket_key_name = "sec-websocket-key";
 
 // Schemes are compared in lower case: any other is refused instead of being understood differently by two programs.

@@ -9,7 +9,7 @@ using namespace std::string_literals;
 
 namespace {
 
-const std::string hello = frame(settings, 0, 0);
+const std::string greeting = frame(settings, 0, 0);
 const std::string ok = field(":status", "200");
 
 Http2Request get() { return {.method = "GET", .authority = "a", .path = "/", .headers = {}}; }
@@ -35,7 +35,7 @@ std::string outcome_of(const std::string& answer, Server::After after = Server::
 } // namespace
 
 TEST_CASE("a request without a body ends with its head") {
-    Server server(hello + end(ok));
+    Server server(greeting + end(ok));
     Http2Exchange exchange(server.client, get());
     CHECK(outcome(server, exchange).empty());
     const auto sent = server.sent();
@@ -50,7 +50,7 @@ TEST_CASE("a request without a body ends with its head") {
 
 TEST_CASE("a response has a head, a body of several frames, and trailers") {
     const auto early = head(field(":status", "103") + field("link", "</a>"));
-    Server server(hello + early + head(ok + field("x-a", "1")) + frame(data, 0, 1, "one ") +
+    Server server(greeting + early + head(ok + field("x-a", "1")) + frame(data, 0, 1, "one ") +
                   frame(ping, 0, 0, "12345678") + frame(data, 0, 1, "two") + end(field("x-t", "2")));
     Http2Exchange exchange(server.client, get());
     CHECK(outcome(server, exchange).empty());
@@ -64,9 +64,9 @@ TEST_CASE("a response has a head, a body of several frames, and trailers") {
 }
 
 TEST_CASE("a server that stops still answers what it has accepted") {
-    CHECK(outcome_of(hello + frame(goaway, 0, 0, number(1) + number(0)) + end(ok)).empty());
-    CHECK(outcome_of(hello + end(ok) + frame(goaway, 0, 0, number(1) + number(11))).empty());
-    CHECK(outcome_of(hello + end(ok) + frame(rst_stream, 0, 1, number(0))).empty());
+    CHECK(outcome_of(greeting + frame(goaway, 0, 0, number(1) + number(0)) + end(ok)).empty());
+    CHECK(outcome_of(greeting + end(ok) + frame(goaway, 0, 0, number(1) + number(11))).empty());
+    CHECK(outcome_of(greeting + end(ok) + frame(rst_stream, 0, 1, number(0))).empty());
 }
 
 TEST_CASE("a response that does not come is described") {
@@ -74,27 +74,28 @@ TEST_CASE("a response that does not come is described") {
         std::string answer, error;
     };
     const Row rows[] = {
-        {hello + frame(goaway, 0, 0, number(0) + number(11)), "GOAWAY: ENHANCE_YOUR_CALM"},
-        {hello + frame(goaway, 0, 0, number(1) + number(11) + "too_many\n"), "GOAWAY: ENHANCE_YOUR_CALM (too_many?)"},
-        {hello + frame(goaway, 0, 0, number(0) + number(0)), "GOAWAY: NO_ERROR"},
-        {hello + frame(rst_stream, 0, 1, number(7)), "RST_STREAM: REFUSED_STREAM"},
-        {hello + frame(rst_stream, 0, 1, number(99)), "RST_STREAM: code 99"},
-        {hello + head(ok) + frame(rst_stream, 0, 1, number(2)), "RST_STREAM: INTERNAL_ERROR"},
+        {greeting + frame(goaway, 0, 0, number(0) + number(11)), "GOAWAY: ENHANCE_YOUR_CALM"},
+        {greeting + frame(goaway, 0, 0, number(1) + number(11) + "too_many\n"),
+         "GOAWAY: ENHANCE_YOUR_CALM (too_many?)"},
+        {greeting + frame(goaway, 0, 0, number(0) + number(0)), "GOAWAY: NO_ERROR"},
+        {greeting + frame(rst_stream, 0, 1, number(7)), "RST_STREAM: REFUSED_STREAM"},
+        {greeting + frame(rst_stream, 0, 1, number(99)), "RST_STREAM: code 99"},
+        {greeting + head(ok) + frame(rst_stream, 0, 1, number(2)), "RST_STREAM: INTERNAL_ERROR"},
         {"HTTP/1.1 400 Bad Request\r\n\r\n", "the backend answers with HTTP/1.1, not with HTTP/2"},
         {"", "the connection was closed: does the backend speak HTTP/2?"},
         {"\0\0\0"s, "the connection was closed: does the backend speak HTTP/2?"},
         {"SSH-2.0-OpenSSH_9.2p1\r\n", "the backend does not speak HTTP/2: it does not begin with SETTINGS"},
         {end(ok), "the backend does not speak HTTP/2: it does not begin with SETTINGS"},
-        {hello, "End of file"},
-        {hello + head(ok) + frame(data, 0, 1, "half"), "End of file"},
-        {hello + frame(data, end_stream, 1, "x"), "malformed: PROTOCOL_ERROR"},
-        {hello + frame(data, end_stream, 7, "x"), "malformed: PROTOCOL_ERROR"},
-        {hello + end(field("x-a", "1")), "malformed: "},
-        {hello + end(field(":status", "2x0")), "malformed: "},
-        {hello + end(ok + field("x a", "1")), "malformed: a header name or value has an illegal byte"},
-        {hello + end(ok + field("content-length", "3")), "malformed: "},
-        {hello + head("\xff\xff\xff\xff\xff"), "malformed: COMPRESSION_ERROR"},
-        {hello + frame(ping, 0, 0, "short"), "malformed: FRAME_SIZE_ERROR"},
+        {greeting, "End of file"},
+        {greeting + head(ok) + frame(data, 0, 1, "half"), "End of file"},
+        {greeting + frame(data, end_stream, 1, "x"), "malformed: PROTOCOL_ERROR"},
+        {greeting + frame(data, end_stream, 7, "x"), "malformed: PROTOCOL_ERROR"},
+        {greeting + end(field("x-a", "1")), "malformed: "},
+        {greeting + end(field(":status", "2x0")), "malformed: "},
+        {greeting + end(ok + field("x a", "1")), "malformed: a header name or value has an illegal byte"},
+        {greeting + end(ok + field("content-length", "3")), "malformed: "},
+        {greeting + head("\xff\xff\xff\xff\xff"), "malformed: COMPRESSION_ERROR"},
+        {greeting + frame(ping, 0, 0, "short"), "malformed: FRAME_SIZE_ERROR"},
     };
     for (const auto& row : rows) {
         INFO(row.error);
@@ -105,20 +106,20 @@ TEST_CASE("a response that does not come is described") {
 TEST_CASE("what a server sends without end is bounded") {
     std::string interim, pings;
     for (int i = 0; i < 11; ++i) interim += head(field(":status", "103"));
-    CHECK(outcome_of(hello + interim + end(ok)) == "more than 10 interim responses");
+    CHECK(outcome_of(greeting + interim + end(ok)) == "more than 10 interim responses");
 
     // A field of 4,000 bytes in the dynamic table, and references of one byte each to it.
     const auto indexed = "\x40\x01x\x7f\xa1\x1e"s + std::string(4000, 'v');
-    CHECK(outcome_of(hello + head(ok + indexed + std::string(1000, '\xbe'))) == "the head is larger than 64KiB");
+    CHECK(outcome_of(greeting + head(ok + indexed + std::string(1000, '\xbe'))) == "the head is larger than 64KiB");
 
     for (int i = 0; i < 70'000; ++i) pings += frame(ping, ack, 0, "12345678");
-    CHECK(outcome_of(hello + pings) == "the response is larger than 1MiB");
+    CHECK(outcome_of(greeting + pings) == "the response is larger than 1MiB");
 }
 
 TEST_CASE("only the beginning of a body is kept") {
     std::string body;
     for (int i = 0; i < 3; ++i) body += frame(data, 0, 1, std::string(16'384, 'x'));
-    Server server(hello + head(ok) + body + body + frame(data, end_stream, 1));
+    Server server(greeting + head(ok) + body + body + frame(data, end_stream, 1));
     Http2Exchange exchange(server.client, get());
     CHECK(outcome(server, exchange).empty());
     CHECK(exchange.body().size() == Http2Exchange::max_body);
