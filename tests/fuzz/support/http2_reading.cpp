@@ -1,8 +1,9 @@
 #include "tests/fuzz/support/http2_reading.h"
 
+#include "tests/fuzz/support/http2_frames.h"
+
 #include <algorithm>
 #include <cctype>
-#include <memory>
 #include <optional>
 
 #include <nghttp2/nghttp2.h>
@@ -10,95 +11,9 @@
 namespace weir::http2_reading {
 namespace {
 
-constexpr std::size_t frame_header_size = 9, largest_frame = 16384;
+using namespace http2_frames;
+
 constexpr std::int64_t default_window = 65535;
-
-struct Frame {
-    std::uint8_t type = 0, flags = 0;
-    std::uint32_t id = 0;
-    std::string_view payload;
-
-    bool has(std::uint8_t flag) const { return (flags & flag) != 0; }
-};
-
-std::uint32_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
-    std::uint32_t number = 0;
-    for (const char c : bytes.substr(at, size)) number = number << 8 | static_cast<unsigned char>(c);
-    return number;
-}
-
-// Takes the next frame from `rest`. Returns false if it is not whole.
-bool take_frame(std::string_view& rest, Frame& frame) {
-    if (rest.size() < frame_header_size) return false;
-    const std::size_t length = number_at(rest, 0, 3);
-    if (rest.size() < frame_header_size + length) return false;
-    frame = {static_cast<std::uint8_t>(rest[3]), static_cast<std::uint8_t>(rest[4]), number_at(rest, 5, 4) & 0x7fffffff,
-             rest.substr(frame_header_size, length)};
-    rest.remove_prefix(frame_header_size + length);
-    return true;
-}
-
-// Removes padding and priority. Returns false if they do not fit.
-bool strip(Frame& frame) {
-    if (frame.has(NGHTTP2_FLAG_PADDED)) {
-        if (frame.payload.empty()) return false;
-        const std::size_t padding = static_cast<unsigned char>(frame.payload[0]);
-        frame.payload.remove_prefix(1);
-        if (padding > frame.payload.size()) return false;
-        frame.payload.remove_suffix(padding);
-    }
-    if (frame.type == NGHTTP2_HEADERS && frame.has(NGHTTP2_FLAG_PRIORITY)) {
-        if (frame.payload.size() < 5) return false;
-        frame.payload.remove_prefix(5);
-    }
-    return true;
-}
-
-class Inflater {
-public:
-    Inflater() { nghttp2_hd_inflate_new(&made_); }
-    ~Inflater() { nghttp2_hd_inflate_del(made_); }
-    Inflater(const Inflater&) = delete;
-    Inflater& operator=(const Inflater&) = delete;
-
-    void change_table_size(std::uint32_t size) { nghttp2_hd_inflate_change_table_size(made_, size); }
-
-    std::optional<Section> read(std::string_view block) {
-        Section section;
-        const auto* at = reinterpret_cast<const std::uint8_t*>(block.data());
-        std::size_t left = block.size();
-        for (;;) {
-            nghttp2_nv field;
-            int flags = 0;
-            const auto used = nghttp2_hd_inflate_hd2(made_, &field, &flags, at, left, 1);
-            if (used < 0) return std::nullopt;
-            at += used;
-            left -= static_cast<std::size_t>(used);
-            if (flags & NGHTTP2_HD_INFLATE_EMIT)
-                section.emplace_back(std::string(reinterpret_cast<const char*>(field.name), field.namelen),
-                                     std::string(reinterpret_cast<const char*>(field.value), field.valuelen));
-            if (flags & NGHTTP2_HD_INFLATE_FINAL) break;
-            if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && left == 0) return std::nullopt;
-        }
-        nghttp2_hd_inflate_end_headers(made_);
-        return section;
-    }
-
-private:
-    nghttp2_hd_inflater* made_ = nullptr;
-};
-
-// Appends the rest of a field section to that of `frame`. Returns false if it is not whole, or something else follows.
-bool take_section(std::string_view& rest, const Frame& frame, std::string& block) {
-    block = frame.payload;
-    for (bool is_whole = frame.has(NGHTTP2_FLAG_END_HEADERS); !is_whole;) {
-        Frame more;
-        if (!take_frame(rest, more) || more.type != NGHTTP2_CONTINUATION || more.id != frame.id) return false;
-        block += more.payload;
-        is_whole = more.has(NGHTTP2_FLAG_END_HEADERS);
-    }
-    return true;
-}
 
 void read_settings(ClientReading& reading, const Frame& frame, std::size_t moment) {
     Settings next{moment, reading.settings.empty() ? default_window : reading.settings.back().initial_window, {}};
@@ -281,12 +196,6 @@ private:
 };
 
 } // namespace
-
-std::string value_of(const Section& section, std::string_view name) {
-    for (const auto& [key, value] : section)
-        if (key == name) return value;
-    return {};
-}
 
 std::size_t read_until(const std::vector<Progress>& progress, std::size_t sent) {
     const auto at = std::lower_bound(progress.begin(), progress.end(), sent,

@@ -5,6 +5,8 @@
 // Lifetime: readings own their texts.
 #pragma once
 
+#include "tests/fuzz/support/http2_frames.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -18,10 +20,8 @@ namespace weir::http2_reading {
 inline constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 inline constexpr std::size_t never = ~std::size_t{0};
 
-using Section = std::vector<std::pair<std::string, std::string>>;
-
-// Returns the value of the first field of this name; empty if there is none.
-std::string value_of(const Section& section, std::string_view name);
+using http2_frames::Section;
+using http2_frames::value_of;
 
 // A request. All moments are numbers of bytes that the client has sent until then.
 struct Request {

@@ -1,5 +1,6 @@
 #include "tests/fuzz/support/http2_script.h"
 
+#include "tests/fuzz/support/http2_frames.h"
 #include "tests/fuzz/support/http2_reading.h"
 
 #include <algorithm>
@@ -16,7 +17,8 @@
 namespace weir::http2_script {
 namespace {
 
-using Fields = std::vector<std::pair<std::string, std::string>>;
+using http2_frames::number;
+using Fields = http2_frames::Section;
 
 // Replaces the start of those that are added.
 const std::vector<Fields>& sections() {
@@ -111,32 +113,6 @@ constexpr std::array<std::pair<std::uint16_t, std::uint32_t>, 16> settings{{
     {99, 1},
 }};
 
-std::string number(std::uint32_t value, int bytes) {
-    std::string text;
-    for (int i = bytes - 1; i >= 0; --i) text += static_cast<char>(value >> (8 * i));
-    return text;
-}
-
-// Encodes a length of HPACK (RFC 7541 section 5.1, with a prefix of seven bits).
-std::string hpack_length(std::size_t size) {
-    constexpr std::size_t most = 127;
-    if (size < most) return {static_cast<char>(size)};
-    std::string text{static_cast<char>(most)};
-    for (size -= most; size >= 128; size /= 128) text += static_cast<char>(size % 128 + 128);
-    return text + static_cast<char>(size);
-}
-
-// Encodes literals, every second one for the dynamic table.
-std::string encode(const Fields& fields, std::uint32_t id) {
-    std::string block;
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-        const auto& name = fields[i].first;
-        const auto value = fields[i].second == "@" ? "/s" + std::to_string(id) : fields[i].second;
-        block += (i % 2 != 0 ? '\x40' : '\0') + hpack_length(name.size()) + name + hpack_length(value.size()) + value;
-    }
-    return block;
-}
-
 // Returns a backend connection, counted from the last one, or null.
 memory_io::Wire* backend(std::size_t back) {
     const auto& all = memory_io::connected();
@@ -197,20 +173,19 @@ void Script::act(std::size_t operation, std::size_t number) {
     case 1: return send_data(number);
     case 2: {
         const auto error_code = static_cast<std::uint32_t>(number / 8);
-        return send_frame(NGHTTP2_RST_STREAM, 0, recent_id(number % 8), weir::http2_script::number(error_code, 4));
+        return send_frame(NGHTTP2_RST_STREAM, 0, recent_id(number % 8), http2_frames::number(error_code, 4));
     }
     case 3: {
         constexpr std::array<std::uint32_t, 8> sizes{1, 100, 16384, 65535, 1'000'000, 0, largest_window, 0xffffffff};
         const auto id = number % 8 == 7 ? 0 : recent_id(number % 8);
-        return send_frame(NGHTTP2_WINDOW_UPDATE, 0, id, weir::http2_script::number(sizes[number / 8 % 8], 4));
+        return send_frame(NGHTTP2_WINDOW_UPDATE, 0, id, http2_frames::number(sizes[number / 8 % 8], 4));
     }
     case 4: return send_settings(number);
     case 5: return send_frame(NGHTTP2_PING, number & 1, 0, std::string(number & 2 ? 7 : 8, 'p'));
     case 6:
         return send_frame(NGHTTP2_PRIORITY, 0, recent_id(number % 8), std::string("\0\0\0\1\2", number & 8 ? 4 : 5));
     case 7:
-        return send_frame(NGHTTP2_GOAWAY, 0, 0,
-                          weir::http2_script::number(number & 15, 8) + std::string(number / 16, 'g'));
+        return send_frame(NGHTTP2_GOAWAY, 0, 0, http2_frames::number(number & 15, 8) + std::string(number / 16, 'g'));
     case 8: return send_any_frame(number);
     case 9: return send(take(number));
     case 10: return send_rest_of_section(number);
@@ -250,10 +225,7 @@ void Script::deliver(std::string_view bytes) {
 }
 
 void Script::send_frame(std::uint8_t type, std::uint8_t flags, std::uint32_t id, std::string_view payload) {
-    std::string frame = number(static_cast<std::uint32_t>(payload.size()), 3);
-    frame += static_cast<char>(type);
-    frame += static_cast<char>(flags);
-    send(frame + number(id, 4) + std::string(payload));
+    send(http2_frames::frame(type, flags, id, payload));
 }
 
 // Returns the id of a stream, counted from the last one.
@@ -268,7 +240,10 @@ void Script::send_headers(std::size_t number) {
     const bool is_trailer = (number & 128) != 0;
     const auto id = is_trailer ? recent_id(0) : next_id_;
     if (!is_trailer) next_id_ += 2;
-    auto block = encode(sections()[number % 32], id);
+    auto fields = sections()[number % 32];
+    for (auto& [_, value] : fields)
+        if (value == "@") value = "/s" + std::to_string(id);
+    auto block = http2_frames::encode(fields);
     constexpr std::size_t largest_frame = 16384;
     const auto first = number & 64 ? block.size() / 2 : std::min(block.size(), largest_frame);
     section_ = block.substr(first);
@@ -302,7 +277,7 @@ void Script::send_data(std::size_t number) {
 void Script::send_settings(std::size_t number) {
     std::string payload;
     const auto add = [&payload](const std::pair<std::uint16_t, std::uint32_t>& one) {
-        payload += weir::http2_script::number(one.first, 2) + weir::http2_script::number(one.second, 4);
+        payload += http2_frames::number(one.first, 2) + http2_frames::number(one.second, 4);
     };
     if (number & 128) return send_frame(NGHTTP2_SETTINGS, number & 1, 0, {});
     add(settings[number % 16]);
