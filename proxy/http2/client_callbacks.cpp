@@ -64,7 +64,7 @@ struct ClientCallbacks {
         }
         self.pings_.on_data();
         auto* const own = stream(session, frame->hd.stream_id);
-        if (!own) return 0;
+        if (!own || own->failure_.kind != Kind::none) return 0;
         const bool ends = ConnectionCallbacks::ends_stream(frame);
         if (ends) own->end_received_ = true;
         if (frame->hd.type == NGHTTP2_HEADERS && !own->has_final_head_) end_head(session, self, *own, ends);
@@ -80,16 +80,21 @@ struct ClientCallbacks {
         own->failure_ = {code == NGHTTP2_REFUSED_STREAM ? Kind::unprocessed : Kind::reset, reset_text(code)};
     }
 
+    // Resets a stream whose response breaks the rules, and never looks complete.
+    static void refuse(nghttp2_session* session, ClientStream& stream, StreamFailure failure) {
+        stream.failure_ = failure;
+        stream.end_received_ = false;
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream.id_, NGHTTP2_PROTOCOL_ERROR);
+    }
+
     // A head of the response is whole.
     static void end_head(nghttp2_session* session, ClientConnection& self, ClientStream& stream, bool ends) {
         const auto& text = self.text_;
         const auto result = self.text_.finish();
         if (result.status != http::HeadStatus::complete) {
             constexpr int malformed = 400;
-            stream.failure_ = {result.code == malformed ? Kind::malformed : Kind::too_large, result.reason};
-            stream.end_received_ = false;
-            nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream.id_, NGHTTP2_PROTOCOL_ERROR);
-            return;
+            return refuse(session, stream,
+                          {result.code == malformed ? Kind::malformed : Kind::too_large, result.reason});
         }
         if (!stream.heads_.has_memory()) stream.heads_ = Buffer(self.pools().heads);
         stream.has_final_head_ = text.status() >= 200;
@@ -110,9 +115,14 @@ struct ClientCallbacks {
                        std::size_t size, void* user) {
         nghttp2_session_consume_connection(session, size);
         auto* const own = stream(session, id);
-        if (!own || !own->has_user()) return 0;
+        if (!own || !own->has_user() || own->failure_.kind != Kind::none) return 0;
         auto& self = connection(user);
         self.wake_later(*own);
+        // The library does not count the bytes of a response to CONNECT, even if it is an error.
+        if (own->exceeds_length(size)) {
+            refuse(session, *own, {Kind::malformed, "a body that is longer than its content-length"});
+            return 0;
+        }
         return own->take_data(ConnectionCallbacks::text(bytes, size)) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     }
 

@@ -40,6 +40,8 @@ public:
     // The body that is received has this length. Its last byte is not received before the stream ends, so that a body
     // that turns out to be longer never looks complete (RFC 9113 section 8.1.1).
     void expect_length(std::uint64_t bytes) { length_left_ = bytes; }
+    // Returns true if the body would be longer than expected with so many bytes more.
+    bool exceeds_length(std::size_t more) const { return length_left_ > 0 && in_.size() + more > length_left_; }
 
     IoResult receive(std::span<char> into) override;
     IoResult send(std::span<const iovec> parts) override;
