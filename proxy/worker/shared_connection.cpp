@@ -29,6 +29,7 @@ Task<> SharedConnection::run() {
 bool SharedConnection::proceed() {
     if (transport_->is_cut()) return false;
     if (!http2_.run_turn()) return false;
+    if (http2_.has_failed()) return false; // requests do not wait until the backend reads the GOAWAY
     // A backend may allow streams only later.
     if (phase_ == Phase::connecting && http2_.room() > 0) {
         phase_ = Phase::open;
