@@ -179,12 +179,15 @@ class Goaway(Limits):
 
     def test_goaway_with_an_error_ends_as_a_closed_connection(self):
         self.serve_held()
+        first = self.ask_many(1)
+        self.seen.wait_calls(1)
+        self.finish(first)
         get, post = self.ask("/get"), self.ask("/post", method="POST")
-        self.seen.wait_calls(2)
-        self.seen.links[0].goaway(3, h2.INTERNAL_ERROR)
+        self.seen.wait_calls(3)
+        self.seen.links[0].goaway(5, h2.INTERNAL_ERROR)
         self.seen.links[0].close()
         self.assertEqual(post.reader.response()["status"], 502)
-        self.assertEqual(self.seen.wait_calls(3)[-1].path, "/get")
+        self.assertEqual(self.seen.wait_calls(4)[-1].path, "/get")
         self.finish([get])
 
     def test_a_last_id_that_comes_with_the_first_frames(self):

@@ -46,7 +46,7 @@ class OverTls(TlsScenario):
                 self.serve_secure(seen)
                 for method in ("GET", "POST"):
                     self.assertEqual(self.answer(method=method)["status"], 502)
-                self.proxy.wait_logged("reason=.*(ALPN|HTTP/2|h2)")
+                self.proxy.wait_logged("request failed: backend_.*(ALPN|HTTP/2|h2)")
                 self.assertEqual((seen.calls, seen.plain.requests), ([], []))
 
     def test_another_backend_is_tried(self):

@@ -26,6 +26,7 @@ class Http2Link:
     def __init__(self, backend, sock, tls=None):
         self.backend, self.sock, self.tls = backend, sock, tls  # tls: what the handshake has shown
         self.lock, (self.wakes, self.waker) = threading.RLock(), socket.socketpair()
+        self.waker.setblocking(False)
         self.buffer, self.outgoing, self.closed, self.stopped = b"", bytearray(), False, False
         self.reading, self.polite, self.holds = True, True, False  # holds: no call's window is given back
         self.held, self.calls = set(), {}  # the ids of calls whose windows are not given back; calls by id
@@ -46,7 +47,7 @@ class Http2Link:
         self.wake()
 
     def wake(self):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # one byte is as good as many
             self.waker.send(b"x")
 
     def send_settings(self, pairs=()):
