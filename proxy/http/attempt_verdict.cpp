@@ -2,6 +2,12 @@
 
 namespace weir::proxy::http {
 
+Reconnection reconnection_after(int connections, StreamFailure::Kind failure) {
+    constexpr int most = 1, most_unseen = 50;
+    const int allowed = failure == StreamFailure::Kind::unseen ? most_unseen : most;
+    return connections < allowed ? Reconnection::possible : Reconnection::done;
+}
+
 AttemptVerdict judge(const EndedAttempt& ended, const RequestPlan& plan) {
     using Next = AttemptVerdict::Next;
     using Blame = AttemptVerdict::Blame;

@@ -6,7 +6,7 @@
 //                 the request may be sent again
 //                 otherwise retry                           backend; unclear if the connection was kept or the upload
 //                                                           broke off; none if the backend was removed
-//   refused       reconnect, once                             none
+//   refused       reconnect, while possible                              none
 //                 then retry                                  unclear
 //   bad_answer,   stop                                      backend; unclear if the upload broke off
 //   cut_off
@@ -19,6 +19,7 @@
 #pragma once
 
 #include "proxy/http/retry.h"
+#include "proxy/io/multiplexed_stream.h"
 
 namespace weir::proxy::http {
 
@@ -40,7 +41,7 @@ enum class AttemptResult {
 
 enum class ConnectionAge { fresh, kept };   // kept: the connection had carried a request before
 enum class UploadEnd { whole, incomplete }; // incomplete: the client did not send all, or the backend did not take all
-enum class Reconnection { possible, done }; // done: this was the second connection to the backend
+enum class Reconnection { possible, done }; // done: the backend has been tried often enough
 enum class Removal { none, removed };       // removed: weir closed the connection because the backend was removed
 
 struct EndedAttempt {
@@ -67,6 +68,10 @@ struct AttemptVerdict {
     Next next;
     Blame blame;
 };
+
+// Returns whether a request may be sent to the same backend again, after so many connections to it, if its stream has
+// failed in this way. A backend that ends each connection after few requests may leave out the same request many times.
+Reconnection reconnection_after(int connections, StreamFailure::Kind failure);
 
 AttemptVerdict judge(const EndedAttempt& ended, const RequestPlan& plan);
 

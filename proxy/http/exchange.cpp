@@ -88,13 +88,12 @@ Task<Connection> Exchange::run() {
         if (selected.outcome != Selection::Outcome::chosen) break;
         begin_try(selected.member);
         const bool first = selection_.tries() == 1;
-        auto ended =
-            co_await try_backend(first ? ConnectionUse::any_request : ConnectionUse::request, Reconnection::possible);
-        if (ended == Try::stale) {
-            // A kept connection that the backend has just closed, or a stream that it has not processed, says nothing
-            // about the backend, and costs no attempt.
+        auto ended = co_await try_backend(first ? ConnectionUse::any_request : ConnectionUse::request, 0);
+        // A kept connection that the backend has just closed, or a stream that it has not processed, says nothing about
+        // the backend, and costs no attempt.
+        for (int again = 1; ended == Try::stale; ++again) {
             count_retry();
-            ended = co_await try_backend(ConnectionUse::request, Reconnection::done);
+            ended = co_await try_backend(ConnectionUse::request, again);
         }
         selected.seat.leave();
         if (ended == Try::finished) co_return connection_;
@@ -176,7 +175,7 @@ void Exchange::begin_try(std::size_t member) {
 }
 
 // Tries the selected backend. Sets `failure_` unless the exchange finished.
-Task<Exchange::Try> Exchange::try_backend(ConnectionUse use, Reconnection reconnection) {
+Task<Exchange::Try> Exchange::try_backend(ConnectionUse use, int again) {
     if (use == ConnectionUse::any_request && !may_share_connections(pool())) use = ConnectionUse::request;
     if (!incoming_.plan.upgrade.empty() && pool().config.protocol != conf::BackendProtocol::http1)
         use = ConnectionUse::upgrade;
@@ -202,12 +201,13 @@ Task<Exchange::Try> Exchange::try_backend(ConnectionUse use, Reconnection reconn
                             mapping ? &*mapping : nullptr, record_, connection_, *this, tap, request_trailers},
                            *connected.connection);
     const auto result = co_await attempt.run();
-    // The backend itself has reset a stream, whatever the age of its connection.
-    const bool is_reset = connected.connection->stream.failure().kind == StreamFailure::Kind::reset;
+    // A backend may reset a stream, whatever the age of its connection.
+    const auto failed = connected.connection->stream.failure().kind;
+    const bool is_reset = failed == StreamFailure::Kind::reset;
     const bool is_kept = !connected.took && !is_reset && use == ConnectionUse::any_request;
     const auto age = is_kept ? ConnectionAge::kept : ConnectionAge::fresh;
     const auto removal = connected.connection->is_cut() ? Removal::removed : Removal::none;
-    co_return conclude(attempt, {result, age, attempt.upload_end(), removal, reconnection},
+    co_return conclude(attempt, {result, age, attempt.upload_end(), removal, reconnection_after(again, failed)},
                        std::move(connected.connection));
 }
 

@@ -60,7 +60,8 @@ private:
 
     Task<Selection> wait_for_backend();
     void begin_try(std::size_t member);
-    Task<Try> try_backend(ConnectionUse use, Reconnection reconnection);
+    // `again` is the number of connections to the same backend before this one.
+    Task<Try> try_backend(ConnectionUse use, int again);
     void note_outcome();
     Try conclude(const ForwardAttempt& attempt, const EndedAttempt& ended, BackendConnectionPtr connection);
     void keep(const ForwardAttempt& attempt, BackendConnectionPtr connection);

@@ -162,6 +162,7 @@ ForwardAttempt::Step ForwardAttempt::end_unanswered(const IoResult& result) {
     const bool is_untouched = !upload_.reads_client() || upload_.consumed() == 0;
     switch (kind) {
     case Kind::unprocessed:
+    case Kind::unseen:
         return end(is_untouched ? AttemptResult::refused : AttemptResult::no_answer,
                    {FailureReason::backend_http2_failed, detail});
     case Kind::reset: return end(AttemptResult::no_answer, {FailureReason::backend_http2_failed, detail});

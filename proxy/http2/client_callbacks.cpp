@@ -101,7 +101,7 @@ struct ClientCallbacks {
         const bool is_switch = text.status() >= 200 && text.status() < 300 && !stream.websocket_key_.empty();
         if (is_switch) text.write_switch(stream.heads_, stream.websocket_key_);
         else text.write(stream.heads_);
-        if (stream.has_final_head_ && !ends && text.length()) stream.expect_length(*text.length());
+        if (stream.has_final_head_ && !ends && !is_switch && text.length()) stream.expect_length(*text.length());
     }
 
     // The library resets the stream: the frame breaks the rules.
@@ -135,7 +135,7 @@ struct ClientCallbacks {
         stream.closed_ = true;
         // A GOAWAY says that the backend has not seen the stream (RFC 9113 section 6.8).
         if (error_code == NGHTTP2_REFUSED_STREAM && stream.failure_.kind == Kind::none)
-            stream.failure_ = {Kind::unprocessed, "GOAWAY: the backend closes the connection"};
+            stream.failure_ = {Kind::unseen, "GOAWAY: the backend closes the connection"};
         if (stream.has_user()) self.wake_later(stream);
         else self.remove_stream(stream);
     }

@@ -48,7 +48,7 @@ void ClientStream::submit() {
                                            has_body_to_send() ? &body : nullptr, user_data);
     head_.release();
     if (id > 0) id_ = id;
-    else fail({StreamFailure::Kind::unprocessed, "the connection takes no more streams"});
+    else fail({StreamFailure::Kind::unseen, "the connection takes no more streams"});
 }
 
 // Ends a stream that the backend has not heard of.

@@ -20,7 +20,8 @@ struct StreamFailure {
     enum class Kind : std::uint8_t {
         none,        // it has not, or its connection has ended
         reset,       // the peer has reset it
-        unprocessed, // so that it says that it has not begun to process what was sent on the stream
+        unprocessed, // likewise, and has not begun to process what was sent on the stream
+        unseen,      // the peer was closing the connection, and has not seen the stream
         malformed,   // the peer has sent what the protocol does not allow
         too_large,   // the peer has sent a head beyond the limits
     };

@@ -91,8 +91,8 @@ Failure BackendConnector::share(BackendLink& link, Connected& made, TimePoint gi
     const http2::Pools pools{context.buffers.heads, context.buffers.bodies, context.buffers.small};
     constexpr std::uint32_t most_streams = 100;
     const http2::ClientSettings http2{most_streams, {limits.header_size.bytes, limits.header_count}};
-    link.shared().adopt(std::move(made.connection), context.loop, pools, {give_up, settings_.idle_timeout, http2});
-    return {};
+    return link.shared().adopt(std::move(made.connection), context.loop, pools,
+                               {give_up, settings_.idle_timeout, http2});
 }
 
 // Waits until the connection that is being made can be used. Returns why there will be none.
@@ -102,7 +102,7 @@ Task<Failure> BackendConnector::wait_for_connection(SharedConnections& shared, T
     while (!wait.is_over()) {
         co_await client_.fiber.wait();
         if (is_gone(client_)) co_return client_left(client_);
-        if (client_.timer.expired()) co_return Failure{FailureReason::connect_timeout};
+        if (client_.timer.expired()) co_return shared.why_late();
     }
     co_return wait.failure();
 }

@@ -65,7 +65,6 @@ void SharedConnection::end() {
     transport_->stream.close();
 }
 
-// Returns why the connection was never of use.
 const char* SharedConnection::failure() const {
     if (http2_.is_ready()) return "the backend allows no streams";
     return "no SETTINGS came from the backend: does it speak HTTP/2?";

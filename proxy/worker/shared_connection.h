@@ -46,6 +46,8 @@ public:
     // Returns a connection for one request, whose stream is one of this connection's. There must be room.
     BackendConnectionPtr open_stream();
     bool is_connecting() const { return phase_ == Phase::connecting; }
+    // Returns why a connection that has not become ready is of no use. The text is static.
+    const char* failure() const;
     bool is_idle() const;
     // Ends the connection when it carries no requests any more, which may be now. May free it.
     void end_when_idle();
@@ -56,7 +58,6 @@ private:
     bool proceed();
     bool proceed_open();
     void end();
-    const char* failure() const;
     void on_reset_received(std::uint32_t code) override;
     void on_reset_sent(std::uint32_t code) override;
     void on_goaway_received(std::uint32_t code) override;

@@ -34,13 +34,23 @@ bool SharedConnections::is_connecting() const {
                                         [](const auto* connection) { return connection->is_connecting(); });
 }
 
-void SharedConnections::adopt(BackendConnectionPtr transport, EventLoop& loop, const http2::Pools& pools,
-                              const SharedConnectionSettings& settings) {
+Failure SharedConnections::adopt(BackendConnectionPtr transport, EventLoop& loop, const http2::Pools& pools,
+                                 const SharedConnectionSettings& settings) {
     auto connection = std::make_unique<SharedConnection>(*this, std::move(transport), loop, pools, settings);
+    const auto* const begun = connection.get();
     connections_.push_back(connection.get());
     counters().connections.add();
     counters().active_connections.add();
     spawn(std::move(connection));
+    const bool lives = std::find(connections_.begin(), connections_.end(), begun) != connections_.end();
+    return lives ? Failure{}
+                 : Failure{FailureReason::backend_http2_failed, "the backend closed the connection at once"};
+}
+
+Failure SharedConnections::why_late() const {
+    for (const auto* const connection : connections_)
+        if (connection->is_connecting()) return {FailureReason::backend_http2_failed, connection->failure()};
+    return {FailureReason::connect_timeout};
 }
 
 void SharedConnections::on_ready(SharedConnection& connection) {

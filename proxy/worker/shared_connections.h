@@ -81,10 +81,13 @@ public:
     BackendConnectionPtr open_stream(const tls::ClientContext* tls, const std::string& host);
     // Returns true if a connection is being made, for which to wait.
     bool is_connecting() const;
+    // Returns why a request that has waited for too long has none.
+    Failure why_late() const;
     bool has_waiting() const { return !waiting_.empty(); }
-    // Begins HTTP/2 on a connection that has just been made. Until it is ready, it counts as being made.
-    void adopt(BackendConnectionPtr transport, EventLoop& loop, const http2::Pools& pools,
-               const SharedConnectionSettings& settings);
+    // Begins HTTP/2 on a connection that has just been made. Until it is ready, it counts as being made. Returns a
+    // failure if it has ended at once.
+    Failure adopt(BackendConnectionPtr transport, EventLoop& loop, const http2::Pools& pools,
+                  const SharedConnectionSettings& settings);
 
     // With protocol auto: whether the backend has last selected HTTP/1.1, so that requests need not wait for others.
     bool has_selected_http1() const { return has_selected_http1_; }

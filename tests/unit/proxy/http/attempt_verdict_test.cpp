@@ -77,3 +77,11 @@ TEST_CASE("a request that a backend has not processed is sent again") {
                   Blame::unclear);
         }
 }
+
+TEST_CASE("a request is sent to the same backend more often if it was unseen") {
+    using Kind = weir::proxy::StreamFailure::Kind;
+    CHECK(reconnection_after(0, Kind::unprocessed) == Reconnection::possible);
+    CHECK(reconnection_after(1, Kind::unprocessed) == Reconnection::done);
+    CHECK(reconnection_after(49, Kind::unseen) == Reconnection::possible);
+    CHECK(reconnection_after(50, Kind::unseen) == Reconnection::done);
+}
