@@ -29,6 +29,7 @@ AttemptVerdict judge(const EndedAttempt& ended, const RequestPlan& plan) {
     case AttemptResult::cut_off: return {Next::stop, blame};
     case AttemptResult::slow_answer: return {Next::stop, Blame::backend};
     case AttemptResult::late: return {Next::stop, whole ? Blame::deadline : Blame::none};
+    case AttemptResult::unsupported: return {Next::stop, Blame::unclear};
     case AttemptResult::slow_client:
     case AttemptResult::bad_body:
     case AttemptResult::large_body:

@@ -10,6 +10,7 @@
 //                 then retry                                  unclear
 //   bad_answer,   stop                                      backend; unclear if the upload broke off
 //   cut_off
+//   unsupported   stop                                        unclear
 //   slow_answer   stop                                      backend
 //   late          stop                                      deadline; none if the upload broke off
 //   all others    stop                                      none
@@ -27,6 +28,7 @@ enum class AttemptResult {
     finished,    // the client has been sent the whole response
     no_answer,   // the backend closed or failed before its response began
     refused,     // the backend has not processed the request, of whose body nothing is lost (RFC 9113 section 8.7)
+    unsupported, // the backend does not offer what the request needs, and has not got it
     bad_answer,  // the response is illegal or incomplete, and the client has received none of it
     slow_answer, // the backend did not respond in time
     late,        // the client's deadline has passed, and the client has received none of the response

@@ -165,7 +165,9 @@ ForwardAttempt::Step ForwardAttempt::end_unanswered(const IoResult& result) {
     case Kind::unseen:
         return end(is_untouched ? AttemptResult::refused : AttemptResult::no_answer,
                    {FailureReason::backend_http2_failed, detail});
+    case Kind::lost:
     case Kind::reset: return end(AttemptResult::no_answer, {FailureReason::backend_http2_failed, detail});
+    case Kind::unsupported: return end(AttemptResult::unsupported, {FailureReason::backend_http2_failed, detail});
     case Kind::malformed: return end(AttemptResult::bad_answer, {FailureReason::bad_response_head, detail});
     case Kind::too_large: return end(AttemptResult::bad_answer, {FailureReason::response_head_too_large, detail});
     case Kind::none: break;

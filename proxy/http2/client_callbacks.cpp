@@ -36,7 +36,8 @@ struct ClientCallbacks {
         if (!own->has_final_head_) self.text_.add(name_text, value_text);
         else add_field_line(own->received_trailers_, name_text, value_text);
         const auto& limits = self.settings_.head;
-        const bool is_large = ++self.fields_arrived_ > limits.count || own->received_trailers_.size() > limits.size;
+        const auto most = limits.count + (own->has_final_head_ ? 0 : 1); // :status does not count
+        const bool is_large = ++self.fields_arrived_ > most || own->received_trailers_.size() > limits.size;
         if (!is_large) return 0;
         own->failure_ = {Kind::too_large, "too many fields"};
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; // resets the stream
@@ -96,6 +97,8 @@ struct ClientCallbacks {
             return refuse(session, stream,
                           {result.code == malformed ? Kind::malformed : Kind::too_large, result.reason});
         }
+        if (stream.heads_.size() > self.settings_.head.size)
+            return refuse(session, stream, {Kind::malformed, "too many interim responses at once"});
         if (!stream.heads_.has_memory()) stream.heads_ = Buffer(self.pools().heads);
         stream.has_final_head_ = text.status() >= 200;
         const bool is_switch = text.status() >= 200 && text.status() < 300 && !stream.websocket_key_.empty();

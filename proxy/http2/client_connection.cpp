@@ -45,7 +45,7 @@ bool ClientConnection::is_closing() const {
 }
 
 std::size_t ClientConnection::room() const {
-    if (!ready_ || is_closing()) return 0;
+    if (!ready_ || is_closing() || is_in_doubt()) return 0;
     const auto allowed = nghttp2_session_get_remote_settings(session(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     const std::size_t most = std::min(settings_.streams, allowed);
     return most - std::min(most, streams_.size());

@@ -54,9 +54,11 @@ public:
     // Opens a stream, for which there must be room. The caller must attach itself to it.
     ClientStream& open_stream();
 
+    // Returns true if the backend has been asked whether it is alive, and has not answered yet.
+    bool is_in_doubt() const { return pings_.is_asked(); }
     // Asks the backend whether it is alive, if it is time. Returns false if it has not answered the last time.
     bool keep_alive();
-    // Returns when to call keep_alive() again, while there are streams.
+    // Returns when to call keep_alive() again, while there are streams or the connection is in doubt.
     TimePoint keep_alive_at() const { return pings_.next(); }
 
     void wake_user_of(ConnectionStream& stream) { wake_later(stream); }

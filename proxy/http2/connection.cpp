@@ -107,9 +107,10 @@ void Connection::shut_down() {
     request_flush();
 }
 
-void Connection::fail_streams() {
+void Connection::fail_streams(StreamFailure failure) {
     streams_.for_each([&](ConnectionStream& stream) {
         stream.closed_ = true;
+        if (stream.failure_.kind == StreamFailure::Kind::none) stream.failure_ = failure;
         if (stream.has_user()) wake_later(stream);
         else remove_stream(stream);
     });

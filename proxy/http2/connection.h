@@ -52,8 +52,8 @@ public:
 
     // Tells the peer that no streams are accepted from now on. Those that are open go on.
     void shut_down();
-    // Fails all streams, so that their users close them. Nothing can be sent afterwards.
-    void fail_streams();
+    // Fails all streams that have not failed yet, so that their users close them. Nothing can be sent afterwards.
+    void fail_streams(StreamFailure failure = {});
 
     bool has_streams() const { return !streams_.empty(); }
     // Returns true if the peer sends no more: the connection is over when its streams are.

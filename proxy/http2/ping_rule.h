@@ -33,6 +33,8 @@ public:
     // Requests have begun to wait, after a time without any.
     void on_busy(TimePoint now) { busy_since_ = now; }
 
+    // Returns true if the backend has been asked and has not answered yet.
+    bool is_asked() const { return is_asked_; }
     // Returns what to do now that requests wait. After `send`, the PING must be sent.
     PingAction act(TimePoint now);
     // Returns when to call act() again, while requests wait.

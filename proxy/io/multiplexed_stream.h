@@ -24,6 +24,8 @@ struct StreamFailure {
         unseen,      // the peer was closing the connection, and has not seen the stream
         malformed,   // the peer has sent what the protocol does not allow
         too_large,   // the peer has sent a head beyond the limits
+        unsupported, // nothing was sent: the peer does not offer what the request needs
+        lost,        // its connection has ended, for the reason in `detail`
     };
     Kind kind = Kind::none;
     const char* detail = ""; // static

@@ -2,6 +2,7 @@
 
 #include "proxy/worker/shared_connections.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::proxy {
@@ -42,13 +43,12 @@ bool SharedConnection::proceed() {
 
 bool SharedConnection::proceed_open() {
     if (http2_.is_closing()) phase_ = Phase::ending;
-    if (http2_.has_streams()) {
-        if (!http2_.keep_alive()) return false;
-        timer_.set(http2_.keep_alive_at());
-        return true;
-    }
+    const bool is_busy = http2_.has_streams();
+    if ((is_busy || http2_.is_in_doubt()) && !http2_.keep_alive()) return false;
+    if (is_busy) timer_.set(http2_.keep_alive_at());
+    if (is_busy) return true;
     if (phase_ == Phase::open && loop_.now() < idle_until_) {
-        timer_.set(idle_until_);
+        set_idle_timer();
         return true;
     }
     http2_.shut_down(); // says that this is the end
@@ -61,7 +61,9 @@ void SharedConnection::end() {
     const bool was_connecting = std::exchange(phase_, Phase::ending) == Phase::connecting;
     timer_.cancel();
     owner_.on_over(*this, was_connecting && !transport_->is_cut() ? failure() : nullptr);
-    http2_.fail_streams();
+    using Kind = StreamFailure::Kind;
+    const bool is_silent = http2_.is_in_doubt() && !transport_->is_cut();
+    http2_.fail_streams(is_silent ? StreamFailure{Kind::lost, "no answer to PING"} : StreamFailure{});
     transport_->stream.close();
 }
 
@@ -102,7 +104,11 @@ void SharedConnection::on_stream_ended() {
     if (http2_.has_streams()) return;
     if (phase_ == Phase::ending || http2_.is_closing()) return fiber_.wake();
     idle_until_ = loop_.now() + settings_.idle_timeout;
-    timer_.set(idle_until_);
+    set_idle_timer();
+}
+
+void SharedConnection::set_idle_timer() {
+    timer_.set(http2_.is_in_doubt() ? std::min(idle_until_, http2_.keep_alive_at()) : idle_until_);
 }
 
 void SharedConnection::on_reset_received(std::uint32_t code) { owner_.counters().resets_received.add(code); }

@@ -57,6 +57,7 @@ private:
 
     bool proceed();
     bool proceed_open();
+    void set_idle_timer();
     void end();
     void on_reset_received(std::uint32_t code) override;
     void on_reset_sent(std::uint32_t code) override;

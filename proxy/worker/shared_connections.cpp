@@ -25,7 +25,7 @@ BackendConnectionPtr SharedConnections::open_stream(const tls::ClientContext* tl
         if (!connection->is_for(tls, host)) outdated.push_back(connection);
         else if (connection->room() > 0 && !opened) opened = connection->open_stream();
     }
-    for (auto* const connection : outdated) connection->end_when_idle();
+    end_when_idle(outdated);
     return opened;
 }
 
@@ -83,21 +83,25 @@ void SharedConnections::wake_waiting(const Failure& failure) {
     woken_.resize(first);
 }
 
-std::size_t SharedConnections::close_idle() {
-    const auto all = connections_;
-    std::size_t closed = 0;
-    for (auto* const connection : all) {
-        if (!connection->is_idle()) continue;
-        connection->end_when_idle();
-        ++closed;
+// Ends connections of a copied list. Those that end may end others meanwhile.
+void SharedConnections::end_when_idle(const std::vector<SharedConnection*>& doomed) {
+    for (auto* const connection : doomed) {
+        const bool lives = std::find(connections_.begin(), connections_.end(), connection) != connections_.end();
+        if (lives) connection->end_when_idle();
     }
-    return closed;
+}
+
+std::size_t SharedConnections::close_idle() {
+    std::vector<SharedConnection*> idle;
+    for (auto* const connection : connections_)
+        if (connection->is_idle()) idle.push_back(connection);
+    end_when_idle(idle);
+    return idle.size();
 }
 
 void SharedConnections::retire() {
     retired_ = true;
-    const auto all = connections_;
-    for (auto* const connection : all) connection->end_when_idle();
+    end_when_idle(std::vector(connections_));
 }
 
 } // namespace weir::proxy

@@ -103,6 +103,7 @@ public:
 private:
     friend class SharedConnection;
 
+    void end_when_idle(const std::vector<SharedConnection*>& doomed);
     void on_ready(SharedConnection& connection);
     // `reason` is why the connection was never of use; null if it was, or if it says nothing about the backend.
     void on_over(SharedConnection& connection, const char* reason);

@@ -44,6 +44,11 @@ class IllegalHeads(Http2BackendScenario):
                 self.assertEqual((response["status"], response["body"]), (200, b"evil body"))
                 self.assertEqual(bytes(self.connect().get("/bad").body), b"evil body")
 
+    def test_as_many_fields_as_the_limit_allows(self):
+        fields = [(f"x-{number}", "1") for number in range(101)]
+        self.passed({"100 fields": [STATUS, *fields[:100]]})
+        self.refused({"101 fields": [STATUS, *fields]})
+
     def test_names(self):
         names = (
             "X-Evil",

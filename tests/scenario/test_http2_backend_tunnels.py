@@ -183,6 +183,14 @@ class Refusals(TunnelScenario):
                 self.assert_healthy()
                 self.assertEqual(self.tunnels(), [])
 
+    def test_backends_are_not_to_blame_for_what_they_do_not_offer(self):
+        self.serve_behind(self.backend_of_tunnels(()), pool={"outlier_ejection": {"consecutive_errors": 2}})
+        for _ in range(5):
+            self.assertEqual(self.open_old()[1]["status"], 502)
+        (backend,) = self.proxy.backends().values()
+        self.assertEqual(backend["outlier_ejections"], 0)
+        self.assertEqual(self.answer()["status"], 200)
+
     def test_other_upgrades_are_not_sent(self):
         self.serve_behind(self.backend_of_tunnels())
         client = self.client(self.port)

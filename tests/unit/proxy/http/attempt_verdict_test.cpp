@@ -78,6 +78,11 @@ TEST_CASE("a request that a backend has not processed is sent again") {
         }
 }
 
+TEST_CASE("a backend is not to blame for what it does not offer") {
+    for (const auto age : {fresh, kept})
+        check({AttemptResult::unsupported, age, whole}, get(), Next::stop, Blame::unclear);
+}
+
 TEST_CASE("a request is sent to the same backend more often if it was unseen") {
     using Kind = weir::proxy::StreamFailure::Kind;
     CHECK(reconnection_after(0, Kind::unprocessed) == Reconnection::possible);

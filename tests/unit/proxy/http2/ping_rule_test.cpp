@@ -26,7 +26,9 @@ TEST_CASE("a silent backend is asked once, and given up if it does not answer") 
     rule.on_busy(noon);
     CHECK(rule.next() == noon + 30s);
     CHECK(rule.act(noon + 29s) == PingAction::none);
+    CHECK_FALSE(rule.is_asked());
     CHECK(rule.act(noon + 30s) == PingAction::send);
+    CHECK(rule.is_asked());
     CHECK(rule.act(noon + 39s) == PingAction::none);
     CHECK(rule.next() == noon + 40s);
     CHECK(rule.act(noon + 40s) == PingAction::give_up);
