@@ -38,7 +38,8 @@ void ClientStream::submit() {
     if (closed_ || std::exchange(submitted_, true)) return;
     auto& fields = connection_.fields();
     const auto request = read_request_fields({head_.data(), head_.size()}, tls() ? "https" : "http", fields);
-    if (request.form == RequestForm::none) return fail({StreamFailure::Kind::unsupported, "the request has no HTTP/2 form"});
+    if (request.form == RequestForm::none)
+        return fail({StreamFailure::Kind::unsupported, "the request has no HTTP/2 form"});
     if (request.form == RequestForm::websocket && !client_.allows_websockets())
         return fail({StreamFailure::Kind::unsupported, "the backend does not offer WebSockets over HTTP/2 (RFC 8441)"});
     websocket_key_ = request.websocket_key;
