@@ -98,10 +98,10 @@ class OverTls(TlsScenario):
         clients = [self.ask(f"/{number}") for number in range(5)]
         self.assertEqual({client.reader.response()["status"] for client in clients}, {504})
 
-    def test_settings_that_do_not_come_end_with_the_connect_timeout(self):
+    def test_settings_that_do_not_come_are_a_failure_of_the_backend(self):
         seen = self.secure(greet=lambda link: None)
         self.serve_secure(seen, more="timeouts: {connect: 500ms}\n")
-        self.assertEqual(self.answer()["status"], 504)
+        self.assertEqual(self.answer()["status"], 502)
 
     def test_changed_files_lead_to_new_connections(self):
         seen = self.secure()

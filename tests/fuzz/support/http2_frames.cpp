@@ -66,7 +66,7 @@ bool take_section(std::string_view& rest, const Frame& frame, std::string& block
 
 std::string number(std::uint32_t value, int bytes) {
     std::string text;
-    for (int i = bytes - 1; i >= 0; --i) text += static_cast<char>(value >> (8 * i));
+    for (int i = bytes - 1; i >= 0; --i) text += static_cast<char>(std::uint64_t{value} >> (8 * i));
     return text;
 }
 
