@@ -209,7 +209,7 @@ class Node(Servers):
         pool = self.make_pair()
         self.start_node(leave_after=20)
         self.serve(**pool)
-        self.load("-c", "4", "-m", "20", count=REQUESTS // 4)
+        self.load("-c", "4", "-m", "4", count=REQUESTS // 4)
 
     def test_auto(self):
         pool = self.make_pair()
