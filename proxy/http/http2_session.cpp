@@ -1,5 +1,7 @@
 #include "proxy/http/http2_session.h"
 
+#include "proxy/worker/http2_pools.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -9,13 +11,11 @@ namespace {
 // How long a client that has been told to open no more streams may still open some.
 constexpr auto announcement_time = std::chrono::seconds(1);
 
-http2::Pools pools_of(WorkerBuffers& buffers) { return {buffers.heads, buffers.bodies, buffers.small}; }
-
 } // namespace
 
 Http2Session::Http2Session(Client& client)
     : client_(client),
-      connection_({client.stream, client.fiber, client.context.loop, pools_of(client.context.buffers)}, *this) {
+      connection_({client.stream, client.fiber, client.context.loop, http2_pools_of(client.context.buffers)}, *this) {
     counters().on_connection_opened();
 }
 

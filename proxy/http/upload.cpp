@@ -9,18 +9,13 @@ constexpr int max_discards = 8; // before other connections get their turn
 
 std::uint64_t body_limit(const RequestPlan& plan) { return plan.body_limit ? plan.body_limit : BodyDecoder::unlimited; }
 
-// A stream of a connection that carries several has no chunks.
-Encoding encoding_to(const Stream& backend, const Framing& framing) {
-    return backend.is_multiplexed() ? Encoding::identity : encoding_of(framing);
-}
-
 } // namespace
 
 Upload::Upload(Client& client, BackendConnection& backend, const RequestPlan& plan, Buffer& head, BodyStore* stored,
                BodyTap* tap, const TrailerFilter& trailers)
     : body_({client.stream, backend.stream, client.in, client.context.buffers.bodies},
-            stored ? Framing{} : received_framing(client.stream, plan.framing),
-            encoding_to(backend.stream, plan.framing), Following::messages, body_limit(plan)),
+            stored ? Framing{} : received_framing(client.stream, plan.framing), encoding_of(plan.framing),
+            Following::messages, body_limit(plan)),
       stored_(stored ? std::make_unique<StoredBody>(*stored) : nullptr), head_size_(head.size()),
       backend_(backend.stream), ends_stream_(backend.stream.is_multiplexed() && !same_word(plan.upgrade, "websocket")),
       awaits_continue_(plan.continue_wish == ContinueWish::may_wait && client.in.empty()) {

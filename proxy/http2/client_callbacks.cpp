@@ -4,7 +4,6 @@
 #include "proxy/http2/connection_callbacks.h"
 #include "proxy/http2/error_codes.h"
 #include "proxy/http2/field_lines.h"
-#include "proxy/http2/legal_fields.h"
 
 namespace weir::proxy::http2 {
 

@@ -1,5 +1,6 @@
 #include "proxy/worker/backend_connector.h"
 
+#include "proxy/worker/http2_pools.h"
 #include "proxy/worker/shared_connection.h"
 
 #include <algorithm>
@@ -88,10 +89,9 @@ Failure BackendConnector::share(BackendLink& link, Connected& made, TimePoint gi
     link.shared().note_selected(is_http2 ? SelectedProtocol::http2 : SelectedProtocol::http1);
     if (!is_http2) return {};
     const auto& limits = client_.listener->view->snapshot->config.limits;
-    const http2::Pools pools{context.buffers.heads, context.buffers.bodies, context.buffers.small};
     constexpr std::uint32_t most_streams = 100;
     const http2::ClientSettings http2{most_streams, {limits.header_size.bytes, limits.header_count}};
-    return link.shared().adopt(std::move(made.connection), context.loop, pools,
+    return link.shared().adopt(std::move(made.connection), context.loop, http2_pools_of(context.buffers),
                                {give_up, settings_.idle_timeout, http2});
 }
 

@@ -29,15 +29,9 @@ namespace {
 
 const memory_io::Wire* client_wire = nullptr;
 
-void dump(const char* name, const memory_io::Wire& wire) {
-    std::fprintf(stderr, "--- %s%s%s%s sent:\n%s\n--- and got:\n%s\n", name, wire.ended ? ", ended," : "",
-                 wire.reset ? ", reset," : "", wire.closed ? ", closed by weir," : "", wire.arriving.c_str(),
-                 wire.sent.c_str());
-}
-
 [[noreturn]] void fail(const char* why) {
-    dump("client", *client_wire);
-    for (const int descriptor : memory_io::connected()) dump("a backend", memory_io::wire(descriptor));
+    memory_io::dump("client", *client_wire);
+    for (const int descriptor : memory_io::connected()) memory_io::dump("a backend", memory_io::wire(descriptor));
     std::fprintf(stderr, "%s\n", why);
     std::abort();
 }

@@ -5,8 +5,7 @@
 // - every request at a backend is canonical HTTP/1.1, with the method, target and body of one of the client's streams,
 //   and is complete only if that stream had ended with END_STREAM;
 // - the client gets legal HTTP/2 within the windows that it has given, and a response that looks complete is weir's
-// own,
-//   or one that a backend gave to that request; a body that is cut is the beginning of one;
+//   own, or one that a backend gave to that request; a body that is cut is the beginning of one;
 // - a client that stays and reads gets an answer or a reset for each request;
 // - no session, stream or connection is left when all peers have gone, or all time limits have passed.
 //
@@ -38,18 +37,9 @@ namespace {
 
 const memory_io::Wire* client_wire = nullptr;
 
-void dump(const char* name, const memory_io::Wire& wire) {
-    std::fprintf(stderr, "--- %s%s%s%s sent %zu bytes:\n", name, wire.ended ? ", ended," : "",
-                 wire.reset ? ", reset," : "", wire.closed ? ", closed by weir," : "", wire.arriving.size());
-    std::fwrite(wire.arriving.data(), 1, std::min<std::size_t>(wire.arriving.size(), 2000), stderr);
-    std::fprintf(stderr, "\n--- and got %zu bytes:\n", wire.sent.size());
-    std::fwrite(wire.sent.data(), 1, std::min<std::size_t>(wire.sent.size(), 2000), stderr);
-    std::fprintf(stderr, "\n");
-}
-
 [[noreturn]] void fail(const char* why) {
-    dump("client", *client_wire);
-    for (const int descriptor : memory_io::connected()) dump("a backend", memory_io::wire(descriptor));
+    memory_io::dump("client", *client_wire);
+    for (const int descriptor : memory_io::connected()) memory_io::dump("a backend", memory_io::wire(descriptor));
     std::fprintf(stderr, "%s\n", why);
     std::abort();
 }

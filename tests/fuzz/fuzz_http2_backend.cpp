@@ -40,18 +40,9 @@ namespace {
 
 const http2_pool_script::Script* playing = nullptr;
 
-void dump(const char* name, const memory_io::Wire& wire) {
-    std::fprintf(stderr, "--- %s%s%s%s sent %zu bytes:\n", name, wire.ended ? ", ended," : "",
-                 wire.reset ? ", reset," : "", wire.closed ? ", closed by weir," : "", wire.arriving.size());
-    std::fwrite(wire.arriving.data(), 1, std::min<std::size_t>(wire.arriving.size(), 1000), stderr);
-    std::fprintf(stderr, "\n--- and got %zu bytes:\n", wire.sent.size());
-    std::fwrite(wire.sent.data(), 1, std::min<std::size_t>(wire.sent.size(), 1000), stderr);
-    std::fprintf(stderr, "\n");
-}
-
 [[noreturn]] void fail(const char* why) {
-    for (const auto& client : playing->clients()) dump("a client", *client.wire);
-    for (const int descriptor : memory_io::connected()) dump("a backend", memory_io::wire(descriptor));
+    for (const auto& client : playing->clients()) memory_io::dump("a client", *client.wire);
+    for (const int descriptor : memory_io::connected()) memory_io::dump("a backend", memory_io::wire(descriptor));
     std::fprintf(stderr, "%s\n", why);
     std::abort();
 }

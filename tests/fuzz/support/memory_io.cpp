@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace weir::memory_io {
@@ -62,6 +63,16 @@ void run(proxy::EventLoop& loop, std::chrono::milliseconds later) {
     clock += later;
     do loop.run();
     while (!idle);
+}
+
+void dump(const char* name, const Wire& wire) {
+    constexpr std::size_t most = 2000; // bytes that help
+    std::fprintf(stderr, "--- %s%s%s%s sent %zu bytes:\n", name, wire.ended ? ", ended," : "",
+                 wire.reset ? ", reset," : "", wire.closed ? ", closed by weir," : "", wire.arriving.size());
+    std::fwrite(wire.arriving.data(), 1, std::min(wire.arriving.size(), most), stderr);
+    std::fprintf(stderr, "\n--- and got %zu bytes:\n", wire.sent.size());
+    std::fwrite(wire.sent.data(), 1, std::min(wire.sent.size(), most), stderr);
+    std::fprintf(stderr, "\n");
 }
 
 } // namespace weir::memory_io

@@ -32,6 +32,9 @@ const std::vector<int>& connected(); // the wires that weir has opened to backen
 void clear();
 void fail_connects(int error); // from now on, with this errno, until `clear`; 0: they succeed again
 
+// Writes to stderr what a peer has sent and got, after a failure.
+void dump(const char* name, const Wire& wire);
+
 // Actions of the peer; each wakes weir.
 void arrive(Wire& at, std::string_view bytes);
 void end(Wire& at);
